@@ -1,0 +1,32 @@
+/** The typed errors of the library. Library code throws them; only the command line prints and exits. */
+
+/** What went wrong, for code that wants to react to it. */
+export type ErrorCode =
+  | 'no-device' // no WebGPU adapter or device could be had
+  | 'device-lost' // the device went away while in use
+  | 'gpu-error' // validation, out-of-memory or internal error reported by the device
+  | 'shape' // shapes or sizes that do not fit together
+  | 'config' // a configuration value or key that is not valid
+  | 'data' // input rows or text that are not valid
+  | 'file' // a file or folder that is missing, truncated or not what it should be
+  | 'parse' // text in a formal language (PDDL, grammar, …) that does not parse
+  | 'environment' // an environment broke its contract
+  | 'usage' // the command line was called wrongly
+  | 'interrupted'; // the user asked to stop
+
+/**
+ * An error that a user can act on. Its message is one sentence: what, where, what to do.
+ *
+ * @example throw new ProxmoError('shape', `matmul: inner sizes differ (${k1} and ${k2}); transpose one operand.`)
+ */
+export class ProxmoError extends Error {
+  override readonly name = 'ProxmoError';
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
