@@ -1,0 +1,117 @@
+/**
+ * Elementwise kernels, each a row in a table: its expression in WGSL and the same in float64. A row's derivative, where it needs one, is a row too:
+ * it takes the input as `a` and the output's gradient as `b`.
+ */
+import shader from '../shaders/elementwise.wgsl';
+import { elementVariants } from './fill.ts';
+import { defineKernel, foldWorkgroups, type KernelSpec } from './spec.ts';
+
+/** `factor` is there for rows that use it. */
+type PlainParams = { count: number };
+type ScaledParams = { count: number; factor: number };
+
+interface Row {
+  readonly name: string;
+  readonly arity: 1 | 2;
+  /** In terms of `a`, `b` and `params.factor`; must be valid for scalars and vec4. */
+  readonly wgsl: string;
+  readonly reference: (a: number, b: number, factor: number) => number;
+  /** Arithmetic operations an element. */
+  readonly flops: number;
+  /** Default: a few roundings. */
+  readonly tolerance?: { readonly absolute: number; readonly relative: number };
+}
+
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+/** √(2/π), in the tanh form of GELU (Hendrycks and Gimpel, arXiv 1606.08415, section 2). */
+const geluScale = Math.sqrt(2 / Math.PI);
+/** tanh overflows in some drivers beyond this; it is 1 to the last bit of float32 from 9 on. */
+const geluInner = 'clamp(0.7978845608 * (a + 0.044715 * a * a * a), $ELEMENT(-10.0), $ELEMENT(10.0))';
+
+function kernelOfRow<P extends PlainParams = PlainParams>(row: Row, factor?: number): KernelSpec<P> {
+  const binary = row.arity === 2;
+  const read = { dtype: 'f32', access: 'read' } as const;
+  const names = binary ? ['a', 'b', 'y'] : ['a', 'y'];
+  const expand = (element: string) => row.wgsl.replaceAll('$ELEMENT', element);
+  const withFactor = factor === undefined ? {} : { factor };
+  const caseOf = (count: number) => ({ params: { count, ...withFactor } as unknown as P });
+  return defineKernel<P>({
+    name: row.name,
+    shader,
+    bindings: { a: read, ...(binary ? { b: read } : {}), y: { dtype: 'f32', access: 'write' } },
+    params: { count: 'u32', ...(factor === undefined ? {} : { factor: 'f32' }) } as KernelSpec<P>['params'],
+    variants: elementVariants<P>(names, { BINARY: binary }).map((variant) => ({
+      ...variant,
+      constants: { ...variant.constants, EXPRESSION: expand(String(variant.constants.ELEMENT)) },
+    })),
+    sizes: ({ count }) => Object.fromEntries(names.map((name) => [name, count])),
+    dispatch: ({ count }, { WORKGROUP, WIDTH }) => foldWorkgroups(Math.ceil(count / (Number(WORKGROUP) * Number(WIDTH)))),
+    cost: ({ count }) => ({ flops: row.flops * count, bytes: 4 * names.length * count }),
+    reference: ({ a, b }, { count, ...rest }) => ({
+      y: Float64Array.from({ length: count }, (_, i) => row.reference(a?.[i] ?? 0, b?.[i] ?? 0, (rest as { factor?: number }).factor ?? 0)),
+    }),
+    cases: [1, 0, 63, 260, 70_001].map(caseOf),
+    benchCases: [caseOf(1 << 20)],
+    tolerance: row.tolerance ?? { absolute: 1e-6, relative: 1e-6 },
+  });
+}
+
+/** a + b */
+export const add = kernelOfRow({ name: 'add', arity: 2, flops: 1, wgsl: 'a + b', reference: (a, b) => a + b });
+
+/** a · b */
+export const multiply = kernelOfRow({ name: 'multiply', arity: 2, flops: 1, wgsl: 'a * b', reference: (a, b) => a * b });
+
+/** factor · a */
+export const scale = kernelOfRow<ScaledParams>(
+  { name: 'scale', arity: 1, flops: 1, wgsl: 'params.factor * a', reference: (a, _, factor) => factor * a },
+  0.75,
+);
+
+/** GELU, tanh form. exp and tanh of drivers are good to about 1e-5. */
+export const gelu = kernelOfRow({
+  name: 'gelu',
+  arity: 1,
+  flops: 12,
+  wgsl: `0.5 * a * (1.0 + tanh(${geluInner}))`,
+  reference: (a) => 0.5 * a * (1 + Math.tanh(geluScale * (a + 0.044715 * a ** 3))),
+  tolerance: { absolute: 1e-5, relative: 1e-5 },
+});
+
+/** Gradient of GELU: `a` is the input, `b` the output's gradient. */
+export const geluBackward = kernelOfRow({
+  name: 'geluBackward',
+  arity: 2,
+  flops: 24,
+  wgsl: [
+    `b * (0.5 * (1.0 + tanh(${geluInner}))`,
+    `+ 0.5 * a * (1.0 - tanh(${geluInner}) * tanh(${geluInner})) * 0.7978845608 * (1.0 + 0.134145 * a * a))`,
+  ].join(' '),
+  reference: (a, dy) => {
+    const tanh = Math.tanh(geluScale * (a + 0.044715 * a ** 3));
+    return dy * (0.5 * (1 + tanh) + 0.5 * a * (1 - tanh * tanh) * geluScale * (1 + 3 * 0.044715 * a * a));
+  },
+  tolerance: { absolute: 1e-5, relative: 1e-5 },
+});
+
+/** SiLU: a · σ(a). */
+export const silu = kernelOfRow({
+  name: 'silu',
+  arity: 1,
+  flops: 6,
+  wgsl: 'a / (1.0 + exp(-a))',
+  reference: (a) => a * sigmoid(a),
+  tolerance: { absolute: 1e-5, relative: 1e-5 },
+});
+
+/** Gradient of SiLU: `a` is the input, `b` the output's gradient. */
+export const siluBackward = kernelOfRow({
+  name: 'siluBackward',
+  arity: 2,
+  flops: 12,
+  wgsl: 'b / (1.0 + exp(-a)) * (1.0 + a * (1.0 - 1.0 / (1.0 + exp(-a))))',
+  reference: (a, dy) => dy * sigmoid(a) * (1 + a * (1 - sigmoid(a))),
+  tolerance: { absolute: 1e-5, relative: 1e-5 },
+});
+
+export const elementwiseKernels = [add, multiply, scale, gelu, geluBackward, silu, siluBackward] as const;

@@ -1,0 +1,180 @@
+/**
+ * What a kernel is, as data. A KernelSpec names a WGSL file, its bindings and parameters, its variants, the dispatch for a shape, its cost, and a
+ * float64 reference. Everything else walks these: the program runs them, the tests check them, the benches time them.
+ *
+ * The declarations of a shader (parameter struct, bindings, constants) are generated from its spec by `assembleShader`, so they cannot differ.
+ * No WebGPU calls here.
+ */
+
+export type Dtype = 'f32' | 'f16' | 'u32' | 'i32';
+
+/** `readWrite` bindings are updated in place; `write` bindings are written completely and never read. */
+export type Access = 'read' | 'write' | 'readWrite';
+
+export interface BindingSpec {
+  readonly dtype: Dtype;
+  readonly access: Access;
+}
+
+/** Scalar parameters of one dispatch, fixed when the program is compiled. They reach the shader as `params.<name>` in a uniform buffer. */
+export type Params = Readonly<Record<string, number>>;
+
+/** What a variant may ask of an adapter. */
+export interface AdapterProfile {
+  /** `cpu` is a software driver: there a barrier is the expensive thing, and workgroup memory is no faster than storage. */
+  readonly kind: 'gpu' | 'cpu';
+  /** Name of the driver class, for defaults that differ between software drivers. */
+  readonly driver: 'lavapipe' | 'swiftshader' | 'hardware';
+  readonly features: ReadonlySet<string>;
+  readonly maxInvocations: number;
+  readonly maxWorkgroupBytes: number;
+  readonly maxStorageBindings: number;
+  readonly subgroupMinSize: number;
+  readonly subgroupMaxSize: number;
+}
+
+/** Compile-time constants of a shader. A string value is pasted as WGSL (a type or an expression); a number becomes a `u32`, or `f32` if it has a fraction. */
+export type Constants = Readonly<Record<string, number | boolean | string>>;
+
+export interface Variant<P extends Params = Params> {
+  /** Last part of the kernel's label, as `tile.f32.64x64x16`. */
+  readonly label: string;
+  /** Constants for the shader; also read by `dispatch`. */
+  readonly constants: Constants;
+  /** Bindings whose elements are vectors in this variant: `{ x: 4 }` declares `array<vec4<f32>>`. Sizes stay counted in scalars. */
+  readonly vector?: Readonly<Record<string, 2 | 4>>;
+  /** WGSL extensions, as `f16` or `subgroups`. */
+  readonly enables?: readonly string[];
+  /** Whether the adapter can run it for these parameters. Default: always. */
+  readonly requires?: (adapter: AdapterProfile, params: P) => boolean;
+  /** Whether it is the default where it can run; the first that says yes is taken. Default: yes. */
+  readonly prefer?: (adapter: AdapterProfile, params: P) => boolean;
+}
+
+export type InputArray = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
+
+/** One shape to test or bench. */
+export interface KernelCase<P extends Params = Params> {
+  readonly params: P;
+  /** Contents of `read` and `readWrite` bindings where random normal numbers will not do (indices, probabilities, segment tables). */
+  readonly inputs?: (random: () => number) => Readonly<Record<string, ArrayLike<number>>>;
+  /** What is special about this case, for the test's name. */
+  readonly note?: string;
+}
+
+export interface KernelSpec<P extends Params = Params> {
+  readonly name: string;
+  /** WGSL text: an import of a file in `shaders/`. */
+  readonly shader: string;
+  /** Entry point; `main` unless a file holds several stages. */
+  readonly entry?: string;
+  /** In binding order. Binding 0 of the group is the parameter struct, these follow from 1. */
+  readonly bindings: Readonly<Record<string, BindingSpec>>;
+  /** Fields of the parameter struct, in order. */
+  readonly params: Readonly<Record<keyof P & string, 'u32' | 'i32' | 'f32'>>;
+  /** In order of preference. */
+  readonly variants: readonly Variant<P>[];
+  /** Number of scalars in each binding for these parameters. */
+  readonly sizes: (params: P) => Readonly<Record<string, number>>;
+  /** Invocations or workgroups: see `Dispatch`. */
+  readonly dispatch: (params: P, constants: Constants) => Dispatch;
+  /** Arithmetic operations, and the fewest bytes moved (each input read once, each output written once). */
+  readonly cost: (params: P) => { readonly flops: number; readonly bytes: number };
+  /** The result in float64, for every `write` and `readWrite` binding. Inputs hold every `read` and `readWrite` binding. */
+  readonly reference: (inputs: Readonly<Record<string, Float64Array>>, params: P) => Readonly<Record<string, ArrayLike<number>>>;
+  /** Shapes to test: odd ones, ones, empty ones, large ones. */
+  readonly cases: readonly KernelCase<P>[];
+  /** Shapes to bench; the last test case if absent. */
+  readonly benchCases?: readonly KernelCase<P>[];
+  /** Largest allowed |result − reference| ≤ absolute + relative · |reference|, with the reason in the kernel's file. */
+  readonly tolerance: { readonly absolute: number; readonly relative: number };
+}
+
+/** Size of the grid in workgroups. Each dimension may be at most 65,535: fold with `foldWorkgroups` and bounds-check in the shader. */
+export type Dispatch = readonly [x: number, y: number, z: number];
+
+/** Most workgroups a dimension of a dispatch may have in WebGPU's default limits. */
+const maxWorkgroupsPerDimension = 65_535;
+
+/** Folds a one-dimensional count of workgroups into x and y. The shader finds its number as `workgroup.x + workgroup.y * numWorkgroups.x`. */
+export function foldWorkgroups(count: number): Dispatch {
+  if (count <= maxWorkgroupsPerDimension) return [count, 1, 1];
+  const y = Math.ceil(count / maxWorkgroupsPerDimension);
+  return [Math.ceil(count / y), y, 1];
+}
+
+/** Defines a kernel; only there so that `P` is inferred from the parameter fields. */
+export function defineKernel<P extends Params>(spec: KernelSpec<P>): KernelSpec<P> {
+  return spec;
+}
+
+/** The variant that an adapter runs by default. Throws if there is none: every kernel keeps one variant without requirements. */
+export function defaultVariant<P extends Params>(spec: KernelSpec<P>, adapter: AdapterProfile, params: P): Variant<P> {
+  const able = spec.variants.filter((variant) => variant.requires?.(adapter, params) ?? true);
+  const chosen = able.find((variant) => variant.prefer?.(adapter, params) ?? true) ?? able[0];
+  if (!chosen) throw new Error(`kernel ${spec.name} has no variant for this adapter and ${JSON.stringify(params)}`);
+  return chosen;
+}
+
+/** The kernel's label: pipeline label, row in the profiler and tuning key. */
+export function kernelLabel(spec: Pick<KernelSpec, 'name'>, variant: Pick<Variant, 'label'>): string {
+  return `${spec.name}.${variant.label}`;
+}
+
+/** The whole WGSL module of a variant: extensions, constants, parameters, bindings, then the shader file with its `#if` parts chosen. */
+export function assembleShader<P extends Params>(spec: KernelSpec<P>, variant: Variant<P>): string {
+  const enables = (variant.enables ?? []).map((name) => `enable ${name};`);
+  const constants = Object.entries(variant.constants).map(([name, value]) => declareConstant(name, value));
+  const fields = Object.entries(spec.params).map(([name, type]) => `  ${name}: ${type},`);
+  const bindings = Object.entries(spec.bindings).map(([name, binding], index) => {
+    const width = variant.vector?.[name];
+    const element = width ? `vec${width}<${binding.dtype}>` : binding.dtype;
+    const access = binding.access === 'read' ? 'read' : 'read_write';
+    return `@group(0) @binding(${index + 1}) var<storage, ${access}> ${name}: array<${element}>;`;
+  });
+  return [
+    ...enables,
+    ...constants,
+    'struct Params {',
+    ...fields,
+    '}',
+    '@group(0) @binding(0) var<uniform> params: Params;',
+    ...bindings,
+    chooseBranches(substitute(spec.shader, variant.constants), variant.constants),
+  ].join('\n');
+}
+
+function declareConstant(name: string, value: number | boolean | string): string {
+  if (typeof value === 'string') return '';
+  if (typeof value === 'boolean') return `const ${name} = ${value};`;
+  return Number.isInteger(value) ? `const ${name} = ${value}u;` : `const ${name} = ${value}f;`;
+}
+
+/** Replaces `$NAME` by the string constant of that name: types and expressions, which WGSL constants cannot hold. */
+function substitute(source: string, constants: Constants): string {
+  return source.replace(/\$([A-Z][A-Z0-9_]*)/g, (_, name: string) => {
+    const value = constants[name];
+    if (value === undefined) throw new Error(`shader uses $${name}, which the variant does not define`);
+    return String(value);
+  });
+}
+
+/** Keeps the chosen side of `//#if NAME` … `//#else` … `//#endif`, by the truth of the constant. They nest. */
+function chooseBranches(source: string, constants: Constants): string {
+  const kept: string[] = [];
+  const stack: boolean[] = [];
+  for (const line of source.split('\n')) {
+    const directive = /^\s*\/\/#(if|else|endif)\s*(!?)(\w*)/.exec(line);
+    if (!directive) {
+      if (stack.every(Boolean)) kept.push(line);
+    } else if (directive[1] === 'if') {
+      const value = Boolean(constants[directive[3] ?? '']);
+      stack.push(directive[2] === '!' ? !value : value);
+    } else if (directive[1] === 'else') {
+      stack.push(!stack.pop());
+    } else {
+      stack.pop();
+    }
+  }
+  return kept.join('\n');
+}

@@ -1,0 +1,44 @@
+/**
+ * Storage buffers that programs share. A program holds its intermediate values only while it runs, and runs never overlap, so every program may use the
+ * same buffers. The planner asks for its slots once, when a program is compiled; nothing is allocated while programs run.
+ */
+import type { GpuContext } from './context.ts';
+
+export class BufferArena {
+  private readonly buffers: GPUBuffer[] = [];
+
+  constructor(private readonly context: GpuContext) {}
+
+  /** Bytes held by all buffers. */
+  get bytes(): number {
+    return this.buffers.reduce((sum, buffer) => sum + buffer.size, 0);
+  }
+
+  /** One buffer for each size, all different. A buffer may be larger than asked for, at most twice. */
+  take(sizes: readonly number[]): GPUBuffer[] {
+    const free = new Set(this.buffers);
+    const order = sizes.map((_, index) => index).sort((a, b) => (sizes[b] ?? 0) - (sizes[a] ?? 0));
+    const taken: GPUBuffer[] = [];
+    for (const index of order) {
+      const size = sizes[index] ?? 0;
+      const buffer = smallestFit(free, size) ?? this.grow(size);
+      free.delete(buffer);
+      taken[index] = buffer;
+    }
+    return taken;
+  }
+
+  private grow(size: number): GPUBuffer {
+    const buffer = this.context.createStorage(size, `arena ${this.buffers.length}`);
+    this.buffers.push(buffer);
+    return buffer;
+  }
+}
+
+function smallestFit(buffers: Iterable<GPUBuffer>, size: number): GPUBuffer | undefined {
+  let best: GPUBuffer | undefined;
+  for (const buffer of buffers) {
+    if (buffer.size >= size && buffer.size <= 2 * Math.max(size, 4096) && (!best || buffer.size < best.size)) best = buffer;
+  }
+  return best;
+}

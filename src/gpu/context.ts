@@ -1,0 +1,112 @@
+/**
+ * A WebGPU device with what the engine needs around it: its profile, pipelines, pooled buffers, readback, and errors that surface as typed errors.
+ * Nothing outside `src/gpu` calls WebGPU.
+ */
+import type { AdapterProfile } from '../../kernels/spec.ts';
+import { ProxmoError } from '../errors.ts';
+import { BufferArena } from './arena.ts';
+import { PipelineCache } from './pipelines.ts';
+
+/** What a platform supplies besides the device. */
+export interface Platform {
+  /** Waits for GPU work without keeping a core busy. */
+  readonly wait: <T>(promise: Promise<T>) => Promise<T>;
+  /** Objects that must live as long as the device. */
+  readonly keepAlive?: unknown;
+}
+
+/** For people and for run records. */
+export interface AdapterDescription {
+  readonly name: string;
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly driver: string;
+  readonly profile: AdapterProfile;
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+export class GpuContext {
+  readonly arena: BufferArena;
+  readonly pipelines: PipelineCache;
+  readonly profile: AdapterProfile;
+  private failure: ProxmoError | undefined;
+  private closed = false;
+
+  constructor(
+    readonly device: GPUDevice,
+    readonly adapter: AdapterDescription,
+    private readonly platform: Platform,
+  ) {
+    this.profile = adapter.profile;
+    this.arena = new BufferArena(this);
+    this.pipelines = new PipelineCache(this);
+    device.addEventListener('uncapturederror', (event) => {
+      this.failure ??= new ProxmoError('gpu-error', `The GPU reported an error: ${event.error.message.trim()}`);
+    });
+    device.lost.then((info) => {
+      if (this.closed) return;
+      this.failure = new ProxmoError(
+        'device-lost',
+        `The GPU device was lost (${info.message.trim() || info.reason}); resume the run from its last checkpoint.`,
+      );
+    });
+  }
+
+  /**
+   * Throws what the device reported since the last call.
+   * @throws {ProxmoError} `gpu-error` or `device-lost`
+   */
+  check(): void {
+    if (this.failure) throw this.failure;
+  }
+
+  /** Waits for a GPU promise, then checks for errors. */
+  async wait<T>(promise: Promise<T>): Promise<T> {
+    try {
+      const value = await this.platform.wait(promise);
+      this.check();
+      return value;
+    } catch (error) {
+      this.check();
+      throw error;
+    }
+  }
+
+  /** Waits until all submitted work is done. */
+  async idle(): Promise<void> {
+    await this.wait(this.device.queue.onSubmittedWorkDone());
+  }
+
+  /** A storage buffer of at least `bytes` bytes, zeroed. */
+  createStorage(bytes: number, label: string): GPUBuffer {
+    return this.createBuffer(bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST, label);
+  }
+
+  /**
+   * @throws {ProxmoError} `shape` if the buffer is larger than the device can bind
+   */
+  createBuffer(bytes: number, usage: GPUBufferUsageFlags, label: string): GPUBuffer {
+    const size = Math.max(16, Math.ceil(bytes / 16) * 16);
+    const limit =
+      usage & GPUBufferUsage.STORAGE
+        ? Math.min(this.device.limits.maxBufferSize, this.device.limits.maxStorageBufferBindingSize)
+        : this.device.limits.maxBufferSize;
+    if (size > limit) {
+      throw new ProxmoError(
+        'shape',
+        `${label} needs a buffer of ${mebibytes(size)} MiB, but ${this.adapter.name} allows ${mebibytes(limit)} MiB; use a smaller batch or model.`,
+      );
+    }
+    return this.device.createBuffer({ size, usage, label });
+  }
+
+  /** Ends the device. Later calls on it fail. */
+  destroy(): void {
+    this.closed = true;
+    this.device.destroy();
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(1);
+}

@@ -1,0 +1,66 @@
+/** Compiled kernels, one for each variant in use. Scalars reach a kernel through a uniform buffer, so a pipeline serves every shape. */
+import { type Access, assembleShader, type KernelSpec, kernelLabel, type Params, type Variant } from '../../kernels/spec.ts';
+import { ProxmoError } from '../errors.ts';
+import type { GpuContext } from './context.ts';
+
+export interface Kernel {
+  readonly label: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+export class PipelineCache {
+  private readonly kernels = new Map<string, Promise<Kernel>>();
+
+  constructor(private readonly context: GpuContext) {}
+
+  /** The compiled kernel of a variant. Compiling one takes 1–100 ms; ask for many at once. */
+  get<P extends Params>(spec: KernelSpec<P>, variant: Variant<P>): Promise<Kernel> {
+    const label = kernelLabel(spec, variant);
+    const known = this.kernels.get(label);
+    if (known) return known;
+    const kernel = this.build(spec, variant, label);
+    this.kernels.set(label, kernel);
+    return kernel;
+  }
+
+  private async build<P extends Params>(spec: KernelSpec<P>, variant: Variant<P>, label: string): Promise<Kernel> {
+    const { device } = this.context;
+    const layout = device.createBindGroupLayout({
+      label,
+      entries: [
+        { binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: 'uniform' } },
+        ...Object.values(spec.bindings).map(({ access }, index) => ({
+          binding: index + 1,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: bindingType(access) },
+        })),
+      ],
+    });
+    const module = device.createShaderModule({ label, code: assembleShader(spec, variant) });
+    try {
+      const pipeline = await device.createComputePipelineAsync({
+        label,
+        layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+        compute: { module, entryPoint: spec.entry ?? 'main' },
+      });
+      return { label, pipeline, layout };
+    } catch (error) {
+      throw new ProxmoError(
+        'gpu-error',
+        `Kernel ${label} does not compile on ${this.context.adapter.name}: ${await explain(module, error)}`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+function bindingType(access: Access): GPUBufferBindingType {
+  return access === 'read' ? 'read-only-storage' : 'storage';
+}
+
+async function explain(module: GPUShaderModule, error: unknown): Promise<string> {
+  const { messages } = await module.getCompilationInfo();
+  const lines = messages.filter(({ type }) => type === 'error').map(({ lineNum, message }) => `line ${lineNum}: ${message}`);
+  return lines.length > 0 ? lines.join('; ') : String(error);
+}

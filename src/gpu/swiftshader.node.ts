@@ -1,0 +1,87 @@
+/**
+ * The software driver of last resort: SwiftShader with a Vulkan loader, out of the npm package `@sparticuz/chromium`. It needs nothing on the system. The
+ * files are unpacked once into a cache folder, and the loader is put into the process, where Dawn finds it by its library name.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { homedir, constants as osConstants, tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { brotliDecompressSync } from 'node:zlib';
+import { parseTar } from 'nanotar';
+
+const files = ['libvk_swiftshader.so', 'libvulkan.so.1', 'vk_swiftshader_icd.json'];
+/** glibc's RTLD_NODELETE, which Node does not name: the loader must never be unloaded. */
+const rtldNoDelete = 0x1000;
+
+/** Path of the compressed bundle, or null where the optional package is not installed. */
+export function findSwiftShaderBundle(): string | null {
+  try {
+    let folder = dirname(createRequire(import.meta.url).resolve('@sparticuz/chromium'));
+    while (!existsSync(join(folder, 'bin', 'swiftshader.tar.br'))) {
+      if (folder === dirname(folder)) return null;
+      folder = dirname(folder);
+    }
+    return join(folder, 'bin', 'swiftshader.tar.br');
+  } catch {
+    return null;
+  }
+}
+
+/** Makes SwiftShader the Vulkan driver of this process, from now on. Must be called before Dawn makes its instance. */
+export function useSwiftShader(bundle: string): void {
+  const folder = unpack(bundle);
+  process.env.VK_ICD_FILENAMES = join(folder, 'vk_swiftshader_icd.json');
+  process.env.VK_DRIVER_FILES = process.env.VK_ICD_FILENAMES;
+  loadLibrary(join(folder, 'libvulkan.so.1'));
+}
+
+/** Whether a Vulkan loader can be found on this system. Loads it. */
+export function systemHasVulkanLoader(): boolean {
+  return loadLibrary('libvulkan.so.1');
+}
+
+/** Opens a shared library for the whole process. It is no Node addon, which `dlopen` reports as an error after it has loaded it. */
+function loadLibrary(path: string): boolean {
+  const { RTLD_NOW, RTLD_GLOBAL } = osConstants.dlopen;
+  try {
+    process.dlopen({ exports: {} }, path, RTLD_NOW | RTLD_GLOBAL | rtldNoDelete);
+    return true;
+  } catch (error) {
+    return /did not self-register/i.test(String(error));
+  }
+}
+
+/** Unpacks into a folder named by the bundle's hash; written aside and renamed, so that two processes may do it at once. */
+function unpack(bundle: string): string {
+  const packed = readFileSync(bundle);
+  const name = `swiftshader-${createHash('sha256').update(packed).digest('hex').slice(0, 16)}`;
+  const folder = join(cacheFolder(), name);
+  if (existsSync(folder)) return folder;
+  const entries = parseTar(brotliDecompressSync(packed));
+  const aside = mkdtempSync(join(cacheFolder(), 'unpack-'));
+  for (const entry of entries) {
+    const file = basename(entry.name);
+    if (files.includes(file) && entry.data) writeFileSync(join(aside, file), entry.data, { mode: 0o755 });
+  }
+  try {
+    renameSync(aside, folder);
+  } catch (error) {
+    rmSync(aside, { recursive: true, force: true });
+    if (!existsSync(folder)) throw error;
+  }
+  return folder;
+}
+
+function cacheFolder(): string {
+  for (const base of [process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), tmpdir()]) {
+    try {
+      const folder = join(base, 'proxmo');
+      mkdirSync(folder, { recursive: true });
+      return folder;
+    } catch {
+      // A read-only home folder: the temporary folder serves.
+    }
+  }
+  throw new Error('neither the cache folder nor the temporary folder can be written');
+}

@@ -1,0 +1,202 @@
+/**
+ * Symbolic tensors. Calling an op makes tensors and steps and runs nothing; `Engine.compile` turns the steps that some outputs need into a program.
+ * A tensor is contiguous and row-major. Steps run in the order in which they were made.
+ */
+import type { Dtype, KernelSpec, Params } from '../../kernels/spec.ts';
+import { ProxmoError } from '../errors.ts';
+import type { Variable } from './variable.ts';
+
+export type Shape = readonly number[];
+
+/** Where a tensor's values come from. */
+export type Source =
+  /** Written by the host before each run. */
+  | { readonly kind: 'input'; readonly name: string }
+  /** Fixed when the program is compiled. */
+  | { readonly kind: 'constant'; readonly data: ArrayLike<number> }
+  /** Storage that outlives programs. */
+  | { readonly kind: 'variable'; readonly variable: Variable }
+  /** Written by a step. `inPlaceOf` is the tensor whose storage it updates, if any. */
+  | { readonly kind: 'step'; readonly step: Step; readonly inPlaceOf: Tensor | null }
+  /** A contiguous part of another tensor, from `offset` (in elements) on. */
+  | { readonly kind: 'view'; readonly of: Tensor; readonly offset: number };
+
+/** One kernel launch, or an assignment of values to parts of a variable (which the planner turns into direct writes where it can). */
+export type Step = KernelStep | AssignStep;
+
+export interface KernelStep {
+  readonly kind: 'kernel';
+  readonly id: number;
+  readonly spec: KernelSpec;
+  readonly params: Params;
+  /** Tensors of the `read` and `readWrite` bindings. */
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  /** Tensors of the `write` and `readWrite` bindings. Filled by `launch`. */
+  readonly outputs: Readonly<Record<string, Tensor>>;
+}
+
+export interface AssignStep {
+  readonly kind: 'assign';
+  readonly id: number;
+  readonly target: Tensor;
+  readonly parts: readonly { readonly offset: number; readonly value: Tensor }[];
+}
+
+/** How gradients flow through the op that made a tensor. */
+export interface OpRecord {
+  readonly name: string;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  /**
+   * Adds the backward pass to the graph.
+   * @param gradients of the outputs, in their order; null where an output does not reach the loss
+   * @returns gradients of the inputs, in their order; null where an input has none (indices)
+   */
+  readonly backward: (gradients: readonly (Tensor | null)[]) => readonly (Tensor | null)[];
+}
+
+let nextId = 0;
+
+/** A number that grows with every tensor and step: the order of execution. */
+export function takeId(): number {
+  return nextId++;
+}
+
+export class Tensor {
+  readonly id = takeId();
+  /** The differentiable op that made it, if any. */
+  op: OpRecord | null = null;
+  /** Whether a gradient may be asked for it, or for something it was computed from. */
+  requiresGrad = false;
+
+  constructor(
+    readonly shape: Shape,
+    readonly dtype: Dtype,
+    readonly source: Source,
+  ) {
+    if (!shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0)) {
+      throw new ProxmoError('shape', `[${shape.join(', ')}] is no shape; every extent must be a whole number of 0 or more.`);
+    }
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  /** The extent of a dimension; negative numbers count from the last. */
+  dim(index: number): number {
+    const extent = this.shape.at(index);
+    if (extent === undefined) throw new ProxmoError('shape', `a tensor of shape [${this.shape.join(', ')}] has no dimension ${index}.`);
+    return extent;
+  }
+
+  /**
+   * The same values under another shape. Differentiable, costs nothing.
+   * @throws {ProxmoError} `shape` if the number of elements differs
+   */
+  reshape(shape: Shape): Tensor {
+    if (sizeOf(shape) !== this.size) {
+      throw new ProxmoError(
+        'shape',
+        `[${this.shape.join(', ')}] cannot be reshaped to [${shape.join(', ')}]: the number of elements differs.`,
+      );
+    }
+    const view = new Tensor(shape, this.dtype, { kind: 'view', of: this, offset: 0 });
+    if (this.requiresGrad) {
+      view.requiresGrad = true;
+      view.op = { name: 'reshape', inputs: [this], outputs: [view], backward: ([dy]) => [dy ? dy.reshape(this.shape) : null] };
+    }
+    return view;
+  }
+
+  /**
+   * A contiguous part, from element `offset` on. Shares storage; no gradient flows through it.
+   * @throws {ProxmoError} `shape` if it reaches past the end
+   */
+  part(offset: number, shape: Shape): Tensor {
+    if (offset < 0 || offset + sizeOf(shape) > this.size) {
+      throw new ProxmoError('shape', `elements ${offset} to ${offset + sizeOf(shape)} are not within a tensor of ${this.size}.`);
+    }
+    return new Tensor(shape, this.dtype, { kind: 'view', of: this, offset });
+  }
+}
+
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+/** A tensor that the host writes before each run of a program, under this name. */
+export function input(name: string, shape: Shape, dtype: Dtype = 'f32'): Tensor {
+  return new Tensor(shape, dtype, { kind: 'input', name });
+}
+
+/** A tensor with fixed values. */
+export function constant(data: ArrayLike<number>, shape: Shape, dtype: Dtype = 'f32'): Tensor {
+  if (data.length !== sizeOf(shape))
+    throw new ProxmoError('shape', `a constant of shape [${shape.join(', ')}] was given ${data.length} values.`);
+  return new Tensor(shape, dtype, { kind: 'constant', data });
+}
+
+/**
+ * Adds one kernel launch to the graph.
+ * @param inputs a tensor for each `read` and `readWrite` binding
+ * @param outputs the shape of each `write` and `readWrite` binding; a `readWrite` output is its input's storage after the launch
+ * @throws {ProxmoError} `shape` if a tensor does not have the size that the kernel expects
+ */
+export function launch<P extends Params, O extends string>(
+  spec: KernelSpec<P>,
+  params: P,
+  inputs: Readonly<Record<string, Tensor>>,
+  outputs: Readonly<Record<O, Shape>>,
+): Record<O, Tensor> {
+  const results: Record<string, Tensor> = {};
+  const step: KernelStep = { kind: 'kernel', id: takeId(), spec: spec as unknown as KernelSpec, params, inputs, outputs: results };
+  for (const [name, shape] of Object.entries<Shape>(outputs)) {
+    const binding = spec.bindings[name];
+    if (!binding || binding.access === 'read') throw new Error(`${spec.name} has no output ${name}`);
+    const updated = binding.access === 'readWrite' ? (inputs[name] ?? null) : null;
+    results[name] = new Tensor(shape, binding.dtype, { kind: 'step', step, inPlaceOf: updated });
+  }
+  checkBindings(spec, params, inputs, results);
+  return results as Record<O, Tensor>;
+}
+
+function checkBindings<P extends Params>(
+  spec: KernelSpec<P>,
+  params: P,
+  inputs: Readonly<Record<string, Tensor>>,
+  outputs: Readonly<Record<string, Tensor>>,
+): void {
+  const sizes = spec.sizes(params);
+  for (const [name, { access, dtype }] of Object.entries(spec.bindings)) {
+    const given = [...(access === 'write' ? [] : [inputs[name]]), ...(access === 'read' ? [] : [outputs[name]])];
+    for (const tensor of given) {
+      if (!tensor) throw new Error(`${spec.name} needs a tensor for its binding ${name}`);
+      if (tensor.size !== sizes[name] || tensor.dtype !== dtype) {
+        throw new ProxmoError(
+          'shape',
+          `${spec.name}: ${name} is ${tensor.dtype}[${tensor.shape.join(', ')}], but ${sizes[name]} elements of ${dtype} are needed for ${JSON.stringify(params)}.`,
+        );
+      }
+    }
+  }
+}
+
+/**
+ * Writes values into parts of a variable's tensor and returns the tensor after that. Where a value is made by a kernel in the same program, the kernel
+ * writes it there directly.
+ * @param parts `offset` counts elements and must be a multiple of 64 (256 bytes, the alignment of a binding)
+ */
+export function assign(target: Tensor, parts: readonly { readonly offset: number; readonly value: Tensor }[]): Tensor {
+  for (const { offset, value } of parts) {
+    if (offset % 64 !== 0 || offset + value.size > target.size) {
+      throw new ProxmoError(
+        'shape',
+        `cannot assign ${value.size} elements at ${offset} of ${target.size}: parts start at multiples of 64 and end within the target.`,
+      );
+    }
+  }
+  const step: AssignStep = { kind: 'assign', id: takeId(), target, parts };
+  return new Tensor(target.shape, target.dtype, { kind: 'step', step, inPlaceOf: target });
+}

@@ -1,0 +1,32 @@
+/**
+ * The adapters that execution tests run on: SwiftShader from npm, and the best adapter of the system where there is one (a GPU or lavapipe).
+ * `PROXMO_TEST_ADAPTERS=swiftshader,lavapipe` chooses others.
+ */
+import type { GpuContext } from '../../src/gpu/context.ts';
+import { openDevice } from '../../src/gpu/device.node.ts';
+
+const opened = new Map<string, Promise<GpuContext>>();
+
+/** The device of a test adapter, opened once a process. */
+export function testDevice(name: string): Promise<GpuContext> {
+  const known = opened.get(name);
+  if (known) return known;
+  const device = openDevice(name);
+  opened.set(name, device);
+  return device;
+}
+
+async function findAdapters(): Promise<string[]> {
+  const chosen = process.env.PROXMO_TEST_ADAPTERS;
+  if (chosen) return chosen.split(',');
+  for (const name of ['hardware', 'lavapipe']) {
+    const found = await testDevice(name).then(
+      () => true,
+      () => false,
+    );
+    if (found) return ['swiftshader', name];
+  }
+  return ['swiftshader'];
+}
+
+export const testAdapters: readonly string[] = await findAdapters();

@@ -1,0 +1,86 @@
+/** Programs: compiled once, run many times, with shared memory and in-place updates. */
+import { describe, expect, it } from 'vitest';
+import { add, multiply, scale } from '../../kernels/elementwise.ts';
+import { differentiable, filled, grad } from '../../src/tensor/autograd.ts';
+import { Engine } from '../../src/tensor/engine.ts';
+import { assign, input, launch, type Tensor } from '../../src/tensor/tensor.ts';
+import { ParameterSlab, Variable } from '../../src/tensor/variable.ts';
+import { testAdapters, testDevice } from '../support/adapters.ts';
+
+const plus = (a: Tensor, b: Tensor) => launch(add, { count: a.size }, { a, b }, { y: a.shape }).y;
+const times = (a: Tensor, b: Tensor): Tensor =>
+  differentiable('times', [a, b], launch(multiply, { count: a.size }, { a, b }, { y: a.shape }).y, (dy) => [times(dy, b), times(dy, a)]);
+const scaled = (a: Tensor, factor: number) => launch(scale, { count: a.size, factor }, { a }, { y: a.shape }).y;
+
+describe.each(testAdapters)('on %s', (adapter) => {
+  const makeEngine = async () => new Engine(await testDevice(adapter));
+
+  it('runs a graph again with other inputs', async () => {
+    const engine = await makeEngine();
+    const [x, y] = [input('x', [3]), input('y', [3])];
+    const program = await engine.compile({ name: 'sum', outputs: { z: plus(x, scaled(y, 2)) } });
+    expect([...(await program.run({ x: new Float32Array([1, 2, 3]), y: new Float32Array([1, 1, 1]) })).z]).toEqual([3, 4, 5]);
+    expect([...(await program.run({ x: new Float32Array([0, 0, 0]), y: new Float32Array([1, 2, 3]) })).z]).toEqual([2, 4, 6]);
+  });
+
+  it('says which input is missing or has the wrong length', async () => {
+    const engine = await makeEngine();
+    const program = await engine.compile({ name: 'double', outputs: { y: scaled(input('x', [3]), 2) } });
+    await expect(program.run({})).rejects.toThrow('program double needs 3 values of f32 as its input x; it was given nothing');
+    await expect(program.run({ x: new Float32Array(2) })).rejects.toThrow('it was given Float32Array of 2');
+  });
+
+  it('differentiates through a tensor that is used several times', async () => {
+    const engine = await makeEngine();
+    const slab = new ParameterSlab('w', [{ name: 'w', shape: [1], decay: true, initial: [3] }]);
+    const w = slab.get('w');
+    const [gradient] = grad(times(times(w, w), w), [w]);
+    const program = await engine.compile({ name: 'cube', outputs: { gradient: gradient! } });
+    expect((await program.run()).gradient[0]).toBe(27);
+  });
+
+  it('keeps variables between runs, and writes assigned values straight into them', async () => {
+    const engine = await makeEngine();
+    const total = new Variable('total', [128]);
+    const x = input('x', [64]);
+    const after = assign(total.tensor, [
+      { offset: 0, value: scaled(x, 2) },
+      { offset: 64, value: scaled(x, 3) },
+    ]);
+    const program = await engine.compile({ name: 'assign', updates: [after] });
+    expect(program.dispatches).toBe(2);
+    await program.run({ x: new Float32Array(64).fill(5) });
+    const values = await engine.read(total);
+    expect([values[0], values[63], values[64], values[127]]).toEqual([10, 10, 15, 15]);
+  });
+
+  it('copies an assigned value where no kernel can write it in place', async () => {
+    const engine = await makeEngine();
+    const total = new Variable('total', [64]);
+    const program = await engine.compile({ name: 'copy', updates: [assign(total.tensor, [{ offset: 0, value: input('x', [64]) }])] });
+    await program.run({ x: new Float32Array(64).fill(7) });
+    expect((await engine.read(total))[63]).toBe(7);
+  });
+
+  it('shares memory between values whose lifetimes do not overlap', async () => {
+    const engine = await makeEngine();
+    let chain = input('x', [1024]);
+    for (let i = 0; i < 10; i++) chain = scaled(chain, 1.5);
+    const program = await engine.compile({ name: 'chain', outputs: { chain } });
+    expect(program.memory).toEqual({ planned: 2 * 4096, sum: 11 * 4096, lowerBound: 2 * 4096 });
+    expect((await program.run({ x: new Float32Array(1024).fill(1) })).chain[0]).toBeCloseTo(1.5 ** 10, 3);
+  });
+
+  it('fills gradients that do not exist with zeros', async () => {
+    const engine = await makeEngine();
+    const slab = new ParameterSlab('w', [
+      { name: 'used', shape: [1], decay: true, initial: [2] },
+      { name: 'unused', shape: [2], decay: false, initial: [1, 1] },
+    ]);
+    const loss = times(slab.get('used'), filled([1], 4));
+    const [used, unused] = grad(loss, [slab.get('used'), slab.get('unused')]);
+    const program = await engine.compile({ name: 'gradients', outputs: { used: used!, unused: unused! } });
+    const result = await program.run();
+    expect([...result.used, ...result.unused]).toEqual([4, 0, 0]);
+  });
+});
