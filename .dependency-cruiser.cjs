@@ -1,0 +1,50 @@
+/**
+ * The layer rule: imports go one way. shaders ← kernels ← gpu ← tensor ← ops ← nn ← rl ← cli; text, models, envs and runs know nothing of the upper layers.
+ * Only `src/gpu/device.node.ts` imports `webgpu`, and only `*.node.ts` files and the command line may use Node's own modules.
+ */
+const layers = ['^shaders/', '^kernels/', '^src/gpu/', '^src/tensor/', '^src/ops/', '^src/nn/', '^src/rl/', '^src/cli/'];
+
+const oneWay = layers.flatMap((from, index) => {
+  const above = layers.slice(index + 1);
+  return above.length === 0 ? [] : [{ name: `${from.replace(/[\^/]/g, '')}-imports-no-layer-above`, severity: 'error', from: { path: from }, to: { path: above } }];
+});
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    ...oneWay,
+    {
+      name: 'side-layers-know-no-engine',
+      severity: 'error',
+      comment: 'text, models, envs and runs stand beside the engine: they may use each other and the errors, nothing of the layers.',
+      from: { path: '^src/(text|models|envs|runs)/' },
+      to: { path: ['^src/(gpu|ops|nn|rl|cli)/', '^kernels/', '^shaders/'] },
+    },
+    {
+      name: 'webgpu-only-in-device',
+      severity: 'error',
+      from: { path: '^(src|kernels)/', pathNot: '^src/gpu/device\\.node\\.ts$' },
+      to: { path: '(^|/)webgpu(/|$)', dependencyTypes: ['npm'] },
+    },
+    {
+      name: 'node-modules-only-in-node-files',
+      severity: 'error',
+      from: { path: '^(src|kernels)/', pathNot: ['\\.node\\.ts$', '^src/cli/', '^src/node\\.ts$'] },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'browser-code-imports-no-node-file',
+      severity: 'error',
+      from: { path: '^(src|kernels)/', pathNot: ['\\.node\\.ts$', '^src/cli/', '^src/node\\.ts$'] },
+      to: { path: '\\.node\\.ts$' },
+    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    { name: 'no-orphans', severity: 'error', from: { orphan: true, path: '^(src|kernels)/', pathNot: '\\.d\\.ts$' }, to: {} },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { extensions: ['.ts', '.wgsl', '.mjs', '.js', '.json'] },
+  },
+};

@@ -1,0 +1,45 @@
+#!/usr/bin/env node
+/** The command line. Each command is a file of its own; this one puts them together, prints errors and sets the exit code. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { ProxmoError } from '../errors.ts';
+import { advantagesCommand } from './advantages.ts';
+import { doctorCommand } from './doctor.ts';
+import { evalCommand } from './eval.ts';
+import { playCommand } from './play.ts';
+import { trainCommand } from './train.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+
+/** Exit code after Ctrl-C, by the shells' convention: 128 + SIGINT. */
+const interrupted = 130;
+
+async function main(): Promise<number> {
+  const program = new Command('proxmo')
+    .description('Train small language-model policies for multi-turn tasks with ProxMO, on WebGPU.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(`proxmo: ${text.replace(/^error: /, '')}`) });
+  for (const command of [trainCommand(version), evalCommand(), playCommand(), advantagesCommand(), doctorCommand()]) {
+    program.addCommand(command.exitOverride().copyInheritedSettings(program));
+  }
+  try {
+    await program.parseAsync();
+    return 0;
+  } catch (error) {
+    return report(error);
+  }
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof ProxmoError) {
+    process.stderr.write(`proxmo: ${error.message}\n`);
+    return error.code === 'usage' ? 2 : error.code === 'interrupted' ? interrupted : 1;
+  }
+  process.stderr.write(`proxmo: an unexpected error, which is a bug of proxmo: ${error instanceof Error ? error.stack : String(error)}\n`);
+  return 70;
+}
+
+// The GPU driver's threads would keep the process alive.
+process.exit(await main());

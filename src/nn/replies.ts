@@ -1,0 +1,93 @@
+/**
+ * Batches of prompts with replies, for training and scoring: packed tokens, the rows whose logits predict reply tokens, and columns of numbers that go with each reply token.
+ * A prompt's tokens are read but never predicted: that is the loss mask.
+ */
+import type { InputArray } from '../../kernels/spec.ts';
+import { gatherRows } from '../ops/embedding.ts';
+import { input, type Tensor } from '../tensor/tensor.ts';
+import { bucketSize } from './buckets.ts';
+import { packedInputs, packSequences } from './packing.ts';
+import { packedAttention, type Transformer } from './transformer.ts';
+
+/** A prompt and the tokens that were sampled after it, exactly as sampled. */
+export interface PromptReply {
+  readonly prompt: ArrayLike<number>;
+  readonly reply: ArrayLike<number>;
+}
+
+/** Shape of a compiled batch. */
+export interface ReplyBucket {
+  /** Packed tokens. */
+  readonly rows: number;
+  /** Reply tokens. */
+  readonly targets: number;
+}
+
+const smallestRows = 256;
+const smallestTargets = 64;
+
+/** Tokens that a pair puts on the packed axis: the last reply token is predicted but not read. */
+export function packedLength({ prompt, reply }: PromptReply): number {
+  return prompt.length + reply.length - 1;
+}
+
+/** The bucket that holds a batch. */
+export function replyBucket(pairs: readonly PromptReply[]): ReplyBucket {
+  return {
+    rows: bucketSize(
+      pairs.reduce((sum, pair) => sum + packedLength(pair), 0),
+      smallestRows,
+    ),
+    targets: bucketSize(
+      pairs.reduce((sum, { reply }) => sum + reply.length, 0),
+      smallestTargets,
+    ),
+  };
+}
+
+/** Graph inputs of a batch, and the logits that predict its reply tokens. */
+export interface ReplyGraph {
+  /** `[targets, vocabSize]` */
+  readonly logits: Tensor;
+  /** The reply tokens, u32 `[targets]`. */
+  readonly targets: Tensor;
+}
+
+export function replyGraph(model: Transformer, bucket: ReplyBucket): ReplyGraph {
+  const { tokens, positions, segments } = packedInputs(bucket.rows);
+  const hidden = model.hidden(tokens, positions, packedAttention(segments));
+  const targetRows = input('targetRows', [bucket.targets], 'u32');
+  return { logits: model.logits(gatherRows(hidden, targetRows)), targets: input('targets', [bucket.targets], 'u32') };
+}
+
+/** The host arrays of a batch for a bucket. Targets that are left over read row 0; a weight of 0 takes them out of a loss. */
+export function packReplies(pairs: readonly PromptReply[], bucket: ReplyBucket): Record<string, InputArray> {
+  const sequences = pairs.map(({ prompt, reply }) => {
+    const tokens = new Uint32Array(prompt.length + reply.length - 1);
+    tokens.set(prompt);
+    for (let index = 0; index < reply.length - 1; index++) tokens[prompt.length + index] = reply[index]!;
+    return tokens;
+  });
+  const { arrays, starts } = packSequences(sequences, bucket.rows);
+  const targetRows = new Uint32Array(bucket.targets);
+  const targets = new Uint32Array(bucket.targets);
+  let at = 0;
+  pairs.forEach(({ prompt, reply }, pair) => {
+    for (let index = 0; index < reply.length; index++, at++) {
+      targetRows[at] = starts[pair]! + prompt.length - 1 + index;
+      targets[at] = reply[index]!;
+    }
+  });
+  return { ...arrays, targetRows, targets };
+}
+
+/** One number for each reply token of a batch, `[targets]`; 0 for those left over. */
+export function packColumn(columns: readonly ArrayLike<number>[], bucket: ReplyBucket): Float32Array<ArrayBuffer> {
+  const packed = new Float32Array(bucket.targets);
+  let at = 0;
+  for (const column of columns) {
+    packed.set(column, at);
+    at += column.length;
+  }
+  return packed;
+}

@@ -1,0 +1,137 @@
+/** The configuration of a training run: its schema with every default, and the presets. */
+import { z } from 'zod';
+import { actionFormats } from '../text/actionFormat.ts';
+import { advantageOptionsSchema } from './advantages/options.ts';
+import { aggregationModes } from './aggregation.ts';
+
+const count = z.number().int().min(1);
+const countOrNone = z.number().int().min(0);
+const positive = z.number().positive();
+const fraction = z.number().min(0).max(1);
+
+const environment = z.strictObject({
+  /** Name in the environment registry. */
+  name: z.string().default('household'),
+  /** Options of that environment. */
+  options: z.record(z.string(), z.unknown()).default({}),
+});
+
+const prompt = z.strictObject({
+  format: z.enum(actionFormats).default('plain'),
+  /** Past (observation, action) pairs shown. */
+  history: countOrNone.default(2),
+  maxTokens: count.default(320),
+});
+
+/** A policy trained from nothing; `src/nn/transformer.ts`. */
+const policy = z.strictObject({
+  dModel: count.default(64),
+  layers: count.default(2),
+  heads: count.default(4),
+  kvHeads: count.default(2),
+  headDim: count.default(16),
+  dFf: count.default(160),
+  ropeTheta: positive.default(10_000),
+  tiedHead: z.boolean().default(true),
+  normEpsilon: positive.default(1e-6),
+});
+
+const sampling = z.strictObject({
+  temperature: z.number().min(0.01).max(100).default(1),
+  topP: fraction.default(1),
+  topK: countOrNone.default(0),
+  /** Most tokens of a reply, the end token included. */
+  maxNewTokens: count.default(10),
+  /** Tokens sampled in one submit. */
+  blockSize: count.default(6),
+});
+
+const warmStart = z.strictObject({
+  /** Training tasks that the expert demonstrates; 0 starts from random weights. */
+  tasks: countOrNone.default(240),
+  epochs: count.default(3),
+  /** Turns in a mini-batch. */
+  batchTurns: count.default(48),
+  learningRate: positive.default(3e-3),
+});
+
+const training = z.strictObject({
+  iterations: countOrNone.default(16),
+  /** Task groups in an iteration. */
+  tasks: count.default(8),
+  /** Episodes of a task (G). */
+  groupSize: count.default(8),
+  /** Passes over an iteration's turns. */
+  epochs: count.default(1),
+  /** Optimiser steps in a pass. */
+  miniBatches: count.default(4),
+  learningRate: positive.default(5e-4),
+});
+
+const optimiser = z.strictObject({
+  beta1: fraction.default(0.9),
+  beta2: fraction.default(0.999),
+  epsilon: positive.default(1e-8),
+  weightDecay: z.number().min(0).default(0.01),
+  /** The gradient's global norm is clipped to this. */
+  maxGradNorm: positive.default(1),
+  /** Packed tokens in a micro-batch: bounds memory. */
+  microBatchTokens: count.default(8192),
+});
+
+const loss = z.strictObject({
+  clipLow: fraction.default(0.2),
+  clipHigh: z.number().min(0).default(0.2),
+  /** Bound on the ratio's weight where the advantage is negative. */
+  dualClip: z.number().min(1).default(3),
+  klCoefficient: z.number().min(0).default(0.01),
+  klEstimator: z.enum(['k1', 'k2', 'k3']).default('k3'),
+  entropyCoefficient: z.number().min(0).default(0.001),
+  aggregation: z.enum(aggregationModes).default('token-mean'),
+});
+
+const evaluation = z.strictObject({
+  split: z.enum(['train', 'seen', 'unseen']).default('unseen'),
+  tasks: count.default(120),
+  temperature: z.number().min(0).default(0.4),
+  /** Iterations between evaluations on the way; 0 for none. */
+  every: countOrNone.default(0),
+});
+
+const checkpoints = z.strictObject({
+  /** Iterations between checkpoints; 0 for one at the end only. */
+  every: countOrNone.default(5),
+  /** How many are kept. */
+  keep: count.default(2),
+});
+
+export const trainConfigSchema = z.strictObject({
+  seed: countOrNone.default(1),
+  environment: environment.prefault({}),
+  prompt: prompt.prefault({}),
+  policy: policy.prefault({}),
+  sampling: sampling.prefault({}),
+  warmStart: warmStart.prefault({}),
+  training: training.prefault({}),
+  advantages: advantageOptionsSchema.prefault({ estimator: 'proxmo' }),
+  loss: loss.prefault({}),
+  optimiser: optimiser.prefault({}),
+  evaluation: evaluation.prefault({}),
+  checkpoints: checkpoints.prefault({}),
+});
+
+export type TrainConfig = z.output<typeof trainConfigSchema>;
+
+/** Configurations by name, as differences from the defaults. */
+export const presets: Readonly<Record<string, object>> = {
+  /** Minutes on two CPU cores. */
+  small: {},
+  /** The paper's settings (arXiv 2602.19225, section 5), for a GPU. */
+  paper: {
+    environment: { options: { size: 'house' } },
+    policy: { dModel: 512, layers: 8, heads: 8, kvHeads: 4, headDim: 64, dFf: 1376 },
+    prompt: { maxTokens: 2048 },
+    training: { iterations: 150, tasks: 16, groupSize: 8 },
+    evaluation: { tasks: 128 },
+  },
+};

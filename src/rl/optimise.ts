@@ -1,0 +1,128 @@
+/**
+ * Optimiser steps over mini-batches of replies. A mini-batch is split into micro-batches that fit memory; each adds its gradient to a slab, and one update follows: norm,
+ * clipping and AdamW.
+ */
+import { Cache } from '../nn/buckets.ts';
+import { AdamW, type AdamWOptions } from '../nn/optimizer.ts';
+import { splitBySize } from '../nn/packing.ts';
+import { type PromptReply, packColumn, packedLength, packReplies, type ReplyBucket, replyBucket, replyGraph } from '../nn/replies.ts';
+import type { Transformer } from '../nn/transformer.ts';
+import { grad } from '../tensor/autograd.ts';
+import type { Engine, Program } from '../tensor/engine.ts';
+import { accumulate, gatherGradients } from '../tensor/gradients.ts';
+import { input, type Tensor } from '../tensor/tensor.ts';
+import { Variable } from '../tensor/variable.ts';
+
+/** Numbers that go with each reply token, by column. */
+export interface TrainingPair extends PromptReply {
+  readonly columns: Readonly<Record<string, ArrayLike<number>>>;
+}
+
+/** Builds the loss of a micro-batch. Losses of a mini-batch's micro-batches are summed, so weights must be relative to the whole mini-batch. */
+export type LossGraph = (inputs: {
+  /** `[targets, vocabSize]` */
+  readonly logits: Tensor;
+  /** u32 `[targets]` */
+  readonly targets: Tensor;
+  /** The named column, `[targets]`. */
+  readonly column: (name: string) => Tensor;
+}) => { readonly loss: Tensor; readonly statistics: Tensor };
+
+export interface OptimiserOptions extends AdamWOptions {
+  /** Most packed tokens in a micro-batch. */
+  readonly microBatchTokens: number;
+}
+
+export interface StepReport {
+  /** Statistics of each micro-batch, as the loss graph lays them out. */
+  readonly statistics: readonly ArrayLike<number>[];
+  /** Global gradient norm before clipping. */
+  readonly gradientNorm: number;
+  /** The norm was not finite, and nothing was changed. */
+  readonly skipped: boolean;
+}
+
+export class Optimiser {
+  readonly adamW: AdamW;
+  private readonly micro: Variable;
+  private readonly total: Variable;
+  private readonly programs = new Cache<Program<{ statistics: Tensor }>>();
+  private updateProgram: Promise<Program<{ norm: Tensor }>> | undefined;
+  private stepCount = 0;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly model: Transformer,
+    private readonly options: OptimiserOptions,
+    private readonly columns: readonly string[],
+    private readonly loss: LossGraph,
+  ) {
+    this.adamW = new AdamW(model.slab, options);
+    this.micro = new Variable('micro-batch gradients', [model.slab.size]);
+    this.total = new Variable('gradients', [model.slab.size]);
+  }
+
+  /** Updates made so far; AdamW's bias correction depends on it. */
+  get steps(): number {
+    return this.stepCount;
+  }
+
+  /** For resuming. */
+  set steps(count: number) {
+    this.stepCount = count;
+  }
+
+  /** One update from a mini-batch. */
+  async step(pairs: readonly TrainingPair[], learningRate: number): Promise<StepReport> {
+    this.engine.clear(this.total);
+    const statistics: ArrayLike<number>[] = [];
+    for (const batch of splitBySize(pairs, packedLength, this.options.microBatchTokens)) {
+      const bucket = replyBucket(batch);
+      const program = await this.programs.get(`${bucket.rows} ${bucket.targets}`, () => this.compileGradient(bucket));
+      const columns = this.columns.map((name) => [
+        name,
+        packColumn(
+          batch.map((pair) => pair.columns[name] ?? []),
+          bucket,
+        ),
+      ]);
+      const result = await program.run({ ...packReplies(batch, bucket), ...Object.fromEntries(columns) });
+      statistics.push(result.statistics);
+    }
+    this.updateProgram ??= this.compileUpdate();
+    const { norm } = await (await this.updateProgram).run({
+      hyperparameters: this.adamW.hyperparameters(this.stepCount + 1, learningRate),
+    });
+    const gradientNorm = norm[0] ?? Number.NaN;
+    const skipped = !Number.isFinite(gradientNorm);
+    if (!skipped) this.stepCount++;
+    return { statistics, gradientNorm, skipped };
+  }
+
+  /** Frees gradients and moments. */
+  destroy(): void {
+    for (const variable of [this.micro, this.total, ...this.adamW.variables]) this.engine.release(variable);
+  }
+
+  private compileGradient(bucket: ReplyBucket): Promise<Program<{ statistics: Tensor }>> {
+    const { logits, targets } = replyGraph(this.model, bucket);
+    const column = (name: string) => input(name, [bucket.targets]);
+    const { loss, statistics } = this.loss({ logits, targets, column });
+    const { slab } = this.model;
+    const gradients = gatherGradients(
+      slab,
+      this.micro,
+      grad(
+        loss,
+        slab.parameters.map(({ tensor }) => tensor),
+      ),
+    );
+    const total = accumulate(this.total.tensor, gradients);
+    return this.engine.compile({ name: `gradient ${bucket.rows}`, outputs: { statistics }, updates: [total] });
+  }
+
+  private compileUpdate(): Promise<Program<{ norm: Tensor }>> {
+    const { updates, norm } = this.adamW.update(this.total.tensor);
+    return this.engine.compile({ name: 'update', outputs: { norm }, updates });
+  }
+}

@@ -1,0 +1,67 @@
+/** A policy with all it needs to act: weights, tokenizer, prompts and generator. */
+import type { TaskSet } from '../envs/environment.ts';
+import { ProxmoError } from '../errors.ts';
+import { Generator, type SamplingControls } from '../nn/generator.ts';
+import { Transformer, type TransformerConfig } from '../nn/transformer.ts';
+import type { Engine } from '../tensor/engine.ts';
+import { PromptBuilder } from '../text/prompt.ts';
+import { WordTokenizer } from '../text/wordTokenizer.ts';
+import type { TrainConfig } from './config.ts';
+import type { Player } from './rollout.ts';
+
+/** Most prompt tokens that a policy reads in one batch: enough to fill a device, small enough for 128 MiB bindings of activations. */
+const maxBatchTokens = 8192;
+
+export class Policy {
+  readonly model: Transformer;
+  readonly player: Player;
+
+  constructor(
+    readonly engine: Engine,
+    readonly config: TrainConfig,
+    readonly tokenizer: WordTokenizer,
+  ) {
+    const { sampling, prompt } = config;
+    this.model = new Transformer(transformerConfig(config, tokenizer), config.seed);
+    const prompts = new PromptBuilder(tokenizer, { history: prompt.history, format: prompt.format, maxTokens: prompt.maxTokens });
+    const generator = new Generator(engine, this.model, {
+      maxPromptTokens: prompt.maxTokens,
+      maxNewTokens: sampling.maxNewTokens,
+      blockSize: Math.min(sampling.blockSize, sampling.maxNewTokens),
+      maxBatchTokens: Math.max(maxBatchTokens, prompt.maxTokens),
+      maxBatchRows: Math.max(config.training.tasks * config.training.groupSize, 64),
+      endToken: tokenizer.endId,
+    });
+    this.player = { generator, tokenizer, prompts, format: prompt.format };
+  }
+
+  /** How it samples while it trains. */
+  get trainingControls(): SamplingControls {
+    const { temperature, topP, topK } = this.config.sampling;
+    return { seed: this.config.seed, temperature, topP, topK };
+  }
+
+  /** How it samples when it is evaluated. */
+  get evaluationControls(): SamplingControls {
+    return { ...this.trainingControls, temperature: this.config.evaluation.temperature };
+  }
+}
+
+export function transformerConfig(config: TrainConfig, tokenizer: WordTokenizer): TransformerConfig {
+  return { ...config.policy, vocabSize: tokenizer.vocabSize };
+}
+
+/**
+ * A word-level tokenizer for a task set.
+ * @throws {ProxmoError} `config` if the task set does not know its words
+ */
+export function tokenizerFor(taskSet: TaskSet): WordTokenizer {
+  const words = taskSet.words?.() ?? [];
+  if (words.length === 0) {
+    throw new ProxmoError(
+      'config',
+      `The environment ${taskSet.name} lists no words, so no word-level vocabulary can be built; give it a words() method.`,
+    );
+  }
+  return WordTokenizer.build(words);
+}

@@ -1,0 +1,39 @@
+/** Log-probabilities of given replies under a policy: what the KL term compares with. */
+import { Cache } from '../nn/buckets.ts';
+import { splitBySize } from '../nn/packing.ts';
+import { type PromptReply, packedLength, packReplies, type ReplyBucket, replyBucket, replyGraph } from '../nn/replies.ts';
+import type { Transformer } from '../nn/transformer.ts';
+import { tokenLogProbs } from '../ops/tokenLogProbs.ts';
+import type { Engine, Program } from '../tensor/engine.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+export class Scorer {
+  private readonly programs = new Cache<Program<{ logProb: Tensor }>>();
+
+  /** @param batchTokens most packed tokens at once; bounds memory */
+  constructor(
+    private readonly engine: Engine,
+    private readonly model: Transformer,
+    private readonly batchTokens: number,
+    private readonly temperature: number,
+  ) {}
+
+  /** The log-probability of each token of each reply. */
+  async score(pairs: readonly PromptReply[]): Promise<Float32Array[]> {
+    const scores: Float32Array[] = [];
+    for (const batch of splitBySize(pairs, packedLength, this.batchTokens)) {
+      const bucket = replyBucket(batch);
+      const program = await this.programs.get(`${bucket.rows} ${bucket.targets}`, () => this.compile(bucket));
+      const { logProb } = await program.run(packReplies(batch, bucket));
+      let at = 0;
+      for (const { reply } of batch) scores.push(Float32Array.from(logProb.subarray(at, (at += reply.length))));
+    }
+    return scores;
+  }
+
+  private compile(bucket: ReplyBucket): Promise<Program<{ logProb: Tensor }>> {
+    const { logits, targets } = replyGraph(this.model, bucket);
+    const { logProb } = tokenLogProbs(logits, targets, this.temperature);
+    return this.engine.compile({ name: `score ${bucket.rows}`, outputs: { logProb } });
+  }
+}

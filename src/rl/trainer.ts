@@ -1,0 +1,221 @@
+/**
+ * Training with ProxMO or a baseline: warm start on demonstrations, then iterations of rollout, advantages and policy update. All chance is drawn from the seed and
+ * counters, so a run that is resumed at an iteration goes on with the same bits.
+ */
+import type { Task, TaskSet } from '../envs/environment.ts';
+import { ProxmoError } from '../errors.ts';
+import { Transformer } from '../nn/transformer.ts';
+import { crossEntropy } from '../ops/crossEntropy.ts';
+import { ppoLoss } from '../ops/ppoLoss.ts';
+import { tokenLogProbs } from '../ops/tokenLogProbs.ts';
+import type { Engine } from '../tensor/engine.ts';
+import { Random } from '../tensor/random.ts';
+import type { WordTokenizer } from '../text/wordTokenizer.ts';
+import { type AdvantageResult, estimateAdvantages } from './advantages/index.ts';
+import { tokenWeights } from './aggregation.ts';
+import type { TrainConfig } from './config.ts';
+import { demonstrate } from './demonstrations.ts';
+import { type Evaluation, evaluate } from './evaluate.ts';
+import { type IterationMetrics, iterationMetrics, Stopwatch } from './metrics.ts';
+import { Optimiser, type StepReport, type TrainingPair } from './optimise.ts';
+import { Policy, transformerConfig } from './policy.ts';
+import { type Episode, playEpisodes, type RolloutStep } from './rollout.ts';
+import { Scorer } from './score.ts';
+
+/** What the trainer is doing, for a progress line. */
+export interface Progress {
+  readonly phase: 'demonstrations' | 'warm start' | 'rollout' | 'advantages' | 'update' | 'evaluation';
+  /** Share of the phase that is done. */
+  readonly done: number;
+  /** What there is to say of it, as `loss 1.2`. */
+  readonly detail?: string;
+}
+
+export interface TrainerOptions {
+  readonly onProgress?: (progress: Progress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface IterationResult {
+  readonly metrics: IterationMetrics;
+  readonly episodes: readonly Episode[];
+  readonly advantages: AdvantageResult;
+}
+
+/** Episode numbers name random streams. Evaluations use numbers that training never reaches. */
+const firstEvaluationEpisode = 0x8000_0000;
+
+export class Trainer {
+  readonly policy: Policy;
+  readonly optimiser: Optimiser;
+  /** The policy after the warm start, which the KL term holds on to; null without a KL term. */
+  readonly reference: Transformer | null;
+  private readonly scorer: Scorer | null;
+  private readonly heldOut: readonly Task[];
+
+  constructor(
+    private readonly engine: Engine,
+    readonly config: TrainConfig,
+    readonly taskSet: TaskSet,
+    tokenizer: WordTokenizer,
+    private readonly options: TrainerOptions = {},
+  ) {
+    const { optimiser, sampling, loss, evaluation, seed } = config;
+    this.policy = new Policy(engine, config, tokenizer);
+    this.reference = loss.klCoefficient > 0 ? new Transformer(transformerConfig(config, tokenizer), seed, 'reference') : null;
+    this.scorer = this.reference && new Scorer(engine, this.reference, optimiser.microBatchTokens, sampling.temperature);
+    this.optimiser = new Optimiser(
+      engine,
+      this.policy.model,
+      optimiser,
+      ['oldLogProb', 'referenceLogProb', 'advantage', 'weight'],
+      ({ logits, targets, column }) => {
+        const { logProb, entropy } = tokenLogProbs(logits, targets, sampling.temperature);
+        const given = { oldLogProb: column('oldLogProb'), referenceLogProb: column('referenceLogProb') };
+        return ppoLoss({ logProb, entropy, ...given, advantage: column('advantage'), weight: column('weight') }, loss);
+      },
+    );
+    this.heldOut = taskSet.tasks(evaluation.split, evaluation.tasks, seed);
+  }
+
+  /**
+   * Behaviour cloning on the expert's demonstrations, then remembers the result as the reference policy.
+   * @returns the mean loss of the last epoch, in nats a token; null where the warm start is off
+   */
+  async warmStart(): Promise<number | null> {
+    const { tasks: taskCount, epochs, batchTurns, learningRate } = this.config.warmStart;
+    const { seed, optimiser } = this.config;
+    let lastLoss: number | null = null;
+    if (taskCount > 0) {
+      this.report('demonstrations', 0);
+      const tasks = this.taskSet.tasks('train', taskCount, seed);
+      const pairs = await demonstrate(this.policy.player, this.taskSet, tasks);
+      const columns = ['weight'];
+      const cloning = new Optimiser(this.engine, this.policy.model, optimiser, columns, ({ logits, targets, column }) => {
+        const loss = crossEntropy(logits, targets, column('weight'));
+        return { loss, statistics: loss };
+      });
+      const batchCount = Math.ceil(pairs.length / batchTurns);
+      const steps = epochs * batchCount;
+      for (let epoch = 0; epoch < epochs; epoch++) {
+        const shuffled = new Random(seed, `warm start ${epoch}`).shuffle(pairs);
+        let sum = 0;
+        for (let batch = 0; batch < batchCount; batch++) {
+          this.checkSignal();
+          const chosen = shuffled.slice(batch * batchTurns, (batch + 1) * batchTurns);
+          const tokens = chosen.reduce((total, { reply }) => total + reply.length, 0);
+          const step = epoch * batchCount + batch;
+          const withWeights = chosen.map((pair) => ({
+            ...pair,
+            columns: { weight: new Float32Array(pair.reply.length).fill(1 / tokens) },
+          }));
+          const report = await cloning.step(withWeights, learningRate * (1 - step / steps));
+          sum += report.statistics.reduce((total, statistics) => total + (statistics[0] ?? 0), 0);
+          this.report('warm start', (step + 1) / steps, `loss ${(sum / (batch + 1)).toFixed(3)}`);
+        }
+        lastLoss = sum / batchCount;
+      }
+      cloning.destroy();
+    }
+    if (this.reference) this.engine.copy(this.policy.model.slab.variable, this.reference.slab.variable);
+    return lastLoss;
+  }
+
+  /** Success on the held-out tasks. */
+  evaluate(): Promise<Evaluation> {
+    return evaluate(this.policy.player, this.taskSet, this.heldOut, {
+      controls: this.policy.evaluationControls,
+      firstEpisode: firstEvaluationEpisode,
+      onTurn: (running, total) => this.report('evaluation', 1 - running / total),
+      ...this.signalOption(),
+    });
+  }
+
+  /**
+   * One iteration of rollout, advantages and update.
+   * @param iteration counted from 0; decides tasks and random numbers
+   */
+  async iterate(iteration: number): Promise<IterationResult> {
+    const watch = new Stopwatch();
+    const episodes = await watch.time('rollout', () => this.rollout(iteration));
+    const steps = episodes.flatMap((episode) => episode.steps);
+    this.report('advantages', 0);
+    const advantages = await watch.time('advantage', () => estimateAdvantages(steps, this.config.advantages, this.engine));
+    const reports = await watch.time('update', () => this.update(iteration, steps, advantages));
+    return {
+      metrics: iterationMetrics({ iteration, episodes, advantages, reports, seconds: watch.seconds, config: this.config }),
+      episodes,
+      advantages,
+    };
+  }
+
+  private rollout(iteration: number): Promise<Episode[]> {
+    const { tasks: taskCount, groupSize } = this.config.training;
+    const tasks = this.taskSet.tasks('train', (iteration + 1) * taskCount, this.config.seed + 1).slice(-taskCount);
+    return playEpisodes(
+      this.policy.player,
+      this.taskSet,
+      tasks.flatMap((task) => Array.from({ length: groupSize }, () => task)),
+      {
+        controls: this.policy.trainingControls,
+        firstEpisode: iteration * taskCount * groupSize,
+        onTurn: (running, total) => this.report('rollout', 1 - running / total),
+        ...this.signalOption(),
+      },
+    );
+  }
+
+  private async update(iteration: number, steps: readonly RolloutStep[], advantages: AdvantageResult): Promise<StepReport[]> {
+    const { epochs, miniBatches, learningRate } = this.config.training;
+    const referenceLogProbs = await this.scorer?.score(steps);
+    const rows = steps.map((step, row) => ({
+      step,
+      advantage: advantages.advantage[row] ?? 0,
+      referenceLogProb: referenceLogProbs?.[row] ?? step.logProbs,
+    }));
+    const reports: StepReport[] = [];
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      const shuffled = new Random(this.config.seed, `update ${iteration} ${epoch}`).shuffle(rows);
+      const size = Math.ceil(rows.length / miniBatches);
+      for (let start = 0; start < rows.length; start += size) {
+        this.checkSignal();
+        reports.push(await this.optimiser.step(this.trainingPairs(shuffled.slice(start, start + size)), learningRate));
+        this.report('update', (epoch + Math.min(1, (start + size) / rows.length)) / epochs);
+      }
+    }
+    return reports;
+  }
+
+  private trainingPairs(
+    rows: readonly { readonly step: RolloutStep; readonly advantage: number; readonly referenceLogProb: ArrayLike<number> }[],
+  ): TrainingPair[] {
+    const weights = tokenWeights(
+      rows.map(({ step }) => step.reply.length),
+      this.config.loss.aggregation,
+      this.config.sampling.maxNewTokens,
+    );
+    return rows.map(({ step, advantage, referenceLogProb }, index) => ({
+      prompt: step.prompt,
+      reply: step.reply,
+      columns: {
+        oldLogProb: step.logProbs,
+        referenceLogProb,
+        advantage: new Float32Array(step.reply.length).fill(advantage),
+        weight: new Float32Array(step.reply.length).fill(weights[index] ?? 0),
+      },
+    }));
+  }
+
+  private report(phase: Progress['phase'], done: number, detail?: string): void {
+    this.options.onProgress?.({ phase, done, ...(detail === undefined ? {} : { detail }) });
+  }
+
+  private signalOption(): { signal?: AbortSignal } {
+    return this.options.signal ? { signal: this.options.signal } : {};
+  }
+
+  private checkSignal(): void {
+    if (this.options.signal?.aborted)
+      throw new ProxmoError('interrupted', 'The run was interrupted; it can be resumed from its last checkpoint.');
+  }
+}
