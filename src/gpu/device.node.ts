@@ -6,7 +6,7 @@ import { create, globals } from 'webgpu';
 import type { AdapterProfile } from '../../kernels/spec.ts';
 import { ProxmoError } from '../errors.ts';
 import { type AdapterDescription, GpuContext } from './context.ts';
-import { findSwiftShaderBundle, systemHasVulkanLoader, useSwiftShader } from './swiftshader.node.ts';
+import { findSwiftShaderBundle, systemHasVulkanLoader, withSwiftShader } from './swiftshader.node.ts';
 import { waitAsleep } from './wait.node.ts';
 
 Object.assign(globalThis, globals);
@@ -32,7 +32,16 @@ interface Found {
  * @param choice default: the environment variable `PROXMO_ADAPTER`, else the best adapter there is
  * @throws {ProxmoError} `no-device` if no adapter fits; the message says what to install
  */
-export async function openDevice(choice: AdapterChoice | undefined = process.env.PROXMO_ADAPTER || undefined): Promise<GpuContext> {
+export function openDevice(choice: AdapterChoice | undefined = process.env.PROXMO_ADAPTER || undefined): Promise<GpuContext> {
+  const opening = lastOpening.then(() => open(choice));
+  lastOpening = opening.catch(() => undefined);
+  return opening;
+}
+
+/** Devices are opened one after another, because the choice of a driver is an environment variable of the process. */
+let lastOpening: Promise<unknown> = Promise.resolve();
+
+async function open(choice: AdapterChoice | undefined): Promise<GpuContext> {
   const { gpu, adapter } = await findAdapter(choice);
   const limits = readLimits(adapter.limits);
   const features = optionalFeatures.filter((feature) => adapter.features.has(feature as GPUFeatureName)) as GPUFeatureName[];
@@ -71,8 +80,7 @@ async function requestSystem(choice: AdapterChoice | undefined): Promise<Found |
 async function requestSwiftShader(): Promise<Found | null> {
   const bundle = process.platform === 'linux' && process.arch === 'x64' ? findSwiftShaderBundle() : null;
   if (!bundle) return null;
-  useSwiftShader(bundle);
-  return request([], {});
+  return withSwiftShader(bundle, () => request([], {}));
 }
 
 async function request(options: string[], preference: GPURequestAdapterOptions): Promise<Found | null> {

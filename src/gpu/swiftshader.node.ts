@@ -11,6 +11,8 @@ import { brotliDecompressSync } from 'node:zlib';
 import { parseTar } from 'nanotar';
 
 const files = ['libvk_swiftshader.so', 'libvulkan.so.1', 'vk_swiftshader_icd.json'];
+/** The loader reads the list of drivers from these: the older and the newer name. */
+const driverVariables = ['VK_ICD_FILENAMES', 'VK_DRIVER_FILES'];
 /** glibc's RTLD_NODELETE, which Node does not name: the loader must never be unloaded. */
 const rtldNoDelete = 0x1000;
 
@@ -28,12 +30,20 @@ export function findSwiftShaderBundle(): string | null {
   }
 }
 
-/** Makes SwiftShader the Vulkan driver of this process, from now on. Must be called before Dawn makes its instance. */
-export function useSwiftShader(bundle: string): void {
+/** Runs `open` while SwiftShader is the only Vulkan driver that a new Dawn instance finds. */
+export async function withSwiftShader<T>(bundle: string, open: () => Promise<T>): Promise<T> {
   const folder = unpack(bundle);
-  process.env.VK_ICD_FILENAMES = join(folder, 'vk_swiftshader_icd.json');
-  process.env.VK_DRIVER_FILES = process.env.VK_ICD_FILENAMES;
+  const before = driverVariables.map((name) => [name, process.env[name]] as const);
+  for (const name of driverVariables) process.env[name] = join(folder, 'vk_swiftshader_icd.json');
   loadLibrary(join(folder, 'libvulkan.so.1'));
+  try {
+    return await open();
+  } finally {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  }
 }
 
 /** Whether a Vulkan loader can be found on this system. Loads it. */

@@ -5,7 +5,6 @@
 import type { Task, TaskSet } from '../envs/environment.ts';
 import { ProxmoError } from '../errors.ts';
 import { Transformer } from '../nn/transformer.ts';
-import { crossEntropy } from '../ops/crossEntropy.ts';
 import { ppoLoss } from '../ops/ppoLoss.ts';
 import { tokenLogProbs } from '../ops/tokenLogProbs.ts';
 import type { Engine } from '../tensor/engine.ts';
@@ -21,6 +20,7 @@ import { Optimiser, type StepReport, type TrainingPair } from './optimise.ts';
 import { Policy, transformerConfig } from './policy.ts';
 import { type Episode, playEpisodes, type RolloutStep } from './rollout.ts';
 import { Scorer } from './score.ts';
+import { cloneBehaviour } from './warmStart.ts';
 
 /** What the trainer is doing, for a progress line. */
 export interface Progress {
@@ -83,42 +83,18 @@ export class Trainer {
    * @returns the mean loss of the last epoch, in nats a token; null where the warm start is off
    */
   async warmStart(): Promise<number | null> {
-    const { tasks: taskCount, epochs, batchTurns, learningRate } = this.config.warmStart;
-    const { seed, optimiser } = this.config;
-    let lastLoss: number | null = null;
-    if (taskCount > 0) {
+    const { warmStart, seed } = this.config;
+    let loss: number | null = null;
+    if (warmStart.tasks > 0) {
       this.report('demonstrations', 0);
-      const tasks = this.taskSet.tasks('train', taskCount, seed);
-      const pairs = await demonstrate(this.policy.player, this.taskSet, tasks);
-      const columns = ['weight'];
-      const cloning = new Optimiser(this.engine, this.policy.model, optimiser, columns, ({ logits, targets, column }) => {
-        const loss = crossEntropy(logits, targets, column('weight'));
-        return { loss, statistics: loss };
+      const demonstrations = await demonstrate(this.policy.player, this.taskSet, this.taskSet.tasks('train', warmStart.tasks, seed));
+      loss = await cloneBehaviour(this.engine, this.policy.model, demonstrations, this.config, (done, current) => {
+        this.checkSignal();
+        this.report('warm start', done, `loss ${current.toFixed(3)}`);
       });
-      const batchCount = Math.ceil(pairs.length / batchTurns);
-      const steps = epochs * batchCount;
-      for (let epoch = 0; epoch < epochs; epoch++) {
-        const shuffled = new Random(seed, `warm start ${epoch}`).shuffle(pairs);
-        let sum = 0;
-        for (let batch = 0; batch < batchCount; batch++) {
-          this.checkSignal();
-          const chosen = shuffled.slice(batch * batchTurns, (batch + 1) * batchTurns);
-          const tokens = chosen.reduce((total, { reply }) => total + reply.length, 0);
-          const step = epoch * batchCount + batch;
-          const withWeights = chosen.map((pair) => ({
-            ...pair,
-            columns: { weight: new Float32Array(pair.reply.length).fill(1 / tokens) },
-          }));
-          const report = await cloning.step(withWeights, learningRate * (1 - step / steps));
-          sum += report.statistics.reduce((total, statistics) => total + (statistics[0] ?? 0), 0);
-          this.report('warm start', (step + 1) / steps, `loss ${(sum / (batch + 1)).toFixed(3)}`);
-        }
-        lastLoss = sum / batchCount;
-      }
-      cloning.destroy();
     }
     if (this.reference) this.engine.copy(this.policy.model.slab.variable, this.reference.slab.variable);
-    return lastLoss;
+    return loss;
   }
 
   /** Success on the held-out tasks. */

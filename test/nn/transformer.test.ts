@@ -5,7 +5,7 @@ import { Transformer, type TransformerConfig } from '../../src/nn/transformer.ts
 import { crossEntropy } from '../../src/ops/crossEntropy.ts';
 import { grad } from '../../src/tensor/autograd.ts';
 import { Engine } from '../../src/tensor/engine.ts';
-import { input } from '../../src/tensor/tensor.ts';
+import { input, type Tensor } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { Value } from '../support/scalarGrad.ts';
 import { referenceLoss } from '../support/transformerReference.ts';
@@ -48,8 +48,8 @@ describe.each(testAdapters)('on %s', (adapter) => {
       loss,
       slab.parameters.map(({ tensor }) => tensor),
     );
-    const outputs = Object.fromEntries(slab.parameters.map(({ name }, index) => [name, gradients[index]!]));
-    const program = await engine.compile({ name: 'loss', outputs: { ...outputs, loss } });
+    const outputs: Record<string, Tensor> = Object.fromEntries(slab.parameters.map(({ name }, index) => [name, gradients[index]!]));
+    const program = await engine.compile({ name: 'loss', outputs: { ...outputs, loss } as Record<string, Tensor> });
     const weight = packColumn(
       pairs.map(({ reply }, index) => reply.map(() => pairWeights[index]!)),
       bucket,

@@ -1,0 +1,71 @@
+/** `proxmo eval`: how often a trained policy succeeds on fixed held-out tasks. */
+import { Command } from 'commander';
+import type { Split } from '../envs/environment.ts';
+import { ProxmoError } from '../errors.ts';
+import { openDevice } from '../gpu/device.node.ts';
+import { evaluate } from '../rl/evaluate.ts';
+import { loadRun, summariseEvaluation } from '../rl/run.node.ts';
+import { Engine } from '../tensor/engine.ts';
+import { realNumber, wholeNumber } from './arguments.ts';
+import { ProgressLine } from './progressLine.ts';
+import { duration, formatTable, percent } from './table.ts';
+
+const splits: readonly Split[] = ['train', 'seen', 'unseen'];
+
+interface EvalOptions {
+  readonly split?: string;
+  readonly tasks?: number;
+  readonly seed?: number;
+  readonly temperature?: number;
+  readonly checkpoint?: number;
+  readonly adapter?: string;
+  readonly json?: boolean;
+}
+
+export function evalCommand(): Command {
+  return new Command('eval')
+    .description('Evaluate a trained policy on fixed held-out tasks, each once, with a 95 % interval.')
+    .argument('<run>', 'run folder')
+    .option('--split <name>', `${splits.join(', ')} (default: the run's)`)
+    .option('--tasks <n>', "number of tasks (default: the run's)", wholeNumber)
+    .option('--seed <n>', "seed of tasks and sampling (default: the run's)", wholeNumber)
+    .option('--temperature <t>', "sampling temperature, 0 for the likeliest token (default: the run's)", realNumber)
+    .option('--checkpoint <iteration>', 'iteration whose checkpoint is evaluated (default: the last)', wholeNumber)
+    .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name')
+    .option('--json', 'print the result as JSON')
+    .action(async (dir: string, options: EvalOptions) => {
+      const gpu = await openDevice(options.adapter);
+      try {
+        const { trainer, iteration } = await loadRun(new Engine(gpu), dir, options.checkpoint);
+        const { evaluation: defaults, seed: runSeed } = trainer.config;
+        const split = parseSplit(options.split ?? defaults.split);
+        const seed = options.seed ?? runSeed;
+        const tasks = trainer.taskSet.tasks(split, options.tasks ?? defaults.tasks, seed);
+        const line = new ProgressLine();
+        const evaluation = await evaluate(trainer.policy.player, trainer.taskSet, tasks, {
+          controls: { ...trainer.policy.evaluationControls, seed, temperature: options.temperature ?? defaults.temperature },
+          firstEpisode: 0,
+          onTurn: (running, total) => line.show('evaluation', `evaluation: ${total - running} of ${total} episodes done`),
+        });
+        line.clear();
+        const result = { run: dir, iteration, split, seed, seconds: evaluation.seconds, ...summariseEvaluation(evaluation) };
+        if (options.json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+        else {
+          const rows = [['all', evaluation] as const, ...Object.entries(evaluation.byTask)];
+          const cells = rows.map(([name, { success, interval, episodes }]) => [name, percent(success), `${percent(interval[0])} to ${percent(interval[1])}`, String(episodes)]);
+          process.stdout.write(`${formatTable([['success', 'rate', '95 % interval', 'episodes'], ...cells])}\n\n`);
+          process.stdout.write(
+            `${split} tasks, iteration ${iteration}; mean length ${evaluation.meanLength.toFixed(1)} steps, ${percent(evaluation.validShare)} valid actions, ${duration(evaluation.seconds)} on ${gpu.adapter.name}\n`,
+          );
+        }
+      } finally {
+        gpu.destroy();
+      }
+    });
+}
+
+export function parseSplit(name: string): Split {
+  const split = splits.find((candidate) => candidate === name);
+  if (!split) throw new ProxmoError('usage', `There is no split ${name}; choose one of ${splits.join(', ')}.`);
+  return split;
+}

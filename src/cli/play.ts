@@ -1,0 +1,68 @@
+/** `proxmo play`: watch a trained policy play an episode, step by step. */
+import { Command } from 'commander';
+import { ProxmoError } from '../errors.ts';
+import { openDevice } from '../gpu/device.node.ts';
+import { type Episode, playEpisodes } from '../rl/rollout.ts';
+import { loadRun } from '../rl/run.node.ts';
+import { Engine } from '../tensor/engine.ts';
+import { realNumber, wholeNumber } from './arguments.ts';
+import { parseSplit } from './eval.ts';
+
+interface PlayOptions {
+  readonly split?: string;
+  readonly type?: string;
+  readonly seed?: number;
+  readonly episodes: number;
+  readonly temperature?: number;
+  readonly checkpoint?: number;
+  readonly adapter?: string;
+  readonly json?: boolean;
+}
+
+/** Tasks that are looked through for one of the type asked for. */
+const searchedTasks = 60;
+
+export function playCommand(): Command {
+  return new Command('play')
+    .description('Watch a trained policy play episodes, step by step.')
+    .argument('<run>', 'run folder')
+    .option('--split <name>', "train, seen or unseen (default: the run's evaluation split)")
+    .option('--type <type>', 'only tasks of this type')
+    .option('--episodes <n>', 'how many', wholeNumber, 1)
+    .option('--seed <n>', "seed of tasks and sampling (default: the run's)", wholeNumber)
+    .option('--temperature <t>', "sampling temperature (default: the run's for evaluation)", realNumber)
+    .option('--checkpoint <iteration>', 'iteration whose checkpoint plays (default: the last)', wholeNumber)
+    .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name')
+    .option('--json', 'print the episodes as JSON')
+    .action(async (dir: string, options: PlayOptions) => {
+      const gpu = await openDevice(options.adapter);
+      try {
+        const { trainer } = await loadRun(new Engine(gpu), dir, options.checkpoint);
+        const { config, taskSet, policy } = trainer;
+        const seed = options.seed ?? config.seed;
+        const split = parseSplit(options.split ?? config.evaluation.split);
+        if (options.type !== undefined && !taskSet.types.includes(options.type)) {
+          throw new ProxmoError('usage', `There is no task type ${options.type}; choose one of ${taskSet.types.join(', ')}.`);
+        }
+        const tasks = taskSet
+          .tasks(split, Math.max(searchedTasks, options.episodes), seed)
+          .filter(({ type }) => options.type === undefined || type === options.type)
+          .slice(0, options.episodes);
+        const temperature = options.temperature ?? config.evaluation.temperature;
+        const controls = { ...policy.evaluationControls, seed, temperature };
+        const episodes = await playEpisodes(policy.player, taskSet, tasks, { controls, firstEpisode: 0 });
+        if (options.json) process.stdout.write(`${JSON.stringify(episodes, null, 2)}\n`);
+        else for (const episode of episodes) process.stdout.write(`${describeEpisode(episode)}\n`);
+      } finally {
+        gpu.destroy();
+      }
+    });
+}
+
+function describeEpisode({ task, instruction, steps, success }: Episode): string {
+  const turns = steps.map(({ observation, action, valid, logProbs }, index) => {
+    const probability = Math.exp(logProbs.reduce((sum, value) => sum + value, 0));
+    return `${String(index + 1).padStart(3)}. ${observation}\n     > ${action}${valid ? '' : '  [not admissible]'}  (p ${probability.toFixed(2)})`;
+  });
+  return `${task.type}: ${instruction}\n${turns.join('\n')}\n     ${success ? 'done' : 'not done'} after ${steps.length} steps\n`;
+}

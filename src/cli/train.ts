@@ -1,0 +1,96 @@
+/** `proxmo train`: trains a policy and prints what became of it. */
+import { Command } from 'commander';
+import { ProxmoError } from '../errors.ts';
+import { openDevice } from '../gpu/device.node.ts';
+import { presets, type TrainConfig, trainConfigSchema } from '../rl/config.ts';
+import { runConfig, type Summary, type TrainEvent, trainRun } from '../rl/run.node.ts';
+import { loadConfig } from '../runs/config.ts';
+import { openRun } from '../runs/run.ts';
+import { Engine } from '../tensor/engine.ts';
+import { collect, wholeNumber } from './arguments.ts';
+import { ProgressLine } from './progressLine.ts';
+import { TrainReporter } from './trainReport.ts';
+
+interface TrainOptions {
+  readonly preset?: string;
+  readonly set: readonly string[];
+  readonly out?: string;
+  readonly seed?: number;
+  readonly resume?: string;
+  readonly adapter?: string;
+  readonly json?: boolean;
+}
+
+export function trainCommand(version: string): Command {
+  return new Command('train')
+    .description('Train a policy: warm start on demonstrations, then ProxMO (or a baseline). Leaves a run folder.')
+    .argument('[config]', 'YAML file with settings; what it leaves out keeps its default')
+    .option('--preset <name>', `named settings to start from: ${Object.keys(presets).join(', ')}`)
+    .option('--set <key=value>', 'one setting, as training.iterations=40; may be given several times', collect, [])
+    .option('--out <dir>', 'folder of the run; must be new or empty (default: a new folder under runs/)')
+    .option('--seed <n>', 'seed of all chance', wholeNumber)
+    .option('--resume <dir>', 'go on with a run from its last checkpoint')
+    .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name (default: the best there is)')
+    .option('--json', 'print the summary as JSON')
+    .action(async (file: string | undefined, options: TrainOptions) => {
+      const { dir, config } = options.resume === undefined ? await newRun(file, options) : await resumedRun(file, options, options.resume);
+      const reporter = new TrainReporter(new ProgressLine(), config);
+      const gpu = await openDevice(options.adapter);
+      reporter.start(dir, gpu.adapter, options.resume !== undefined);
+      const interrupt = new AbortController();
+      const onSignal = () => {
+        if (interrupt.signal.aborted) process.exit(130);
+        reporter.interrupted();
+        interrupt.abort();
+      };
+      process.on('SIGINT', onSignal);
+      process.on('SIGTERM', onSignal);
+      try {
+        const summary: Summary = await trainRun(new Engine(gpu), {
+          dir,
+          config,
+          version,
+          resume: options.resume !== undefined,
+          signal: interrupt.signal,
+          onEvent: (event: TrainEvent) => reporter.show(event),
+        });
+        if (options.json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
+        else reporter.finish(summary, dir);
+      } catch (error) {
+        reporter.stop();
+        if (error instanceof ProxmoError && error.code === 'interrupted') {
+          throw new ProxmoError('interrupted', `Stopped; go on with: proxmo train --resume ${dir}`, { cause: error });
+        }
+        throw error;
+      } finally {
+        process.off('SIGINT', onSignal);
+        process.off('SIGTERM', onSignal);
+        gpu.destroy();
+      }
+    });
+}
+
+async function newRun(file: string | undefined, options: TrainOptions): Promise<{ dir: string; config: TrainConfig }> {
+  const { preset } = options;
+  if (preset !== undefined && !Object.hasOwn(presets, preset)) {
+    throw new ProxmoError('usage', `There is no preset ${preset}; choose one of ${Object.keys(presets).join(', ')}.`);
+  }
+  const config = await loadConfig(trainConfigSchema, {
+    ...(file === undefined ? {} : { file }),
+    ...(preset === undefined ? {} : { preset: presets[preset] ?? {} }),
+    set: [...options.set, ...(options.seed === undefined ? [] : [`seed=${options.seed}`])],
+  });
+  return { dir: options.out ?? `runs/${config.environment.name}-seed${config.seed}-${timestamp()}`, config };
+}
+
+/** A resumed run keeps its configuration; only a longer run may be asked for. */
+async function resumedRun(file: string | undefined, options: TrainOptions, dir: string): Promise<{ dir: string; config: TrainConfig }> {
+  if (file !== undefined || options.preset !== undefined || options.set.length > 0 || options.seed !== undefined || options.out !== undefined) {
+    throw new ProxmoError('usage', 'A resumed run keeps its folder and settings; give --resume alone, or with --adapter.');
+  }
+  return { dir, config: runConfig(await openRun(dir)) };
+}
+
+function timestamp(): string {
+  return new Date().toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
+}

@@ -1,0 +1,108 @@
+/** What `proxmo train` shows: a live line while it works, a line for each step that is done, and a table at the end. */
+import type { AdapterDescription } from '../gpu/context.ts';
+import type { TrainConfig } from '../rl/config.ts';
+import type { Evaluation } from '../rl/evaluate.ts';
+import type { IterationMetrics } from '../rl/metrics.ts';
+import type { Summary, TrainEvent } from '../rl/run.node.ts';
+import type { ProgressLine } from './progressLine.ts';
+import { duration, formatTable, percent } from './table.ts';
+
+export class TrainReporter {
+  private readonly started = performance.now();
+  private lastMetrics: IterationMetrics | null = null;
+  /** Seconds of the iterations so far, for the time that is left. */
+  private readonly iterationSeconds: number[] = [];
+
+  constructor(
+    private readonly line: ProgressLine,
+    private readonly config: TrainConfig,
+  ) {}
+
+  start(dir: string, adapter: AdapterDescription, resumed: boolean): void {
+    const { environment, advantages, seed } = this.config;
+    this.line.print(`proxmo: ${advantages.estimator} on ${environment.name}, seed ${seed}, on ${adapter.name} (${adapter.profile.kind === 'cpu' ? 'software adapter' : 'GPU'})`);
+    this.line.print(`${resumed ? 'resuming' : 'writing'} ${dir}`);
+  }
+
+  show(event: TrainEvent): void {
+    switch (event.kind) {
+      case 'progress':
+        return this.showProgress(event);
+      case 'warm start':
+        return this.line.print(
+          event.loss === null ? 'no warm start' : `warm start: loss ${event.loss.toFixed(3)} nats a token after ${duration(event.seconds)}`,
+        );
+      case 'evaluation':
+        return this.line.print(this.describeEvaluation(event.evaluation, event.iteration));
+      case 'iteration':
+        this.lastMetrics = event.metrics;
+        this.iterationSeconds.push(event.metrics.seconds.total);
+        return this.line.print(this.describeIteration(event.metrics));
+      case 'checkpoint':
+        return;
+    }
+  }
+
+  interrupted(): void {
+    this.line.print('stopping after this step; press Ctrl-C again to stop at once');
+  }
+
+  /** Takes the live line away. */
+  stop(): void {
+    this.line.clear();
+  }
+
+  finish(summary: Summary, dir: string): void {
+    this.line.clear();
+    process.stdout.write(`\n${describeSummary(summary)}\n\nrun folder: ${dir}\n`);
+  }
+
+  private showProgress({ iteration, progress }: TrainEvent & { kind: 'progress' }): void {
+    const { iterations } = this.config.training;
+    const name = progress.phase === 'demonstrations' || progress.phase === 'warm start' || progress.phase === 'evaluation' ? progress.phase : `iteration ${iteration + 1}/${iterations} ${progress.phase}`;
+    const parts = [`${name} ${Math.round(100 * progress.done)} %`, progress.detail, this.lastMetrics && briefly(this.lastMetrics), this.timeLeft(iteration)];
+    this.line.show(name, parts.filter(Boolean).join(' | '));
+  }
+
+  /** From the mean of the last iterations; null before the first. */
+  private timeLeft(iteration: number): string | null {
+    const recent = this.iterationSeconds.slice(-5);
+    if (recent.length === 0) return `${duration((performance.now() - this.started) / 1000)} so far`;
+    const mean = recent.reduce((sum, seconds) => sum + seconds, 0) / recent.length;
+    return `${duration(mean * (this.config.training.iterations - iteration))} left`;
+  }
+
+  private describeEvaluation(evaluation: Evaluation, iteration: number): string {
+    const when = iteration === 0 ? 'before training' : `after ${iteration} iterations`;
+    const [low, high] = evaluation.interval;
+    const { split } = this.config.evaluation;
+    return `${when}: ${percent(evaluation.success)} of ${evaluation.episodes} ${split} tasks (95 %: ${percent(low)} to ${percent(high)}), ${duration(evaluation.seconds)}`;
+  }
+
+  private describeIteration(metrics: IterationMetrics): string {
+    const { iterations } = this.config.training;
+    return `iteration ${metrics.iteration + 1}/${iterations} | ${briefly(metrics)} | ${metrics.seconds.total.toFixed(1)} s`;
+  }
+}
+
+function briefly({ success, return: reward, kl, entropy }: IterationMetrics): string {
+  return `success ${percent(success)} | reward ${reward.toFixed(2)} | KL ${kl.toFixed(4)} | entropy ${entropy.toFixed(3)}`;
+}
+
+/** The result: before and after, in all and by task type. */
+export function describeSummary({ before, after, wallSeconds, tokensPerSecond, advantageShare, adapter, seed }: Summary): string {
+  const points = (from: number, to: number) => `${to >= from ? '+' : ''}${(100 * (to - from)).toFixed(1)}`;
+  const row = (name: string, from: number, to: number) => [name, percent(from), percent(to), points(from, to)];
+  return [
+    formatTable([
+      ['held-out success', 'before', 'after', 'points'],
+      row('all', before.success, after.success),
+      ...Object.keys(after.byTask).map((type) => row(type, before.byTask[type] ?? 0, after.byTask[type] ?? 0)),
+      ['episode length', before.meanLength.toFixed(1), after.meanLength.toFixed(1), ''],
+      row('valid actions', before.validShare, after.validShare),
+    ]),
+    '',
+    `seed ${seed}, ${after.episodes} held-out tasks, ${duration(wallSeconds)} on ${adapter}`,
+    `${Math.round(tokensPerSecond)} tokens/s in training; advantages took ${(100 * advantageShare).toFixed(2)} % of an iteration (the paper: 1.09 %)`,
+  ].join('\n');
+}

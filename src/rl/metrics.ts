@@ -1,0 +1,167 @@
+/** What an iteration is reported by: one flat record, a line of `metrics.jsonl`. */
+import type { AdvantageResult } from './advantages/index.ts';
+import type { TrainConfig } from './config.ts';
+import type { StepReport } from './optimise.ts';
+import { combinePpoStatistics } from './ppoStatistics.ts';
+import type { Episode } from './rollout.ts';
+
+/** Seconds of each phase of an iteration. */
+export interface PhaseSeconds {
+  readonly rollout: number;
+  readonly advantage: number;
+  readonly update: number;
+}
+
+export interface IterationMetrics {
+  /** Counted from 0. */
+  readonly iteration: number;
+  readonly episodes: number;
+  readonly steps: number;
+  /** Share of episodes that succeeded. */
+  readonly success: number;
+  readonly successByType: Readonly<Record<string, number>>;
+  /** Mean sum of an episode's rewards. */
+  readonly return: number;
+  /** Mean steps of an episode. */
+  readonly length: number;
+  /** Share of steps whose action was valid. */
+  readonly validShare: number;
+  /** Share of prompts that did not fit their budget whole. */
+  readonly truncatedShare: number;
+  /** Mean and standard deviation over rows of the joint advantage and its two levels. */
+  readonly advantageMean: number;
+  readonly advantageStd: number;
+  readonly episodeAdvantageMean: number;
+  readonly episodeAdvantageStd: number;
+  readonly stepAdvantageMean: number;
+  readonly stepAdvantageStd: number;
+  /** Share of groups whose episodes all had the same return: they teach nothing at the episode level. */
+  readonly deadGroupShare: number;
+  /** How many groups had 0, 1, … `groupSize` successes. */
+  readonly groupSuccessHistogram: readonly number[];
+  /** KL to the reference policy, by the configured estimator, a token. */
+  readonly kl: number;
+  /** Entropy of the policy in nats a token. */
+  readonly entropy: number;
+  /** Share of tokens whose ratio was clipped. */
+  readonly clipShare: number;
+  readonly policyLoss: number;
+  /** Mean over the optimiser steps, before clipping. */
+  readonly gradientNorm: number;
+  /** Optimiser steps left out because their gradient was not finite. */
+  readonly skippedSteps: number;
+  /** Largest |Δ log-probability| between sampler and trainer, over the tokens that were trained before the first update. */
+  readonly samplerMismatch: number;
+  /** Prompt and reply tokens of the rollout. */
+  readonly tokens: number;
+  /** Those tokens over the iteration's seconds. */
+  readonly tokensPerSecond: number;
+  readonly seconds: PhaseSeconds & { readonly total: number };
+}
+
+interface IterationRecord {
+  readonly iteration: number;
+  readonly episodes: readonly Episode[];
+  readonly advantages: AdvantageResult;
+  readonly reports: readonly StepReport[];
+  readonly seconds: PhaseSeconds;
+  readonly config: TrainConfig;
+}
+
+export function iterationMetrics({ iteration, episodes, advantages, reports, seconds, config }: IterationRecord): IterationMetrics {
+  const steps = episodes.flatMap((episode) => episode.steps);
+  const tokens = sum(steps.map(({ prompt, reply }) => prompt.length + reply.length));
+  const total = seconds.rollout + seconds.advantage + seconds.update;
+  const joint = spread(advantages.advantage);
+  const episodeLevel = spread(advantages.episode);
+  const stepLevel = spread(advantages.step);
+  const groups = groupBy(episodes, ({ task }) => task.id);
+  const ppo = combinePpoStatistics(reports.flatMap(({ statistics }) => statistics));
+  return {
+    iteration,
+    episodes: episodes.length,
+    steps: steps.length,
+    success: share(episodes, ({ success }) => success),
+    successByType: Object.fromEntries(
+      [...groupBy(episodes, ({ task }) => task.type)].map(([type, members]) => [type, share(members, ({ success }) => success)]),
+    ),
+    return: sum(steps.map(({ reward }) => reward)) / episodes.length,
+    length: steps.length / episodes.length,
+    validShare: share(steps, ({ valid }) => valid),
+    truncatedShare: share(steps, ({ truncated }) => truncated),
+    advantageMean: joint.mean,
+    advantageStd: joint.std,
+    episodeAdvantageMean: episodeLevel.mean,
+    episodeAdvantageStd: episodeLevel.std,
+    stepAdvantageMean: stepLevel.mean,
+    stepAdvantageStd: stepLevel.std,
+    deadGroupShare: share([...groups.values()], isDead),
+    groupSuccessHistogram: histogram([...groups.values()], config.training.groupSize),
+    kl: ppo.kl,
+    entropy: ppo.entropy,
+    clipShare: ppo.clipShare,
+    policyLoss: ppo.policyLoss,
+    gradientNorm: sum(reports.map(({ gradientNorm }) => gradientNorm)) / reports.length,
+    skippedSteps: reports.filter(({ skipped }) => skipped).length,
+    samplerMismatch: combinePpoStatistics(reports[0]?.statistics ?? []).largestLogProbChange,
+    tokens,
+    tokensPerSecond: tokens / total,
+    seconds: { ...seconds, total },
+  };
+}
+
+/** Measures phases by the wall clock. */
+export class Stopwatch {
+  private readonly measured: Record<keyof PhaseSeconds, number> = { rollout: 0, advantage: 0, update: 0 };
+
+  get seconds(): PhaseSeconds {
+    return { ...this.measured };
+  }
+
+  async time<T>(phase: keyof PhaseSeconds, work: () => Promise<T>): Promise<T> {
+    const started = performance.now();
+    try {
+      return await work();
+    } finally {
+      this.measured[phase] += (performance.now() - started) / 1000;
+    }
+  }
+}
+
+function isDead(group: readonly Episode[]): boolean {
+  const returns = group.map(({ steps }) => sum(steps.map(({ reward }) => reward)));
+  return returns.every((value) => value === returns[0]);
+}
+
+function histogram(groups: readonly (readonly Episode[])[], groupSize: number): number[] {
+  const counts = new Array<number>(groupSize + 1).fill(0);
+  for (const group of groups) {
+    const successes = group.filter(({ success }) => success).length;
+    counts[successes] = (counts[successes] ?? 0) + 1;
+  }
+  return counts;
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group) group.push(item);
+    else groups.set(keyOf(item), [item]);
+  }
+  return groups;
+}
+
+function spread(values: ArrayLike<number>): { mean: number; std: number } {
+  const list = Array.from(values);
+  const mean = sum(list) / list.length;
+  return { mean, std: Math.sqrt(sum(list.map((value) => (value - mean) ** 2)) / list.length) };
+}
+
+function share<T>(items: readonly T[], holds: (item: T) => boolean): number {
+  return items.length === 0 ? 0 : items.filter(holds).length / items.length;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

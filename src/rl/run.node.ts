@@ -1,0 +1,253 @@
+/**
+ * A training run from start to summary, with its folder: what `proxmo train` does, for programs. A run that was stopped goes on from its last checkpoint with the
+ * same bits.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createTaskSet } from '../envs/index.ts';
+import { ProxmoError } from '../errors.ts';
+import type { JsonObject } from '../runs/json.ts';
+import { createRun, openRun, type Run, type RunWriter, resumeRun } from '../runs/run.ts';
+import { writeFileAtomic } from '../models/atomicFile.node.ts';
+import type { Engine } from '../tensor/engine.ts';
+import { WordTokenizer } from '../text/wordTokenizer.ts';
+import { type TrainConfig, trainConfigSchema } from './config.ts';
+import type { Evaluation } from './evaluate.ts';
+import type { IterationMetrics } from './metrics.ts';
+import { tokenizerFor } from './policy.ts';
+import { type Progress, Trainer } from './trainer.ts';
+import { captureState, restorePolicy, restoreState, type Totals } from './trainerState.node.ts';
+
+const tokenizerFile = 'tokenizer.json';
+const rolloutFolder = 'rollouts';
+
+export interface TrainRunOptions {
+  /** The run's folder; must be new or empty, or a run to resume. */
+  readonly dir: string;
+  readonly config: TrainConfig;
+  /** Version of the package, for the run's record. */
+  readonly version: string;
+  /** Go on from the folder's last checkpoint. */
+  readonly resume?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: TrainEvent) => void;
+}
+
+export type TrainEvent =
+  | { readonly kind: 'progress'; readonly iteration: number; readonly progress: Progress }
+  | { readonly kind: 'warm start'; readonly loss: number | null; readonly seconds: number }
+  | { readonly kind: 'evaluation'; readonly iteration: number; readonly evaluation: Evaluation }
+  | { readonly kind: 'iteration'; readonly metrics: IterationMetrics }
+  | { readonly kind: 'checkpoint'; readonly iteration: number };
+
+/** `summary.json`. Success rates are fractions. */
+export interface Summary {
+  readonly seed: number;
+  readonly adapter: string;
+  readonly wallSeconds: number;
+  readonly before: EvaluationSummary;
+  readonly after: EvaluationSummary;
+  /** Prompt and reply tokens of the rollouts, over the seconds of the iterations they belong to. */
+  readonly tokensPerSecond: number;
+  /** Share of the iterations' seconds that advantages took. */
+  readonly advantageShare: number;
+}
+
+export interface EvaluationSummary {
+  readonly success: number;
+  readonly interval: readonly [number, number];
+  readonly episodes: number;
+  readonly byTask: Readonly<Record<string, number>>;
+  readonly meanLength: number;
+  readonly validShare: number;
+}
+
+/**
+ * Trains and leaves a run folder with config, metrics, rollouts, checkpoints and summary.
+ * @throws {ProxmoError} `config`, `file`; `interrupted` after a checkpoint was saved, if the signal fired
+ */
+export async function trainRun(engine: Engine, options: TrainRunOptions): Promise<Summary> {
+  const { dir, config, version } = options;
+  const session = { version, adapter: describeAdapter(engine) };
+  const writer = options.resume
+    ? await resumeRun(dir, session)
+    : await createRun(dir, { ...session, config: { ...config }, seed: config.seed });
+  try {
+    return await new TrainRun(engine, options, writer).run();
+  } finally {
+    writer.close();
+  }
+}
+
+/** A run's configuration, checked again: the file may have been edited. */
+export function runConfig(run: Run): TrainConfig {
+  const parsed = trainConfigSchema.safeParse(run.config);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new ProxmoError('config', `${run.dir}: config.yaml is not valid at ${issue?.path.join('.') || 'its top'} (${issue?.message}); restore it.`);
+}
+
+/** A trained run, ready to act: what `proxmo eval` and `proxmo play` start from. */
+export async function loadRun(engine: Engine, dir: string, checkpoint?: number): Promise<{ trainer: Trainer; run: Run; iteration: number }> {
+  const run = await openRun(dir);
+  const config = runConfig(run);
+  const saved = await run.loadCheckpoint(checkpoint);
+  const trainer = new Trainer(engine, config, await createTaskSet(config.environment.name, config.environment.options), await loadTokenizer(run));
+  restorePolicy(engine, trainer, saved);
+  return { trainer, run, iteration: saved.iteration };
+}
+
+async function loadTokenizer(run: Run): Promise<WordTokenizer> {
+  const text = await run.readFile(tokenizerFile);
+  if (text === null) throw new ProxmoError('file', `${run.dir} has no ${tokenizerFile}; the run is damaged or stopped before it began, so start it anew.`);
+  return WordTokenizer.parse(text);
+}
+
+class TrainRun {
+  private readonly started = performance.now();
+  private trainer!: Trainer;
+  private totals: Totals = { wallSeconds: 0, iterationSeconds: 0, advantageSeconds: 0, tokens: 0, before: null };
+  private iteration = 0;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly options: TrainRunOptions,
+    private readonly writer: RunWriter,
+  ) {}
+
+  async run(): Promise<Summary> {
+    const { config } = this.options;
+    await this.open();
+    while (this.iteration < config.training.iterations) await this.iterate();
+    const after = await this.evaluate();
+    await this.checkpoint();
+    const summary = this.summarise(summariseEvaluation(after));
+    await this.writer.writeSummary(summary as unknown as JsonObject);
+    return summary;
+  }
+
+  /** Builds the trainer and brings it to the last checkpoint, or through the warm start. */
+  private async open(): Promise<void> {
+    const { config, options } = { config: this.options.config, options: this.options };
+    const taskSet = await createTaskSet(config.environment.name, config.environment.options);
+    const resumed = options.resume ? await this.writer.latestCheckpoint() : null;
+    const tokenizer = resumed === null ? tokenizerFor(taskSet) : await loadTokenizer(this.writer);
+    this.trainer = new Trainer(this.engine, config, taskSet, tokenizer, {
+      onProgress: (progress) => options.onEvent?.({ kind: 'progress', iteration: this.iteration, progress }),
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+    if (resumed === null) {
+      await this.writer.writeFile(tokenizerFile, `${JSON.stringify(tokenizer)}\n`);
+      await this.warmStart();
+    } else {
+      const checkpoint = await this.writer.loadCheckpoint();
+      this.iteration = checkpoint.iteration;
+      this.totals = restoreState(this.engine, this.trainer, checkpoint);
+    }
+  }
+
+  private async warmStart(): Promise<void> {
+    const started = performance.now();
+    const loss = await this.trainer.warmStart();
+    this.options.onEvent?.({ kind: 'warm start', loss, seconds: (performance.now() - started) / 1000 });
+    this.totals = { ...this.totals, before: summariseEvaluation(await this.evaluate()) };
+    await this.checkpoint();
+  }
+
+  private async iterate(): Promise<void> {
+    const { config } = this.options;
+    const { metrics, episodes, advantages } = await this.trainer.iterate(this.iteration).catch((error) => this.leave(error));
+    this.iteration++;
+    this.totals = {
+      ...this.totals,
+      iterationSeconds: this.totals.iterationSeconds + metrics.seconds.total,
+      advantageSeconds: this.totals.advantageSeconds + metrics.seconds.advantage,
+      tokens: this.totals.tokens + metrics.tokens,
+    };
+    this.writer.metrics.append({ kind: 'train', ...flatten(metrics), iteration: this.iteration });
+    this.options.onEvent?.({ kind: 'iteration', metrics });
+    await this.writeRollout(
+      episodes
+        .flatMap(({ steps }) => steps)
+        .map(({ prompt: _, reply, logProbs: __, ...row }, index) => ({
+          ...row,
+          tokens: reply.length,
+          advantage: advantages.advantage[index],
+          episodeAdvantage: advantages.episode[index],
+          stepAdvantage: advantages.step[index],
+        })),
+    );
+    const isLast = this.iteration === config.training.iterations;
+    const { every } = config.checkpoints;
+    if (config.evaluation.every > 0 && this.iteration % config.evaluation.every === 0 && !isLast) await this.evaluate();
+    if (every > 0 && this.iteration % every === 0 && !isLast) await this.checkpoint();
+  }
+
+  /** After an interruption the weights are those of the last whole iteration: they are saved before the error goes on. */
+  private async leave(error: unknown): Promise<never> {
+    if (error instanceof ProxmoError && error.code === 'interrupted') await this.checkpoint();
+    throw error;
+  }
+
+  private async evaluate(): Promise<Evaluation> {
+    const evaluation = await this.trainer.evaluate();
+    const { byTask, interval, ...rates } = evaluation;
+    const types = Object.entries(byTask).map(([type, { success }]) => [`success/${type}`, success]);
+    this.writer.metrics.append({ kind: 'eval', ...rates, low: interval[0], high: interval[1], ...Object.fromEntries(types), iteration: this.iteration });
+    this.options.onEvent?.({ kind: 'evaluation', iteration: this.iteration, evaluation });
+    return evaluation;
+  }
+
+  private async checkpoint(): Promise<void> {
+    if ((await this.writer.latestCheckpoint()) === this.iteration) return;
+    const totals = { ...this.totals, wallSeconds: this.wallSeconds };
+    await this.writer.saveCheckpoint(await captureState(this.engine, this.trainer, this.iteration, totals), this.options.config.checkpoints.keep);
+    this.options.onEvent?.({ kind: 'checkpoint', iteration: this.iteration });
+  }
+
+  /** The rollout's rows as JSON lines, in the form that `proxmo advantages` reads, with the advantages they got. */
+  private async writeRollout(rows: readonly object[]): Promise<void> {
+    const folder = join(this.writer.dir, rolloutFolder);
+    await mkdir(folder, { recursive: true });
+    const name = `${String(this.iteration).padStart(6, '0')}.jsonl`;
+    await writeFileAtomic(join(folder, name), [rows.map((row) => `${JSON.stringify(row)}\n`).join('')]);
+  }
+
+  private get wallSeconds(): number {
+    return this.totals.wallSeconds + (performance.now() - this.started) / 1000;
+  }
+
+  private summarise(after: EvaluationSummary): Summary {
+    const { tokens, iterationSeconds, advantageSeconds, before } = this.totals;
+    return {
+      seed: this.options.config.seed,
+      adapter: this.engine.gpu.adapter.name,
+      wallSeconds: this.wallSeconds,
+      before: before ?? after,
+      after,
+      tokensPerSecond: iterationSeconds > 0 ? tokens / iterationSeconds : 0,
+      advantageShare: iterationSeconds > 0 ? advantageSeconds / iterationSeconds : 0,
+    };
+  }
+}
+
+export function summariseEvaluation(evaluation: Evaluation): EvaluationSummary {
+  const { success, interval, episodes, byTask, meanLength, validShare } = evaluation;
+  const rates = Object.fromEntries(Object.entries(byTask).map(([type, rate]) => [type, rate.success]));
+  return { success, interval, episodes, byTask: rates, meanLength, validShare };
+}
+
+/** Nested figures as `seconds/rollout`, lists as `groupSuccessHistogram/3`. */
+function flatten(metrics: IterationMetrics): Record<string, number> {
+  const flat: Record<string, number> = {};
+  for (const [name, value] of Object.entries(metrics) as [string, number | Record<string, number> | readonly number[]][]) {
+    if (typeof value === 'number') flat[name] = value;
+    else for (const [part, figure] of Object.entries(value)) flat[`${name === 'successByType' ? 'success' : name}/${part}`] = figure;
+  }
+  return flat;
+}
+
+function describeAdapter(engine: Engine): JsonObject {
+  const { name, vendor, architecture, driver, profile } = engine.gpu.adapter;
+  return { name, vendor, architecture, driver, kind: profile.kind, features: [...profile.features] };
+}
