@@ -1,0 +1,73 @@
+/**
+ * Writing files so that a reader sees the old one or the new one and never half of either, whenever the process or the machine stops: the
+ * bytes go to a temporary name in the same folder, are flushed to the disk, and then take the final name.
+ */
+import { createHash } from 'node:crypto';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+/** Size and SHA-256 (in hexadecimal) of what was written. */
+export interface FileDigest {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+const temporaryName = /^\..+\.\d+-\d+\.tmp$/;
+let temporaryCount = 0;
+
+/** Bytes hashed and written at once; the hash refuses 2 GiB and more. */
+const chunkBytes = 1 << 26;
+
+/** A name beside `path` that no file has yet, for content in the making. */
+export function temporaryPath(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${process.pid}-${temporaryCount++}.tmp`);
+}
+
+/** Whether a file name is one of `temporaryPath`'s: what a process that was killed leaves behind. */
+export function isTemporaryName(name: string): boolean {
+  return temporaryName.test(name);
+}
+
+/** Writes a file whole, from its pieces in order. Where that fails nothing is left, and a file of that name stays as it was. */
+export async function writeFileAtomic(path: string, pieces: Iterable<Uint8Array | string>): Promise<FileDigest> {
+  const temporary = temporaryPath(path);
+  const handle = await open(temporary, 'wx');
+  try {
+    const digest = await writePieces(handle, pieces);
+    await handle.sync();
+    await handle.close();
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+    return digest;
+  } catch (error) {
+    await handle.close().catch(() => {});
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Makes new and renamed entries of a folder last. Windows has no such call and needs none. */
+export async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writePieces(handle: FileHandle, pieces: Iterable<Uint8Array | string>): Promise<FileDigest> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for (const piece of pieces) {
+    const data = typeof piece === 'string' ? Buffer.from(piece) : piece;
+    for (let start = 0; start < data.byteLength; start += chunkBytes) {
+      const chunk = data.subarray(start, start + chunkBytes);
+      hash.update(chunk);
+      await handle.writeFile(chunk);
+    }
+    bytes += data.byteLength;
+  }
+  return { bytes, sha256: hash.digest('hex') };
+}

@@ -1,0 +1,103 @@
+/** Safetensors files on disk: read one tensor at a time, so that a model larger than memory can be walked through; written whole or not at all. */
+import { type FileHandle, open } from 'node:fs/promises';
+import { ProxmoError } from '../errors.ts';
+import { type FileDigest, writeFileAtomic } from './atomicFile.node.ts';
+import {
+  encodeSafetensors,
+  headerLengthBytes,
+  parseSafetensorsHeader,
+  readHeaderLength,
+  type SafetensorsEntry,
+  type SafetensorsHeader,
+  type SafetensorsTensor,
+  tensorOf,
+  toFloat32,
+} from './safetensors.ts';
+
+/** Most bytes asked of the system at once; it refuses 2 GiB and more. */
+const readBytes = 1 << 30;
+
+/** An open file. Close it when done. */
+export class SafetensorsFile {
+  readonly path: string;
+  /** Entries by name, in the order of their data. */
+  readonly entries: ReadonlyMap<string, SafetensorsEntry>;
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly #handle: FileHandle;
+  /** Offset of the data in the file. */
+  readonly #dataStart: number;
+
+  private constructor(path: string, handle: FileHandle, dataStart: number, header: SafetensorsHeader) {
+    this.path = path;
+    this.entries = header.entries;
+    this.metadata = header.metadata;
+    this.#handle = handle;
+    this.#dataStart = dataStart;
+  }
+
+  /** Opens a file and checks its header. @throws {ProxmoError} `file` if it is missing, cannot be read, or is not a valid safetensors file. */
+  static async open(path: string): Promise<SafetensorsFile> {
+    const handle = await open(path, 'r').catch((cause: NodeJS.ErrnoException) => {
+      const reason = cause.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${cause.code})`;
+      throw new ProxmoError('file', `${path} ${reason}; give the path of a safetensors file.`, { cause });
+    });
+    try {
+      const stat = await handle.stat();
+      if (!stat.isFile()) throw new ProxmoError('file', `${path} is not a file; give the path of a safetensors file.`);
+      const start = await readAt(handle, 0, Math.min(headerLengthBytes, stat.size), path);
+      const headerBytes = readHeaderLength(start, stat.size, path);
+      const dataStart = headerLengthBytes + headerBytes;
+      const header = await readAt(handle, headerLengthBytes, headerBytes, path);
+      return new SafetensorsFile(path, handle, dataStart, parseSafetensorsHeader(header, stat.size - dataStart, path));
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** Reads one tensor. @throws {ProxmoError} `file` if there is none of that name, or the file has changed since it was opened. */
+  async read(name: string): Promise<SafetensorsTensor> {
+    const entry = this.entries.get(name);
+    if (!entry) throw new ProxmoError('file', `${this.path} has no tensor "${name}"; it holds ${this.entries.size} others.`);
+    return tensorOf(entry, await readAt(this.#handle, this.#dataStart + entry.byteOffset, entry.byteLength, this.path));
+  }
+
+  /** Reads one tensor of F32, F16, BF16 or F64 as float32. @throws {ProxmoError} as `read`; `data` if it holds something else. */
+  async readFloat32(name: string): Promise<Float32Array> {
+    return toFloat32(await this.read(name));
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}
+
+/** Writes a file atomically. @throws {ProxmoError} `data` if a name is taken twice or data does not fit its shape or dtype. */
+export async function writeSafetensors(
+  path: string,
+  tensors: Iterable<SafetensorsTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<FileDigest> {
+  return writeFileAtomic(path, encodeSafetensors(tensors, metadata));
+}
+
+/** `length` bytes from `position`, in a buffer of their own. */
+async function readAt(handle: FileHandle, position: number, length: number, where: string): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = allocate(length, where);
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, readBytes), position + done);
+    if (bytesRead === 0) throw new ProxmoError('file', `${where} ends at byte ${position + done}; it was cut short while in use.`);
+    done += bytesRead;
+  }
+  return bytes;
+}
+
+function allocate(length: number, where: string): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(length);
+  } catch (cause) {
+    throw new ProxmoError('file', `${where}: no memory for a tensor of ${length} bytes; use a machine with more, or a smaller model.`, {
+      cause,
+    });
+  }
+}

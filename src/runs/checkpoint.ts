@@ -1,0 +1,193 @@
+/**
+ * Checkpoints of a run. Each is a folder named by its iteration:
+ *
+ *   checkpoints/000012/weights.safetensors    the policy
+ *                      optimizer.safetensors  moments and whatever else the optimiser keeps
+ *                      state.json             the trainer's own state, and the size and SHA-256 of the two files
+ *   checkpoints/latest                        the name of the folder to resume from
+ *
+ * The folder is made under a temporary name and renamed when it is whole, and `latest` is written last, so what it names is always a whole
+ * checkpoint; it never changes from then on.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { ProxmoError } from '../errors.ts';
+import { type FileDigest, isTemporaryName, syncFolder, temporaryPath, writeFileAtomic } from '../models/atomicFile.node.ts';
+import { SafetensorsFile, writeSafetensors } from '../models/safetensors.node.ts';
+import { type JsonObject, jsonObjectSchema, parseJson, readText, readTextOrNull, writeJson } from './json.ts';
+
+/** A tensor by name, in row-major order. */
+export interface NamedTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+export interface Checkpoint {
+  /** Iterations done. */
+  readonly iteration: number;
+  readonly weights: readonly NamedTensor[];
+  readonly optimizer: readonly NamedTensor[];
+  /** What else the trainer needs to go on with the same bits: counters, random number state, the best score so far. */
+  readonly state: JsonObject;
+}
+
+const weightsFile = 'weights.safetensors';
+const optimizerFile = 'optimizer.safetensors';
+const stateFile = 'state.json';
+const latestFile = 'latest';
+
+const digestSchema: z.ZodType<FileDigest> = z.strictObject({ bytes: z.int().nonnegative(), sha256: z.string().regex(/^[0-9a-f]{64}$/) });
+const stateSchema = z.strictObject({
+  format: z.literal('proxmo-checkpoint'),
+  version: z.literal(1),
+  iteration: z.int().nonnegative(),
+  files: z.strictObject({ [weightsFile]: digestSchema, [optimizerFile]: digestSchema }),
+  state: jsonObjectSchema,
+});
+
+/**
+ * Saves a checkpoint, makes it the latest, and removes all but the last `keep`.
+ * @param folder the run's `checkpoints` folder; made if it is not there
+ * @throws {ProxmoError} `data` if the latest checkpoint is of this iteration already, `keep` is below 1, or the state is no JSON.
+ */
+export async function saveCheckpoint(folder: string, checkpoint: Checkpoint, keep: number): Promise<void> {
+  const { iteration, weights, optimizer, state } = checkpoint;
+  if (!(Number.isInteger(iteration) && iteration >= 0 && keep >= 1)) {
+    throw new ProxmoError('data', `Checkpoint: cannot save iteration ${iteration} and keep ${keep}; give counts, and keep at least 1.`);
+  }
+  await mkdir(folder, { recursive: true });
+  if ((await latestCheckpoint(folder)) === iteration) {
+    throw new ProxmoError('data', `Checkpoint: iteration ${iteration} is saved already as the latest in ${folder}; save each once.`);
+  }
+  const path = join(folder, folderName(iteration));
+  const temporary = temporaryPath(path);
+  try {
+    await mkdir(temporary);
+    const files = {
+      [weightsFile]: await writeTensors(join(temporary, weightsFile), weights),
+      [optimizerFile]: await writeTensors(join(temporary, optimizerFile), optimizer),
+    };
+    const description = { format: 'proxmo-checkpoint', version: 1, iteration, files, state } satisfies z.input<typeof stateSchema>;
+    await writeJson(join(temporary, stateFile), description);
+    await removeFolder(path);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    throw error;
+  }
+  await syncFolder(folder);
+  await writeFileAtomic(join(folder, latestFile), [`${folderName(iteration)}\n`]);
+  const older = (await listCheckpoints(folder)).filter((other) => other <= iteration);
+  for (const other of older.slice(0, -keep)) await removeFolder(join(folder, folderName(other)));
+}
+
+/**
+ * Loads a checkpoint and checks it against its hashes.
+ * @param iteration the one to load; the latest by default
+ * @throws {ProxmoError} `file` if there is none, or it is damaged.
+ */
+export async function loadCheckpoint(folder: string, iteration?: number): Promise<Checkpoint> {
+  const wanted = iteration ?? (await latestCheckpoint(folder));
+  const all = await listCheckpoints(folder);
+  if (wanted === null) throw new ProxmoError('file', `${folder} has no checkpoint yet; train until the first one is saved.`);
+  if (!all.includes(wanted)) {
+    const others = all.length === 0 ? 'there are none' : `there are ${all.join(', ')}`;
+    throw new ProxmoError('file', `${folder} has no checkpoint of iteration ${wanted}; ${others}.`);
+  }
+  const path = join(folder, folderName(wanted));
+  const statePath = join(path, stateFile);
+  const { iteration: stated, files, state } = parseJson(await readText(statePath), stateSchema, statePath);
+  if (stated !== wanted) {
+    throw new ProxmoError('file', `${statePath} is of iteration ${stated}, not ${wanted}; its folder was renamed, so rename it back.`);
+  }
+  const weights = await readTensors(join(path, weightsFile), files[weightsFile]);
+  const optimizer = await readTensors(join(path, optimizerFile), files[optimizerFile]);
+  return { iteration: stated, weights, optimizer, state };
+}
+
+/** Iterations of the checkpoints in a folder, rising; none if there is no such folder. */
+export async function listCheckpoints(folder: string): Promise<number[]> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  return names
+    .filter((name) => /^\d{6,}$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+/** Iteration that `latest` names; null if no checkpoint was saved. @throws {ProxmoError} `file` if it names none that is there. */
+export async function latestCheckpoint(folder: string): Promise<number | null> {
+  const path = join(folder, latestFile);
+  const text = await readTextOrNull(path);
+  if (text === null) return null;
+  const name = text.trim();
+  const all = await listCheckpoints(folder);
+  if (all.some((iteration) => folderName(iteration) === name)) return Number(name);
+  const others = all.length === 0 ? 'there is none' : `write the name of one that is there: ${all.map(folderName).join(', ')}`;
+  throw new ProxmoError('file', `${path} names "${name.slice(0, 40)}", which is no checkpoint; ${others}.`);
+}
+
+/** Removes what a process that was killed left half-made in a folder. Only the holder of the run's lock may. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) if (isTemporaryName(name)) await rm(join(folder, name), { recursive: true, force: true });
+}
+
+function folderName(iteration: number): string {
+  return String(iteration).padStart(6, '0');
+}
+
+/** Removes a checkpoint's folder, if it is there, so that it is gone at once: a half-removed one must not look like a checkpoint. */
+async function removeFolder(path: string): Promise<void> {
+  const aside = temporaryPath(path);
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  await rm(aside, { recursive: true, force: true });
+}
+
+function writeTensors(path: string, tensors: readonly NamedTensor[]): Promise<FileDigest> {
+  return writeSafetensors(
+    path,
+    tensors.map((tensor) => ({ ...tensor, dtype: 'F32' as const })),
+  );
+}
+
+async function readTensors(path: string, expected: FileDigest): Promise<NamedTensor[]> {
+  const found = await digestOf(path);
+  if (found.bytes !== expected.bytes || found.sha256 !== expected.sha256) {
+    throw new ProxmoError('file', `${path} does not match the hash in its ${stateFile}; it is damaged, so use another checkpoint.`);
+  }
+  const file = await SafetensorsFile.open(path);
+  try {
+    const tensors: NamedTensor[] = [];
+    for (const { name, shape } of file.entries.values()) tensors.push({ name, shape, data: await file.readFloat32(name) });
+    return tensors;
+  } finally {
+    await file.close();
+  }
+}
+
+async function digestOf(path: string): Promise<FileDigest> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  try {
+    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      bytes += chunk.length;
+    }
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new ProxmoError('file', `${path} cannot be read (${code}); the checkpoint is damaged, so use another one.`, { cause });
+  }
+  return { bytes, sha256: hash.digest('hex') };
+}

@@ -1,0 +1,125 @@
+/**
+ * Configuration from several places, each going over the one before: the schema's defaults, a preset, a YAML file, and `--set a.b=c` from the
+ * command line. What is wrong is told all at once, a line for each problem, with the place it came from and the key that was probably meant.
+ * The schema itself belongs to whoever uses the values.
+ */
+import type * as z from 'zod';
+import { ProxmoError } from '../errors.ts';
+import { describeIssue } from './configIssues.ts';
+import { isPlainObject, readTextOrNull } from './json.ts';
+import { nearestKey } from './nearestKey.ts';
+import { knownPaths, type UnknownKey, unknownKeys } from './schemaKeys.ts';
+import { parseYaml } from './yaml.ts';
+
+export interface ConfigSources {
+  /** Values that go over the schema's defaults. */
+  readonly preset?: object;
+  /** Path of a YAML file. */
+  readonly file?: string;
+  /** Assignments `key.key=value`; the value is read as YAML. */
+  readonly set?: readonly string[];
+}
+
+/** Values from one place, and how to name that place. */
+interface Layer {
+  readonly values: unknown;
+  /** For example `config.yaml line 3`. */
+  place(path: readonly PropertyKey[]): string;
+}
+
+/** For each path in the merged values, joined by `pathKey`, the layer that it came from. */
+type Origins = Map<string, Layer>;
+
+/**
+ * Loads a configuration. Objects are merged key by key; lists and other values are replaced whole.
+ * @throws {ProxmoError} `file` if the file cannot be read; `config` if anything in it is not valid, with a line for each problem.
+ */
+export async function loadConfig<S extends z.ZodType>(schema: S, sources: ConfigSources): Promise<z.output<S>> {
+  const layers: Layer[] = [];
+  if (sources.preset !== undefined) layers.push({ values: sources.preset, place: () => 'the preset' });
+  if (sources.file !== undefined) layers.push(await fileLayer(sources.file));
+  layers.push(...(sources.set ?? []).map(assignmentLayer));
+
+  const origins: Origins = new Map();
+  const values = layers.reduce<unknown>((merged, layer) => merge(merged, layer.values, layer, [], origins), {});
+  const unknown = unknownKeys(schema, values);
+  const result = schema.safeParse(values);
+  // Strict objects report unknown keys too, but without the key that was meant.
+  const issues = result.success ? [] : result.error.issues.filter(({ code }) => unknown.length === 0 || code !== 'unrecognized_keys');
+  const paths = unknown.length > 0 ? knownPaths(schema) : [];
+  const problems = [
+    ...unknown.map((key) => describeUnknown(key, paths, origins)),
+    ...issues.map((issue) => `${named(issue.path, origins)} ${describeIssue(issue, valueAt(values, issue.path))}`),
+  ];
+  if (problems.length > 0 || !result.success) throw new ProxmoError('config', problems.join('\n'));
+  return result.data;
+}
+
+async function fileLayer(path: string): Promise<Layer> {
+  const text = await readTextOrNull(path);
+  if (text === null) throw new ProxmoError('file', `${path} does not exist; give the path of a YAML file with configuration.`);
+  const yaml = parseYaml(text, path, 'config');
+  const values = yaml.value ?? {};
+  if (!isPlainObject(values)) throw new ProxmoError('config', `${path} holds no keys; write lines of the form \`key: value\`.`);
+  const place = (keys: readonly PropertyKey[]) => {
+    const line = yaml.lineOf(keys);
+    return line === null ? path : `${path} line ${line}`;
+  };
+  return { values, place };
+}
+
+function assignmentLayer(assignment: string): Layer {
+  const split = assignment.indexOf('=');
+  const keys = assignment.slice(0, Math.max(split, 0)).trim().split('.');
+  if (keys.includes('')) {
+    throw new ProxmoError('config', `--set ${assignment} is not an assignment; write key=value, with dots between nested keys.`);
+  }
+  const { value } = parseYaml(assignment.slice(split + 1), `--set ${assignment}`, 'config');
+  // `fromEntries` makes every key an own property, also one like `__proto__`.
+  const values = keys.reduceRight<unknown>((inner, key) => Object.fromEntries([[key, inner]]), value);
+  return { values, place: () => `--set ${assignment}` };
+}
+
+/** The values of a layer over those before it, leaving both as they are; notes where each came from. */
+function merge(base: unknown, over: unknown, layer: Layer, path: readonly PropertyKey[], origins: Origins): unknown {
+  if (!isPlainObject(over)) {
+    noteOrigins(over, layer, path, origins);
+    return over;
+  }
+  if (!origins.has(pathKey(path)) || !isPlainObject(base)) origins.set(pathKey(path), layer);
+  const merged = new Map(isPlainObject(base) ? Object.entries(base) : []);
+  for (const [key, value] of Object.entries(over)) merged.set(key, merge(merged.get(key), value, layer, [...path, key], origins));
+  return Object.fromEntries(merged);
+}
+
+function noteOrigins(value: unknown, layer: Layer, path: readonly PropertyKey[], origins: Origins): void {
+  origins.set(pathKey(path), layer);
+  const items = Array.isArray(value) ? value.entries() : isPlainObject(value) ? Object.entries(value) : [];
+  for (const [key, item] of items) noteOrigins(item, layer, [...path, key], origins);
+}
+
+function pathKey(path: readonly PropertyKey[]): string {
+  return JSON.stringify(path.map(String));
+}
+
+/** A key in backquotes with the place it was set, for the start of a sentence. */
+function named(path: readonly PropertyKey[], origins: Origins): string {
+  if (path.length === 0) return 'The configuration';
+  const layer = origins.get(pathKey(path));
+  return `\`${path.map(String).join('.')}\`${layer ? ` (${layer.place(path)})` : ''}`;
+}
+
+function describeUnknown({ path, known }: UnknownKey, paths: readonly string[], origins: Origins): string {
+  const key = String(path.at(-1));
+  const prefix = path.slice(0, -1).map((part) => `${String(part)}.`);
+  const sibling = nearestKey(key, known);
+  // A key that is right but stands in the wrong place counts more than one that only looks alike.
+  const elsewhere = paths.find((other) => other === key || other.endsWith(`.${key}`));
+  const meant = elsewhere ?? (sibling === undefined ? undefined : prefix.join('') + sibling);
+  const advice = meant === undefined ? `known here: ${known.join(', ') || 'no keys'}` : `did you mean \`${meant}\`?`;
+  return `${named(path, origins)} is not a known key; ${advice}${meant === undefined ? '.' : ''}`;
+}
+
+function valueAt(values: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key], values);
+}

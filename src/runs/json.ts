@@ -1,0 +1,72 @@
+/** JSON files of a run: typed values, and reading with a schema so that a damaged file ends in one clear sentence. */
+import { readFile } from 'node:fs/promises';
+import * as z from 'zod';
+import { ProxmoError } from '../errors.ts';
+import { writeFileAtomic } from '../models/atomicFile.node.ts';
+
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: JsonValue;
+}
+
+/** Any JSON object, among values that came out of JSON. */
+export const jsonObjectSchema: z.ZodType<JsonObject> = z.custom<JsonObject>(isPlainObject, 'Invalid input: expected an object');
+
+/** An object of keys and values, not a list or a date. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+/** Text of a file, or null where there is none. @throws {ProxmoError} `file` if it is there but cannot be read. */
+export async function readTextOrNull(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    throw new ProxmoError('file', `${path} cannot be read (${code}); check the path and its permissions.`, { cause: error });
+  }
+}
+
+/** Text of a file. @throws {ProxmoError} `file` if it is missing or cannot be read. */
+export async function readText(path: string): Promise<string> {
+  const text = await readTextOrNull(path);
+  if (text === null) throw new ProxmoError('file', `${path} is missing; the folder is damaged, or not what it should be.`);
+  return text;
+}
+
+/** Parses JSON text and checks it. @throws {ProxmoError} `file` if it is not JSON or does not fit the schema. */
+export function parseJson<T>(text: string, schema: z.ZodType<T>, path: string): T {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new ProxmoError('file', `${path} is not JSON; it is damaged, so restore it from a copy or start anew.`, { cause });
+  }
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const { path: keys, message } = result.error.issues[0]!;
+  const place = keys.length === 0 ? 'at its top' : `at \`${keys.join('.')}\``;
+  throw new ProxmoError('file', `${path}: ${message} ${place}; it is damaged or of another version, so restore it from a copy.`);
+}
+
+/** Writes a JSON object atomically. @throws {ProxmoError} `data` if it holds what JSON cannot, such as NaN. */
+export async function writeJson(path: string, value: object): Promise<void> {
+  const wrong = pathOfNonJson(value);
+  if (wrong !== null) {
+    const keys = wrong.join('.');
+    throw new ProxmoError('data', `${path}: \`${keys}\` is no JSON value; give finite numbers, strings, booleans, null, lists or objects.`);
+  }
+  await writeFileAtomic(path, [`${JSON.stringify(value, null, 2)}\n`]);
+}
+
+/** Where a value holds something that JSON cannot, which `JSON.stringify` would change or leave out in silence; null if nowhere. */
+function pathOfNonJson(value: unknown): string[] | null {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)) return null;
+  if (!Array.isArray(value) && !isPlainObject(value)) return [];
+  for (const [key, item] of Object.entries(value)) {
+    const inner = pathOfNonJson(item);
+    if (inner !== null) return [key, ...inner];
+  }
+  return null;
+}

@@ -1,0 +1,55 @@
+/**
+ * The think-action prompt, for pretrained models: one user message a turn, in the structure that verl-agent and ProxMO use for household and
+ * shopping tasks (arXiv 2602.19225). The first turn shows the observation and the actions; later turns repeat the task, count the steps and
+ * list the last turns. The model is asked to reason between think tags and to answer between action tags.
+ */
+import type { PromptInput } from './promptTypes.ts';
+
+const role = 'You are an expert at acting step by step in a world described in words.';
+
+const instructions = [
+  'Now it is your turn to act. First reason step by step about the situation; write your reasoning between <think> and </think>.',
+  'Then choose one action for this step and write it between <action> and </action>.',
+].join('\n');
+
+/** The user message of a turn. */
+export function thinkActionMessage(input: PromptInput): string {
+  const situation = input.step === 0 ? firstTurn(input) : laterTurn(input);
+  const offer = input.admissibleActions === null ? [] : [`The actions you can take now are: [${quoted(input.admissibleActions)}].`];
+  return [...situation, ...offer, '', instructions].join('\n');
+}
+
+/** Every word of the message that is not an environment's own, for a word-level vocabulary. */
+export function thinkActionWords(): string[] {
+  const blank = { instruction: '', observation: '', admissibleActions: [] };
+  const turn = { observation: '', action: '' };
+  return [thinkActionMessage({ ...blank, step: 0, history: [] }), thinkActionMessage({ ...blank, step: 1, history: [turn] })];
+}
+
+/** The first observation usually states the task itself; only where it does not, the message does. */
+function firstTurn(input: PromptInput): string[] {
+  const opening = input.observation.includes(input.instruction) ? role : withTask(input);
+  return [opening, `What you see now is: ${input.observation}`];
+}
+
+function laterTurn(input: PromptInput): string[] {
+  const { history, step } = input;
+  const lines = history.map(({ observation, action }, index) => {
+    const number = step - history.length + index + 1;
+    return `[Observation ${number}: '${observation}', Action ${number}: '${action}']`;
+  });
+  return [
+    withTask(input),
+    `Steps taken so far: ${step}.`,
+    ...(lines.length === 0 ? [] : ['Your last observations, and the actions you took on them:', ...lines]),
+    `You are now at step ${step + 1} and what you see is: ${input.observation}`,
+  ];
+}
+
+function withTask(input: PromptInput): string {
+  return `${role} Your task is to: ${input.instruction}`;
+}
+
+function quoted(actions: readonly string[]): string {
+  return actions.map((action) => `'${action}'`).join('\n ');
+}
