@@ -10,7 +10,7 @@ import { tokenLogProbs } from '../ops/tokenLogProbs.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { Random } from '../tensor/random.ts';
 import type { WordTokenizer } from '../text/wordTokenizer.ts';
-import { type AdvantageResult, estimateAdvantages } from './advantages/index.ts';
+import { AdvantageEstimator, type AdvantageResult } from './advantages/index.ts';
 import { tokenWeights } from './aggregation.ts';
 import type { TrainConfig } from './config.ts';
 import { demonstrate } from './demonstrations.ts';
@@ -51,6 +51,7 @@ export class Trainer {
   /** The policy after the warm start, which the KL term holds on to; null without a KL term. */
   readonly reference: Transformer | null;
   private readonly scorer: Scorer | null;
+  private readonly estimator: AdvantageEstimator;
   private readonly heldOut: readonly Task[];
 
   constructor(
@@ -75,6 +76,7 @@ export class Trainer {
         return ppoLoss({ logProb, entropy, ...given, advantage: column('advantage'), weight: column('weight') }, loss);
       },
     );
+    this.estimator = new AdvantageEstimator(config.advantages, engine);
     this.heldOut = taskSet.tasks(evaluation.split, evaluation.tasks, seed);
   }
 
@@ -116,7 +118,7 @@ export class Trainer {
     const episodes = await watch.time('rollout', () => this.rollout(iteration));
     const steps = episodes.flatMap((episode) => episode.steps);
     this.report('advantages', 0);
-    const advantages = await watch.time('advantage', () => estimateAdvantages(steps, this.config.advantages, this.engine));
+    const advantages = await watch.time('advantage', () => this.estimator.estimate(steps));
     const reports = await watch.time('update', () => this.update(iteration, steps, advantages));
     return {
       metrics: iterationMetrics({ iteration, episodes, advantages, reports, seconds: watch.seconds, config: this.config }),

@@ -1,0 +1,69 @@
+/** `proxmo advantages`: advantages of rollout rows in a file, for other training frameworks. */
+import { readFile } from 'node:fs/promises';
+import { Command, Option } from 'commander';
+import { parse as parseYaml } from 'yaml';
+import { ProxmoError } from '../errors.ts';
+import { openDevice } from '../gpu/device.node.ts';
+import { type AdvantageOptions, advantagesOfJsonl } from '../rl/advantages/index.ts';
+import { Engine } from '../tensor/engine.ts';
+import { collect } from './arguments.ts';
+import { formatTable } from './table.ts';
+
+interface AdvantagesOptions {
+  readonly estimator: string;
+  readonly preset: string;
+  readonly set: readonly string[];
+  readonly adapter?: string;
+  readonly json?: boolean;
+}
+
+export function advantagesCommand(): Command {
+  return new Command('advantages')
+    .description('Estimate the advantages of rollout rows: one JSON object a line with group, trajectory, step, reward, success, valid and observation.')
+    .argument('<rows>', 'JSON Lines file, or - for standard input')
+    .addOption(new Option('--estimator <name>', 'how').choices(['proxmo', 'gigpo', 'grpo', 'rloo', 'reinforce++']).default('proxmo'))
+    .addOption(new Option('--preset <name>', "the paper's definitions, or the official implementation's").choices(['paper', 'reference']).default('paper'))
+    .option('--set <key=value>', 'an option of the estimator, as temperature=0.2 or psc=false; may be given several times', collect, [])
+    .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name')
+    .option('--json', 'print a JSON array with one {episode, step, advantage} a row, in input order')
+    .action(async (path: string, options: AdvantagesOptions) => {
+      const text = await readRows(path);
+      let opened: Engine | null = null;
+      const engine = async () => {
+        opened = new Engine(await openDevice(options.adapter));
+        return opened;
+      };
+      try {
+        const settings = { estimator: options.estimator, preset: options.preset, ...parseAssignments(options.set) } as AdvantageOptions;
+        const records = await advantagesOfJsonl(text, settings, engine);
+        if (options.json) process.stdout.write(`${JSON.stringify(records)}\n`);
+        else {
+          const rows = records.map(({ episode, step, advantage }, row) => [String(row), ...[episode, step, advantage].map((value) => value.toFixed(6))]);
+          process.stdout.write(`${formatTable([['row', 'episode', 'step', 'advantage'], ...rows])}\n`);
+        }
+      } finally {
+        (opened as Engine | null)?.gpu.destroy();
+      }
+    });
+}
+
+async function readRows(path: string): Promise<string> {
+  if (path === '-') {
+    const chunks: Buffer[] = [];
+    for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks).toString('utf8');
+  }
+  return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new ProxmoError('file', `${path} cannot be read (${cause.code}); give a file of rollout rows as JSON Lines.`, { cause });
+  });
+}
+
+function parseAssignments(assignments: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    assignments.map((assignment) => {
+      const equals = assignment.indexOf('=');
+      if (equals < 1) throw new ProxmoError('usage', `--set ${assignment} is no assignment; write --set key=value.`);
+      return [assignment.slice(0, equals), parseYaml(assignment.slice(equals + 1))];
+    }),
+  );
+}

@@ -1,0 +1,41 @@
+/**
+ * The package's public interface: engine, models, policies, environments and ProxMO. Everything here runs in a browser too; what needs Node (opening a device under
+ * Dawn, run folders) is in `proxmo/node`.
+ */
+
+export type { Dtype, KernelSpec } from '../kernels/spec.ts';
+export { createTaskSet, environments, type TaskSetFactory } from './envs/index.ts';
+export type { Environment, Expert, Split, Task, TaskSet, Turn } from './envs/environment.ts';
+export { type ErrorCode, ProxmoError } from './errors.ts';
+export { GpuContext } from './gpu/context.ts';
+export { type GenerationRequest, Generator, type GeneratorOptions, type Reply, type SamplingControls } from './nn/generator.ts';
+export { AdamW, type AdamWOptions } from './nn/optimizer.ts';
+export { packSequences, packedInputs } from './nn/packing.ts';
+export { packedAttention, Transformer, type TransformerConfig } from './nn/transformer.ts';
+export { attention } from './ops/attention.ts';
+export { crossEntropy } from './ops/crossEntropy.ts';
+export { add, gelu, multiply, scale, silu } from './ops/elementwise.ts';
+export { embedding, gatherRows } from './ops/embedding.ts';
+export { layerNorm } from './ops/layerNorm.ts';
+export { linear } from './ops/linear.ts';
+export { matmul } from './ops/matmul.ts';
+export { ppoLoss } from './ops/ppoLoss.ts';
+export { dot, sum } from './ops/reduce.ts';
+export { rmsNorm } from './ops/rmsNorm.ts';
+export { softmax } from './ops/softmax.ts';
+export { swiglu } from './ops/swiglu.ts';
+export { tokenLogProbs } from './ops/tokenLogProbs.ts';
+export { type AdvantageOptions, type AdvantageResult, AdvantageEstimator, estimateAdvantages, referenceAdvantages } from './rl/advantages/index.ts';
+export { presets, type TrainConfig, trainConfigSchema } from './rl/config.ts';
+export { type Evaluation, evaluate } from './rl/evaluate.ts';
+export { Policy, tokenizerFor } from './rl/policy.ts';
+export { type Episode, playEpisodes, type RolloutStep } from './rl/rollout.ts';
+export type { RolloutRow } from './rl/rows.ts';
+export { type IterationResult, Trainer } from './rl/trainer.ts';
+export { grad } from './tensor/autograd.ts';
+export { Engine, Program } from './tensor/engine.ts';
+export { accumulate, gatherGradients } from './tensor/gradients.ts';
+export { constant, input, Tensor } from './tensor/tensor.ts';
+export { ParameterSlab, Variable } from './tensor/variable.ts';
+export { PromptBuilder } from './text/prompt.ts';
+export { WordTokenizer } from './text/wordTokenizer.ts';
