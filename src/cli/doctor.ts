@@ -64,7 +64,7 @@ async function examine(gpu: GpuContext): Promise<Findings> {
     kind: profile.kind,
     features: [...profile.features],
     limits: Object.fromEntries(shownLimits.map((limit) => [limit, limits[limit] ?? 0])),
-    matmulGflops: (await measure(gpu, matmulNn, { m: side, n: side, k: side, batch: 1 })).gflops ?? 0,
+    matmulGflops: (await measure(gpu, matmulNn, { m: side, n: side, k: side, batch: 1, splits: 1 })).gflops ?? 0,
     copyGbps: (await measure(gpu, copy, { count })).gbps,
     advice: adviceFor(gpu),
   };

@@ -1,15 +1,13 @@
 #!/usr/bin/env node
 /** The command line. Each command is a file of its own; this one puts them together, prints errors and sets the exit code. */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { version } from '../../package.json' with { type: 'json' };
 import { ProxmoError } from '../errors.ts';
 import { advantagesCommand } from './advantages.ts';
 import { doctorCommand } from './doctor.ts';
 import { evalCommand } from './eval.ts';
 import { playCommand } from './play.ts';
 import { trainCommand } from './train.ts';
-
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
 
 /** Exit code after Ctrl-C, by the shells' convention: 128 + SIGINT. */
 const interrupted = 130;

@@ -1,0 +1,155 @@
+/** The command line as its users meet it: what it prints, how it fails, and one small run from start to resume. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { proxmo } from '../support/cli.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'proxmo-cli-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Settings of a run that takes seconds. */
+const tiny = [
+  'environment.options.receptacles=4',
+  'environment.options.objects=3',
+  'environment.options.maxSteps=6',
+  'policy.dModel=16',
+  'policy.layers=1',
+  'policy.heads=2',
+  'policy.kvHeads=1',
+  'policy.headDim=8',
+  'policy.dFf=16',
+  'warmStart.tasks=6',
+  'warmStart.epochs=1',
+  'training.tasks=2',
+  'training.groupSize=2',
+  'training.iterations=2',
+  'evaluation.tasks=6',
+  'checkpoints.every=1',
+  'checkpoints.keep=3',
+].flatMap((setting) => ['--set', setting]);
+
+const summaryOf = (dir: string) => JSON.parse(readFileSync(join(dir, 'summary.json'), 'utf8'));
+const metricsOf = (dir: string) =>
+  readFileSync(join(dir, 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+describe('help', () => {
+  it.each(['train', 'eval', 'play', 'advantages', 'doctor'])('%s explains itself', async (command) => {
+    const { code, stdout } = await proxmo([command, '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`Usage: proxmo ${command}`);
+  });
+});
+
+describe('mistakes end in one sentence and a non-zero exit', () => {
+  it.each([
+    [['fly'], 2, /unknown command 'fly'/],
+    [['train', '--seed', 'x'], 2, /--seed/],
+    [['train', '--preset', 'huge'], 2, /There is no preset huge; choose one of small, paper\./],
+    [['train', '--set', 'training.iteration=3', '--out', join(folder, 'never')], 1, /training\.iteration.*training\.iterations/s],
+    [['train', '--set', 'policy.heads=3', '--out', join(folder, 'shape')], 1, /policy\.heads \(3\) must be a multiple/],
+    [['train', '--set', 'environment.name=moon', '--out', join(folder, 'moon')], 1, /no environment moon; choose one of household/],
+    [['train', '--adapter', 'no-such-gpu', '--out', join(folder, 'device')], 1, /No WebGPU adapter "no-such-gpu" was found; install/],
+    [['eval', folder], 1, /is not a run: it has no run\.json/],
+    [['advantages', join(folder, 'absent.jsonl')], 1, /absent\.jsonl cannot be read \(ENOENT\)/],
+  ] as const)('%j', async (args, code, message) => {
+    const result = await proxmo(args);
+    expect(result.stderr).toMatch(message);
+    expect(result.stderr.trim().split('\n').filter((line) => line.startsWith('proxmo:')).length).toBe(1);
+    expect(result.stderr).not.toContain('    at ');
+    expect(result.code).toBe(code);
+    expect(result.stdout).toBe('');
+  });
+
+  it('leaves nothing behind where the settings were wrong', () => {
+    for (const name of ['never', 'shape', 'moon', 'device']) expect(existsSync(join(folder, name)), name).toBe(false);
+  });
+});
+
+describe('advantages', () => {
+  const row = (trajectory: string, step: number, reward: number, success: boolean, observation: string) =>
+    JSON.stringify({ group: 'g', trajectory, step, reward, success, valid: true, observation });
+  const rows = [row('a', 0, 0, true, 'you see a cup'), row('a', 1, 1, true, 'you hold a cup'), row('b', 0, 0, false, 'you see a cup')];
+
+  it('prints one record a row, from a file or from standard input', async () => {
+    const path = join(folder, 'rows.jsonl');
+    writeFileSync(path, `${rows.join('\n')}\n`);
+    const fromFile = await proxmo(['advantages', path, '--estimator', 'proxmo', '--preset', 'reference', '--json']);
+    const fromInput = await proxmo(['advantages', '-', '--preset', 'reference', '--json'], { input: rows.join('\n') });
+    expect(fromFile.code).toBe(0);
+    const records = JSON.parse(fromFile.stdout);
+    expect(records).toHaveLength(3);
+    for (const { episode, step, advantage } of records) expect(advantage).toBeCloseTo(episode + step, 6);
+    expect(fromInput.stdout).toBe(fromFile.stdout);
+  });
+
+  it('names the line that is wrong', async () => {
+    const result = await proxmo(['advantages', '-'], { input: `${rows[0]}\n${rows[1]!.replace('"reward":1', '"reward":"NaN"')}\n` });
+    expect(result.code).toBe(1);
+    expect(result.stderr).toMatch(/line 2.*reward/);
+  });
+
+  it('refuses an empty rollout', async () => {
+    expect((await proxmo(['advantages', '-'], { input: '' })).code).toBe(1);
+  });
+});
+
+describe('a run', () => {
+  const dir = join(folder, 'run');
+
+  it('trains, leaves a complete folder, and prints the table', async () => {
+    const { code, stdout, stderr } = await proxmo(['train', ...tiny, '--out', dir, '--seed', '5']);
+    expect(stderr).toContain('iteration 2/2');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/held-out success\s+before\s+after\s+points/);
+    const summary = summaryOf(dir);
+    expect(summary).toMatchObject({ seed: 5, before: { byTask: { pick: expect.any(Number) } }, after: { success: expect.any(Number) } });
+    expect(summary.wallSeconds).toBeGreaterThan(0);
+    expect(summary.tokensPerSecond).toBeGreaterThan(0);
+    expect(summary.advantageShare).toBeGreaterThan(0);
+    const train = metricsOf(dir).filter(({ kind }) => kind === 'train');
+    expect(train.map(({ iteration }) => iteration)).toEqual([1, 2]);
+    for (const metrics of train) expect(metrics.samplerMismatch).toBeLessThan(1e-3);
+    expect(existsSync(join(dir, 'rollouts', '000001.jsonl'))).toBe(true);
+  });
+
+  it('has rollouts that the advantages command reads', async () => {
+    const { code, stdout } = await proxmo(['advantages', join(dir, 'rollouts', '000002.jsonl'), '--json']);
+    const rows = readFileSync(join(dir, 'rollouts', '000002.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+    expect(code).toBe(0);
+    JSON.parse(stdout).forEach(({ advantage }: { advantage: number }, index: number) => {
+      expect(advantage).toBeCloseTo(rows[index].advantage, 5);
+    });
+  });
+
+  it('is evaluated and watched', async () => {
+    const evaluated = await proxmo(['eval', dir, '--json']);
+    expect(JSON.parse(evaluated.stdout)).toMatchObject({ iteration: 2, episodes: 6, success: summaryOf(dir).after.success });
+    const played = await proxmo(['play', dir, '--type', 'heat']);
+    expect(played.stdout).toMatch(/^heat: /);
+    expect(played.stdout).toMatch(/ {2}1\. you are in/);
+  });
+
+  it('goes on from a checkpoint to the same weights', async () => {
+    const first = join(folder, 'stopped');
+    const stopped = await proxmo(['train', ...tiny, '--set', 'training.iterations=1', '--out', first, '--seed', '5']);
+    expect(stopped.code).toBe(0);
+    const config = join(first, 'config.yaml');
+    writeFileSync(config, readFileSync(config, 'utf8').replace('iterations: 1', 'iterations: 2'));
+    const resumed = await proxmo(['train', '--resume', first]);
+    expect(resumed.code).toBe(0);
+    const weights = (run: string) => readFileSync(join(run, 'checkpoints', '000002', 'weights.safetensors'));
+    expect(weights(first).equals(weights(dir))).toBe(true);
+  });
+
+  it('is refused where its checkpoint is damaged', async () => {
+    const weights = join(dir, 'checkpoints', '000002', 'weights.safetensors');
+    truncateSync(weights, 100);
+    const result = await proxmo(['eval', dir]);
+    expect(result.code).toBe(1);
+    expect(result.stderr).toMatch(/weights\.safetensors/);
+  });
+});
