@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line. Each command is a file of its own; this one puts them together, prints errors and sets the exit code. */
 import { Command, CommanderError } from 'commander';
-import { version } from '../../package.json' with { type: 'json' };
+import packageJson from '../../package.json' with { type: 'json' };
 import { ProxmoError } from '../errors.ts';
 import { advantagesCommand } from './advantages.ts';
 import { doctorCommand } from './doctor.ts';
@@ -15,10 +15,10 @@ const interrupted = 130;
 async function main(): Promise<number> {
   const program = new Command('proxmo')
     .description('Train small language-model policies for multi-turn tasks with ProxMO, on WebGPU.')
-    .version(version)
+    .version(packageJson.version)
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`proxmo: ${text.replace(/^error: /, '')}`) });
-  for (const command of [trainCommand(version), evalCommand(), playCommand(), advantagesCommand(), doctorCommand()]) {
+  for (const command of [trainCommand(packageJson.version), evalCommand(), playCommand(), advantagesCommand(), doctorCommand()]) {
     program.addCommand(command.exitOverride().copyInheritedSettings(program));
   }
   try {
