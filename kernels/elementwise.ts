@@ -3,8 +3,8 @@
  * it takes the input as `a` and the output's gradient as `b`.
  */
 import shader from '../shaders/elementwise.wgsl';
-import { elementVariants } from './fill.ts';
-import { defineKernel, foldWorkgroups, type KernelSpec } from './spec.ts';
+import { elementDispatch, elementVariants } from './elements.ts';
+import { defineKernel, type KernelSpec } from './spec.ts';
 
 /** `factor` is there for rows that use it. */
 type PlainParams = { count: number };
@@ -21,6 +21,9 @@ interface Row {
   /** Default: a few roundings. */
   readonly tolerance?: { readonly absolute: number; readonly relative: number };
 }
+
+/** Beyond where exp and tanh overflow in float32. */
+const largeInputs = { a: [-1000, -100, -80, -20, 20, 80, 100, 1000], b: [1, 1, 1, 1, 1, 1, 1, 1] };
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 /** √(2/π), in the tanh form of GELU (Hendrycks and Gimpel, arXiv 1606.08415, section 2). */
@@ -45,12 +48,12 @@ function kernelOfRow<P extends PlainParams = PlainParams>(row: Row, factor?: num
       constants: { ...variant.constants, EXPRESSION: expand(String(variant.constants.ELEMENT)) },
     })),
     sizes: ({ count }) => Object.fromEntries(names.map((name) => [name, count])),
-    dispatch: ({ count }, { WORKGROUP, WIDTH }) => foldWorkgroups(Math.ceil(count / (Number(WORKGROUP) * Number(WIDTH)))),
+    dispatch: elementDispatch,
     cost: ({ count }) => ({ flops: row.flops * count, bytes: 4 * names.length * count }),
     reference: ({ a, b }, { count, ...rest }) => ({
       y: Float64Array.from({ length: count }, (_, i) => row.reference(a?.[i] ?? 0, b?.[i] ?? 0, (rest as { factor?: number }).factor ?? 0)),
     }),
-    cases: [1, 0, 63, 260, 70_001].map(caseOf),
+    cases: [...[1, 0, 63, 260, 70_001].map(caseOf), { ...caseOf(8), note: 'large values', inputs: () => largeInputs }],
     benchCases: [caseOf(1 << 20)],
     tolerance: row.tolerance ?? { absolute: 1e-6, relative: 1e-6 },
   });
@@ -94,12 +97,15 @@ export const geluBackward = kernelOfRow({
   tolerance: { absolute: 1e-5, relative: 1e-5 },
 });
 
+/** exp(-a) would overflow below -88; from -80 on, SiLU and its derivative are 0 to within 1e-32. */
+const siluExp = 'exp(-max(a, $ELEMENT(-80.0)))';
+
 /** SiLU: a · σ(a). */
 export const silu = kernelOfRow({
   name: 'silu',
   arity: 1,
   flops: 6,
-  wgsl: 'a / (1.0 + exp(-a))',
+  wgsl: `a / (1.0 + ${siluExp})`,
   reference: (a) => a * sigmoid(a),
   tolerance: { absolute: 1e-5, relative: 1e-5 },
 });
@@ -109,7 +115,7 @@ export const siluBackward = kernelOfRow({
   name: 'siluBackward',
   arity: 2,
   flops: 12,
-  wgsl: 'b / (1.0 + exp(-a)) * (1.0 + a * (1.0 - 1.0 / (1.0 + exp(-a))))',
+  wgsl: `b / (1.0 + ${siluExp}) * (1.0 + a * (1.0 - 1.0 / (1.0 + ${siluExp})))`,
   reference: (a, dy) => dy * sigmoid(a) * (1 + a * (1 - sigmoid(a))),
   tolerance: { absolute: 1e-5, relative: 1e-5 },
 });

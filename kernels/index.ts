@@ -1,7 +1,63 @@
 /** Every kernel there is. Tests and benches walk this list. */
+import { accumulate } from './accumulate.ts';
+import { adamW } from './adamW.ts';
+import { attention } from './attention.ts';
+import { attentionBackwardKernels } from './attentionBackward.ts';
+import { broadcast, scaleBy } from './broadcast.ts';
+import { attentionDecode } from './attentionDecode.ts';
+import { columnSum } from './columnSum.ts';
 import { copy, copyU32 } from './copy.ts';
 import { elementwiseKernels } from './elementwise.ts';
 import { fill } from './fill.ts';
+import { gatherRowsKernels } from './gatherRows.ts';
+import { layerNormKernels } from './layerNorm.ts';
+import { kvAppend } from './kvAppend.ts';
+import { matmulKernels } from './matmul.ts';
+import { layerNormWeightGradient, rmsNormWeightGradient } from './normWeightGradient.ts';
+import { ppoLoss, ppoLossTotals } from './ppoLoss.ts';
+import { proximity } from './proximity.ts';
+import { reduceKernels } from './reduce.ts';
+import { rmsNormKernels } from './rmsNorm.ts';
+import { splitHeadsWithRope, splitHeadsWithRopeBackward } from './rope.ts';
+import { sample } from './sample.ts';
+import { softmax, softmaxBackward } from './softmax.ts';
 import type { KernelSpec } from './spec.ts';
+import { swiglu, swigluBackward } from './swiglu.ts';
+import { tfidf } from './tfidf.ts';
+import { tokenLogProbs, tokenLogProbsBackward } from './tokenLogProbs.ts';
 
-export const kernels: readonly KernelSpec[] = [copy, copyU32, fill, ...elementwiseKernels] as unknown as readonly KernelSpec[];
+export const kernels: readonly KernelSpec[] = [
+  attention,
+  ...attentionBackwardKernels,
+  attentionDecode,
+  columnSum,
+  copy,
+  copyU32,
+  ...matmulKernels,
+  fill,
+  kvAppend,
+  ...gatherRowsKernels,
+  ...elementwiseKernels,
+  tfidf,
+  proximity,
+  ...layerNormKernels,
+  layerNormWeightGradient,
+  ...rmsNormKernels,
+  rmsNormWeightGradient,
+  splitHeadsWithRope,
+  splitHeadsWithRopeBackward,
+  swiglu,
+  swigluBackward,
+  tokenLogProbs,
+  tokenLogProbsBackward,
+  sample,
+  softmax,
+  softmaxBackward,
+  ...reduceKernels,
+  broadcast,
+  scaleBy,
+  ppoLoss,
+  ppoLossTotals,
+  accumulate,
+  adamW,
+] as unknown as readonly KernelSpec[];

@@ -1,6 +1,6 @@
 // y[i] = f(a[i]) or f(a[i], b[i]), for the expression that a row of the table in kernels/elementwise.ts gives.
-// One element (or one vec4) per invocation. The expression sees `a`, `b` and `params.factor`.
-//#include "lib/grid.wgsl"
+// The expression sees `a`, `b` and `params.factor`. Elements as in lib/elements.wgsl.
+//#include "lib/elements.wgsl"
 
 //#if BINARY
 fn apply(a: $ELEMENT, b: $ELEMENT) -> $ELEMENT {
@@ -18,13 +18,12 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let index = workgroupNumber(workgroup, workgroups) * WORKGROUP + local;
-  if (index >= params.count / WIDTH) {
-    return;
-  }
+  let block = workgroupNumber(workgroup, workgroups);
+  for (var i = blockStart(block) + local; i < blockEnd(block, params.count / WIDTH); i += WORKGROUP) {
 //#if BINARY
-  y[index] = apply(a[index], b[index]);
+    y[i] = apply(a[i], b[i]);
 //#else
-  y[index] = apply(a[index]);
+    y[i] = apply(a[i]);
 //#endif
+  }
 }

@@ -1,5 +1,5 @@
-// y[i] = value. One element (or one vec4) per invocation.
-//#include "lib/grid.wgsl"
+// y[i] = value. Elements as in lib/elements.wgsl.
+//#include "lib/elements.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -7,8 +7,8 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let index = workgroupNumber(workgroup, workgroups) * WORKGROUP + local;
-  if (index < params.count / WIDTH) {
-    y[index] = $ELEMENT(params.value);
+  let block = workgroupNumber(workgroup, workgroups);
+  for (var i = blockStart(block) + local; i < blockEnd(block, params.count / WIDTH); i += WORKGROUP) {
+    y[i] = $ELEMENT(params.value);
   }
 }

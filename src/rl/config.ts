@@ -53,6 +53,8 @@ const warmStart = z.strictObject({
   /** Turns in a mini-batch. */
   batchTurns: count.default(48),
   learningRate: positive.default(3e-3),
+  /** What a prompt token counts against a reply token in the loss; 0 trains on replies alone. */
+  promptWeight: z.number().min(0).default(0.1),
 });
 
 const training = z.strictObject({

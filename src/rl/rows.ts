@@ -57,7 +57,7 @@ type FieldCheck = readonly [field: keyof RolloutRow, expected: string, accepts: 
 const isText = (value: unknown): boolean => typeof value === 'string';
 const isFlag = (value: unknown): boolean => typeof value === 'boolean';
 
-const FIELD_CHECKS: readonly FieldCheck[] = [
+const fieldChecks: readonly FieldCheck[] = [
   ['group', 'a string', isText],
   ['trajectory', 'a string', isText],
   ['step', 'an integer of 0 or more', (value) => Number.isSafeInteger(value) && (value as number) >= 0],
@@ -143,7 +143,7 @@ function checkFields(row: unknown, name: string): void {
   if (typeof row !== 'object' || row === null || Array.isArray(row)) {
     throw new ProxmoError('data', `The rollout's ${name} is ${describe(row)}; each row must be an object.`);
   }
-  for (const [field, expected, accepts] of FIELD_CHECKS) {
+  for (const [field, expected, accepts] of fieldChecks) {
     const value = (row as Record<string, unknown>)[field];
     if (!accepts(value)) {
       throw new ProxmoError('data', `The rollout's ${name} has ${describe(value)} as "${field}"; it must be ${expected}.`);

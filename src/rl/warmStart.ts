@@ -1,18 +1,21 @@
 /** The warm start: behaviour cloning on an expert's demonstrations, so that the policy has some success to learn from. */
 import type { PromptReply } from '../nn/replies.ts';
 import type { Transformer } from '../nn/transformer.ts';
-import { crossEntropy } from '../ops/crossEntropy.ts';
+import { scale } from '../ops/elementwise.ts';
+import { dot } from '../ops/reduce.ts';
+import { tokenLogProbs } from '../ops/tokenLogProbs.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { Random } from '../tensor/random.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import type { TrainConfig } from './config.ts';
-import { Optimiser } from './optimise.ts';
+import { Optimiser, type TrainingPair } from './optimise.ts';
 
 /** Called after each optimiser step with the share of all steps done and the mean loss of the epoch so far, in nats a token. */
 type OnStep = (done: number, loss: number) => void;
 
 /**
- * Minimises the cross-entropy of the demonstrated replies. The learning rate falls linearly to 0.
- * @returns mean loss of the last epoch, in nats a token
+ * Minimises the cross-entropy of the demonstrated replies, and to a lesser degree of their prompts. The learning rate falls linearly to 0.
+ * @returns mean loss of the replies in the last epoch, in nats a token
  */
 export async function cloneBehaviour(
   engine: Engine,
@@ -21,10 +24,11 @@ export async function cloneBehaviour(
   config: TrainConfig,
   onStep: OnStep,
 ): Promise<number> {
-  const { epochs, batchTurns, learningRate } = config.warmStart;
-  const optimiser = new Optimiser(engine, model, config.optimiser, ['weight'], ({ logits, targets, column }) => {
-    const loss = crossEntropy(logits, targets, column('weight'));
-    return { loss, statistics: loss };
+  const { epochs, batchTurns, learningRate, promptWeight } = config.warmStart;
+  const optimiser = new Optimiser(engine, model, config.optimiser, ['weight', 'replyWeight'], ({ logits, targets, column }) => {
+    const { logProb } = tokenLogProbs(logits, targets);
+    const negativeSum = (weights: Tensor) => scale(dot(logProb, weights), -1);
+    return { loss: negativeSum(column('weight')), statistics: negativeSum(column('replyWeight')) };
   });
   const batchCount = Math.ceil(demonstrations.length / batchTurns);
   let meanLoss = Number.NaN;
@@ -34,7 +38,7 @@ export async function cloneBehaviour(
     for (let batch = 0; batch < batchCount; batch++) {
       const done = (epoch * batchCount + batch) / (epochs * batchCount);
       const pairs = shuffled.slice(batch * batchTurns, (batch + 1) * batchTurns);
-      const report = await optimiser.step(withTokenMean(pairs), learningRate * (1 - done));
+      const report = await optimiser.step(withWeights(pairs, promptWeight), learningRate * (1 - done));
       sum += report.statistics.reduce((total, loss) => total + (loss[0] ?? 0), 0);
       onStep(done, sum / (batch + 1));
     }
@@ -44,8 +48,23 @@ export async function cloneBehaviour(
   return meanLoss;
 }
 
-/** Weights that make the loss the mean over the batch's reply tokens. */
-function withTokenMean(pairs: readonly PromptReply[]) {
-  const tokens = pairs.reduce((total, { reply }) => total + reply.length, 0);
-  return pairs.map(({ prompt, reply }) => ({ prompt, reply, columns: { weight: new Float32Array(reply.length).fill(1 / tokens) } }));
+/**
+ * Pairs whose loss is the mean over reply tokens, plus `promptWeight` times that of the prompt tokens. Prompts repeat themselves (what is seen comes back among the options),
+ * so predicting them teaches a small transformer to copy, many times faster than the few reply tokens alone.
+ */
+function withWeights(pairs: readonly PromptReply[], promptWeight: number): TrainingPair[] {
+  const unit = 1 / pairs.reduce((total, { reply }) => total + reply.length, 0);
+  return pairs.map(({ prompt, reply }) => {
+    const weighted = (weight: number, count: number) => new Array<number>(count).fill(weight);
+    if (promptWeight === 0) return { prompt, reply, columns: { weight: weighted(unit, reply.length), replyWeight: weighted(unit, reply.length) } };
+    const rest = Array.from(prompt).slice(1);
+    return {
+      prompt: [prompt[0]!],
+      reply: [...rest, ...Array.from(reply)],
+      columns: {
+        weight: [...weighted(promptWeight * unit, rest.length), ...weighted(unit, reply.length)],
+        replyWeight: [...weighted(0, rest.length), ...weighted(unit, reply.length)],
+      },
+    };
+  });
 }

@@ -105,7 +105,7 @@ export function firstMismatch(spec: KernelSpec, params: KernelCase['params'], ru
     if (want.length !== got.length) return `${name} has ${want.length} elements in the reference, not ${got.length}`;
     for (let i = 0; i < got.length; i++) {
       const error = Math.abs(got[i]! - want[i]!);
-      if (Number.isNaN(want[i]!) && Number.isNaN(got[i]!)) continue;
+      if (Object.is(got[i], want[i])) continue;
       if (!(error <= absolute + relative * Math.abs(want[i]!))) return `${name}[${i}] is ${got[i]}, not ${want[i]} (error ${error})`;
     }
   }

@@ -1,0 +1,138 @@
+/**
+ * The backward pass of attention over packed sequences, in three kernels: the statistics of each query, the gradient of the queries, and the gradients of
+ * keys and values. Method: shaders/attention_backward_query.wgsl, shaders/attention_backward_key.wgsl.
+ */
+import keyShader from '../shaders/attention_backward_key.wgsl';
+import queryShader from '../shaders/attention_backward_query.wgsl';
+import statisticsShader from '../shaders/attention_statistics.wgsl';
+import { attentionFields, forEachHeadDim } from './attention.ts';
+import {
+  type AttentionParams,
+  assumedPairs,
+  attentionBackwardReference,
+  attentionBenchPacks,
+  attentionStatisticsReference,
+  attentionTestPacks,
+  backwardCase,
+} from './attentionReference.ts';
+import { defineKernel, foldWorkgroups } from './spec.ts';
+
+const read = { dtype: 'f32', access: 'read' } as const;
+const readIndex = { dtype: 'u32', access: 'read' } as const;
+const write = { dtype: 'f32', access: 'write' } as const;
+
+const sizes = ({ rows, heads, kvHeads, headDim }: AttentionParams) => ({
+  ofQueries: rows * heads * headDim,
+  ofKeys: rows * kvHeads * headDim,
+  ofStatistics: 2 * rows * heads,
+});
+
+// As in the forward pass; dk and dv add up to a thousand rows of such terms.
+const tolerance = { absolute: 2e-4, relative: 1e-4 } as const;
+
+type StatisticsParams = { rows: number; heads: number; headDim: number };
+
+/** lse and delta = Σ dy · y of each query, side by side: the other two kernels have no binding to spare. */
+export const attentionStatistics = defineKernel<StatisticsParams>({
+  name: 'attentionStatistics',
+  shader: statisticsShader,
+  bindings: { y: read, dy: read, lse: read, statistics: write },
+  params: { rows: 'u32', heads: 'u32', headDim: 'u32' },
+  variants: forEachHeadDim({ label: 'vec4.f32', constants: { WORKGROUP: 64 }, vector: { y: 4, dy: 4, statistics: 2 } }),
+  sizes: ({ rows, heads, headDim }) => ({
+    y: rows * heads * headDim,
+    dy: rows * heads * headDim,
+    lse: rows * heads,
+    statistics: 2 * rows * heads,
+  }),
+  dispatch: ({ rows, heads }, { WORKGROUP }) => foldWorkgroups(Math.ceil((rows * heads) / Number(WORKGROUP))),
+  cost: ({ rows, heads, headDim }) => ({ flops: 2 * rows * heads * headDim, bytes: 4 * rows * heads * (2 * headDim + 3) }),
+  reference: ({ y, dy, lse }, { headDim }) => ({ statistics: attentionStatisticsReference(y!, dy!, lse!, headDim) }),
+  cases: [
+    { params: { rows: 1, heads: 1, headDim: 4 } },
+    { params: { rows: 0, heads: 4, headDim: 16 } },
+    { params: { rows: 37, heads: 3, headDim: 12 } },
+    { params: { rows: 70, heads: 2, headDim: 128 } },
+  ],
+  benchCases: [{ params: { rows: 4096, heads: 4, headDim: 16 } }],
+  // A sum of up to 128 products of normal numbers.
+  tolerance: { absolute: 2e-5, relative: 1e-5 },
+});
+
+/** Gradient with respect to the queries. */
+export const attentionBackwardQuery = defineKernel<AttentionParams>({
+  name: 'attentionBackwardQuery',
+  shader: queryShader,
+  bindings: { q: read, k: read, v: read, dy: read, statistics: read, segmentStart: readIndex, dq: write },
+  params: attentionFields,
+  variants: forEachHeadDim({
+    label: 'registers.f32',
+    constants: { WORKGROUP: 32 },
+    vector: { q: 4, k: 4, v: 4, dy: 4, statistics: 2, dq: 4 },
+  }),
+  sizes: (params) => {
+    const { ofQueries, ofKeys, ofStatistics } = sizes(params);
+    return { q: ofQueries, k: ofKeys, v: ofKeys, dy: ofQueries, statistics: ofStatistics, segmentStart: params.rows, dq: ofQueries };
+  },
+  dispatch: ({ rows, heads, kvHeads }, { WORKGROUP }) =>
+    foldWorkgroups(Math.ceil((Math.ceil((rows * heads) / kvHeads / 4) * kvHeads) / Number(WORKGROUP))),
+  cost: (params) => ({
+    flops: 6 * params.headDim * assumedPairs(params),
+    bytes: 4 * (3 * sizes(params).ofQueries + 2 * sizes(params).ofKeys + sizes(params).ofStatistics + params.rows),
+  }),
+  reference: ({ q, k, v, dy, statistics, segmentStart }, params) => ({
+    dq: attentionBackwardReference(q!, k!, v!, dy!, statistics!, segmentStart!, params).dq,
+  }),
+  cases: attentionTestPacks.map(backwardCase),
+  benchCases: attentionBenchPacks.map(backwardCase),
+  tolerance,
+});
+
+/** Gradients with respect to keys and values. */
+export const attentionBackwardKey = defineKernel<AttentionParams>({
+  name: 'attentionBackwardKey',
+  shader: keyShader,
+  bindings: { q: read, k: read, v: read, dy: read, statistics: read, segmentEnd: readIndex, dk: write, dv: write },
+  params: attentionFields,
+  variants: forEachHeadDim({
+    label: 'registers.f32',
+    constants: { WORKGROUP: 32 },
+    vector: { q: 4, k: 4, v: 4, dy: 4, statistics: 2, dk: 4, dv: 4 },
+  }),
+  sizes: (params) => {
+    const { ofQueries, ofKeys, ofStatistics } = sizes(params);
+    return {
+      q: ofQueries,
+      k: ofKeys,
+      v: ofKeys,
+      dy: ofQueries,
+      statistics: ofStatistics,
+      segmentEnd: params.rows,
+      dk: ofKeys,
+      dv: ofKeys,
+    };
+  },
+  dispatch: ({ rows, kvHeads }, { WORKGROUP }) => foldWorkgroups(Math.ceil((Math.ceil(rows / 4) * kvHeads) / Number(WORKGROUP))),
+  cost: (params) => ({
+    flops: 8 * params.headDim * assumedPairs(params),
+    bytes: 4 * (2 * sizes(params).ofQueries + 4 * sizes(params).ofKeys + sizes(params).ofStatistics + params.rows),
+  }),
+  reference: ({ q, k, v, dy, statistics, segmentEnd }, params) => {
+    const { dk, dv } = attentionBackwardReference(q!, k!, v!, dy!, statistics!, segmentStarts(segmentEnd!), params);
+    return { dk, dv };
+  },
+  cases: attentionTestPacks.map(backwardCase),
+  benchCases: attentionBenchPacks.map(backwardCase),
+  tolerance,
+});
+
+/** First row of each row's sequence, from one past the last. */
+function segmentStarts(segmentEnd: ArrayLike<number>): number[] {
+  const starts: number[] = [];
+  for (let row = 0; row < segmentEnd.length; row++) {
+    starts.push(row > 0 && segmentEnd[row] === segmentEnd[row - 1] ? (starts[row - 1] ?? 0) : row);
+  }
+  return starts;
+}
+
+export const attentionBackwardKernels = [attentionStatistics, attentionBackwardQuery, attentionBackwardKey] as const;

@@ -1,0 +1,85 @@
+/** Attention of one new token per sequence over a KV cache: shaders/attention_decode.wgsl. */
+import shader from '../shaders/attention_decode.wgsl';
+import { forEachHeadDim } from './attention.ts';
+import { defineKernel, foldWorkgroups, type KernelCase } from './spec.ts';
+
+export type DecodeParams = { batch: number; heads: number; kvHeads: number; headDim: number; slotCount: number; capacity: number };
+
+const caseOf = (params: DecodeParams, slots: readonly number[], lengths: readonly number[], note?: string): KernelCase<DecodeParams> => ({
+  params,
+  inputs: () => ({ slots, lengths }),
+  ...(note ? { note } : {}),
+});
+
+const counting = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+export const attentionDecode = defineKernel<DecodeParams>({
+  name: 'attentionDecode',
+  shader,
+  bindings: {
+    q: { dtype: 'f32', access: 'read' },
+    cacheK: { dtype: 'f32', access: 'read' },
+    cacheV: { dtype: 'f32', access: 'read' },
+    slots: { dtype: 'u32', access: 'read' },
+    lengths: { dtype: 'u32', access: 'read' },
+    y: { dtype: 'f32', access: 'write' },
+  },
+  params: { batch: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32', slotCount: 'u32', capacity: 'u32' },
+  variants: forEachHeadDim({ label: 'registers.f32', constants: { WORKGROUP: 32 }, vector: { q: 4, cacheK: 4, cacheV: 4, y: 4 } }),
+  sizes: ({ batch, heads, kvHeads, headDim, slotCount, capacity }) => ({
+    q: batch * heads * headDim,
+    cacheK: slotCount * capacity * kvHeads * headDim,
+    cacheV: slotCount * capacity * kvHeads * headDim,
+    slots: batch,
+    lengths: batch,
+    y: batch * heads * headDim,
+  }),
+  dispatch: ({ batch, heads }, { WORKGROUP }) => foldWorkgroups(Math.ceil((batch * heads) / Number(WORKGROUP))),
+  // Lengths are data: this takes caches to be half full.
+  cost: ({ batch, heads, kvHeads, headDim, capacity }) => ({
+    flops: 4 * batch * heads * headDim * (capacity / 2),
+    bytes: 4 * batch * (2 * heads * headDim + capacity * kvHeads * headDim + 2),
+  }),
+  reference: ({ q, cacheK, cacheV, slots, lengths }, { batch, heads, kvHeads, headDim, slotCount, capacity }) => {
+    const y = new Float64Array(batch * heads * headDim);
+    for (let item = 0; item < batch; item++) {
+      const slot = slots![item] ?? 0;
+      const length = slot < slotCount ? Math.min(lengths![item] ?? 0, capacity) : 0;
+      for (let head = 0; head < heads; head++) {
+        const at = (item * heads + head) * headDim;
+        const kvHead = Math.floor((head * kvHeads) / heads);
+        const placeOf = (position: number) => ((slot * capacity + position) * kvHeads + kvHead) * headDim;
+        const query = q!.subarray(at, at + headDim);
+        const scores = counting(length).map(
+          (position) => query.reduce((sum, x, d) => sum + x * (cacheK![placeOf(position) + d] ?? 0), 0) / Math.sqrt(headDim),
+        );
+        const largest = Math.max(...scores);
+        const weights = scores.map((score) => Math.exp(score - largest));
+        const total = weights.reduce((sum, weight) => sum + weight, 0);
+        for (let d = 0; d < headDim; d++) {
+          y[at + d] = weights.reduce((sum, weight, position) => sum + (weight / total) * (cacheV![placeOf(position) + d] ?? 0), 0);
+        }
+      }
+    }
+    return { y };
+  },
+  cases: [
+    caseOf({ batch: 1, heads: 1, kvHeads: 1, headDim: 4, slotCount: 1, capacity: 1 }, [0], [1]),
+    caseOf({ batch: 0, heads: 2, kvHeads: 1, headDim: 8, slotCount: 2, capacity: 4 }, [], []),
+    caseOf({ batch: 3, heads: 4, kvHeads: 2, headDim: 16, slotCount: 4, capacity: 37 }, [3, 0, 2], [37, 0, 5], 'an empty slot'),
+    caseOf({ batch: 3, heads: 2, kvHeads: 1, headDim: 8, slotCount: 2, capacity: 6 }, [0xffffffff, 1, 1], [3, 9, 2], 'out of range'),
+    caseOf({ batch: 2, heads: 6, kvHeads: 2, headDim: 12, slotCount: 2, capacity: 70 }, [1, 0], [70, 65], 'group of three'),
+    caseOf({ batch: 1, heads: 4, kvHeads: 4, headDim: 64, slotCount: 1, capacity: 300 }, [0], [299], 'long and alone'),
+    caseOf({ batch: 2, heads: 2, kvHeads: 1, headDim: 128, slotCount: 2, capacity: 130 }, [1, 0], [129, 130], 'widest heads'),
+  ],
+  benchCases: [
+    caseOf(
+      { batch: 64, heads: 4, kvHeads: 2, headDim: 16, slotCount: 64, capacity: 256 },
+      counting(64),
+      counting(64).map((i) => 64 + 2 * i),
+      'typical',
+    ),
+  ],
+  // exp of the drivers is good to about 1e-5 relative for scores of a few units.
+  tolerance: { absolute: 2e-5, relative: 2e-5 },
+});

@@ -1,0 +1,210 @@
+/**
+ * Matrix products C = op(A) · op(B) in the three layouts that a linear layer and its gradients need:
+ * `nn` A[m, k] · B[k, n], `nt` A[m, k] · B[n, k]ᵀ, `tn` A[k, m]ᵀ · B[k, n]; each for a batch of matrices.
+ *
+ * `splits` cuts k into that many parts whose products are written apart, C[batch, splits, m, n], for products with a long k and few outputs; `columnSum`
+ * adds them up.
+ *
+ * Two methods: tiles in workgroup memory for GPUs (shaders/matmul_tile.wgsl), and for adapters on the CPU tiles in the registers of one subgroup, without
+ * barriers (shaders/matmul_subgroup.wgsl).
+ */
+import shader from '../shaders/matmul.wgsl';
+import { type Constants, defineKernel, foldWorkgroups, type KernelCase, type KernelSpec, type Variant } from './spec.ts';
+
+export type MatmulLayout = 'nn' | 'nt' | 'tn';
+
+export type MatmulParams = { m: number; n: number; k: number; batch: number; splits: number };
+
+/** Depths of a split are a multiple of this (as in shaders/matmul.wgsl). */
+const splitGrain = 16;
+
+interface Tile {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** A register tile of one subgroup. */
+interface SubgroupTile extends Tile {
+  readonly lanes: number;
+}
+
+/** A tile in workgroup memory. */
+interface WorkgroupTile extends Tile {
+  readonly depth: number;
+  /** Of C, an invocation. */
+  readonly rowsEach: number;
+  readonly vectorsEach: number;
+  readonly prefer: (params: MatmulParams) => boolean;
+}
+
+const tilesOf = ({ m, n, batch, splits }: MatmulParams, { rows, columns }: Tile) =>
+  Math.ceil(m / rows) * Math.ceil(n / columns) * batch * splits;
+
+const subgroupTiles: readonly SubgroupTile[] = [4, 8].map((lanes) => ({ lanes, rows: 16, columns: 4 * lanes }));
+
+/** Fewer tiles than this leave a GPU's processors idle. */
+const enoughTiles = 128;
+
+const mediumTile: WorkgroupTile = { rows: 64, columns: 64, depth: 16, rowsEach: 4, vectorsEach: 1, prefer: () => true };
+const largeTile: WorkgroupTile = {
+  ...{ rows: 128, columns: 128, depth: 16, rowsEach: 8, vectorsEach: 2 },
+  prefer: (params) => tilesOf(params, { rows: 128, columns: 128 }) >= enoughTiles,
+};
+const smallTile: WorkgroupTile = {
+  ...{ rows: 16, columns: 64, depth: 32, rowsEach: 4, vectorsEach: 1 },
+  prefer: (params) => tilesOf(params, mediumTile) < enoughTiles,
+};
+const workgroupTiles = [largeTile, smallTile, mediumTile];
+
+function matmulKernel(layout: MatmulLayout, bias: boolean): KernelSpec<MatmulParams> {
+  const read = { dtype: 'f32', access: 'read' } as const;
+  return defineKernel<MatmulParams>({
+    name: `matmul.${layout}${bias ? '.bias' : ''}`,
+    shader,
+    bindings: { a: read, b: read, ...(bias ? { bias: read } : {}), c: { dtype: 'f32', access: 'write' } },
+    params: { m: 'u32', n: 'u32', k: 'u32', batch: 'u32', splits: 'u32' },
+    variants: [
+      ...subgroupTiles.flatMap((tile) => [subgroupVariant(layout, bias, tile, true), subgroupVariant(layout, bias, tile, false)]),
+      ...workgroupTiles.map((tile) => workgroupVariant(layout, bias, tile, true)),
+      workgroupVariant(layout, bias, mediumTile, false),
+    ],
+    sizes: ({ m, n, k, batch, splits }) => ({
+      a: batch * m * k,
+      b: batch * k * n,
+      ...(bias ? { bias: n } : {}),
+      c: batch * splits * m * n,
+    }),
+    dispatch: (params, { TILE_M, TILE_N }) => foldWorkgroups(tilesOf(params, { rows: Number(TILE_M), columns: Number(TILE_N) })),
+    cost: ({ m, n, k, batch, splits }) => ({ flops: 2 * batch * m * n * k, bytes: 4 * batch * (m * k + k * n + splits * m * n) }),
+    reference: (inputs, params) => ({ c: multiply(layout, inputs, params) }),
+    cases,
+    benchCases: layout === 'tn' ? gradientBenchCases : benchCases,
+    // Sums of up to 200 products of standard normal numbers, each rounded: about √k · 1e-7 at a time, in any order.
+    tolerance: { absolute: 1e-4, relative: 1e-5 },
+  });
+}
+
+function subgroupVariant(
+  layout: MatmulLayout,
+  bias: boolean,
+  { lanes, rows, columns }: SubgroupTile,
+  vector: boolean,
+): Variant<MatmulParams> {
+  return {
+    label: `subgroup.f32.${rows}x${columns}${vector ? '.vector' : ''}`,
+    constants: { ...constantsOf(layout, bias, { rows, columns }, vector), SUBGROUP: true, LANES: lanes },
+    ...(vector
+      ? { vector: { nn: { a: 2, b: 4, c: 4 }, nt: { a: 2, b: 2, c: 4 }, tn: { b: 4, c: 4 } }[layout] as Variant['vector'] & {} }
+      : {}),
+    enables: ['subgroups'],
+    requires: ({ features, subgroupMinSize, subgroupMaxSize }, { n, k }) =>
+      features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes && (!vector || (n % 4 === 0 && k % 2 === 0)),
+    prefer: ({ kind }) => kind === 'cpu',
+  };
+}
+
+function workgroupVariant(layout: MatmulLayout, bias: boolean, tile: WorkgroupTile, vector: boolean): Variant<MatmulParams> {
+  const { rows, columns, depth, rowsEach, vectorsEach } = tile;
+  const invocations = (rows / rowsEach) * (columns / (4 * vectorsEach));
+  return {
+    label: `tile.f32.${rows}x${columns}x${depth}${vector ? '.vector' : ''}`,
+    constants: {
+      ...constantsOf(layout, bias, tile, vector),
+      SUBGROUP: false,
+      VECTOR_C: vector && layout !== 'nt',
+      TILE_K: depth,
+      ROWS: rowsEach,
+      VECTORS: vectorsEach,
+    },
+    ...(vector ? { vector: { a: 4, b: 4, ...(layout === 'nt' ? {} : { c: 4 }) } as const } : {}),
+    requires: ({ maxInvocations, maxWorkgroupBytes }, params) =>
+      invocations <= maxInvocations && workgroupBytes(layout, tile) <= maxWorkgroupBytes && (!vector || hasQuads(layout, params)),
+    prefer: ({ kind }, params) => kind === 'gpu' && tile.prefer(params),
+  };
+}
+
+function constantsOf(layout: MatmulLayout, bias: boolean, { rows, columns }: Tile, vector: boolean): Constants {
+  return { TRANSPOSE_A: layout === 'tn', TRANSPOSE_B: layout === 'nt', BIAS: bias, VECTOR: vector, TILE_M: rows, TILE_N: columns };
+}
+
+/** Whether the lines of A and B in storage are whole quads. */
+function hasQuads(layout: MatmulLayout, { m, n, k }: MatmulParams): boolean {
+  return (layout === 'tn' ? m : k) % 4 === 0 && (layout === 'nt' ? k : n) % 4 === 0;
+}
+
+/** Workgroup memory of a tile: a spare quad in each line that runs along k (as in shaders/matmul_tile.wgsl). */
+function workgroupBytes(layout: MatmulLayout, { rows, columns, depth }: WorkgroupTile): number {
+  const along = (extent: number) => 4 * extent * (depth + 4);
+  const across = (extent: number) => 4 * extent * depth;
+  return (layout === 'tn' ? across(rows) : along(rows)) + (layout === 'nt' ? along(columns) : across(columns));
+}
+
+function multiply(
+  layout: MatmulLayout,
+  { a, b, bias }: Readonly<Record<string, Float64Array>>,
+  { m, n, k, batch, splits }: MatmulParams,
+): Float64Array {
+  const c = new Float64Array(batch * splits * m * n);
+  const depth = Math.ceil(k / splits / splitGrain) * splitGrain;
+  for (let output = 0; output < batch * splits; output++) {
+    const matrix = Math.floor(output / splits);
+    const start = (output % splits) * depth;
+    for (let row = 0; row < m; row++) {
+      for (let column = 0; column < n; column++) {
+        let sum = bias?.[column] ?? 0;
+        for (let i = start; i < Math.min(k, start + depth); i++) {
+          const left = layout === 'tn' ? i * m + row : row * k + i;
+          const right = layout === 'nt' ? column * k + i : i * n + column;
+          sum += a![matrix * m * k + left]! * b![matrix * k * n + right]!;
+        }
+        c[(output * m + row) * n + column] = sum;
+      }
+    }
+  }
+  return c;
+}
+
+function shape(m: number, n: number, k: number, batch = 1, splits = 1): KernelCase<MatmulParams> {
+  return { params: { m, n, k, batch, splits } };
+}
+
+const cases = [
+  shape(1, 1, 1),
+  shape(0, 4, 8),
+  { ...shape(4, 8, 0), note: 'nothing to sum' },
+  shape(5, 7, 3),
+  shape(33, 20, 66),
+  shape(64, 64, 64),
+  shape(129, 132, 20),
+  { ...shape(40, 72, 36, 3), note: 'a batch' },
+  { ...shape(16, 24, 200, 1, 4), note: 'splits' },
+  { ...shape(7, 5, 103, 2, 9), note: 'more splits than there are depths for' },
+];
+
+/** Products of a small and of a larger transformer's layers, and a square one. */
+const benchCases = [
+  shape(512, 512, 512),
+  shape(2048, 64, 64),
+  shape(2048, 128, 64),
+  shape(2048, 256, 64),
+  shape(4096, 128, 128),
+  shape(2048, 512, 128),
+];
+
+/** The same layers' weight gradients. */
+const gradientBenchCases = [
+  shape(512, 512, 512),
+  shape(64, 64, 2048, 1, 8),
+  shape(128, 64, 2048, 1, 8),
+  shape(256, 64, 2048, 1, 8),
+  shape(128, 128, 4096, 1, 16),
+  shape(512, 128, 2048, 1, 8),
+];
+
+export const matmulNn = matmulKernel('nn', false);
+export const matmulNt = matmulKernel('nt', false);
+export const matmulTn = matmulKernel('tn', false);
+/** With a bias for each column of C; `splits` must be 1. */
+export const matmulNtBias = matmulKernel('nt', true);
+
+export const matmulKernels = [matmulNn, matmulNt, matmulTn, matmulNtBias] as const;

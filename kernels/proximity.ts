@@ -1,0 +1,150 @@
+/**
+ * Softmax-weighted baselines over the rows of a group, by the similarity of sparse unit vectors (`shaders/proximity.wgsl` has the layout).
+ *
+ * `entries` counts the places of the CSR matrix that `columns` and `weights` hold.
+ */
+import shader from '../shaders/proximity.wgsl';
+import { defineKernel, foldWorkgroups, type KernelCase } from './spec.ts';
+
+/** Most columns that a vector may have. */
+export const proximityFeatures = 1024;
+
+type ProximityParams = { keys: number; entries: number; temperature: number };
+
+interface Layout {
+  /** Keys of each group. */
+  readonly groups: readonly number[];
+  /** Entries a key; every fifth key has none. */
+  readonly length: number;
+  /** Keys in a row that share an owner; 0: no key has one. */
+  readonly ownerRun?: number;
+  /** Keys after the last group, with empty ranges. */
+  readonly padding?: number;
+  readonly temperature?: number;
+  readonly note?: string;
+}
+
+function caseOf({ groups, length, ownerRun = 0, padding = 0, temperature = 0.1, note }: Layout): KernelCase<ProximityParams> {
+  const keys: number[] = [];
+  const ranges: number[] = [];
+  const columns: number[] = [];
+  for (const size of groups) {
+    const start = keys.length / 4;
+    for (let i = 0; i < size; i++) {
+      const first = columns.length;
+      const row = Array.from({ length: (start + i) % 5 === 4 ? 0 : length }, (_, e) => (7 * i + 3 * e * (e + 1)) % proximityFeatures);
+      columns.push(...[...new Set(row)].sort((a, b) => a - b));
+      keys.push(first, columns.length, ownerRun > 0 ? 1 + Math.floor((start + i) / ownerRun) : 0, 1 + (i % 3));
+      ranges.push(start, start + size);
+    }
+  }
+  for (let i = 0; i < padding; i++) {
+    keys.push(0, 0, 0, 0);
+    ranges.push(0, 0);
+  }
+  return {
+    params: { keys: keys.length / 4, entries: columns.length, temperature },
+    ...(note === undefined ? {} : { note }),
+    inputs: (random) => {
+      const weights = columns.map(() => Math.abs(random()) + 0.1);
+      for (let key = 0; key < keys.length; key += 4) {
+        const [start, end] = [keys[key]!, keys[key + 1]!];
+        const norm = Math.hypot(...weights.slice(start, end));
+        for (let e = start; e < end; e++) weights[e]! /= norm;
+      }
+      return { keys, ranges, columns, weights };
+    },
+  };
+}
+
+export const proximity = defineKernel<ProximityParams>({
+  name: 'proximity',
+  shader,
+  bindings: {
+    columns: { dtype: 'u32', access: 'read' },
+    weights: { dtype: 'f32', access: 'read' },
+    keys: { dtype: 'u32', access: 'read' },
+    ranges: { dtype: 'u32', access: 'read' },
+    returns: { dtype: 'f32', access: 'read' },
+    baseline: { dtype: 'f32', access: 'write' },
+  },
+  params: { keys: 'u32', entries: 'u32', temperature: 'f32' },
+  variants: [
+    {
+      label: 'table.f32.64',
+      constants: { TABLE: true, WORKGROUP: 64, FEATURES: proximityFeatures },
+      vector: { keys: 4, ranges: 2 },
+      // SwiftShader takes seconds to compile the zeroing of a table of this size.
+      requires: ({ driver }) => driver !== 'swiftshader',
+      prefer: ({ kind }) => kind === 'gpu',
+    },
+    {
+      label: 'bitmap.f32.64',
+      constants: { TABLE: false, WORKGROUP: 64, FEATURES: proximityFeatures },
+      vector: { keys: 4, ranges: 2 },
+    },
+  ],
+  sizes: ({ keys, entries }) => ({
+    columns: entries,
+    weights: entries,
+    keys: 4 * keys,
+    ranges: 2 * keys,
+    returns: keys,
+    baseline: keys,
+  }),
+  dispatch: ({ keys }, { TABLE, WORKGROUP }) => foldWorkgroups(TABLE ? keys : Math.ceil(keys / Number(WORKGROUP))),
+  // The work depends on the sizes of groups, which are data; this is the cost of one group.
+  cost: ({ keys, entries }) => ({ flops: 2 * keys * entries + 10 * keys * keys, bytes: 4 * (2 * entries + 8 * keys) }),
+  reference: referenceBaselines,
+  cases: [
+    caseOf({ groups: [1], length: 3, note: 'one key' }),
+    caseOf({ groups: [], length: 0, note: 'no keys' }),
+    caseOf({ groups: [3, 5], length: 0, note: 'no entries' }),
+    caseOf({ groups: [1, 70, 2, 33], length: 9, padding: 7, note: 'groups of many sizes' }),
+    caseOf({ groups: [6, 21], length: 12, ownerRun: 1, note: 'each key left out of its own baseline' }),
+    caseOf({ groups: [6, 40], length: 12, ownerRun: 6, note: 'runs of keys left out, one of them a whole group' }),
+    caseOf({ groups: [30, 12], length: 20, temperature: 0.001, note: 'sharp softmax' }),
+    caseOf({ groups: [200], length: 60 }),
+  ],
+  benchCases: [
+    caseOf({ groups: new Array<number>(16).fill(64), length: 30 }),
+    caseOf({ groups: new Array<number>(16).fill(400), length: 20 }),
+  ],
+  // Logits are inner products of up to 1,024 float32 products (error about 1e-7) divided by τ ≥ 0.001, then exponentials and means of returns of size 1.
+  tolerance: { absolute: 5e-4, relative: 1e-4 },
+});
+
+function referenceBaselines(inputs: Readonly<Record<string, Float64Array>>, { keys: count, temperature }: ProximityParams) {
+  const { columns, weights, keys, ranges, returns } = inputs as Record<'columns' | 'weights' | 'keys' | 'ranges' | 'returns', Float64Array>;
+  const keyAt = (index: number) => ({
+    first: keys[4 * index]!,
+    end: keys[4 * index + 1]!,
+    owner: keys[4 * index + 2]!,
+    rows: keys[4 * index + 3]!,
+  });
+  const baseline = new Float64Array(count);
+  const table = new Float64Array(proximityFeatures);
+  for (let query = 0; query < count; query++) {
+    const own = keyAt(query);
+    table.fill(0);
+    for (let entry = own.first; entry < own.end; entry++) table[columns[entry]!] = weights[entry]!;
+    const others: { logit: number; rows: number; sum: number }[] = [];
+    for (let other = ranges[2 * query]!; other < ranges[2 * query + 1]!; other++) {
+      const { first, end, owner, rows } = keyAt(other);
+      if (owner !== 0 && owner === own.owner) continue;
+      let product = 0;
+      for (let entry = first; entry < end; entry++) product += weights[entry]! * table[columns[entry]!]!;
+      others.push({ logit: product / temperature, rows, sum: returns[other]! });
+    }
+    const largest = Math.max(...others.map(({ logit }) => logit));
+    let total = 0;
+    let weighted = 0;
+    for (const { logit, rows, sum } of others) {
+      const weight = Math.exp(logit - largest);
+      total += weight * rows;
+      weighted += weight * sum;
+    }
+    if (total > 0) baseline[query] = weighted / total;
+  }
+  return { baseline };
+}

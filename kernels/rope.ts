@@ -1,0 +1,167 @@
+/** Splits a fused query, key and value projection into heads with rotary positions, and the gradient of that. */
+import shader from '../shaders/rope.wgsl';
+import { type BindingSpec, defineKernel, foldWorkgroups, type KernelCase, type KernelSpec, type Variant } from './spec.ts';
+
+type RopeParams = { rows: number; heads: number; kvHeads: number; headDim: number };
+
+const read: BindingSpec = { dtype: 'f32', access: 'read' };
+const write: BindingSpec = { dtype: 'f32', access: 'write' };
+const tables = { positions: { dtype: 'u32', access: 'read' }, frequencies: read } as const;
+
+function variants(vectorised: readonly string[], backward: boolean): readonly Variant<RopeParams>[] {
+  const layouts = [
+    { label: 'heads', constants: { WORKGROUP: 32, LOOP: true }, prefer: ({ kind }: { kind: string }) => kind === 'cpu' },
+    { label: 'head', constants: { WORKGROUP: 64, LOOP: false } },
+  ];
+  const elements = [
+    {
+      name: 'vec4',
+      constants: { WIDTH: 4, ELEMENT: 'vec4<f32>' },
+      vector: Object.fromEntries(vectorised.map((name) => [name, 4 as const])),
+    },
+    { name: 'scalar', constants: { WIDTH: 1, ELEMENT: 'f32' }, vector: {} },
+  ];
+  return layouts.flatMap((layout) =>
+    elements.map((element) => ({
+      ...layout,
+      label: `${layout.label}.${element.name}.f32`,
+      constants: { ...layout.constants, ...element.constants, BACKWARD: backward },
+      vector: element.vector,
+      requires: (_, { headDim }) => element.name === 'scalar' || headDim % 8 === 0,
+    })),
+  );
+}
+
+const headsOf = ({ heads, kvHeads }: RopeParams) => heads + 2 * kvHeads;
+const dispatch: KernelSpec<RopeParams>['dispatch'] = (params, { WORKGROUP, WIDTH, LOOP }) =>
+  foldWorkgroups(Math.ceil((params.rows * (LOOP ? 1 : headsOf(params)) * (params.headDim / (2 * Number(WIDTH)))) / Number(WORKGROUP)));
+const cost: KernelSpec<RopeParams>['cost'] = (params) => {
+  const size = params.rows * headsOf(params) * params.headDim;
+  return { flops: 3 * size, bytes: 4 * (2 * size + params.rows) };
+};
+
+/**
+ * Calls `visit` for every pair of elements: `fused` and `fused + headDim / 2` in qkv are `part` and `part + headDim / 2` in `name`, and turn by `angle`. Values
+ * are not turned.
+ */
+function eachPair(
+  { rows, heads, kvHeads, headDim }: RopeParams,
+  { positions, frequencies }: Readonly<Record<string, Float64Array>>,
+  visit: (name: 'q' | 'k' | 'v', fused: number, part: number, angle: number) => void,
+): void {
+  const parts = [
+    { name: 'q', count: heads, first: 0 },
+    { name: 'k', count: kvHeads, first: heads },
+    { name: 'v', count: kvHeads, first: heads + kvHeads },
+  ] as const;
+  for (let row = 0; row < rows; row++) {
+    for (const { name, count, first } of parts) {
+      for (let head = 0; head < count; head++) {
+        for (let i = 0; i < headDim / 2; i++) {
+          const fused = (row * (heads + 2 * kvHeads) + first + head) * headDim + i;
+          // The device's angle is a float32 product.
+          const angle = name === 'v' ? 0 : Math.fround(positions![row]! * frequencies![i]!);
+          visit(name, fused, (row * count + head) * headDim + i, angle);
+        }
+      }
+    }
+  }
+}
+
+function caseOf(params: RopeParams, positionStep = 1): KernelCase<RopeParams> {
+  const { rows, headDim } = params;
+  return {
+    params,
+    inputs: () => ({
+      positions: Array.from({ length: rows }, (_, row) => (row % 100) * positionStep),
+      frequencies: Array.from({ length: headDim / 2 }, (_, i) => 10_000 ** ((-2 * i) / headDim)),
+    }),
+  };
+}
+
+const cases: readonly KernelCase<RopeParams>[] = [
+  caseOf({ rows: 1, heads: 1, kvHeads: 1, headDim: 2 }),
+  caseOf({ rows: 0, heads: 2, kvHeads: 1, headDim: 8 }),
+  caseOf({ rows: 5, heads: 3, kvHeads: 1, headDim: 12 }),
+  caseOf({ rows: 70, heads: 4, kvHeads: 2, headDim: 16 }),
+  { ...caseOf({ rows: 50, heads: 2, kvHeads: 1, headDim: 8 }, 601), note: 'far positions' },
+];
+const benchCases = [caseOf({ rows: 8192, heads: 4, kvHeads: 2, headDim: 16 })];
+// Sine and cosine to 1e-7, two products and a sum.
+const tolerance = { absolute: 2e-6, relative: 1e-6 };
+
+/** q, k [rows, heads or kvHeads, headDim] turned by their position, v as it is. */
+export const splitHeadsWithRope = defineKernel<RopeParams>({
+  name: 'splitHeadsWithRope',
+  shader,
+  bindings: { qkv: read, ...tables, q: write, k: write, v: write },
+  params: { rows: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32' },
+  variants: variants(['qkv', 'frequencies', 'q', 'k', 'v'], false),
+  sizes: (params) => {
+    const { rows, heads, kvHeads, headDim } = params;
+    return {
+      qkv: rows * headsOf(params) * headDim,
+      positions: rows,
+      frequencies: headDim / 2,
+      q: rows * heads * headDim,
+      k: rows * kvHeads * headDim,
+      v: rows * kvHeads * headDim,
+    };
+  },
+  dispatch,
+  cost,
+  reference: ({ qkv, ...rest }, params) => {
+    const { rows, heads, kvHeads, headDim } = params;
+    const parts = {
+      q: new Float64Array(rows * heads * headDim),
+      k: new Float64Array(rows * kvHeads * headDim),
+      v: new Float64Array(rows * kvHeads * headDim),
+    };
+    const half = headDim / 2;
+    eachPair(params, rest, (name, fused, part, angle) => {
+      const [a, b] = [qkv![fused]!, qkv![fused + half]!];
+      parts[name][part] = a * Math.cos(angle) - b * Math.sin(angle);
+      parts[name][part + half] = b * Math.cos(angle) + a * Math.sin(angle);
+    });
+    return parts;
+  },
+  cases,
+  benchCases,
+  tolerance,
+});
+
+/** Gradient of `splitHeadsWithRope` in qkv. */
+export const splitHeadsWithRopeBackward = defineKernel<RopeParams>({
+  name: 'splitHeadsWithRopeBackward',
+  shader,
+  bindings: { dq: read, dk: read, dv: read, ...tables, dqkv: write },
+  params: { rows: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32' },
+  variants: variants(['dq', 'dk', 'dv', 'frequencies', 'dqkv'], true),
+  sizes: (params) => {
+    const { rows, heads, kvHeads, headDim } = params;
+    return {
+      dq: rows * heads * headDim,
+      dk: rows * kvHeads * headDim,
+      dv: rows * kvHeads * headDim,
+      positions: rows,
+      frequencies: headDim / 2,
+      dqkv: rows * headsOf(params) * headDim,
+    };
+  },
+  dispatch,
+  cost,
+  reference: ({ dq, dk, dv, ...rest }, params) => {
+    const gradients = { q: dq!, k: dk!, v: dv! };
+    const dqkv = new Float64Array(params.rows * headsOf(params) * params.headDim);
+    const half = params.headDim / 2;
+    eachPair(params, rest, (name, fused, part, angle) => {
+      const [a, b] = [gradients[name][part]!, gradients[name][part + half]!];
+      dqkv[fused] = a * Math.cos(angle) + b * Math.sin(angle);
+      dqkv[fused + half] = b * Math.cos(angle) - a * Math.sin(angle);
+    });
+    return { dqkv };
+  },
+  cases,
+  benchCases,
+  tolerance,
+});

@@ -1,0 +1,110 @@
+/** Log-probabilities of given tokens and entropies, fused over the vocabulary, and their gradient in the logits. */
+
+import shader from '../shaders/token_log_probs.wgsl';
+import backwardShader from '../shaders/token_log_probs_backward.wgsl';
+import { type RowParams, rowDispatch, rowShapes, rowVariants } from './rows.ts';
+import { type BindingSpec, defineKernel, type KernelCase } from './spec.ts';
+
+/** `width` is the size of the vocabulary. */
+type TokenLogProbsParams = { rows: number; width: number; inverseTemperature: number };
+
+const read: BindingSpec = { dtype: 'f32', access: 'read' };
+const write: BindingSpec = { dtype: 'f32', access: 'write' };
+const index: BindingSpec = { dtype: 'u32', access: 'read' };
+
+/** Statistics of one row in float64. */
+function rowStatistics(logits: Float64Array, row: number, { width, inverseTemperature }: TokenLogProbsParams) {
+  const z = logits.subarray(row * width, (row + 1) * width).map((logit) => logit * inverseTemperature);
+  const largest = z.reduce((a, b) => Math.max(a, b), -Infinity);
+  const logSumExp = largest + Math.log(z.reduce((sum, value) => sum + Math.exp(value - largest), 0));
+  const entropy = z.reduce((sum, value) => sum + Math.exp(value - logSumExp) * (logSumExp - value), 0);
+  return { z, logSumExp, entropy };
+}
+
+/** Some tokens, and every fifth one beyond the vocabulary. */
+const someTargets = ({ rows, width }: RowParams) =>
+  Array.from({ length: rows }, (_, row) => (row % 5 === 4 ? width + row : (row * 37) % width));
+const someLogits = ({ rows, width }: RowParams, random: () => number) => Array.from({ length: rows * width }, () => 3 * random());
+
+function caseOf({ rows, width }: RowParams, inverseTemperature = 1): KernelCase<TokenLogProbsParams> {
+  return {
+    params: { rows, width, inverseTemperature },
+    inputs: (random) => ({ logits: someLogits({ rows, width }, random), targets: someTargets({ rows, width }) }),
+  };
+}
+
+const edge = { rows: 3, width: 4, inverseTemperature: 1 };
+const edgeInputs = { logits: [-1e30, 1, 2, -1e30, 5000, -5000, 0, 0, -1e30, -1e30, -1e30, 7], targets: [1, 1, 3] };
+
+export const tokenLogProbs = defineKernel<TokenLogProbsParams>({
+  name: 'tokenLogProbs',
+  shader,
+  bindings: { logits: read, targets: index, logProb: write, entropy: write, logSumExp: write },
+  params: { rows: 'u32', width: 'u32', inverseTemperature: 'f32' },
+  variants: rowVariants(['logits']),
+  sizes: ({ rows, width }) => ({ logits: rows * width, targets: rows, logProb: rows, entropy: rows, logSumExp: rows }),
+  dispatch: rowDispatch,
+  cost: ({ rows, width }) => ({ flops: 8 * rows * width, bytes: 4 * (rows * width + 4 * rows) }),
+  reference: ({ logits, targets }, params) => {
+    const rows = Array.from({ length: params.rows }, (_, row) => rowStatistics(logits!, row, params));
+    return {
+      logProb: rows.map(({ z, logSumExp }, row) => (z[targets![row]!] ?? logSumExp) - logSumExp),
+      entropy: rows.map(({ entropy }) => entropy),
+      logSumExp: rows.map(({ logSumExp }) => logSumExp),
+    };
+  },
+  cases: [
+    ...rowShapes.map((shape) => caseOf(shape)),
+    caseOf({ rows: 8, width: 40 }, 2.5),
+    { note: 'masked and far apart logits', params: edge, inputs: () => edgeInputs },
+  ],
+  benchCases: [caseOf({ rows: 1024, width: 300 }), caseOf({ rows: 8, width: 150_000 })],
+  // exp and log of drivers are good to about 1e-5, relative to sums near 1.
+  tolerance: { absolute: 3e-5, relative: 1e-5 },
+});
+
+export const tokenLogProbsBackward = defineKernel<TokenLogProbsParams>({
+  name: 'tokenLogProbsBackward',
+  shader: backwardShader,
+  bindings: { logits: read, targets: index, logSumExp: read, entropy: read, dLogProb: read, dEntropy: read, dLogits: write },
+  params: { rows: 'u32', width: 'u32', inverseTemperature: 'f32' },
+  variants: rowVariants(['logits', 'dLogits']),
+  sizes: ({ rows, width }) => ({
+    logits: rows * width,
+    targets: rows,
+    logSumExp: rows,
+    entropy: rows,
+    dLogProb: rows,
+    dEntropy: rows,
+    dLogits: rows * width,
+  }),
+  dispatch: rowDispatch,
+  cost: ({ rows, width }) => ({ flops: 8 * rows * width, bytes: 4 * (2 * rows * width + 5 * rows) }),
+  reference: ({ logits, targets, logSumExp, entropy, dLogProb, dEntropy }, { rows, width, inverseTemperature }) => {
+    const dLogits = new Float64Array(rows * width);
+    for (let row = 0; row < rows; row++) {
+      const hit = targets![row]! < width ? dLogProb![row]! : 0;
+      for (let i = 0; i < width; i++) {
+        const logP = logits![row * width + i]! * inverseTemperature - logSumExp![row]!;
+        const gradient = (targets![row] === i ? hit : 0) - Math.exp(logP) * (hit + dEntropy![row]! * (logP + entropy![row]!));
+        dLogits[row * width + i] = gradient * inverseTemperature;
+      }
+    }
+    return { dLogits };
+  },
+  cases: [...rowShapes.map((shape) => backwardCase(caseOf(shape))), backwardCase(caseOf({ rows: 8, width: 40 }, 2.5))],
+  benchCases: [backwardCase(caseOf({ rows: 1024, width: 300 })), backwardCase(caseOf({ rows: 8, width: 150_000 }))],
+  tolerance: { absolute: 3e-5, relative: 1e-5 },
+});
+
+/** The forward case with its statistics. */
+function backwardCase({ params, inputs }: KernelCase<TokenLogProbsParams>): KernelCase<TokenLogProbsParams> {
+  return {
+    params,
+    inputs: (random) => {
+      const { logits, targets } = inputs!(random) as { logits: number[]; targets: number[] };
+      const rows = Array.from({ length: params.rows }, (_, row) => rowStatistics(Float64Array.from(logits), row, params));
+      return { logits, targets, logSumExp: rows.map(({ logSumExp }) => logSumExp), entropy: rows.map(({ entropy }) => entropy) };
+    },
+  };
+}

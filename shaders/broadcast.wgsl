@@ -1,0 +1,18 @@
+// y[i] = factor[0], or x[i] · factor[0] with SCALED. Elements as in lib/elements.wgsl.
+//#include "lib/elements.wgsl"
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let block = workgroupNumber(workgroup, workgroups);
+  for (var i = blockStart(block) + local; i < blockEnd(block, params.count / WIDTH); i += WORKGROUP) {
+//#if SCALED
+    y[i] = x[i] * factor[0];
+//#else
+    y[i] = $ELEMENT(factor[0]);
+//#endif
+  }
+}

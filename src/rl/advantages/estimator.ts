@@ -1,0 +1,177 @@
+/**
+ * Advantage estimation end to end: rows and options in, one advantage a row out. Every estimator has the same shape: an episode level A^E, a step level
+ * A^S where the method has one, and A = A^E + ω·A^S.
+ *
+ * All but ProxMO's softmax baselines is plain float64 arithmetic on the host; those run on the device, or in float64 for `referenceAdvantages`.
+ */
+import type { Engine } from '../../tensor/engine.ts';
+import { countTerms, type TermCounts } from '../../text/tfidf.ts';
+import { indexRollout, type RolloutBatch, type RolloutRow } from '../rows.ts';
+import { anchorGroups, anchorRelative } from './anchorGroups.ts';
+import { type AdvantageDiagnostics, describeGroup } from './diagnostics.ts';
+import { batchRelative, groupRelative, leaveOneOut, modulate, successRate } from './episode.ts';
+import { type AdvantageOptions, type AdvantageSettings, type ProxmoSettings, resolveAdvantageOptions } from './options.ts';
+import { referenceSoftAdvantages } from './proximity.ts';
+import { ProximityPrograms } from './proximityProgram.ts';
+import { type RowReturns, rowReturns } from './returns.ts';
+
+/** One value for each row, in input order, `[rows]` each. */
+export interface AdvantageResult extends RowReturns {
+  /** A = A^E + ω·A^S: what every policy token of the row is trained with. */
+  readonly advantage: Float64Array;
+  /** A^E. */
+  readonly episode: Float64Array;
+  /** A^S; zeros where the estimator has no step level. */
+  readonly step: Float64Array;
+  readonly diagnostics: AdvantageDiagnostics;
+}
+
+/** An engine, or a way to open one when it is first needed. */
+export type EngineSource = Engine | (() => Promise<Engine>);
+
+/** The step level with what was learned on the way. */
+interface StepLevel {
+  readonly step: Float64Array;
+  readonly vocabulary: number | null;
+  readonly anchorGroups: number | null;
+}
+
+/** Estimates the advantages of many batches with the same options; keeps its device programs. */
+export class AdvantageEstimator {
+  readonly settings: AdvantageSettings;
+  private programs: Promise<ProximityPrograms> | null = null;
+
+  /**
+   * @param engine used by ProxMO's step level alone; a function is called at the first batch that needs it
+   * @throws {ProxmoError} `config`, naming the option that is not valid
+   */
+  constructor(
+    options: AdvantageOptions,
+    private readonly engine: EngineSource,
+  ) {
+    this.settings = resolveAdvantageOptions(options);
+  }
+
+  /**
+   * Estimates one batch. Wait for its result before asking for the next: the programs serve one batch at a time.
+   * @throws {ProxmoError} `data` if the rows are not a valid rollout; `gpu-error` or `device-lost`
+   */
+  async estimate(rows: readonly RolloutRow[] | RolloutBatch): Promise<AdvantageResult> {
+    const { settings } = this;
+    const batch = toBatch(rows);
+    const returns = rowReturns(batch, settings.gamma, settings.invalidPenalty);
+    if (!hasSoftStepLevel(settings)) return assemble(batch, settings, returns, hardStepLevel(batch, settings, returns));
+    const terms = anchorTerms(batch, settings);
+    this.programs ??= this.openPrograms(settings);
+    const step = await (await this.programs).advantages(batch, terms, returns.penalisedReturn);
+    return assemble(batch, settings, returns, { step, vocabulary: terms.vocabulary.length, anchorGroups: null });
+  }
+
+  /** Frees the device programs; the engine is left open. */
+  async destroy(): Promise<void> {
+    await (await this.programs)?.destroy();
+    this.programs = null;
+  }
+
+  private async openPrograms(settings: ProxmoSettings): Promise<ProximityPrograms> {
+    return new ProximityPrograms(typeof this.engine === 'function' ? await this.engine() : this.engine, settings);
+  }
+}
+
+/**
+ * Estimates the advantages of one batch. Use an `AdvantageEstimator` for many.
+ *
+ * @throws {ProxmoError} `config` if an option, `data` if a row is not valid; `gpu-error` or `device-lost`
+ * @example (await estimateAdvantages(rows, { estimator: 'proxmo' }, engine)).advantage
+ */
+export async function estimateAdvantages(
+  rows: readonly RolloutRow[] | RolloutBatch,
+  options: AdvantageOptions,
+  engine: EngineSource,
+): Promise<AdvantageResult> {
+  const estimator = new AdvantageEstimator(options, engine);
+  try {
+    return await estimator.estimate(rows);
+  } finally {
+    await estimator.destroy();
+  }
+}
+
+/**
+ * The same without a device, all in float64 and row by row: slow, and what `estimateAdvantages` is tested against.
+ * @throws {ProxmoError} `config` if an option, `data` if a row is not valid
+ */
+export function referenceAdvantages(rows: readonly RolloutRow[] | RolloutBatch, options: AdvantageOptions): AdvantageResult {
+  const settings = resolveAdvantageOptions(options);
+  const batch = toBatch(rows);
+  const returns = rowReturns(batch, settings.gamma, settings.invalidPenalty);
+  if (!hasSoftStepLevel(settings)) return assemble(batch, settings, returns, hardStepLevel(batch, settings, returns));
+  const terms = anchorTerms(batch, settings);
+  const step = referenceSoftAdvantages(batch, terms, returns.penalisedReturn, settings);
+  return assemble(batch, settings, returns, { step, vocabulary: terms.vocabulary.length, anchorGroups: null });
+}
+
+function toBatch(rows: readonly RolloutRow[] | RolloutBatch): RolloutBatch {
+  return 'trajectoryOf' in rows ? rows : indexRollout(rows);
+}
+
+function hasSoftStepLevel(settings: AdvantageSettings): settings is ProxmoSettings {
+  return settings.estimator === 'proxmo' && settings.psa;
+}
+
+function anchorTerms(batch: RolloutBatch, settings: ProxmoSettings): TermCounts {
+  return countTerms(
+    batch.rows.map((row) => row.observation),
+    settings,
+  );
+}
+
+/** The step level of every estimator that needs no softmax baselines. */
+function hardStepLevel(batch: RolloutBatch, settings: AdvantageSettings, { penalisedReturn }: RowReturns): StepLevel {
+  if (settings.estimator !== 'gigpo') return { step: new Float64Array(batch.rows.length), vocabulary: null, anchorGroups: null };
+  const groups = anchorGroups(batch, settings.similarity);
+  return { step: anchorRelative(groups, penalisedReturn, settings.normalisation), vocabulary: null, anchorGroups: groups.length };
+}
+
+function episodeLevel(batch: RolloutBatch, settings: AdvantageSettings, score: Float64Array): Float64Array {
+  const { population } = settings;
+  switch (settings.estimator) {
+    case 'rloo':
+      return leaveOneOut(batch, score, population);
+    case 'reinforce++':
+      return batchRelative(batch, score, population);
+    case 'grpo':
+    case 'gigpo':
+      return groupRelative(batch, score, population, settings.normalisation);
+    case 'proxmo': {
+      const advantage = groupRelative(batch, score, population, settings.normalisation);
+      if (settings.psc) modulate(batch, score, advantage, settings);
+      return advantage;
+    }
+  }
+}
+
+function assemble(batch: RolloutBatch, settings: AdvantageSettings, returns: RowReturns, stepLevel: StepLevel): AdvantageResult {
+  const { step, vocabulary, anchorGroups: anchorGroupCount } = stepLevel;
+  const episode = episodeLevel(batch, settings, returns.score);
+  const omega = 'omega' in settings ? settings.omega : 0;
+  const advantage = episode.map((value, row) => value + omega * step[row]!);
+  const groups = batch.groups.map((group) => {
+    const modulated = settings.estimator === 'proxmo' && settings.psc;
+    const rate = modulated ? successRate(batch, group, returns.score, settings.successSource) : null;
+    return describeGroup(batch, group, { episode, step, advantage }, rate);
+  });
+  return {
+    ...returns,
+    advantage,
+    episode,
+    step,
+    diagnostics: {
+      groups,
+      deadGroups: groups.filter(({ dead }) => dead).length,
+      rowsWithoutStepSignal: step.filter((value) => value === 0).length / step.length,
+      vocabulary,
+      anchorGroups: anchorGroupCount,
+    },
+  };
+}

@@ -1,0 +1,43 @@
+/**
+ * Mean and standard deviation of scores, over rows or over trajectories.
+ *
+ * Over trajectories, each trajectory has weight 1, shared evenly by its rows. Where no action was penalised, all rows of a trajectory have one
+ * score, and this is the plain mean and deviation of the trajectories' scores. Where some were, their spread counts towards σ; so σ is 0
+ * only if every score is equal, and no advantage can explode.
+ */
+import type { RolloutBatch } from '../rows.ts';
+import type { Normalisation, Population } from './options.ts';
+
+/** Added to σ, as in the official implementation. */
+const epsilon = 1e-6;
+
+export interface Moments {
+  readonly mean: number;
+  /** With one degree of freedom taken off (ddof 1). */
+  readonly std: number;
+  /** Number of rows or of trajectories. */
+  readonly samples: number;
+}
+
+/** Each row's share in the statistics, `[rows]`: its weights over a trajectory, or over itself, sum to 1. */
+export function sampleWeights(batch: RolloutBatch, population: Population): Float64Array {
+  const weights = new Float64Array(batch.rows.length).fill(1);
+  if (population === 'trajectories') {
+    for (const { rows } of batch.trajectories) for (const row of rows) weights[row] = 1 / rows.length;
+  }
+  return weights;
+}
+
+/** Moments of the values of some rows. A single sample has mean 0 and deviation 1. */
+export function moments(values: Float64Array, weights: Float64Array, rows: readonly number[]): Moments {
+  const samples = Math.round(rows.reduce((sum, row) => sum + weights[row]!, 0));
+  if (samples <= 1) return { mean: 0, std: 1, samples };
+  const mean = rows.reduce((sum, row) => sum + weights[row]! * values[row]!, 0) / samples;
+  const squares = rows.reduce((sum, row) => sum + weights[row]! * (values[row]! - mean) ** 2, 0);
+  return { mean, std: Math.sqrt(squares / (samples - 1)), samples };
+}
+
+/** (x − μ) / (σ + 1e-6) or x − μ. */
+export function normalise(value: number, { mean, std }: Moments, normalisation: Normalisation): number {
+  return normalisation === 'mean' ? value - mean : (value - mean) / (std + epsilon);
+}

@@ -1,0 +1,84 @@
+/** Options of advantage estimation: presets, defaults, and one sentence for each mistake. */
+import { describe, expect, it } from 'vitest';
+import { ProxmoError } from '../../../src/errors.ts';
+import { type AdvantageOptions, resolveAdvantageOptions } from '../../../src/rl/advantages/index.ts';
+
+const defaults = {
+  estimator: 'proxmo',
+  gamma: 0.95,
+  invalidPenalty: 0.1,
+  omega: 1,
+  psc: true,
+  alpha: 4,
+  psa: true,
+  temperature: 0.1,
+  leaveSelfOut: false,
+  leaveTrajectoryOut: false,
+  maxFeatures: 1024,
+};
+
+it('follows the paper unless told otherwise', () => {
+  expect(resolveAdvantageOptions({ estimator: 'proxmo' })).toEqual({
+    ...defaults,
+    preset: 'paper',
+    beta: expect.closeTo(0.21639533, 7),
+    normalisation: 'zscore',
+    population: 'trajectories',
+    successSource: 'flag',
+    minWordLength: 1,
+  });
+});
+
+it('follows the official implementation under the reference preset', () => {
+  expect(resolveAdvantageOptions({ estimator: 'proxmo', preset: 'reference' })).toEqual({
+    ...defaults,
+    preset: 'reference',
+    beta: expect.closeTo(0.21639533, 7),
+    normalisation: 'mean',
+    population: 'rows',
+    successSource: 'score',
+    minWordLength: 2,
+  });
+});
+
+it('lets every point of a preset be set alone', () => {
+  const settings = resolveAdvantageOptions({ estimator: 'proxmo', preset: 'reference', population: 'trajectories', minWordLength: 1 });
+  expect(settings).toMatchObject({ population: 'trajectories', minWordLength: 1, normalisation: 'mean', successSource: 'score' });
+});
+
+it('takes β in place of a range', () => {
+  expect(resolveAdvantageOptions({ estimator: 'proxmo', beta: 0.5 })).toMatchObject({ beta: 0.5 });
+  expect(resolveAdvantageOptions({ estimator: 'proxmo', range: 0 })).toMatchObject({ beta: 0 });
+});
+
+describe('refuses', () => {
+  it.each<[string, unknown, string]>([
+    ['no options', undefined, 'Advantage options must be an object with an "estimator".'],
+    ['no estimator', {}, 'Advantage option "estimator" must be one of proxmo, gigpo, grpo, rloo, reinforce++.'],
+    ['an unknown estimator', { estimator: 'ppo' }, 'Advantage option "estimator" must be one of proxmo, gigpo, grpo, rloo, reinforce++.'],
+    ['an unknown preset', { estimator: 'grpo', preset: 'official' }, 'Advantage option "preset" must be one of paper, reference.'],
+    ['γ above 1', { estimator: 'grpo', gamma: 1.5 }, 'Advantage option "gamma" must be a number from 0 to 1.'],
+    [
+      'a NaN penalty',
+      { estimator: 'grpo', invalidPenalty: Number.NaN },
+      'Advantage option "invalidPenalty" must be a number from 0 to 1000000.',
+    ],
+    ['τ of 0', { estimator: 'proxmo', temperature: 0 }, 'Advantage option "temperature" must be a number from 0.001 to 1000.'],
+    ['half a feature', { estimator: 'proxmo', maxFeatures: 0.5 }, 'Advantage option "maxFeatures" must be an integer from 1 to 1024.'],
+    ['too many features', { estimator: 'proxmo', maxFeatures: 2000 }, 'Advantage option "maxFeatures" must be an integer from 1 to 1024.'],
+    ['text as a flag', { estimator: 'proxmo', psc: 'no' }, 'Advantage option "psc" must be true or false.'],
+    [
+      'an option of another estimator',
+      { estimator: 'grpo', temperature: 1 },
+      'Advantage estimator "grpo" has no option "temperature"; remove it.',
+    ],
+    ['a misspelt option', { estimator: 'proxmo', temprature: 1 }, 'Advantage estimator "proxmo" has no option "temprature"; remove it.'],
+    [
+      'range and β',
+      { estimator: 'proxmo', range: 0.1, beta: 0.1 },
+      'Advantage options "range" and "beta" set the same thing; give one of them.',
+    ],
+  ])('%s', (_, options, message) => {
+    expect(() => resolveAdvantageOptions(options as AdvantageOptions)).toThrow(new ProxmoError('config', message));
+  });
+});

@@ -1,0 +1,29 @@
+/** Token weights: with them, a plain weighted sum is each of the aggregated losses. */
+import { describe, expect, it } from 'vitest';
+import { aggregationModes, tokenWeights } from '../../src/rl/aggregation.ts';
+
+/** Per-token losses of three sequences; the second has no policy token. */
+const losses = [[1, 2, 3, 6], [], [4, 10]];
+const lengths = losses.map(({ length }) => length);
+const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
+
+describe('tokenWeights', () => {
+  it.each([
+    ['token-mean', (1 + 2 + 3 + 6 + 4 + 10) / 6],
+    ['seq-mean-token-sum', (12 + 14) / 2],
+    ['seq-mean-token-mean', (3 + 7) / 2],
+    ['seq-mean-token-sum-norm', (12 + 14) / 4],
+  ] as const)('%s', (mode, expected) => {
+    const weights = tokenWeights(lengths, mode);
+    expect(total(losses.map((sequence, index) => weights[index]! * total(sequence)))).toBeCloseTo(expected, 12);
+  });
+
+  it('divides by the longest length a sequence may have', () => {
+    expect(tokenWeights(lengths, 'seq-mean-token-sum-norm', 10)).toEqual([0.1, 0, 0.1]);
+  });
+
+  it.each(aggregationModes)('%s of no tokens at all', (mode) => {
+    expect(tokenWeights([0, 0], mode)).toEqual([0, 0]);
+    expect(tokenWeights([], mode)).toEqual([]);
+  });
+});
