@@ -11,33 +11,8 @@ import {
   attentionTestPacks,
   forwardCase,
 } from './attentionReference.ts';
-import { defineKernel, foldWorkgroups, type Variant } from './spec.ts';
-
-/** Widest head that the kernels take; the head dimension is a multiple of 4. */
-export const maxHeadDim = 128;
-
-/**
- * Up to this head dimension, loops over a head's vectors have a constant number of turns and are unrolled, so that the vectors stay in registers. Beyond
- * it, software drivers take minutes to compile them.
- */
-const widestUnrolled = 32;
-
-/** A variant for every head dimension: it is a constant of the shader, so that a head's vectors stay in registers. */
-export function forEachHeadDim<P extends { readonly headDim: number }>(variant: Variant<P>): Variant<P>[] {
-  return Array.from({ length: maxHeadDim / 4 }, (_, index) => {
-    const headDim = 4 * (index + 1);
-    return {
-      ...variant,
-      label: `${variant.label}.d${headDim}`,
-      constants: {
-        ...variant.constants,
-        HEAD_VECS: headDim / 4,
-        VECTORS: headDim > widestUnrolled ? '(params.headDim / 4u)' : 'HEAD_VECS',
-      },
-      requires: (adapter, params) => params.headDim === headDim && (variant.requires?.(adapter, params) ?? true),
-    };
-  });
-}
+import { attentionVariants, blockCount } from './attentionVariants.ts';
+import { defineKernel, foldWorkgroups } from './spec.ts';
 
 /** Parameters of every attention kernel over packed rows. */
 export const attentionFields = { rows: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32' } as const;
@@ -54,7 +29,7 @@ export const attention = defineKernel<AttentionParams>({
     lse: { dtype: 'f32', access: 'write' },
   },
   params: attentionFields,
-  variants: forEachHeadDim({ label: 'registers.f32', constants: { WORKGROUP: 32 }, vector: { q: 4, k: 4, v: 4, y: 4 } }),
+  variants: attentionVariants({ q: 4, k: 4, v: 4, y: 4 }),
   sizes: ({ rows, heads, kvHeads, headDim }) => ({
     q: rows * heads * headDim,
     k: rows * kvHeads * headDim,
@@ -63,8 +38,7 @@ export const attention = defineKernel<AttentionParams>({
     y: rows * heads * headDim,
     lse: rows * heads,
   }),
-  dispatch: ({ rows, heads, kvHeads }, { WORKGROUP }) =>
-    foldWorkgroups(Math.ceil((Math.ceil((rows * heads) / kvHeads / 4) * kvHeads) / Number(WORKGROUP))),
+  dispatch: ({ rows, heads, kvHeads }, constants) => foldWorkgroups(kvHeads * blockCount((rows * heads) / kvHeads, constants)),
   cost: (params) => ({
     flops: 4 * params.headDim * assumedPairs(params),
     bytes: 4 * params.rows * (2 * (params.heads + params.kvHeads) * params.headDim + params.heads + 1),

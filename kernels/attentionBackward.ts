@@ -5,7 +5,7 @@
 import keyShader from '../shaders/attention_backward_key.wgsl';
 import queryShader from '../shaders/attention_backward_query.wgsl';
 import statisticsShader from '../shaders/attention_statistics.wgsl';
-import { attentionFields, forEachHeadDim } from './attention.ts';
+import { attentionFields } from './attention.ts';
 import {
   type AttentionParams,
   assumedPairs,
@@ -15,6 +15,7 @@ import {
   attentionTestPacks,
   backwardCase,
 } from './attentionReference.ts';
+import { attentionVariants, blockCount, forEachHeadDim } from './attentionVariants.ts';
 import { defineKernel, foldWorkgroups } from './spec.ts';
 
 const read = { dtype: 'f32', access: 'read' } as const;
@@ -49,9 +50,9 @@ export const attentionStatistics = defineKernel<StatisticsParams>({
   cost: ({ rows, heads, headDim }) => ({ flops: 2 * rows * heads * headDim, bytes: 4 * rows * heads * (2 * headDim + 3) }),
   reference: ({ y, dy, lse }, { headDim }) => ({ statistics: attentionStatisticsReference(y!, dy!, lse!, headDim) }),
   cases: [
-    { params: { rows: 1, heads: 1, headDim: 4 } },
+    { params: { rows: 1, heads: 1, headDim: 16 } },
     { params: { rows: 0, heads: 4, headDim: 16 } },
-    { params: { rows: 37, heads: 3, headDim: 12 } },
+    { params: { rows: 37, heads: 3, headDim: 40 } },
     { params: { rows: 70, heads: 2, headDim: 128 } },
   ],
   benchCases: [{ params: { rows: 4096, heads: 4, headDim: 16 } }],
@@ -65,17 +66,12 @@ export const attentionBackwardQuery = defineKernel<AttentionParams>({
   shader: queryShader,
   bindings: { q: read, k: read, v: read, dy: read, statistics: read, segmentStart: readIndex, dq: write },
   params: attentionFields,
-  variants: forEachHeadDim({
-    label: 'registers.f32',
-    constants: { WORKGROUP: 32 },
-    vector: { q: 4, k: 4, v: 4, dy: 4, statistics: 2, dq: 4 },
-  }),
+  variants: attentionVariants({ q: 4, k: 4, v: 4, dy: 4, statistics: 2, dq: 4 }),
   sizes: (params) => {
     const { ofQueries, ofKeys, ofStatistics } = sizes(params);
     return { q: ofQueries, k: ofKeys, v: ofKeys, dy: ofQueries, statistics: ofStatistics, segmentStart: params.rows, dq: ofQueries };
   },
-  dispatch: ({ rows, heads, kvHeads }, { WORKGROUP }) =>
-    foldWorkgroups(Math.ceil((Math.ceil((rows * heads) / kvHeads / 4) * kvHeads) / Number(WORKGROUP))),
+  dispatch: ({ rows, heads, kvHeads }, constants) => foldWorkgroups(kvHeads * blockCount((rows * heads) / kvHeads, constants)),
   cost: (params) => ({
     flops: 6 * params.headDim * assumedPairs(params),
     bytes: 4 * (3 * sizes(params).ofQueries + 2 * sizes(params).ofKeys + sizes(params).ofStatistics + params.rows),
@@ -94,11 +90,7 @@ export const attentionBackwardKey = defineKernel<AttentionParams>({
   shader: keyShader,
   bindings: { q: read, k: read, v: read, dy: read, statistics: read, segmentEnd: readIndex, dk: write, dv: write },
   params: attentionFields,
-  variants: forEachHeadDim({
-    label: 'registers.f32',
-    constants: { WORKGROUP: 32 },
-    vector: { q: 4, k: 4, v: 4, dy: 4, statistics: 2, dk: 4, dv: 4 },
-  }),
+  variants: attentionVariants({ q: 4, k: 4, v: 4, dy: 4, statistics: 2, dk: 4, dv: 4 }),
   sizes: (params) => {
     const { ofQueries, ofKeys, ofStatistics } = sizes(params);
     return {
@@ -112,7 +104,7 @@ export const attentionBackwardKey = defineKernel<AttentionParams>({
       dv: ofKeys,
     };
   },
-  dispatch: ({ rows, kvHeads }, { WORKGROUP }) => foldWorkgroups(Math.ceil((Math.ceil(rows / 4) * kvHeads) / Number(WORKGROUP))),
+  dispatch: ({ rows, kvHeads }, constants) => foldWorkgroups(kvHeads * blockCount(rows, constants)),
   cost: (params) => ({
     flops: 8 * params.headDim * assumedPairs(params),
     bytes: 4 * (2 * sizes(params).ofQueries + 4 * sizes(params).ofKeys + sizes(params).ofStatistics + params.rows),

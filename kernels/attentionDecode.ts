@@ -1,7 +1,7 @@
 /** Attention of one new token per sequence over a KV cache: shaders/attention_decode.wgsl. */
 import shader from '../shaders/attention_decode.wgsl';
-import { forEachHeadDim } from './attention.ts';
-import { defineKernel, foldWorkgroups, type KernelCase } from './spec.ts';
+import { forEachHeadDim } from './attentionVariants.ts';
+import { defineKernel, foldWorkgroups, type KernelCase, type Variant } from './spec.ts';
 
 export type DecodeParams = { batch: number; heads: number; kvHeads: number; headDim: number; slotCount: number; capacity: number };
 
@@ -10,6 +10,21 @@ const caseOf = (params: DecodeParams, slots: readonly number[], lengths: readonl
   inputs: () => ({ slots, lengths }),
   ...(note ? { note } : {}),
 });
+
+const vector = { q: 4, cacheK: 4, cacheV: 4, y: 4 } as const;
+
+/** For adapters on the CPU; `headsEach` queries of a group share what they read. */
+function invocationVariants(headsEach: number): Variant<DecodeParams>[] {
+  return forEachHeadDim({
+    label: `heads${headsEach}.f32`,
+    constants: { WORKGROUPS: false, WORKGROUP: 16, HEADS_EACH: headsEach },
+    vector,
+    requires: (_, { heads, kvHeads }) => (heads / kvHeads) % headsEach === 0,
+    prefer: ({ kind }) => kind === 'cpu',
+  });
+}
+
+const workgroupVariant: Variant<DecodeParams> = { label: 'workgroup64.f32', constants: { WORKGROUPS: true }, vector };
 
 const counting = (count: number) => Array.from({ length: count }, (_, i) => i);
 
@@ -25,7 +40,7 @@ export const attentionDecode = defineKernel<DecodeParams>({
     y: { dtype: 'f32', access: 'write' },
   },
   params: { batch: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32', slotCount: 'u32', capacity: 'u32' },
-  variants: forEachHeadDim({ label: 'registers.f32', constants: { WORKGROUP: 32 }, vector: { q: 4, cacheK: 4, cacheV: 4, y: 4 } }),
+  variants: [...[4, 2, 1].flatMap(invocationVariants), ...forEachHeadDim(workgroupVariant)],
   sizes: ({ batch, heads, kvHeads, headDim, slotCount, capacity }) => ({
     q: batch * heads * headDim,
     cacheK: slotCount * capacity * kvHeads * headDim,
@@ -34,7 +49,8 @@ export const attentionDecode = defineKernel<DecodeParams>({
     lengths: batch,
     y: batch * heads * headDim,
   }),
-  dispatch: ({ batch, heads }, { WORKGROUP }) => foldWorkgroups(Math.ceil((batch * heads) / Number(WORKGROUP))),
+  dispatch: ({ batch, heads }, { WORKGROUPS, WORKGROUP, HEADS_EACH }) =>
+    foldWorkgroups(WORKGROUPS ? batch * heads : Math.ceil((batch * heads) / Number(HEADS_EACH) / Number(WORKGROUP))),
   // Lengths are data: this takes caches to be half full.
   cost: ({ batch, heads, kvHeads, headDim, capacity }) => ({
     flops: 4 * batch * heads * headDim * (capacity / 2),
@@ -64,13 +80,13 @@ export const attentionDecode = defineKernel<DecodeParams>({
     return { y };
   },
   cases: [
-    caseOf({ batch: 1, heads: 1, kvHeads: 1, headDim: 4, slotCount: 1, capacity: 1 }, [0], [1]),
-    caseOf({ batch: 0, heads: 2, kvHeads: 1, headDim: 8, slotCount: 2, capacity: 4 }, [], []),
+    caseOf({ batch: 1, heads: 1, kvHeads: 1, headDim: 16, slotCount: 1, capacity: 1 }, [0], [1]),
+    caseOf({ batch: 0, heads: 2, kvHeads: 1, headDim: 16, slotCount: 2, capacity: 4 }, [], []),
     caseOf({ batch: 3, heads: 4, kvHeads: 2, headDim: 16, slotCount: 4, capacity: 37 }, [3, 0, 2], [37, 0, 5], 'an empty slot'),
-    caseOf({ batch: 3, heads: 2, kvHeads: 1, headDim: 8, slotCount: 2, capacity: 6 }, [0xffffffff, 1, 1], [3, 9, 2], 'out of range'),
-    caseOf({ batch: 2, heads: 6, kvHeads: 2, headDim: 12, slotCount: 2, capacity: 70 }, [1, 0], [70, 65], 'group of three'),
-    caseOf({ batch: 1, heads: 4, kvHeads: 4, headDim: 64, slotCount: 1, capacity: 300 }, [0], [299], 'long and alone'),
-    caseOf({ batch: 2, heads: 2, kvHeads: 1, headDim: 128, slotCount: 2, capacity: 130 }, [1, 0], [129, 130], 'widest heads'),
+    caseOf({ batch: 3, heads: 2, kvHeads: 1, headDim: 16, slotCount: 2, capacity: 6 }, [0xffffffff, 1, 1], [3, 9, 2], 'out of range'),
+    caseOf({ batch: 2, heads: 6, kvHeads: 2, headDim: 40, slotCount: 2, capacity: 70 }, [1, 0], [70, 65], 'group of three'),
+    caseOf({ batch: 1, heads: 4, kvHeads: 1, headDim: 16, slotCount: 1, capacity: 300 }, [0], [299], 'long and alone'),
+    caseOf({ batch: 2, heads: 2, kvHeads: 1, headDim: 40, slotCount: 2, capacity: 130 }, [1, 0], [129, 130], 'wide heads'),
   ],
   benchCases: [
     caseOf(

@@ -1,6 +1,7 @@
 /** Copies a tensor: where a value must also stand in a variable's storage and its kernel cannot write it there. */
 import shader from '../shaders/copy.wgsl';
-import { type Dtype, defineKernel, foldWorkgroups } from './spec.ts';
+import { elementDispatch, elementVariants } from './elements.ts';
+import { type Dtype, defineKernel } from './spec.ts';
 
 const copyOf = (dtype: Dtype) =>
   defineKernel<{ count: number }>({
@@ -8,12 +9,12 @@ const copyOf = (dtype: Dtype) =>
     shader,
     bindings: { x: { dtype, access: 'read' }, y: { dtype, access: 'write' } },
     params: { count: 'u32' },
-    variants: [{ label: dtype, constants: { WORKGROUP: 64 } }],
+    variants: elementVariants(['x', 'y'], {}, dtype),
     sizes: ({ count }) => ({ x: count, y: count }),
-    dispatch: ({ count }, { WORKGROUP }) => foldWorkgroups(Math.ceil(count / Number(WORKGROUP))),
+    dispatch: elementDispatch,
     cost: ({ count }) => ({ flops: 0, bytes: 8 * count }),
     reference: ({ x }) => ({ y: x ?? [] }),
-    cases: [1, 0, 65, 1000].map((count) => ({
+    cases: [1, 0, 65, 260, 2500, 2501].map((count) => ({
       params: { count },
       ...(dtype === 'f32' ? {} : { inputs: () => ({ x: Array.from({ length: count }, (_, i) => i * 7) }) }),
     })),

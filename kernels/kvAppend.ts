@@ -5,7 +5,7 @@ import { defineKernel, foldWorkgroups, type KernelCase } from './spec.ts';
 /** `width` is kvHeads · headDim. */
 export type KvAppendParams = { rows: number; slotCount: number; capacity: number; width: number };
 
-/** Slot of a row that is not to be written. */
+/** Slot of a row that has none in the KV cache: nothing is written for it, and it attends nothing. */
 export const noSlot = 0xffffffff;
 
 const caseOf = (params: KvAppendParams, slots: number[], positions: number[], note?: string): KernelCase<KvAppendParams> => ({

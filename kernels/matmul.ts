@@ -18,43 +18,45 @@ export type MatmulParams = { m: number; n: number; k: number; batch: number; spl
 /** Depths of a split are a multiple of this (as in shaders/matmul.wgsl). */
 const splitGrain = 16;
 
+/** The part of C that a workgroup computes. */
 interface Tile {
   readonly rows: number;
   readonly columns: number;
 }
 
-/** A register tile of one subgroup. */
+/** A tile in the registers of a subgroup. */
 interface SubgroupTile extends Tile {
   readonly lanes: number;
 }
 
-/** A tile in workgroup memory. */
+/** A tile whose operands pass through workgroup memory. */
 interface WorkgroupTile extends Tile {
   readonly depth: number;
-  /** Of C, an invocation. */
+  /** Rows of C, and vec4s of each row, that an invocation sums. */
   readonly rowsEach: number;
   readonly vectorsEach: number;
-  readonly prefer: (params: MatmulParams) => boolean;
 }
 
-const tilesOf = ({ m, n, batch, splits }: MatmulParams, { rows, columns }: Tile) =>
-  Math.ceil(m / rows) * Math.ceil(n / columns) * batch * splits;
-
 const subgroupTiles: readonly SubgroupTile[] = [4, 8].map((lanes) => ({ lanes, rows: 16, columns: 4 * lanes }));
+
+/** Elements of each binding that a lane reads or writes at once: two depths a step, and four columns of C. */
+const subgroupVectors = { nn: { a: 2, b: 4, c: 4 }, nt: { a: 2, b: 2, c: 4 }, tn: { b: 4, c: 4 } } as const;
+
+const large: WorkgroupTile = { rows: 128, columns: 128, depth: 16, rowsEach: 8, vectorsEach: 2 };
+const medium: WorkgroupTile = { rows: 64, columns: 64, depth: 16, rowsEach: 4, vectorsEach: 1 };
+const small: WorkgroupTile = { rows: 16, columns: 64, depth: 32, rowsEach: 4, vectorsEach: 1 };
 
 /** Fewer tiles than this leave a GPU's processors idle. */
 const enoughTiles = 128;
 
-const mediumTile: WorkgroupTile = { rows: 64, columns: 64, depth: 16, rowsEach: 4, vectorsEach: 1, prefer: () => true };
-const largeTile: WorkgroupTile = {
-  ...{ rows: 128, columns: 128, depth: 16, rowsEach: 8, vectorsEach: 2 },
-  prefer: (params) => tilesOf(params, { rows: 128, columns: 128 }) >= enoughTiles,
-};
-const smallTile: WorkgroupTile = {
-  ...{ rows: 16, columns: 64, depth: 32, rowsEach: 4, vectorsEach: 1 },
-  prefer: (params) => tilesOf(params, mediumTile) < enoughTiles,
-};
-const workgroupTiles = [largeTile, smallTile, mediumTile];
+function tilesOf({ m, n, batch, splits }: MatmulParams, { rows, columns }: Tile): number {
+  return Math.ceil(m / rows) * Math.ceil(n / columns) * batch * splits;
+}
+
+/** The largest tile of which there are enough. */
+function preferredTile(params: MatmulParams): WorkgroupTile {
+  return [large, medium].find((tile) => tilesOf(params, tile) >= enoughTiles) ?? small;
+}
 
 function matmulKernel(layout: MatmulLayout, bias: boolean): KernelSpec<MatmulParams> {
   const read = { dtype: 'f32', access: 'read' } as const;
@@ -65,8 +67,8 @@ function matmulKernel(layout: MatmulLayout, bias: boolean): KernelSpec<MatmulPar
     params: { m: 'u32', n: 'u32', k: 'u32', batch: 'u32', splits: 'u32' },
     variants: [
       ...subgroupTiles.flatMap((tile) => [subgroupVariant(layout, bias, tile, true), subgroupVariant(layout, bias, tile, false)]),
-      ...workgroupTiles.map((tile) => workgroupVariant(layout, bias, tile, true)),
-      workgroupVariant(layout, bias, mediumTile, false),
+      ...[large, medium, small].map((tile) => workgroupVariant(layout, bias, tile, true)),
+      workgroupVariant(layout, bias, medium, false),
     ],
     sizes: ({ m, n, k, batch, splits }) => ({
       a: batch * m * k,
@@ -93,9 +95,7 @@ function subgroupVariant(
   return {
     label: `subgroup.f32.${rows}x${columns}${vector ? '.vector' : ''}`,
     constants: { ...constantsOf(layout, bias, { rows, columns }, vector), SUBGROUP: true, LANES: lanes },
-    ...(vector
-      ? { vector: { nn: { a: 2, b: 4, c: 4 }, nt: { a: 2, b: 2, c: 4 }, tn: { b: 4, c: 4 } }[layout] as Variant['vector'] & {} }
-      : {}),
+    vector: vector ? subgroupVectors[layout] : {},
     enables: ['subgroups'],
     requires: ({ features, subgroupMinSize, subgroupMaxSize }, { n, k }) =>
       features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes && (!vector || (n % 4 === 0 && k % 2 === 0)),
@@ -116,10 +116,11 @@ function workgroupVariant(layout: MatmulLayout, bias: boolean, tile: WorkgroupTi
       ROWS: rowsEach,
       VECTORS: vectorsEach,
     },
-    ...(vector ? { vector: { a: 4, b: 4, ...(layout === 'nt' ? {} : { c: 4 }) } as const } : {}),
+    vector: vector ? { a: 4, b: 4, ...(layout === 'nt' ? {} : { c: 4 }) } : {},
     requires: ({ maxInvocations, maxWorkgroupBytes }, params) =>
       invocations <= maxInvocations && workgroupBytes(layout, tile) <= maxWorkgroupBytes && (!vector || hasQuads(layout, params)),
-    prefer: ({ kind }, params) => kind === 'gpu' && tile.prefer(params),
+    // The last one, which reads scalars, is for all shapes that the others cannot take.
+    prefer: ({ kind }, params) => kind === 'gpu' && (!vector || preferredTile(params) === tile),
   };
 }
 
@@ -139,6 +140,7 @@ function workgroupBytes(layout: MatmulLayout, { rows, columns, depth }: Workgrou
   return (layout === 'tn' ? across(rows) : along(rows)) + (layout === 'nt' ? along(columns) : across(columns));
 }
 
+/** The products in float64. */
 function multiply(
   layout: MatmulLayout,
   { a, b, bias }: Readonly<Record<string, Float64Array>>,
@@ -181,9 +183,10 @@ const cases = [
   { ...shape(7, 5, 103, 2, 9), note: 'more splits than there are depths for' },
 ];
 
-/** Products of a small and of a larger transformer's layers, and a square one. */
+/** A square product, one of a decoding step, and those of small transformers' layers. */
 const benchCases = [
   shape(512, 512, 512),
+  shape(64, 256, 64),
   shape(2048, 64, 64),
   shape(2048, 128, 64),
   shape(2048, 256, 64),

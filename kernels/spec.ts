@@ -140,7 +140,7 @@ export function assembleShader<P extends Params>(spec: KernelSpec<P>, variant: V
     '}',
     '@group(0) @binding(0) var<uniform> params: Params;',
     ...bindings,
-    chooseBranches(substitute(spec.shader, variant.constants), variant.constants),
+    repeatLines(chooseBranches(substitute(spec.shader, variant.constants), variant.constants).split('\n'), variant.constants).join('\n'),
   ].join('\n');
 }
 
@@ -177,4 +177,28 @@ function chooseBranches(source: string, constants: Constants): string {
     }
   }
   return kept.join('\n');
+}
+
+/**
+ * Repeats the lines between `//#each c NAME` and `//#end`, as text, for `$c` = 0 to the constant's value − 1. They nest. For small arrays whose elements must
+ * stay in registers: some drivers keep an array that a loop indexes in memory. Where the constant is a string, an expression, the lines become a
+ * loop with `$c` = `c`.
+ */
+function repeatLines(lines: readonly string[], constants: Constants): string[] {
+  const opens = (line: string) => /^\s*\/\/#each (\w+) (\w+)$/.exec(line);
+  const first = lines.findIndex(opens);
+  if (first < 0) return [...lines];
+  let depth = 0;
+  const length = lines.slice(first).findIndex((line) => (depth += opens(line) ? 1 : /^\s*\/\/#end$/.test(line) ? -1 : 0) === 0);
+  const [, index = '', name = ''] = opens(lines[first] ?? '') ?? [];
+  const count = constants[name];
+  if (length < 0 || count === undefined)
+    throw new Error(`shader repeats lines for ${name}, which the variant does not define or which has no end`);
+  const body = lines.slice(first + 1, first + length);
+  const turn = (value: number | string) => body.map((line) => line.replaceAll(`$${index}`, `${value}`));
+  const repeated =
+    typeof count === 'string'
+      ? [`for (var ${index} = 0u; ${index} < ${count}; ${index}++) {`, ...turn(index), '}']
+      : Array.from({ length: Number(count) }, (_, value) => turn(value)).flat();
+  return [...lines.slice(0, first), ...repeatLines(repeated, constants), ...repeatLines(lines.slice(first + length + 1), constants)];
 }

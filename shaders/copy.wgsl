@@ -1,5 +1,5 @@
-// y[i] = x[i] for 32-bit elements of any type. One element per invocation.
-//#include "lib/grid.wgsl"
+// y[i] = x[i] for 32-bit elements of any type. Elements as in lib/elements.wgsl.
+//#include "lib/elements.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -7,8 +7,8 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let index = workgroupNumber(workgroup, workgroups) * WORKGROUP + local;
-  if (index < params.count) {
-    y[index] = x[index];
+  let block = workgroupNumber(workgroup, workgroups);
+  for (var i = blockStart(block) + local; i < blockEnd(block, params.count / WIDTH); i += WORKGROUP) {
+    y[i] = x[i];
   }
 }

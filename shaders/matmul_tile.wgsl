@@ -142,27 +142,32 @@ fn main(
     // The bound is not constant: drivers would unroll all of it, and four depths of sums are enough.
     let quads = min(QUADS_K, divideUp(tile.end - depth, 4u));
     for (var quad = 0u; quad < quads; quad++) {
+      var y: array<mat4x4<f32>, VECTORS>;
       for (var v = 0u; v < VECTORS; v++) {
-        let y = rightBlock(across, v, quad);
+        y[v] = rightBlock(across, v, quad);
+      }
 //#if TRANSPOSE_A
-        for (var r = 0u; r < ROWS; r += 4u) {
-          let at = 4u * quad * LEFT_PITCH + down + r / 4u * DOWN;
-          let x = transpose(mat4x4<f32>(left[at], left[at + LEFT_PITCH], left[at + 2u * LEFT_PITCH], left[at + 3u * LEFT_PITCH]));
-          for (var j = 0u; j < 4u; j++) {
-            sums[r + j][v] += y * x[j];
+      for (var r = 0u; r < ROWS; r += 4u) {
+        let at = 4u * quad * LEFT_PITCH + down + r / 4u * DOWN;
+        let x = transpose(mat4x4<f32>(left[at], left[at + LEFT_PITCH], left[at + 2u * LEFT_PITCH], left[at + 3u * LEFT_PITCH]));
+        for (var j = 0u; j < 4u; j++) {
+          for (var v = 0u; v < VECTORS; v++) {
+            sums[r + j][v] += y[v] * x[j];
           }
         }
+      }
 //#else
-        for (var r = 0u; r < ROWS; r++) {
-          let x = left[rowOf(down, r) * LEFT_PITCH + quad];
+      for (var r = 0u; r < ROWS; r++) {
+        let x = left[rowOf(down, r) * LEFT_PITCH + quad];
+        for (var v = 0u; v < VECTORS; v++) {
 //#if TRANSPOSE_B
-          sums[r][v] += x * y;
+          sums[r][v] += x * y[v];
 //#else
-          sums[r][v] += y * x;
+          sums[r][v] += y[v] * x;
 //#endif
         }
-//#endif
       }
+//#endif
     }
     workgroupBarrier();
   }

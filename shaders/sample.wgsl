@@ -3,11 +3,11 @@
 // logits: [batch, vocab]; streams: [batch, 3] of (episode, turn, first token index); seed: [2]; controls: (temperature, topP, topK); token, logProb: [batch].
 // The random number of a row is Philox with the key `seed` and the counter (episode, turn, first token index + tokenOffset), so it depends on nothing else.
 //
-// Method: a token weighs ⌊exp((logit − largest) / temperature) · 2^31⌉, an integer, and sums of weights are 64-bit integers. They are exact, so the result
-// does not depend on the order of the sums, and every variant draws the same token. Tokens below 2^-32 of the likeliest weigh nothing; that moves a
-// probability by less than vocab · 2^-32. Top-k and top-p keep the tokens above a threshold, which is found bit by bit on the logits' bits in
-// numerical order; of tokens that equal the threshold the first ones are kept. Top-p is of what top-k leaves. The draw inverts the cumulative
-// weight over the kept tokens in index order. Temperature 0 takes the largest logit, the first of equals. NaN counts as −1e30, infinities as ±1e30.
+// Method: a token weighs exp((logit − largest) / temperature) · 2^31, rounded to an integer, and sums of weights are 64-bit integers. They are exact, so the
+// result does not depend on the order of the sums, and every variant draws the same token. Tokens below 2^-32 of the likeliest weigh nothing; that moves
+// a probability by less than vocab · 2^-32. Top-k and top-p keep the tokens above a threshold, which is found by bisection on the bits of the logits, put in
+// the order of the numbers; of tokens that equal the threshold the first ones are kept. Top-p is of what top-k leaves. The draw inverts the cumulative weight
+// over the kept tokens in index order. Temperature 0 takes the largest logit, the first of equals. NaN counts as −1e30, infinities as ±1e30.
 //
 // LANES invocations share a row: one, or a workgroup (COOPERATIVE).
 //#include "lib/grid.wgsl"
@@ -20,24 +20,34 @@ const FULL_WEIGHT = 2147483648.0;
 // Fourth word of the counter, so that these numbers are not those of another use of the same seed ("samp" in ASCII).
 const PURPOSE = 0x73616d70u;
 
-// The tokens that may be drawn: those whose rank is above `rank`, and those that equal it up to index `last`.
+// What a token measures: 1, or its weight.
+const COUNT = 0u;
+const WEIGHT = 1u;
+
+const ALL = 0xffffffffu;
+
+// The tokens that may be drawn: those of ranks above `rank` up to `highest`, and those of `rank` up to index `last`.
 struct Kept {
   rank: u32,
   last: u32,
+  highest: u32,
 }
 
-// What a row's functions share.
 struct Row {
   // Of the row's first logit.
   offset: u32,
   largest: f32,
   inverseTemperature: f32,
-  lane: u32,
 }
 
-// What a sum adds up over the kept tokens.
-const COUNT = 0u;
-const WEIGHT = 1u;
+// Kept tokens on either side of a rank.
+struct Census {
+  // What the tokens at or above it measure.
+  sum: vec2<u32>,
+  // The lowest rank at or above it, and the highest below it.
+  above: u32,
+  below: u32,
+}
 
 fn logitAt(offset: u32, token: u32) -> f32 {
   let logit = logits[offset + token];
@@ -48,103 +58,115 @@ fn logitAt(offset: u32, token: u32) -> f32 {
   return select(clamp(logit, -1e30, 1e30), 0.0, logit == 0.0);
 }
 
-// The bits of a number, so that their order as integers is the order of the numbers.
+// The bits of a number, changed so that their order as integers is the order of the numbers.
 fn rankOf(logit: f32) -> u32 {
   let bits = bitcast<u32>(logit);
-  return bits ^ select(0x80000000u, 0xffffffffu, (bits >> 31u) == 1u);
+  return bits ^ select(0x80000000u, ALL, (bits >> 31u) == 1u);
 }
 
-fn weightOf(row: Row, logit: f32) -> u32 {
+// What a token measures if it is kept, else 0.
+fn measure(row: Row, token: u32, logit: f32, kept: Kept, unit: u32) -> u32 {
+  let rank = rankOf(logit);
+  if (rank < kept.rank || rank > kept.highest || (rank == kept.rank && token > kept.last)) {
+    return 0u;
+  }
+  if (unit == COUNT) {
+    return 1u;
+  }
   return u32(exp((logit - row.largest) * row.inverseTemperature) * FULL_WEIGHT + 0.5);
 }
 
-// 1 or the weight, if the token is kept and its rank is from `low` to `high`; else 0.
-fn measure(row: Row, token: u32, kept: Kept, unit: u32, low: u32, high: u32) -> u32 {
-  let logit = logitAt(row.offset, token);
-  let rank = rankOf(logit);
-  let inside = rank >= low && rank <= high && (rank > kept.rank || (rank == kept.rank && token <= kept.last));
-  var amount = 1u;
-  if (unit == WEIGHT) {
-    amount = weightOf(row, logit);
-  }
-  return select(0u, amount, inside);
-}
-
 //#if COOPERATIVE
-var<workgroup> sums: array<vec2<u32>, LANES>;
+var<workgroup> censuses: array<Census, LANES>;
 var<workgroup> bestLogits: array<f32, LANES>;
 var<workgroup> bestTokens: array<u32, LANES>;
 var<workgroup> found: u32;
 //#endif
 
-// The sum of `measure` over the row.
-fn sumOf(row: Row, kept: Kept, unit: u32, low: u32, high: u32) -> vec2<u32> {
-  var sum = vec2<u32>(0u);
-  for (var token = row.lane; token < params.vocab; token += LANES) {
-    sum = addWide(sum, vec2<u32>(measure(row, token, kept, unit, low, high), 0u));
+fn censusAt(pivot: u32, row: Row, kept: Kept, unit: u32, lane: u32) -> Census {
+  var census = Census(vec2(0u), ALL, 0u);
+  for (var token = lane; token < params.vocab; token += LANES) {
+    let logit = logitAt(row.offset, token);
+    let rank = rankOf(logit);
+    let amount = measure(row, token, logit, kept, unit);
+    if (rank >= pivot) {
+      census.sum = addWide(census.sum, vec2(amount, 0u));
+      census.above = min(census.above, rank);
+    } else {
+      census.below = max(census.below, rank);
+    }
   }
 //#if COOPERATIVE
-  sums[row.lane] = sum;
+  censuses[lane] = census;
   for (var half = LANES / 2u; half > 0u; half /= 2u) {
     workgroupBarrier();
-    if (row.lane < half) {
-      sums[row.lane] = addWide(sums[row.lane], sums[row.lane + half]);
+    if (lane < half) {
+      let other = censuses[lane + half];
+      census = Census(addWide(census.sum, other.sum), min(census.above, other.above), max(census.below, other.below));
+      censuses[lane] = census;
     }
   }
-  sum = workgroupUniformLoad(&sums[0]);
+  census = workgroupUniformLoad(&censuses[0]);
 //#endif
-  return sum;
+  return census;
 }
 
-// The first token at which the sum of `measure` in index order exceeds `goal`, which is below the whole sum.
-fn find(row: Row, kept: Kept, unit: u32, low: u32, high: u32, goal: vec2<u32>) -> u32 {
+// The first token at which the sum of measures in index order exceeds `goal`, which is below the whole sum.
+fn find(goal: vec2<u32>, row: Row, kept: Kept, unit: u32, lane: u32) -> u32 {
   let share = (params.vocab + LANES - 1u) / LANES;
-  let begin = min(row.lane * share, params.vocab);
+  let begin = min(lane * share, params.vocab);
   let end = min(begin + share, params.vocab);
-  var before = vec2<u32>(0u);
+  var sum = vec2(0u);
 //#if COOPERATIVE
-  var own = vec2<u32>(0u);
+  var own = vec2(0u);
   for (var token = begin; token < end; token++) {
-    own = addWide(own, vec2<u32>(measure(row, token, kept, unit, low, high), 0u));
+    own = addWide(own, vec2(measure(row, token, logitAt(row.offset, token), kept, unit), 0u));
   }
-  sums[row.lane] = own;
+  censuses[lane].sum = own;
   workgroupBarrier();
-  for (var lane = 0u; lane < row.lane; lane++) {
-    before = addWide(before, sums[lane]);
+  for (var other = 0u; other < lane; other++) {
+    sum = addWide(sum, censuses[other].sum);
   }
-  let mine = !lessWide(goal, before) && lessWide(goal, addWide(before, own));
+  if (!lessWide(goal, sum) && lessWide(goal, addWide(sum, own))) {
+    found = walk(goal, sum, begin, end, row, kept, unit);
+  }
+  return workgroupUniformLoad(&found);
 //#else
-  let mine = true;
+  return walk(goal, sum, begin, end, row, kept, unit);
 //#endif
+}
+
+// `find` among tokens begin..end − 1, where those before `begin` measure `before`.
+fn walk(goal: vec2<u32>, before: vec2<u32>, begin: u32, end: u32, row: Row, kept: Kept, unit: u32) -> u32 {
+  var sum = before;
   var token = begin;
-  if (mine) {
-    for (; token + 1u < end; token++) {
-      before = addWide(before, vec2<u32>(measure(row, token, kept, unit, low, high), 0u));
-      if (lessWide(goal, before)) {
-        break;
-      }
+  for (; token + 1u < end; token++) {
+    sum = addWide(sum, vec2(measure(row, token, logitAt(row.offset, token), kept, unit), 0u));
+    if (lessWide(goal, sum)) {
+      break;
     }
   }
-//#if COOPERATIVE
-  if (mine) {
-    found = token;
-  }
-  token = workgroupUniformLoad(&found);
-//#endif
   return token;
 }
 
-// Keeps the highest tokens, as few as measure at least `need`.
-fn narrow(row: Row, kept: Kept, unit: u32, need: vec2<u32>) -> Kept {
-  var rank = 0u;
-  for (var bit = 0x80000000u; bit > 0u; bit >>= 1u) {
-    if (!lessWide(sumOf(row, kept, unit, rank | bit, 0xffffffffu), need)) {
-      rank |= bit;
+// Keeps the highest of the kept tokens, as few as measure at least `need`, which is above 0 and not above the whole sum.
+fn narrow(need: vec2<u32>, row: Row, kept: Kept, unit: u32, lane: u32) -> Kept {
+  // The threshold is from `low` to `high`; tokens above `high` measure `above`.
+  var low = 0u;
+  var high = rankOf(row.largest);
+  var above = vec2(0u);
+  while (low < high) {
+    let census = censusAt(high - (high - low) / 2u, row, kept, unit, lane);
+    if (lessWide(census.sum, need)) {
+      high = census.below;
+      above = census.sum;
+    } else {
+      low = census.above;
     }
   }
-  let above = sumOf(row, kept, unit, rank + 1u, 0xffffffffu);
-  let ofEquals = subtractWide(subtractWide(need, above), vec2<u32>(1u, 0u));
-  return Kept(rank, find(row, kept, unit, rank, rank, ofEquals));
+  let equals = Kept(high, select(ALL, kept.last, high == kept.rank), high);
+  let ofEquals = subtractWide(subtractWide(need, above), vec2(1u, 0u));
+  return Kept(high, find(ofEquals, row, equals, unit, lane), ALL);
 }
 
 // The token with the largest logit, the first of equals.
@@ -200,24 +222,26 @@ fn main(
 
   let offset = index * params.vocab;
   let best = likeliest(offset, lane);
-  let row = Row(offset, logitAt(offset, best), select(1.0 / max(temperature, 1e-6), 1.0, greedy), lane);
-  var kept = Kept(0u, 0xffffffffu);
-  let total = sumOf(row, kept, WEIGHT, 0u, 0xffffffffu);
+  let row = Row(offset, logitAt(offset, best), select(1.0 / max(temperature, 1e-6), 1.0, greedy));
+  var kept = Kept(0u, ALL, ALL);
+  let total = censusAt(0u, row, kept, WEIGHT, lane).sum;
   var drawn = best;
   if (!greedy) {
     var keptTotal = total;
-    if (topK > 0u && topK < params.vocab) {
-      kept = narrow(row, kept, COUNT, vec2<u32>(topK, 0u));
-      keptTotal = sumOf(row, kept, WEIGHT, 0u, 0xffffffffu);
+    // Top-k, then top-p.
+    for (var unit = COUNT; unit <= WEIGHT; unit++) {
+      var need = vec2(topK, 0u);
+      if (unit == WEIGHT) {
+        need = ceilingOfPart(keptTotal, u32(clamp(topP, 0.0, 0.99999994) * 4294967296.0));
+        need.x = max(need.x, select(0u, 1u, need.y == 0u));
+      }
+      if (select(topK > 0u && topK < params.vocab, topP < 1.0, unit == WEIGHT)) {
+        kept = narrow(need, row, kept, unit, lane);
+        keptTotal = censusAt(0u, row, kept, WEIGHT, lane).sum;
+      }
     }
-    if (topP < 1.0) {
-      let need = ceilingOfPart(keptTotal, u32(clamp(topP, 0.0, 0.99999994) * 4294967296.0));
-      kept = narrow(row, kept, WEIGHT, vec2<u32>(max(need.x, select(0u, 1u, need.y == 0u)), need.y));
-      keptTotal = sumOf(row, kept, WEIGHT, 0u, 0xffffffffu);
-    }
-    let counter = vec4<u32>(streams[index * 3u], streams[index * 3u + 1u], streams[index * 3u + 2u] + params.tokenOffset, PURPOSE);
-    let word = philox(counter, vec2<u32>(seed[0], seed[1])).x;
-    drawn = find(row, kept, WEIGHT, 0u, 0xffffffffu, floorOfPart(keptTotal, word));
+    let counter = vec4(streams[index * 3u], streams[index * 3u + 1u], streams[index * 3u + 2u] + params.tokenOffset, PURPOSE);
+    drawn = find(floorOfPart(keptTotal, philox(counter, vec2(seed[0], seed[1])).x), row, kept, WEIGHT, lane);
   }
   if (lane == 0u) {
     token[index] = drawn;

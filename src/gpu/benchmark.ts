@@ -5,7 +5,7 @@
  * over a few sets of buffers, so that a small kernel does not find all of them in the nearest cache; all dispatches write the same outputs, so that one
  * starts after the other has ended, as in a program.
  */
-import type { Dtype, InputArray, KernelCase, KernelSpec, Params, Variant } from '../../kernels/spec.ts';
+import type { BindingSpec, Dtype, InputArray, KernelCase, KernelSpec, Params, Variant } from '../../kernels/spec.ts';
 import { CommandList, type Launch, readBuffer } from './commands.ts';
 import type { GpuContext } from './context.ts';
 
@@ -26,8 +26,9 @@ export interface TimingOptions {
 /** Most sets of input buffers, and most bytes in all of them. */
 const mostSets = 4;
 const mostInputBytes = 2 ** 28;
-/** Most dispatches in one submit. */
-const mostDispatches = 4096;
+/** Dispatches of a pass: enough for its own cost to vanish, few enough for the bind groups that each needs. */
+const dispatchesPerPass = 32;
+const mostPasses = 128;
 
 /**
  * Milliseconds that one dispatch of a variant takes.
@@ -81,51 +82,46 @@ export class KernelBench {
     const inputs = makeInputs(spec, kernelCase);
     const inputBytes = Object.values(inputs).reduce((sum, { byteLength }) => sum + byteLength, 0);
     const sets = Math.max(1, Math.min(mostSets, Math.floor(mostInputBytes / inputBytes)));
-    const sizes = spec.sizes(params);
-    const outputs = new Map<string, GPUBuffer>();
-    const launches = Array.from({ length: sets }, () => ({
-      kernel,
-      spec: spec as unknown as KernelSpec,
-      params,
-      dispatch: spec.dispatch(params, variant.constants),
-      ranges: Object.entries(spec.bindings).map(([name, { access }]) => {
-        const size = Math.max(16, (sizes[name] ?? 0) * 4);
-        const known = access === 'read' ? undefined : outputs.get(name);
-        const buffer = known ?? gpu.createStorage(size, name);
-        if (access !== 'read') outputs.set(name, buffer);
-        const values = inputs[name];
-        if (values && !known) gpu.device.queue.writeBuffer(buffer, 0, values);
-        return { buffer, offset: 0, size };
-      }),
-    }));
-    return new KernelBench(gpu, spec as unknown as KernelSpec, launches, inputs);
+    const anySpec = spec as unknown as KernelSpec;
+    const dispatch = spec.dispatch(params, variant.constants);
+    const outputs = createBuffers(gpu, anySpec, params, inputs, ({ access }) => access !== 'read');
+    const launches = Array.from({ length: sets }, () => {
+      const buffers = { ...outputs, ...createBuffers(gpu, anySpec, params, inputs, ({ access }) => access === 'read') };
+      const ranges = Object.keys(spec.bindings).map((name) => ({ buffer: buffers[name]!, offset: 0, size: buffers[name]!.size }));
+      return { kernel, spec: anySpec, params, dispatch, ranges };
+    });
+    return new KernelBench(gpu, anySpec, launches, inputs);
   }
 
   /** Runs once on the first set of inputs and returns what each `write` and `readWrite` binding then holds. */
   async run(): Promise<Record<string, InputArray>> {
     const commands = this.commandsFor(1);
-    await this.runBatch(commands);
+    await this.runBatch(commands, 1);
     commands.destroy();
+    const { params, ranges } = this.launches[0]!;
+    const sizes = this.spec.sizes(params);
     const results: Record<string, InputArray> = {};
     for (const [index, [name, { access, dtype }]] of Object.entries(this.spec.bindings).entries()) {
-      const range = this.launches[0]?.ranges[index];
-      const size = (this.spec.sizes(this.launches[0]?.params ?? {})[name] ?? 0) * 4;
-      if (access !== 'read' && range) results[name] = arrayOf(dtype, await readBuffer(this.gpu, { ...range, size }));
+      if (access === 'read') continue;
+      results[name] = arrayOf(dtype, await readBuffer(this.gpu, { ...ranges[index]!, size: (sizes[name] ?? 0) * 4 }));
     }
     return results;
   }
 
+  /** Milliseconds a dispatch. Kernels with `readWrite` bindings work on what the last dispatch left. */
   async time({ batchMs = 20, repeats = 7 }: TimingOptions = {}): Promise<Timing> {
-    let count = 1;
-    let commands = this.commandsFor(count);
-    await this.runBatch(commands);
-    for (let ms = await this.runBatch(commands); ms < batchMs && count < mostDispatches; ms = await this.runBatch(commands)) {
-      count = Math.min(mostDispatches, Math.max(2 * count, Math.ceil((count * batchMs) / ms)));
+    let commands = this.commandsFor(1);
+    let passes = 1;
+    if (commands.length === 0) return { median: 0, min: 0, max: 0 };
+    await this.runBatch(commands, passes);
+    for (let ms = await this.runBatch(commands, passes); ms < batchMs && passes < mostPasses; ms = await this.runBatch(commands, passes)) {
+      const count = commands.length * passes * Math.max(2, Math.ceil(batchMs / ms));
       commands.destroy();
-      commands = this.commandsFor(count);
+      commands = this.commandsFor(Math.min(count, dispatchesPerPass));
+      passes = Math.min(mostPasses, Math.ceil(count / commands.length));
     }
     const times: number[] = [];
-    for (let i = 0; i < repeats; i++) times.push((await this.runBatch(commands)) / count);
+    for (let i = 0; i < repeats; i++) times.push((await this.runBatch(commands, passes)) / (commands.length * passes));
     commands.destroy();
     times.sort((a, b) => a - b);
     return { median: times[Math.floor(repeats / 2)] ?? 0, min: times[0] ?? 0, max: times.at(-1) ?? 0 };
@@ -141,14 +137,34 @@ export class KernelBench {
   }
 
   /** Milliseconds from the submit to the end of the work. */
-  private async runBatch(commands: CommandList): Promise<number> {
+  private async runBatch(commands: CommandList, passes: number): Promise<number> {
     const encoder = this.gpu.device.createCommandEncoder();
-    commands.encode(encoder);
+    for (let i = 0; i < passes; i++) commands.encode(encoder);
     const start = performance.now();
     this.gpu.device.queue.submit([encoder.finish()]);
     await this.gpu.idle();
     return performance.now() - start;
   }
+}
+
+/** A buffer for each binding that is chosen, holding its input if it has one. */
+function createBuffers(
+  gpu: GpuContext,
+  spec: KernelSpec,
+  params: Params,
+  inputs: Readonly<Record<string, InputArray>>,
+  chosen: (binding: BindingSpec) => boolean,
+): Record<string, GPUBuffer> {
+  const sizes = spec.sizes(params);
+  const buffers: Record<string, GPUBuffer> = {};
+  for (const [name, binding] of Object.entries(spec.bindings)) {
+    if (!chosen(binding)) continue;
+    const buffer = gpu.createStorage((sizes[name] ?? 0) * 4, name);
+    const values = inputs[name];
+    if (values) gpu.device.queue.writeBuffer(buffer, 0, values);
+    buffers[name] = buffer;
+  }
+  return buffers;
 }
 
 /** The case's own values, and numbers with the spread of standard normal ones where it has none. */

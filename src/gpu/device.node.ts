@@ -15,7 +15,10 @@ Object.assign(globalThis, globals);
 export type AdapterChoice = string;
 
 /** Toggles that the engine needs where Dawn knows them: experimental features, f16 on NVIDIA, unrounded timestamps. */
-const dawnOptions = ['enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia', 'disable-dawn-features=timestamp_quantization'];
+const dawnOptions = [
+  'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia,disable_workgroup_init',
+  'disable-dawn-features=timestamp_quantization',
+];
 
 const optionalFeatures: readonly string[] = ['shader-f16', 'subgroups', 'timestamp-query', 'chromium-experimental-subgroup-matrix'];
 

@@ -17,7 +17,11 @@ export function proxmo(args: readonly string[], options: { readonly input?: stri
     const child = execFile(
       process.execPath,
       [join(root, 'scripts', 'run.mjs'), join(root, 'src', 'cli', 'main.ts'), ...args],
-      { cwd: options.cwd ?? root, env: { ...process.env, PROXMO_ADAPTER: process.env.PROXMO_ADAPTER ?? 'swiftshader' }, maxBuffer: 2 ** 26 },
+      {
+        cwd: options.cwd ?? root,
+        env: { ...process.env, PROXMO_ADAPTER: process.env.PROXMO_ADAPTER ?? 'swiftshader' },
+        maxBuffer: 2 ** 26,
+      },
       (error, stdout, stderr) => resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr }),
     );
     child.stdin?.end(options.input ?? '');

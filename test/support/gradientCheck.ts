@@ -32,56 +32,75 @@ const mostElements = 200;
 /** The first value or gradient beyond the tolerance, as a sentence; null if there is none. */
 export async function gradientMismatch<Name extends string>(engine: Engine, check: GradientCheck<Name>): Promise<string | null> {
   const random = new Random(check.seed ?? 1, 'gradient check');
-  const { absolute, relative } = check.tolerance ?? { absolute: 1e-4, relative: 1e-4 };
+  const tolerance = check.tolerance ?? { absolute: 1e-4, relative: 1e-4 };
   const names = Object.keys(check.inputs) as Name[];
+  const { tensors, values } = makeInputs(check, names, random);
+  const outputs = asList(check.build(tensors));
+  const weights = outputs.map(({ size }) => Float32Array.from({ length: size }, () => random.normal()));
+  const result = await runWithGradients(engine, names, tensors, values, outputs, weights);
+
+  const outputsOf = () => asList(check.reference(values));
+  const lossOf = () => outputsOf().reduce((sum, output, i) => sum + dot(output, weights[i]!), 0);
+  const mismatches = [
+    ...outputsOf().map((want, i) => firstMismatch(`output ${i}`, result.outputs[i]!, want, everyElement(want.length), tolerance)),
+    ...names.map((name, i) => {
+      const chosen = someElements(values[name].length, random);
+      const want = centralDifferences(values[name], lossOf, chosen);
+      return firstMismatch(`gradient of ${name}`, result.gradients[i]!, want, chosen, tolerance);
+    }),
+  ];
+  return mismatches.find((mismatch) => mismatch !== null) ?? null;
+}
+
+/** Tensors that want gradients, and their values, rounded to what the device gets. */
+function makeInputs<Name extends string>({ inputs }: GradientCheck<Name>, names: readonly Name[], random: Random) {
   const tensors = {} as Record<Name, Tensor>;
   const values = {} as Record<Name, Float64Array>;
   for (const name of names) {
-    const given: InputSpec = check.inputs[name];
+    const given: InputSpec = inputs[name];
     const shape = isShape(given) ? given : given.shape;
     const start = isShape(given) ? Array.from({ length: sizeOf(shape) }, () => random.normal()) : given.values;
     tensors[name] = input(name, shape);
     tensors[name].requiresGrad = true;
     values[name] = Float64Array.from(Float32Array.from(start));
   }
+  return { tensors, values };
+}
 
-  const outputs = asList(check.build(tensors));
-  const weights = outputs.map(({ size }) => Float32Array.from({ length: size }, () => random.normal()));
-  const loss = weightedSum(outputs, weights);
-  const gradients = grad(
-    loss,
-    names.map((name) => tensors[name]),
-  );
+/** The device's outputs, and its gradients of their weighted sum. */
+async function runWithGradients<Name extends string>(
+  engine: Engine,
+  names: readonly Name[],
+  tensors: Readonly<Record<Name, Tensor>>,
+  values: Readonly<Record<Name, Float64Array>>,
+  outputs: readonly Tensor[],
+  weights: readonly Float32Array[],
+): Promise<{ outputs: Values[]; gradients: Values[] }> {
+  const parameters = names.map((name) => tensors[name]);
+  const gradients = grad(weightedSum(outputs, weights), parameters);
   const program = await engine.compile({
     name: 'gradient check',
-    outputs: Object.fromEntries([
-      ...outputs.map((tensor, i) => [`output ${i}`, tensor] as const),
-      ...names.map((name, i) => [`gradient of ${name}`, gradients[i]!] as const),
-    ]),
+    outputs: Object.fromEntries([...outputs, ...gradients].map((tensor, i) => [String(i), tensor])),
   });
   const result = await program.run(Object.fromEntries(names.map((name) => [name, Float32Array.from(values[name])])));
   program.destroy();
+  const all = [...outputs, ...gradients].map((_, i) => result[String(i)]!);
+  return { outputs: all.slice(0, outputs.length), gradients: all.slice(outputs.length) };
+}
 
-  const outputsOf = () => asList(check.reference(values));
-  const lossOf = () => outputsOf().reduce((sum, output, i) => sum + dot(output, weights[i]!), 0);
-  const mismatches = [
-    ...outputsOf().map((want, i) => firstMismatch(`output ${i}`, result[`output ${i}`]!, want, everyElement(want.length))),
-    ...names.map((name) => {
-      const got = result[`gradient of ${name}`]!;
-      const chosen = someElements(got.length, random);
-      return firstMismatch(`gradient of ${name}`, got, centralDifferences(values[name], lossOf, chosen), chosen);
-    }),
-  ];
-  return mismatches.find((mismatch) => mismatch !== null) ?? null;
-
-  function firstMismatch(name: string, got: Values, want: Values, elements: readonly number[]): string | null {
-    if (got.length !== want.length) return `${name} has ${want.length} elements in the reference, not ${got.length}`;
-    for (const i of elements) {
-      const error = Math.abs(got[i]! - want[i]!);
-      if (!(error <= absolute + relative * Math.abs(want[i]!))) return `${name}[${i}] is ${got[i]}, not ${want[i]} (error ${error})`;
-    }
-    return null;
+function firstMismatch(
+  name: string,
+  got: Values,
+  want: Values,
+  elements: readonly number[],
+  { absolute, relative }: { readonly absolute: number; readonly relative: number },
+): string | null {
+  if (got.length !== want.length) return `${name} has ${want.length} elements in the reference, not ${got.length}`;
+  for (const i of elements) {
+    const error = Math.abs(got[i]! - want[i]!);
+    if (!(error <= absolute + relative * Math.abs(want[i]!))) return `${name}[${i}] is ${got[i]}, not ${want[i]} (error ${error})`;
   }
+  return null;
 }
 
 function everyElement(count: number): number[] {

@@ -1,0 +1,93 @@
+// Part of attention_decode.wgsl, for GPUs: a workgroup takes one query. Its invocations share the keys out, each with a softmax of its own, and their results
+// are combined in workgroup memory in a fixed order, CHUNK vectors of the head at a time (CHUNK divides HEAD_VECS and is at most 8).
+
+const SIDE = 8u;
+const WORKGROUP = SIDE * SIDE;
+
+// Each invocation's largest score, its total, and its sums.
+var<workgroup> maxima: array<f32, WORKGROUP>;
+var<workgroup> totals: array<f32, WORKGROUP>;
+var<workgroup> parts: array<vec4<f32>, CHUNK * WORKGROUP>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let index = workgroupNumber(workgroup, workgroups);
+  if (index >= params.batch * params.heads) {
+    return;
+  }
+  let item = index / params.heads;
+  let kvHead = index % params.heads / (params.heads / params.kvHeads);
+  let base = slots[item] * params.capacity;
+  let length = lengthOf(item);
+
+  var query: array<vec4<f32>, HEAD_VECS>;
+  var sum: array<vec4<f32>, HEAD_VECS>;
+  for (var c = 0u; c < HEAD_VECS; c++) {
+    query[c] = SCALE * q[index * HEAD_VECS + c];
+  }
+  var largest = NEVER;
+  var total = 0.0;
+  for (var position = local; position < length; position += WORKGROUP) {
+    let place = ((base + position) * params.kvHeads + kvHead) * HEAD_VECS;
+    var score = vec4<f32>();
+    for (var c = 0u; c < HEAD_VECS; c++) {
+      score += query[c] * cacheK[place + c];
+    }
+    let newScore = dot(score, vec4(1.0));
+    let newLargest = max(largest, newScore);
+    let weight = exp(newScore - newLargest);
+    let shrink = exp(largest - newLargest);
+    largest = newLargest;
+    total = total * shrink + weight;
+    for (var c = 0u; c < HEAD_VECS; c++) {
+      sum[c] = sum[c] * shrink + weight * cacheV[place + c];
+    }
+  }
+
+  maxima[local] = largest;
+  for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (local < half) {
+      maxima[local] = max(maxima[local], maxima[local + half]);
+    }
+  }
+  let factor = exp(largest - workgroupUniformLoad(&maxima[0]));
+  totals[local] = total * factor;
+  for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (local < half) {
+      totals[local] += totals[local + half];
+    }
+  }
+  let inverse = 1.0 / max(workgroupUniformLoad(&totals[0]), 1e-30);
+
+  // Eight invocations a vector add up the parts of eight invocations each; then one adds their sums.
+  let vector = local / SIDE;
+//#each s CHUNKS
+  for (var c = 0u; c < CHUNK; c++) {
+    parts[c * WORKGROUP + local] = sum[$s * CHUNK + c] * factor;
+  }
+  workgroupBarrier();
+  var eighth$s = vec4<f32>();
+  for (var n = 0u; n < SIDE; n++) {
+    eighth$s += parts[min(vector, CHUNK - 1u) * WORKGROUP + local % SIDE * SIDE + n];
+  }
+  workgroupBarrier();
+  if (vector < CHUNK) {
+    parts[local] = eighth$s;
+  }
+  workgroupBarrier();
+  if (local < CHUNK) {
+    var whole = vec4<f32>();
+    for (var n = 0u; n < SIDE; n++) {
+      whole += parts[local * SIDE + n];
+    }
+    y[index * HEAD_VECS + $s * CHUNK + local] = whole * inverse;
+  }
+  workgroupBarrier();
+//#end
+}

@@ -1,0 +1,104 @@
+// Part of attention.wgsl: see lib/attention_tiles.wgsl. The workgroup owns units and walks the keys.
+//#include "lib/attention_tiles.wgsl"
+
+// Largest scores, then totals, that an invocation sees of its four rows.
+var<workgroup> partial: array<vec4<f32>, INVOCATIONS>;
+
+fn loadQueries(block: Block, chunk: u32, local: u32) {
+  for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
+    let unit = min(block.firstUnit + e / CHUNK, block.units - 1u);
+    left[tileSlot(e)] = q[placeOf(vec4(unit), block).x * HEAD_VECS + chunk * CHUNK + e % CHUNK];
+  }
+}
+
+// Index of element e of the tile of keys or values from row `first` on; rows after `last` repeat it.
+fn keyIndex(block: Block, first: u32, last: u32, chunk: u32, e: u32) -> u32 {
+  return (min(first + e / CHUNK, last) * params.kvHeads + block.kvHead) * HEAD_VECS + chunk * CHUNK + e % CHUNK;
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let block = blockOf(workgroupNumber(workgroup, workgroups));
+  if (block.firstUnit >= block.units) {
+    return;
+  }
+  let i = local / SIDE;
+  let j = local % SIDE;
+  let ownUnit = vec4(block.firstUnit + i) + spread;
+  let unit = min(ownUnit, vec4(block.units - 1u));
+  let row = unit / block.group;
+  let place = placeOf(unit, block);
+  let start = vec4(segmentStart[row.x], segmentStart[row.y], segmentStart[row.z], segmentStart[row.w]);
+
+//#each s CHUNKS
+  var sum$s = mat4x4<f32>();
+//#end
+  var largest = vec4(NEVER);
+  // Of this invocation's keys alone.
+  var total = vec4(0.0);
+  let lastKey = lastRowOf(block);
+  for (var firstKey = segmentStart[firstRowOf(block)]; firstKey <= lastKey; firstKey += BLOCK_ROWS) {
+    var score = mat4x4<f32>();
+    for (var chunk = 0u; chunk < CHUNKS; chunk++) {
+      workgroupBarrier();
+      loadQueries(block, chunk, local);
+      for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
+        right[tileSlot(e)] = k[keyIndex(block, firstKey, lastKey, chunk, e)];
+      }
+      workgroupBarrier();
+      score += product(i, j);
+    }
+    let key = vec4(firstKey + j) + spread;
+//#each n FOUR
+    let visible$n = (vec4(key[$n]) >= start) & (vec4(key[$n]) <= row);
+    score[$n] = select(vec4(NEVER), SCALE * score[$n], visible$n);
+//#end
+    partial[local] = max(max(score[0], score[1]), max(score[2], score[3]));
+    workgroupBarrier();
+    var newLargest = largest;
+    for (var n = 0u; n < SIDE; n++) {
+      newLargest = max(newLargest, partial[i * SIDE + n]);
+    }
+    let shrink = exp(largest - newLargest);
+    largest = newLargest;
+    var weight: mat4x4<f32>;
+//#each n FOUR
+    weight[$n] = select(vec4(0.0), exp(score[$n] - largest), visible$n);
+//#end
+    total = total * shrink + weight * vec4(1.0);
+    storeWeights(i, j, weight);
+//#each s CHUNKS
+    workgroupBarrier();
+    for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
+      right[tileSlot(e)] = v[keyIndex(block, firstKey, lastKey, $s, e)];
+    }
+    workgroupBarrier();
+    sum$s = scaleColumns(sum$s, shrink) + weightedSum(i, j);
+//#end
+  }
+
+  workgroupBarrier();
+  partial[local] = total;
+  workgroupBarrier();
+  total = vec4(0.0);
+  for (var n = 0u; n < SIDE; n++) {
+    total += partial[i * SIDE + n];
+  }
+  total = max(total, vec4(1e-30));
+//#each n FOUR
+  if (ownUnit[$n] < block.units) {
+    if (j == 0u) {
+      lse[place[$n]] = largest[$n] + log(total[$n]);
+    }
+    if (j < CHUNK) {
+//#each s CHUNKS
+      y[place[$n] * HEAD_VECS + $s * CHUNK + j] = sum$s[$n] / total[$n];
+//#end
+    }
+  }
+//#end
+}

@@ -1,0 +1,42 @@
+/** Rows of a table by index: token embeddings, and the selection of rows that need logits. */
+import * as kernels from '../../kernels/gatherRows.ts';
+import { ProxmoError } from '../errors.ts';
+import { differentiable } from '../tensor/autograd.ts';
+import { launch, type Tensor } from '../tensor/tensor.ts';
+
+/**
+ * The embedding of each token.
+ * @param table [vocab, dModel]
+ * @param ids u32 [rows]; an id of `vocab` or more gives zeros and has no gradient
+ * @returns [rows, dModel]
+ * @throws {ProxmoError} `shape`
+ */
+export function embedding(table: Tensor, ids: Tensor): Tensor {
+  return rowsOf('embedding', table, ids);
+}
+
+/**
+ * Some rows of a matrix, in any order; a row may be taken several times.
+ * @param x [rows, width]
+ * @param indices u32 [count]; an index of `rows` or more gives zeros and has no gradient
+ * @returns [count, width]
+ * @throws {ProxmoError} `shape`
+ */
+export function gatherRows(x: Tensor, indices: Tensor): Tensor {
+  return rowsOf('gatherRows', x, indices);
+}
+
+function rowsOf(op: string, table: Tensor, indices: Tensor): Tensor {
+  if (table.shape.length !== 2 || indices.shape.length !== 1 || indices.dtype !== 'u32') {
+    const given = [table, indices].map(({ dtype, shape }) => `${dtype} [${shape.join(', ')}]`).join(' and ');
+    throw new ProxmoError('shape', `${op} needs an f32 matrix [rows, width] and u32 indices [count]; it was given ${given}.`);
+  }
+  const [tableRows, width] = [table.dim(0), table.dim(1)];
+  const params = { count: indices.size, tableRows, width };
+  const { y } = launch(kernels.gatherRows, params, { table, indices }, { y: [params.count, width] });
+  return differentiable(op, [table], y, (dy) => {
+    const { count } = params;
+    const { head, next } = launch(kernels.gatherRowsLists, { count, tableRows }, { indices }, { head: [tableRows], next: [count] });
+    return [launch(kernels.gatherRowsBackward, params, { dy, head, next }, { dTable: table.shape }).dTable];
+  });
+}

@@ -1,0 +1,79 @@
+/** Keys and values of past tokens, kept on the device between programs, and attention over them. Nothing here is differentiable: it serves sampling. */
+import { attentionDecode } from '../../kernels/attentionDecode.ts';
+import { kvAppend } from '../../kernels/kvAppend.ts';
+import { launch, type Tensor } from '../tensor/tensor.ts';
+import { Variable } from '../tensor/variable.ts';
+import { checkHeads } from './attention.ts';
+
+export interface KvCacheShape {
+  readonly layers: number;
+  /** Sequences that it holds at a time. */
+  readonly slots: number;
+  /** Positions of a sequence. */
+  readonly capacity: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+}
+
+/**
+ * The KV cache of a model: keys and values of every layer, `[slots, capacity, kvHeads, headDim]` each. A slot holds one sequence; which positions of it are
+ * valid is for the caller to know.
+ */
+export class KvCache {
+  readonly layers: readonly { readonly k: Variable; readonly v: Variable }[];
+  readonly capacity: number;
+
+  constructor({ layers, slots, capacity, kvHeads, headDim }: KvCacheShape) {
+    const shape = [slots, capacity, kvHeads, headDim];
+    this.capacity = capacity;
+    this.layers = Array.from({ length: layers }, (_, layer) => ({
+      k: new Variable(`keys of layer ${layer}`, shape),
+      v: new Variable(`values of layer ${layer}`, shape),
+    }));
+  }
+
+  get variables(): readonly Variable[] {
+    return this.layers.flatMap(({ k, v }) => [k, v]);
+  }
+}
+
+/** A layer's keys and values within a program, `[slots, capacity, kvHeads, headDim]` each. */
+export interface KvTensors {
+  readonly cacheK: Tensor;
+  readonly cacheV: Tensor;
+}
+
+/**
+ * Writes new tokens' keys and values into a layer's cache, in place: row r goes to position positions[r] of slot slots[r]. A row whose slot or position is out
+ * of range is skipped (0xffffffff is never in range). No two rows may go to the same place.
+ * @param cacheK `[slots, capacity, kvHeads, headDim]`
+ * @param cacheV the same shape
+ * @param k `[rows, kvHeads, headDim]`
+ * @param v the same shape
+ * @param slots u32 `[rows]`
+ * @param positions u32 `[rows]`
+ * @returns the cache after the update, which later steps of the program must use
+ * @throws {ProxmoError} `shape` if the shapes do not fit
+ */
+export function appendKv(cacheK: Tensor, cacheV: Tensor, k: Tensor, v: Tensor, slots: Tensor, positions: Tensor): KvTensors {
+  const params = { rows: k.dim(0), slotCount: cacheK.dim(0), capacity: cacheK.dim(1), width: cacheK.dim(2) * cacheK.dim(3) };
+  return launch(kvAppend, params, { cacheK, cacheV, k, v, slots, positions }, { cacheK: cacheK.shape, cacheV: cacheV.shape });
+}
+
+/**
+ * Attention of one token per sequence over its cache: item b attends positions 0 to lengths[b] − 1 of slot slots[b], its own key included if it was appended
+ * before. Heads and scores are those of `attention`. A length of 0, or a slot out of range, gives zeros.
+ * @param q `[batch, heads, headDim]`
+ * @param cacheK `[slots, capacity, kvHeads, headDim]`
+ * @param cacheV the same shape
+ * @param slots u32 `[batch]`
+ * @param lengths u32 `[batch]`; cut at the capacity
+ * @returns `[batch, heads, headDim]`
+ * @throws {ProxmoError} `shape` if the shapes do not fit, or the head dimension has no kernel
+ */
+export function decodeAttention(q: Tensor, cacheK: Tensor, cacheV: Tensor, slots: Tensor, lengths: Tensor): Tensor {
+  const [batch, heads, headDim] = [q.dim(0), q.dim(1), q.dim(2)];
+  const params = { batch, heads, kvHeads: cacheK.dim(2), headDim, slotCount: cacheK.dim(0), capacity: cacheK.dim(1) };
+  checkHeads('decodeAttention', heads, params.kvHeads, headDim);
+  return launch(attentionDecode, params, { q, cacheK, cacheV, slots, lengths }, { y: q.shape }).y;
+}

@@ -1,0 +1,41 @@
+/** Rows by index, and gradients where an index repeats or lies beyond the table. */
+import { describe, expect, it } from 'vitest';
+import { embedding, gatherRows } from '../../src/ops/embedding.ts';
+import { Engine } from '../../src/tensor/engine.ts';
+import { constant, input } from '../../src/tensor/tensor.ts';
+import { testAdapters, testDevice } from '../support/adapters.ts';
+import { gradientMismatch } from '../support/gradientCheck.ts';
+
+const rowsOf = (table: Float64Array, width: number, indices: readonly number[]) =>
+  indices.flatMap((row) => Array.from({ length: width }, (_, column) => table[row * width + column] ?? 0));
+
+describe.each(testAdapters)('on %s', (adapter) => {
+  const makeEngine = async () => new Engine(await testDevice(adapter));
+
+  it.each([
+    ['embedding', 4, embedding],
+    ['embedding', 5, embedding],
+    ['gatherRows', 8, gatherRows],
+  ] as const)('%s of width %i adds up the gradients of a row that is taken several times', async (_, width, op) => {
+    const indices = [2, 0, 2, 2, 5];
+    const mismatch = await gradientMismatch(await makeEngine(), {
+      inputs: { table: [6, width] },
+      build: ({ table }) => op(table, constant(indices, [5], 'u32')),
+      reference: ({ table }) => rowsOf(table, width, indices),
+    });
+    expect(mismatch).toBeNull();
+  });
+
+  it('gives zeros for an index beyond the table, and no gradient', async () => {
+    const mismatch = await gradientMismatch(await makeEngine(), {
+      inputs: { table: [3, 4] },
+      build: ({ table }) => gatherRows(table, constant([1, 3, 0xffffffff], [3], 'u32')),
+      reference: ({ table }) => rowsOf(table, 4, [1, 3, 0xffffffff]),
+    });
+    expect(mismatch).toBeNull();
+  });
+});
+
+it('refuses indices that are not u32', () => {
+  expect(() => embedding(input('table', [3, 4]), input('ids', [2]))).toThrow('embedding needs an f32 matrix [rows, width] and u32 indices');
+});

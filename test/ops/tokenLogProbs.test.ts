@@ -1,0 +1,96 @@
+/** Softmax, token log-probabilities with entropy, and cross-entropy. */
+import { describe, expect, it } from 'vitest';
+import { crossEntropy } from '../../src/ops/crossEntropy.ts';
+import { softmax } from '../../src/ops/softmax.ts';
+import { tokenLogProbs } from '../../src/ops/tokenLogProbs.ts';
+import { Engine } from '../../src/tensor/engine.ts';
+import { constant, input } from '../../src/tensor/tensor.ts';
+import { testAdapters, testDevice } from '../support/adapters.ts';
+import { gradientMismatch } from '../support/gradientCheck.ts';
+
+function logSoftmax(logits: Float64Array, width: number, temperature: number): Float64Array {
+  return logits.map((logit, at) => {
+    const row = logits.subarray(at - (at % width), at - (at % width) + width);
+    return logit / temperature - Math.log(row.reduce((sum, other) => sum + Math.exp(other / temperature), 0));
+  });
+}
+
+const logProbsOf = (logits: Float64Array, width: number, targets: readonly number[], temperature: number) => {
+  const logP = logSoftmax(logits, width, temperature);
+  return targets.map((target, row) => (target < width ? logP[row * width + target]! : 0));
+};
+
+const entropiesOf = (logits: Float64Array, width: number, temperature: number) => {
+  const entropies = new Float64Array(logits.length / width);
+  logSoftmax(logits, width, temperature).forEach((logP, at) => {
+    entropies[Math.floor(at / width)]! -= Math.exp(logP) * logP;
+  });
+  return entropies;
+};
+
+describe.each(testAdapters)('on %s', (adapter) => {
+  const makeEngine = async () => new Engine(await testDevice(adapter));
+
+  describe.each([
+    { width: 12, temperature: 1 },
+    { width: 7, temperature: 0.4 },
+  ])('$width tokens at temperature $temperature', ({ width, temperature }) => {
+    const targets = [3, 0, width - 1, width, 2];
+    const shape = [targets.length, width];
+    const build = (logits: Parameters<typeof tokenLogProbs>[0]) =>
+      tokenLogProbs(logits, constant(targets, [targets.length], 'u32'), temperature);
+
+    it('log-probability and entropy', async () => {
+      const mismatch = await gradientMismatch(await makeEngine(), {
+        inputs: { logits: shape },
+        build: ({ logits }) => Object.values(build(logits)),
+        reference: ({ logits }) => [logProbsOf(logits, width, targets, temperature), entropiesOf(logits, width, temperature)],
+      });
+      expect(mismatch).toBeNull();
+    });
+
+    it('log-probability alone', async () => {
+      const mismatch = await gradientMismatch(await makeEngine(), {
+        inputs: { logits: shape },
+        build: ({ logits }) => build(logits).logProb,
+        reference: ({ logits }) => logProbsOf(logits, width, targets, temperature),
+      });
+      expect(mismatch).toBeNull();
+    });
+
+    it('entropy alone', async () => {
+      const mismatch = await gradientMismatch(await makeEngine(), {
+        inputs: { logits: shape },
+        build: ({ logits }) => build(logits).entropy,
+        reference: ({ logits }) => entropiesOf(logits, width, temperature),
+      });
+      expect(mismatch).toBeNull();
+    });
+  });
+
+  it('cross-entropy weighs its rows', async () => {
+    const targets = [1, 4, 0];
+    const weights = [0.5, 0, 0.25];
+    const mismatch = await gradientMismatch(await makeEngine(), {
+      inputs: { logits: [3, 5] },
+      build: ({ logits }) => crossEntropy(logits, constant(targets, [3], 'u32'), constant(weights, [3])),
+      reference: ({ logits }) => [-logProbsOf(logits, 5, targets, 1).reduce((sum, logProb, row) => sum + weights[row]! * logProb, 0)],
+    });
+    expect(mismatch).toBeNull();
+  });
+
+  it.each([8, 5])('softmax of width %i', async (width) => {
+    const mismatch = await gradientMismatch(await makeEngine(), {
+      inputs: { x: [4, width] },
+      build: ({ x }) => softmax(x),
+      reference: ({ x }) => logSoftmax(x, width, 1).map(Math.exp),
+    });
+    expect(mismatch).toBeNull();
+  });
+});
+
+it('refuses a temperature of 0', () => {
+  expect(() => tokenLogProbs(input('logits', [2, 3]), input('targets', [2], 'u32'), 0)).toThrow(
+    'the temperature is 0; it must be above 0.',
+  );
+});
