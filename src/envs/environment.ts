@@ -61,6 +61,9 @@ export interface TaskSet<T extends Task = Task> {
 export interface Expert {
   /** Called at the start of an episode. */
   reset(instruction: string): void;
-  /** The next action. */
-  act(turn: Turn): string;
+  /**
+   * The next action.
+   * @param taken the action that led to this turn, null on the first; by default the one that this expert named last, but a demonstration may have taken another
+   */
+  act(turn: Turn, taken?: string | null): string;
 }

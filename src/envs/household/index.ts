@@ -1,0 +1,90 @@
+/**
+ * The household task set: generated rooms, six types of tasks in them, and an expert. Train and seen tasks play in the same rooms, unseen
+ * tasks in rooms of their own; no task is in two splits. Everything follows from the options and the seeds.
+ */
+import { ProxmoError } from '../../errors.ts';
+import type { Expert, Split, TaskSet } from '../environment.ts';
+import { RandomStream } from '../random.ts';
+import { HouseholdEnvironment } from './environment.ts';
+import { HouseholdExpert } from './expert.ts';
+import { type HouseholdOptions, type ResolvedOptions, resolveOptions, TASK_TYPES, type TaskType } from './options.ts';
+import { makeRooms, type Room, type RoomPool } from './rooms.ts';
+import { type HouseholdTask, takeTurns, tasksOf } from './tasks.ts';
+import { householdWords } from './words.ts';
+
+export type { HouseholdOptions, TaskType } from './options.ts';
+export type { HouseholdTask } from './tasks.ts';
+
+/** The household task set; its environments answer at once, without promises. */
+export class HouseholdTaskSet implements TaskSet<HouseholdTask> {
+  readonly name = 'household';
+  readonly types: readonly TaskType[];
+  readonly maxSteps: number;
+  private readonly rooms: RoomPool;
+  private readonly roomsById: ReadonlyMap<string, Room>;
+
+  constructor(private readonly options: ResolvedOptions) {
+    this.types = options.types;
+    this.maxSteps = options.maxSteps;
+    this.rooms = makeRooms(options);
+    this.roomsById = new Map([...this.rooms.train, ...this.rooms.unseen].map((room) => [room.id, room]));
+  }
+
+  tasks(split: Split, count: number, seed: number): readonly HouseholdTask[] {
+    const rooms = split === 'unseen' ? this.rooms.unseen : this.rooms.train;
+    const byType = new Map<TaskType, readonly HouseholdTask[]>();
+    for (const type of this.types) {
+      const random = new RandomStream(seed, TASK_TYPES.indexOf(type));
+      byType.set(type, random.shuffle(rooms.flatMap((room) => tasksOf(room, type, split))));
+    }
+    const chosen: HouseholdTask[] = [];
+    const candidates = takeTurns(byType);
+    for (const task of candidates) {
+      if (chosen.length >= count) break;
+      if (this.isSolvable(task)) chosen.push(task);
+    }
+    if (chosen.length < count) {
+      throw new ProxmoError(
+        'config',
+        `household: split ${split} has only ${chosen.length} tasks, not ${count}; ask for fewer, or raise the options rooms or maxSteps.`,
+      );
+    }
+    return chosen;
+  }
+
+  createEnvironment(): HouseholdEnvironment {
+    return new HouseholdEnvironment(this.options, (id) => this.roomsById.get(id));
+  }
+
+  createExpert(): Expert {
+    return new HouseholdExpert();
+  }
+
+  words(): readonly string[] {
+    return householdWords(this.options);
+  }
+
+  /**
+   * Whether the expert accomplishes a task in time. At worst it looks into every place, opening each, and needs seven more steps, so
+   * most often there is no need to let it play.
+   */
+  private isSolvable(task: HouseholdTask): boolean {
+    if (this.maxSteps >= 2 * this.options.receptacles + 7) return true;
+    const environment = this.createEnvironment();
+    const expert = this.createExpert();
+    const first = environment.reset(task);
+    expert.reset(first.instruction);
+    let turn = environment.step(expert.act(first));
+    while (!turn.done) turn = environment.step(expert.act(turn));
+    return turn.success;
+  }
+}
+
+/**
+ * The household task set.
+ *
+ * @throws {ProxmoError} `config` on options that are unknown, out of range, or admit too few rooms.
+ */
+export function createHouseholdTaskSet(options: HouseholdOptions = {}): HouseholdTaskSet {
+  return new HouseholdTaskSet(resolveOptions(options));
+}
