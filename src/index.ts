@@ -4,13 +4,25 @@
  */
 
 export type { Dtype, KernelSpec } from '../kernels/spec.ts';
-export { createTaskSet, environments, type TaskSetFactory } from './envs/index.ts';
-export type { Environment, Expert, Split, Task, TaskSet, Turn } from './envs/environment.ts';
+export {
+  createHouseholdTaskSet,
+  createTaskSet,
+  type Environment,
+  type Expert,
+  environments,
+  type HouseholdOptions,
+  type HouseholdTask,
+  type Split,
+  type Task,
+  type TaskSet,
+  type TaskSetFactory,
+  type Turn,
+} from './envs/index.ts';
 export { type ErrorCode, ProxmoError } from './errors.ts';
 export { GpuContext } from './gpu/context.ts';
 export { type GenerationRequest, Generator, type GeneratorOptions, type Reply, type SamplingControls } from './nn/generator.ts';
 export { AdamW, type AdamWOptions } from './nn/optimizer.ts';
-export { packSequences, packedInputs } from './nn/packing.ts';
+export { packedInputs, packSequences } from './nn/packing.ts';
 export { packedAttention, Transformer, type TransformerConfig } from './nn/transformer.ts';
 export { attention } from './ops/attention.ts';
 export { crossEntropy } from './ops/crossEntropy.ts';
@@ -25,7 +37,18 @@ export { rmsNorm } from './ops/rmsNorm.ts';
 export { softmax } from './ops/softmax.ts';
 export { swiglu } from './ops/swiglu.ts';
 export { tokenLogProbs } from './ops/tokenLogProbs.ts';
-export { type AdvantageOptions, type AdvantageResult, AdvantageEstimator, estimateAdvantages, referenceAdvantages } from './rl/advantages/index.ts';
+export {
+  type AdvantageDiagnostics,
+  AdvantageEstimator,
+  type AdvantageOptions,
+  type AdvantageResult,
+  type AdvantageSettings,
+  type EngineSource,
+  estimateAdvantages,
+  type GroupDiagnostics,
+  referenceAdvantages,
+  resolveAdvantageOptions,
+} from './rl/advantages/index.ts';
 export { presets, type TrainConfig, trainConfigSchema } from './rl/config.ts';
 export { type Evaluation, evaluate } from './rl/evaluate.ts';
 export { Policy, tokenizerFor } from './rl/policy.ts';

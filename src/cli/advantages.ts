@@ -19,10 +19,16 @@ interface AdvantagesOptions {
 
 export function advantagesCommand(): Command {
   return new Command('advantages')
-    .description('Estimate the advantages of rollout rows: one JSON object a line with group, trajectory, step, reward, success, valid and observation.')
+    .description(
+      'Estimate the advantages of rollout rows: one JSON object a line with group, trajectory, step, reward, success, valid and observation.',
+    )
     .argument('<rows>', 'JSON Lines file, or - for standard input')
     .addOption(new Option('--estimator <name>', 'how').choices(['proxmo', 'gigpo', 'grpo', 'rloo', 'reinforce++']).default('proxmo'))
-    .addOption(new Option('--preset <name>', "the paper's definitions, or the official implementation's").choices(['paper', 'reference']).default('paper'))
+    .addOption(
+      new Option('--preset <name>', "the paper's definitions, or the official implementation's")
+        .choices(['paper', 'reference'])
+        .default('paper'),
+    )
     .option('--set <key=value>', 'an option of the estimator, as temperature=0.2 or psc=false; may be given several times', collect, [])
     .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name')
     .option('--json', 'print a JSON array with one {episode, step, advantage} a row, in input order')
@@ -38,7 +44,10 @@ export function advantagesCommand(): Command {
         const records = await advantagesOfJsonl(text, settings, engine);
         if (options.json) process.stdout.write(`${JSON.stringify(records)}\n`);
         else {
-          const rows = records.map(({ episode, step, advantage }, row) => [String(row), ...[episode, step, advantage].map((value) => value.toFixed(6))]);
+          const rows = records.map(({ episode, step, advantage }, row) => [
+            String(row),
+            ...[episode, step, advantage].map((value) => value.toFixed(6)),
+          ]);
           process.stdout.write(`${formatTable([['row', 'episode', 'step', 'advantage'], ...rows])}\n`);
         }
       } finally {

@@ -8,7 +8,8 @@ export function collect(value: string, previous: readonly string[]): string[] {
 
 export function wholeNumber(value: string): number {
   const number = Number(value);
-  if (!Number.isSafeInteger(number) || number < 0 || value.trim() === '') throw new InvalidArgumentError('It must be a whole number of 0 or more.');
+  if (!Number.isSafeInteger(number) || number < 0 || value.trim() === '')
+    throw new InvalidArgumentError('It must be a whole number of 0 or more.');
   return number;
 }
 

@@ -77,7 +77,8 @@ async function measure<P extends Params>(gpu: GpuContext, spec: KernelSpec<P>, p
 
 function adviceFor({ profile }: GpuContext): string {
   if (profile.driver === 'hardware') return 'This is a hardware GPU: nothing better is needed.';
-  if (profile.driver === 'lavapipe') return 'This is a software driver of the system; with a GPU and its Vulkan driver, training is many times faster.';
+  if (profile.driver === 'lavapipe')
+    return 'This is a software driver of the system; with a GPU and its Vulkan driver, training is many times faster.';
   return [
     'This is the software driver from npm, which runs everywhere.',
     'About three times faster: a system software driver (Debian and Ubuntu: apt install mesa-vulkan-drivers libvulkan1; Debian 12 needs those of bookworm-backports).',

@@ -5,6 +5,7 @@ import { ProxmoError } from '../errors.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { evaluate } from '../rl/evaluate.ts';
 import { loadRun, summariseEvaluation } from '../rl/run.node.ts';
+import { firstEvaluationEpisode } from '../rl/trainer.ts';
 import { Engine } from '../tensor/engine.ts';
 import { realNumber, wholeNumber } from './arguments.ts';
 import { ProgressLine } from './progressLine.ts';
@@ -44,7 +45,7 @@ export function evalCommand(): Command {
         const line = new ProgressLine();
         const evaluation = await evaluate(trainer.policy.player, trainer.taskSet, tasks, {
           controls: { ...trainer.policy.evaluationControls, seed, temperature: options.temperature ?? defaults.temperature },
-          firstEpisode: 0,
+          firstEpisode: firstEvaluationEpisode,
           onTurn: (running, total) => line.show('evaluation', `evaluation: ${total - running} of ${total} episodes done`),
         });
         line.clear();
@@ -52,7 +53,12 @@ export function evalCommand(): Command {
         if (options.json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
         else {
           const rows = [['all', evaluation] as const, ...Object.entries(evaluation.byTask)];
-          const cells = rows.map(([name, { success, interval, episodes }]) => [name, percent(success), `${percent(interval[0])} to ${percent(interval[1])}`, String(episodes)]);
+          const cells = rows.map(([name, { success, interval, episodes }]) => [
+            name,
+            percent(success),
+            `${percent(interval[0])} to ${percent(interval[1])}`,
+            String(episodes),
+          ]);
           process.stdout.write(`${formatTable([['success', 'rate', '95 % interval', 'episodes'], ...cells])}\n\n`);
           process.stdout.write(
             `${split} tasks, iteration ${iteration}; mean length ${evaluation.meanLength.toFixed(1)} steps, ${percent(evaluation.validShare)} valid actions, ${duration(evaluation.seconds)} on ${gpu.adapter.name}\n`,

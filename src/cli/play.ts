@@ -4,6 +4,7 @@ import { ProxmoError } from '../errors.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { type Episode, playEpisodes } from '../rl/rollout.ts';
 import { loadRun } from '../rl/run.node.ts';
+import { firstEvaluationEpisode } from '../rl/trainer.ts';
 import { Engine } from '../tensor/engine.ts';
 import { realNumber, wholeNumber } from './arguments.ts';
 import { parseSplit } from './eval.ts';
@@ -18,9 +19,6 @@ interface PlayOptions {
   readonly adapter?: string;
   readonly json?: boolean;
 }
-
-/** Tasks that are looked through for one of the type asked for. */
-const searchedTasks = 60;
 
 export function playCommand(): Command {
   return new Command('play')
@@ -45,12 +43,18 @@ export function playCommand(): Command {
           throw new ProxmoError('usage', `There is no task type ${options.type}; choose one of ${taskSet.types.join(', ')}.`);
         }
         const tasks = taskSet
-          .tasks(split, Math.max(searchedTasks, options.episodes), seed)
+          // Task types take turns, so this many tasks hold enough of each.
+          .tasks(split, options.episodes * (options.type === undefined ? 1 : taskSet.types.length), seed)
           .filter(({ type }) => options.type === undefined || type === options.type)
           .slice(0, options.episodes);
+        if (tasks.length === 0)
+          throw new ProxmoError(
+            'usage',
+            `The ${split} split has no ${options.type ?? ''} task among its first; choose another type or split.`,
+          );
         const temperature = options.temperature ?? config.evaluation.temperature;
         const controls = { ...policy.evaluationControls, seed, temperature };
-        const episodes = await playEpisodes(policy.player, taskSet, tasks, { controls, firstEpisode: 0 });
+        const episodes = await playEpisodes(policy.player, taskSet, tasks, { controls, firstEpisode: firstEvaluationEpisode });
         if (options.json) process.stdout.write(`${JSON.stringify(episodes, null, 2)}\n`);
         else for (const episode of episodes) process.stdout.write(`${describeEpisode(episode)}\n`);
       } finally {

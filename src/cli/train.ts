@@ -25,7 +25,7 @@ export function trainCommand(version: string): Command {
   return new Command('train')
     .description('Train a policy: warm start on demonstrations, then ProxMO (or a baseline). Leaves a run folder.')
     .argument('[config]', 'YAML file with settings; what it leaves out keeps its default')
-    .option('--preset <name>', `named settings to start from: ${Object.keys(presets).join(', ')}`)
+    .option('--preset <name>', `named settings to start from: ${Object.keys(presets).join(', ')} (default: small)`)
     .option('--set <key=value>', 'one setting, as training.iterations=40; may be given several times', collect, [])
     .option('--out <dir>', 'folder of the run; must be new or empty (default: a new folder under runs/)')
     .option('--seed <n>', 'seed of all chance', wholeNumber)
@@ -71,21 +71,29 @@ export function trainCommand(version: string): Command {
 }
 
 async function newRun(file: string | undefined, options: TrainOptions): Promise<{ dir: string; config: TrainConfig }> {
-  const { preset } = options;
-  if (preset !== undefined && !Object.hasOwn(presets, preset)) {
-    throw new ProxmoError('usage', `There is no preset ${preset}; choose one of ${Object.keys(presets).join(', ')}.`);
-  }
+  const preset = options.preset ?? 'small';
+  if (!isPreset(preset)) throw new ProxmoError('usage', `There is no preset ${preset}; choose one of ${Object.keys(presets).join(', ')}.`);
   const config = await loadConfig(trainConfigSchema, {
     ...(file === undefined ? {} : { file }),
-    ...(preset === undefined ? {} : { preset: presets[preset] ?? {} }),
+    preset: presets[preset],
     set: [...options.set, ...(options.seed === undefined ? [] : [`seed=${options.seed}`])],
   });
   return { dir: options.out ?? `runs/${config.environment.name}-seed${config.seed}-${timestamp()}`, config };
 }
 
+function isPreset(name: string): name is keyof typeof presets {
+  return Object.hasOwn(presets, name);
+}
+
 /** A resumed run keeps its configuration; only a longer run may be asked for. */
 async function resumedRun(file: string | undefined, options: TrainOptions, dir: string): Promise<{ dir: string; config: TrainConfig }> {
-  if (file !== undefined || options.preset !== undefined || options.set.length > 0 || options.seed !== undefined || options.out !== undefined) {
+  if (
+    file !== undefined ||
+    options.preset !== undefined ||
+    options.set.length > 0 ||
+    options.seed !== undefined ||
+    options.out !== undefined
+  ) {
     throw new ProxmoError('usage', 'A resumed run keeps its folder and settings; give --resume alone, or with --adapter.');
   }
   return { dir, config: runConfig(await openRun(dir)) };

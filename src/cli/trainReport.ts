@@ -20,26 +20,32 @@ export class TrainReporter {
 
   start(dir: string, adapter: AdapterDescription, resumed: boolean): void {
     const { environment, advantages, seed } = this.config;
-    this.line.print(`proxmo: ${advantages.estimator} on ${environment.name}, seed ${seed}, on ${adapter.name} (${adapter.profile.kind === 'cpu' ? 'software adapter' : 'GPU'})`);
+    this.line.print(
+      `training with ${advantages.estimator} on ${environment.name}, seed ${seed}, on ${adapter.name} (${adapter.profile.kind === 'cpu' ? 'software adapter' : 'GPU'})`,
+    );
     this.line.print(`${resumed ? 'resuming' : 'writing'} ${dir}`);
   }
 
   show(event: TrainEvent): void {
     switch (event.kind) {
       case 'progress':
-        return this.showProgress(event);
+        this.showProgress(event);
+        break;
       case 'warm start':
-        return this.line.print(
+        this.line.print(
           event.loss === null ? 'no warm start' : `warm start: loss ${event.loss.toFixed(3)} nats a token after ${duration(event.seconds)}`,
         );
+        break;
       case 'evaluation':
-        return this.line.print(this.describeEvaluation(event.evaluation, event.iteration));
+        this.line.print(this.describeEvaluation(event.evaluation, event.iteration));
+        break;
       case 'iteration':
         this.lastMetrics = event.metrics;
         this.iterationSeconds.push(event.metrics.seconds.total);
-        return this.line.print(this.describeIteration(event.metrics));
+        this.line.print(this.describeIteration(event.metrics));
+        break;
       case 'checkpoint':
-        return;
+        break;
     }
   }
 
@@ -59,8 +65,16 @@ export class TrainReporter {
 
   private showProgress({ iteration, progress }: TrainEvent & { kind: 'progress' }): void {
     const { iterations } = this.config.training;
-    const name = progress.phase === 'demonstrations' || progress.phase === 'warm start' || progress.phase === 'evaluation' ? progress.phase : `iteration ${iteration + 1}/${iterations} ${progress.phase}`;
-    const parts = [`${name} ${Math.round(100 * progress.done)} %`, progress.detail, this.lastMetrics && briefly(this.lastMetrics), this.timeLeft(iteration)];
+    const name =
+      progress.phase === 'demonstrations' || progress.phase === 'warm start' || progress.phase === 'evaluation'
+        ? progress.phase
+        : `iteration ${iteration + 1}/${iterations} ${progress.phase}`;
+    const parts = [
+      `${name} ${Math.round(100 * progress.done)} %`,
+      progress.detail,
+      this.lastMetrics && briefly(this.lastMetrics),
+      this.timeLeft(iteration),
+    ];
     this.line.show(name, parts.filter(Boolean).join(' | '));
   }
 

@@ -2,6 +2,7 @@
  * Batched generation with a KV cache. One program reads the prompts (prefill), samples the first token and decodes a block of further tokens, all in one
  * submit; rows that are not finished by then go on in blocks, and rows that finish leave the batch.
  */
+import { noSlot } from '../../kernels/kvAppend.ts';
 import type { InputArray } from '../../kernels/spec.ts';
 import { ProxmoError } from '../errors.ts';
 import { attention } from '../ops/attention.ts';
@@ -11,7 +12,7 @@ import { sample } from '../ops/sample.ts';
 import type { Engine, Program } from '../tensor/engine.ts';
 import { input, type Tensor } from '../tensor/tensor.ts';
 import { bucketSize, Cache } from './buckets.ts';
-import { packedInputs, packSequences, splitBySize } from './packing.ts';
+import { packedInputs, packSequences, paddingIndex, splitBySize } from './packing.ts';
 import type { AttentionPath, Transformer } from './transformer.ts';
 
 export interface GeneratorOptions {
@@ -61,7 +62,6 @@ interface Row {
   readonly logProbs: number[];
 }
 
-const noSlot = 0xffffffff;
 const smallestTokenBucket = 64;
 const smallestRowBucket = 4;
 
@@ -139,7 +139,7 @@ export class Generator {
     const program = await this.programs.get(`prefill ${total} ${batch}`, () => this.compilePrefill(total, batch));
     const { arrays, starts } = packSequences(sequences, total);
     const cacheSlots = new Uint32Array(total).fill(noSlot);
-    const lastRows = new Uint32Array(batch);
+    const lastRows = new Uint32Array(batch).fill(paddingIndex);
     rows.forEach(({ slot, request }, index) => {
       const start = starts[index] ?? 0;
       cacheSlots.fill(slot, start, start + request.prompt.length);

@@ -3,6 +3,9 @@ import type { InputArray } from '../../kernels/spec.ts';
 import type { Segments } from '../ops/attention.ts';
 import { input, type Tensor } from '../tensor/tensor.ts';
 
+/** A token or row index that no table has: what is gathered there is zeros, and no gradient flows from it. */
+export const paddingIndex = 0xffffffff;
+
 /** Symbolic inputs of a packed batch of `rows` tokens. */
 export interface PackedInputs {
   readonly tokens: Tensor;
@@ -26,12 +29,12 @@ export interface PackedArrays extends Readonly<Record<string, InputArray>> {
 }
 
 /**
- * Lays sequences one after another on an axis of `rows` tokens. Rows that are left over are sequences of one padding token each.
+ * Lays sequences one after another on an axis of `rows` tokens. Rows that are left over are sequences of one token without an embedding.
  * @returns the input arrays, and the first row of each sequence
  */
 export function packSequences(sequences: readonly ArrayLike<number>[], rows: number): { arrays: PackedArrays; starts: number[] } {
   const arrays = {
-    tokens: new Uint32Array(rows),
+    tokens: new Uint32Array(rows).fill(paddingIndex),
     positions: new Uint32Array(rows),
     segmentStart: Uint32Array.from({ length: rows }, (_, row) => row),
     segmentEnd: Uint32Array.from({ length: rows }, (_, row) => row + 1),

@@ -6,7 +6,7 @@ import type { InputArray } from '../../kernels/spec.ts';
 import { gatherRows } from '../ops/embedding.ts';
 import { input, type Tensor } from '../tensor/tensor.ts';
 import { bucketSize } from './buckets.ts';
-import { packedInputs, packSequences } from './packing.ts';
+import { packedInputs, packSequences, paddingIndex } from './packing.ts';
 import { packedAttention, type Transformer } from './transformer.ts';
 
 /** A prompt and the tokens that were sampled after it, exactly as sampled. */
@@ -60,7 +60,7 @@ export function replyGraph(model: Transformer, bucket: ReplyBucket): ReplyGraph 
   return { logits: model.logits(gatherRows(hidden, targetRows)), targets: input('targets', [bucket.targets], 'u32') };
 }
 
-/** The host arrays of a batch for a bucket. Targets that are left over read row 0; a weight of 0 takes them out of a loss. */
+/** The host arrays of a batch for a bucket. Targets that are left over have no row; a weight of 0 takes them out of a loss. */
 export function packReplies(pairs: readonly PromptReply[], bucket: ReplyBucket): Record<string, InputArray> {
   const sequences = pairs.map(({ prompt, reply }) => {
     const tokens = new Uint32Array(prompt.length + reply.length - 1);
@@ -69,7 +69,7 @@ export function packReplies(pairs: readonly PromptReply[], bucket: ReplyBucket):
     return tokens;
   });
   const { arrays, starts } = packSequences(sequences, bucket.rows);
-  const targetRows = new Uint32Array(bucket.targets);
+  const targetRows = new Uint32Array(bucket.targets).fill(paddingIndex);
   const targets = new Uint32Array(bucket.targets);
   let at = 0;
   pairs.forEach(({ prompt, reply }, pair) => {

@@ -4,11 +4,12 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TaskSet } from '../envs/environment.ts';
 import { createTaskSet } from '../envs/index.ts';
 import { ProxmoError } from '../errors.ts';
+import { writeFileAtomic } from '../models/atomicFile.node.ts';
 import type { JsonObject } from '../runs/json.ts';
 import { createRun, openRun, type Run, type RunWriter, resumeRun } from '../runs/run.ts';
-import { writeFileAtomic } from '../models/atomicFile.node.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { WordTokenizer } from '../text/wordTokenizer.ts';
 import { type TrainConfig, trainConfigSchema } from './config.ts';
@@ -67,13 +68,16 @@ export interface EvaluationSummary {
  * @throws {ProxmoError} `config`, `file`; `interrupted` after a checkpoint was saved, if the signal fired
  */
 export async function trainRun(engine: Engine, options: TrainRunOptions): Promise<Summary> {
-  const { dir, config, version } = options;
+  const { dir, config, version, resume } = options;
   const session = { version, adapter: describeAdapter(engine) };
-  const writer = options.resume
-    ? await resumeRun(dir, session)
-    : await createRun(dir, { ...session, config: { ...config }, seed: config.seed });
+  const taskSet = await createTaskSet(config.environment.name, config.environment.options);
+  const open = (tokenizer: WordTokenizer) => new TrainRun(engine, options, taskSet, tokenizer);
+  // A new run makes its folder only when everything that can be wrong with the settings was checked.
+  const fresh = resume ? null : open(tokenizerFor(taskSet));
+  const writer = fresh ? await createRun(dir, { ...session, config: { ...config }, seed: config.seed }) : await resumeRun(dir, session);
   try {
-    return await new TrainRun(engine, options, writer).run();
+    const started = fresh ?? open((await writer.latestCheckpoint()) === null ? tokenizerFor(taskSet) : await loadTokenizer(writer));
+    return await started.run(writer);
   } finally {
     writer.close();
   }
@@ -84,40 +88,61 @@ export function runConfig(run: Run): TrainConfig {
   const parsed = trainConfigSchema.safeParse(run.config);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new ProxmoError('config', `${run.dir}: config.yaml is not valid at ${issue?.path.join('.') || 'its top'} (${issue?.message}); restore it.`);
+  throw new ProxmoError(
+    'config',
+    `${run.dir}: config.yaml is not valid at ${issue?.path.join('.') || 'its top'} (${issue?.message}); restore it.`,
+  );
 }
 
 /** A trained run, ready to act: what `proxmo eval` and `proxmo play` start from. */
-export async function loadRun(engine: Engine, dir: string, checkpoint?: number): Promise<{ trainer: Trainer; run: Run; iteration: number }> {
+export async function loadRun(
+  engine: Engine,
+  dir: string,
+  checkpoint?: number,
+): Promise<{ trainer: Trainer; run: Run; iteration: number }> {
   const run = await openRun(dir);
   const config = runConfig(run);
   const saved = await run.loadCheckpoint(checkpoint);
-  const trainer = new Trainer(engine, config, await createTaskSet(config.environment.name, config.environment.options), await loadTokenizer(run));
+  const trainer = new Trainer(
+    engine,
+    config,
+    await createTaskSet(config.environment.name, config.environment.options),
+    await loadTokenizer(run),
+  );
   restorePolicy(engine, trainer, saved);
   return { trainer, run, iteration: saved.iteration };
 }
 
 async function loadTokenizer(run: Run): Promise<WordTokenizer> {
   const text = await run.readFile(tokenizerFile);
-  if (text === null) throw new ProxmoError('file', `${run.dir} has no ${tokenizerFile}; the run is damaged or stopped before it began, so start it anew.`);
+  if (text === null)
+    throw new ProxmoError('file', `${run.dir} has no ${tokenizerFile}; the run is damaged or stopped before it began, so start it anew.`);
   return WordTokenizer.parse(text);
 }
 
 class TrainRun {
   private readonly started = performance.now();
-  private trainer!: Trainer;
+  private readonly trainer: Trainer;
+  private writer!: RunWriter;
   private totals: Totals = { wallSeconds: 0, iterationSeconds: 0, advantageSeconds: 0, tokens: 0, before: null };
   private iteration = 0;
 
   constructor(
     private readonly engine: Engine,
     private readonly options: TrainRunOptions,
-    private readonly writer: RunWriter,
-  ) {}
+    taskSet: TaskSet,
+    private readonly tokenizer: WordTokenizer,
+  ) {
+    this.trainer = new Trainer(engine, options.config, taskSet, tokenizer, {
+      onProgress: (progress) => options.onEvent?.({ kind: 'progress', iteration: this.iteration, progress }),
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+  }
 
-  async run(): Promise<Summary> {
+  async run(writer: RunWriter): Promise<Summary> {
     const { config } = this.options;
-    await this.open();
+    this.writer = writer;
+    await this.begin();
     while (this.iteration < config.training.iterations) await this.iterate();
     const after = await this.evaluate();
     await this.checkpoint();
@@ -126,18 +151,11 @@ class TrainRun {
     return summary;
   }
 
-  /** Builds the trainer and brings it to the last checkpoint, or through the warm start. */
-  private async open(): Promise<void> {
-    const { config, options } = { config: this.options.config, options: this.options };
-    const taskSet = await createTaskSet(config.environment.name, config.environment.options);
-    const resumed = options.resume ? await this.writer.latestCheckpoint() : null;
-    const tokenizer = resumed === null ? tokenizerFor(taskSet) : await loadTokenizer(this.writer);
-    this.trainer = new Trainer(this.engine, config, taskSet, tokenizer, {
-      onProgress: (progress) => options.onEvent?.({ kind: 'progress', iteration: this.iteration, progress }),
-      ...(options.signal ? { signal: options.signal } : {}),
-    });
+  /** Brings the trainer to the last checkpoint, or through the warm start. */
+  private async begin(): Promise<void> {
+    const resumed = this.options.resume ? await this.writer.latestCheckpoint() : null;
     if (resumed === null) {
-      await this.writer.writeFile(tokenizerFile, `${JSON.stringify(tokenizer)}\n`);
+      await this.writer.writeFile(tokenizerFile, `${JSON.stringify(this.tokenizer)}\n`);
       await this.warmStart();
     } else {
       const checkpoint = await this.writer.loadCheckpoint();
@@ -193,7 +211,14 @@ class TrainRun {
     const evaluation = await this.trainer.evaluate();
     const { byTask, interval, ...rates } = evaluation;
     const types = Object.entries(byTask).map(([type, { success }]) => [`success/${type}`, success]);
-    this.writer.metrics.append({ kind: 'eval', ...rates, low: interval[0], high: interval[1], ...Object.fromEntries(types), iteration: this.iteration });
+    this.writer.metrics.append({
+      kind: 'eval',
+      ...rates,
+      low: interval[0],
+      high: interval[1],
+      ...Object.fromEntries(types),
+      iteration: this.iteration,
+    });
     this.options.onEvent?.({ kind: 'evaluation', iteration: this.iteration, evaluation });
     return evaluation;
   }
@@ -201,7 +226,10 @@ class TrainRun {
   private async checkpoint(): Promise<void> {
     if ((await this.writer.latestCheckpoint()) === this.iteration) return;
     const totals = { ...this.totals, wallSeconds: this.wallSeconds };
-    await this.writer.saveCheckpoint(await captureState(this.engine, this.trainer, this.iteration, totals), this.options.config.checkpoints.keep);
+    await this.writer.saveCheckpoint(
+      await captureState(this.engine, this.trainer, this.iteration, totals),
+      this.options.config.checkpoints.keep,
+    );
     this.options.onEvent?.({ kind: 'checkpoint', iteration: this.iteration });
   }
 

@@ -43,7 +43,7 @@ export interface IterationResult {
 }
 
 /** Episode numbers name random streams. Evaluations use numbers that training never reaches. */
-const firstEvaluationEpisode = 0x8000_0000;
+export const firstEvaluationEpisode = 0x8000_0000;
 
 export class Trainer {
   readonly policy: Policy;
@@ -53,6 +53,8 @@ export class Trainer {
   private readonly scorer: Scorer | null;
   private readonly estimator: AdvantageEstimator;
   private readonly heldOut: readonly Task[];
+  /** The training tasks, which iterations take in turn. */
+  private readonly pool: readonly Task[];
 
   constructor(
     private readonly engine: Engine,
@@ -61,7 +63,7 @@ export class Trainer {
     tokenizer: WordTokenizer,
     private readonly options: TrainerOptions = {},
   ) {
-    const { optimiser, sampling, loss, evaluation, seed } = config;
+    const { optimiser, sampling, loss, evaluation, training, seed } = config;
     this.policy = new Policy(engine, config, tokenizer);
     this.reference = loss.klCoefficient > 0 ? new Transformer(transformerConfig(config, tokenizer), seed, 'reference') : null;
     this.scorer = this.reference && new Scorer(engine, this.reference, optimiser.microBatchTokens, sampling.temperature);
@@ -77,6 +79,7 @@ export class Trainer {
       },
     );
     this.estimator = new AdvantageEstimator(config.advantages, engine);
+    this.pool = taskSet.tasks('train', Math.max(training.pool, training.tasks), seed);
     this.heldOut = taskSet.tasks(evaluation.split, evaluation.tasks, seed);
   }
 
@@ -89,7 +92,10 @@ export class Trainer {
     let loss: number | null = null;
     if (warmStart.tasks > 0) {
       this.report('demonstrations', 0);
-      const demonstrations = await demonstrate(this.policy.player, this.taskSet, this.taskSet.tasks('train', warmStart.tasks, seed));
+      const demonstrations = await demonstrate(this.policy.player, this.taskSet, this.taskSet.tasks('train', warmStart.tasks, seed), {
+        noise: warmStart.noise,
+        seed,
+      });
       loss = await cloneBehaviour(this.engine, this.policy.model, demonstrations, this.config, (done, current) => {
         this.checkSignal();
         this.report('warm start', done, `loss ${current.toFixed(3)}`);
@@ -129,7 +135,8 @@ export class Trainer {
 
   private rollout(iteration: number): Promise<Episode[]> {
     const { tasks: taskCount, groupSize } = this.config.training;
-    const tasks = this.taskSet.tasks('train', (iteration + 1) * taskCount, this.config.seed + 1).slice(-taskCount);
+    const first = iteration * taskCount;
+    const tasks = Array.from({ length: taskCount }, (_, index) => this.pool[(first + index) % this.pool.length]!);
     return playEpisodes(
       this.policy.player,
       this.taskSet,

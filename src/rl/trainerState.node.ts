@@ -54,7 +54,8 @@ export function restorePolicy(engine: Engine, trainer: Trainer, saved: Checkpoin
 /** Puts a whole checkpoint into a trainer. @throws {ProxmoError} `file` if it does not fit */
 export function restoreState(engine: Engine, trainer: Trainer, saved: Checkpoint): Totals {
   const parsed = stateSchema.safeParse(saved.state);
-  if (!parsed.success) throw new ProxmoError('file', `The checkpoint of iteration ${saved.iteration} has no valid trainer state; resume from another one.`);
+  if (!parsed.success)
+    throw new ProxmoError('file', `The checkpoint of iteration ${saved.iteration} has no valid trainer state; resume from another one.`);
   restorePolicy(engine, trainer, saved);
   const { slab } = trainer.policy.model;
   for (const variable of trainer.optimiser.adamW.variables) writeSlab(engine, variable, slab, saved.optimizer, `${variable.name}.`);
@@ -76,13 +77,22 @@ async function readSlab(engine: Engine, variable: Variable, { parameters }: Para
   }));
 }
 
-function writeSlab(engine: Engine, variable: Variable, { parameters }: ParameterSlab, tensors: readonly NamedTensor[], prefix: string): void {
+function writeSlab(
+  engine: Engine,
+  variable: Variable,
+  { parameters }: ParameterSlab,
+  tensors: readonly NamedTensor[],
+  prefix: string,
+): void {
   const values = new Float32Array(variable.size);
   for (const { name, shape, offset } of parameters) {
     const tensor = tensors.find((candidate) => candidate.name === prefix + name);
     if (!tensor || tensor.shape.join() !== shape.join()) {
       const found = tensor ? `has the shape [${tensor.shape.join(', ')}]` : 'is missing';
-      throw new ProxmoError('file', `The checkpoint does not fit the policy: ${prefix}${name} ${found}, [${shape.join(', ')}] is needed; use the run's own configuration.`);
+      throw new ProxmoError(
+        'file',
+        `The checkpoint does not fit the policy: ${prefix}${name} ${found}, [${shape.join(', ')}] is needed; use the run's own configuration.`,
+      );
     }
     values.set(tensor.data, offset);
   }

@@ -1,5 +1,6 @@
 /** The warm start: behaviour cloning on an expert's demonstrations, so that the policy has some success to learn from. */
 import type { PromptReply } from '../nn/replies.ts';
+import { learningRateAt } from '../nn/schedule.ts';
 import type { Transformer } from '../nn/transformer.ts';
 import { scale } from '../ops/elementwise.ts';
 import { dot } from '../ops/reduce.ts';
@@ -9,6 +10,9 @@ import { Random } from '../tensor/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { TrainConfig } from './config.ts';
 import { Optimiser, type TrainingPair } from './optimise.ts';
+
+/** Steps over which the learning rate rises, so that AdamW's moments settle first. */
+const warmupSteps = 10;
 
 /** Called after each optimiser step with the share of all steps done and the mean loss of the epoch so far, in nats a token. */
 type OnStep = (done: number, loss: number) => void;
@@ -31,6 +35,7 @@ export async function cloneBehaviour(
     return { loss: negativeSum(column('weight')), statistics: negativeSum(column('replyWeight')) };
   });
   const batchCount = Math.ceil(demonstrations.length / batchTurns);
+  const schedule = { peak: learningRate, course: 'linear', warmupSteps, totalSteps: epochs * batchCount, finalShare: 0 } as const;
   let meanLoss = Number.NaN;
   for (let epoch = 0; epoch < epochs; epoch++) {
     const shuffled = new Random(config.seed, `warm start ${epoch}`).shuffle(demonstrations);
@@ -38,7 +43,7 @@ export async function cloneBehaviour(
     for (let batch = 0; batch < batchCount; batch++) {
       const done = (epoch * batchCount + batch) / (epochs * batchCount);
       const pairs = shuffled.slice(batch * batchTurns, (batch + 1) * batchTurns);
-      const report = await optimiser.step(withWeights(pairs, promptWeight), learningRate * (1 - done));
+      const report = await optimiser.step(withWeights(pairs, promptWeight), learningRateAt(schedule, epoch * batchCount + batch));
       sum += report.statistics.reduce((total, loss) => total + (loss[0] ?? 0), 0);
       onStep(done, sum / (batch + 1));
     }
@@ -56,7 +61,8 @@ function withWeights(pairs: readonly PromptReply[], promptWeight: number): Train
   const unit = 1 / pairs.reduce((total, { reply }) => total + reply.length, 0);
   return pairs.map(({ prompt, reply }) => {
     const weighted = (weight: number, count: number) => new Array<number>(count).fill(weight);
-    if (promptWeight === 0) return { prompt, reply, columns: { weight: weighted(unit, reply.length), replyWeight: weighted(unit, reply.length) } };
+    if (promptWeight === 0)
+      return { prompt, reply, columns: { weight: weighted(unit, reply.length), replyWeight: weighted(unit, reply.length) } };
     const rest = Array.from(prompt).slice(1);
     return {
       prompt: [prompt[0]!],

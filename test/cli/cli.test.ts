@@ -12,7 +12,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const tiny = [
   'environment.options.receptacles=4',
   'environment.options.objects=3',
-  'environment.options.maxSteps=6',
+  'environment.options.maxSteps=10',
   'policy.dModel=16',
   'policy.layers=1',
   'policy.heads=2',
@@ -58,7 +58,12 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
   ] as const)('%j', async (args, code, message) => {
     const result = await proxmo(args);
     expect(result.stderr).toMatch(message);
-    expect(result.stderr.trim().split('\n').filter((line) => line.startsWith('proxmo:')).length).toBe(1);
+    expect(
+      result.stderr
+        .trim()
+        .split('\n')
+        .filter((line) => line.startsWith('proxmo:')).length,
+    ).toBe(1);
     expect(result.stderr).not.toContain('    at ');
     expect(result.code).toBe(code);
     expect(result.stdout).toBe('');
@@ -118,7 +123,10 @@ describe('a run', () => {
 
   it('has rollouts that the advantages command reads', async () => {
     const { code, stdout } = await proxmo(['advantages', join(dir, 'rollouts', '000002.jsonl'), '--json']);
-    const rows = readFileSync(join(dir, 'rollouts', '000002.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+    const rows = readFileSync(join(dir, 'rollouts', '000002.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     expect(code).toBe(0);
     JSON.parse(stdout).forEach(({ advantage }: { advantage: number }, index: number) => {
       expect(advantage).toBeCloseTo(rows[index].advantage, 5);

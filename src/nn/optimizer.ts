@@ -1,0 +1,89 @@
+/** AdamW over a slab of parameters (Loshchilov and Hutter, arXiv 1711.05101), with PyTorch's semantics. */
+import { adamW } from '../../kernels/adamW.ts';
+import { ProxmoError } from '../errors.ts';
+import { norm } from '../ops/reduce.ts';
+import { input, launch, type Tensor } from '../tensor/tensor.ts';
+import { type ParameterSlab, Variable } from '../tensor/variable.ts';
+
+export interface AdamWOptions {
+  /** Default: 0.9. */
+  readonly beta1?: number;
+  /** Default: 0.999. */
+  readonly beta2?: number;
+  /** Added to the root of the corrected second moment. Default: 1e-8. */
+  readonly epsilon?: number;
+  /** Decoupled, for the parameters that asked for it. Default: 0.01. */
+  readonly weightDecay?: number;
+  /** The gradient's global norm is clipped to this; `Infinity` for no clipping. Default: 1. */
+  readonly maxGradNorm?: number;
+}
+
+/** Stands for no clipping: no norm that is finite comes near it. */
+const hugeNorm = 3e38;
+
+export class AdamW {
+  readonly firstMoment: Variable;
+  readonly secondMoment: Variable;
+  private readonly options: Required<AdamWOptions>;
+
+  /** @throws {ProxmoError} `config` if a beta is not in [0, 1), or another option is negative */
+  constructor(
+    private readonly slab: ParameterSlab,
+    { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01, maxGradNorm = 1 }: AdamWOptions = {},
+  ) {
+    this.options = { beta1, beta2, epsilon, weightDecay, maxGradNorm };
+    for (const [name, value] of Object.entries(this.options)) {
+      if (!(value >= 0) || (name.startsWith('beta') && value >= 1)) {
+        throw new ProxmoError(
+          'config',
+          `AdamW's ${name} is ${value}; it must be 0 or more${name.startsWith('beta') ? ' and below 1' : ''}.`,
+        );
+      }
+    }
+    this.firstMoment = new Variable(`${slab.variable.name} first moment`, [slab.size]);
+    this.secondMoment = new Variable(`${slab.variable.name} second moment`, [slab.size]);
+  }
+
+  /** The moments, for checkpoints. */
+  get variables(): readonly Variable[] {
+    return [this.firstMoment, this.secondMoment];
+  }
+
+  /**
+   * One step, in place on parameters and moments. The program that holds it needs `hyperparameters` as an input of that name.
+   * If the norm is not finite, nothing changes; the caller sees it in `norm` and does not count the step.
+   * @param gradients [slab.size], as `gatherGradients` lays them out
+   * @returns the updated tensors for a program's `updates`, and the gradient's global norm before clipping, [1]
+   * @throws {ProxmoError} `shape`
+   */
+  update(gradients: Tensor): { readonly updates: readonly Tensor[]; readonly norm: Tensor } {
+    const { slab } = this;
+    const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = this.options;
+    const betas = { beta1, beta2, gain1: 1 - beta1, gain2: 1 - beta2 };
+    const whole = [slab.size];
+    const { parameters, firstMoment, secondMoment, scaledNorm } = launch(
+      adamW,
+      { count: slab.size, decaySize: slab.decaySize, ...betas, epsilon, weightDecay, maxNorm: Math.min(maxGradNorm, hugeNorm) },
+      {
+        parameters: slab.variable.tensor,
+        firstMoment: this.firstMoment.tensor,
+        secondMoment: this.secondMoment.tensor,
+        gradients,
+        norm: norm(gradients),
+        hyperparameters: input('hyperparameters', [4]),
+      },
+      { parameters: whole, firstMoment: whole, secondMoment: whole, scaledNorm: [1] },
+    );
+    return { updates: [parameters, firstMoment, secondMoment], norm: scaledNorm };
+  }
+
+  /**
+   * What changes from step to step, for the input `hyperparameters`.
+   * @param step counted from 1; steps that were skipped do not count
+   * @param gradientScale multiplies the gradient first, as 1 / micro-batches where their gradients were added up
+   */
+  hyperparameters(step: number, learningRate: number, gradientScale = 1): Float32Array<ArrayBuffer> {
+    const { beta1, beta2 } = this.options;
+    return Float32Array.of(learningRate, 1 - beta1 ** step, 1 - beta2 ** step, gradientScale);
+  }
+}

@@ -1,0 +1,90 @@
+/** Batched generation: the KV cache changes nothing, a reply does not depend on its neighbours, and rows end where they should. */
+import { describe, expect, it } from 'vitest';
+import { Generator, type SamplingControls } from '../../src/nn/generator.ts';
+import { packedInputs, packSequences } from '../../src/nn/packing.ts';
+import { packedAttention, Transformer } from '../../src/nn/transformer.ts';
+import { Engine } from '../../src/tensor/engine.ts';
+import { testAdapters, testDevice } from '../support/adapters.ts';
+
+const vocabSize = 23;
+const endToken = 2;
+const limits = { maxPromptTokens: 12, maxNewTokens: 7, maxBatchTokens: 64, maxBatchRows: 4, blockSize: 3, endToken };
+const greedy: SamplingControls = { seed: 5, temperature: 0, topP: 1, topK: 0 };
+const sampling: SamplingControls = { ...greedy, temperature: 1 };
+const prompts = [[3, 4, 5, 6], [7], [8, 9, 10, 11, 12, 13, 14, 15, 16], [17, 18], [19, 20, 21], [1, 1, 1, 1, 1, 1]];
+const requests = prompts.map((prompt, episode) => ({ prompt, episode, turn: 1 }));
+
+async function open(adapter: string) {
+  const engine = new Engine(await testDevice(adapter));
+  const config = {
+    vocabSize,
+    dModel: 16,
+    layers: 2,
+    heads: 2,
+    kvHeads: 1,
+    headDim: 8,
+    dFf: 24,
+    ropeTheta: 100,
+    tiedHead: false,
+    normEpsilon: 1e-6,
+  };
+  const model = new Transformer(config, 3);
+  return { engine, model, generator: new Generator(engine, model, limits) };
+}
+
+/** The likeliest next token, by a forward pass over the whole sequence without a cache. */
+async function nextToken(engine: Engine, model: Transformer, tokens: readonly number[]): Promise<number> {
+  const { tokens: ids, positions, segments } = packedInputs(tokens.length);
+  const logits = model.logits(model.hidden(ids, positions, packedAttention(segments)));
+  const program = await engine.compile({ name: 'forward', outputs: { logits } });
+  const result = await program.run(packSequences([tokens], tokens.length).arrays);
+  const last = Array.from(result.logits.subarray((tokens.length - 1) * vocabSize));
+  program.destroy();
+  return last.indexOf(Math.max(...last));
+}
+
+describe.each(testAdapters)('on %s', (adapter) => {
+  it('takes the tokens that a forward pass without a cache would take', async () => {
+    const { engine, model, generator } = await open(adapter);
+    const replies = await generator.generate(requests, greedy);
+    for (const [index, { tokens }] of replies.entries()) {
+      for (let length = 0; length < tokens.length; length++) {
+        expect(await nextToken(engine, model, [...prompts[index]!, ...tokens.slice(0, length)])).toBe(tokens[length]);
+      }
+    }
+    generator.destroy();
+  });
+
+  it('gives a reply that does not depend on its neighbours in the batch', async () => {
+    const { generator } = await open(adapter);
+    const together = await generator.generate(requests, sampling);
+    for (const [index, request] of requests.entries()) {
+      expect((await generator.generate([request], sampling))[0]!.tokens).toEqual(together[index]!.tokens);
+    }
+    generator.destroy();
+  });
+
+  it('ends at the end token or at the longest reply', async () => {
+    const { generator } = await open(adapter);
+    const many = Array.from({ length: 40 }, (_, episode) => ({ prompt: [3, 4], episode, turn: 0 }));
+    const replies = await generator.generate(many, sampling);
+    for (const { tokens, logProbs } of replies) {
+      expect(logProbs).toHaveLength(tokens.length);
+      expect(tokens.indexOf(endToken)).toBe(tokens.at(-1) === endToken ? tokens.length - 1 : -1);
+      expect(tokens.length === limits.maxNewTokens || tokens.at(-1) === endToken).toBe(true);
+    }
+    expect(new Set(replies.map(({ tokens }) => tokens.join())).size).toBeGreaterThan(20);
+    generator.destroy();
+  });
+
+  it('refuses prompts that are empty or too long', async () => {
+    const { generator } = await open(adapter);
+    await expect(generator.generate([{ prompt: [], episode: 0, turn: 0 }], greedy)).rejects.toThrow(
+      'a prompt has 0 tokens, but 1 to 12 are allowed',
+    );
+    await expect(generator.generate([{ prompt: new Array(13).fill(1), episode: 0, turn: 0 }], greedy)).rejects.toThrow(
+      'a prompt has 13 tokens',
+    );
+    generator.destroy();
+  });
+});
