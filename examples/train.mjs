@@ -4,7 +4,7 @@ import { openDevice } from 'proxmo/node';
 
 const gpu = await openDevice(); // the best adapter there is
 const engine = new Engine(gpu);
-const config = trainConfigSchema.parse({ ...presets.small, seed: 1, warmStart: { tasks: 300, noise: 0.2 } });
+const config = trainConfigSchema.parse({ ...presets.small, seed: 1 });
 const taskSet = await createTaskSet(config.environment.name, config.environment.options);
 const trainer = new Trainer(engine, config, taskSet, tokenizerFor(taskSet));
 
