@@ -151,6 +151,8 @@ export class Trainer {
   }
 
   private async update(iteration: number, steps: readonly RolloutStep[], advantages: AdvantageResult): Promise<StepReport[]> {
+    // Not between the steps: a checkpoint after an interruption must hold the weights of whole iterations.
+    this.checkSignal();
     const { epochs, miniBatches, learningRate } = this.config.training;
     const referenceLogProbs = await this.scorer?.score(steps);
     const rows = steps.map((step, row) => ({
@@ -163,7 +165,6 @@ export class Trainer {
       const shuffled = new Random(this.config.seed, `update ${iteration} ${epoch}`).shuffle(rows);
       const size = Math.ceil(rows.length / miniBatches);
       for (let start = 0; start < rows.length; start += size) {
-        this.checkSignal();
         reports.push(await this.optimiser.step(this.trainingPairs(shuffled.slice(start, start + size)), learningRate));
         this.report('update', (epoch + Math.min(1, (start + size) / rows.length)) / epochs);
       }

@@ -55,7 +55,7 @@ export async function cloneBehaviour(
 
 /**
  * Pairs whose loss is the mean over reply tokens, plus `promptWeight` times that of the prompt tokens. Prompts repeat themselves (what is seen comes back among the options),
- * so predicting them teaches a small transformer to copy, many times faster than the few reply tokens alone.
+ * so predicting them is practice in copying.
  */
 function withWeights(pairs: readonly PromptReply[], promptWeight: number): TrainingPair[] {
   const unit = 1 / pairs.reduce((total, { reply }) => total + reply.length, 0);
