@@ -2,6 +2,7 @@
  * The interface between the trainer and the worlds that its policies act in. An environment plays one episode at a time; a task set hands
  * out tasks and makes environments. All calls may be asynchronous, so that an environment can live in another process.
  */
+import type { ThinkActionStyle } from '../text/promptTypes.ts';
 
 /** One task: everything that started from it belongs to one group when advantages are computed. */
 export interface Task {
@@ -23,6 +24,10 @@ export interface Turn {
   readonly done: boolean;
   /** The task is accomplished; only ever true on the turn that ends the episode. */
   readonly success: boolean;
+  /** Partial credit for the episode, from 0 to 1, on the turn that ends it; absent where the environment knows success alone. */
+  readonly score?: number;
+  /** What the credit consists of, by name, for reports. */
+  readonly components?: Readonly<Record<string, number>>;
 }
 
 /** One running world. */
@@ -31,6 +36,8 @@ export interface Environment<T extends Task = Task> {
   reset(task: T): (Turn & { readonly instruction: string }) | Promise<Turn & { readonly instruction: string }>;
   /** Takes an action. After the episode is over, returns the last turn again. */
   step(action: string): Turn | Promise<Turn>;
+  /** An independent copy in the same state; absent where an episode cannot be copied. */
+  clone?(): Environment<T>;
   /** Frees what the environment holds. */
   close?(): void | Promise<void>;
 }
@@ -50,11 +57,19 @@ export interface TaskSet<T extends Task = Task> {
    * @throws {ProxmoError} `config` if the split has fewer tasks.
    */
   tasks(split: Split, count: number, seed: number): readonly T[];
+  /** Every task of a split, in a fixed order, for evaluating each once; absent where tasks are made on demand. */
+  allTasks?(split: Split): readonly T[];
   createEnvironment(): Environment<T>;
   /** A hand-written player that acts on observations alone, for demonstrations; absent where there is none. */
   createExpert?(): Expert;
+  /** The actions of a recorded solution of a task, or null where there is none; absent where nothing is recorded. */
+  solution?(task: T): readonly string[] | null;
+  /** How turns are put to a language model in the `think-action` format; absent for the general form. */
+  readonly thinkAction?: ThinkActionStyle;
   /** Every word that its texts can contain, for a word-level vocabulary; absent where the set does not know. */
   words?(): readonly string[];
+  /** Frees what the environments share, for example a child process. */
+  close?(): void | Promise<void>;
 }
 
 /** A player that sees what the policy sees. */

@@ -7,7 +7,7 @@ import type { ActionFormat } from './actionFormat.ts';
 import { fitPrompt } from './promptBudget.ts';
 import { plainPrompt } from './promptPlain.ts';
 import { thinkActionMessage } from './promptThinkAction.ts';
-import type { Prompt, PromptInput } from './promptTypes.ts';
+import type { Prompt, PromptInput, ThinkActionStyle } from './promptTypes.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 export interface PromptOptions {
@@ -24,6 +24,8 @@ export interface PromptOptions {
    * the ids of the message and the `action` marker where there is one.
    */
   readonly encodeMessage?: (message: string) => number[];
+  /** For `think-action`: the environment's own form of a message; the general one by default. */
+  readonly thinkAction?: Pick<ThinkActionStyle, 'message'>;
 }
 
 export class PromptBuilder {
@@ -44,8 +46,8 @@ export class PromptBuilder {
       throw new ProxmoError('config', `Prompt: maxTokens is ${this.#maxTokens}; give the most tokens of a prompt, 1 or more.`);
     }
     const encodeMessage = options.encodeMessage ?? ((message: string) => encodeBareMessage(tokenizer, message));
-    this.#render =
-      options.format === 'think-action' ? (input) => encodeMessage(thinkActionMessage(input)) : (input) => plainPrompt(tokenizer, input);
+    const message = options.thinkAction ? (input: PromptInput) => options.thinkAction!.message(input) : thinkActionMessage;
+    this.#render = options.format === 'think-action' ? (input) => encodeMessage(message(input)) : (input) => plainPrompt(tokenizer, input);
   }
 
   /**

@@ -19,6 +19,14 @@ export interface PromptInput {
   readonly admissibleActions: readonly string[] | null;
 }
 
+/** What an environment decides about the `think-action` format. */
+export interface ThinkActionStyle {
+  /** The user message of a turn. */
+  message(input: PromptInput): string;
+  /** Characters at the end of a reply without action tags that are taken as the action. */
+  readonly tailLength: number;
+}
+
 /** What was left out of a prompt. */
 export interface PromptDrops {
   /** Past turns. */
