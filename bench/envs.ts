@@ -4,12 +4,11 @@
  *
  * Run: `node scripts/run.mjs bench/envs.ts`
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { type AlfworldEnvironment, createAlfworldTaskSet } from '../src/envs/alfworld/index.node.ts';
 import { createHouseholdTaskSet, type HouseholdOptions, type Turn } from '../src/envs/index.ts';
 import { RandomStream } from '../src/envs/random.ts';
-import { compileLogic, Game, nameByClass } from '../src/envs/textgame/index.ts';
 
 const ALFWORLD = join(process.cwd(), '../shared/data/alfworld-games/');
 
@@ -47,30 +46,30 @@ function benchHousehold(name: string, options: HouseholdOptions): void {
   });
 }
 
-function benchAlfworld(): void {
-  const logic = compileLogic(readFileSync(`${ALFWORLD}domain.pddl`, 'utf8'), readFileSync(`${ALFWORLD}grammar.twl2`, 'utf8'));
-  const lines = gunzipSync(readFileSync(`${ALFWORLD}games/valid_seen.jsonl.gz`))
-    .toString('utf8')
-    .trim()
-    .split('\n');
-  const problems = lines.map((line) => (JSON.parse(line) as { pddl_problem: string }).pddl_problem);
+async function benchAlfworld(): Promise<void> {
+  const set = await createAlfworldTaskSet({ data: ALFWORLD });
+  const tasks = set.allTasks('seen');
   const random = new RandomStream(1);
-  const load = (): Game => new Game(logic, random.pick(problems), { naming: nameByClass });
+  const load = (): AlfworldEnvironment => {
+    const environment = set.createEnvironment();
+    environment.reset(random.pick(tasks));
+    return environment;
+  };
   measure('ALFWorld: loads', () => {
     load();
     return 1;
   });
-  const games = Array.from({ length: 20 }, load);
+  const starts = Array.from({ length: 20 }, load);
   measure('ALFWorld: steps', () => {
-    const game = random.pick(games);
-    let turn = game.reset();
+    const environment = random.pick(starts).clone();
+    let { turn } = environment.save();
     let steps = 0;
-    for (; steps < 50 && !turn.done; steps++) turn = game.step(random.pick(turn.admissible));
+    for (; !turn.done; steps++) turn = environment.step(random.pick(turn.admissibleActions!));
     return steps;
   });
 }
 
 benchHousehold('default', {});
 benchHousehold('25 receptacles', { receptacles: 25, objects: 30, rooms: 20 });
-if (existsSync(ALFWORLD)) benchAlfworld();
+if (existsSync(ALFWORLD)) await benchAlfworld();
 else console.log(`ALFWorld: skipped, no games at ${ALFWORLD}`);

@@ -31,6 +31,31 @@ const geluScale = Math.sqrt(2 / Math.PI);
 /** tanh overflows in some drivers beyond this; it is 1 to the last bit of float32 from 9 on. */
 const geluInner = 'clamp(0.7978845608 * (a + 0.044715 * a * a * a), $ELEMENT(-10.0), $ELEMENT(10.0))';
 
+/** Φ, the standard normal distribution function, in WGSL: good to 1e-7 (Abramowitz and Stegun, Handbook of Mathematical Functions, 26.2.17). */
+const normalCdf = (() => {
+  const t = '(1.0 / (1.0 + 0.2316419 * abs(a)))';
+  const series = [1.330274429, -1.821255978, 1.781477937, -0.356563782, 0.31938153].reduce(
+    (inner, term) => `(${inner} * ${t} + (${term}))`,
+    '0.0',
+  );
+  const tail = `(0.3989422804 * exp(-0.5 * min(a * a, $ELEMENT(200.0))) * ${series} * ${t})`;
+  return `select(1.0 - ${tail}, ${tail}, a < $ELEMENT(0.0))`;
+})();
+
+/** Φ and its derivative in float64: Taylor's series near 0, Laplace's continued fraction far from it. */
+function normal(x: number): { readonly cdf: number; readonly density: number } {
+  const density = Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
+  const far = Math.abs(x);
+  if (far > 4) {
+    let fraction = far;
+    for (let n = 60; n > 0; n--) fraction = far + n / fraction;
+    return { cdf: x < 0 ? density / fraction : 1 - density / fraction, density };
+  }
+  let [term, sum] = [x, x];
+  for (let n = 1; n < 100; n++) sum += term *= (x * x) / (2 * n + 1);
+  return { cdf: 0.5 + density * sum, density };
+}
+
 function kernelOfRow<P extends PlainParams = PlainParams>(row: Row, factor?: number): KernelSpec<P> {
   const binary = row.arity === 2;
   const read = { dtype: 'f32', access: 'read' } as const;
@@ -97,6 +122,26 @@ export const geluBackward = kernelOfRow({
   tolerance: { absolute: 1e-5, relative: 1e-5 },
 });
 
+/** GELU as it is defined, a · Φ(a). */
+export const geluErf = kernelOfRow({
+  name: 'geluErf',
+  arity: 1,
+  flops: 20,
+  wgsl: `a * ${normalCdf}`,
+  reference: (a) => a * normal(a).cdf,
+  tolerance: { absolute: 1e-5, relative: 1e-5 },
+});
+
+/** Gradient of `geluErf`: `a` is the input, `b` the output's gradient. */
+export const geluErfBackward = kernelOfRow({
+  name: 'geluErfBackward',
+  arity: 2,
+  flops: 26,
+  wgsl: `b * (${normalCdf} + a * 0.3989422804 * exp(-0.5 * min(a * a, $ELEMENT(200.0))))`,
+  reference: (a, dy) => dy * (normal(a).cdf + a * normal(a).density),
+  tolerance: { absolute: 1e-5, relative: 1e-5 },
+});
+
 /** exp(-a) would overflow below -88; from -80 on, SiLU and its derivative are 0 to within 1e-32. */
 const siluExp = 'exp(-max(a, $ELEMENT(-80.0)))';
 
@@ -120,4 +165,4 @@ export const siluBackward = kernelOfRow({
   tolerance: { absolute: 1e-5, relative: 1e-5 },
 });
 
-export const elementwiseKernels = [add, multiply, scale, gelu, geluBackward, silu, siluBackward] as const;
+export const elementwiseKernels = [add, multiply, scale, gelu, geluBackward, geluErf, geluErfBackward, silu, siluBackward] as const;

@@ -10,6 +10,7 @@ import { copy, copyU32 } from './copy.ts';
 import { elementwiseKernels } from './elementwise.ts';
 import { fill } from './fill.ts';
 import { gatherRowsKernels } from './gatherRows.ts';
+import { headNormKernels } from './headNorm.ts';
 import { kvAppend } from './kvAppend.ts';
 import { layerNormKernels } from './layerNorm.ts';
 import { matmulKernels } from './matmul.ts';
@@ -37,6 +38,7 @@ export const kernels: readonly KernelSpec[] = [
   fill,
   kvAppend,
   ...gatherRowsKernels,
+  ...headNormKernels,
   ...elementwiseKernels,
   tfidf,
   proximity,

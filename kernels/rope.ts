@@ -1,11 +1,15 @@
-/** Splits a fused query, key and value projection into heads with rotary positions, and the gradient of that. */
+/**
+ * Splits a fused query, key and value projection into heads with rotary positions, and the gradient of that. `queryScale` multiplies queries: attention's own scale is fixed
+ * at 1 / √headDim, and models that want another one have the quotient here.
+ */
 import shader from '../shaders/rope.wgsl';
 import { type BindingSpec, defineKernel, foldWorkgroups, type KernelCase, type KernelSpec, type Variant } from './spec.ts';
 
-type RopeParams = { rows: number; heads: number; kvHeads: number; headDim: number };
+type RopeParams = { rows: number; heads: number; kvHeads: number; headDim: number; queryScale: number };
 
 const read: BindingSpec = { dtype: 'f32', access: 'read' };
 const write: BindingSpec = { dtype: 'f32', access: 'write' };
+const fields = { rows: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32', queryScale: 'f32' } as const;
 const tables = { positions: { dtype: 'u32', access: 'read' }, frequencies: read } as const;
 
 function variants(vectorised: readonly string[], backward: boolean): readonly Variant<RopeParams>[] {
@@ -41,13 +45,13 @@ const cost: KernelSpec<RopeParams>['cost'] = (params) => {
 };
 
 /**
- * Calls `visit` for every pair of elements: `fused` and `fused + headDim / 2` in qkv are `part` and `part + headDim / 2` in `name`, and turn by `angle`. Values
- * are not turned.
+ * Calls `visit` for every pair of elements: `fused` and `fused + headDim / 2` in qkv are `part` and `part + headDim / 2` in `name`, which are turned and scaled by
+ * multiplication with the complex number cos + i · sin. Values are not turned.
  */
 function eachPair(
-  { rows, heads, kvHeads, headDim }: RopeParams,
+  { rows, heads, kvHeads, headDim, queryScale }: RopeParams,
   { positions, frequencies }: Readonly<Record<string, Float64Array>>,
-  visit: (name: 'q' | 'k' | 'v', fused: number, part: number, angle: number) => void,
+  visit: (name: 'q' | 'k' | 'v', fused: number, part: number, cos: number, sin: number) => void,
 ): void {
   const parts = [
     { name: 'q', count: heads, first: 0 },
@@ -61,17 +65,18 @@ function eachPair(
           const fused = (row * (heads + 2 * kvHeads) + first + head) * headDim + i;
           // The device's angle is a float32 product.
           const angle = name === 'v' ? 0 : Math.fround(positions![row]! * frequencies![i]!);
-          visit(name, fused, (row * count + head) * headDim + i, angle);
+          const scale = name === 'q' ? queryScale : 1;
+          visit(name, fused, (row * count + head) * headDim + i, scale * Math.cos(angle), scale * Math.sin(angle));
         }
       }
     }
   }
 }
 
-function caseOf(params: RopeParams, positionStep = 1): KernelCase<RopeParams> {
-  const { rows, headDim } = params;
+function caseOf(shape: Omit<RopeParams, 'queryScale'>, positionStep = 1, queryScale = 1): KernelCase<RopeParams> {
+  const { rows, headDim } = shape;
   return {
-    params,
+    params: { ...shape, queryScale },
     inputs: () => ({
       positions: Array.from({ length: rows }, (_, row) => (row % 100) * positionStep),
       frequencies: Array.from({ length: headDim / 2 }, (_, i) => 10_000 ** ((-2 * i) / headDim)),
@@ -85,6 +90,7 @@ const cases: readonly KernelCase<RopeParams>[] = [
   caseOf({ rows: 5, heads: 3, kvHeads: 1, headDim: 12 }),
   caseOf({ rows: 70, heads: 4, kvHeads: 2, headDim: 16 }),
   { ...caseOf({ rows: 50, heads: 2, kvHeads: 1, headDim: 8 }, 601), note: 'far positions' },
+  { ...caseOf({ rows: 6, heads: 2, kvHeads: 1, headDim: 8 }, 1, 1.75), note: 'scaled queries' },
 ];
 const benchCases = [caseOf({ rows: 8192, heads: 4, kvHeads: 2, headDim: 16 })];
 // Sine and cosine to 1e-7, two products and a sum.
@@ -95,7 +101,7 @@ export const splitHeadsWithRope = defineKernel<RopeParams>({
   name: 'splitHeadsWithRope',
   shader,
   bindings: { qkv: read, ...tables, q: write, k: write, v: write },
-  params: { rows: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32' },
+  params: fields,
   variants: variants(['qkv', 'frequencies', 'q', 'k', 'v'], false),
   sizes: (params) => {
     const { rows, heads, kvHeads, headDim } = params;
@@ -118,10 +124,10 @@ export const splitHeadsWithRope = defineKernel<RopeParams>({
       v: new Float64Array(rows * kvHeads * headDim),
     };
     const half = headDim / 2;
-    eachPair(params, rest, (name, fused, part, angle) => {
+    eachPair(params, rest, (name, fused, part, cos, sin) => {
       const [a, b] = [qkv![fused]!, qkv![fused + half]!];
-      parts[name][part] = a * Math.cos(angle) - b * Math.sin(angle);
-      parts[name][part + half] = b * Math.cos(angle) + a * Math.sin(angle);
+      parts[name][part] = a * cos - b * sin;
+      parts[name][part + half] = b * cos + a * sin;
     });
     return parts;
   },
@@ -135,7 +141,7 @@ export const splitHeadsWithRopeBackward = defineKernel<RopeParams>({
   name: 'splitHeadsWithRopeBackward',
   shader,
   bindings: { dq: read, dk: read, dv: read, ...tables, dqkv: write },
-  params: { rows: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32' },
+  params: fields,
   variants: variants(['dq', 'dk', 'dv', 'frequencies', 'dqkv'], true),
   sizes: (params) => {
     const { rows, heads, kvHeads, headDim } = params;
@@ -154,10 +160,10 @@ export const splitHeadsWithRopeBackward = defineKernel<RopeParams>({
     const gradients = { q: dq!, k: dk!, v: dv! };
     const dqkv = new Float64Array(params.rows * headsOf(params) * params.headDim);
     const half = params.headDim / 2;
-    eachPair(params, rest, (name, fused, part, angle) => {
+    eachPair(params, rest, (name, fused, part, cos, sin) => {
       const [a, b] = [gradients[name][part]!, gradients[name][part + half]!];
-      dqkv[fused] = a * Math.cos(angle) + b * Math.sin(angle);
-      dqkv[fused + half] = b * Math.cos(angle) - a * Math.sin(angle);
+      dqkv[fused] = a * cos + b * sin;
+      dqkv[fused + half] = b * cos - a * sin;
     });
     return { dqkv };
   },

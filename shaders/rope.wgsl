@@ -1,7 +1,7 @@
 // Splits a fused projection qkv [rows, heads + 2 · kvHeads, headDim] into q, k and v, and turns q and k by their row's position; or, with BACKWARD, does the
 // reverse with gradients: joins dq, dk and dv, turned back.
 // Element i < headDim / 2 of a head forms a pair with element i + headDim / 2 ("rotate half", as Llama and Qwen in Hugging Face's code) and turns by
-// position · frequencies[i]. Su et al., arXiv 2104.09864.
+// position · frequencies[i]; queries are also multiplied by queryScale. Su et al., arXiv 2104.09864.
 // An invocation takes elements i (one, or a vec4) of a row's heads from `first` to before `last`: all heads with LOOP, so that sine and cosine are computed once; else one.
 //#include "lib/grid.wgsl"
 //#include "lib/sin_cos.wgsl"
@@ -31,6 +31,7 @@ fn main(
     return;
   }
   let turn = sinCos(f32(positions[row]) * frequencies[i]);
+  let queryTurn = SinCos(params.queryScale * turn.sin, params.queryScale * turn.cos);
   let rowStart = row * allHeads * 2u * half + i;
   for (var head = first; head < min(last, keyHead); head++) {
     let fused = rowStart + head * 2u * half;
@@ -38,13 +39,13 @@ fn main(
 //#if BACKWARD
     let a = dq[part];
     let b = dq[part + half];
-    dqkv[fused] = a * turn.cos + b * turn.sin;
-    dqkv[fused + half] = b * turn.cos - a * turn.sin;
+    dqkv[fused] = a * queryTurn.cos + b * queryTurn.sin;
+    dqkv[fused + half] = b * queryTurn.cos - a * queryTurn.sin;
 //#else
     let a = qkv[fused];
     let b = qkv[fused + half];
-    q[part] = a * turn.cos - b * turn.sin;
-    q[part + half] = b * turn.cos + a * turn.sin;
+    q[part] = a * queryTurn.cos - b * queryTurn.sin;
+    q[part + half] = b * queryTurn.cos + a * queryTurn.sin;
 //#endif
   }
   for (var head = max(first, keyHead); head < min(last, valueHead); head++) {

@@ -4,6 +4,10 @@
  */
 
 export type { Dtype, KernelSpec } from '../kernels/spec.ts';
+export { createHttpTaskSet } from './envs/bridge/http.ts';
+export { type CheckReport, checkTaskSet } from './envs/check.ts';
+export { defineTaskSet } from './envs/define.ts';
+export { FaultLog, type FaultSettings } from './envs/faults.ts';
 export {
   createHouseholdTaskSet,
   createTaskSet,
@@ -18,16 +22,21 @@ export {
   type TaskSetFactory,
   type Turn,
 } from './envs/index.ts';
+export { createWebshopTaskSet, type WebshopOptions } from './envs/webshop/index.ts';
 export { type ErrorCode, ProxmoError } from './errors.ts';
 export { GpuContext } from './gpu/context.ts';
+export { type HfModel, parseHfConfig } from './models/hf/config.ts';
+export type { WeightSource } from './models/weightSource.ts';
+export { loadPretrained, pretrainedWeights } from './nn/decoderWeights.ts';
 export { type GenerationRequest, Generator, type GeneratorOptions, type Reply, type SamplingControls } from './nn/generator.ts';
 export { AdamW, type AdamWOptions } from './nn/optimizer.ts';
 export { packedInputs, packSequences } from './nn/packing.ts';
 export { packedAttention, Transformer, type TransformerConfig } from './nn/transformer.ts';
 export { attention } from './ops/attention.ts';
 export { crossEntropy } from './ops/crossEntropy.ts';
-export { add, gelu, multiply, scale, silu } from './ops/elementwise.ts';
+export { add, gelu, geluErf, multiply, scale, silu } from './ops/elementwise.ts';
 export { embedding, gatherRows } from './ops/embedding.ts';
+export { headNorm } from './ops/headNorm.ts';
 export { layerNorm } from './ops/layerNorm.ts';
 export { linear } from './ops/linear.ts';
 export { matmul } from './ops/matmul.ts';
@@ -60,5 +69,10 @@ export { Engine, Program } from './tensor/engine.ts';
 export { accumulate, gatherGradients } from './tensor/gradients.ts';
 export { constant, input, Tensor } from './tensor/tensor.ts';
 export { ParameterSlab, Variable } from './tensor/variable.ts';
+export type { ChatMessage, ChatOptions } from './text/hf/chatTemplate.ts';
+export { HfTokenizer } from './text/hf/hfTokenizer.ts';
 export { PromptBuilder } from './text/prompt.ts';
+export { StopStrings } from './text/stopStrings.ts';
+export { StreamDecoder } from './text/streamDecoder.ts';
+export { TokenTrie } from './text/tokenTrie.ts';
 export { WordTokenizer } from './text/wordTokenizer.ts';

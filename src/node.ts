@@ -1,5 +1,12 @@
 /** The package's Node entry, `proxmo/node`: opening devices, run folders, and training runs on disk. */
+export { createAlfworldTaskSet } from './envs/alfworld/index.node.ts';
+export { createProcessTaskSet } from './envs/bridge/process.node.ts';
+export { createNamedTaskSet } from './envs/registry.node.ts';
 export { type AdapterChoice, openDevice } from './gpu/device.node.ts';
+export { GgufFile, openGguf } from './models/gguf/ggufFile.node.ts';
+export { HfCheckpoint, readHfModel } from './models/hf/checkpoint.node.ts';
+export { saveHfModel } from './models/hf/save.node.ts';
 export { loadRun, runConfig, type Summary, type TrainEvent, type TrainRunOptions, trainRun } from './rl/run.node.ts';
 export { loadConfig } from './runs/config.ts';
 export { openRun, type Run } from './runs/run.ts';
+export { loadHfTokenizer } from './text/hf/loadHfTokenizer.node.ts';

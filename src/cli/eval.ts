@@ -1,6 +1,6 @@
 /** `proxmo eval`: how often a trained policy succeeds on fixed held-out tasks. */
 import { Command } from 'commander';
-import type { Split } from '../envs/environment.ts';
+import type { Split, Task, TaskSet } from '../envs/environment.ts';
 import { ProxmoError } from '../errors.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { evaluate } from '../rl/evaluate.ts';
@@ -16,6 +16,7 @@ const splits: readonly Split[] = ['train', 'seen', 'unseen'];
 interface EvalOptions {
   readonly split?: string;
   readonly tasks?: number;
+  readonly all?: boolean;
   readonly seed?: number;
   readonly temperature?: number;
   readonly checkpoint?: number;
@@ -29,6 +30,7 @@ export function evalCommand(): Command {
     .argument('<run>', 'run folder')
     .option('--split <name>', `${splits.join(', ')} (default: the run's)`)
     .option('--tasks <n>', "number of tasks (default: the run's)", wholeNumber)
+    .option('--all', 'every task of the split, in a fixed order')
     .option('--seed <n>', "seed of tasks and sampling (default: the run's)", wholeNumber)
     .option('--temperature <t>', "sampling temperature, 0 for the likeliest token (default: the run's)", realNumber)
     .option('--checkpoint <iteration>', 'iteration whose checkpoint is evaluated (default: the last)', wholeNumber)
@@ -36,16 +38,19 @@ export function evalCommand(): Command {
     .option('--json', 'print the result as JSON')
     .action(async (dir: string, options: EvalOptions) => {
       const gpu = await openDevice(options.adapter);
+      let taskSet: TaskSet | null = null;
       try {
         const { trainer, iteration } = await loadRun(new Engine(gpu), dir, options.checkpoint);
+        taskSet = trainer.taskSet;
         const { evaluation: defaults, seed: runSeed } = trainer.config;
         const split = parseSplit(options.split ?? defaults.split);
         const seed = options.seed ?? runSeed;
-        const tasks = trainer.taskSet.tasks(split, options.tasks ?? defaults.tasks, seed);
+        const tasks = options.all ? everyTask(taskSet, split) : taskSet.tasks(split, options.tasks ?? defaults.tasks, seed);
         const line = new ProgressLine();
         const evaluation = await evaluate(trainer.policy.player, trainer.taskSet, tasks, {
           controls: { ...trainer.policy.evaluationControls, seed, temperature: options.temperature ?? defaults.temperature },
           firstEpisode: firstEvaluationEpisode,
+          faults: trainer.faults,
           onTurn: (running, total) => line.show('evaluation', `evaluation: ${total - running} of ${total} episodes done`),
         });
         line.clear();
@@ -65,9 +70,16 @@ export function evalCommand(): Command {
           );
         }
       } finally {
+        await taskSet?.close?.();
         gpu.destroy();
       }
     });
+}
+
+function everyTask(taskSet: TaskSet, split: Split): readonly Task[] {
+  if (!taskSet.allTasks)
+    throw new ProxmoError('usage', `The environment ${taskSet.name} makes its tasks on demand; give --tasks instead of --all.`);
+  return taskSet.allTasks(split);
 }
 
 export function parseSplit(name: string): Split {

@@ -5,7 +5,9 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { ProxmoError } from '../errors.ts';
 import { advantagesCommand } from './advantages.ts';
 import { doctorCommand } from './doctor.ts';
+import { envCommand } from './env.ts';
 import { evalCommand } from './eval.ts';
+import { modelCommand } from './model.ts';
 import { playCommand } from './play.ts';
 import { trainCommand } from './train.ts';
 
@@ -18,8 +20,17 @@ async function main(): Promise<number> {
     .version(packageJson.version)
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`proxmo: ${text.replace(/^error: /, '')}`) });
-  for (const command of [trainCommand(packageJson.version), evalCommand(), playCommand(), advantagesCommand(), doctorCommand()]) {
-    program.addCommand(command.exitOverride().copyInheritedSettings(program));
+  for (const command of [
+    trainCommand(packageJson.version),
+    evalCommand(),
+    playCommand(),
+    envCommand(),
+    modelCommand(),
+    advantagesCommand(),
+    doctorCommand(),
+  ]) {
+    program.addCommand(command);
+    inherit(program, command);
   }
   try {
     await program.parseAsync();
@@ -27,6 +38,12 @@ async function main(): Promise<number> {
   } catch (error) {
     return report(error);
   }
+}
+
+/** Errors of a command, and of the commands below it, come back here and look alike. */
+function inherit(parent: Command, command: Command): void {
+  command.exitOverride().copyInheritedSettings(parent);
+  for (const child of command.commands) inherit(command, child);
 }
 
 function report(error: unknown): number {

@@ -1,5 +1,6 @@
 /** `proxmo play`: watch a trained policy play an episode, step by step. */
 import { Command } from 'commander';
+import type { TaskSet } from '../envs/environment.ts';
 import { ProxmoError } from '../errors.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { type Episode, playEpisodes } from '../rl/rollout.ts';
@@ -34,9 +35,11 @@ export function playCommand(): Command {
     .option('--json', 'print the episodes as JSON')
     .action(async (dir: string, options: PlayOptions) => {
       const gpu = await openDevice(options.adapter);
+      let close: TaskSet['close'];
       try {
         const { trainer } = await loadRun(new Engine(gpu), dir, options.checkpoint);
         const { config, taskSet, policy } = trainer;
+        close = () => taskSet.close?.();
         const seed = options.seed ?? config.seed;
         const split = parseSplit(options.split ?? config.evaluation.split);
         if (options.type !== undefined && !taskSet.types.includes(options.type)) {
@@ -54,10 +57,15 @@ export function playCommand(): Command {
           );
         const temperature = options.temperature ?? config.evaluation.temperature;
         const controls = { ...policy.evaluationControls, seed, temperature };
-        const episodes = await playEpisodes(policy.player, taskSet, tasks, { controls, firstEpisode: firstEvaluationEpisode });
+        const episodes = await playEpisodes(policy.player, taskSet, tasks, {
+          controls,
+          firstEpisode: firstEvaluationEpisode,
+          faults: trainer.faults,
+        });
         if (options.json) process.stdout.write(`${JSON.stringify(episodes, null, 2)}\n`);
         else for (const episode of episodes) process.stdout.write(`${describeEpisode(episode)}\n`);
       } finally {
+        await close?.();
         gpu.destroy();
       }
     });

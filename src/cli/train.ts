@@ -1,5 +1,7 @@
 /** `proxmo train`: trains a policy and prints what became of it. */
+import { basename } from 'node:path';
 import { Command } from 'commander';
+import { anchorEnvironment } from '../envs/registry.node.ts';
 import { ProxmoError } from '../errors.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { presets, type TrainConfig, trainConfigSchema } from '../rl/config.ts';
@@ -13,6 +15,7 @@ import { TrainReporter } from './trainReport.ts';
 
 interface TrainOptions {
   readonly preset?: string;
+  readonly env?: string;
   readonly set: readonly string[];
   readonly out?: string;
   readonly seed?: number;
@@ -26,6 +29,10 @@ export function trainCommand(version: string): Command {
     .description('Train a policy: warm start on demonstrations, then ProxMO (or a baseline). Leaves a run folder.')
     .argument('[config]', 'YAML file with settings; what it leaves out keeps its default')
     .option('--preset <name>', `named settings to start from: ${Object.keys(presets).join(', ')} (default: small)`)
+    .option(
+      '--env <name>',
+      'environment: a name (proxmo env list) or the path of a module, as ./my-env.mjs; options by --set environment.options.key=value',
+    )
     .option('--set <key=value>', 'one setting, as training.iterations=40; may be given several times', collect, [])
     .option('--out <dir>', 'folder of the run; must be new or empty (default: a new folder under runs/)')
     .option('--seed <n>', 'seed of all chance', wholeNumber)
@@ -73,12 +80,19 @@ export function trainCommand(version: string): Command {
 async function newRun(file: string | undefined, options: TrainOptions): Promise<{ dir: string; config: TrainConfig }> {
   const preset = options.preset ?? 'small';
   if (!isPreset(preset)) throw new ProxmoError('usage', `There is no preset ${preset}; choose one of ${Object.keys(presets).join(', ')}.`);
-  const config = await loadConfig(trainConfigSchema, {
-    ...(file === undefined ? {} : { file }),
-    preset: presets[preset],
-    set: [...options.set, ...(options.seed === undefined ? [] : [`seed=${options.seed}`])],
-  });
-  return { dir: options.out ?? `runs/${config.environment.name}-seed${config.seed}-${timestamp()}`, config };
+  const { environment: named, ...rest } = presets[preset];
+  const set = [
+    ...options.set,
+    ...(options.env === undefined ? [] : [`environment.name=${JSON.stringify(options.env)}`]),
+    ...(options.seed === undefined ? [] : [`seed=${options.seed}`]),
+  ];
+  const load = (values: object) => loadConfig(trainConfigSchema, { ...(file === undefined ? {} : { file }), preset: values, set });
+  const withPreset = await load(presets[preset]);
+  // The preset's options are those of its own environment.
+  const loaded = withPreset.environment.name === named.name ? withPreset : await load(rest);
+  const config = { ...loaded, environment: anchorEnvironment(loaded.environment) };
+  const name = basename(config.environment.name).replace(/\.[^.]*$/, '');
+  return { dir: options.out ?? `runs/${name}-seed${config.seed}-${timestamp()}`, config };
 }
 
 function isPreset(name: string): name is keyof typeof presets {
@@ -90,6 +104,7 @@ async function resumedRun(file: string | undefined, options: TrainOptions, dir: 
   if (
     file !== undefined ||
     options.preset !== undefined ||
+    options.env !== undefined ||
     options.set.length > 0 ||
     options.seed !== undefined ||
     options.out !== undefined

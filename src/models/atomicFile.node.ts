@@ -28,8 +28,11 @@ export function isTemporaryName(name: string): boolean {
   return temporaryName.test(name);
 }
 
+/** The pieces of a file, made before they are written or while. */
+export type FilePieces = Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>;
+
 /** Writes a file whole, from its pieces in order. Where that fails nothing is left, and a file of that name stays as it was. */
-export async function writeFileAtomic(path: string, pieces: Iterable<Uint8Array | string>): Promise<FileDigest> {
+export async function writeFileAtomic(path: string, pieces: FilePieces): Promise<FileDigest> {
   const temporary = temporaryPath(path);
   const handle = await open(temporary, 'wx');
   try {
@@ -57,10 +60,10 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-async function writePieces(handle: FileHandle, pieces: Iterable<Uint8Array | string>): Promise<FileDigest> {
+async function writePieces(handle: FileHandle, pieces: FilePieces): Promise<FileDigest> {
   const hash = createHash('sha256');
   let bytes = 0;
-  for (const piece of pieces) {
+  for await (const piece of pieces) {
     const data = typeof piece === 'string' ? Buffer.from(piece) : piece;
     for (let start = 0; start < data.byteLength; start += chunkBytes) {
       const chunk = data.subarray(start, start + chunkBytes);

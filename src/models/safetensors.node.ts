@@ -3,12 +3,17 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { ProxmoError } from '../errors.ts';
 import { type FileDigest, writeFileAtomic } from './atomicFile.node.ts';
 import {
+  bytesOf,
+  elementBytes,
   encodeSafetensors,
+  encodeSafetensorsHeader,
   headerLengthBytes,
   parseSafetensorsHeader,
   readHeaderLength,
+  type SafetensorsData,
   type SafetensorsEntry,
   type SafetensorsHeader,
+  type SafetensorsLayout,
   type SafetensorsTensor,
   tensorOf,
   toFloat32,
@@ -16,6 +21,9 @@ import {
 
 /** Most bytes asked of the system at once; it refuses 2 GiB and more. */
 const readBytes = 1 << 30;
+
+/** Bytes of a tensor that are widened to float32 at once. */
+const widenedBytes = 1 << 23;
 
 /** An open file. Close it when done. */
 export class SafetensorsFile {
@@ -62,9 +70,21 @@ export class SafetensorsFile {
     return tensorOf(entry, await readAt(this.#handle, this.#dataStart + entry.byteOffset, entry.byteLength, this.path));
   }
 
-  /** Reads one tensor of F32, F16, BF16 or F64 as float32. @throws {ProxmoError} as `read`; `data` if it holds something else. */
+  /**
+   * Reads one tensor of F32, F16, BF16 or F64 as float32, other dtypes piece by piece, so that it takes little more memory than its values.
+   * @throws {ProxmoError} as `read`; `data` if it holds something else.
+   */
   async readFloat32(name: string): Promise<Float32Array> {
-    return toFloat32(await this.read(name));
+    const entry = this.entries.get(name);
+    const width = entry ? elementBytes(entry) : 0;
+    if (!entry || entry.dtype === 'F32' || entry.byteLength <= widenedBytes) return toFloat32(await this.read(name));
+    const values = new Float32Array(allocate((entry.byteLength / width) * 4, this.path).buffer);
+    for (let done = 0; done < entry.byteLength; done += widenedBytes) {
+      const length = Math.min(widenedBytes, entry.byteLength - done);
+      const bytes = await readAt(this.#handle, this.#dataStart + entry.byteOffset + done, length, this.path);
+      values.set(toFloat32(tensorOf({ ...entry, shape: [length / width] }, bytes)), done / width);
+    }
+    return values;
   }
 
   async close(): Promise<void> {
@@ -79,6 +99,24 @@ export async function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<FileDigest> {
   return writeFileAtomic(path, encodeSafetensors(tensors, metadata));
+}
+
+/**
+ * Writes a file atomically, making each tensor's data only when its turn comes, so that no more than one of them is in memory.
+ * @throws {ProxmoError} `data` if a name is taken twice or data does not fit its shape or dtype.
+ */
+export async function streamSafetensors<T extends SafetensorsLayout>(
+  path: string,
+  tensors: Iterable<T>,
+  read: (tensor: T) => Promise<SafetensorsData>,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<FileDigest> {
+  const { header, order } = encodeSafetensorsHeader(tensors, metadata);
+  async function* pieces() {
+    yield header;
+    for (const tensor of order) yield bytesOf({ ...tensor, data: await read(tensor) });
+  }
+  return writeFileAtomic(path, pieces());
 }
 
 /** `length` bytes from `position`, in a buffer of their own. */

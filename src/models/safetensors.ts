@@ -9,6 +9,7 @@
  */
 import { ProxmoError } from '../errors.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from './float16.ts';
+import { repeatedKey } from './repeatedKey.ts';
 
 /** Array type of each dtype. F16 and BF16 are kept as their bits. */
 const arrayTypes = {
@@ -141,36 +142,57 @@ export function toFloat32({ name, dtype, data }: SafetensorsTensor): Float32Arra
   throw new ProxmoError('data', `Tensor ${show(name)} holds ${dtype}, not floating point numbers; read it as it is.`);
 }
 
+/** A tensor to be written: what the header says of it. */
+export type SafetensorsLayout = Omit<SafetensorsTensor, 'data'>;
+
 /**
- * A safetensors file in pieces, to be written one after the other: header first, then the tensors by falling size of their elements (so that
- * all are aligned) and by name. The pieces are views of the tensors' data, not copies. The same tensors always give the same bytes.
+ * The beginning of a safetensors file, and the order in which the data follow it: by falling size of the elements (so that all are aligned) and by name.
+ * @throws {ProxmoError} `data` if a name is taken twice.
+ */
+export function encodeSafetensorsHeader<T extends SafetensorsLayout>(
+  tensors: Iterable<T>,
+  metadata: Readonly<Record<string, string>> = {},
+): { readonly header: Uint8Array; readonly order: readonly T[] } {
+  const order = [...tensors].sort((a, b) => elementBytes(b) - elementBytes(a) || (a.name < b.name ? -1 : 1));
+  const header: [string, unknown][] = Object.keys(metadata).length === 0 ? [] : [[metadataKey, metadata]];
+  const names = new Set([metadataKey]);
+  let end = 0;
+  for (const tensor of order) {
+    const { name, dtype, shape } = tensor;
+    if (names.has(name)) throw new ProxmoError('data', `Safetensors: the name ${show(name)} is taken already; give each tensor its own.`);
+    names.add(name);
+    header.push([name, { dtype, shape, data_offsets: [end, (end += elementCount(shape) * elementBytes(tensor))] }]);
+  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
+  const start = new Uint8Array(headerLengthBytes + Math.ceil(json.length / 8) * 8).fill(0x20);
+  new DataView(start.buffer).setBigUint64(0, BigInt(start.length - headerLengthBytes), true);
+  start.set(json, headerLengthBytes);
+  return { header: start, order };
+}
+
+/**
+ * A safetensors file in pieces, to be written one after the other. The pieces are views of the tensors' data, not copies. The same tensors always give the same bytes.
  * @throws {ProxmoError} `data` if a name is taken twice or data does not fit its shape or dtype.
  */
 export function encodeSafetensors(
   tensors: Iterable<SafetensorsTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBufferLike>[] {
-  const sorted = [...tensors].sort((a, b) => elementBytes(b) - elementBytes(a) || (a.name < b.name ? -1 : 1));
-  const header: [string, unknown][] = Object.keys(metadata).length === 0 ? [] : [[metadataKey, metadata]];
-  const names = new Set([metadataKey]);
-  let end = 0;
-  for (const { name, dtype, shape, data } of sorted) {
-    if (names.has(name)) throw new ProxmoError('data', `Safetensors: the name ${show(name)} is taken already; give each tensor its own.`);
-    names.add(name);
-    if (!(data instanceof arrayTypes[dtype]) || elementCount(shape) !== data.length) {
-      const held = `${data.length} values in a ${data.constructor.name}`;
-      throw new ProxmoError('data', `Safetensors: tensor ${show(name)} of shape [${shape}] and dtype ${dtype} cannot hold ${held}.`);
-    }
-    header.push([name, { dtype, shape, data_offsets: [end, (end += data.byteLength)] }]);
-  }
-  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
-  const start = new Uint8Array(headerLengthBytes + Math.ceil(json.length / 8) * 8).fill(0x20);
-  new DataView(start.buffer).setBigUint64(0, BigInt(start.length - headerLengthBytes), true);
-  start.set(json, headerLengthBytes);
-  return [start, ...sorted.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength))];
+  const { header, order } = encodeSafetensorsHeader(tensors, metadata);
+  return [header, ...order.map(bytesOf)];
 }
 
-function elementBytes({ dtype }: SafetensorsTensor): number {
+/** A tensor's data as a safetensors file has it. @throws {ProxmoError} `data` if it does not fit its shape or dtype. */
+export function bytesOf({ name, dtype, shape, data }: SafetensorsTensor): Uint8Array {
+  if (!(data instanceof arrayTypes[dtype]) || elementCount(shape) !== data.length) {
+    const held = `${data.length} values in a ${data.constructor.name}`;
+    throw new ProxmoError('data', `Safetensors: tensor ${show(name)} of shape [${shape}] and dtype ${dtype} cannot hold ${held}.`);
+  }
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** Bytes of an element. */
+export function elementBytes({ dtype }: Pick<SafetensorsTensor, 'dtype'>): number {
   return arrayTypes[dtype].BYTES_PER_ELEMENT;
 }
 
@@ -221,27 +243,6 @@ function elementCount(shape: readonly number[]): number {
   return shape.reduce((count, size) => (count * size <= Number.MAX_SAFE_INTEGER ? count * size : Number.POSITIVE_INFINITY), 1);
 }
 
-/** A key that stands twice in one object of a valid JSON text. `JSON.parse` keeps the last in silence. */
-function repeatedKey(json: string): string | undefined {
-  const objects: Set<string>[] = [];
-  for (let at = 0; at < json.length; at++) {
-    if (json[at] === '{') objects.push(new Set());
-    else if (json[at] === '}') objects.pop();
-    else if (json[at] === '"') {
-      const start = at++;
-      while (json[at] !== '"') at += json[at] === '\\' ? 2 : 1;
-      let next = at + 1;
-      while (' \t\n\r'.includes(json[next] ?? '.')) next++;
-      if (json[next] !== ':') continue;
-      const key = JSON.parse(json.slice(start, at + 1)) as string;
-      const keys = objects.at(-1)!;
-      if (keys.has(key)) return key;
-      keys.add(key);
-    }
-  }
-  return undefined;
-}
-
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -252,7 +253,7 @@ function isCounts(value: unknown): value is number[] {
 
 /** A name in quotes for a message, shortened if it is long. */
 function show(name: unknown): string {
-  const text = typeof name === 'string' ? name : (JSON.stringify(name) ?? 'missing');
+  const text = name === undefined ? 'missing' : typeof name === 'object' && name !== null ? 'an object' : String(name);
   return `"${text.length > 80 ? `${text.slice(0, 80)}…` : text}"`;
 }
 

@@ -5,6 +5,7 @@
 import { noSlot } from '../../kernels/kvAppend.ts';
 import type { InputArray } from '../../kernels/spec.ts';
 import { ProxmoError } from '../errors.ts';
+import { positionLimit } from '../models/transformerConfig.ts';
 import { attention } from '../ops/attention.ts';
 import { gatherRows } from '../ops/embedding.ts';
 import { appendKv, decodeAttention, KvCache } from '../ops/kvCache.ts';
@@ -26,8 +27,8 @@ export interface GeneratorOptions {
   readonly maxBatchRows: number;
   /** Tokens that are sampled in one submit. */
   readonly blockSize: number;
-  /** The token that ends a reply. */
-  readonly endToken: number;
+  /** The token that ends a reply, or all that do. */
+  readonly endToken: number | readonly number[];
 }
 
 /** Which random numbers a reply draws: a sample depends on the seed and on these, not on its neighbours in the batch. */
@@ -48,7 +49,7 @@ export interface SamplingControls {
 }
 
 export interface Reply {
-  /** The sampled tokens; the end token is the last unless the reply was cut at `maxNewTokens`. */
+  /** The sampled tokens; an end token is the last unless the reply was cut at `maxNewTokens`. */
   readonly tokens: readonly number[];
   /** Log-probability of each under the policy at the sampling temperature. */
   readonly logProbs: readonly number[];
@@ -67,8 +68,10 @@ const smallestRowBucket = 4;
 
 export class Generator {
   private readonly cache: KvCache;
+  private readonly endTokens: ReadonlySet<number>;
   private readonly programs = new Cache<Program>();
 
+  /** @throws {ProxmoError} `config` if prompt and reply may be longer than the model can take */
   constructor(
     private readonly engine: Engine,
     private readonly model: Transformer,
@@ -76,6 +79,14 @@ export class Generator {
   ) {
     const { layers, kvHeads, headDim } = model.config;
     const capacity = options.maxPromptTokens + options.maxNewTokens;
+    const limit = positionLimit(model.config);
+    if (capacity > limit) {
+      throw new ProxmoError(
+        'config',
+        `prompts of ${options.maxPromptTokens} tokens with replies of ${options.maxNewTokens} are ${capacity} tokens, but the model takes ${limit}; lower either.`,
+      );
+    }
+    this.endTokens = new Set([options.endToken].flat());
     this.cache = new KvCache({ layers, slots: options.maxBatchRows, capacity, kvHeads, headDim });
   }
 
@@ -116,7 +127,7 @@ export class Generator {
   }
 
   private isOpen({ tokens }: Row): boolean {
-    return tokens.length < this.options.maxNewTokens && tokens.at(-1) !== this.options.endToken;
+    return tokens.length < this.options.maxNewTokens && !this.endTokens.has(tokens.at(-1) ?? -1);
   }
 
   /** Appends the tokens of a block, `[block, batch]` in `sampled`, to their rows, up to each row's end. */

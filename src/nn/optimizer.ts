@@ -14,6 +14,8 @@ export interface AdamWOptions {
   readonly epsilon?: number;
   /** Decoupled, for the parameters that asked for it. Default: 0.01. */
   readonly weightDecay?: number;
+  /** Norms and biases decay too, as in PyTorch where parameters are not told apart. Default: false. */
+  readonly decayAll?: boolean;
   /** The gradient's global norm is clipped to this; `Infinity` for no clipping. Default: 1. */
   readonly maxGradNorm?: number;
 }
@@ -24,12 +26,14 @@ const hugeNorm = 3e38;
 export class AdamW {
   readonly firstMoment: Variable;
   readonly secondMoment: Variable;
-  private readonly options: Required<AdamWOptions>;
+  private readonly options: Required<Omit<AdamWOptions, 'decayAll'>>;
+  /** Where the parameters that decay end within the slab. */
+  private readonly decaySize: number;
 
   /** @throws {ProxmoError} `config` if a beta is not in [0, 1), or another option is negative */
   constructor(
     private readonly slab: ParameterSlab,
-    { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01, maxGradNorm = 1 }: AdamWOptions = {},
+    { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01, decayAll = false, maxGradNorm = 1 }: AdamWOptions = {},
   ) {
     this.options = { beta1, beta2, epsilon, weightDecay, maxGradNorm };
     for (const [name, value] of Object.entries(this.options)) {
@@ -40,6 +44,7 @@ export class AdamW {
         );
       }
     }
+    this.decaySize = decayAll ? slab.size : slab.decaySize;
     this.firstMoment = new Variable(`${slab.variable.name} first moment`, [slab.size]);
     this.secondMoment = new Variable(`${slab.variable.name} second moment`, [slab.size]);
   }
@@ -63,7 +68,7 @@ export class AdamW {
     const whole = [slab.size];
     const { parameters, firstMoment, secondMoment, scaledNorm } = launch(
       adamW,
-      { count: slab.size, decaySize: slab.decaySize, ...betas, epsilon, weightDecay, maxNorm: Math.min(maxGradNorm, hugeNorm) },
+      { count: slab.size, decaySize: this.decaySize, ...betas, epsilon, weightDecay, maxNorm: Math.min(maxGradNorm, hugeNorm) },
       {
         parameters: slab.variable.tensor,
         firstMoment: this.firstMoment.tensor,

@@ -43,6 +43,11 @@ export function gelu(x: Tensor): Tensor {
   return differentiable('gelu', [x], unary(kernels.gelu, x), (dy) => [binary(kernels.geluBackward, x, dy)]);
 }
 
+/** GELU as it is defined, x · Φ(x) (Hendrycks and Gimpel, arXiv 1606.08415). */
+export function geluErf(x: Tensor): Tensor {
+  return differentiable('geluErf', [x], unary(kernels.geluErf, x), (dy) => [binary(kernels.geluErfBackward, x, dy)]);
+}
+
 /** SiLU, x · σ(x) (Elfwing et al., arXiv 1702.03118). */
 export function silu(x: Tensor): Tensor {
   return differentiable('silu', [x], unary(kernels.silu, x), (dy) => [binary(kernels.siluBackward, x, dy)]);

@@ -2,20 +2,22 @@
 import * as kernels from '../../kernels/rope.ts';
 import { ProxmoError } from '../errors.ts';
 import { differentiableMany, filled } from '../tensor/autograd.ts';
-import { constant, launch, type Tensor } from '../tensor/tensor.ts';
+import { launch, type Tensor } from '../tensor/tensor.ts';
 
 export interface HeadLayout {
   readonly heads: number;
   readonly kvHeads: number;
   /** Even. */
   readonly headDim: number;
-  /** Base of the rotary angles; 0 for none, in models with learned positions. */
-  readonly theta: number;
+  /** Angle of each pair of elements for one step of position, `[headDim / 2]`; zeros in models with learned positions. */
+  readonly frequencies: Tensor;
+  /** Queries are multiplied by this. Default: 1. */
+  readonly queryScale?: number;
 }
 
 /**
  * Splits a fused projection into queries, keys and values, and turns queries and keys by their position: elements i and i + headDim / 2 of a head, as a pair, by
- * position · theta^(−2i / headDim).
+ * position · frequencies[i].
  * @param qkv [rows, (heads + 2 · kvHeads) · headDim]: all queries of a row, then its keys, then its values
  * @param positions u32 [rows]
  * @returns q [rows, heads, headDim]; k and v [rows, kvHeads, headDim]
@@ -24,12 +26,12 @@ export interface HeadLayout {
 export function splitHeadsWithRope(
   qkv: Tensor,
   positions: Tensor,
-  { heads, kvHeads, headDim, theta }: HeadLayout,
+  layout: HeadLayout,
 ): { readonly q: Tensor; readonly k: Tensor; readonly v: Tensor } {
-  checkShapes(qkv, positions, { heads, kvHeads, headDim, theta });
+  checkShapes(qkv, positions, layout);
+  const { heads, kvHeads, headDim, frequencies, queryScale = 1 } = layout;
   const rows = qkv.dim(0);
-  const params = { rows, heads, kvHeads, headDim };
-  const frequencies = rotaryFrequencies(headDim, theta);
+  const params = { rows, heads, kvHeads, headDim, queryScale };
   const shapes = { q: [rows, heads, headDim], k: [rows, kvHeads, headDim], v: [rows, kvHeads, headDim] };
   const { q, k, v } = launch(kernels.splitHeadsWithRope, params, { qkv, positions, frequencies }, shapes);
   differentiableMany('splitHeadsWithRope', [qkv], [q, k, v], ([givenQ, givenK, givenV]) => {
@@ -41,23 +43,11 @@ export function splitHeadsWithRope(
   return { q, k, v };
 }
 
-const frequencyTables = new Map<string, Tensor>();
-
-/** Angle of each pair for one step of position, [headDim / 2]; zeros where `theta` is 0. One tensor for all layers of a model. */
-function rotaryFrequencies(headDim: number, theta: number): Tensor {
-  const key = `${headDim} ${theta}`;
-  const known = frequencyTables.get(key);
-  if (known) return known;
-  const values = Float64Array.from({ length: headDim / 2 }, (_, i) => (theta === 0 ? 0 : theta ** ((-2 * i) / headDim)));
-  const table = constant(values, [headDim / 2]);
-  frequencyTables.set(key, table);
-  return table;
-}
-
-function checkShapes(qkv: Tensor, positions: Tensor, { heads, kvHeads, headDim }: HeadLayout): void {
+function checkShapes(qkv: Tensor, positions: Tensor, { heads, kvHeads, headDim, frequencies }: HeadLayout): void {
   const width = (heads + 2 * kvHeads) * headDim;
   const fits =
     headDim % 2 === 0 &&
+    frequencies.size === headDim / 2 &&
     qkv.shape.length === 2 &&
     qkv.dim(1) === width &&
     positions.dtype === 'u32' &&
@@ -66,7 +56,7 @@ function checkShapes(qkv: Tensor, positions: Tensor, { heads, kvHeads, headDim }
   if (fits) return;
   throw new ProxmoError(
     'shape',
-    `splitHeadsWithRope of ${heads} and ${kvHeads} heads needs an even headDim, qkv [rows, ${width}] and positions u32 [rows]; it was given ` +
-      `headDim ${headDim}, [${qkv.shape.join(', ')}] and ${positions.dtype} [${positions.shape.join(', ')}].`,
+    `splitHeadsWithRope of ${heads} and ${kvHeads} heads needs an even headDim, frequencies [headDim / 2], qkv [rows, ${width}] and positions u32 [rows]; it was given ` +
+      `headDim ${headDim}, [${frequencies.shape.join(', ')}], [${qkv.shape.join(', ')}] and ${positions.dtype} [${positions.shape.join(', ')}].`,
   );
 }

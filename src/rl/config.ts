@@ -1,8 +1,10 @@
 /** The configuration of a training run: its schema with every default, and the presets. */
 import { z } from 'zod';
+import { faultSettingsShape } from '../envs/faults.ts';
 import { actionFormats } from '../text/actionFormat.ts';
 import { advantageOptionsSchema } from './advantages/options.ts';
 import { aggregationModes } from './aggregation.ts';
+import { teachers } from './demonstrations.ts';
 
 const count = z.number().int().min(1);
 const countOrNone = z.number().int().min(0);
@@ -10,10 +12,11 @@ const positive = z.number().positive();
 const fraction = z.number().min(0).max(1);
 
 const environment = z.strictObject({
-  /** Name in the environment registry. */
+  /** Name in the environment registry, or the path of a module that makes a task set. */
   name: z.string().default('household'),
   /** Options of that environment. */
   options: z.record(z.string(), z.unknown()).default({}),
+  ...faultSettingsShape,
 });
 
 const prompt = z.strictObject({
@@ -49,6 +52,8 @@ const sampling = z.strictObject({
 const warmStart = z.strictObject({
   /** Training tasks that the expert demonstrates; 0 starts from random weights. */
   tasks: countOrNone.default(240),
+  /** Who demonstrates: the task set's hand-written expert, or its recorded solutions. */
+  teacher: z.enum(teachers).default('expert'),
   /** Share of turns in which the demonstrator takes an admissible action at random. */
   noise: fraction.default(0),
   epochs: count.default(3),

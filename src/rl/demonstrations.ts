@@ -1,5 +1,6 @@
-/** Demonstrations for the warm start: an expert's episodes, as the prompts that the policy would have read and the replies that it should have given. */
-import type { Task, TaskSet } from '../envs/environment.ts';
+/** Demonstrations for the warm start: a teacher's episodes, as the prompts that the policy would have read and the replies that it should have given. */
+import type { Expert, Task, TaskSet, Turn } from '../envs/environment.ts';
+import { askOnce } from '../envs/faults.ts';
 import { ProxmoError } from '../errors.ts';
 import type { PromptReply } from '../nn/replies.ts';
 import { Random } from '../tensor/random.ts';
@@ -15,15 +16,21 @@ export interface Scribe {
   readonly format: ActionFormat;
 }
 
+export const teachers = ['expert', 'solution'] as const;
+
 export interface DemonstrationOptions {
+  /** The task set's expert, which acts on what it sees; or a task's recorded solution, action by action. */
+  readonly teacher: (typeof teachers)[number];
   /** Share of turns in which the demonstrator takes an admissible action at random: an imperfect teacher, whose recoveries are demonstrated too. */
   readonly noise: number;
   readonly seed: number;
+  /** Longest wait for the environment. */
+  readonly stepTimeoutSeconds: number;
 }
 
 /**
- * Lets the task set's expert play each task once. Episodes that it does not finish are left out.
- * @throws {ProxmoError} `config` if the task set has no expert
+ * Lets the teacher play each task once. Tasks that it does not finish, or has no solution of, are left out.
+ * @throws {ProxmoError} `config` if the task set has no such teacher, or recorded solutions are asked to err; `environment` if the environment fails
  */
 export async function demonstrate(
   scribe: Scribe,
@@ -31,39 +38,58 @@ export async function demonstrate(
   tasks: readonly Task[],
   options: DemonstrationOptions,
 ): Promise<PromptReply[]> {
-  if (!taskSet.createExpert) {
+  const { teacher, noise, seed, stepTimeoutSeconds } = options;
+  if (teacher === 'expert' && !taskSet.createExpert) {
     throw new ProxmoError('config', `The environment ${taskSet.name} has no expert to learn from; set warmStart.tasks to 0.`);
   }
+  if (teacher === 'solution' && (!taskSet.solution || noise > 0)) {
+    const problem = taskSet.solution
+      ? 'A recorded solution cannot go on after a random action'
+      : `The environment ${taskSet.name} has no recorded solutions`;
+    throw new ProxmoError('config', `${problem}; set warmStart.${taskSet.solution ? 'noise to 0' : 'teacher to expert'}.`);
+  }
   const pairs: PromptReply[] = [];
-  const random = new Random(options.seed, 'demonstrations');
-  for (const task of tasks) pairs.push(...(await demonstrateOne(scribe, taskSet, task, () => random.uniform() < options.noise && random)));
+  const random = new Random(seed, 'demonstrations');
+  for (const task of tasks) {
+    const player = teacher === 'expert' ? taskSet.createExpert!() : reciter(taskSet.solution!(task));
+    if (player)
+      pairs.push(...(await demonstrateOne(scribe, taskSet, task, player, stepTimeoutSeconds, () => random.uniform() < noise && random)));
+  }
   return pairs;
+}
+
+/** A player that recites recorded actions. */
+function reciter(actions: readonly string[] | null): Expert | null {
+  if (!actions) return null;
+  let next = 0;
+  return { reset: () => {}, act: () => actions[next++] ?? '' };
 }
 
 async function demonstrateOne(
   scribe: Scribe,
   taskSet: TaskSet,
   task: Task,
-  /** Where this turn's action comes from: the expert, if false. */
+  teacher: Expert,
+  stepTimeoutSeconds: number,
+  /** Where this turn's action comes from: the teacher, if false. */
   drawNoise: () => Random | false,
 ): Promise<PromptReply[]> {
   const environment = taskSet.createEnvironment();
-  const expert = taskSet.createExpert!();
   const pairs: PromptReply[] = [];
   const history: PastTurn[] = [];
   try {
-    const first = await environment.reset(task);
-    expert.reset(first.instruction);
-    let turn: Awaited<ReturnType<typeof environment.step>> = first;
+    const first = await askOnce(taskSet.name, stepTimeoutSeconds, () => environment.reset(task));
+    teacher.reset(first.instruction);
+    let turn: Turn = first;
     while (!turn.done && pairs.length < taskSet.maxSteps) {
       const { observation, admissibleActions } = turn;
-      const wanted = expert.act(turn, history.at(-1)?.action ?? null);
+      const wanted = teacher.act(turn, history.at(-1)?.action ?? null);
       const noise = drawNoise();
       const action = noise && admissibleActions?.length ? admissibleActions[noise.below(admissibleActions.length)]! : wanted;
       const prompt = scribe.prompts.build({ instruction: first.instruction, history, step: pairs.length, observation, admissibleActions });
       pairs.push({ prompt: prompt.ids, reply: [...scribe.tokenizer.encode(writeReply(scribe.format, action)), scribe.tokenizer.endId] });
       history.push({ observation, action });
-      turn = await environment.step(action);
+      turn = await askOnce(taskSet.name, stepTimeoutSeconds, () => environment.step(action));
     }
     return turn.success ? pairs : [];
   } finally {

@@ -17,6 +17,10 @@ export interface Evaluation extends Rate {
   readonly meanLength: number;
   /** Share of steps whose action was valid. */
   readonly validShare: number;
+  /** Mean partial credit of an episode, from 0 to 1; the success rate where the environment gives none. */
+  readonly score: number;
+  /** Faults of the environment; their episodes were played again. */
+  readonly faults: number;
   readonly seconds: number;
 }
 
@@ -32,6 +36,8 @@ export async function evaluate(player: Player, taskSet: TaskSet, tasks: readonly
     byTask: Object.fromEntries(typesSeen.map((type) => [type, rateOf(episodes.filter(({ task }) => task.type === type))])),
     meanLength: episodes.length > 0 ? steps.length / episodes.length : 0,
     validShare: steps.length > 0 ? steps.filter(({ valid }) => valid).length / steps.length : 0,
+    score: episodes.reduce((sum, { score }) => sum + score, 0) / Math.max(1, episodes.length),
+    faults: episodes.reduce((sum, { faults }) => sum + faults, 0),
     seconds,
   };
 }

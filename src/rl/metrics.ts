@@ -20,12 +20,16 @@ export interface IterationMetrics {
   /** Share of episodes that succeeded. */
   readonly success: number;
   readonly successByType: Readonly<Record<string, number>>;
+  /** Mean partial credit of an episode, from 0 to 1; the success rate where the environment gives none. */
+  readonly score: number;
   /** Mean sum of an episode's rewards. */
   readonly return: number;
   /** Mean steps of an episode. */
   readonly length: number;
   /** Share of steps whose action was valid. */
   readonly validShare: number;
+  /** Faults of the environment, each of which made an episode start over; they count for nothing else. */
+  readonly faults: number;
   /** Share of prompts that did not fit their budget whole. */
   readonly truncatedShare: number;
   /** Mean and standard deviation over rows of the joint advantage and its two levels. */
@@ -85,9 +89,11 @@ export function iterationMetrics({ iteration, episodes, advantages, reports, sec
     successByType: Object.fromEntries(
       [...groupBy(episodes, ({ task }) => task.type)].map(([type, members]) => [type, share(members, ({ success }) => success)]),
     ),
+    score: sum(episodes.map(({ score }) => score)) / episodes.length,
     return: sum(steps.map(({ reward }) => reward)) / episodes.length,
     length: steps.length / episodes.length,
     validShare: share(steps, ({ valid }) => valid),
+    faults: sum(episodes.map(({ faults }) => faults)),
     truncatedShare: share(steps, ({ truncated }) => truncated),
     advantageMean: joint.mean,
     advantageStd: joint.std,

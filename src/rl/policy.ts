@@ -5,6 +5,7 @@ import { Generator, type SamplingControls } from '../nn/generator.ts';
 import { Transformer, type TransformerConfig } from '../nn/transformer.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { PromptBuilder } from '../text/prompt.ts';
+import type { ThinkActionStyle } from '../text/promptTypes.ts';
 import { WordTokenizer } from '../text/wordTokenizer.ts';
 import type { TrainConfig } from './config.ts';
 import type { Player } from './rollout.ts';
@@ -20,10 +21,16 @@ export class Policy {
     readonly engine: Engine,
     readonly config: TrainConfig,
     readonly tokenizer: WordTokenizer,
+    thinkAction?: ThinkActionStyle,
   ) {
     const { sampling, prompt } = config;
     this.model = new Transformer(transformerConfig(config, tokenizer), config.seed);
-    const prompts = new PromptBuilder(tokenizer, { history: prompt.history, format: prompt.format, maxTokens: prompt.maxTokens });
+    const prompts = new PromptBuilder(tokenizer, {
+      history: prompt.history,
+      format: prompt.format,
+      maxTokens: prompt.maxTokens,
+      ...(thinkAction ? { thinkAction } : {}),
+    });
     const generator = new Generator(engine, this.model, {
       maxPromptTokens: prompt.maxTokens,
       maxNewTokens: sampling.maxNewTokens,
@@ -60,7 +67,7 @@ export function tokenizerFor(taskSet: TaskSet): WordTokenizer {
   if (words.length === 0) {
     throw new ProxmoError(
       'config',
-      `The environment ${taskSet.name} lists no words, so no word-level vocabulary can be built; give it a words() method.`,
+      `The environment ${taskSet.name} lists no words, so no word-level vocabulary can be built; give it a words() method, or where it runs in another program, set environment.options.words or wordEpisodes.`,
     );
   }
   return WordTokenizer.build(words);

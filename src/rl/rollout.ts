@@ -1,8 +1,14 @@
 /**
- * Rollouts: episodes played by the policy, many at a time. Every turn, all running episodes are prompted together, answered in one batch, and stepped. What was sampled
- * is kept as tokens, never decoded and encoded again.
+ * Rollouts: episodes played by the policy, many at a time. Every turn, all episodes that have an answer of their world are prompted together, answered in one batch, and
+ * stepped. What was sampled is kept as tokens, never decoded and encoded again.
+ *
+ * A world that fails costs its own episode only, which starts over (`src/envs/faults.ts`), and one that is slow holds up the others for a moment only. Random numbers are
+ * keyed by episode, turn and token, so neither changes what any episode comes to.
  */
+import { type Answer, isPromise, pause, whenAnswered, withinTime } from '../envs/answer.ts';
 import type { Environment, Task, TaskSet, Turn } from '../envs/environment.ts';
+import { FaultLog } from '../envs/faults.ts';
+import { openingProblem, turnProblem } from '../envs/turns.ts';
 import { ProxmoError } from '../errors.ts';
 import type { Generator, SamplingControls } from '../nn/generator.ts';
 import { type ActionFormat, parseReply } from '../text/actionFormat.ts';
@@ -30,11 +36,15 @@ export interface Episode {
   readonly instruction: string;
   readonly steps: readonly RolloutStep[];
   readonly success: boolean;
+  /** Partial credit from 0 to 1; where the environment gives none, 1 for a success and 0 otherwise. */
+  readonly score: number;
+  /** How often its world failed and it started over. */
+  readonly faults: number;
 }
 
 /** What plays: a policy with its prompts. */
 export interface Player {
-  readonly generator: Generator;
+  readonly generator: Pick<Generator, 'generate'>;
   readonly tokenizer: Tokenizer;
   readonly prompts: PromptBuilder;
   readonly format: ActionFormat;
@@ -44,93 +54,235 @@ export interface RolloutOptions {
   readonly controls: SamplingControls;
   /** First number of the episodes' random streams; each episode of a run needs a number of its own. */
   readonly firstEpisode: number;
+  /** Counts the faults of the whole run; a log of this rollout alone by default. */
+  readonly faults?: FaultLog;
   /** Called after each turn with the number of episodes still running. */
   readonly onTurn?: (running: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
 
+/** How long the others wait for an answer before they go on without it. */
+const patienceSeconds = 1;
+/** How long an environment may take to close. */
+const closingSeconds = 5;
+
 /** An episode that is being played. */
 interface Running {
   readonly number: number;
   readonly task: Task;
-  readonly environment: Environment;
-  readonly instruction: string;
-  readonly history: PastTurn[];
-  readonly steps: Omit<RolloutStep, 'success'>[];
-  turn: Turn;
+  environment: Environment | null;
+  instruction: string;
+  history: PastTurn[];
+  steps: Omit<RolloutStep, 'success'>[];
+  /** What was last seen; null until the world has opened. */
+  turn: Turn | null;
+  faults: number;
+  /** Settles when the world has answered, or has been started over; null if there is nothing to wait for. */
+  pending: Promise<void> | null;
 }
 
 /**
  * Plays one episode for each task given; a task that stands there several times is a group.
- * @throws {ProxmoError} `interrupted` if the signal fires
+ * @throws {ProxmoError} `interrupted` if the signal fires; `environment` if there were too many faults
  */
 export async function playEpisodes(player: Player, taskSet: TaskSet, tasks: readonly Task[], options: RolloutOptions): Promise<Episode[]> {
-  const episodes = await Promise.all(tasks.map((task, index) => start(taskSet, task, options.firstEpisode + index)));
   try {
-    for (let running = episodes; running.length > 0; ) {
-      options.signal?.throwIfAborted();
-      await playTurn(player, running, options.controls);
-      running = running.filter(({ turn, steps }) => !turn.done && steps.length < taskSet.maxSteps);
-      options.onTurn?.(running.length, episodes.length);
-    }
+    return await new Rollout(player, taskSet, options).play(tasks);
   } catch (error) {
     if (options.signal?.aborted) throw new ProxmoError('interrupted', 'The rollout was interrupted.', { cause: error });
     throw error;
-  } finally {
-    await Promise.all(episodes.map(({ environment }) => environment.close?.()));
   }
-  return episodes.map(finish);
 }
 
-async function start(taskSet: TaskSet, task: Task, number: number): Promise<Running> {
-  const environment = taskSet.createEnvironment();
-  const turn = await environment.reset(task);
-  return { number, task, environment, instruction: turn.instruction, history: [], steps: [], turn };
+class Rollout {
+  private readonly faults: FaultLog;
+  /** Fires when the rollout ends, for whatever reason: nothing is started over any more. */
+  private readonly ended = new AbortController();
+  /** The error that ends the rollout. */
+  private fatal: { readonly error: unknown } | null = null;
+
+  constructor(
+    private readonly player: Player,
+    private readonly taskSet: TaskSet,
+    private readonly options: RolloutOptions,
+  ) {
+    this.faults = options.faults ?? new FaultLog();
+  }
+
+  async play(tasks: readonly Task[]): Promise<Episode[]> {
+    const { firstEpisode, signal, onTurn } = this.options;
+    const episodes = tasks.map((task, index) => newEpisode(task, firstEpisode + index));
+    const abort = () => this.ended.abort();
+    signal?.addEventListener('abort', abort);
+    try {
+      for (const episode of episodes) this.follow(episode, this.open(episode));
+      await this.settle(episodes);
+      for (let running = episodes; running.length > 0; ) {
+        signal?.throwIfAborted();
+        if (this.fatal) throw this.fatal.error;
+        const ready = running.filter(({ pending }) => pending === null);
+        if (ready.length === 0) await this.firstOf(running);
+        else await this.playTurn(ready);
+        running = running.filter((episode) => episode.pending !== null || !this.isOver(episode));
+        onTurn?.(running.length, episodes.length);
+      }
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      this.ended.abort();
+      await Promise.all(episodes.map(({ environment }) => environment && closeQuietly(environment)));
+    }
+    return episodes.map(finish);
+  }
+
+  private isOver({ turn, steps }: Running): boolean {
+    return turn !== null && (turn.done || steps.length >= this.taskSet.maxSteps);
+  }
+
+  private async playTurn(ready: readonly Running[]): Promise<void> {
+    const { player, options, taskSet } = this;
+    const prompts = ready.map(({ instruction, history, steps, turn }) => {
+      const { observation, admissibleActions } = turn!;
+      return player.prompts.build({ instruction, history, step: steps.length, observation, admissibleActions });
+    });
+    const requests = ready.map(({ number, steps }, index) => ({ prompt: prompts[index]!.ids, episode: number, turn: steps.length }));
+    const replies = await player.generator.generate(requests, options.controls);
+    for (const [index, episode] of ready.entries()) {
+      const { tokens, logProbs } = replies[index]!;
+      const { ids, truncated } = prompts[index]!;
+      const { observation, admissibleActions } = episode.turn!;
+      const text = decodeReply(player.tokenizer, tokens);
+      const { action, valid } = parseReply(player.format, text, admissibleActions, taskSet.thinkAction?.tailLength);
+      const answer = this.ask(
+        episode,
+        () => episode.environment!.step(action),
+        turnProblem,
+        (turn) => {
+          const { steps, history, task, number } = episode;
+          history.push({ observation, action });
+          steps.push({
+            group: task.id,
+            trajectory: episodeId(number),
+            step: steps.length,
+            reward: turn.reward,
+            valid,
+            observation,
+            prompt: ids,
+            reply: tokens,
+            logProbs,
+            action,
+            truncated,
+          });
+          episode.turn = turn;
+        },
+      );
+      this.follow(episode, answer);
+    }
+    await this.settle(ready);
+  }
+
+  /** Opens the world of an episode. */
+  private open(episode: Running): Answer<void> {
+    return this.ask(
+      episode,
+      () => {
+        episode.environment = this.taskSet.createEnvironment();
+        return episode.environment.reset(episode.task);
+      },
+      openingProblem,
+      (turn) => {
+        episode.instruction = turn.instruction;
+        episode.turn = turn;
+      },
+    );
+  }
+
+  /** Asks the world something, and takes its answer; where it has none of use, starts the episode over. */
+  private ask<T extends Turn>(
+    episode: Running,
+    call: () => Answer<T>,
+    problemOf: (turn: T) => string | null,
+    take: (turn: T) => void,
+  ): Answer<void> {
+    const read = (turn: T) => {
+      const problem = problemOf(turn);
+      if (problem !== null) throw new ProxmoError('environment', `${this.taskSet.name} answered nonsense: ${problem}.`);
+      take(turn);
+    };
+    try {
+      const answer = whenAnswered(
+        withinTime(call(), this.faults.settings.stepTimeoutSeconds, () => this.taskSet.name),
+        read,
+      );
+      return isPromise(answer) ? answer.catch((error) => this.startOver(episode, error)) : answer;
+    } catch (error) {
+      return this.startOver(episode, error);
+    }
+  }
+
+  /** After a fault: forgets what the episode came to, waits, and opens its world again. */
+  private async startOver(episode: Running, error: unknown): Promise<void> {
+    if (this.ended.signal.aborted) return;
+    const { task, environment, steps } = episode;
+    episode.faults++;
+    const fault = { task, attempt: episode.faults, step: steps.length, error: error instanceof Error ? error : new Error(String(error)) };
+    Object.assign(episode, { environment: null, turn: null, instruction: '', history: [], steps: [] });
+    if (environment) void closeQuietly(environment);
+    await pause(this.faults.note(fault), this.ended.signal);
+    if (!this.ended.signal.aborted) await this.open(episode);
+  }
+
+  /** Remembers that an episode waits, and what came of it. */
+  private follow(episode: Running, answer: Answer<void>): void {
+    if (!isPromise(answer)) return;
+    episode.pending = answer
+      .catch((error) => {
+        this.fatal ??= { error };
+      })
+      .finally(() => {
+        episode.pending = null;
+      });
+  }
+
+  /** Waits until all of these have their answers, but not much longer than most worlds take. */
+  private async settle(episodes: readonly Running[]): Promise<void> {
+    const pending = episodes.flatMap((episode) => episode.pending ?? []);
+    if (pending.length === 0) return;
+    const patience = new AbortController();
+    await Promise.race([Promise.all(pending), pause(patienceSeconds, AbortSignal.any([patience.signal, this.ended.signal]))]);
+    patience.abort();
+  }
+
+  /** Waits until one of these has its answer. */
+  private async firstOf(episodes: readonly Running[]): Promise<void> {
+    let wake = () => {};
+    const aborted = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    this.ended.signal.addEventListener('abort', wake);
+    await Promise.race([...episodes.map(({ pending }) => pending), aborted]);
+    this.ended.signal.removeEventListener('abort', wake);
+  }
 }
 
-function finish({ number, task, instruction, steps, turn }: Running): Episode {
-  const { success } = turn;
-  return { id: episodeId(number), task, instruction, steps: steps.map((step) => ({ ...step, success })), success };
+function newEpisode(task: Task, number: number): Running {
+  return { number, task, environment: null, instruction: '', history: [], steps: [], turn: null, faults: 0, pending: null };
+}
+
+function finish({ number, task, instruction, steps, turn, faults }: Running): Episode {
+  const { success, score } = turn!;
+  const rows = steps.map((step) => ({ ...step, success }));
+  return { id: episodeId(number), task, instruction, steps: rows, success, score: score ?? Number(success), faults };
 }
 
 function episodeId(number: number): string {
   return `episode-${number}`;
 }
 
-async function playTurn(player: Player, running: readonly Running[], controls: SamplingControls): Promise<void> {
-  const prompts = running.map((episode) =>
-    player.prompts.build({
-      instruction: episode.instruction,
-      history: episode.history,
-      step: episode.steps.length,
-      observation: episode.turn.observation,
-      admissibleActions: episode.turn.admissibleActions,
-    }),
-  );
-  const requests = running.map(({ number, steps }, index) => ({ prompt: prompts[index]!.ids, episode: number, turn: steps.length }));
-  const replies = await player.generator.generate(requests, controls);
-  await Promise.all(
-    running.map(async (episode, index) => {
-      const { tokens, logProbs } = replies[index]!;
-      const seen = episode.turn;
-      const { action, valid } = parseReply(player.format, decodeReply(player.tokenizer, tokens), seen.admissibleActions);
-      episode.turn = await episode.environment.step(action);
-      episode.history.push({ observation: seen.observation, action });
-      episode.steps.push({
-        group: episode.task.id,
-        trajectory: episodeId(episode.number),
-        step: episode.steps.length,
-        reward: episode.turn.reward,
-        valid,
-        observation: seen.observation,
-        prompt: prompts[index]!.ids,
-        reply: tokens,
-        logProbs,
-        action,
-        truncated: prompts[index]!.truncated,
-      });
-    }),
-  );
+/** Closes an environment. Its episode is over or given up, so a failure to close it changes nothing. */
+async function closeQuietly(environment: Environment): Promise<void> {
+  try {
+    await withinTime(environment.close?.(), closingSeconds, () => 'close');
+  } catch {}
 }
 
 /** The text of a reply, without its end token. */

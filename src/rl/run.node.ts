@@ -5,7 +5,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TaskSet } from '../envs/environment.ts';
-import { createTaskSet } from '../envs/index.ts';
+import { createNamedTaskSet } from '../envs/registry.node.ts';
 import { ProxmoError } from '../errors.ts';
 import { writeFileAtomic } from '../models/atomicFile.node.ts';
 import type { JsonObject } from '../runs/json.ts';
@@ -68,9 +68,18 @@ export interface EvaluationSummary {
  * @throws {ProxmoError} `config`, `file`; `interrupted` after a checkpoint was saved, if the signal fired
  */
 export async function trainRun(engine: Engine, options: TrainRunOptions): Promise<Summary> {
+  const { name, options: settings } = options.config.environment;
+  const taskSet = await createNamedTaskSet(name, settings);
+  try {
+    return await trainOn(taskSet, engine, options);
+  } finally {
+    await taskSet.close?.();
+  }
+}
+
+async function trainOn(taskSet: TaskSet, engine: Engine, options: TrainRunOptions): Promise<Summary> {
   const { dir, config, version, resume } = options;
   const session = { version, adapter: describeAdapter(engine) };
-  const taskSet = await createTaskSet(config.environment.name, config.environment.options);
   const open = (tokenizer: WordTokenizer) => new TrainRun(engine, options, taskSet, tokenizer);
   // A new run makes its folder only when everything that can be wrong with the settings was checked.
   const fresh = resume ? null : open(tokenizerFor(taskSet));
@@ -106,7 +115,7 @@ export async function loadRun(
   const trainer = new Trainer(
     engine,
     config,
-    await createTaskSet(config.environment.name, config.environment.options),
+    await createNamedTaskSet(config.environment.name, config.environment.options),
     await loadTokenizer(run),
   );
   restorePolicy(engine, trainer, saved);

@@ -3,6 +3,7 @@
  * counters, so a run that is resumed at an iteration goes on with the same bits.
  */
 import type { Task, TaskSet } from '../envs/environment.ts';
+import { type Fault, FaultLog } from '../envs/faults.ts';
 import { ProxmoError } from '../errors.ts';
 import { Transformer } from '../nn/transformer.ts';
 import { ppoLoss } from '../ops/ppoLoss.ts';
@@ -33,6 +34,8 @@ export interface Progress {
 
 export interface TrainerOptions {
   readonly onProgress?: (progress: Progress) => void;
+  /** Told of every fault of the environment. */
+  readonly onFault?: (fault: Fault) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -48,6 +51,8 @@ export const firstEvaluationEpisode = 0x8000_0000;
 export class Trainer {
   readonly policy: Policy;
   readonly optimiser: Optimiser;
+  /** The faults of the run's environment. */
+  readonly faults: FaultLog;
   /** The policy after the warm start, which the KL term holds on to; null without a KL term. */
   readonly reference: Transformer | null;
   private readonly scorer: Scorer | null;
@@ -64,7 +69,8 @@ export class Trainer {
     private readonly options: TrainerOptions = {},
   ) {
     const { optimiser, sampling, loss, evaluation, training, seed } = config;
-    this.policy = new Policy(engine, config, tokenizer);
+    this.policy = new Policy(engine, config, tokenizer, taskSet.thinkAction);
+    this.faults = new FaultLog(config.environment, options.onFault);
     this.reference = loss.klCoefficient > 0 ? new Transformer(transformerConfig(config, tokenizer), seed, 'reference') : null;
     this.scorer = this.reference && new Scorer(engine, this.reference, optimiser.microBatchTokens, sampling.temperature);
     this.optimiser = new Optimiser(
@@ -93,8 +99,10 @@ export class Trainer {
     if (warmStart.tasks > 0) {
       this.report('demonstrations', 0);
       const demonstrations = await demonstrate(this.policy.player, this.taskSet, this.taskSet.tasks('train', warmStart.tasks, seed), {
+        teacher: warmStart.teacher,
         noise: warmStart.noise,
         seed,
+        stepTimeoutSeconds: this.config.environment.stepTimeoutSeconds,
       });
       loss = await cloneBehaviour(this.engine, this.policy.model, demonstrations, this.config, (done, current) => {
         this.checkSignal();
@@ -110,6 +118,7 @@ export class Trainer {
     return evaluate(this.policy.player, this.taskSet, this.heldOut, {
       controls: this.policy.evaluationControls,
       firstEpisode: firstEvaluationEpisode,
+      faults: this.faults,
       onTurn: (running, total) => this.report('evaluation', 1 - running / total),
       ...this.signalOption(),
     });
@@ -144,6 +153,7 @@ export class Trainer {
       {
         controls: this.policy.trainingControls,
         firstEpisode: iteration * taskCount * groupSize,
+        faults: this.faults,
         onTurn: (running, total) => this.report('rollout', 1 - running / total),
         ...this.signalOption(),
       },

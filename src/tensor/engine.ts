@@ -63,9 +63,9 @@ export class Engine {
     this.gpu.device.queue.writeBuffer(this.bufferOf(variable), offset * 4, typedArray(variable.dtype, values));
   }
 
-  /** Copies a variable to the host. */
-  async read(variable: Variable): Promise<HostArray> {
-    const bytes = await readBuffer(this.gpu, { buffer: this.bufferOf(variable), offset: 0, size: variable.size * 4 });
+  /** Copies a variable to the host, or `count` elements of it from element `offset` on. */
+  async read(variable: Variable, offset = 0, count = variable.size - offset): Promise<HostArray> {
+    const bytes = await readBuffer(this.gpu, { buffer: this.bufferOf(variable), offset: offset * 4, size: count * 4 });
     return typedView(variable.dtype, bytes);
   }
 
@@ -252,12 +252,18 @@ export class Program<O extends TensorRecord = TensorRecord> {
   }
 }
 
+function isInputArray(values: ArrayLike<number>): values is InputArray {
+  return values instanceof Float32Array || values instanceof Uint32Array || values instanceof Int32Array;
+}
+
 function matches(values: InputArray, dtype: Dtype): boolean {
   if (dtype === 'f32') return values instanceof Float32Array;
   return dtype === 'u32' ? values instanceof Uint32Array : values instanceof Int32Array;
 }
 
+/** Values as the device takes them: as they are where their type fits. */
 function typedArray(dtype: Dtype, values: ArrayLike<number>): InputArray {
+  if (isInputArray(values) && matches(values, dtype)) return values;
   if (dtype === 'f32') return Float32Array.from(values);
   return dtype === 'u32' ? Uint32Array.from(values) : Int32Array.from(values);
 }

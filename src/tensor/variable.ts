@@ -42,8 +42,8 @@ export interface ParameterRequest {
   readonly name: string;
   readonly shape: Shape;
   readonly decay: boolean;
-  /** Starting values, `sizeOf(shape)` of them. */
-  readonly initial: ArrayLike<number>;
+  /** Starting values, `sizeOf(shape)` of them; null for zeros. */
+  readonly initial: ArrayLike<number> | null;
 }
 
 /** Parts of a slab start at multiples of this many elements: 256 bytes, the alignment every device accepts for a binding. */
@@ -73,8 +73,9 @@ export class ParameterSlab {
       end += Math.ceil(sizeOf(request.shape) / partAlignment) * partAlignment;
       if (request.decay) decayEnd = end;
     }
-    const values = new Float32Array(end);
-    for (const [index, request] of ordered.entries()) values.set(request.initial, offsets[index]);
+    // Zeros take no memory on the host: weights that are loaded later may be larger than it.
+    const values = ordered.some(({ initial }) => initial) ? new Float32Array(end) : null;
+    for (const [index, { initial }] of ordered.entries()) if (initial) values?.set(initial, offsets[index]);
     this.variable = new Variable(name, [end], 'f32', values);
     this.decaySize = decayEnd;
     this.parameters = ordered.map((request, index) => {

@@ -1,7 +1,8 @@
 /**
  * What the rest of the project needs of a tokenizer, whatever its kind: text to ids and back, and the few ids with a meaning of their own.
- * `WordTokenizer` implements it for small policies trained from nothing; a pretrained model brings its own.
+ * `WordTokenizer` implements it for small policies trained from nothing; a pretrained model brings its own, a `HfTokenizer`.
  */
+import type { StreamDecoder } from './streamDecoder.ts';
 
 /** Parts of a plain prompt that are set off by a marker: the task, an observation, an action taken or to take, an action on offer. */
 export const promptMarkers = ['task', 'observation', 'action', 'option'] as const;
@@ -23,4 +24,10 @@ export interface Tokenizer {
    * @throws {ProxmoError} `data` if an id is not below `vocabSize`.
    */
   decode(ids: ArrayLike<number>): string;
+}
+
+/** A tokenizer that can show ids as they come. */
+export interface StreamingTokenizer extends Tokenizer {
+  /** Starts a text; what its pieces add up to is what `decode` gives for all their ids. */
+  streamDecoder(): StreamDecoder;
 }

@@ -14,8 +14,9 @@
  */
 import * as z from 'zod';
 import { ProxmoError } from '../errors.ts';
-import { type PromptMarker, promptMarkers, type Tokenizer } from './tokenizer.ts';
-import { decodeWtf8, encodeWtf8 } from './wtf8.ts';
+import { StreamDecoder } from './streamDecoder.ts';
+import { type PromptMarker, promptMarkers, type StreamingTokenizer } from './tokenizer.ts';
+import { encodeWtf8, Wtf8Decoder } from './wtf8.ts';
 
 const specials = ['pad', 'end', 'join', ...promptMarkers] as const;
 const padId = specials.indexOf('pad');
@@ -50,7 +51,7 @@ const jsonSchema = z.strictObject({
   words: z.array(z.string().min(1)),
 });
 
-export class WordTokenizer implements Tokenizer {
+export class WordTokenizer implements StreamingTokenizer {
   readonly padId = padId;
   readonly endId = endId;
   readonly markerIds: Readonly<Record<PromptMarker, number>>;
@@ -141,23 +142,27 @@ export class WordTokenizer implements Tokenizer {
   }
 
   decode(ids: ArrayLike<number>): string {
-    let text = '';
-    let bytes: number[] = [];
-    for (let i = 0; i < ids.length; i++) {
-      const id = ids[i]!;
+    const stream = this.streamDecoder();
+    return stream.push(ids) + stream.flush();
+  }
+
+  streamDecoder(): StreamDecoder {
+    let before = -1;
+    let position = 0;
+    const bytesOf = (id: number): readonly number[] => {
       if (!(Number.isInteger(id) && id >= 0 && id < this.vocabSize)) {
-        throw new ProxmoError('data', `Word tokenizer: ${id} at position ${i} is not an id; ids go from 0 to ${this.vocabSize - 1}.`);
+        throw new ProxmoError(
+          'data',
+          `Word tokenizer: ${id} at position ${position} is not an id; ids go from 0 to ${this.vocabSize - 1}.`,
+        );
       }
-      // A space goes through the bytes as well, so that it comes out between the bytes before it and what follows.
-      if (i > 0 && this.#isSpaced(ids[i - 1]!, id)) bytes.push(0x20);
-      if (id >= firstByteId && id < firstWordId) {
-        bytes.push(id - firstByteId);
-        continue;
-      }
-      text += decodeWtf8(bytes) + this.#textOf(id);
-      bytes = [];
-    }
-    return text + decodeWtf8(bytes);
+      const bytes = id >= firstByteId && id < firstWordId ? [id - firstByteId] : encodeWtf8(this.#textOf(id));
+      if (before >= 0 && this.#isSpaced(before, id)) bytes.unshift(0x20);
+      before = id;
+      position++;
+      return bytes;
+    };
+    return new StreamDecoder(bytesOf, new Wtf8Decoder());
   }
 
   /** Text of a special token or a word. */

@@ -18,16 +18,49 @@ export function encodeWtf8(text: string): number[] {
   return bytes;
 }
 
-/** The string of bytes; undoes `encodeWtf8`. A byte that starts no valid sequence becomes U+FFFD. */
-export function decodeWtf8(bytes: readonly number[]): string {
-  let text = '';
-  for (let at = 0; at < bytes.length; ) {
-    const length = sequenceLength(bytes[at]!);
-    const code = length === 0 ? -1 : codePoint(bytes, at, length);
-    text += code < 0 ? replacement : String.fromCodePoint(code);
-    at += code < 0 ? 1 : length;
+/**
+ * Undoes `encodeWtf8`, a few bytes at a time. What it has given is final: the beginning of a character waits for the rest, or for the end. A
+ * byte that starts no valid sequence becomes U+FFFD.
+ */
+export class Wtf8Decoder {
+  #pending: number[] = [];
+
+  /** The characters that are sure by now. */
+  push(bytes: ArrayLike<number>): string {
+    for (let i = 0; i < bytes.length; i++) this.#pending.push(bytes[i]!);
+    return this.#take(false);
   }
-  return text;
+
+  /** What was held back. The decoder then begins anew. */
+  flush(): string {
+    return this.#take(true);
+  }
+
+  #take(isEnd: boolean): string {
+    const bytes = this.#pending;
+    let text = '';
+    let at = 0;
+    while (at < bytes.length) {
+      const length = sequenceLength(bytes[at]!);
+      if (!isEnd && mayGrow(bytes, at, length)) break;
+      const code = length === 0 ? -1 : codePoint(bytes, at, length);
+      text += code < 0 ? replacement : String.fromCodePoint(code);
+      at += code < 0 ? 1 : length;
+    }
+    this.#pending = bytes.slice(at);
+    return text;
+  }
+}
+
+/**
+ * Whether the bytes from `at` to the end may be the beginning of a character: fewer than the first one announces, and none out of place; or
+ * a high surrogate, whose partner may follow.
+ */
+function mayGrow(bytes: readonly number[], at: number, length: number): boolean {
+  const present = bytes.length - at;
+  if (present > length || length === 0) return false;
+  for (let i = 1; i < present; i++) if ((bytes[at + i]! & 0xc0) !== 0x80) return false;
+  return present < length || (bytes[at] === 0xed && (bytes[at + 1]! & 0xf0) === 0xa0);
 }
 
 /** Bytes in the sequence that a first byte announces; 0 if it can start none. */

@@ -112,6 +112,7 @@ describe('hostile files', () => {
     ['a tensor that is no object', fileOf('{"a":[]}', 0), 'tensor "a" that is not described'],
     ['a dtype that does not exist', fileOf(`{"a":${entry('[1]', 0, 1, 'F8')}}`, 1), 'of dtype "F8", which is not supported'],
     ['a dtype from the prototype', fileOf(`{"a":${entry('[1]', 0, 1, 'toString')}}`, 1), 'of dtype "toString"'],
+    ['a dtype of nested lists', fileOf(`{"a":{"dtype":${'['.repeat(50_000)}${']'.repeat(50_000)}}}`, 0), 'of dtype "an object"'],
     ['a tensor without a dtype', fileOf('{"a":{}}', 0), 'of dtype "missing"'],
     ['a negative size', fileOf(`{"a":${entry('[-1]', 0, 4)}}`, 4), 'shape is not a list of sizes'],
     ['a fractional size', fileOf(`{"a":${entry('[0.5]', 0, 2)}}`, 2), 'shape is not a list of sizes'],

@@ -14,7 +14,7 @@ const sampling: SamplingControls = { ...greedy, temperature: 1 };
 const prompts = [[3, 4, 5, 6], [7], [8, 9, 10, 11, 12, 13, 14, 15, 16], [17, 18], [19, 20, 21], [1, 1, 1, 1, 1, 1]];
 const requests = prompts.map((prompt, episode) => ({ prompt, episode, turn: 1 }));
 
-async function open(adapter: string) {
+async function open(adapter: string, endTokens: number | readonly number[] = endToken) {
   const engine = new Engine(await testDevice(adapter));
   const config = {
     vocabSize,
@@ -29,8 +29,16 @@ async function open(adapter: string) {
     normEpsilon: 1e-6,
   };
   const model = new Transformer(config, 3);
-  return { engine, model, generator: new Generator(engine, model, limits) };
+  return { engine, model, generator: new Generator(engine, model, { ...limits, endToken: endTokens }) };
 }
+
+it('refuses replies that would be longer than the positions a model has learned', async () => {
+  const engine = new Engine(await testDevice(testAdapters[0]!));
+  const sizes = { vocabSize, dModel: 16, layers: 1, heads: 2, kvHeads: 2, headDim: 8, dFf: 24, tiedHead: true, normEpsilon: 1e-5 };
+  const model = (maxPositions: number) => new Transformer({ ...sizes, ropeTheta: 0, positions: 'learned', maxPositions }, 1);
+  expect(() => new Generator(engine, model(18), limits)).toThrow('are 19 tokens, but the model takes 18');
+  expect(() => new Generator(engine, model(19), limits)).not.toThrow();
+});
 
 /** The likeliest next token, by a forward pass over the whole sequence without a cache. */
 async function nextToken(engine: Engine, model: Transformer, tokens: readonly number[]): Promise<number> {
@@ -74,6 +82,18 @@ describe.each(testAdapters)('on %s', (adapter) => {
       expect(tokens.length === limits.maxNewTokens || tokens.at(-1) === endToken).toBe(true);
     }
     expect(new Set(replies.map(({ tokens }) => tokens.join())).size).toBeGreaterThan(20);
+    generator.destroy();
+  });
+
+  it('ends at any of several tokens, or never where there is none', async () => {
+    const { generator: endless } = await open(adapter, []);
+    const [whole] = await endless.generate(requests.slice(0, 1), sampling);
+    expect(whole!.tokens).toHaveLength(limits.maxNewTokens);
+    const [first = 0, second = 0] = [whole!.tokens[4], whole!.tokens[2]];
+    const { generator } = await open(adapter, [first, second]);
+    const [cut] = await generator.generate(requests.slice(0, 1), sampling);
+    expect(cut!.tokens).toEqual(whole!.tokens.slice(0, whole!.tokens.findIndex((token) => [first, second].includes(token)) + 1));
+    endless.destroy();
     generator.destroy();
   });
 

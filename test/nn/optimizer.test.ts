@@ -1,4 +1,4 @@
-/** AdamW over several steps against a float64 reference: clipping, decay of matrices only, skipped steps, resuming. */
+/** AdamW over several steps against a float64 reference: clipping, decay of matrices or of everything, skipped steps, resuming. */
 import { describe, expect, it } from 'vitest';
 import { AdamW, type AdamWOptions } from '../../src/nn/optimizer.ts';
 import { Engine } from '../../src/tensor/engine.ts';
@@ -44,7 +44,7 @@ class Reference {
   }
 
   update(gradients: ArrayLike<number>, learningRate: number): number {
-    const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = this.options;
+    const { beta1, beta2, epsilon, weightDecay, maxGradNorm, decayAll } = this.options;
     this.step++;
     const norm = Math.sqrt(Array.from(gradients).reduce((sum, g) => sum + g * g, 0));
     const clip = Math.min(1, maxGradNorm / (norm + 1e-6));
@@ -54,7 +54,7 @@ class Reference {
       this.v[i] = beta2 * this.v[i]! + (1 - beta2) * g * g;
       const corrected = this.m[i]! / (1 - beta1 ** this.step);
       const denominator = Math.sqrt(this.v[i]! / (1 - beta2 ** this.step)) + epsilon;
-      const decay = i < this.slab.decaySize ? weightDecay : 0;
+      const decay = decayAll || i < this.slab.decaySize ? weightDecay : 0;
       this.parameters[i] = this.parameters[i]! * (1 - learningRate * decay) - (learningRate * corrected) / denominator;
     }
     return norm;
@@ -76,10 +76,11 @@ const closeTo = (actual: ArrayLike<number>, expected: ArrayLike<number>) => {
 };
 
 describe.each(testAdapters)('on %s', (adapter) => {
-  const defaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1, maxGradNorm: 1 };
+  const defaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1, decayAll: false, maxGradNorm: 1 };
 
   it.each([
     { ...defaults },
+    { ...defaults, decayAll: true },
     { ...defaults, maxGradNorm: Infinity, epsilon: 1e-3 },
     { ...defaults, beta1: 0.8, beta2: 0.95, maxGradNorm: 100, weightDecay: 0 },
   ])('follows the reference over five steps with %o', async (options) => {

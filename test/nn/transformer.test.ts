@@ -75,13 +75,21 @@ describe.each(testAdapters)('on %s', (adapter) => {
   });
 });
 
+it('holds no weights on the host where they are loaded later', () => {
+  expect(new Transformer(config, null).slab.variable.initial).toBeNull();
+});
+
 describe('a configuration that cannot be', () => {
   it.each([
     [{ heads: 3 }, 'policy.heads (3) must be a multiple of policy.kvHeads (2)'],
     [{ headDim: 6 }, 'policy.headDim is 6'],
     [{ layers: 0 }, 'policy.layers is 0'],
     [{ dModel: 1.5 }, 'policy.dModel is 1.5'],
-  ])('%j is refused', (change, message) => {
+    [{ ropeTheta: 0 }, 'policy.ropeTheta is 0; it must be above 0 unless positions are learned'],
+    [{ positions: 'learned', maxPositions: 8 }, 'policy.ropeTheta is 100, but positions are learned'],
+    [{ positions: 'learned', ropeTheta: 0 }, 'policy.maxPositions is not set; learned positions need it'],
+    [{ ropeScaling: { kind: 'dynamic' } }, 'policy.maxPositions is not set; dynamic rope scaling needs it'],
+  ] as const)('%j is refused', (change, message) => {
     expect(() => new Transformer({ ...config, ...change }, 1)).toThrow(message);
   });
 });

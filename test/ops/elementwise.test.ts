@@ -1,6 +1,6 @@
 /** Elementwise ops and their gradients. */
 import { describe, expect, it } from 'vitest';
-import { add, gelu, multiply, scale, silu } from '../../src/ops/elementwise.ts';
+import { add, gelu, geluErf, multiply, scale, silu } from '../../src/ops/elementwise.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { input } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
@@ -8,6 +8,14 @@ import { gradientMismatch } from '../support/gradientCheck.ts';
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 const geluOf = (x: number) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+
+/** Φ by the midpoint rule from 0 on. */
+function normalCdf(x: number): number {
+  const steps = 2000;
+  let sum = 0;
+  for (let i = 0; i < steps; i++) sum += Math.exp(-0.5 * ((x * (i + 0.5)) / steps) ** 2);
+  return 0.5 + (sum * x) / steps / Math.sqrt(2 * Math.PI);
+}
 
 describe.each(testAdapters)('on %s', (adapter) => {
   const makeEngine = async () => new Engine(await testDevice(adapter));
@@ -27,6 +35,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
   it.each([
     ['scale', (x: Parameters<typeof scale>[0]) => scale(x, -1.5), (x: number) => -1.5 * x],
     ['gelu', gelu, geluOf],
+    ['geluErf', geluErf, (x: number) => x * normalCdf(x)],
     ['silu', silu, (x: number) => x * sigmoid(x)],
   ] as const)('%s', async (_, op, reference) => {
     const mismatch = await gradientMismatch(await makeEngine(), {

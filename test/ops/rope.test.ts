@@ -2,11 +2,17 @@
 import { describe, expect, it } from 'vitest';
 import { splitHeadsWithRope } from '../../src/ops/rope.ts';
 import { Engine } from '../../src/tensor/engine.ts';
-import { constant, input } from '../../src/tensor/tensor.ts';
+import { constant, input, type Tensor } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { gradientMismatch } from '../support/gradientCheck.ts';
 
 const positions = [0, 1, 2, 0, 700];
+
+/** Angles for a base `theta`; none for 0. */
+function frequenciesOf(headDim: number, theta: number): Tensor {
+  const angles = Array.from({ length: headDim / 2 }, (_, pair) => (theta === 0 ? 0 : theta ** ((-2 * pair) / headDim)));
+  return constant(angles, [headDim / 2]);
+}
 
 /** One part (q, k or v): `count` heads from head `first` on. */
 function partOf(qkv: Float64Array, allHeads: number, first: number, count: number, headDim: number, theta: number): Float64Array {
@@ -32,14 +38,16 @@ describe.each(testAdapters)('on %s', (adapter) => {
     { heads: 2, kvHeads: 1, headDim: 8, theta: 10_000 },
     { heads: 3, kvHeads: 3, headDim: 6, theta: 500 },
     { heads: 2, kvHeads: 2, headDim: 4, theta: 0 },
-  ])('splits and turns $heads and $kvHeads heads of $headDim, theta $theta', async (layout) => {
-    const { heads, kvHeads, headDim, theta } = layout;
+    { heads: 2, kvHeads: 1, headDim: 8, theta: 100, queryScale: 2.5 },
+  ])('splits and turns $heads and $kvHeads heads of $headDim, theta $theta, scale $queryScale', async ({ theta, ...sizes }) => {
+    const { heads, kvHeads, headDim, queryScale = 1 } = sizes;
+    const layout = { ...sizes, frequencies: frequenciesOf(headDim, theta) };
     const all = heads + 2 * kvHeads;
     const mismatch = await gradientMismatch(await makeEngine(), {
       inputs: { qkv: [positions.length, all * headDim] },
       build: ({ qkv }) => Object.values(splitHeadsWithRope(qkv, constant(positions, [positions.length], 'u32'), layout)),
       reference: ({ qkv }) => [
-        partOf(qkv, all, 0, heads, headDim, theta),
+        partOf(qkv, all, 0, heads, headDim, theta).map((value) => queryScale * value),
         partOf(qkv, all, heads, kvHeads, headDim, theta),
         partOf(qkv, all, heads + kvHeads, kvHeads, headDim, 0),
       ],
@@ -48,7 +56,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
   });
 
   it('takes a part that does not reach the loss as a gradient of zeros', async () => {
-    const layout = { heads: 1, kvHeads: 1, headDim: 4, theta: 100 };
+    const layout = { heads: 1, kvHeads: 1, headDim: 4, frequencies: frequenciesOf(4, 100) };
     const mismatch = await gradientMismatch(await makeEngine(), {
       inputs: { qkv: [positions.length, 12] },
       build: ({ qkv }) => splitHeadsWithRope(qkv, constant(positions, [positions.length], 'u32'), layout).k,
@@ -59,6 +67,6 @@ describe.each(testAdapters)('on %s', (adapter) => {
 });
 
 it('refuses a projection of another width', () => {
-  const layout = { heads: 2, kvHeads: 1, headDim: 4, theta: 100 };
+  const layout = { heads: 2, kvHeads: 1, headDim: 4, frequencies: frequenciesOf(4, 100) };
   expect(() => splitHeadsWithRope(input('qkv', [3, 12]), input('positions', [3], 'u32'), layout)).toThrow('qkv [rows, 16]');
 });

@@ -29,18 +29,27 @@ export interface GameOptions {
   readonly unknownCommand?: string;
 }
 
-/** A point in a game to come back to, in any game of the same logic and problem. */
+/** A point in a game to come back to, in any game of the same logic and problem. Light: what changed, and the commands. */
 export interface GameSnapshot {
   readonly difference: Difference;
+  readonly commands: Commands;
   readonly turn: GameTurn;
 }
 
+/** What the commands of a turn stand for. */
+type Commands = ReadonlyMap<string, GroundAction>;
+
 /** An action that applies now. */
 interface GroundAction {
-  readonly action: BoundAction;
+  /** Place in the logic's schemas. */
+  readonly action: number;
   /** Objects of the parameters. */
   readonly objects: Int32Array;
 }
+
+/** White space that Python's `strip` removes, as the original does to commands; JavaScript's `trim` differs in a few characters. */
+const SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+';
+const OUTER_SPACE = new RegExp(`^${SPACE}|${SPACE}$`, 'g');
 
 /** Most commands whose text is kept per action. */
 const MAX_CACHED_COMMANDS = 1e6;
@@ -51,8 +60,9 @@ export class Game {
   private readonly intro: readonly Node[];
   private readonly unknownCommand: string;
   private readonly commandTexts: readonly Map<number, string>[];
-  /** What the current commands stand for. */
-  private readonly commands = new Map<string, GroundAction>();
+  private commands: Commands = new Map();
+  /** Commands found so far, while a search runs. */
+  private found = new Map<string, GroundAction>();
   private readonly start: GameSnapshot;
   private turn: GameTurn;
 
@@ -98,27 +108,27 @@ export class Game {
    */
   step(command: string): GameTurn {
     if (this.turn.done) return this.turn;
-    const ground = this.commands.get(command.trim());
+    const ground = this.commands.get(command.replace(OUTER_SPACE, ''));
     if (ground === undefined) {
       this.turn = { ...this.turn, feedback: this.unknownCommand };
       return this.turn;
     }
-    ground.action.frame.set(ground.objects);
-    this.world.apply(ground.action);
-    const feedback = this.expand(ground.action, ground.action.schema.feedback);
-    this.turn = this.observe(feedback);
+    const action = this.world.actions[ground.action]!;
+    action.frame.set(ground.objects);
+    this.world.apply(action);
+    this.turn = this.observe(this.expand(action, action.schema.feedback));
     return this.turn;
   }
 
   /** The current point of the game. */
   save(): GameSnapshot {
-    return { difference: this.world.difference(), turn: this.turn };
+    return { difference: this.world.difference(), commands: this.commands, turn: this.turn };
   }
 
   /** Goes to a saved point and returns its turn. */
   restore(snapshot: GameSnapshot): GameTurn {
     this.world.restore(snapshot.difference);
-    this.findCommands();
+    this.commands = snapshot.commands;
     this.turn = snapshot.turn;
     return this.turn;
   }
@@ -129,8 +139,10 @@ export class Game {
   }
 
   private findCommands(): readonly string[] {
-    this.commands.clear();
+    // A snapshot may hold the last map, so it is left as it is.
+    this.found = new Map();
     for (const action of this.world.actions) action.search();
+    this.commands = this.found;
     return [...this.commands.keys()].sort(compareCodePoints);
   }
 
@@ -142,9 +154,9 @@ export class Game {
     const command = this.commandText(action);
     const objects = frame.slice(0, schema.parameters.length);
     // Where actions share a command, the first schema counts, and then the first objects: searches run in an order of their own.
-    const known = this.commands.get(command);
-    if (known === undefined || (known.action === action && isBefore(objects, known.objects))) {
-      this.commands.set(command, { action, objects });
+    const known = this.found.get(command);
+    if (known === undefined || (known.action === action.index && isBefore(objects, known.objects))) {
+      this.found.set(command, { action: action.index, objects });
     }
   }
 
@@ -153,7 +165,7 @@ export class Game {
     if (commandParameters === null) return this.expand(action, template);
     let key = 0;
     for (const parameter of commandParameters) key = key * this.world.objects + action.frame[parameter]!;
-    const texts = this.commandTexts[this.world.actions.indexOf(action)]!;
+    const texts = this.commandTexts[action.index]!;
     let text = texts.get(key);
     if (text === undefined) {
       text = this.expand(action, template);

@@ -125,6 +125,9 @@ export function parseProblem(text: string): Problem {
         if (section.length !== 2) throw unsupported(section, 'goal with other than one formula');
         goal = parseCondition(section[1]!);
         break;
+      case ':requirements':
+      case ':metric': // For planners, as are costs.
+        break;
       default:
         throw unsupported(section, 'problem section');
     }

@@ -17,6 +17,8 @@ export type Difference = readonly (readonly number[])[];
 
 /** A schema bound to the world. */
 export interface BoundAction {
+  /** Place in the logic's schemas. */
+  readonly index: number;
   readonly schema: Schema;
   readonly frame: Int32Array;
   /** Calls `found` of the world's constructor for each assignment of the parameters that meets the precondition. */
@@ -71,7 +73,7 @@ export class World implements Facts {
     this.textRelations = text.relations;
     this.names = this.nameObjects(named, naming);
     this.changing = [...this.relations.filter((_, predicate) => logic.fluent[predicate]), ...text.own];
-    this.actions = logic.schemas.map((schema) => this.bindAction(schema, text, found));
+    this.actions = logic.schemas.map((schema, index) => this.bindAction(schema, index, text, found));
     this.won = this.bindGoal(logic, problem);
   }
 
@@ -134,7 +136,7 @@ export class World implements Facts {
     return number;
   }
 
-  private bindAction(schema: Schema, text: TextStore, found: (action: BoundAction) => void): BoundAction {
+  private bindAction(schema: Schema, index: number, text: TextStore, found: (action: BoundAction) => void): BoundAction {
     const frame = new Int32Array(schema.frameSize);
     // An action may name objects that this problem lacks; −1 satisfies no atom.
     for (const [id, slot] of schema.objects) frame[slot] = this.numbers.get(id) ?? -1;
@@ -150,7 +152,7 @@ export class World implements Facts {
       found(action);
       return false;
     });
-    const action: BoundAction = { schema, frame, search, effects };
+    const action: BoundAction = { index, schema, frame, search, effects };
     return action;
   }
 

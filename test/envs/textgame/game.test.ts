@@ -1,7 +1,7 @@
 /** The rules of the game engine, each shown on a small workshop of our own. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileLogic, Game, type GameOptions, type GameTurn, type NamingRule } from '../../../src/envs/textgame/index.ts';
+import { compileLogic, Game, type GameOptions, type GameTurn, type NamingRule, SharedGame } from '../../../src/envs/textgame/index.ts';
 
 const DOMAIN = `
 (define (domain workshop)
@@ -83,6 +83,12 @@ describe('Game', () => {
     const game = play();
     expect(game.step('  look\n').feedback).toBe('In hall you see a board, a drill, and a saw.');
     expect(game.step('Look').feedback).toBe('Nothing happens.');
+  });
+
+  it('takes for blank space what Python does', () => {
+    const game = play();
+    for (const command of ['\u001clook\u0085', '\u00a0look\u3000']) expect(game.step(command).feedback).toMatch(/^In hall/);
+    expect(game.step('\ufefflook').feedback).toBe('Nothing happens.');
   });
 
   it('answers an unknown command, changes nothing and goes on', () => {
@@ -175,6 +181,24 @@ describe('Game', () => {
     );
   });
 
+  it('can be shared by players at different points of it', () => {
+    const shared = new SharedGame(play());
+    const alone = [play(), play()];
+    const points = [shared.start, shared.start];
+    const walks = [
+      ['take saw', 'switch saw', 'go to cellar', 'drop saw'],
+      ['go to cellar', 'take chair', 'take saw', 'drop chair'],
+    ];
+    for (let step = 0; step < 4; step++) {
+      for (const player of [0, 1]) {
+        const command = walks[player]![step]!;
+        points[player] = shared.step(points[player]!, command);
+        expect(points[player]!.turn).toEqual(alone[player]!.step(command));
+      }
+    }
+    expect(shared.step(shared.start, 'look').turn).toEqual(play().step('look'));
+  });
+
   it('replaces symbols and names where the options say so', () => {
     const naming: NamingRule = (ids) => ids.map((id) => id.toUpperCase());
     const game = play({ naming, symbols: { greeting: 'Hello from [{r | at(r:room)}].' } });
@@ -184,6 +208,11 @@ describe('Game', () => {
 });
 
 describe('loading a game', () => {
+  it('reads over what is for planners', () => {
+    const problem = PROBLEM.replace('(:goal', '(:metric minimize (total-cost)) (:goal').replace('(:init', '(:init (= (total-cost) 0)');
+    expect(new Game(logic, problem).reset()).toEqual(play().reset());
+  });
+
   it.each([
     ['an object of an unknown type', '(:objects x - ghost) (:init) (:goal ())', 'does not declare'],
     ['a fact about an unknown object', '(:init (at attic)) (:goal ())', 'not listed'],

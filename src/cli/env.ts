@@ -1,0 +1,15 @@
+/** `proxmo env`: the environments, to look at, play by hand, check and replay. */
+import { Command } from 'commander';
+import { checkCommand } from './env/check.ts';
+import { listCommand } from './env/list.ts';
+import { playByHandCommand } from './env/play.ts';
+import { replayCommand } from './env/replay.ts';
+
+export function envCommand(): Command {
+  return new Command('env')
+    .description('Look at environments: list them, play one by hand, check one against its contract, replay recorded sessions.')
+    .addCommand(listCommand())
+    .addCommand(playByHandCommand())
+    .addCommand(checkCommand())
+    .addCommand(replayCommand());
+}

@@ -1,0 +1,61 @@
+/** `proxmo env list`: which environments there are, and which can be used here. */
+import { Command } from 'commander';
+import { type EnvironmentEntry, environmentEntries } from '../../envs/registry.node.ts';
+import { ProxmoError } from '../../errors.ts';
+
+interface ListOptions {
+  readonly json?: boolean;
+}
+
+export function listCommand(): Command {
+  return new Command('list')
+    .description('List the environments: what each is, where its data comes from, and whether it can be used here.')
+    .option('--json', 'print the list as JSON')
+    .action(async ({ json }: ListOptions) => {
+      const rows = [];
+      for (const entry of environmentEntries) {
+        const missing = await whyMissing(entry);
+        rows.push({
+          name: entry.name,
+          what: entry.what,
+          data: entry.data,
+          available: missing === null,
+          ...(missing === null ? {} : { missing }),
+        });
+      }
+      if (json) process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
+      else
+        process.stdout.write(
+          `${rows.map(describe).join('\n')}\n\nAny module that makes a task set can be named by its path, as ./my-env.mjs.\n`,
+        );
+    });
+}
+
+function describe({
+  name,
+  what,
+  data,
+  available,
+  missing,
+}: {
+  name: string;
+  what: string;
+  data: string;
+  available: boolean;
+  missing?: string;
+}) {
+  const state = available ? 'ready' : `not ready as it is: ${missing}`;
+  return `${name.padEnd(10)} ${what}\n${' '.repeat(10)} data: ${data}\n${' '.repeat(10)} ${state}`;
+}
+
+/** Why an environment cannot be used without any option; null if it can. */
+async function whyMissing(entry: EnvironmentEntry): Promise<string | null> {
+  try {
+    const taskSet = await entry.create({});
+    await taskSet.close?.();
+    return null;
+  } catch (error) {
+    if (error instanceof ProxmoError) return error.message;
+    throw error;
+  }
+}

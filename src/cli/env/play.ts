@@ -1,0 +1,112 @@
+/** `proxmo env play`: play an environment by hand, at the terminal or from a pipe. */
+import { createInterface } from 'node:readline';
+import { Command } from 'commander';
+import type { Environment, Task, TaskSet, Turn } from '../../envs/environment.ts';
+import { askOnce } from '../../envs/faults.ts';
+import { ProxmoError } from '../../errors.ts';
+import { wholeNumber } from '../arguments.ts';
+import { parseSplit } from '../eval.ts';
+import { type EnvironmentOptions, withEnvironment, withTaskSet } from './options.ts';
+
+/** A person waits longer than a trainer would. */
+const longestWaitSeconds = 600;
+
+interface PlayOptions extends EnvironmentOptions {
+  readonly split: string;
+  readonly type?: string;
+  readonly seed: number;
+}
+
+export function playByHandCommand(): Command {
+  return withEnvironment(new Command('play'))
+    .description('Play an episode by hand: answer with the number of an action or with any text; an empty line or Ctrl-D ends it.')
+    .option('--split <name>', 'train, seen or unseen', 'train')
+    .option('--type <type>', 'a task of this type')
+    .option('--seed <n>', 'seed that chooses the task', wholeNumber, 1)
+    .action(async (name: string, options: PlayOptions) => {
+      await withTaskSet(name, options, async (taskSet) => {
+        const task = chooseTask(taskSet, options);
+        const environment = taskSet.createEnvironment();
+        try {
+          await play(new Asked(taskSet.name, environment), task);
+        } finally {
+          await environment.close?.();
+        }
+      });
+    });
+}
+
+function chooseTask(taskSet: TaskSet, { split: splitName, type, seed }: PlayOptions): Task {
+  const split = parseSplit(splitName);
+  if (type !== undefined && !taskSet.types.includes(type)) {
+    throw new ProxmoError('usage', `There is no task type ${type} in ${taskSet.name}; choose one of ${taskSet.types.join(', ')}.`);
+  }
+  // Task types take turns, so this many tasks hold one of each.
+  const task = taskSet
+    .tasks(split, type === undefined ? 1 : taskSet.types.length, seed)
+    .find((candidate) => type === undefined || candidate.type === type);
+  if (!task) throw new ProxmoError('usage', `The ${split} split has no task of the type ${type}; choose another type or split.`);
+  return task;
+}
+
+/** An environment whose failures are told as such. */
+class Asked {
+  constructor(
+    private readonly name: string,
+    private readonly environment: Environment,
+  ) {}
+
+  reset(task: Task) {
+    return askOnce(this.name, longestWaitSeconds, () => this.environment.reset(task));
+  }
+
+  step(action: string) {
+    return askOnce(this.name, longestWaitSeconds, () => this.environment.step(action));
+  }
+}
+
+async function play(environment: Asked, task: Task): Promise<void> {
+  const first = await environment.reset(task);
+  print(`task ${task.id} (${task.type}): ${first.instruction}`);
+  let turn: Turn = first;
+  let steps = 0;
+  let total = 0;
+  show(turn);
+  // Not sooner: lines that arrive before they are read below are lost.
+  const lines = createInterface({ input: process.stdin, output: process.stdout, terminal: process.stdin.isTTY === true, prompt: '> ' });
+  lines.prompt();
+  for await (const line of lines) {
+    const answer = line.trim();
+    if (answer === '') break;
+    const action = readAction(answer, turn);
+    if (action === null) {
+      print(`There is no action ${answer}; the list ends at ${turn.admissibleActions?.length ?? 0}.`);
+    } else {
+      if (action !== answer) print(`  ${action}`);
+      turn = await environment.step(action);
+      steps++;
+      total += turn.reward;
+      show(turn);
+      if (turn.done) break;
+    }
+    lines.prompt();
+  }
+  const score = turn.score === undefined ? '' : `, score ${turn.score}`;
+  const parts = Object.entries(turn.components ?? {}).map(([name, value]) => `  ${name} ${value}`);
+  print([`${turn.success ? 'done' : 'not done'} after ${steps} steps, reward ${total}${score}`, ...parts].join('\n'));
+}
+
+/** The action that a number names, or the text itself; null for a number that names none. */
+function readAction(answer: string, { admissibleActions }: Turn): string | null {
+  if (admissibleActions === null || admissibleActions.includes(answer) || !/^\d+$/.test(answer)) return answer;
+  return admissibleActions[Number(answer) - 1] ?? null;
+}
+
+function show({ observation, admissibleActions, done }: Turn): void {
+  print(`\n${observation}`);
+  if (!done) for (const [index, action] of (admissibleActions ?? []).entries()) print(`${String(index + 1).padStart(4)}  ${action}`);
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

@@ -1,0 +1,11 @@
+/** `proxmo model`: pretrained models on disk, what they are and whether they compute here what they compute elsewhere. */
+import { Command } from 'commander';
+import { inspectCommand } from './model/inspect.ts';
+import { verifyCommand } from './model/verify.ts';
+
+export function modelCommand(): Command {
+  return new Command('model')
+    .description('Look at a pretrained model: what it is and what it needs, and whether it computes what a reference computes.')
+    .addCommand(inspectCommand())
+    .addCommand(verifyCommand());
+}

@@ -1,0 +1,45 @@
+/** Largest errors of what was measured against what was expected, each kind with its tolerance. */
+
+/** One kind of figure. */
+export interface Check {
+  readonly name: string;
+  /** Largest error; for tokens and texts, how many differ. */
+  readonly error: number;
+  readonly tolerance: number;
+  readonly passed: boolean;
+  /** Where the largest error is, or what differs. */
+  readonly where: string;
+}
+
+/** Tolerances: float32 in another order of sums, over some layers and a few steps. */
+export const tolerances = { logits: 1e-4, loss: 1e-4, gradients: 1e-3, trainingLosses: 1e-3, exact: 0 } as const;
+
+/** An error with its place. */
+export interface Difference {
+  readonly error: number;
+  readonly where: string;
+}
+
+/** The check of a kind of which some differences were found. NaN counts as the largest error. */
+export function checkOf(name: string, differences: Iterable<Difference>, tolerance: number): Check {
+  let worst: Difference = { error: 0, where: 'equal' };
+  for (const difference of differences) {
+    if (difference.error > worst.error || Number.isNaN(difference.error)) worst = difference;
+    if (Number.isNaN(worst.error)) break;
+  }
+  return { name, ...worst, tolerance, passed: worst.error <= tolerance };
+}
+
+/** |got − want| / max(1, |want|): absolute for small numbers, relative for large ones. */
+export function mixedError(got: number, want: number): number {
+  return Math.abs(got - want) / Math.max(1, Math.abs(want));
+}
+
+/** A list that must be equal, as tokens. */
+export function equalTokens(name: string, got: readonly number[], want: readonly number[]): Check {
+  const at = want.findIndex((token, index) => token !== got[index]);
+  const first = at < 0 ? want.length : at;
+  const differ = want.filter((token, index) => token !== got[index]).length + Math.max(0, got.length - want.length);
+  const where = differ === 0 ? `${want.length} tokens equal` : `token ${first} is ${got[first]}, not ${want[first]}`;
+  return { name, error: differ, tolerance: tolerances.exact, passed: differ === 0, where };
+}

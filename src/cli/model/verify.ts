@@ -1,0 +1,137 @@
+/** `proxmo model verify`: whether a model computes here what a reference implementation computed with it. */
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { ProxmoError } from '../../errors.ts';
+import { openDevice } from '../../gpu/device.node.ts';
+import { HfCheckpoint } from '../../models/hf/checkpoint.node.ts';
+import type { HfModel } from '../../models/hf/config.ts';
+import type { WeightSource } from '../../models/weightSource.ts';
+import { loadPretrained, pretrainedWeights } from '../../nn/decoderWeights.ts';
+import type { Transformer } from '../../nn/transformer.ts';
+import { Engine } from '../../tensor/engine.ts';
+import { formatTable } from '../table.ts';
+import { type Check, checkOf, type Difference, equalTokens, mixedError, tolerances } from './compare.ts';
+import { type Expected, readExpected } from './expected.ts';
+import { measureGreedy, measureLogits, TrainingProbe } from './measure.ts';
+import { verifyTokenizer } from './verifyTokenizer.ts';
+
+interface VerifyOptions {
+  readonly expected?: string;
+  readonly adapter?: string;
+  readonly json?: boolean;
+}
+
+export function verifyCommand(): Command {
+  return new Command('verify')
+    .description('Compare logits, loss, gradients, greedy continuation, AdamW steps and tokenizer with those of a reference.')
+    .argument('<dir>', 'folder of a Hugging Face model: config.json and safetensors')
+    .option('--expected <file>', "the reference's results (default: expected.json in the folder)")
+    .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name')
+    .option('--json', 'print the checks as JSON')
+    .action(async (dir: string, { expected: file, adapter, json }: VerifyOptions) => {
+      const expected = await readExpected(file ?? join(dir, 'expected.json'));
+      const checkpoint = await HfCheckpoint.open(dir);
+      const gpu = await openDevice(adapter);
+      try {
+        const checks = [...(await verifyModel(new Engine(gpu), checkpoint, expected)), ...(await verifyTokenizer(dir, expected))];
+        const passed = checks.every((check) => check.passed);
+        const result = { dir, family: checkpoint.model.family, adapter: gpu.adapter.name, passed, checks };
+        process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : `${describe(checks)}\n`);
+        if (!passed) throw new ProxmoError('data', failureOf(dir, checks));
+      } finally {
+        gpu.destroy();
+        await checkpoint.close();
+      }
+    });
+}
+
+/** What a model computes against what a reference computed, without the tokenizer. */
+async function verifyModel(engine: Engine, checkpoint: HfCheckpoint, expected: Expected): Promise<Check[]> {
+  const { model, dir } = checkpoint;
+  const transformer = await loadPretrained(engine, model, checkpoint, dir);
+  const { input_ids: sequences, logits, logits_positions: positions, greedy } = expected;
+  const checks: Check[] = [];
+  if (sequences && logits && positions) {
+    checks.push(compareLogits(await measureLogits(engine, transformer, sequences, positions), logits, positions));
+  }
+  if (greedy) {
+    const { prompt, tokens } = greedy;
+    checks.push(equalTokens('greedy continuation', await measureGreedy(engine, transformer, prompt, tokens.length), tokens));
+  }
+  // Last, because its steps change the weights.
+  if (sequences) checks.push(...(await verifyTraining(engine, transformer, model, sequences, expected)));
+  return checks;
+}
+
+async function verifyTraining(
+  engine: Engine,
+  transformer: Transformer,
+  model: HfModel,
+  sequences: readonly (readonly number[])[],
+  { loss, grads, adamw }: Expected,
+): Promise<Check[]> {
+  if (loss === undefined && !grads && !adamw) return [];
+  const probe = await TrainingProbe.create(engine, transformer, sequences, adamw);
+  const losses = [await probe.loss()];
+  const checks: Check[] = [];
+  if (loss !== undefined) checks.push(checkOf('loss', [{ error: mixedError(losses[0]!, loss), where: `${losses[0]}` }], tolerances.loss));
+  if (grads) checks.push(...(await compareGradients(pretrainedWeights(engine, transformer, model, probe.gradients), grads)));
+  if (!adamw) return checks;
+  while (losses.length < adamw.losses.length) {
+    await probe.step();
+    losses.push(await probe.loss());
+  }
+  const differences = adamw.losses.map((want, step) => ({ error: mixedError(losses[step]!, want), where: `after ${step} steps` }));
+  return [...checks, checkOf('losses over AdamW steps', differences, tolerances.trainingLosses)];
+}
+
+function compareLogits(got: Float32Array, want: NonNullable<Expected['logits']>, positions: readonly number[]): Check {
+  const vocabSize = got.length / (want.length * positions.length);
+  const differences = want.flatMap((rows, sequence) =>
+    rows.flatMap((row, index): Difference[] => {
+      if (row.length !== vocabSize) return [{ error: Number.NaN, where: `${row.length} logits are expected, ${vocabSize} are there` }];
+      const start = (sequence * positions.length + index) * vocabSize;
+      return row.map((value, token) => ({
+        error: mixedError(got[start + token]!, value),
+        where: `sequence ${sequence}, position ${positions[index]}, token ${token}`,
+      }));
+    }),
+  );
+  return checkOf('logits', differences, tolerances.logits);
+}
+
+/** Norms relative to themselves; values relative to themselves or, where they are small, to their tensor's root mean square. */
+async function compareGradients(source: WeightSource, want: NonNullable<Expected['grads']>): Promise<Check[]> {
+  const norms: Difference[] = [];
+  const values: Difference[] = [];
+  for (const [name, { norm, first }] of Object.entries(want)) {
+    const got = await source.read(name);
+    let squares = 0;
+    for (const value of got) squares += value * value;
+    norms.push({ error: Math.abs(Math.sqrt(squares) - norm) / Math.max(norm, Number.MIN_VALUE), where: name });
+    const typical = norm / Math.sqrt(got.length);
+    for (const [index, value] of first.entries()) {
+      const error = Math.abs((got[index] ?? Number.NaN) - value) / Math.max(Math.abs(value), typical, Number.MIN_VALUE);
+      values.push({ error, where: `${name}[${index}]` });
+    }
+  }
+  const count = `${norms.length} of ${source.names().length} gradients`;
+  return [checkOf(`norms of ${count}`, norms, tolerances.gradients), checkOf(`first values of ${count}`, values, tolerances.gradients)];
+}
+
+function describe(checks: readonly Check[]): string {
+  const width = Math.max(...checks.map(({ where }) => where.length));
+  const rows = checks.map(({ name, error, tolerance, passed, where }) => [
+    name,
+    Number.isInteger(error) ? String(error) : error.toExponential(1),
+    tolerance === 0 ? 'exact' : tolerance.toExponential(0),
+    passed ? 'ok' : 'BEYOND',
+    where.padEnd(width),
+  ]);
+  return formatTable([['check', 'largest error', 'tolerance', '', 'where'.padEnd(width)], ...rows]);
+}
+
+function failureOf(dir: string, checks: readonly Check[]): string {
+  const failed = checks.filter(({ passed }) => !passed).map(({ name }) => name);
+  return `${dir} does not compute what the reference computed: ${failed.join(', ')}; see the errors above.`;
+}

@@ -1,0 +1,240 @@
+/** The HTTP bridge: a task set whose worlds are played by a server in the form of AgentGym's environment servers (`agentGym.ts`). */
+import { z } from 'zod';
+import { ProxmoError } from '../../errors.ts';
+import type { Environment, Split, Task, TaskSet, Turn } from '../environment.ts';
+import { exploreWords } from '../exploration.ts';
+import { chooseTasks, splitTasks, type TasksBySplit } from '../taskLists.ts';
+import { EpisodeClock } from '../turns.ts';
+import { findInstruction, readActions, readCreated, readTurn, type ServerId, type ServerTurn } from './agentGym.ts';
+import { HttpClient } from './httpClient.ts';
+import { firstIssue } from './protocol.ts';
+
+const range = z.tuple([z.int().min(0), z.int().min(0)]);
+const fields = z.record(z.string(), z.unknown());
+
+/** Names under which servers want the number of the task. They ignore those that they do not know. */
+const taskKeys = ['data_idx', 'game', 'session_id', 'item_id', 'seed'];
+
+const optionsSchema = z.strictObject({
+  url: z.url({ protocol: /^https?$/, error: 'give the address of the server, as http://127.0.0.1:36001' }),
+  name: z.string().min(1).default('http'),
+  tasks: z.union([z.int().min(2), z.strictObject({ train: range, seen: range, unseen: range })], {
+    error: 'give the number of tasks that the server has, or the range [from, to] of each of train, seen and unseen',
+  }),
+  heldOut: z.number().min(0).max(1).default(0.2),
+  maxSteps: z.int().min(1).default(30),
+  timeoutSeconds: z.number().positive().default(60),
+  idKey: z.string().min(1).optional(),
+  taskKey: z.string().min(1).optional(),
+  createFields: fields.default({}),
+  resetFields: fields.default({ world_type: 'Text' }),
+  progress: z.enum(['reward', 'score']).default('reward'),
+  fullProgress: z.number().positive().default(1),
+  winReward: z.number().nullable().default(null),
+  words: z.array(z.string()).optional(),
+  wordEpisodes: z.int().min(0).default(0),
+});
+type ResolvedOptions = z.output<typeof optionsSchema>;
+
+export interface HttpOptions {
+  /** Address of the server, as `http://127.0.0.1:36001`. */
+  readonly url: string;
+  /** How many tasks the server has, or the numbers of each split's tasks, from the first up to but without the last. */
+  readonly tasks: number | Readonly<Record<Split, readonly [from: number, to: number]>>;
+  /** Name of the task set. Default `http`. */
+  readonly name?: string;
+  /** Share of the tasks that is held out of training, where `tasks` is a number. Default 0.2. */
+  readonly heldOut?: number;
+  /** Most steps of an episode. Default 30. */
+  readonly maxSteps?: number;
+  /** Longest wait for an answer. Default 60. */
+  readonly timeoutSeconds?: number;
+  /** Key of the environment's number in requests. Default: as in the answer to `/create`, `env_idx` where that is a bare number. */
+  readonly idKey?: string;
+  /** Key of the task's number in `/reset`. Default: all that AgentGym's servers use. */
+  readonly taskKey?: string;
+  /** Further fields of `/create`. */
+  readonly createFields?: Readonly<Record<string, unknown>>;
+  /** Further fields of `/reset`. Default `world_type: Text`. */
+  readonly resetFields?: Readonly<Record<string, unknown>>;
+  /** Which figure of an answer says how far the task is accomplished. Default `reward`; ScienceWorld's is `score`. */
+  readonly progress?: 'reward' | 'score';
+  /** The figure that means success. Default 1; ScienceWorld's is 100. */
+  readonly fullProgress?: number;
+  /** Reward of a success, with 0 for all else. Default: rewards are the server's. */
+  readonly winReward?: number | null;
+  /** Words of the texts, for a word-level vocabulary. */
+  readonly words?: readonly string[];
+  /** Episodes that are played at random, at the start, to find the words. Default 0. */
+  readonly wordEpisodes?: number;
+}
+
+/** A task is a number on the server. */
+interface HttpTask extends Task {
+  readonly index: number;
+}
+
+/**
+ * Connects to a server.
+ * @throws {ProxmoError} `config` if the options are wrong; `environment` if the server cannot be reached
+ */
+export async function createHttpTaskSet(options: HttpOptions | Readonly<Record<string, unknown>>): Promise<TaskSet<HttpTask>> {
+  const parsed = optionsSchema.safeParse(options);
+  if (!parsed.success) throw new ProxmoError('config', `http: option ${firstIssue(parsed.error)}; correct the environment options.`);
+  const set = new HttpTaskSet(parsed.data);
+  await set.connect();
+  const { words, wordEpisodes } = parsed.data;
+  const known = words ?? (wordEpisodes > 0 ? await exploreWords(set, wordEpisodes) : null);
+  return known === null ? set : Object.assign(set, { words: () => known });
+}
+
+class HttpTaskSet implements TaskSet<HttpTask> {
+  readonly name: string;
+  readonly types: readonly string[];
+  readonly maxSteps: number;
+  private readonly client: HttpClient;
+  private readonly lists: TasksBySplit<HttpTask>;
+  /** Environments of the server that nobody plays in: servers seldom forget one, so they are used again. */
+  private idle: ServerId[] = [];
+  /** The server says which actions there are, or has not been asked yet. */
+  private listsActions = true;
+
+  constructor(readonly options: ResolvedOptions) {
+    this.name = options.name;
+    this.types = [options.name];
+    this.maxSteps = options.maxSteps;
+    this.client = new HttpClient(options.url, options.timeoutSeconds);
+    this.lists = listTasks(options);
+  }
+
+  /** Makes a first environment: whatever is wrong with the address shows now. */
+  async connect(): Promise<void> {
+    this.release(await this.acquire());
+  }
+
+  tasks(split: Split, count: number, seed: number): readonly HttpTask[] {
+    return chooseTasks(this.name, split, this.lists[split], count, seed);
+  }
+
+  allTasks(split: Split): readonly HttpTask[] {
+    return this.lists[split];
+  }
+
+  createEnvironment(): Environment<HttpTask> {
+    return new HttpEnvironment(this);
+  }
+
+  async close(): Promise<void> {
+    const idle = this.idle;
+    this.idle = [];
+    await Promise.all(idle.map((id) => this.discard(id)));
+  }
+
+  async acquire(): Promise<ServerId> {
+    const { idKey, createFields } = this.options;
+    const created = this.idle.pop() ?? this.client.understand('/create', readCreated, await this.client.post('/create', createFields));
+    return idKey === undefined ? created : { ...created, key: idKey };
+  }
+
+  release(id: ServerId): void {
+    this.idle.push(id);
+  }
+
+  /** Tells the server that an environment is not needed any more. Few servers can be told, so what they say to it does not matter. */
+  async discard({ key, id }: ServerId): Promise<void> {
+    await this.client.post('/close', { [key]: id }).catch(() => undefined);
+  }
+
+  async reset({ key, id }: ServerId, { index }: HttpTask): Promise<ServerTurn> {
+    const { taskKey, resetFields } = this.options;
+    const numbers = Object.fromEntries((taskKey === undefined ? taskKeys : [taskKey]).map((name) => [name, index]));
+    const answer = await this.client.post('/reset', { ...numbers, ...resetFields, [key]: id });
+    return this.complete({ key, id }, this.client.understand('/reset', readTurn, answer));
+  }
+
+  async step({ key, id }: ServerId, action: string): Promise<ServerTurn> {
+    const answer = await this.client.post('/step', { action, [key]: id });
+    return this.complete({ key, id }, this.client.understand('/step', readTurn, answer));
+  }
+
+  /** A turn with its observation and its list of actions, where the server gives those at addresses of their own. */
+  private async complete(server: ServerId, turn: ServerTurn): Promise<ServerTurn> {
+    const query = { [server.key]: String(server.id) };
+    // What `/reset` returns may be empty while the page is there.
+    const observation = turn.observation ?? (await this.observe(query));
+    if (turn.actions !== null || turn.done || !this.listsActions) return { ...turn, observation };
+    const answer = await this.client.getIfThere('/available_actions', query);
+    this.listsActions = answer !== null;
+    return { ...turn, observation, actions: this.client.understand('/available_actions', readActions, answer) };
+  }
+
+  private async observe(query: Readonly<Record<string, string>>): Promise<string | null> {
+    return this.client.understand('/observation', readTurn, await this.client.get('/observation', query)).observation;
+  }
+}
+
+function listTasks({ tasks, name, heldOut }: ResolvedOptions): TasksBySplit<HttpTask> {
+  const between = ([from, to]: readonly [number, number]) =>
+    Array.from({ length: Math.max(0, to - from) }, (_, index) => ({ id: `${name}-${from + index}`, type: name, index: from + index }));
+  if (typeof tasks === 'number') return splitTasks(between([0, tasks]), heldOut);
+  return { train: between(tasks.train), seen: between(tasks.seen), unseen: between(tasks.unseen) };
+}
+
+class HttpEnvironment implements Environment<HttpTask> {
+  private id: ServerId | null = null;
+  /** The last question was answered as it should be. */
+  private sound = true;
+  private readonly clock: EpisodeClock;
+
+  constructor(private readonly set: HttpTaskSet) {
+    this.clock = new EpisodeClock(set.maxSteps);
+  }
+
+  async reset(task: HttpTask): Promise<Turn & { readonly instruction: string }> {
+    this.clock.start();
+    const answer = await this.ask(async () => {
+      this.id ??= await this.set.acquire();
+      return this.set.reset(this.id, task);
+    });
+    const turn = { ...this.toTurn(answer), reward: 0, done: false, success: false };
+    return { ...turn, instruction: answer.instruction ?? findInstruction(turn.observation) };
+  }
+
+  async step(action: string): Promise<Turn> {
+    if (this.clock.ending) return this.clock.ending;
+    const { id } = this;
+    if (id === null) throw new ProxmoError('environment', `${this.set.name}: step before reset; call reset first.`);
+    const answer = await this.ask(() => this.set.step(id, action));
+    return this.clock.count(this.toTurn(answer));
+  }
+
+  async close(): Promise<void> {
+    const { id } = this;
+    this.id = null;
+    if (id === null) return;
+    if (this.sound) this.set.release(id);
+    else await this.set.discard(id);
+  }
+
+  private async ask<T>(question: () => Promise<T>): Promise<T> {
+    this.sound = false;
+    const answer = await question();
+    this.sound = true;
+    return answer;
+  }
+
+  private toTurn({ observation, actions, reward, score, done, success }: ServerTurn): Turn {
+    const { progress, fullProgress, winReward } = this.set.options;
+    const ended = done ?? false;
+    const share = Math.min(1, Math.max(0, ((progress === 'score' ? score : reward) ?? 0) / fullProgress));
+    const won = ended && (success ?? share >= 1);
+    return {
+      observation: observation ?? '',
+      admissibleActions: actions,
+      reward: winReward === null ? (reward ?? 0) : won ? winReward : 0,
+      done: ended,
+      success: won,
+      ...(ended ? { score: won ? 1 : share } : {}),
+    };
+  }
+}

@@ -1,0 +1,217 @@
+/** The process bridge: a task set whose worlds are played by child processes that speak the process protocol (`protocol.ts`). */
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { ProxmoError } from '../../errors.ts';
+import type { Environment, Split, Task, TaskSet, Turn } from '../environment.ts';
+import { exploreWords } from '../exploration.ts';
+import { chooseTasks, splits, type TasksBySplit } from '../taskLists.ts';
+import { EpisodeClock, taskProblem } from '../turns.ts';
+import { EnvironmentChild } from './child.node.ts';
+import { firstIssue, type Hello, helloSchema, openingSchema, protocolVersion, tasksSchema, toTurn, turnSchema } from './protocol.ts';
+
+const optionsSchema = z.strictObject({
+  command: z.union([z.string().min(1), z.array(z.string()).min(1)], {
+    error: 'give the program as a line for the shell, or as a list of its name and arguments',
+  }),
+  cwd: z.string().default('.'),
+  env: z.record(z.string(), z.string()).default({}),
+  options: z.record(z.string(), z.unknown()).default({}),
+  timeoutSeconds: z.number().positive().default(60),
+  tasks: z.int().min(1).default(2000),
+  seed: z.int().min(0).default(0),
+  wordEpisodes: z.int().min(0).default(0),
+});
+
+export interface ProcessOptions {
+  /** The program: a list of its name and arguments, or a line for the shell. */
+  readonly command: string | readonly string[];
+  /** Folder that it runs in. Default the working directory. */
+  readonly cwd?: string;
+  /** Environment variables besides this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Handed to the program in `hello`. */
+  readonly options?: Readonly<Record<string, unknown>>;
+  /** Longest wait for an answer. Default 60. */
+  readonly timeoutSeconds?: number;
+  /** Most tasks of a split that are asked for. Default 2000. */
+  readonly tasks?: number;
+  /** Seed that the program gets for its tasks. Default 0. */
+  readonly seed?: number;
+  /** Where the program lists no words: episodes that are played at random, at the start, to find them. Default 0: then there is no word-level vocabulary. */
+  readonly wordEpisodes?: number;
+}
+
+/**
+ * Starts the program, and asks it for its name and tasks.
+ * @throws {ProxmoError} `config` if the options are wrong; `environment` if the program does not start or does not speak the protocol
+ */
+export async function createProcessTaskSet(options: ProcessOptions | Readonly<Record<string, unknown>>): Promise<TaskSet> {
+  const parsed = optionsSchema.safeParse(options);
+  if (!parsed.success) {
+    throw new ProxmoError('config', `process: option ${firstIssue(parsed.error)}; correct the environment options.`);
+  }
+  const pool = new ChildPool({ ...parsed.data, cwd: resolve(parsed.data.cwd) });
+  try {
+    const { hello, tasks } = await pool.introduce();
+    const set = new ProcessTaskSet(pool, hello, tasks);
+    const words = hello.words ?? (parsed.data.wordEpisodes > 0 ? await exploreWords(set, parsed.data.wordEpisodes) : null);
+    return words === null ? set : Object.assign(set, { words: () => words });
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
+}
+
+class ProcessTaskSet implements TaskSet {
+  readonly name: string;
+  readonly types: readonly string[];
+  readonly maxSteps: number;
+
+  constructor(
+    private readonly pool: ChildPool,
+    hello: Hello,
+    private readonly lists: TasksBySplit<Task>,
+  ) {
+    this.name = hello.name;
+    this.types = hello.types;
+    this.maxSteps = hello.maxSteps;
+  }
+
+  tasks(split: Split, count: number, seed: number): readonly Task[] {
+    return chooseTasks(this.name, split, this.lists[split], count, seed);
+  }
+
+  allTasks(split: Split): readonly Task[] {
+    return this.lists[split];
+  }
+
+  createEnvironment(): Environment {
+    return new ProcessEnvironment(this.pool, this.maxSteps);
+  }
+
+  close(): Promise<void> {
+    return this.pool.close();
+  }
+}
+
+/** A child with the episodes that it hosts. */
+interface Host {
+  readonly child: EnvironmentChild;
+  readonly ready: Promise<Hello>;
+  /** Names of its episodes. */
+  readonly episodes: Set<string>;
+}
+
+/** The children that run, each with as many episodes as it can host. */
+class ChildPool {
+  private hosts: Host[] = [];
+  private parallel = 1;
+  private nextEpisode = 1;
+
+  constructor(private readonly options: z.output<typeof optionsSchema>) {}
+
+  /** Asks a first child what it is. */
+  async introduce(): Promise<{ hello: Hello; tasks: TasksBySplit<Task> }> {
+    const { child, ready } = this.start();
+    const hello = await ready;
+    this.parallel = hello.parallel;
+    const { tasks: count, seed } = this.options;
+    const answers = await Promise.all(splits.map((split) => child.request('tasks', { split, count, seed }, tasksSchema)));
+    const [train, seen, unseen] = answers.map(({ tasks }) => checkedTasks(tasks.slice(0, count), hello)) as [Task[], Task[], Task[]];
+    return { hello, tasks: { train, seen, unseen } };
+  }
+
+  /** A seat for a new episode, in a child that has one free, or in a new one. */
+  seat(): { readonly host: Host; readonly episode: string } {
+    this.hosts = this.hosts.filter(({ child }) => child.isAlive);
+    const host = this.hosts.find(({ episodes }) => episodes.size < this.parallel) ?? this.start();
+    const episode = `e${this.nextEpisode++}`;
+    host.episodes.add(episode);
+    return { host, episode };
+  }
+
+  async close(): Promise<void> {
+    const hosts = this.hosts;
+    this.hosts = [];
+    await Promise.all(hosts.map(({ child }) => child.end()));
+  }
+
+  private start(): Host {
+    const child = new EnvironmentChild(this.options);
+    const ready = child.request('hello', { protocol: protocolVersion, options: this.options.options }, helloSchema);
+    // Whoever takes a seat hears of a failure; until then it is nobody's.
+    ready.catch(() => undefined);
+    const host = { child, ready, episodes: new Set<string>() };
+    this.hosts.push(host);
+    return host;
+  }
+}
+
+function checkedTasks(tasks: readonly Task[], { name, types }: Hello): Task[] {
+  const ids = new Set<string>();
+  for (const task of tasks) {
+    const problem = taskProblem(task, types) ?? (ids.has(task.id) ? `two tasks have the id ${task.id}` : null);
+    if (problem !== null) throw new ProxmoError('environment', `${name} answered tasks with something else than it should: ${problem}.`);
+    ids.add(task.id);
+  }
+  return [...tasks];
+}
+
+class ProcessEnvironment implements Environment {
+  private seat: { readonly host: Host; readonly episode: string } | null = null;
+  /** A question is on its way. */
+  private asking = false;
+  private readonly clock: EpisodeClock;
+
+  constructor(
+    private readonly pool: ChildPool,
+    maxSteps: number,
+  ) {
+    this.clock = new EpisodeClock(maxSteps);
+  }
+
+  async reset(task: Task): Promise<Turn & { readonly instruction: string }> {
+    if (this.seat && !this.seat.host.child.isAlive) this.leave();
+    this.seat ??= this.pool.seat();
+    const { host, episode } = this.seat;
+    this.clock.start();
+    const { instruction, ...turn } = await this.ask(async () => {
+      await host.ready;
+      return host.child.request('reset', { episode, task }, openingSchema);
+    });
+    return { ...toTurn(turn), instruction };
+  }
+
+  async step(action: string): Promise<Turn> {
+    if (this.clock.ending) return this.clock.ending;
+    if (!this.seat) throw new ProxmoError('environment', 'process: step before reset; call reset first.');
+    const { host, episode } = this.seat;
+    return this.clock.count(toTurn(await this.ask(() => host.child.request('step', { episode, action }, turnSchema))));
+  }
+
+  async close(): Promise<void> {
+    if (!this.seat) return;
+    const { host, episode } = this.seat;
+    try {
+      // A child that still owes an answer is not to be trusted with another episode.
+      if (this.asking) host.child.kill('was given up');
+      else if (host.child.isAlive) await host.child.request('close', { episode }, z.unknown());
+    } finally {
+      this.leave();
+    }
+  }
+
+  private leave(): void {
+    this.seat?.host.episodes.delete(this.seat.episode);
+    this.seat = null;
+  }
+
+  private async ask<T>(question: () => Promise<T>): Promise<T> {
+    this.asking = true;
+    try {
+      return await question();
+    } finally {
+      this.asking = false;
+    }
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Environments of users: a JavaScript module whose default export makes a task set from its options.
+ *
+ *   export default (options, { defineTaskSet }) => defineTaskSet({ name: 'doors', … });
+ *
+ * What is needed to make one comes as the second argument, so that the file needs no import and works wherever it lies.
+ */
+import { access } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ProxmoError } from '../errors.ts';
+import { defineTaskSet } from './define.ts';
+import type { TaskSet } from './environment.ts';
+import { taskSetProblem } from './turns.ts';
+
+const toolkit = { defineTaskSet, ProxmoError } as const;
+/** What a module's default export is handed besides the options. */
+export type ModuleToolkit = typeof toolkit;
+
+/** The default export of such a module. */
+export type ModuleFactory = (options: Readonly<Record<string, unknown>>, toolkit: ModuleToolkit) => TaskSet | Promise<TaskSet>;
+
+/** Whether the name of an environment is the path of a module: `./x`, `../x`, `/x`, or anything that ends like a module. */
+export function isModulePath(name: string): boolean {
+  return /^(\.{1,2}[/\\]|[/\\]|[A-Za-z]:[/\\])/.test(name) || /\.[cm]?[jt]s$/.test(name);
+}
+
+/** The name of an environment with a module's path made absolute, so that it means the same from every folder. */
+export function absoluteName(name: string): string {
+  return isModulePath(name) ? resolve(name) : name;
+}
+
+/**
+ * Loads a module and makes its task set.
+ * @param path relative to the working directory, or absolute
+ * @throws {ProxmoError} `file` if there is no such file; `config` if it cannot be loaded, exports no function, or that fails
+ */
+export async function createModuleTaskSet(path: string, options: Readonly<Record<string, unknown>>): Promise<TaskSet> {
+  const file = resolve(path);
+  const { default: factory } = await load(file);
+  if (typeof factory !== 'function') {
+    throw new ProxmoError(
+      'config',
+      `${file} has no function as its default export; write \`export default (options, { defineTaskSet }) => …\`.`,
+    );
+  }
+  let set: TaskSet;
+  try {
+    set = await (factory as ModuleFactory)(options, toolkit);
+  } catch (error) {
+    throw new ProxmoError('config', `${file}: making the task set failed: ${messageOf(error)}`, { cause: error });
+  }
+  const problem = taskSetProblem(set);
+  if (problem !== null) throw new ProxmoError('config', `${file}: the default export gives no task set: ${problem}; see defineTaskSet.`);
+  return set;
+}
+
+async function load(file: string): Promise<{ readonly default?: unknown }> {
+  await access(file).catch((cause) => {
+    throw new ProxmoError('file', `There is no environment module ${file}; give its path from the working directory.`, { cause });
+  });
+  try {
+    return await import(pathToFileURL(file).href);
+  } catch (error) {
+    throw new ProxmoError('config', `${file} cannot be loaded: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** An error's message on one line. */
+function messageOf(error: unknown): string {
+  const text = error instanceof Error ? (error.name === 'ProxmoError' ? error.message : `${error.name}: ${error.message}`) : String(error);
+  return text.replace(/\s*\n\s*/g, ' ');
+}

@@ -1,0 +1,88 @@
+/** Every environment that Node can run, by the name that configurations use; and, in place of a name, the path of a module of the user's own. */
+import { resolve } from 'node:path';
+import { ProxmoError } from '../errors.ts';
+import { nearestKey } from '../runs/nearestKey.ts';
+import { createAlfworldTaskSet } from './alfworld/index.node.ts';
+import { createHttpTaskSet } from './bridge/http.ts';
+import { createProcessTaskSet } from './bridge/process.node.ts';
+import type { TaskSet } from './environment.ts';
+import { environments, type TaskSetFactory } from './index.ts';
+import { absoluteName, createModuleTaskSet, isModulePath } from './module.node.ts';
+import { createWebshopTaskSet } from './webshop/index.node.ts';
+
+/** An environment, for a list. */
+export interface EnvironmentEntry {
+  readonly name: string;
+  /** What it is. */
+  readonly what: string;
+  /** Where its tasks and texts come from. */
+  readonly data: string;
+  readonly create: TaskSetFactory;
+  /** Options that are paths, with what they are if left out. */
+  readonly paths?: Readonly<Record<string, string | null>>;
+}
+
+export const environmentEntries: readonly EnvironmentEntry[] = [
+  {
+    name: 'household',
+    what: 'find things in a house, clean, heat or cool them, put them somewhere',
+    data: 'generated',
+    create: environments.household!,
+  },
+  {
+    name: 'alfworld',
+    what: "ALFWorld's 4,027 text games: household tasks in the words of the original",
+    data: "ALFWorld's files (options.data, $ALFWORLD_DATA or ~/.cache/alfworld)",
+    create: createAlfworldTaskSet,
+    paths: { data: null, list: null },
+  },
+  {
+    name: 'webshop',
+    what: 'find and buy a product in a web shop, with pages, search and rewards of the original',
+    data: "generated; or WebShop's files (options.data)",
+    create: createWebshopTaskSet,
+    paths: { data: null },
+  },
+  {
+    name: 'process',
+    what: 'any environment in a program of its own, over standard input and output',
+    data: 'the program (options.command)',
+    create: createProcessTaskSet,
+    paths: { cwd: '.' },
+  },
+  {
+    name: 'http',
+    what: "any environment behind a server in the form of AgentGym's",
+    data: 'the server (options.url, options.tasks)',
+    create: createHttpTaskSet,
+  },
+];
+
+/**
+ * Makes the task set of a name or of a module's path.
+ * @throws {ProxmoError} `config` if there is no such environment or its options are not valid; `file` if a module or data is missing
+ */
+export async function createNamedTaskSet(name: string, options: Readonly<Record<string, unknown>> = {}): Promise<TaskSet> {
+  const entry = environmentEntries.find((candidate) => candidate.name === name);
+  if (entry) return entry.create(options);
+  if (isModulePath(name)) return createModuleTaskSet(name, options);
+  const names = environmentEntries.map((candidate) => candidate.name);
+  const meant = nearestKey(name, names);
+  throw new ProxmoError(
+    'config',
+    `There is no environment ${name}${meant === undefined ? '' : ` (did you mean ${meant}?)`}; choose one of ${names.join(', ')}, or give the path of a module, as ./my-env.mjs.`,
+  );
+}
+
+/** Name and options of an environment with every path made absolute, so that a run can be taken up from another folder. */
+export function anchorEnvironment<E extends { readonly name: string; readonly options: Readonly<Record<string, unknown>> }>(
+  environment: E,
+): E {
+  const { name, options } = environment;
+  const paths = environmentEntries.find((candidate) => candidate.name === name)?.paths ?? {};
+  const anchored = Object.entries(paths).flatMap(([key, usual]) => {
+    const path = options[key] ?? usual;
+    return typeof path === 'string' ? [[key, resolve(path)] as const] : [];
+  });
+  return { ...environment, name: absoluteName(name), options: { ...options, ...Object.fromEntries(anchored) } };
+}

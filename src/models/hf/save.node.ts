@@ -1,0 +1,101 @@
+/**
+ * Saves a model as the folder that Hugging Face's libraries load: config.json, model.safetensors under the original names, and the tokenizer's files. The folder is made
+ * under a temporary name and renamed when it is whole.
+ */
+import { constants } from 'node:fs';
+import { access, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { ProxmoError } from '../../errors.ts';
+import { syncFolder, temporaryPath, writeFileAtomic } from '../atomicFile.node.ts';
+import { float32ToBfloat16, float32ToFloat16 } from '../float16.ts';
+import { streamSafetensors } from '../safetensors.node.ts';
+import type { SafetensorsData } from '../safetensors.ts';
+import type { WeightSource } from '../weightSource.ts';
+import type { HfModel } from './config.ts';
+import { families } from './families.ts';
+
+export interface SaveOptions {
+  /** Precision of the weights. Default: float32. */
+  readonly dtype?: SavedDtype;
+  /** A folder whose tokenizer and generation settings are copied. */
+  readonly tokenizerFrom?: string;
+}
+
+export type SavedDtype = 'float32' | 'float16' | 'bfloat16';
+
+const dtypes = {
+  float32: { stored: 'F32', convert: (values: Float32Array): SafetensorsData => values },
+  float16: { stored: 'F16', convert: float32ToFloat16 },
+  bfloat16: { stored: 'BF16', convert: float32ToBfloat16 },
+} as const;
+
+/** What a folder may hold beside configuration and weights. */
+const companions = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'vocab.json',
+  'merges.txt',
+  'tokenizer.model',
+  'chat_template.jinja',
+  'chat_template.json',
+  'generation_config.json',
+];
+
+/**
+ * @param dir must not exist yet
+ * @param source every tensor of the model, as `pretrainedWeights` gives them; read one at a time
+ * @throws {ProxmoError} `file` if the folder exists or cannot be written
+ */
+export async function saveHfModel(
+  dir: string,
+  model: Pick<HfModel, 'family' | 'config'>,
+  source: WeightSource,
+  { dtype = 'float32', tokenizerFrom }: SaveOptions = {},
+): Promise<void> {
+  if (await exists(dir)) throw new ProxmoError('file', `${dir} exists already; save the model under another name.`);
+  const target = resolve(dir);
+  const temporary = temporaryPath(target);
+  try {
+    await mkdir(dirname(target), { recursive: true });
+    await mkdir(temporary);
+    await writeFileAtomic(join(temporary, 'config.json'), [`${JSON.stringify(savedConfig(model, dtype), null, 2)}\n`]);
+    await writeWeights(join(temporary, 'model.safetensors'), source, dtype);
+    if (tokenizerFrom !== undefined) await copyCompanions(tokenizerFrom, temporary);
+    await rename(temporary, target);
+    await syncFolder(dirname(target));
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    if (error instanceof ProxmoError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ProxmoError('file', `${dir} cannot be written (${code ?? String(error)}); check the path and the space there.`, {
+      cause: error,
+    });
+  }
+}
+
+async function writeWeights(path: string, source: WeightSource, dtype: SavedDtype): Promise<void> {
+  const { stored, convert } = dtypes[dtype];
+  const layouts = source.names().map((name) => ({ name, dtype: stored, shape: source.shape(name) }));
+  // transformers asks for this note before it loads a file.
+  await streamSafetensors(path, layouts, async ({ name }) => convert(await source.read(name)), { format: 'pt' });
+}
+
+/** The configuration as it was, with the precision of the weights as they are now. */
+function savedConfig({ family, config }: Pick<HfModel, 'family' | 'config'>, dtype: SavedDtype): Record<string, unknown> {
+  const { torch_dtype: olderName, ...rest } = config;
+  return { architectures: [families[family].architectures[0]], ...rest, [olderName === undefined ? 'dtype' : 'torch_dtype']: dtype };
+}
+
+async function copyCompanions(from: string, to: string): Promise<void> {
+  for (const name of companions)
+    if (await exists(join(from, name))) await writeFileAtomic(join(to, name), [await readFile(join(from, name))]);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path, constants.F_OK).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,132 @@
+/** Weights between a checkpoint and a transformer on a device, one tensor at a time, so that the host never holds more than the largest. */
+import { ProxmoError } from '../errors.ts';
+import type { HfModel } from '../models/hf/config.ts';
+import { locateWeights } from '../models/hf/locate.ts';
+import { type WeightPlacement, weightPlacements } from '../models/hf/weightNames.ts';
+import type { WeightSource } from '../models/weightSource.ts';
+import type { Engine } from '../tensor/engine.ts';
+import { type Shape, sizeOf } from '../tensor/tensor.ts';
+import type { ParameterSlab, Variable } from '../tensor/variable.ts';
+import { Transformer } from './transformer.ts';
+
+/** Elements that are handed to the device at once: the driver keeps a copy of what it has not taken yet. */
+const pieceSize = 2 ** 24;
+
+/**
+ * A transformer with the weights of a checkpoint.
+ * @param where names the checkpoint in messages
+ * @throws {ProxmoError} `file` if a tensor is missing, superfluous or of another shape, `config`, `shape` if the device has no room
+ */
+export async function loadPretrained(engine: Engine, model: HfModel, source: WeightSource, where: string): Promise<Transformer> {
+  const { weights, tiedCopy } = locateWeights(model, source, where);
+  const transformer = new Transformer(model.transformer, null, 'model');
+  const writer = new SlabWriter(engine, transformer.slab);
+  let embedding = '';
+  for (const { sourceName, placement } of weights) {
+    const values = await source.read(sourceName);
+    if (sourceName === tiedCopy?.embedding) embedding = fingerprint(values);
+    await writer.write(placement, values);
+  }
+  if (tiedCopy && fingerprint(await source.read(tiedCopy.head)) !== embedding) {
+    throw new ProxmoError(
+      'file',
+      `${where}: ${tiedCopy.head} differs from ${tiedCopy.embedding}, but config.json says that they are one; set tie_word_embeddings to false.`,
+    );
+  }
+  await engine.gpu.idle();
+  return transformer;
+}
+
+/**
+ * A transformer on a device as a source of tensors under Hugging Face's names: its weights, or other values in the layout of its parameters, as gradients.
+ * @param variable of the slab's size; default: the weights
+ */
+export function pretrainedWeights(
+  engine: Engine,
+  { slab }: Pick<Transformer, 'slab'>,
+  model: Pick<HfModel, 'family' | 'transformer'>,
+  variable: Variable = slab.variable,
+): WeightSource {
+  const placements = new Map(weightPlacements(model).map((placement) => [placement.name, placement]));
+  const placementOf = (name: string) => {
+    const found = placements.get(name);
+    if (!found) throw new ProxmoError('file', `The model has no tensor "${name}"; it has ${placements.size} others.`);
+    return found;
+  };
+  return {
+    names: () => [...placements.keys()],
+    shape: (name) => placementOf(name).shape,
+    read: async (name) => {
+      const placement = placementOf(name);
+      const values = new Float32Array(sizeOf(placement.shape));
+      for (const [start, end] of piecesOf(placement)) {
+        const piece = await engine.read(variable, startOf(slab, placement) + start, end - start);
+        if (placement.transposed) scatterRows(piece, values, placement.shape, start);
+        else values.set(piece, start);
+      }
+      return values;
+    },
+  };
+}
+
+/** Writes tensors to the device, and waits for it before much is under way. */
+class SlabWriter {
+  private pending = 0;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly slab: ParameterSlab,
+  ) {}
+
+  async write(placement: WeightPlacement, values: Float32Array): Promise<void> {
+    for (const [start, end] of piecesOf(placement)) {
+      const piece = placement.transposed ? gatherRows(values, placement.shape, start, end) : values.subarray(start, end);
+      this.engine.write(this.slab.variable, piece, startOf(this.slab, placement) + start);
+      this.pending += piece.length;
+      if (this.pending >= pieceSize) {
+        await this.engine.gpu.idle();
+        this.pending = 0;
+      }
+    }
+  }
+}
+
+/** First element of a tensor within the slab. */
+function startOf(slab: ParameterSlab, { parameter, offset }: WeightPlacement): number {
+  const found = slab.parameters.find(({ name }) => name === parameter);
+  if (!found) throw new Error(`the transformer has no parameter ${parameter}`);
+  return found.offset + offset;
+}
+
+/** A tensor in pieces, as ranges of its elements in the parameter: of whole rows, where the checkpoint has columns. */
+function* piecesOf({ shape, transposed }: WeightPlacement): Generator<readonly [start: number, end: number]> {
+  const [inputs = 1] = shape;
+  const step = transposed ? Math.max(1, Math.floor(pieceSize / inputs)) * inputs : pieceSize;
+  for (let start = 0; start < sizeOf(shape); start += step) yield [start, Math.min(sizeOf(shape), start + step)];
+}
+
+/** Elements `start` to before `end`, whole rows, of the parameter `[out, in]` whose transpose is `values`. */
+function gatherRows(values: Float32Array, [inputs = 0, outputs = 0]: Shape, start: number, end: number): Float32Array {
+  const rows = new Float32Array(end - start);
+  for (let at = 0, output = start / inputs; at < rows.length; output++) {
+    for (let index = 0; index < inputs; index++) rows[at++] = values[index * outputs + output]!;
+  }
+  return rows;
+}
+
+/** The reverse: puts elements of the parameter from `start` on into its transpose. */
+function scatterRows(rows: ArrayLike<number>, values: Float32Array, [inputs = 0, outputs = 0]: Shape, start: number): void {
+  for (let at = 0, output = start / inputs; at < rows.length; output++) {
+    for (let index = 0; index < inputs; index++) values[index * outputs + output] = rows[at++]!;
+  }
+}
+
+/** A hash of the values' bits, so that two tensors can be compared that are not in memory together. */
+function fingerprint(values: Float32Array): string {
+  let [a, b] = [0x2c1b3c6d, 0x297a2d39];
+  for (const word of new Uint32Array(values.buffer, values.byteOffset, values.length)) {
+    a = Math.imul(a ^ word, 0x9e3779b1);
+    b = Math.imul(b ^ (word >>> 15) ^ a, 0x85ebca77);
+  }
+  return `${a >>> 0} ${b >>> 0} ${values.length}`;
+}

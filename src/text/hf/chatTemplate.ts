@@ -1,0 +1,83 @@
+/**
+ * Chat templates: how a model writes a conversation as text, in Jinja, as its makers trained it.
+ */
+import { Template } from '@huggingface/jinja';
+import { ProxmoError } from '../../errors.ts';
+
+/** A message of a conversation. Templates may read further fields, such as `tool_calls`. */
+export interface ChatMessage {
+  /** `system`, `user`, `assistant`, or another that the template knows. */
+  readonly role: string;
+  readonly content: string;
+  readonly [field: string]: unknown;
+}
+
+export interface ChatOptions {
+  /** Ends with the opening of the assistant's turn, so that the model continues with its reply; false by default, as in the reference. */
+  readonly addGenerationPrompt?: boolean;
+  /** Descriptions of tools, for templates that show them. */
+  readonly tools?: readonly unknown[];
+  /** Further variables of the template, such as `enable_thinking` or `date_string`. */
+  readonly variables?: Readonly<Record<string, unknown>>;
+}
+
+/** Names that the template language gives a meaning of its own. */
+const reserved = new Set(['true', 'false', 'none', 'True', 'False', 'None', 'range', 'raise_exception', 'strftime_now']);
+
+export class ChatTemplate {
+  readonly #template: Template;
+  readonly #specialTokens: Readonly<Record<string, string | undefined>>;
+  readonly #where: string;
+
+  /**
+   * @param specialTokens the tokens that a template refers to by role, such as `eos_token`
+   * @param where name of the tokenizer's folder or file, for messages
+   * @throws {ProxmoError} `file` if the text is not a template of the supported kind.
+   */
+  constructor(text: string, specialTokens: Readonly<Record<string, string | undefined>>, where: string) {
+    this.#specialTokens = specialTokens;
+    this.#where = where;
+    try {
+      this.#template = new Template(text);
+    } catch (cause) {
+      throw new ProxmoError('file', `${where}: the chat template cannot be read (${reason(cause)}); give the model another one.`, {
+        cause,
+      });
+    }
+  }
+
+  /**
+   * The conversation as text, as the reference writes it.
+   * @throws {ProxmoError} `config` if a variable's name is taken; `data` if the template refuses the conversation.
+   */
+  render(messages: readonly ChatMessage[], { addGenerationPrompt = false, tools, variables = {} }: ChatOptions = {}): string {
+    for (const name of Object.keys(variables)) {
+      if (reserved.has(name)) {
+        throw new ProxmoError('config', `Chat template: a variable cannot be called \`${name}\`; the language uses that name.`);
+      }
+    }
+    const items = {
+      ...this.#specialTokens,
+      messages,
+      tools: tools ?? null,
+      documents: null,
+      add_generation_prompt: addGenerationPrompt,
+      ...variables,
+    };
+    try {
+      return this.#template.render(items);
+    } catch (cause) {
+      throw new ProxmoError(
+        'data',
+        `${this.#where}: the chat template refuses the conversation (${reason(cause)}); give messages that it takes.`,
+        {
+          cause,
+        },
+      );
+    }
+  }
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

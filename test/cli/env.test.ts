@@ -1,0 +1,223 @@
+/** `proxmo env`, and training in environments of users, as their users meet them. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { afterAll, describe, expect, it } from 'vitest';
+import { proxmo } from '../support/cli.ts';
+import { hasFiles } from '../support/sharedData.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'proxmo-env-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const root = join(import.meta.dirname, '../..');
+const shared = join(root, '../shared/data');
+const server = JSON.stringify([process.execPath, join(root, 'test/support/envServer.mjs')]);
+
+const write = (name: string, content: string | Buffer) => {
+  writeFileSync(join(folder, name), content);
+  return join(folder, name);
+};
+
+const broken = write(
+  'broken.mjs',
+  `export default (_, { defineTaskSet }) => defineTaskSet({
+    name: 'broken',
+    maxSteps: 2,
+    tasks: ['a', 'b', 'c', 'd'].map((id) => ({ id, type: 'only' })),
+    instruction: () => 'go.',
+    *play() {
+      const action = yield { observation: 'start', actions: ['go'] };
+      return { observation: 'end', success: true, reward: action === 'go' ? NaN : 1 };
+    },
+  });`,
+);
+
+describe('proxmo env list', () => {
+  it('says what each environment is, where its data comes from and whether it is there', async () => {
+    const { code, stdout } = await proxmo(['env', 'list']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^household +find things/);
+    expect(stdout).toMatch(/data: generated/);
+    expect(stdout).toMatch(/not ready as it is: process: option command: give the program/);
+  });
+
+  it('gives JSON', async () => {
+    const { stdout } = await proxmo(['env', 'list', '--json']);
+    const rows = JSON.parse(stdout) as { name: string; available: boolean; missing?: string }[];
+    expect(rows.map(({ name }) => name)).toEqual(['household', 'alfworld', 'webshop', 'process', 'http']);
+    expect(rows[0]).toMatchObject({ available: true });
+    expect(rows[3]).toMatchObject({ available: false, missing: expect.stringContaining('command') });
+  });
+});
+
+describe('proxmo env play', () => {
+  it('takes numbers and texts', async () => {
+    const input = '99\nfly\n1\ntake lamp 1\n';
+    const { code, stdout } = await proxmo(['env', 'play', 'household', '--type', 'look', '--seed', '4'], { input });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^task .* \(look\): look at/);
+    expect(stdout).toMatch(/ {3}1 {2}go /);
+    expect(stdout).toContain('There is no action 99; the list ends at');
+    expect(stdout).toMatch(/> {3}go \w+ 1\n/);
+    expect(stdout).toMatch(/not done after 3 steps, reward 0\n$/);
+  });
+
+  it('ends with the episode', async () => {
+    const { stdout } = await proxmo(['env', 'play', 'process', '--option', `command=${server}`, '--type', 'small'], {
+      input: 'add\nadd\nadd\n',
+    });
+    expect(stdout).toMatch(/2 of 2\.\ndone after 2 steps, reward 1, score 1\n {2}sum 2\n$/);
+  });
+});
+
+describe('an environment that fails while it is played', () => {
+  it('is blamed for it', async () => {
+    const path = write('throws.mjs', readFileSync(broken, 'utf8').replace('const action', 'throw new TypeError("no lamp"); const action'));
+    const { code, stderr } = await proxmo(['env', 'play', path], { input: '1\n' });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: 'proxmo: The environment broken failed: TypeError: no lamp\n' });
+  });
+});
+
+describe('proxmo env check', () => {
+  it('passes a sound environment', async () => {
+    const { code, stdout, stderr } = await proxmo(['env', 'check', 'household', '--option', 'rooms=20', '--tasks', '2']);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(stdout.trim().split('\n')).toHaveLength(9);
+    expect(stdout).not.toContain('BREAKS');
+  });
+
+  it('says in one line each what breaks, and fails', async () => {
+    const { code, stdout, stderr } = await proxmo(['env', 'check', broken]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^BREAKS {2}turns +task \w, step 1, after "go": reward is NaN, not a number$/m);
+    expect(stdout).toMatch(/^BREAKS {2}wrong actions +task \w: the action "xyzzy 4711 plugh" accomplishes it$/m);
+    expect(stderr).toMatch(/^proxmo: broken breaks \d+ of \d+ checks; see above what and where\.\n$/);
+  });
+
+  it('gives JSON', async () => {
+    const { code, stdout } = await proxmo(['env', 'check', broken, '--json']);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      name: 'broken',
+      holds: false,
+      findings: expect.arrayContaining([expect.objectContaining({ check: 'turns', holds: false })]),
+    });
+  });
+});
+
+describe('mistakes end in one sentence and a non-zero exit', () => {
+  const empty = write('empty.jsonl', '');
+  const text = write('text.jsonl', 'not json\n');
+  const other = write('other.jsonl', '{"a": 1}\n');
+  const cut = write('cut.jsonl.gz', gzipSync(`${JSON.stringify({ gamefile: 'x', steps: [] })}\n`.repeat(2000)).subarray(0, 20));
+  it.each([
+    [['env'], 2, /Usage: proxmo env/],
+    [['env', 'fly'], 2, /unknown command 'fly'/],
+    [['env', 'check'], 2, /missing required argument 'environment'/],
+    [['env', 'check', 'houshold'], 1, /There is no environment houshold \(did you mean household\?\)/],
+    [['env', 'check', './absent.mjs'], 1, /There is no environment module .*absent\.mjs/],
+    [['env', 'check', 'household', '--option', 'rooms'], 2, /Write it as key=value/],
+    [['env', 'check', 'household', '--option', 'rooms={'], 2, /--option rooms=\{ line 1 is not valid YAML/],
+    [['env', 'check', 'household', '--option', 'room=3'], 1, /household: .*room/],
+    [['env', 'check', 'household', '--tasks', '0'], 2, /--tasks and --timeout must be more than 0/],
+    [['env', 'check', 'process', '--option', 'command=[/no/such/program]'], 1, /could not be started \(ENOENT\); check the command/],
+    [['env', 'check', 'http', '--option', 'url=http://127.0.0.1:1', '--option', 'tasks=9'], 1, /127\.0\.0\.1:1 cannot be reached/],
+    [['env', 'play', 'household', '--type', 'fly'], 2, /There is no task type fly in household; choose one of pick, look/],
+    [['env', 'play', 'household', '--split', 'test'], 2, /There is no split test; choose one of train, seen, unseen/],
+    [['env', 'replay', empty], 2, /required option '--data <dir>' not specified/],
+    [['env', 'replay', join(folder, 'absent.jsonl'), '--data', folder], 1, /absent\.jsonl cannot be read \(ENOENT\)/],
+    [['env', 'replay', folder, '--data', folder], 1, /cannot be read \(EISDIR\)/],
+    [['env', 'replay', empty, '--data', folder], 1, /empty\.jsonl holds no record/],
+    [['env', 'replay', text, '--data', folder], 1, /text\.jsonl line 1 is not JSON/],
+    [['env', 'replay', other, '--data', folder], 1, /the first record has the keys a; known records are ALFWorld transcripts/],
+    [['env', 'replay', cut, '--data', folder], 1, /cut\.jsonl\.gz cannot be read \(Z_BUF_ERROR\)/],
+    [['train', '--env', './absent.mjs', '--out', join(folder, 'never')], 1, /There is no environment module/],
+    [['train', '--env', broken, '--out', join(folder, 'never')], 1, /broken: the train split has 3 tasks, not 400; ask for fewer/],
+    [['train', '--resume', folder, '--env', 'household'], 2, /A resumed run keeps its folder and settings/],
+  ] as const)('%j', async (args, code, message) => {
+    const result = await proxmo(args);
+    expect(result.stderr).toMatch(message);
+    expect(result.stderr).not.toContain('    at ');
+    expect(result.code).toBe(code);
+    expect(result.stdout).toBe('');
+  });
+});
+
+describe('proxmo env replay', () => {
+  const games = join(shared, 'alfworld-games');
+  const transcripts = join(shared, 'alfworld-golden/transcripts.jsonl.gz');
+  const shop = join(shared, 'webshop-1000');
+  const sessions = join(shared, 'webshop-golden/sessions.jsonl.gz');
+
+  it.skipIf(!hasFiles(games, transcripts))('finds ALFWorld transcripts equal, and points at a character that is not', async () => {
+    const sound = await proxmo(['env', 'replay', transcripts, '--data', games]);
+    expect(sound).toMatchObject({ code: 0, stdout: 'ALFWorld transcripts: 594 of 594 steps equal\n' });
+    const changed = write('changed.jsonl', gunzipSync(readFileSync(transcripts)).toString().replace('You pick up', 'You picked up'));
+    const wrong = await proxmo(['env', 'replay', changed, '--data', games]);
+    expect(wrong.code).toBe(1);
+    expect(wrong.stdout).toMatch(
+      /593 of 594 steps equal\nfirst difference: .*, step \d+, feedback, from character 8\n {2}expected: "You picked up.*\n {2}actual: {3}"You pick up/,
+    );
+    expect(wrong.stderr).toMatch(/^proxmo: 1 of 594 steps differ from the record/);
+  });
+
+  it.skipIf(!hasFiles(shop, sessions))('finds WebShop sessions equal, as JSON', async () => {
+    const { code, stdout } = await proxmo(['env', 'replay', sessions, '--data', shop, '--json']);
+    expect(code).toBe(0);
+    const report = JSON.parse(stdout) as { steps: number };
+    expect(report).toEqual({ format: 'WebShop sessions', steps: report.steps, equal: report.steps, firstDifference: null });
+    expect(report.steps).toBeGreaterThan(100);
+  });
+});
+
+describe('training in an environment of one’s own', () => {
+  const tiny = [
+    'policy={dModel: 16, layers: 1, heads: 2, kvHeads: 1, headDim: 8, dFf: 16}',
+    'training={iterations: 1, pool: 4, tasks: 2, groupSize: 2}',
+    'evaluation.tasks=4',
+    'environment.retryDelaySeconds=0.01',
+  ].flatMap((setting) => ['--set', setting]);
+
+  it('runs from a module, whose path is kept whole', async () => {
+    const dir = join(folder, 'module-run');
+    const env = join(root, 'examples/my-env.mjs');
+    const { code, stdout } = await proxmo([
+      'train',
+      '--env',
+      env,
+      ...tiny,
+      '--set',
+      'warmStart.tasks=4',
+      '--set',
+      'environment.options.maxSteps=5',
+      '--out',
+      dir,
+    ]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/bring +/);
+    const config = readFileSync(join(dir, 'config.yaml'), 'utf8');
+    expect(config).toContain(`name: ${resolve(env)}`);
+    expect(config).toMatch(/options:\n +maxSteps: 5/);
+    expect((await proxmo(['eval', dir, '--json'])).code).toBe(0);
+  });
+
+  it('plays an episode again when its process is killed, and counts it', async () => {
+    const dir = join(folder, 'process-run');
+    const fault = `environment.options.options={fault: sigkill, once: ${join(folder, 'once')}}`;
+    const settings = [`environment.options.command=${server}`, fault, 'warmStart.tasks=0'].flatMap((setting) => ['--set', setting]);
+    const { code, stderr } = await proxmo(['train', '--env', 'process', ...tiny, ...settings, '--out', dir]);
+    expect(stderr).not.toContain('proxmo:');
+    expect(code).toBe(0);
+    const records = readFileSync(join(dir, 'metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(records.map(({ kind, faults }) => [kind, faults])).toEqual([
+      ['eval', 1],
+      ['train', 0],
+      ['eval', 0],
+    ]);
+  });
+});

@@ -1,0 +1,140 @@
+/** `proxmo model` on tiny checkpoints of every family, with what PyTorch computes with them, and on larger ones where they are. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { modelCommand } from '../../src/cli/model.ts';
+import { testAdapters } from '../support/adapters.ts';
+import { hfFixture, hfFixtures } from '../support/hfFixtures.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'proxmo-model-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs the command in this process; what it prints, also where it fails. */
+async function run(...args: string[]): Promise<{ readonly stdout: string; readonly error: Error | null }> {
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation(() => true);
+  try {
+    const error = await modelCommand()
+      .parseAsync(args, { from: 'user' })
+      .then(
+        () => null,
+        (reason: Error) => reason,
+      );
+    return { stdout: write.mock.calls.map(([text]) => String(text)).join(''), error };
+  } finally {
+    write.mockRestore();
+  }
+}
+
+interface Check {
+  readonly name: string;
+  readonly error: number;
+  readonly tolerance: number;
+  readonly passed: boolean;
+}
+
+const checksOf = (stdout: string) => JSON.parse(stdout).checks as Check[];
+
+describe('verify', () => {
+  describe.each(testAdapters)('on %s', (adapter) => {
+    it.each(hfFixtures)('%s computes what PyTorch computes', async (name) => {
+      const { stdout, error } = await run('verify', hfFixture(name), '--adapter', adapter, '--json');
+      expect(error).toBeNull();
+      const checks = checksOf(stdout);
+      expect(checks.map((check) => check.name)).toEqual([
+        'logits',
+        'greedy continuation',
+        'loss',
+        expect.stringMatching(/^norms of (\d+) of \1 gradients$/),
+        expect.stringMatching(/^first values of (\d+) of \1 gradients$/),
+        'losses over AdamW steps',
+      ]);
+      // An order of magnitude better than what is promised: float32 allows it for models as small as these.
+      for (const check of checks) expect(check.error, check.name).toBeLessThanOrEqual(check.tolerance / 10);
+    });
+  });
+
+  const larger = '../shared/fixtures/hf';
+  it.skipIf(!existsSync(larger)).each(hfFixtures)(`${larger}/%s, with its tokenizer and chat template`, async (name) => {
+    const { stdout, error } = await run('verify', join(larger, name), '--adapter', testAdapters.at(-1)!, '--json');
+    expect(error).toBeNull();
+    expect(checksOf(stdout).map((check) => check.name)).toEqual(expect.arrayContaining(['tokenizer', 'chat template']));
+    expect(checksOf(stdout)).toHaveLength(8);
+  });
+
+  const expectedOf = () => JSON.parse(readFileSync(join(hfFixture('qwen3'), 'expected.json'), 'utf8'));
+  const verifyAgainst = (expected: unknown) => {
+    const file = join(folder, 'expected.json');
+    writeFileSync(file, typeof expected === 'string' ? expected : JSON.stringify(expected));
+    return run('verify', hfFixture('qwen3'), '--expected', file, '--adapter', testAdapters.at(-1)!, '--json');
+  };
+
+  it.each([
+    ['logits', (expected) => (expected.logits[1][2][7] += 1e-3)],
+    ['loss', (expected) => (expected.loss += 1e-3)],
+    ['norms of', (expected) => (expected.grads['model.norm.weight'].norm *= 1.01)],
+    ['first values of', (expected) => (expected.grads['model.norm.weight'].first[1] += 0.01)],
+    ['greedy continuation', (expected) => (expected.greedy.tokens[3] ^= 1)],
+    ['losses over AdamW steps', (expected) => (expected.adamw.losses[4] += 0.01)],
+  ] as [string, (expected: ReturnType<typeof expectedOf>) => void][])('finds wrong %s, and nothing else', async (name, change) => {
+    const expected = expectedOf();
+    change(expected);
+    const { stdout, error } = await verifyAgainst(expected);
+    expect(error?.message).toMatch(new RegExp(`does not compute what the reference computed: ${name}[^,]*; see the errors above`));
+    expect(checksOf(stdout).filter(({ passed }) => !passed)).toEqual([expect.objectContaining({ name: expect.stringContaining(name) })]);
+  });
+
+  it.each([
+    ['{', 'is not JSON'],
+    [{ inputs: [] }, 'expected.json: Unrecognized key: "inputs"'],
+    [{ loss: 1 }, 'logits, loss, grads and adamw need input_ids'],
+    [{ input_ids: [[1, 2], [3]] }, 'at `input_ids.1`'],
+    [{ input_ids: [[1, 2]], logits: [[[0]]], logits_positions: [2] }, 'logits need logits_positions within the sequences'],
+    [{ input_ids: [[1, 40]], loss: 1 }, 'The reference has the token 40, but the model has 40 tokens only.'],
+    [{ input_ids: [[1, 2]], grads: { x: { norm: 1, first: [] } } }, 'The model has no tensor "x"'],
+  ])('refuses %j as a reference', async (expected, message) => {
+    expect((await verifyAgainst(expected)).error?.message).toContain(message);
+  });
+
+  it('refuses sequences that are longer than the positions a model has learned', async () => {
+    const file = join(folder, 'long.json');
+    writeFileSync(file, JSON.stringify({ input_ids: [new Array(65).fill(1)], loss: 1 }));
+    const { error } = await run('verify', hfFixture('gpt2'), '--expected', file, '--adapter', testAdapters.at(-1)!);
+    expect(error?.message).toBe('The reference has sequences of 65 tokens, but the model takes 64 only.');
+  });
+
+  it('says what to do where there is no reference', async () => {
+    const { error } = await run('verify', hfFixture('qwen3'), '--expected', join(folder, 'absent.json'));
+    expect(error?.message).toContain("absent.json cannot be read (ENOENT); name a reference's results with --expected.");
+  });
+});
+
+describe('inspect', () => {
+  it('counts parameters and bytes', async () => {
+    const { stdout } = await run('inspect', hfFixture('llama'), '--json');
+    const { family, parameters, tensors, stored, bytes, transformer } = JSON.parse(stdout);
+    // 40 · 16 twice, and in each of two layers q, k, v, o with biases, three of the MLP with biases, and two norms; one norm at the end.
+    const layer = (32 + 16 + 16) * 17 + 16 * 33 + 2 * 24 * 17 + 16 * 25 + 2 * 16;
+    expect(parameters).toBe(2 * 40 * 16 + 2 * layer + 16);
+    expect({ family, tensors, stored }).toEqual({ family: 'llama', tensors: 35, stored: { BF16: parameters } });
+    expect(bytes).toEqual({
+      file: 2 * parameters,
+      weights: 4 * parameters,
+      training: 16 * parameters,
+      kvCachePerToken: 4 * 2 * 2 * 2 * 8,
+      largestTensor: 4 * 40 * 16,
+    });
+    expect(transformer).toMatchObject({ heads: 4, kvHeads: 2, headDim: 8 });
+  });
+
+  it('is readable', async () => {
+    const { stdout } = await run('inspect', hfFixture('gpt2'));
+    expect(stdout).toMatch(/^family +gpt2$/m);
+    expect(stdout).toMatch(/^MLP +geluErf, 24 wide$/m);
+    expect(stdout).toMatch(/^positions +learned, up to 64$/m);
+  });
+
+  it('refuses what is no model', async () => {
+    expect((await run('inspect', folder)).error?.message).toContain('config.json does not exist; give the folder of a Hugging Face model.');
+  });
+});

@@ -1,0 +1,106 @@
+/** Episodes of ALFWorld on small games of our own: turns, reward, the step limit, copies and saved states. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { AlfworldEnvironment, AlfworldTask } from '../../../src/envs/alfworld/index.node.ts';
+import { type AlfworldOptions, createAlfworldTaskSet } from '../../../src/envs/alfworld/index.node.ts';
+import type { Split, Turn } from '../../../src/envs/environment.ts';
+import { layoutFolder } from './tinyGames.ts';
+
+async function open(split: Split, options: AlfworldOptions = {}): Promise<[AlfworldEnvironment, AlfworldTask]> {
+  const set = await createAlfworldTaskSet({ data: layoutFolder(), ...options });
+  return [set.createEnvironment(), set.allTasks(split)[0]!];
+}
+
+describe('an episode', () => {
+  it('opens with the whole intro; the instruction is what follows "Your task is to: "', async () => {
+    const [environment, task] = await open('train');
+    expect(environment.reset(task)).toEqual({
+      observation:
+        '-= Welcome home =-\n\nYou see a cabinet 2, a cabinet 1, a desk 1, and a microwave 1.\n\nYour task is to: put a mug in cabinet.',
+      admissibleActions: ['go to cabinet 1', 'go to cabinet 2', 'go to desk 1', 'go to microwave 1', 'help'],
+      instruction: 'put a mug in cabinet.',
+      reward: 0,
+      done: false,
+      success: false,
+    });
+  });
+
+  it('pays on the step that wins, and then says the same again', async () => {
+    const [environment, task] = await open('train', { winReward: 7 });
+    environment.reset(task);
+    for (const action of ['go to desk 1', 'take mug 1 from desk 1', 'go to cabinet 1', 'open cabinet 2']) {
+      expect(environment.step(action)).toMatchObject({ reward: 0, done: false, success: false });
+    }
+    const won = environment.step('move mug 1 to cabinet 2');
+    expect(won).toMatchObject({ observation: 'You move the mug 1 to the cabinet 2.', reward: 7, done: true, success: true });
+    expect(environment.step('open cabinet 1')).toBe(won);
+  });
+
+  it('ends at the step limit; steps that do nothing count too', async () => {
+    const [environment, task] = await open('train', { maxSteps: 3 });
+    environment.reset(task);
+    expect(environment.step('fly').observation).toBe('Nothing happens.');
+    expect(environment.step('Go to desk 1')).toMatchObject({ observation: 'Nothing happens.', done: false });
+    const last = environment.step(' go to desk 1\n');
+    expect(last).toMatchObject({ observation: 'You arrive at desk 1. On the desk 1, you see a desklamp 1, and a mug 1.', done: true });
+    expect(last).toMatchObject({ success: false, reward: 0 });
+    expect(environment.step('take mug 1 from desk 1')).toBe(last);
+    expect(environment.reset(task).done).toBe(false);
+  });
+
+  it('is 50 steps long at most unless the options say otherwise', async () => {
+    const [environment, task] = await open('train');
+    environment.reset(task);
+    const turns = Array.from({ length: 50 }, () => environment.step('help'));
+    expect(turns.map(({ done }) => done)).toEqual([...Array.from({ length: 49 }, () => false), true]);
+    // The first line break of the text is lost, the last is not.
+    expect(turns[0]!.observation).toBe('No help today.\n');
+  });
+
+  it('must be begun', async () => {
+    const [environment] = await open('train');
+    expect(() => environment.step('help')).toThrow('call reset first');
+    expect(() => environment.save()).toThrow('call reset first');
+    expect(() => environment.clone().step('help')).toThrow('call reset first');
+  });
+});
+
+describe('copies and saved states', () => {
+  it('go their own ways', async () => {
+    const [environment, task] = await open('seen');
+    environment.reset(task);
+    environment.step('go to desk 1');
+    const copy = environment.clone();
+    expect(copy.step('take mug 1 from desk 1').observation).toBe('You pick up the mug 1 from the desk 1.');
+    expect(environment.step('take mug 1 from desk 1').observation).toBe('You pick up the mug 1 from the desk 1.');
+    copy.step('go to microwave 1');
+    expect(copy.step('heat mug 1 with microwave 1').observation).toBe('You heat the mug 1 using the microwave 1.');
+    expect(environment.step('heat mug 1 with microwave 1').observation).toBe('Nothing happens.');
+    environment.reset(task);
+    expect(copy.step('open microwave 1').observation).toBe('You open the microwave 1. The microwave 1 is open. In it, you see a mug 2.');
+  });
+
+  it('lead on as the original does, in whatever order they are played', async () => {
+    const [environment, task] = await open('seen', { maxSteps: 12 });
+    const pick = ({ admissibleActions }: Turn, choice: number): string => admissibleActions![choice % admissibleActions!.length]!;
+    const play = (player: AlfworldEnvironment, choices: readonly number[]): Turn[] => {
+      let { turn } = player.save();
+      return choices.map((choice) => (turn = player.step(pick(turn, choice))));
+    };
+    const choices = fc.array(fc.nat(50), { maxLength: 8 });
+    fc.assert(
+      fc.property(choices, choices, choices, (before, after, astray) => {
+        environment.reset(task);
+        play(environment, before);
+        const [saved, copy] = [environment.save(), environment.clone()];
+        const expected = play(environment, after);
+        const turns = play(copy, astray);
+        expect(copy.restore(saved)).toEqual(saved.turn);
+        expect(play(copy, after)).toEqual(expected);
+        environment.restore(saved);
+        expect(play(environment, astray)).toEqual(turns);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});

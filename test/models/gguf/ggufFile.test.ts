@@ -1,0 +1,203 @@
+/** GGUF files of every supported family against what they were made from; written by test/oracle/gguf_files.py. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ProxmoError } from '../../../src/errors.ts';
+import { openGguf } from '../../../src/models/gguf/ggufFile.node.ts';
+import { parseHfConfig } from '../../../src/models/hf/config.ts';
+import { locateWeights } from '../../../src/models/hf/locate.ts';
+import { arrayOf, ggufBytes, keyValue, tensorInfo, text, u32 } from '../../support/gguf.ts';
+
+interface Expected {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly tensors: Readonly<Record<string, { readonly shape: readonly number[]; readonly sha256: string }>>;
+  readonly texts: readonly { readonly text: string; readonly ids: readonly number[] }[];
+}
+
+const fixtures = new URL('../../fixtures/gguf/', import.meta.url).pathname;
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'proxmo-gguf-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Opens these bytes as a file. */
+async function openBytes(bytes: Uint8Array) {
+  const path = join(folder, 'file.gguf');
+  await writeFile(path, bytes);
+  return openGguf(path);
+}
+
+describe.each(['llama', 'qwen2', 'qwen3', 'gpt2'])('a %s model', (family) => {
+  const expected = JSON.parse(readFileSync(join(fixtures, `${family}.json`), 'utf8')) as Expected;
+
+  test('has the tensors of the original, bit by bit, under their names and in their shapes', async () => {
+    const file = await openGguf(join(fixtures, `${family}.gguf`));
+    expect([...file.names()].sort()).toEqual(Object.keys(expected.tensors).sort());
+    for (const [name, { shape, sha256 }] of Object.entries(expected.tensors)) {
+      expect([name, file.shape(name)]).toEqual([name, shape]);
+      const hash = createHash('sha256').update(new Uint8Array((await file.read(name)).buffer));
+      expect([name, hash.digest('hex')]).toEqual([name, sha256]);
+    }
+    await file.close();
+  });
+
+  test('has the configuration of the original, and fits it', async () => {
+    const file = await openGguf(join(fixtures, `${family}.gguf`));
+    expect(file.config).toMatchObject(expected.config);
+    const model = parseHfConfig(file.config);
+    expect(locateWeights(model, file, file.path).weights).toHaveLength(file.names().length);
+    await file.close();
+  });
+
+  test('has the tokenizer of the original', async () => {
+    const file = await openGguf(join(fixtures, `${family}.gguf`));
+    const tokenizer = file.tokenizer();
+    expect(tokenizer.vocabSize).toBe(expected.config.vocab_size);
+    expect(expected.texts.length).toBeGreaterThan(8);
+    for (const { text, ids } of expected.texts) {
+      expect([text, tokenizer.encode(text)]).toEqual([text, ids]);
+      expect(tokenizer.decode(ids)).toBe(text);
+    }
+    await file.close();
+  });
+});
+
+test('a chat template and special tokens come along', async () => {
+  const file = await openGguf(join(fixtures, 'qwen2.gguf'));
+  const tokenizer = file.tokenizer();
+  expect(tokenizer.applyChatTemplate([{ role: 'user', content: 'go' }])).toBe('go<|im_end|>');
+  expect(tokenizer).toMatchObject({ endId: 1, padId: 0, stopIds: [1] });
+  expect(tokenizer.encodeChat([{ role: 'user', content: 'go' }]).at(-1)).toBe(1);
+  // The last two ids only fill up the table.
+  expect(tokenizer.decode([...tokenizer.encode('go'), 328, 329])).toBe('go');
+  expect(file.typeOf('model.embed_tokens.weight')).toBe('Q8_0');
+  expect(() => file.shape('none')).toThrow('has no tensor "none"');
+  await expect(file.read('none')).rejects.toThrow('has no tensor "none"');
+  await file.close();
+});
+
+/** A one-layer file with a few keys changed; enough to be opened. */
+const smallest = (keys: readonly Uint8Array[] = [], architecture = 'gpt2', tensors = [tensorInfo('token_embd.weight', [4, 2], 0, 0)]) =>
+  ggufBytes({
+    keys: [
+      keyValue('general.architecture', 8, text(architecture)),
+      ...['context_length', 'embedding_length', 'block_count', 'feed_forward_length', 'attention.head_count'].map((name) =>
+        keyValue(`${architecture}.${name}`, 4, u32(name === 'attention.head_count' ? 2 : 4)),
+      ),
+      keyValue(`${architecture}.attention.layer_norm_epsilon`, 6, new Uint8Array(Float32Array.of(1e-5).buffer)),
+      ...keys,
+    ],
+    tensors,
+    dataBytes: 32,
+  });
+
+describe('what is not supported is named', () => {
+  test.each([
+    ['an architecture', smallest([], 'mamba'), 'config', /architecture "mamba", which is not known; known are llama, qwen2, qwen3, gpt2/],
+    ['a key', smallest([keyValue('gpt2.logit_scale', 4, u32(1))]), 'config', /`gpt2\.logit_scale` is not known/],
+    [
+      'a tensor',
+      smallest([], 'gpt2', [tensorInfo('token_embd.weight', [4, 1], 0, 0), tensorInfo('blk.0.ffn_gate_exps.weight', [4], 0, 32)]),
+      'file',
+      /no place for/,
+    ],
+    ['no embedding', smallest([], 'gpt2', [tensorInfo('output.weight', [4, 2], 0, 0)]), 'file', /has no tensor "token_embd\.weight"/],
+    [
+      'a value of another kind',
+      smallest([keyValue('gpt2.attention.causal', 4, u32(1))]),
+      'file',
+      /`gpt2\.attention\.causal`, but it is not true or false/,
+    ],
+  ])('%s', async (_, bytes, code, message) => {
+    const padded = bytes.length < 1000 && message.source.includes('no place') ? new Uint8Array([...bytes, ...new Uint8Array(16)]) : bytes;
+    await expect(openBytes(padded)).rejects.toMatchObject({ code, message });
+  });
+
+  test('a type of tensor, when it is read', async () => {
+    const file = await openBytes(smallest([], 'gpt2', [tensorInfo('token_embd.weight', [32, 1], 20, 0)]));
+    await expect(file.read('transformer.wte.weight')).rejects.toMatchObject({ code: 'file', message: /in IQ4_NL, which is not supported/ });
+    await file.close();
+  });
+
+  test('a tokenizer', async () => {
+    const file = await openBytes(smallest());
+    expect(() => file.tokenizer()).toThrow('has no metadata `tokenizer.ggml.tokens`');
+    await file.close();
+    const tokens = keyValue('tokenizer.ggml.tokens', 9, arrayOf(8, [text('a'), text('b')]));
+    const model = (name: string) => keyValue('tokenizer.ggml.model', 8, text(name));
+    const t5 = await openBytes(smallest([tokens, model('t5')]));
+    expect(() => t5.tokenizer()).toThrow('tokenizer.ggml.model "t5", which is not supported; known are gpt2, llama');
+    await t5.close();
+    const pre = await openBytes(smallest([tokens, model('gpt2'), keyValue('tokenizer.ggml.pre', 8, text('falcon'))]));
+    expect(() => pre.tokenizer()).toThrow('tokenizer.ggml.pre "falcon", which is not supported');
+    await pre.close();
+  });
+});
+
+describe('damaged files', () => {
+  const valid = new Uint8Array(readFileSync(join(fixtures, 'gpt2.gguf')));
+
+  test('a path that is no file, and a file that is cut short in use', async () => {
+    await expect(openGguf(join(folder, 'none'))).rejects.toMatchObject({ code: 'file', message: /none does not exist/ });
+    await expect(openGguf(folder)).rejects.toMatchObject({ code: 'file', message: /is not a file/ });
+    const file = await openBytes(valid);
+    await truncate(file.path, valid.length - 4000);
+    await expect(file.read('transformer.h.0.mlp.c_proj.weight'))
+      .resolves.toBeDefined()
+      .catch(() => {});
+    const reads = await Promise.allSettled(file.names().map((name) => file.read(name)));
+    const failed = reads.filter((result) => result.status === 'rejected');
+    expect(failed.length).toBeGreaterThan(0);
+    for (const { reason } of failed) expect(reason).toMatchObject({ code: 'file', message: /cut short while in use/ });
+    await file.close();
+  });
+
+  test('the last text of a long list is whole, wherever it lies', async () => {
+    // Lists are read in windows of 2,000,000 bytes; the last token lies across a border.
+    const start = smallest().length;
+    const fill = Array.from({ length: 400 }, () => text('x'.repeat(4990)));
+    for (let shift = 0; shift < 40; shift += 3) {
+      const rest = 2_000_000 - start - 400 * 4998 + 60 - shift;
+      const tokens = [...fill, text('y'.repeat(Math.max(rest, 0))), text('the last token of all')];
+      const file = await openBytes(smallest([keyValue('tokenizer.ggml.tokens', 9, arrayOf(8, tokens))]));
+      expect(file.metadata.texts('tokenizer.ggml.tokens').at(-1)).toBe('the last token of all');
+      await file.close();
+    }
+  });
+
+  test('a file with bytes changed or cut gives tensors of their sizes or a ProxmoError', async () => {
+    const change = fc.record({ at: fc.nat(valid.length - 1), value: fc.oneof(fc.nat(255), fc.constantFrom(0, 255)) });
+    const headerChange = fc.record({ at: fc.nat(9000), value: fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 255)) });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.oneof(headerChange, change), { maxLength: 3 }),
+        fc.option(fc.nat(valid.length)),
+        async (changes, cut) => {
+          const bytes = valid.slice(0, cut ?? valid.length);
+          for (const { at, value } of changes) if (at < bytes.length) bytes[at] = value;
+          try {
+            const file = await openBytes(bytes);
+            try {
+              for (const name of file.names()) {
+                const size = file.shape(name).reduce((product, n) => product * n, 1);
+                expect(await file.read(name)).toHaveLength(size);
+              }
+              file.tokenizer();
+            } finally {
+              await file.close();
+            }
+          } catch (error) {
+            expect(error).toBeInstanceOf(ProxmoError);
+          }
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+});

@@ -1,0 +1,235 @@
+/** Hugging Face configurations: those of well-known models, every way to refuse one, and garbage. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ProxmoError } from '../../../src/errors.ts';
+import { parseHfConfig } from '../../../src/models/hf/config.ts';
+
+/** Qwen2.5 0.5B. */
+const qwen2 = {
+  architectures: ['Qwen2ForCausalLM'],
+  attention_dropout: 0,
+  bos_token_id: 151643,
+  eos_token_id: 151643,
+  hidden_act: 'silu',
+  hidden_size: 896,
+  initializer_range: 0.02,
+  intermediate_size: 4864,
+  max_position_embeddings: 32768,
+  max_window_layers: 24,
+  model_type: 'qwen2',
+  num_attention_heads: 14,
+  num_hidden_layers: 24,
+  num_key_value_heads: 2,
+  rms_norm_eps: 1e-6,
+  rope_theta: 1000000,
+  sliding_window: 32768,
+  tie_word_embeddings: true,
+  torch_dtype: 'bfloat16',
+  transformers_version: '4.40.1',
+  use_cache: true,
+  use_mrope: false,
+  use_sliding_window: false,
+  vocab_size: 151936,
+};
+
+/** Llama 3.2 1B. */
+const llama = {
+  architectures: ['LlamaForCausalLM'],
+  attention_bias: false,
+  attention_dropout: 0,
+  bos_token_id: 128000,
+  eos_token_id: [128001, 128008, 128009],
+  head_dim: 64,
+  hidden_act: 'silu',
+  hidden_size: 2048,
+  initializer_range: 0.02,
+  intermediate_size: 8192,
+  max_position_embeddings: 131072,
+  mlp_bias: false,
+  model_type: 'llama',
+  num_attention_heads: 32,
+  num_hidden_layers: 16,
+  num_key_value_heads: 8,
+  pretraining_tp: 1,
+  rms_norm_eps: 1e-5,
+  rope_scaling: { factor: 32, high_freq_factor: 4, low_freq_factor: 1, original_max_position_embeddings: 8192, rope_type: 'llama3' },
+  rope_theta: 500000,
+  tie_word_embeddings: true,
+  torch_dtype: 'bfloat16',
+  use_cache: true,
+  vocab_size: 128256,
+};
+
+/** Qwen3 0.6B, as newer versions of transformers write it. */
+const qwen3 = {
+  architectures: ['Qwen3ForCausalLM'],
+  attention_bias: false,
+  dtype: 'bfloat16',
+  eos_token_id: 151645,
+  head_dim: 128,
+  hidden_act: 'silu',
+  hidden_size: 1024,
+  intermediate_size: 3072,
+  layer_types: new Array(28).fill('full_attention'),
+  max_position_embeddings: 40960,
+  max_window_layers: 28,
+  model_type: 'qwen3',
+  num_attention_heads: 16,
+  num_hidden_layers: 28,
+  num_key_value_heads: 8,
+  rms_norm_eps: 1e-6,
+  rope_parameters: { rope_theta: 1000000, rope_type: 'default' },
+  sliding_window: null,
+  tie_word_embeddings: true,
+  use_sliding_window: false,
+  vocab_size: 151936,
+};
+
+const gpt2 = {
+  activation_function: 'gelu_new',
+  architectures: ['GPT2LMHeadModel'],
+  attn_pdrop: 0.1,
+  bos_token_id: 50256,
+  embd_pdrop: 0.1,
+  eos_token_id: 50256,
+  initializer_range: 0.02,
+  layer_norm_epsilon: 1e-5,
+  model_type: 'gpt2',
+  n_ctx: 1024,
+  n_embd: 768,
+  n_head: 12,
+  n_layer: 12,
+  n_positions: 1024,
+  resid_pdrop: 0.1,
+  summary_activation: null,
+  summary_first_dropout: 0.1,
+  summary_proj_to_labels: true,
+  summary_type: 'cls_index',
+  summary_use_proj: true,
+  task_specific_params: { 'text-generation': { do_sample: true, max_length: 50 } },
+  vocab_size: 50257,
+};
+
+const known = { qwen2, llama, qwen3, gpt2 };
+
+describe('well-known models', () => {
+  it('Qwen2.5 has biases on its queries, keys and values', () => {
+    const { family, transformer, endTokens } = parseHfConfig(qwen2);
+    expect(family).toBe('qwen2');
+    expect(transformer).toMatchObject({ dModel: 896, heads: 14, kvHeads: 2, headDim: 64, ropeTheta: 1e6, tiedHead: true, qkvBias: true });
+    expect(transformer.outputBias ?? false).toBe(false);
+    expect(endTokens).toEqual([151643]);
+  });
+
+  it('Llama 3.2 stretches its angles', () => {
+    const { transformer, endTokens } = parseHfConfig(llama);
+    expect(transformer).toMatchObject({ headDim: 64, ropeTheta: 5e5, qkvBias: false });
+    expect(transformer.ropeScaling).toEqual({
+      kind: 'llama3',
+      factor: 32,
+      lowFrequencyFactor: 1,
+      highFrequencyFactor: 4,
+      originalPositions: 8192,
+    });
+    expect(endTokens).toEqual([128001, 128008, 128009]);
+  });
+
+  it('Qwen3 has heads of a width of their own, and norms on them', () => {
+    expect(parseHfConfig(qwen3).transformer).toMatchObject({ dModel: 1024, heads: 16, headDim: 128, headNorm: true, ropeTheta: 1e6 });
+  });
+
+  it('GPT-2 has learned positions, and a tied head unless it says otherwise', () => {
+    expect(parseHfConfig(gpt2).transformer).toMatchObject({
+      headDim: 64,
+      dFf: 3072,
+      norm: 'layer',
+      mlp: 'gelu',
+      positions: 'learned',
+      maxPositions: 1024,
+      ropeTheta: 0,
+      tiedHead: true,
+    });
+    expect(parseHfConfig({ ...gpt2, tie_word_embeddings: false }).transformer.tiedHead).toBe(false);
+  });
+});
+
+describe('rotary positions', () => {
+  const withScaling = (rope_scaling: object) => parseHfConfig({ ...qwen2, rope_scaling }).transformer.ropeScaling;
+
+  it('are scaled as older and as newer files say it', () => {
+    expect(withScaling({ type: 'linear', factor: 4 })).toEqual({ kind: 'linear', factor: 4 });
+    expect(withScaling({ rope_type: 'dynamic', factor: 2 })).toEqual({ kind: 'dynamic' });
+    const { rope_theta, ...others } = qwen2;
+    const newer = parseHfConfig({ ...others, rope_parameters: { rope_type: 'linear', factor: 4, rope_theta } });
+    expect(newer.transformer).toMatchObject({ ropeTheta: 1e6, ropeScaling: { kind: 'linear', factor: 4 } });
+  });
+
+  it('have the factors of YaRN that follow from its other parameters', () => {
+    const yarn = { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 8192 };
+    const defaults = { kind: 'yarn', factor: 4, originalPositions: 8192, betaFast: 32, betaSlow: 1, truncate: true };
+    expect(withScaling(yarn)).toEqual({ ...defaults, attentionFactor: 0.1 * Math.log(4) + 1 });
+    expect(withScaling({ ...yarn, attention_factor: 1.5 })).toEqual({ ...defaults, attentionFactor: 1.5 });
+    const equal = withScaling({ ...yarn, mscale: 0.7, mscale_all_dim: 0.7 });
+    expect(equal).toEqual({ ...defaults, attentionFactor: 1 });
+    expect(withScaling({ ...yarn, factor: null })).toMatchObject({ factor: 32768 / 8192 });
+  });
+});
+
+describe('refused by name', () => {
+  it.each([
+    [
+      'qwen2',
+      { model_type: 'mamba' },
+      'config.json has the model_type "mamba", a family that is not known; known are gpt2, llama, qwen2, qwen3.',
+    ],
+    ['qwen2', { architectures: ['Qwen2ForSequenceClassification'] }, 'supported are Qwen2ForCausalLM, Qwen2Model'],
+    ['qwen2', { hidden_act: 'relu' }, 'hidden_act is "relu": not known; known are silu, swish.'],
+    ['gpt2', { activation_function: 'tanh' }, 'activation_function is "tanh": not known; known are gelu,'],
+    ['qwen2', { hidden_size: undefined }, 'hidden_size is not set.'],
+    ['qwen2', { hidden_size: '896' }, 'hidden_size is "896": expected number, received string.'],
+    ['qwen2', { use_sliding_window: true }, 'use_sliding_window is true: sliding windows are not supported.'],
+    ['qwen3', { layer_types: ['sliding_attention'] }, 'layer_types.0 is "sliding_attention": only full attention is supported.'],
+    ['qwen3', { layer_types: ['full_attention'] }, 'layer_types names 1 layers, num_hidden_layers is 28.'],
+    ['llama', { sliding_window: 4096 }, 'sliding_window is not known; if it does not change what the model computes, remove it.'],
+    ['llama', { attn_logit_softcapping: 50 }, 'attn_logit_softcapping is not known'],
+    ['llama', { quantization_config: { bits: 4 } }, 'quantised weights are not supported'],
+    ['llama', { num_key_value_heads: 5 }, 'num_attention_heads (32) must be a multiple of num_key_value_heads (5).'],
+    ['gpt2', { n_head: 7 }, 'n_embd (768) must be a multiple of n_head (7).'],
+    ['gpt2', { add_cross_attention: true }, 'cross-attention is not supported'],
+    ['llama', { partial_rotary_factor: 0.5 }, 'partial_rotary_factor is 0.5: heads that are turned in part are not supported.'],
+    [
+      'llama',
+      { rope_scaling: { rope_type: 'longrope' } },
+      'rope_scaling: the type "longrope" is not known; known are default, linear, dynamic, llama3, yarn.',
+    ],
+    ['llama', { rope_scaling: { type: 'linear', rope_type: 'yarn' } }, 'the type "linear" and the rope_type "yarn"; leave one out.'],
+    ['llama', { rope_scaling: { type: 'linear' } }, 'rope_scaling.factor is not set.'],
+    ['llama', { rope_scaling: { type: 'linear', factor: 2, short_factor: [1] } }, 'rope_scaling.short_factor is not known'],
+    ['llama', { rope_parameters: { rope_theta: 1 } }, 'has both rope_parameters and rope_scaling'],
+    ['qwen3', { rope_theta: 5 }, 'has rope_theta 5 and rope_parameters.rope_theta 1000000; they must be equal.'],
+    ['qwen2', { num_hidden_layers: 1e9 }, 'num_hidden_layers is 1000000000'],
+  ] as const)('%s with %j', (name, change, message) => {
+    expect(() => parseHfConfig({ ...known[name], ...change })).toThrow(message);
+  });
+
+  it('what is no object', () => {
+    expect(() => parseHfConfig([])).toThrow('config.json is not a JSON object');
+    expect(() => parseHfConfig({})).toThrow('config.json has no model_type');
+  });
+
+  it('garbage, always with a typed error', () => {
+    const field = fc.constantFrom(...new Set(Object.values(known).flatMap((config) => Object.keys(config))));
+    const change = fc.dictionary(field, fc.jsonValue(), { maxKeys: 3 });
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.values(known)), change, (config, changes) => {
+        try {
+          parseHfConfig({ ...config, ...changes });
+        } catch (error) {
+          expect(error).toBeInstanceOf(ProxmoError);
+          expect((error as ProxmoError).code).toBe('config');
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,129 @@
+"""What PyTorch computes with a Hugging Face model: writes the expected.json that `proxmo model verify` compares with.
+
+    python test/oracle/hf_expected.py make DIR --family llama --config '{"num_key_value_heads": 1}' [--dtype bfloat16] [--shard-size 100KB] [--seed 1]
+    python test/oracle/hf_expected.py expect DIR
+    python test/oracle/hf_expected.py compare DIR OTHER
+
+`make` saves a tiny model with random weights (norms and biases too) and its expected.json; `expect` writes that file for a model that is there;
+`compare` prints the largest difference between the logits of two folders, and fails unless it is 0. Needs torch and transformers; runs on the CPU.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+LLAMA_LIKE = dict(
+    vocab_size=512,
+    hidden_size=48,
+    intermediate_size=112,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    max_position_embeddings=256,
+)
+FAMILIES = dict(
+    gpt2=dict(vocab_size=512, n_embd=48, n_layer=2, n_head=4, n_positions=256),
+    llama=LLAMA_LIKE,
+    qwen2=LLAMA_LIKE,
+    qwen3=dict(LLAMA_LIKE, head_dim=16),
+)
+ADAMW = dict(lr=1e-3, weight_decay=0.01, betas=[0.9, 0.999], eps=1e-8, clip=1.0)
+STEPS = 5
+
+
+def make(folder, family, changes, dtype, shard_size, seed):
+    torch.manual_seed(seed)
+    config = AutoConfig.for_model(family, **{**FAMILIES[family], "initializer_range": 0.15, **changes})
+    model = AutoModelForCausalLM.from_config(config)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.dim() == 1:
+                centre = 1.0 if "norm" in name or "ln_" in name else 0.0
+                if name.endswith("bias"):
+                    centre = 0.0
+                parameter.copy_(centre + 0.15 * torch.randn_like(parameter))
+    model.to(getattr(torch, dtype)).save_pretrained(folder, max_shard_size=shard_size)
+
+
+def expect(folder, seed, length, prompt_length, new_tokens):
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    torch.manual_seed(seed)
+    ids = torch.randint(0, min(model.config.vocab_size, 480), (2, length))
+    positions = [0, length // 2 - 1, length - 1]
+    output = model(ids, labels=ids)
+    output.loss.backward()
+    expected = dict(
+        input_ids=ids.tolist(),
+        logits=[[[round(x, 6) for x in row[at].tolist()] for at in positions] for row in output.logits],
+        logits_positions=positions,
+        loss=output.loss.item(),
+        grads={
+            name: dict(norm=parameter.grad.norm().item(), first=parameter.grad.flatten()[:4].tolist())
+            for name, parameter in model.named_parameters()
+        },
+    )
+    prompt = ids[:1, :prompt_length]
+    # No token ends the text: the continuation is as long as asked for.
+    model.generation_config.eos_token_id = None
+    with torch.no_grad():
+        generated = model.generate(
+            prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=new_tokens, do_sample=False, pad_token_id=0
+        )
+    expected["greedy"] = dict(prompt=prompt[0].tolist(), tokens=generated[0, prompt_length:].tolist())
+    expected["adamw"] = dict(ADAMW, losses=adamw_losses(model, ids))
+    (folder / "expected.json").write_text(json.dumps(expected))
+
+
+def adamw_losses(model, ids):
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=ADAMW["lr"], weight_decay=ADAMW["weight_decay"], betas=tuple(ADAMW["betas"]), eps=ADAMW["eps"]
+    )
+    losses = []
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss = model(ids, labels=ids).loss
+        losses.append(loss.item())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), ADAMW["clip"])
+        optimizer.step()
+    return losses
+
+
+def compare(folder, other):
+    models = [AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval() for path in (folder, other)]
+    ids = torch.arange(40).reshape(2, 20)
+    with torch.no_grad():
+        logits = [model(ids).logits for model in models]
+    difference = (logits[0] - logits[1]).abs().max().item()
+    print(f"largest difference of logits: {difference}")
+    return 0 if difference == 0 else 1
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=["make", "expect", "compare"])
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("other", type=pathlib.Path, nargs="?")
+    parser.add_argument("--family", choices=sorted(FAMILIES))
+    parser.add_argument("--config", type=json.loads, default={}, help="fields of the configuration, as JSON")
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--shard-size", default="5GB")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--length", type=int, default=24)
+    parser.add_argument("--prompt-length", type=int, default=8)
+    parser.add_argument("--new-tokens", type=int, default=12)
+    options = parser.parse_args()
+    if options.action == "compare":
+        return compare(options.folder, options.other)
+    if options.action == "make":
+        make(options.folder, options.family, options.config, options.dtype, options.shard_size, options.seed)
+    expect(options.folder, options.seed, options.length, options.prompt_length, options.new_tokens)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

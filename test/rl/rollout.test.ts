@@ -1,0 +1,208 @@
+/** Rollouts over worlds that fail: whose fault it is, what it costs, and when enough is enough. */
+import { describe, expect, it } from 'vitest';
+import { defineTaskSet } from '../../src/envs/define.ts';
+import type { Environment, TaskSet, Turn } from '../../src/envs/environment.ts';
+import { type Fault, FaultLog } from '../../src/envs/faults.ts';
+import { evaluate } from '../../src/rl/evaluate.ts';
+import { playEpisodes } from '../../src/rl/rollout.ts';
+import { controls, textPlayer } from '../support/players.ts';
+
+/** Counting to a number: `add` counts, `wait` does not. */
+const counting = defineTaskSet({
+  name: 'counting',
+  maxSteps: 6,
+  tasks: Array.from({ length: 20 }, (_, i) => ({ id: `t${i}`, type: 'count', goal: 1 + (i % 3) })),
+  instruction: ({ goal }) => `count to ${goal}.`,
+  *play({ goal }) {
+    for (let count = 0; count < goal; ) if ((yield { observation: `${count}.`, actions: ['add', 'wait'] }) === 'add') count++;
+    return { observation: 'there.', success: true, score: 1 };
+  },
+});
+const tasks = counting.tasks('train', 8, 1);
+const texts = ['add', 'wait', 'fly'];
+
+/** The same worlds, in which something goes wrong at some calls: `step` gets what the world would answer. */
+function sabotaged(wrong: {
+  readonly step?: (turn: Turn, nth: number, task: string) => Turn | Promise<Turn>;
+  readonly reset?: (nth: number) => void;
+}): TaskSet {
+  let [steps, resets] = [0, 0];
+  return {
+    ...counting,
+    createEnvironment(): Environment {
+      const environment = counting.createEnvironment();
+      let id = '';
+      return {
+        reset(task) {
+          wrong.reset?.(resets++);
+          id = task.id;
+          return environment.reset(task as never);
+        },
+        step: (action) => {
+          const turn = environment.step(action) as Turn;
+          return wrong.step ? wrong.step(turn, steps++, id) : turn;
+        },
+      };
+    },
+  };
+}
+
+const play = (taskSet: TaskSet, faults = new FaultLog({ retryDelaySeconds: 0.01, stepTimeoutSeconds: 0.3 }), signal?: AbortSignal) =>
+  playEpisodes(textPlayer(counting, texts), taskSet, tasks, { controls, firstEpisode: 0, faults, ...(signal ? { signal } : {}) });
+
+const withoutFaults = (episodes: Awaited<ReturnType<typeof play>>) => episodes.map(({ faults: _, ...episode }) => episode);
+
+describe('a sound world', () => {
+  it('is played to the end, in one batch a turn', async () => {
+    const player = textPlayer(counting, texts);
+    const episodes = await playEpisodes(player, counting, tasks, { controls, firstEpisode: 0 });
+    expect(player.batches[0]).toBe(tasks.length);
+    expect([...player.batches]).toEqual([...player.batches].sort((a, b) => b - a));
+    for (const { steps, success, score, faults, task } of episodes) {
+      expect(steps.length === counting.maxSteps || success).toBe(true);
+      expect(steps.filter(({ action }) => action === 'add').length === (task as unknown as { goal: number }).goal).toBe(success);
+      expect(score).toBe(Number(success));
+      expect(faults).toBe(0);
+      for (const step of steps) expect(step).toMatchObject({ group: task.id, success, valid: step.action !== 'fly' });
+    }
+  });
+
+  it('that answers at once is never waited for with a timer', async () => {
+    const { setTimeout: original } = globalThis;
+    let timers = 0;
+    globalThis.setTimeout = ((...args: Parameters<typeof original>) => {
+      timers++;
+      return original(...args);
+    }) as typeof setTimeout;
+    try {
+      // Without a close, no call gives a promise.
+      await play(sabotaged({}));
+    } finally {
+      globalThis.setTimeout = original;
+    }
+    expect(timers).toBe(0);
+  });
+});
+
+describe('a fault costs nothing but time', () => {
+  const once =
+    <T>(act: () => T, otherwise: (turn: Turn) => Turn, at = 5) =>
+    (turn: Turn, nth: number) =>
+      (nth === at ? act() : otherwise(turn)) as T | Turn;
+  const same = (turn: Turn) => turn;
+  it.each([
+    [
+      'a throw',
+      {
+        step: once(() => {
+          throw new Error('boom');
+        }, same),
+      },
+    ],
+    ['a rejection', { step: once(() => Promise.reject(new Error('boom')), same) }],
+    ['a promise that never settles', { step: once(() => new Promise<Turn>(() => {}), same) }],
+    ['nothing for a turn', { step: once(() => undefined as unknown as Turn, same) }],
+    [
+      'a number for an observation',
+      { step: (turn: Turn, nth: number) => (nth === 5 ? { ...turn, observation: 5 as unknown as string } : turn) },
+    ],
+    ['a reward that is no number', { step: (turn: Turn, nth: number) => (nth === 5 ? { ...turn, reward: Number.NaN } : turn) }],
+    ['success before the end', { step: (turn: Turn, nth: number) => (nth === 5 ? { ...turn, done: false, success: true } : turn) }],
+    [
+      'a throw at reset',
+      {
+        reset: (nth: number) => {
+          if (nth === 3) throw new Error('boom');
+        },
+      },
+    ],
+  ])('%s', async (_, wrong) => {
+    const faults: Fault[] = [];
+    const log = new FaultLog({ retryDelaySeconds: 0.01, stepTimeoutSeconds: 0.3 }, (fault) => faults.push(fault));
+    const episodes = await play(sabotaged(wrong as Parameters<typeof sabotaged>[0]), log);
+    expect(withoutFaults(episodes)).toEqual(withoutFaults(await play(counting)));
+    expect(episodes.reduce((sum, { faults: count }) => sum + count, 0)).toBe(1);
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toMatchObject({ attempt: 1, error: expect.any(Error) });
+  });
+
+  it('does not hold up the others', async () => {
+    const player = textPlayer(counting, texts);
+    const started = performance.now();
+    const finished = new Map<number, number>();
+    const hangs = sabotaged({ step: (turn, nth) => (nth === 0 ? new Promise(() => {}) : turn) });
+    await playEpisodes(player, hangs, tasks, {
+      controls,
+      firstEpisode: 0,
+      faults: new FaultLog({ stepTimeoutSeconds: 2.5, retryDelaySeconds: 0 }),
+      onTurn: (running) => finished.set(running, finished.get(running) ?? performance.now() - started),
+    });
+    // All but the one that hangs are through before its time is up.
+    expect(finished.get(1)).toBeLessThan(2200);
+    expect(finished.get(0)).toBeGreaterThan(2400);
+  });
+
+  it('is counted by an evaluation, beside its rates', async () => {
+    const wrong = sabotaged({ step: (turn, nth) => (nth === 2 ? Promise.reject(new Error('boom')) : turn) });
+    const options = { controls, firstEpisode: 0 };
+    const player = textPlayer(counting, texts);
+    const faults = new FaultLog({ retryDelaySeconds: 0.01 });
+    const { seconds: _, ...faulty } = await evaluate(player, wrong, tasks, { ...options, faults });
+    const { seconds: __, ...sound } = await evaluate(player, counting, tasks, options);
+    expect(faulty).toEqual({ ...sound, faults: 1 });
+  });
+});
+
+describe('too many faults end the run', () => {
+  it('of one episode', async () => {
+    const wrong = sabotaged({
+      step: (turn, _, task) => {
+        if (task === tasks[2]!.id) throw new Error('the disk is full');
+        return turn;
+      },
+    });
+    await expect(play(wrong)).rejects.toMatchObject({
+      code: 'environment',
+      message: expect.stringMatching(
+        new RegExp(`failed an episode on all of its 4 tries; the last one, in task ${tasks[2]!.id} at its start: the disk is full`),
+      ),
+    });
+  });
+
+  it('of all episodes together, over several rollouts', async () => {
+    const log = new FaultLog({ retryDelaySeconds: 0, maxFaults: 3 });
+    const flaky = () => sabotaged({ step: (turn, nth) => (nth % 8 === 1 && nth < 16 ? Promise.reject(new Error('boom')) : turn) });
+    await play(flaky(), log);
+    expect(log.count).toBe(2);
+    await expect(play(flaky(), log)).rejects.toThrow(
+      /failed 4 times in this run, more than environment\.maxFaults \(3\) allows; the last one, in task .*: boom/,
+    );
+  });
+
+  it('waits twice as long after each', () => {
+    const log = new FaultLog({ retryDelaySeconds: 0.5, maxAttempts: 20 });
+    const wait = (attempt: number) => log.note({ task: tasks[0]!, attempt, step: 0, error: new Error('boom') });
+    expect([1, 2, 3, 10].map(wait)).toEqual([0.5, 1, 2, 30]);
+  });
+});
+
+describe('an interruption', () => {
+  it.each([
+    ['while a world hangs', sabotaged({ step: (turn, nth) => (nth === 0 ? new Promise(() => {}) : turn) })],
+    [
+      'while an episode waits to be tried again',
+      sabotaged({
+        reset: () => {
+          throw new Error('boom');
+        },
+      }),
+    ],
+  ])('%s ends the rollout at once', async (_, wrong) => {
+    const interrupt = new AbortController();
+    setTimeout(() => interrupt.abort(), 50);
+    const started = performance.now();
+    const log = new FaultLog({ stepTimeoutSeconds: 60, retryDelaySeconds: 60 });
+    await expect(play(wrong, log, interrupt.signal)).rejects.toMatchObject({ code: 'interrupted' });
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+});
