@@ -1,18 +1,22 @@
 /** Every kernel there is. Tests and benches walk this list. */
 import { accumulate } from './accumulate.ts';
 import { adamW } from './adamW.ts';
+import { addColumns, takeColumns } from './addColumns.ts';
 import { attention } from './attention.ts';
 import { attentionBackwardKernels } from './attentionBackward.ts';
 import { attentionDecode } from './attentionDecode.ts';
 import { broadcast, scaleBy } from './broadcast.ts';
 import { columnSum } from './columnSum.ts';
 import { copy, copyU32 } from './copy.ts';
+import { dropout } from './dropout.ts';
 import { elementwiseKernels } from './elementwise.ts';
 import { fill } from './fill.ts';
 import { gatherRowsKernels } from './gatherRows.ts';
 import { headNormKernels } from './headNorm.ts';
 import { kvAppend } from './kvAppend.ts';
+import { kvCopy } from './kvCopy.ts';
 import { layerNormKernels } from './layerNorm.ts';
+import { maskLogits } from './maskLogits.ts';
 import { matmulKernels } from './matmul.ts';
 import { layerNormWeightGradient, rmsNormWeightGradient } from './normWeightGradient.ts';
 import { ppoLoss, ppoLossTotals } from './ppoLoss.ts';
@@ -26,17 +30,23 @@ import type { KernelSpec } from './spec.ts';
 import { swiglu, swigluBackward } from './swiglu.ts';
 import { tfidf } from './tfidf.ts';
 import { tokenLogProbs, tokenLogProbsBackward } from './tokenLogProbs.ts';
+import { trieStep } from './trieStep.ts';
+import { vocabChunk, vocabFinish } from './vocabLoss.ts';
 
 export const kernels: readonly KernelSpec[] = [
   attention,
   ...attentionBackwardKernels,
   attentionDecode,
+  addColumns,
+  takeColumns,
+  dropout,
   columnSum,
   copy,
   copyU32,
   ...matmulKernels,
   fill,
   kvAppend,
+  kvCopy,
   ...gatherRowsKernels,
   ...headNormKernels,
   ...elementwiseKernels,
@@ -52,7 +62,11 @@ export const kernels: readonly KernelSpec[] = [
   swigluBackward,
   tokenLogProbs,
   tokenLogProbsBackward,
+  vocabChunk,
+  vocabFinish,
+  maskLogits,
   sample,
+  trieStep,
   softmax,
   softmaxBackward,
   ...reduceKernels,

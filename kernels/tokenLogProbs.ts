@@ -8,6 +8,9 @@ import { type BindingSpec, defineKernel, type KernelCase } from './spec.ts';
 /** `width` is the size of the vocabulary. */
 type TokenLogProbsParams = { rows: number; width: number; inverseTemperature: number };
 
+/** Logits of `width` tokens from `start` on, out of a vocabulary of `vocab`; all of them, or a chunk. */
+type BackwardParams = TokenLogProbsParams & { vocab: number; start: number };
+
 const read: BindingSpec = { dtype: 'f32', access: 'read' };
 const write: BindingSpec = { dtype: 'f32', access: 'write' };
 const index: BindingSpec = { dtype: 'u32', access: 'read' };
@@ -63,11 +66,11 @@ export const tokenLogProbs = defineKernel<TokenLogProbsParams>({
   tolerance: { absolute: 3e-5, relative: 1e-5 },
 });
 
-export const tokenLogProbsBackward = defineKernel<TokenLogProbsParams>({
+export const tokenLogProbsBackward = defineKernel<BackwardParams>({
   name: 'tokenLogProbsBackward',
   shader: backwardShader,
   bindings: { logits: read, targets: index, logSumExp: read, entropy: read, dLogProb: read, dEntropy: read, dLogits: write },
-  params: { rows: 'u32', width: 'u32', inverseTemperature: 'f32' },
+  params: { rows: 'u32', width: 'u32', inverseTemperature: 'f32', vocab: 'u32', start: 'u32' },
   variants: rowVariants(['logits', 'dLogits']),
   sizes: ({ rows, width }) => ({
     logits: rows * width,
@@ -80,27 +83,35 @@ export const tokenLogProbsBackward = defineKernel<TokenLogProbsParams>({
   }),
   dispatch: rowDispatch,
   cost: ({ rows, width }) => ({ flops: 8 * rows * width, bytes: 4 * (2 * rows * width + 5 * rows) }),
-  reference: ({ logits, targets, logSumExp, entropy, dLogProb, dEntropy }, { rows, width, inverseTemperature }) => {
+  reference: ({ logits, targets, logSumExp, entropy, dLogProb, dEntropy }, { rows, width, inverseTemperature, vocab, start }) => {
     const dLogits = new Float64Array(rows * width);
     for (let row = 0; row < rows; row++) {
-      const hit = targets![row]! < width ? dLogProb![row]! : 0;
+      const hit = targets![row]! < vocab ? dLogProb![row]! : 0;
       for (let i = 0; i < width; i++) {
         const logP = logits![row * width + i]! * inverseTemperature - logSumExp![row]!;
-        const gradient = (targets![row] === i ? hit : 0) - Math.exp(logP) * (hit + dEntropy![row]! * (logP + entropy![row]!));
+        const gradient = (targets![row] === start + i ? hit : 0) - Math.exp(logP) * (hit + dEntropy![row]! * (logP + entropy![row]!));
         dLogits[row * width + i] = gradient * inverseTemperature;
       }
     }
     return { dLogits };
   },
-  cases: [...rowShapes.map((shape) => backwardCase(caseOf(shape))), backwardCase(caseOf({ rows: 8, width: 40 }, 2.5))],
+  cases: [
+    ...rowShapes.map((shape) => backwardCase(caseOf(shape))),
+    backwardCase(caseOf({ rows: 8, width: 40 }, 2.5)),
+    {
+      ...backwardCase(caseOf({ rows: 9, width: 12 })),
+      note: 'a chunk',
+      params: { rows: 9, width: 12, inverseTemperature: 1, vocab: 40, start: 16 },
+    },
+  ],
   benchCases: [backwardCase(caseOf({ rows: 1024, width: 300 })), backwardCase(caseOf({ rows: 8, width: 150_000 }))],
   tolerance: { absolute: 3e-5, relative: 1e-5 },
 });
 
 /** The forward case with its statistics. */
-function backwardCase({ params, inputs }: KernelCase<TokenLogProbsParams>): KernelCase<TokenLogProbsParams> {
+function backwardCase({ params, inputs }: KernelCase<TokenLogProbsParams>): KernelCase<BackwardParams> {
   return {
-    params,
+    params: { ...params, vocab: params.width, start: 0 },
     inputs: (random) => {
       const { logits, targets } = inputs!(random) as { logits: number[]; targets: number[] };
       const rows = Array.from({ length: params.rows }, (_, row) => rowStatistics(Float64Array.from(logits), row, params));

@@ -1,7 +1,7 @@
 // Gradient of logProb and entropy (token_log_probs.wgsl) in the logits. With p = softmax(z), z = logits / temperature:
 //   d logProb / dz[i] = [i is the target] − p[i]            (nothing where the target lies beyond the row)
 //   d entropy / dz[i] = −p[i] · (log p[i] + entropy)
-// Rows as in lib/row.wgsl; nothing is reduced.
+// The logits are those of `width` tokens from `start` on, of a vocabulary of `vocab`. Rows as in lib/row.wgsl; nothing is reduced.
 //#include "lib/row.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
@@ -16,8 +16,9 @@ fn main(
   }
   let width = params.width / WIDTH;
   let start = row * width;
-  let token = targets[row];
-  let hit = select(0.0, dLogProb[row] * params.inverseTemperature, token < params.width);
+  let hit = select(0.0, dLogProb[row] * params.inverseTemperature, targets[row] < params.vocab);
+  // A target of another chunk is beyond the width, or wraps around to there.
+  let token = targets[row] - params.start;
   let spread = dEntropy[row] * params.inverseTemperature;
   for (var i = laneOf(local); i < width; i += LANES) {
     let logP = logits[start + i] * params.inverseTemperature - logSumExp[row];

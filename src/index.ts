@@ -26,9 +26,19 @@ export { createWebshopTaskSet, type WebshopOptions } from './envs/webshop/index.
 export { type ErrorCode, ProxmoError } from './errors.ts';
 export { GpuContext } from './gpu/context.ts';
 export { type HfModel, parseHfConfig } from './models/hf/config.ts';
+export { type LoraConfig, parseAdapterConfig } from './models/peft.ts';
 export type { WeightSource } from './models/weightSource.ts';
+export type { BoundReply, Constraint } from './nn/constraint.ts';
 export { loadPretrained, pretrainedWeights } from './nn/decoderWeights.ts';
-export { type GenerationRequest, Generator, type GeneratorOptions, type Reply, type SamplingControls } from './nn/generator.ts';
+export {
+  type GenerationRequest,
+  Generator,
+  type GeneratorOptions,
+  type OnTokens,
+  type Reply,
+  type SamplingControls,
+} from './nn/generator.ts';
+export { adapterWeights, LoraAdapters, loadAdapters, mergeAdapters } from './nn/lora.ts';
 export { AdamW, type AdamWOptions } from './nn/optimizer.ts';
 export { packedInputs, packSequences } from './nn/packing.ts';
 export { packedAttention, Transformer, type TransformerConfig } from './nn/transformer.ts';
@@ -46,6 +56,8 @@ export { rmsNorm } from './ops/rmsNorm.ts';
 export { softmax } from './ops/softmax.ts';
 export { swiglu } from './ops/swiglu.ts';
 export { tokenLogProbs } from './ops/tokenLogProbs.ts';
+export { chunkedTokenLogProbs } from './ops/vocabLoss.ts';
+export { ActionConstraints } from './rl/actionConstraint.ts';
 export {
   type AdvantageDiagnostics,
   AdvantageEstimator,
@@ -60,13 +72,16 @@ export {
 } from './rl/advantages/index.ts';
 export { presets, type TrainConfig, trainConfigSchema } from './rl/config.ts';
 export { type Evaluation, evaluate } from './rl/evaluate.ts';
+export { formatMemoryPlan, planMemory } from './rl/memoryPlan.ts';
 export { Policy, tokenizerFor } from './rl/policy.ts';
+export { type PolicySource, pretrainedPolicySource, wordPolicySource } from './rl/policySource.ts';
 export { type Episode, playEpisodes, type RolloutStep } from './rl/rollout.ts';
 export type { RolloutRow } from './rl/rows.ts';
 export { type IterationResult, Trainer } from './rl/trainer.ts';
 export { grad } from './tensor/autograd.ts';
 export { Engine, Program } from './tensor/engine.ts';
 export { accumulate, gatherGradients } from './tensor/gradients.ts';
+export { recomputed } from './tensor/recompute.ts';
 export { constant, input, Tensor } from './tensor/tensor.ts';
 export { ParameterSlab, Variable } from './tensor/variable.ts';
 export type { ChatMessage, ChatOptions } from './text/hf/chatTemplate.ts';

@@ -4,11 +4,14 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { ProxmoError } from '../errors.ts';
 import { advantagesCommand } from './advantages.ts';
+import { benchCommand } from './bench.ts';
 import { doctorCommand } from './doctor.ts';
 import { envCommand } from './env.ts';
 import { evalCommand } from './eval.ts';
+import { generateCommand } from './generate.ts';
 import { modelCommand } from './model.ts';
 import { playCommand } from './play.ts';
+import { profileCommand } from './profile.ts';
 import { trainCommand } from './train.ts';
 
 /** Exit code after Ctrl-C, by the shells' convention: 128 + SIGINT. */
@@ -26,7 +29,10 @@ async function main(): Promise<number> {
     playCommand(),
     envCommand(),
     modelCommand(),
+    generateCommand(),
     advantagesCommand(),
+    benchCommand(),
+    profileCommand(packageJson.version),
     doctorCommand(),
   ]) {
     program.addCommand(command);

@@ -1,11 +1,15 @@
 /** `proxmo model`: pretrained models on disk, what they are and whether they compute here what they compute elsewhere. */
 import { Command } from 'commander';
+import { exportCommand } from './model/export.ts';
 import { inspectCommand } from './model/inspect.ts';
 import { verifyCommand } from './model/verify.ts';
 
 export function modelCommand(): Command {
   return new Command('model')
-    .description('Look at a pretrained model: what it is and what it needs, and whether it computes what a reference computes.')
+    .description(
+      'Look at a pretrained model: what it is and what it needs, whether it computes what a reference computes; and save a trained one.',
+    )
     .addCommand(inspectCommand())
-    .addCommand(verifyCommand());
+    .addCommand(verifyCommand())
+    .addCommand(exportCommand());
 }

@@ -62,13 +62,18 @@ export function playCommand(): Command {
           firstEpisode: firstEvaluationEpisode,
           faults: trainer.faults,
         });
-        if (options.json) process.stdout.write(`${JSON.stringify(episodes, null, 2)}\n`);
+        if (options.json) process.stdout.write(`${JSON.stringify(episodes.map(withoutTrees), null, 2)}\n`);
         else for (const episode of episodes) process.stdout.write(`${describeEpisode(episode)}\n`);
       } finally {
         await close?.();
         gpu.destroy();
       }
     });
+}
+
+/** An episode as JSON: the trees that its replies were bound to would say the actions on offer again. */
+function withoutTrees({ steps, ...episode }: Episode) {
+  return { ...episode, steps: steps.map(({ bound: _, ...step }) => step) };
 }
 
 function describeEpisode({ task, instruction, steps, success }: Episode): string {

@@ -1,8 +1,9 @@
 /** `proxmo train`: trains a policy and prints what became of it. */
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { Command } from 'commander';
 import { anchorEnvironment } from '../envs/registry.node.ts';
 import { ProxmoError } from '../errors.ts';
+import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { presets, type TrainConfig, trainConfigSchema } from '../rl/config.ts';
 import { runConfig, type Summary, type TrainEvent, trainRun } from '../rl/run.node.ts';
@@ -16,6 +17,7 @@ import { TrainReporter } from './trainReport.ts';
 interface TrainOptions {
   readonly preset?: string;
   readonly env?: string;
+  readonly model?: string;
   readonly set: readonly string[];
   readonly out?: string;
   readonly seed?: number;
@@ -24,7 +26,8 @@ interface TrainOptions {
   readonly json?: boolean;
 }
 
-export function trainCommand(version: string): Command {
+/** @param onDevice called with the device, and waited for, before training uses it */
+export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Promise<void> = async () => {}): Command {
   return new Command('train')
     .description('Train a policy: warm start on demonstrations, then ProxMO (or a baseline). Leaves a run folder.')
     .argument('[config]', 'YAML file with settings; what it leaves out keeps its default')
@@ -33,6 +36,7 @@ export function trainCommand(version: string): Command {
       '--env <name>',
       'environment: a name (proxmo env list) or the path of a module, as ./my-env.mjs; options by --set environment.options.key=value',
     )
+    .option('--model <path>', 'pretrained model to start from: folder of a Hugging Face model, or GGUF file (default: random weights)')
     .option('--set <key=value>', 'one setting, as training.iterations=40; may be given several times', collect, [])
     .option('--out <dir>', 'folder of the run; must be new or empty (default: a new folder under runs/)')
     .option('--seed <n>', 'seed of all chance', wholeNumber)
@@ -43,6 +47,7 @@ export function trainCommand(version: string): Command {
       const { dir, config } = options.resume === undefined ? await newRun(file, options) : await resumedRun(file, options, options.resume);
       const reporter = new TrainReporter(new ProgressLine(), config);
       const gpu = await openDevice(options.adapter);
+      await onDevice(gpu);
       reporter.start(dir, gpu.adapter, options.resume !== undefined);
       const interrupt = new AbortController();
       const onSignal = () => {
@@ -84,13 +89,16 @@ async function newRun(file: string | undefined, options: TrainOptions): Promise<
   const set = [
     ...options.set,
     ...(options.env === undefined ? [] : [`environment.name=${JSON.stringify(options.env)}`]),
+    ...(options.model === undefined ? [] : [`model=${JSON.stringify(options.model)}`]),
     ...(options.seed === undefined ? [] : [`seed=${options.seed}`]),
   ];
   const load = (values: object) => loadConfig(trainConfigSchema, { ...(file === undefined ? {} : { file }), preset: values, set });
   const withPreset = await load(presets[preset]);
   // The preset's options are those of its own environment.
   const loaded = withPreset.environment.name === named.name ? withPreset : await load(rest);
-  const config = { ...loaded, environment: anchorEnvironment(loaded.environment) };
+  // A run goes on from wherever it is resumed.
+  const model = loaded.model === undefined ? {} : { model: resolve(loaded.model) };
+  const config = { ...loaded, ...model, environment: anchorEnvironment(loaded.environment) };
   const name = basename(config.environment.name).replace(/\.[^.]*$/, '');
   return { dir: options.out ?? `runs/${name}-seed${config.seed}-${timestamp()}`, config };
 }
@@ -105,6 +113,7 @@ async function resumedRun(file: string | undefined, options: TrainOptions, dir: 
     file !== undefined ||
     options.preset !== undefined ||
     options.env !== undefined ||
+    options.model !== undefined ||
     options.set.length > 0 ||
     options.seed !== undefined ||
     options.out !== undefined

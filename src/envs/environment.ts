@@ -81,4 +81,6 @@ export interface Expert {
    * @param taken the action that led to this turn, null on the first; by default the one that this expert named last, but a demonstration may have taken another
    */
   act(turn: Turn, taken?: string | null): string;
+  /** It thinks that the task is accomplished, rightly or not, and has nothing more to do; absent for those who go on until the episode ends. */
+  readonly done?: boolean;
 }

@@ -27,23 +27,35 @@ export function splitTasks<T extends Task>(tasks: readonly T[], heldOut: number)
 
 /**
  * Tasks of a list, distinct, in an order fixed by the seed; types take turns.
+ * @param note what there is to say of the split where it falls short, as ` (3 left out)`
  * @throws {ProxmoError} `config` if the list has fewer
  */
-export function chooseTasks<T extends Task>(setName: string, split: Split, tasks: readonly T[], count: number, seed: number): T[] {
+export function chooseTasks<T extends Task>(
+  setName: string,
+  split: Split,
+  tasks: readonly T[],
+  count: number,
+  seed: number,
+  note: () => string = () => '',
+): readonly T[] {
   if (tasks.length < count) {
     throw new ProxmoError(
       'config',
-      `${setName}: the ${split} split has ${tasks.length} tasks, not ${count}; ask for fewer (warmStart.tasks, training.pool, training.tasks, evaluation.tasks) or provide more.`,
+      `${setName}: the ${split} split has ${tasks.length} tasks, not ${count}${note()}; ask for fewer (warmStart.tasks, training.pool, training.tasks, evaluation.tasks) or provide more.`,
     );
   }
   const byType = [...groupByType(tasks).entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([type, members]) => new RandomStream(seed, hashText(type)).shuffle(members));
-  const chosen: T[] = [];
-  for (let round = 0; chosen.length < count; round++) {
-    for (const members of byType) if (round < members.length && chosen.length < count) chosen.push(members[round]!);
+  return [...takeTurns(byType)].slice(0, count);
+}
+
+/** One of each row in turn, as long as any are left. */
+export function* takeTurns<T>(rows: readonly (readonly T[])[]): Generator<T> {
+  const longest = Math.max(0, ...rows.map((row) => row.length));
+  for (let turn = 0; turn < longest; turn++) {
+    for (const row of rows) if (turn < row.length) yield row[turn]!;
   }
-  return chosen;
 }
 
 function groupByType<T extends Task>(tasks: readonly T[]): Map<string, T[]> {

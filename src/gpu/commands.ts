@@ -15,32 +15,33 @@ export interface Launch {
   readonly kernel: Kernel;
   readonly spec: KernelSpec;
   readonly params: Params;
+  /** The part of the model that it belongs to, for profiles. */
+  readonly scope?: string;
   /** In the order of the spec's bindings. */
   readonly ranges: readonly BufferRange[];
   readonly dispatch: Dispatch;
 }
 
-interface Command {
+/** One dispatch, ready to be encoded. */
+export interface Command {
+  /** The kernel's label. */
   readonly label: string;
+  readonly scope: string;
+  readonly spec: KernelSpec;
+  readonly params: Params;
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   readonly dispatch: Dispatch;
 }
 
-/** Time that one dispatch took on the device, in milliseconds. */
-export interface DispatchTime {
-  readonly label: string;
-  readonly ms: number;
-}
-
 export class CommandList {
-  private readonly commands: readonly Command[];
+  readonly commands: readonly Command[];
   private readonly parameters: GPUBuffer;
 
   constructor(
     private readonly context: GpuContext,
     launches: readonly Launch[],
-    private readonly label: string,
+    readonly label: string,
   ) {
     const live = launches.filter(({ dispatch }) => dispatch.every((count) => count > 0));
     const slot = Math.max(context.device.limits.minUniformBufferOffsetAlignment, 64);
@@ -50,6 +51,9 @@ export class CommandList {
       packParams(launch.spec, launch.params, new DataView(bytes, index * slot, slot));
       return {
         label: launch.kernel.label,
+        scope: launch.scope ?? '',
+        spec: launch.spec,
+        params: launch.params,
         pipeline: launch.kernel.pipeline,
         bindGroup: this.createBindGroup(launch, index * slot, slot),
         dispatch: launch.dispatch,
@@ -73,36 +77,6 @@ export class CommandList {
       pass.dispatchWorkgroups(...command.dispatch);
     }
     pass.end();
-  }
-
-  /**
-   * Runs the list with a pass for each dispatch and a timestamp on either side of it. Slower than `encode`; for profiles only.
-   * The adapter must have `timestamp-query`.
-   */
-  async profile(): Promise<DispatchTime[]> {
-    const { device } = this.context;
-    const count = this.commands.length * 2;
-    const querySet = device.createQuerySet({ type: 'timestamp', count });
-    const resolved = device.createBuffer({ size: count * 8, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
-    const encoder = device.createCommandEncoder();
-    this.commands.forEach((command, index) => {
-      const pass = encoder.beginComputePass({
-        timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * index, endOfPassWriteIndex: 2 * index + 1 },
-      });
-      pass.setPipeline(command.pipeline);
-      pass.setBindGroup(0, command.bindGroup);
-      pass.dispatchWorkgroups(...command.dispatch);
-      pass.end();
-    });
-    encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
-    device.queue.submit([encoder.finish()]);
-    const stamps = new BigUint64Array(await readBuffer(this.context, { buffer: resolved, offset: 0, size: count * 8 }));
-    querySet.destroy();
-    resolved.destroy();
-    return this.commands.map(({ label }, index) => ({
-      label,
-      ms: Number((stamps[2 * index + 1] ?? 0n) - (stamps[2 * index] ?? 0n)) / 1e6,
-    }));
   }
 
   destroy(): void {

@@ -5,6 +5,7 @@
 import type { AdapterProfile } from '../../kernels/spec.ts';
 import { ProxmoError } from '../errors.ts';
 import { BufferArena } from './arena.ts';
+import type { CommandList } from './commands.ts';
 import { PipelineCache } from './pipelines.ts';
 
 /** What a platform supplies besides the device. */
@@ -25,7 +26,15 @@ export interface AdapterDescription {
   readonly limits: Readonly<Record<string, number>>;
 }
 
+/** Runs programs in the place of the context: a profiler. */
+export interface CommandRunner {
+  /** Submits the commands and waits until they are done. */
+  run(commands: CommandList): Promise<void>;
+}
+
 export class GpuContext {
+  /** Runs all programs while it is set. */
+  runner: CommandRunner | null = null;
   readonly arena: BufferArena;
   readonly pipelines: PipelineCache;
   readonly profile: AdapterProfile;
@@ -70,6 +79,15 @@ export class GpuContext {
       this.check();
       throw error;
     }
+  }
+
+  /** Submits commands and waits until they are done. */
+  async run(commands: CommandList): Promise<void> {
+    if (this.runner) return this.runner.run(commands);
+    const encoder = this.device.createCommandEncoder({ label: commands.label });
+    commands.encode(encoder);
+    this.device.queue.submit([encoder.finish()]);
+    await this.idle();
   }
 
   /** Waits until all submitted work is done. */

@@ -21,4 +21,11 @@ export class Cache<T> {
     this.values.set(key, value);
     return value;
   }
+
+  /** Forgets everything, and returns what there was. */
+  drain(): Promise<T>[] {
+    const values = [...this.values.values()];
+    this.values.clear();
+    return values;
+  }
 }

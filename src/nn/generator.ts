@@ -1,20 +1,22 @@
 /**
  * Batched generation with a KV cache. One program reads the prompts (prefill), samples the first token and decodes a block of further tokens, all in one
- * submit; rows that are not finished by then go on in blocks, and rows that finish leave the batch.
+ * submit; rows that are not finished by then go on in blocks, and rows that finish leave the batch. Equal prompts of a batch are read once. Replies may be
+ * bound to trees of token sequences (`constraint.ts`), and are told of as they grow.
  */
 import { noSlot } from '../../kernels/kvAppend.ts';
 import type { InputArray } from '../../kernels/spec.ts';
 import { ProxmoError } from '../errors.ts';
 import { positionLimit } from '../models/transformerConfig.ts';
-import { attention } from '../ops/attention.ts';
-import { gatherRows } from '../ops/embedding.ts';
-import { appendKv, decodeAttention, KvCache } from '../ops/kvCache.ts';
-import { sample } from '../ops/sample.ts';
+import { KvCache } from '../ops/kvCache.ts';
 import type { Engine, Program } from '../tensor/engine.ts';
-import { input, type Tensor } from '../tensor/tensor.ts';
 import { bucketSize, Cache } from './buckets.ts';
-import { packedInputs, packSequences, paddingIndex, splitBySize } from './packing.ts';
-import type { AttentionPath, Transformer } from './transformer.ts';
+import { type BoundReply, EdgeList } from './constraint.ts';
+import { type GenerationRequest, type Row, splitRequests } from './generatorBatch.ts';
+import { type BlockGraph, type BlockShape, decodeGraph, prefillGraph } from './generatorGraph.ts';
+import { packSequences, paddingIndex } from './packing.ts';
+import type { Transformer } from './transformer.ts';
+
+export type { GenerationRequest } from './generatorBatch.ts';
 
 export interface GeneratorOptions {
   /** Most tokens of a prompt. */
@@ -31,13 +33,6 @@ export interface GeneratorOptions {
   readonly endToken: number | readonly number[];
 }
 
-/** Which random numbers a reply draws: a sample depends on the seed and on these, not on its neighbours in the batch. */
-export interface GenerationRequest {
-  readonly prompt: ArrayLike<number>;
-  readonly episode: number;
-  readonly turn: number;
-}
-
 export interface SamplingControls {
   readonly seed: number;
   /** 0 takes the likeliest token. */
@@ -49,19 +44,20 @@ export interface SamplingControls {
 }
 
 export interface Reply {
-  /** The sampled tokens; an end token is the last unless the reply was cut at `maxNewTokens`. */
+  /** The sampled tokens; an end token is the last unless the reply was cut at `maxNewTokens`, or stopped by `onTokens`. */
   readonly tokens: readonly number[];
-  /** Log-probability of each under the policy at the sampling temperature. */
+  /** Log-probability of each under the policy at the sampling temperature, among the tokens that were allowed. */
   readonly logProbs: readonly number[];
+  /** The part that was bound by the request's constraint. */
+  readonly bound?: BoundReply;
 }
 
-/** A reply in the making. */
-interface Row {
-  readonly request: GenerationRequest;
-  readonly slot: number;
-  readonly tokens: number[];
-  readonly logProbs: number[];
-}
+/**
+ * Told of the tokens of a reply as they come, a block at a time.
+ * @param request index of the request
+ * @returns true to stop the reply here
+ */
+export type OnTokens = (request: number, tokens: readonly number[]) => boolean;
 
 const smallestTokenBucket = 64;
 const smallestRowBucket = 4;
@@ -70,6 +66,7 @@ export class Generator {
   private readonly cache: KvCache;
   private readonly endTokens: ReadonlySet<number>;
   private readonly programs = new Cache<Program>();
+  private counts = { given: 0, read: 0 };
 
   /** @throws {ProxmoError} `config` if prompt and reply may be longer than the model can take */
   constructor(
@@ -90,21 +87,31 @@ export class Generator {
     this.cache = new KvCache({ layers, slots: options.maxBatchRows, capacity, kvHeads, headDim });
   }
 
+  /** Prompt tokens of all requests so far, and how many of them were read: equal prompts of a batch are read once. */
+  get promptTokens(): { readonly given: number; readonly read: number } {
+    return this.counts;
+  }
+
   /**
    * Replies to prompts.
    * @throws {ProxmoError} `shape` if a prompt is empty or longer than `maxPromptTokens`
    */
-  async generate(requests: readonly GenerationRequest[], controls: SamplingControls): Promise<Reply[]> {
+  async generate(requests: readonly GenerationRequest[], controls: SamplingControls, onTokens?: OnTokens): Promise<Reply[]> {
     for (const { prompt } of requests) this.checkPrompt(prompt);
-    const byTokens = splitBySize(requests, ({ prompt }) => prompt.length, this.options.maxBatchTokens);
-    const batches = byTokens.flatMap((batch) => splitBySize(batch, () => 1, this.options.maxBatchRows));
     const replies: Reply[] = [];
-    for (const batch of batches) replies.push(...(await this.generateBatch(batch, controls)));
+    for (const rows of splitRequests(requests, this.options.maxBatchTokens, this.options.maxBatchRows)) {
+      this.collect(rows, await this.prefill(rows, controls), onTokens);
+      for (let open = rows.filter((row) => this.isOpen(row)); open.length > 0; open = open.filter((row) => this.isOpen(row))) {
+        this.collect(open, await this.decodeBlock(open, controls), onTokens);
+      }
+      replies.push(...rows.map(({ tokens, logProbs, bound }) => ({ tokens, logProbs, ...(bound ? { bound } : {}) })));
+    }
     return replies;
   }
 
-  /** Frees the KV cache. */
+  /** Frees the KV cache and the programs. */
   destroy(): void {
+    for (const program of this.programs.drain()) void program.then((compiled) => compiled.destroy());
     for (const variable of this.cache.variables) this.engine.release(variable);
   }
 
@@ -117,108 +124,112 @@ export class Generator {
     }
   }
 
-  private async generateBatch(requests: readonly GenerationRequest[], controls: SamplingControls): Promise<Row[]> {
-    const rows = requests.map((request, slot): Row => ({ request, slot, tokens: [], logProbs: [] }));
-    this.collect(rows, await this.prefill(rows, controls));
-    for (let open = rows.filter((row) => this.isOpen(row)); open.length > 0; open = open.filter((row) => this.isOpen(row))) {
-      this.collect(open, await this.decodeBlock(open, controls));
-    }
-    return rows;
-  }
-
-  private isOpen({ tokens }: Row): boolean {
-    return tokens.length < this.options.maxNewTokens && !this.endTokens.has(tokens.at(-1) ?? -1);
+  private isOpen(row: Row): boolean {
+    const { tokens, isStopped, isAtEnd } = row;
+    return !isStopped && !isAtEnd && tokens.length < this.options.maxNewTokens && !this.endTokens.has(tokens.at(-1) ?? -1);
   }
 
   /** Appends the tokens of a block, `[block, batch]` in `sampled`, to their rows, up to each row's end. */
-  private collect(rows: readonly Row[], sampled: SampledBlock): void {
+  private collect(rows: readonly Row[], sampled: SampledBlock, onTokens: OnTokens | undefined): void {
     rows.forEach((row, index) => {
-      for (let step = 0; step < sampled.tokens.length && this.isOpen(row); step++) {
-        row.tokens.push(sampled.tokens[step]?.[index] ?? 0);
-        row.logProbs.push(sampled.logProbs[step]?.[index] ?? 0);
+      const known = row.tokens.length;
+      for (let step = 0, goesOn = true; goesOn && step < sampled.tokens.length && this.isOpen(row); step++) {
+        goesOn = row.push(sampled.tokens[step]?.[index] ?? 0, sampled.logProbs[step]?.[index] ?? 0);
       }
+      row.isStopped = onTokens?.(row.index, row.tokens.slice(known)) ?? false;
     });
   }
 
   private async prefill(rows: readonly Row[], controls: SamplingControls): Promise<SampledBlock> {
     const batch = bucketSize(rows.length, smallestRowBucket);
-    const sequences = rows.map(({ request }) => request.prompt);
-    const total = bucketSize(
-      sequences.reduce((sum, { length }) => sum + length, 0),
-      smallestTokenBucket,
-    );
-    const program = await this.programs.get(`prefill ${total} ${batch}`, () => this.compilePrefill(total, batch));
+    const readers = rows.filter(({ twin }) => !twin);
+    const sequences = readers.map(({ request }) => request.prompt);
+    const read = sequences.reduce((sum, { length }) => sum + length, 0);
+    const given = rows.reduce((sum, { request }) => sum + request.prompt.length, 0);
+    this.counts = { given: this.counts.given + given, read: this.counts.read + read };
+    const total = bucketSize(read, smallestTokenBucket);
+    const hasTwins = readers.length < rows.length;
     const { arrays, starts } = packSequences(sequences, total);
+    const startOf = new Map(readers.map((row, index) => [row, starts[index] ?? 0]));
     const cacheSlots = new Uint32Array(total).fill(noSlot);
     const lastRows = new Uint32Array(batch).fill(paddingIndex);
-    rows.forEach(({ slot, request }, index) => {
-      const start = starts[index] ?? 0;
-      cacheSlots.fill(slot, start, start + request.prompt.length);
+    const twinSlots = new Uint32Array(batch).fill(noSlot);
+    const twinLengths = new Uint32Array(batch);
+    rows.forEach((row, index) => {
+      const { slot, request, twin } = row;
+      const start = startOf.get(twin ?? row) ?? 0;
       lastRows[index] = start + request.prompt.length - 1;
+      twinLengths[index] = request.prompt.length;
+      if (twin) twinSlots[index] = twin.slot;
+      else cacheSlots.fill(slot, start, start + request.prompt.length);
     });
-    return this.runBlock(program, rows, batch, controls, { ...arrays, cacheSlots, lastRows });
+    const inputs = { ...arrays, cacheSlots, lastRows, twinSlots, twinLengths };
+    return this.runBlock(`prefill ${total}${hasTwins ? ' with twins' : ''}`, rows, batch, controls, inputs, (shape) =>
+      prefillGraph(this.model, this.cache, shape, total, hasTwins),
+    );
   }
 
   private async decodeBlock(rows: readonly Row[], controls: SamplingControls): Promise<SampledBlock> {
     const batch = bucketSize(rows.length, smallestRowBucket);
-    const program = await this.programs.get(`decode ${batch}`, () => this.compileDecode(batch));
     const tokens = new Uint32Array(batch);
     rows.forEach((row, index) => {
       tokens[index] = row.tokens.at(-1) ?? 0;
     });
-    return this.runBlock(program, rows, batch, controls, { tokens });
+    return this.runBlock('decode', rows, batch, controls, { tokens }, (shape) => decodeGraph(this.model, this.cache, shape));
   }
 
+  /** Runs the program that samples a block for rows. @param graph what the program is compiled from, the first time that it is needed */
   private async runBlock(
-    program: Program,
+    name: string,
     rows: readonly Row[],
     batch: number,
     controls: SamplingControls,
     inputs: Record<string, InputArray>,
+    graph: (shape: BlockShape) => BlockGraph,
   ): Promise<SampledBlock> {
-    const { blockSize } = this.options;
+    const steps = this.options.blockSize;
+    const edgeList = new EdgeList(rows.flatMap(({ bound }) => bound?.trie ?? []));
+    const edges = edgeList.bucket;
+    const label = `${name}, ${batch} rows, ${edges} edges`;
+    const program = await this.programs.get(label, () => this.engine.compile({ name: label, ...graph({ batch, steps, edges }) }));
+    const ranges = new Uint32Array(batch * 2);
+    for (const [index, { bound, node }] of rows.entries()) ranges.set(edgeList.rangeAt(bound?.trie ?? null, node), index * 2);
+    const result = await program.run({
+      ...inputs,
+      ...this.placeInputs(rows, batch),
+      ranges,
+      edgeTokens: edgeList.tokens(edges),
+      edgeChildren: edgeList.children(edges),
+      seed: new Uint32Array([controls.seed >>> 0, Math.floor(controls.seed / 2 ** 32) >>> 0]),
+      controls: new Float32Array([controls.temperature, controls.topP, controls.topK]),
+    });
+    const named = (kind: string) => Array.from({ length: steps }, (_, step) => result[`${kind}${step}`]!);
+    return { tokens: named('token'), logProbs: named('logProb') };
+  }
+
+  /** Where the tokens of a block belong: slots, positions of each step, and random streams. */
+  private placeInputs(rows: readonly Row[], batch: number): Record<string, InputArray> {
     const slots = new Uint32Array(batch).fill(noSlot);
     const streams = new Uint32Array(batch * 3);
-    const steps: Record<string, InputArray> = {};
-    for (let step = 0; step < blockSize; step++) {
-      steps[`positions${step}`] = new Uint32Array(batch);
-      steps[`lengths${step}`] = new Uint32Array(batch);
-    }
+    const places = Array.from({ length: this.options.blockSize }, () => ({
+      positions: new Uint32Array(batch),
+      lengths: new Uint32Array(batch),
+    }));
     rows.forEach(({ request, slot, tokens }, index) => {
       slots[index] = slot;
       streams.set([request.episode, request.turn, tokens.length], index * 3);
       // Prefill samples the token after the prompt in step 0; a decode step reads the token sampled before it, at the position after the last known one.
       const first = request.prompt.length + tokens.length - 1;
-      for (let step = 0; step < blockSize; step++) {
-        const position = Math.min(first + step, this.cache.capacity - 1);
-        steps[`positions${step}`]![index] = position;
-        steps[`lengths${step}`]![index] = position + 1;
+      for (const [step, { positions, lengths }] of places.entries()) {
+        positions[index] = Math.min(first + step, this.cache.capacity - 1);
+        lengths[index] = positions[index]! + 1;
       }
     });
-    const seed = new Uint32Array([controls.seed >>> 0, Math.floor(controls.seed / 2 ** 32) >>> 0]);
-    const sampling = new Float32Array([controls.temperature, controls.topP, controls.topK]);
-    const result = await program.run({ ...inputs, ...steps, slots, streams, seed, controls: sampling });
-    const named = (name: string) => Array.from({ length: blockSize }, (_, step) => result[`${name}${step}`]!);
-    return { tokens: named('token'), logProbs: named('logProb') };
-  }
-
-  private compilePrefill(total: number, batch: number): Promise<Program> {
-    const { tokens, positions, segments } = packedInputs(total);
-    const cacheSlots = input('cacheSlots', [total], 'u32');
-    const block = new DecodeGraph(this.model, this.cache, batch);
-    const hidden = this.model.hidden(tokens, positions, (layer, heads) => {
-      block.append(layer, heads.k, heads.v, cacheSlots, positions);
-      return attention(heads.q, heads.k, heads.v, segments);
-    });
-    block.sampleFrom(gatherRows(hidden, input('lastRows', [batch], 'u32')));
-    for (let step = 1; step < this.options.blockSize; step++) block.step();
-    return this.engine.compile({ name: `prefill ${total}x${batch}`, ...block.results() });
-  }
-
-  private compileDecode(batch: number): Promise<Program> {
-    const block = new DecodeGraph(this.model, this.cache, batch, input('tokens', [batch], 'u32'));
-    for (let step = 0; step < this.options.blockSize; step++) block.step();
-    return this.engine.compile({ name: `decode ${batch}`, ...block.results() });
+    const named = places.flatMap(({ positions, lengths }, step) => [
+      [`positions${step}`, positions] as const,
+      [`lengths${step}`, lengths] as const,
+    ]);
+    return { ...Object.fromEntries(named), slots, streams };
   }
 }
 
@@ -226,59 +237,4 @@ export class Generator {
 interface SampledBlock {
   readonly tokens: readonly ArrayLike<number>[];
   readonly logProbs: readonly ArrayLike<number>[];
-}
-
-/** The graph of a block: each step feeds the token that the step before it sampled. */
-class DecodeGraph {
-  private readonly layers: { k: Tensor; v: Tensor }[];
-  private readonly slots: Tensor;
-  private readonly sampling: { streams: Tensor; seed: Tensor; controls: Tensor };
-  private readonly tokens: Tensor[] = [];
-  private readonly logProbs: Tensor[] = [];
-
-  constructor(
-    private readonly model: Transformer,
-    cache: KvCache,
-    private readonly batch: number,
-    private previous: Tensor | null = null,
-  ) {
-    this.layers = cache.layers.map(({ k, v }) => ({ k: k.tensor, v: v.tensor }));
-    this.slots = input('slots', [batch], 'u32');
-    this.sampling = { streams: input('streams', [batch, 3], 'u32'), seed: input('seed', [2], 'u32'), controls: input('controls', [3]) };
-  }
-
-  /** Adds keys and values to a layer's cache. */
-  append(layer: number, k: Tensor, v: Tensor, slots: Tensor, positions: Tensor): void {
-    const { cacheK, cacheV } = appendKv(this.layers[layer]!.k, this.layers[layer]!.v, k, v, slots, positions);
-    this.layers[layer] = { k: cacheK, v: cacheV };
-  }
-
-  /** Samples a token for each row of hidden states `[batch, dModel]`. */
-  sampleFrom(hidden: Tensor): void {
-    const { token, logProb } = sample(this.model.logits(hidden), this.sampling, this.tokens.length);
-    this.tokens.push(token);
-    this.logProbs.push(logProb);
-    this.previous = token;
-  }
-
-  /** Reads the previous token of each row and samples the next. */
-  step(): void {
-    const index = this.tokens.length;
-    if (!this.previous) throw new Error('a decode step needs a previous token');
-    const positions = input(`positions${index}`, [this.batch], 'u32');
-    const lengths = input(`lengths${index}`, [this.batch], 'u32');
-    const attend: AttentionPath = (layer, { q, k, v }) => {
-      this.append(layer, k, v, this.slots, positions);
-      return decodeAttention(q, this.layers[layer]!.k, this.layers[layer]!.v, this.slots, lengths);
-    };
-    this.sampleFrom(this.model.hidden(this.previous, positions, attend));
-  }
-
-  results(): { outputs: Record<string, Tensor>; updates: Tensor[] } {
-    const named = (name: string, tensors: readonly Tensor[]) => tensors.map((tensor, step) => [`${name}${step}`, tensor] as const);
-    return {
-      outputs: Object.fromEntries([...named('token', this.tokens), ...named('logProb', this.logProbs)]),
-      updates: this.layers.flatMap(({ k, v }) => [k, v]),
-    };
-  }
 }

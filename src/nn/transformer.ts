@@ -9,19 +9,24 @@
 import type { TransformerConfig } from '../models/transformerConfig.ts';
 import { attention, type Segments } from '../ops/attention.ts';
 import { add, gelu, geluErf } from '../ops/elementwise.ts';
-import { embedding } from '../ops/embedding.ts';
+import { embedding, gatherRows } from '../ops/embedding.ts';
 import { headNorm } from '../ops/headNorm.ts';
 import { layerNorm } from '../ops/layerNorm.ts';
 import { linear } from '../ops/linear.ts';
 import { rmsNorm } from '../ops/rmsNorm.ts';
 import { splitHeadsWithRope } from '../ops/rope.ts';
 import { swiglu } from '../ops/swiglu.ts';
+import { tokenLogProbs } from '../ops/tokenLogProbs.ts';
+import { chunkedTokenLogProbs } from '../ops/vocabLoss.ts';
 import { Random } from '../tensor/random.ts';
+import { recomputed } from '../tensor/recompute.ts';
+import { inScope } from '../tensor/scope.ts';
 import { constant, type Tensor } from '../tensor/tensor.ts';
 import { ParameterSlab } from '../tensor/variable.ts';
 import { checkTransformerConfig } from './decoderConfig.ts';
 import { decoderParameters } from './decoderParameters.ts';
 import { queryScale, rotaryFrequencies } from './decoderRope.ts';
+import { LoraAdapters } from './lora.ts';
 
 export type { TransformerConfig } from '../models/transformerConfig.ts';
 
@@ -40,43 +45,121 @@ export function packedAttention(segments: Segments): AttentionPath {
   return (_, { q, k, v }) => attention(q, k, v, segments);
 }
 
+/** How a transformer is trained; none of it changes what it computes but dropout. */
+export interface TrainingMode {
+  /** `block`: keeps the residual stream between blocks, and computes what is within a block again in the backward pass. Default: `none`. */
+  readonly checkpointing?: Checkpointing;
+  /** u32 `[2]`: the adapters' dropout is drawn from it. Default: no dropout. */
+  readonly dropoutSeed?: Tensor;
+}
+
+export type Checkpointing = 'none' | 'block';
+
+/** Logits of more bytes than this are computed in chunks of the vocabulary of about a quarter of it. WebGPU lets every device bind as much. */
+const largestLogits = 2 ** 27;
+
+/** Tokens of a chunk of the vocabulary for `rows` targets, or null where all logits together are small enough. */
+export function vocabChunkSize(rows: number, vocabSize: number): number | null {
+  return rows * vocabSize * 4 <= largestLogits ? null : Math.max(64, Math.floor(largestLogits / 16 / rows / 64) * 64);
+}
+
 export class Transformer {
   readonly slab: ParameterSlab;
   private readonly frequencies: Tensor;
 
   /**
-   * @param seed starting weights are drawn from it; null leaves all weights at 0, without a copy on the host, for those that are loaded later
+   * @param weights a seed that starting weights are drawn from; null leaves them at 0, without a copy on the host, for those that are loaded later; or the slab of another transformer of this configuration, which is shared
    * @param name of the slab, for error messages
    * @throws {ProxmoError} `config`
    */
   constructor(
     readonly config: TransformerConfig,
-    seed: number | null,
+    weights: number | null | ParameterSlab,
     name = 'policy',
+    readonly adapters: LoraAdapters | null = null,
+    private readonly mode: TrainingMode = {},
   ) {
     checkTransformerConfig(config, name);
-    this.slab = new ParameterSlab(name, decoderParameters(config, seed === null ? null : new Random(seed, 'weights')));
+    this.slab =
+      weights instanceof ParameterSlab
+        ? weights
+        : new ParameterSlab(name, decoderParameters(config, weights === null ? null : new Random(weights, 'weights')));
     this.frequencies = constant(rotaryFrequencies(config), [config.headDim / 2]);
+  }
+
+  /** What training changes: the adapters where there are any, else all weights. */
+  get trainable(): ParameterSlab {
+    return this.adapters?.slab ?? this.slab;
+  }
+
+  /** The same weights, frozen, with adapters that are trained in their place. */
+  withAdapters(adapters: LoraAdapters): Transformer {
+    return new Transformer(this.config, this.slab.frozen(), this.slab.variable.name, adapters);
+  }
+
+  /** The base of the adapters: the same weights in the same storage, frozen, as a reference policy. */
+  withoutAdapters(): Transformer {
+    return new Transformer(this.config, this.slab.frozen(), this.slab.variable.name);
+  }
+
+  /** A transformer of the same form whose trained part is its own, at 0, and whose frozen part is shared: a reference policy that what is trained is copied to. */
+  twin(name: string): Transformer {
+    const { adapters } = this;
+    return adapters
+      ? this.withAdapters(new LoraAdapters(adapters.model, adapters.config, null, name))
+      : new Transformer(this.config, null, name);
+  }
+
+  /** The same transformer as a training step computes it. */
+  inTraining(mode: TrainingMode): Transformer {
+    return new Transformer(this.config, this.slab, this.slab.variable.name, this.adapters, mode);
   }
 
   /**
    * The final hidden states.
    * @param tokens u32 `[rows]`
    * @param positions u32 `[rows]`: each token's index in its sequence
-   * @returns `[rows, dModel]`
+   * @param wanted u32 `[count]`: the rows whose states are wanted; all by default. What comes after the last layer's attention is then computed for them alone
+   * @returns `[rows, dModel]`, or `[count, dModel]`
    */
-  hidden(tokens: Tensor, positions: Tensor, attend: AttentionPath): Tensor {
-    let x = this.embed(tokens, positions);
-    for (let layer = 0; layer < this.config.layers; layer++) {
-      x = add(x, this.attentionBlock(layer, x, positions, attend));
-      x = add(x, this.mlpBlock(layer, x));
+  hidden(tokens: Tensor, positions: Tensor, attend: AttentionPath, wanted?: Tensor): Tensor {
+    const { layers } = this.config;
+    let x = inScope('embedding', () => this.embed(tokens, positions));
+    for (let layer = 0; layer < layers; layer++) {
+      const block = (before: Tensor) => this.block(layer, before, positions, attend, layer === layers - 1 ? wanted : undefined);
+      x = this.mode.checkpointing === 'block' ? recomputed(x, block) : block(x);
     }
-    return this.norm(x, 'finalNorm');
+    return inScope('finalNorm', () => this.norm(x, 'finalNorm'));
   }
 
   /** Logits `[rows, vocabSize]` of hidden states `[rows, dModel]`. */
   logits(hidden: Tensor): Tensor {
-    return this.project(hidden, this.config.tiedHead ? 'embedding' : 'head');
+    return inScope('head', () => this.project(hidden, this.headName));
+  }
+
+  /**
+   * Log-probabilities of given tokens, and the entropies of what they were drawn from; both `[rows]`. Where the logits would be large, they never exist as a whole.
+   * @param hidden `[rows, dModel]`
+   * @param targets u32 `[rows]`
+   * @throws {ProxmoError} `config` for the temperature
+   */
+  tokenLogProbs(hidden: Tensor, targets: Tensor, temperature = 1): { readonly logProb: Tensor; readonly entropy: Tensor } {
+    const chunk = vocabChunkSize(hidden.dim(0), this.config.vocabSize);
+    return chunk === null
+      ? tokenLogProbs(this.logits(hidden), targets, temperature)
+      : chunkedTokenLogProbs(hidden, this.slab.get(this.headName), targets, temperature, chunk);
+  }
+
+  private get headName(): string {
+    return this.config.tiedHead ? 'embedding' : 'head';
+  }
+
+  /** One layer on the residual stream; `wanted` as in `hidden`. */
+  private block(layer: number, x: Tensor, positions: Tensor, attend: AttentionPath, wanted: Tensor | undefined): Tensor {
+    const context = inScope(`layers.${layer}.attention`, () => this.attentionContext(layer, x, positions, attend));
+    const pick = (all: Tensor) => (wanted ? gatherRows(all, wanted) : all);
+    const middle = inScope(`layers.${layer}.attention`, () => add(pick(x), this.attentionOutput(layer, pick(context))));
+    return inScope(`layers.${layer}.mlp`, () => add(middle, this.mlpBlock(layer, middle)));
   }
 
   private embed(tokens: Tensor, positions: Tensor): Tensor {
@@ -84,14 +167,18 @@ export class Transformer {
     return this.config.positions === 'learned' ? add(x, embedding(this.slab.get('positions'), positions)) : x;
   }
 
-  private attentionBlock(layer: number, x: Tensor, positions: Tensor, attend: AttentionPath): Tensor {
+  /** What the heads of a layer read, `[rows, heads * headDim]`. */
+  private attentionContext(layer: number, x: Tensor, positions: Tensor, attend: AttentionPath): Tensor {
     const { config, frequencies } = this;
     const prefix = `layers.${layer}.attention`;
     const qkv = this.project(this.norm(x, `${prefix}.norm`), `${prefix}.qkv`, config.qkvBias);
     const normed = config.headNorm ? this.normHeads(qkv, prefix) : qkv;
     const heads = splitHeadsWithRope(normed, positions, { ...config, frequencies, queryScale: queryScale(config, layer) });
-    const context = attend(layer, heads).reshape([x.dim(0), config.heads * config.headDim]);
-    return this.project(context, `${prefix}.output`, config.outputBias);
+    return attend(layer, heads).reshape([x.dim(0), config.heads * config.headDim]);
+  }
+
+  private attentionOutput(layer: number, context: Tensor): Tensor {
+    return this.project(context, `layers.${layer}.attention.output`, this.config.outputBias);
   }
 
   private normHeads(qkv: Tensor, prefix: string): Tensor {
@@ -118,6 +205,7 @@ export class Transformer {
 
   /** Every product of activations with a weight matrix. @param x `[rows, in]` @returns `[rows, out]` for the weight's `[out, in]` */
   private project(x: Tensor, name: string, hasBias = false): Tensor {
-    return linear(x, this.slab.get(name), hasBias ? this.slab.get(`${name}.bias`) : undefined);
+    const y = linear(x, this.slab.get(name), hasBias ? this.slab.get(`${name}.bias`) : undefined);
+    return this.adapters ? this.adapters.add(y, x, name, this.mode.dropoutSeed ?? null) : y;
   }
 }

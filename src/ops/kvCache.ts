@@ -1,6 +1,7 @@
 /** Keys and values of past tokens, kept on the device between programs, and attention over them. Nothing here is differentiable: it serves sampling. */
 import { attentionDecode } from '../../kernels/attentionDecode.ts';
 import { kvAppend } from '../../kernels/kvAppend.ts';
+import { kvCopy } from '../../kernels/kvCopy.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { Variable } from '../tensor/variable.ts';
 import { checkHeads } from './attention.ts';
@@ -58,6 +59,22 @@ export interface KvTensors {
 export function appendKv(cacheK: Tensor, cacheV: Tensor, k: Tensor, v: Tensor, slots: Tensor, positions: Tensor): KvTensors {
   const params = { rows: k.dim(0), slotCount: cacheK.dim(0), capacity: cacheK.dim(1), width: cacheK.dim(2) * cacheK.dim(3) };
   return launch(kvAppend, params, { cacheK, cacheV, k, v, slots, positions }, { cacheK: cacheK.shape, cacheV: cacheV.shape });
+}
+
+/**
+ * Copies sequences within a layer's cache, in place: for row r, positions 0 to lengths[r] − 1 of slot sources[r] go to slot targets[r]. A row with a slot that is
+ * out of range is skipped. No target may be a source, nor be named twice.
+ * @param cacheK `[slots, capacity, kvHeads, headDim]`
+ * @param cacheV the same shape
+ * @param sources u32 `[rows]`
+ * @param targets u32 `[rows]`
+ * @param lengths u32 `[rows]`; at most the capacity
+ * @returns the cache after the update, which later steps of the program must use
+ * @throws {ProxmoError} `shape` if the shapes do not fit
+ */
+export function copyKv(cacheK: Tensor, cacheV: Tensor, sources: Tensor, targets: Tensor, lengths: Tensor): KvTensors {
+  const params = { rows: sources.dim(0), slotCount: cacheK.dim(0), capacity: cacheK.dim(1), width: cacheK.dim(2) * cacheK.dim(3) };
+  return launch(kvCopy, params, { cacheK, cacheV, sources, targets, lengths }, { cacheK: cacheK.shape, cacheV: cacheV.shape });
 }
 
 /**

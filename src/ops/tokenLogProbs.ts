@@ -21,7 +21,7 @@ export function tokenLogProbs(logits: Tensor, targets: Tensor, temperature = 1):
     const dLogProb = givenLogProb ?? filled(targets.shape, 0);
     const dEntropy = givenEntropy ?? filled(targets.shape, 0);
     const inputs = { logits, targets, logSumExp, entropy, dLogProb, dEntropy };
-    return [launch(kernels.tokenLogProbsBackward, params, inputs, { dLogits: logits.shape }).dLogits];
+    return [launch(kernels.tokenLogProbsBackward, { ...params, vocab: params.width, start: 0 }, inputs, { dLogits: logits.shape }).dLogits];
   });
   return { logProb, entropy };
 }

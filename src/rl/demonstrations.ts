@@ -2,6 +2,7 @@
 import type { Expert, Task, TaskSet, Turn } from '../envs/environment.ts';
 import { askOnce } from '../envs/faults.ts';
 import { ProxmoError } from '../errors.ts';
+import { bindReply, type Constraint } from '../nn/constraint.ts';
 import type { PromptReply } from '../nn/replies.ts';
 import { Random } from '../tensor/random.ts';
 import type { ActionFormat } from '../text/actionFormat.ts';
@@ -14,6 +15,8 @@ export interface Scribe {
   readonly tokenizer: Tokenizer;
   readonly prompts: PromptBuilder;
   readonly format: ActionFormat;
+  /** What binds a reply to the actions on offer; absent where replies are free. */
+  readonly constrain?: (admissibleActions: readonly string[] | null) => Constraint | undefined;
 }
 
 export const teachers = ['expert', 'solution'] as const;
@@ -29,7 +32,7 @@ export interface DemonstrationOptions {
 }
 
 /**
- * Lets the teacher play each task once. Tasks that it does not finish, or has no solution of, are left out.
+ * Lets the teacher play each task once, until it is accomplished or the teacher thinks so. Tasks that it does not finish, or has no solution of, are left out.
  * @throws {ProxmoError} `config` if the task set has no such teacher, or recorded solutions are asked to err; `environment` if the environment fails
  */
 export async function demonstrate(
@@ -84,10 +87,16 @@ async function demonstrateOne(
     while (!turn.done && pairs.length < taskSet.maxSteps) {
       const { observation, admissibleActions } = turn;
       const wanted = teacher.act(turn, history.at(-1)?.action ?? null);
+      // The call has shown the teacher what its last action came to.
+      if (teacher.done) return pairs;
       const noise = drawNoise();
       const action = noise && admissibleActions?.length ? admissibleActions[noise.below(admissibleActions.length)]! : wanted;
       const prompt = scribe.prompts.build({ instruction: first.instruction, history, step: pairs.length, observation, admissibleActions });
-      pairs.push({ prompt: prompt.ids, reply: [...scribe.tokenizer.encode(writeReply(scribe.format, action)), scribe.tokenizer.endId] });
+      const reply = [...scribe.tokenizer.encode(writeReply(scribe.format, action)), scribe.tokenizer.endId];
+      // A teacher may know actions that are not on offer; its reply is then free.
+      const constraint = admissibleActions?.includes(action) ? scribe.constrain?.(admissibleActions) : undefined;
+      const bound = constraint && bindReply(constraint, reply);
+      pairs.push({ prompt: prompt.ids, reply, ...(bound ? { bound } : {}) });
       history.push({ observation, action });
       turn = await askOnce(taskSet.name, stepTimeoutSeconds, () => environment.step(action));
     }

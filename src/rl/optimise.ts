@@ -5,7 +5,17 @@
 import { Cache } from '../nn/buckets.ts';
 import { AdamW, type AdamWOptions } from '../nn/optimizer.ts';
 import { splitBySize } from '../nn/packing.ts';
-import { type PromptReply, packColumn, packedLength, packReplies, type ReplyBucket, replyBucket, replyGraph } from '../nn/replies.ts';
+import {
+  bucketName,
+  type PromptReply,
+  packColumn,
+  packedLength,
+  packReplies,
+  type ReplyBucket,
+  type ReplyGraph,
+  replyBucket,
+  replyGraph,
+} from '../nn/replies.ts';
 import type { Transformer } from '../nn/transformer.ts';
 import { grad } from '../tensor/autograd.ts';
 import type { Engine, Program } from '../tensor/engine.ts';
@@ -20,10 +30,8 @@ export interface TrainingPair extends PromptReply {
 
 /** Builds the loss of a micro-batch. Losses of a mini-batch's micro-batches are summed, so weights must be relative to the whole mini-batch. */
 export type LossGraph = (inputs: {
-  /** `[targets, vocabSize]` */
-  readonly logits: Tensor;
-  /** u32 `[targets]` */
-  readonly targets: Tensor;
+  /** Log-probability of each reply token and entropy of what it was drawn from, `[targets]` each. */
+  readonly logProbs: ReplyGraph['logProbs'];
   /** The named column, `[targets]`. */
   readonly column: (name: string) => Tensor;
 }) => { readonly loss: Tensor; readonly statistics: Tensor };
@@ -78,7 +86,7 @@ export class Optimiser {
     const statistics: ArrayLike<number>[] = [];
     for (const batch of splitBySize(pairs, packedLength, this.options.microBatchTokens)) {
       const bucket = replyBucket(batch);
-      const program = await this.programs.get(`${bucket.rows} ${bucket.targets}`, () => this.compileGradient(bucket));
+      const program = await this.programs.get(bucketName(bucket), () => this.compileGradient(bucket));
       const columns = this.columns.map((name) => [
         name,
         packColumn(
@@ -105,9 +113,9 @@ export class Optimiser {
   }
 
   private compileGradient(bucket: ReplyBucket): Promise<Program<{ statistics: Tensor }>> {
-    const { logits, targets } = replyGraph(this.model, bucket);
+    const { logProbs } = replyGraph(this.model, bucket);
     const column = (name: string) => input(name, [bucket.targets]);
-    const { loss, statistics } = this.loss({ logits, targets, column });
+    const { loss, statistics } = this.loss({ logProbs, column });
     const { slab } = this.model;
     const gradients = gatherGradients(
       slab,

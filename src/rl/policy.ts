@@ -2,16 +2,18 @@
 import type { TaskSet } from '../envs/environment.ts';
 import { ProxmoError } from '../errors.ts';
 import { Generator, type SamplingControls } from '../nn/generator.ts';
-import { Transformer, type TransformerConfig } from '../nn/transformer.ts';
+import type { Transformer } from '../nn/transformer.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { PromptBuilder } from '../text/prompt.ts';
 import type { ThinkActionStyle } from '../text/promptTypes.ts';
 import { WordTokenizer } from '../text/wordTokenizer.ts';
+import { ActionConstraints } from './actionConstraint.ts';
 import type { TrainConfig } from './config.ts';
+import type { PolicySource } from './policySource.ts';
 import type { Player } from './rollout.ts';
 
 /** Most prompt tokens that a policy reads in one batch: enough to fill a device, small enough for 128 MiB bindings of activations. */
-const maxBatchTokens = 8192;
+export const maxBatchTokens = 8192;
 
 export class Policy {
   readonly model: Transformer;
@@ -20,26 +22,36 @@ export class Policy {
   constructor(
     readonly engine: Engine,
     readonly config: TrainConfig,
-    readonly tokenizer: WordTokenizer,
+    source: PolicySource,
     thinkAction?: ThinkActionStyle,
   ) {
-    const { sampling, prompt } = config;
-    this.model = new Transformer(transformerConfig(config, tokenizer), config.seed);
+    const { sampling, prompt, training } = config;
+    const { model, tokenizer, endTokens, encodeMessage } = source;
+    this.model = model;
     const prompts = new PromptBuilder(tokenizer, {
       history: prompt.history,
       format: prompt.format,
       maxTokens: prompt.maxTokens,
       ...(thinkAction ? { thinkAction } : {}),
+      ...(encodeMessage ? { encodeMessage } : {}),
     });
-    const generator = new Generator(engine, this.model, {
+    const generator = new Generator(engine, model, {
       maxPromptTokens: prompt.maxTokens,
       maxNewTokens: sampling.maxNewTokens,
       blockSize: Math.min(sampling.blockSize, sampling.maxNewTokens),
       maxBatchTokens: Math.max(maxBatchTokens, prompt.maxTokens),
-      maxBatchRows: Math.max(config.training.tasks * config.training.groupSize, 64),
-      endToken: tokenizer.endId,
+      maxBatchRows: Math.max(training.tasks * training.groupSize, 64),
+      endToken: endTokens,
     });
-    this.player = { generator, tokenizer, prompts, format: prompt.format };
+    const constraints = sampling.constrained ? new ActionConstraints(tokenizer, prompt.format) : null;
+    this.player = {
+      generator,
+      tokenizer,
+      prompts,
+      format: prompt.format,
+      endTokens,
+      ...(constraints ? { constrain: (actions) => constraints.of(actions) } : {}),
+    };
   }
 
   /** How it samples while it trains. */
@@ -52,10 +64,6 @@ export class Policy {
   get evaluationControls(): SamplingControls {
     return { ...this.trainingControls, temperature: this.config.evaluation.temperature };
   }
-}
-
-export function transformerConfig(config: TrainConfig, tokenizer: WordTokenizer): TransformerConfig {
-  return { ...config.policy, vocabSize: tokenizer.vocabSize };
 }
 
 /**

@@ -10,6 +10,7 @@ import type { Environment, Task, TaskSet, Turn } from '../envs/environment.ts';
 import { FaultLog } from '../envs/faults.ts';
 import { openingProblem, turnProblem } from '../envs/turns.ts';
 import { ProxmoError } from '../errors.ts';
+import type { BoundReply, Constraint } from '../nn/constraint.ts';
 import type { Generator, SamplingControls } from '../nn/generator.ts';
 import { type ActionFormat, parseReply } from '../text/actionFormat.ts';
 import type { PromptBuilder } from '../text/prompt.ts';
@@ -25,6 +26,8 @@ export interface RolloutStep extends RolloutRow {
   readonly reply: readonly number[];
   /** The sampler's log-probability of each sampled token. */
   readonly logProbs: readonly number[];
+  /** The part of the reply that was bound to the actions on offer. */
+  readonly bound?: BoundReply;
   readonly action: string;
   /** Something was left out of the prompt to keep to its budget. */
   readonly truncated: boolean;
@@ -48,6 +51,10 @@ export interface Player {
   readonly tokenizer: Tokenizer;
   readonly prompts: PromptBuilder;
   readonly format: ActionFormat;
+  /** Tokens that end a reply; the tokenizer's by default. */
+  readonly endTokens?: readonly number[];
+  /** What a reply is bound to where these actions are on offer; nothing by default. */
+  readonly constrain?: (admissibleActions: readonly string[] | null) => Constraint | undefined;
 }
 
 export interface RolloutOptions {
@@ -144,13 +151,16 @@ class Rollout {
       const { observation, admissibleActions } = turn!;
       return player.prompts.build({ instruction, history, step: steps.length, observation, admissibleActions });
     });
-    const requests = ready.map(({ number, steps }, index) => ({ prompt: prompts[index]!.ids, episode: number, turn: steps.length }));
+    const requests = ready.map(({ number, steps, turn }, index) => {
+      const constraint = player.constrain?.(turn!.admissibleActions);
+      return { prompt: prompts[index]!.ids, episode: number, turn: steps.length, ...(constraint ? { constraint } : {}) };
+    });
     const replies = await player.generator.generate(requests, options.controls);
     for (const [index, episode] of ready.entries()) {
-      const { tokens, logProbs } = replies[index]!;
+      const { tokens, logProbs, bound } = replies[index]!;
       const { ids, truncated } = prompts[index]!;
       const { observation, admissibleActions } = episode.turn!;
-      const text = decodeReply(player.tokenizer, tokens);
+      const text = decodeReply(player, tokens);
       const { action, valid } = parseReply(player.format, text, admissibleActions, taskSet.thinkAction?.tailLength);
       const answer = this.ask(
         episode,
@@ -169,6 +179,7 @@ class Rollout {
             prompt: ids,
             reply: tokens,
             logProbs,
+            ...(bound ? { bound } : {}),
             action,
             truncated,
           });
@@ -286,6 +297,6 @@ async function closeQuietly(environment: Environment): Promise<void> {
 }
 
 /** The text of a reply, without its end token. */
-function decodeReply(tokenizer: Tokenizer, tokens: readonly number[]): string {
-  return tokenizer.decode(tokens.at(-1) === tokenizer.endId ? tokens.slice(0, -1) : tokens);
+function decodeReply({ tokenizer, endTokens = [tokenizer.endId] }: Player, tokens: readonly number[]): string {
+  return tokenizer.decode(endTokens.includes(tokens.at(-1) ?? -1) ? tokens.slice(0, -1) : tokens);
 }

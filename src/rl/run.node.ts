@@ -11,15 +11,14 @@ import { writeFileAtomic } from '../models/atomicFile.node.ts';
 import type { JsonObject } from '../runs/json.ts';
 import { createRun, openRun, type Run, type RunWriter, resumeRun } from '../runs/run.ts';
 import type { Engine } from '../tensor/engine.ts';
-import { WordTokenizer } from '../text/wordTokenizer.ts';
 import { type TrainConfig, trainConfigSchema } from './config.ts';
 import type { Evaluation } from './evaluate.ts';
 import type { IterationMetrics } from './metrics.ts';
-import { tokenizerFor } from './policy.ts';
+import { loadPolicySource, type NewPolicySource, newPolicySource } from './policySource.node.ts';
+import type { PolicySource } from './policySource.ts';
 import { type Progress, Trainer } from './trainer.ts';
-import { captureState, restorePolicy, restoreState, type Totals } from './trainerState.node.ts';
+import { captureState, restoreState, restoreWeights, type Totals } from './trainerState.node.ts';
 
-const tokenizerFile = 'tokenizer.json';
 const rolloutFolder = 'rollouts';
 
 export interface TrainRunOptions {
@@ -80,13 +79,16 @@ export async function trainRun(engine: Engine, options: TrainRunOptions): Promis
 async function trainOn(taskSet: TaskSet, engine: Engine, options: TrainRunOptions): Promise<Summary> {
   const { dir, config, version, resume } = options;
   const session = { version, adapter: describeAdapter(engine) };
-  const open = (tokenizer: WordTokenizer) => new TrainRun(engine, options, taskSet, tokenizer);
+  const begin = async () => new TrainRun(engine, options, taskSet, await newPolicySource(engine, config, taskSet));
+  const goOn = async (run: Run) =>
+    (await run.latestCheckpoint()) === null
+      ? begin()
+      : new TrainRun(engine, options, taskSet, { source: await loadPolicySource(engine, config, run), files: {} });
   // A new run makes its folder only when everything that can be wrong with the settings was checked.
-  const fresh = resume ? null : open(tokenizerFor(taskSet));
+  const fresh = resume ? null : await begin();
   const writer = fresh ? await createRun(dir, { ...session, config: { ...config }, seed: config.seed }) : await resumeRun(dir, session);
   try {
-    const started = fresh ?? open((await writer.latestCheckpoint()) === null ? tokenizerFor(taskSet) : await loadTokenizer(writer));
-    return await started.run(writer);
+    return await (fresh ?? (await goOn(writer))).run(writer);
   } finally {
     writer.close();
   }
@@ -103,30 +105,37 @@ export function runConfig(run: Run): TrainConfig {
   );
 }
 
+/** A run's policy with the weights of a checkpoint, without its environment. */
+export interface TrainedModel {
+  readonly source: PolicySource;
+  readonly config: TrainConfig;
+  readonly run: Run;
+  readonly iteration: number;
+}
+
+/**
+ * The policy of a run: what `proxmo generate` and `proxmo model export` start from.
+ * @param checkpoint the iteration; default: the last
+ * @throws {ProxmoError} `file`, `config`
+ */
+export async function loadRunModel(engine: Engine, dir: string, checkpoint?: number): Promise<TrainedModel> {
+  const run = await openRun(dir);
+  const config = runConfig(run);
+  const saved = await run.loadCheckpoint(checkpoint);
+  const source = await loadPolicySource(engine, config, run);
+  restoreWeights(engine, source.model, saved);
+  return { source, config, run, iteration: saved.iteration };
+}
+
 /** A trained run, ready to act: what `proxmo eval` and `proxmo play` start from. */
 export async function loadRun(
   engine: Engine,
   dir: string,
   checkpoint?: number,
 ): Promise<{ trainer: Trainer; run: Run; iteration: number }> {
-  const run = await openRun(dir);
-  const config = runConfig(run);
-  const saved = await run.loadCheckpoint(checkpoint);
-  const trainer = new Trainer(
-    engine,
-    config,
-    await createNamedTaskSet(config.environment.name, config.environment.options),
-    await loadTokenizer(run),
-  );
-  restorePolicy(engine, trainer, saved);
-  return { trainer, run, iteration: saved.iteration };
-}
-
-async function loadTokenizer(run: Run): Promise<WordTokenizer> {
-  const text = await run.readFile(tokenizerFile);
-  if (text === null)
-    throw new ProxmoError('file', `${run.dir} has no ${tokenizerFile}; the run is damaged or stopped before it began, so start it anew.`);
-  return WordTokenizer.parse(text);
+  const { source, config, run, iteration } = await loadRunModel(engine, dir, checkpoint);
+  const { name, options } = config.environment;
+  return { trainer: new Trainer(engine, config, await createNamedTaskSet(name, options), source), run, iteration };
 }
 
 class TrainRun {
@@ -140,9 +149,9 @@ class TrainRun {
     private readonly engine: Engine,
     private readonly options: TrainRunOptions,
     taskSet: TaskSet,
-    private readonly tokenizer: WordTokenizer,
+    private readonly start: NewPolicySource,
   ) {
-    this.trainer = new Trainer(engine, options.config, taskSet, tokenizer, {
+    this.trainer = new Trainer(engine, options.config, taskSet, start.source, {
       onProgress: (progress) => options.onEvent?.({ kind: 'progress', iteration: this.iteration, progress }),
       ...(options.signal ? { signal: options.signal } : {}),
     });
@@ -164,7 +173,7 @@ class TrainRun {
   private async begin(): Promise<void> {
     const resumed = this.options.resume ? await this.writer.latestCheckpoint() : null;
     if (resumed === null) {
-      await this.writer.writeFile(tokenizerFile, `${JSON.stringify(this.tokenizer)}\n`);
+      for (const [name, text] of Object.entries(this.start.files)) await this.writer.writeFile(name, text);
       await this.warmStart();
     } else {
       const checkpoint = await this.writer.loadCheckpoint();
@@ -196,7 +205,7 @@ class TrainRun {
     await this.writeRollout(
       episodes
         .flatMap(({ steps }) => steps)
-        .map(({ prompt: _, reply, logProbs: __, ...row }, index) => ({
+        .map(({ prompt: _, reply, logProbs: __, bound: ___, ...row }, index) => ({
           ...row,
           tokens: reply.length,
           advantage: advantages.advantage[index],

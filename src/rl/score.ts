@@ -1,9 +1,8 @@
 /** Log-probabilities of given replies under a policy: what the KL term compares with. */
 import { Cache } from '../nn/buckets.ts';
 import { splitBySize } from '../nn/packing.ts';
-import { type PromptReply, packedLength, packReplies, type ReplyBucket, replyBucket, replyGraph } from '../nn/replies.ts';
+import { bucketName, type PromptReply, packedLength, packReplies, type ReplyBucket, replyBucket, replyGraph } from '../nn/replies.ts';
 import type { Transformer } from '../nn/transformer.ts';
-import { tokenLogProbs } from '../ops/tokenLogProbs.ts';
 import type { Engine, Program } from '../tensor/engine.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
@@ -23,7 +22,7 @@ export class Scorer {
     const scores: Float32Array[] = [];
     for (const batch of splitBySize(pairs, packedLength, this.batchTokens)) {
       const bucket = replyBucket(batch);
-      const program = await this.programs.get(`${bucket.rows} ${bucket.targets}`, () => this.compile(bucket));
+      const program = await this.programs.get(bucketName(bucket), () => this.compile(bucket));
       const { logProb } = await program.run(packReplies(batch, bucket));
       let at = 0;
       for (const { reply } of batch) scores.push(Float32Array.from(logProb.subarray(at, (at += reply.length))));
@@ -32,8 +31,7 @@ export class Scorer {
   }
 
   private compile(bucket: ReplyBucket): Promise<Program<{ logProb: Tensor }>> {
-    const { logits, targets } = replyGraph(this.model, bucket);
-    const { logProb } = tokenLogProbs(logits, targets, this.temperature);
+    const { logProb } = replyGraph(this.model, bucket).logProbs(this.temperature);
     return this.engine.compile({ name: `score ${bucket.rows}`, outputs: { logProb } });
   }
 }

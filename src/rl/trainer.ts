@@ -7,10 +7,8 @@ import { type Fault, FaultLog } from '../envs/faults.ts';
 import { ProxmoError } from '../errors.ts';
 import { Transformer } from '../nn/transformer.ts';
 import { ppoLoss } from '../ops/ppoLoss.ts';
-import { tokenLogProbs } from '../ops/tokenLogProbs.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { Random } from '../tensor/random.ts';
-import type { WordTokenizer } from '../text/wordTokenizer.ts';
 import { AdvantageEstimator, type AdvantageResult } from './advantages/index.ts';
 import { tokenWeights } from './aggregation.ts';
 import type { TrainConfig } from './config.ts';
@@ -18,7 +16,8 @@ import { demonstrate } from './demonstrations.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { type IterationMetrics, iterationMetrics, Stopwatch } from './metrics.ts';
 import { Optimiser, type StepReport, type TrainingPair } from './optimise.ts';
-import { Policy, transformerConfig } from './policy.ts';
+import { Policy } from './policy.ts';
+import type { PolicySource } from './policySource.ts';
 import { type Episode, playEpisodes, type RolloutStep } from './rollout.ts';
 import { Scorer } from './score.ts';
 import { cloneBehaviour } from './warmStart.ts';
@@ -65,21 +64,22 @@ export class Trainer {
     private readonly engine: Engine,
     readonly config: TrainConfig,
     readonly taskSet: TaskSet,
-    tokenizer: WordTokenizer,
+    source: PolicySource,
     private readonly options: TrainerOptions = {},
   ) {
     const { optimiser, sampling, loss, evaluation, training, seed } = config;
-    this.policy = new Policy(engine, config, tokenizer, taskSet.thinkAction);
+    this.policy = new Policy(engine, config, source, taskSet.thinkAction);
     this.faults = new FaultLog(config.environment, options.onFault);
-    this.reference = loss.klCoefficient > 0 ? new Transformer(transformerConfig(config, tokenizer), seed, 'reference') : null;
+    this.reference = loss.klCoefficient > 0 ? new Transformer(source.model.config, null, 'reference') : null;
+    this.rememberPolicy();
     this.scorer = this.reference && new Scorer(engine, this.reference, optimiser.microBatchTokens, sampling.temperature);
     this.optimiser = new Optimiser(
       engine,
       this.policy.model,
       optimiser,
       ['oldLogProb', 'referenceLogProb', 'advantage', 'weight'],
-      ({ logits, targets, column }) => {
-        const { logProb, entropy } = tokenLogProbs(logits, targets, sampling.temperature);
+      ({ logProbs, column }) => {
+        const { logProb, entropy } = logProbs(sampling.temperature);
         const given = { oldLogProb: column('oldLogProb'), referenceLogProb: column('referenceLogProb') };
         return ppoLoss({ logProb, entropy, ...given, advantage: column('advantage'), weight: column('weight') }, loss);
       },
@@ -109,7 +109,7 @@ export class Trainer {
         this.report('warm start', done, `loss ${current.toFixed(3)}`);
       });
     }
-    if (this.reference) this.engine.copy(this.policy.model.slab.variable, this.reference.slab.variable);
+    this.rememberPolicy();
     return loss;
   }
 
@@ -193,6 +193,7 @@ export class Trainer {
     return rows.map(({ step, advantage, referenceLogProb }, index) => ({
       prompt: step.prompt,
       reply: step.reply,
+      ...(step.bound ? { bound: step.bound } : {}),
       columns: {
         oldLogProb: step.logProbs,
         referenceLogProb,
@@ -200,6 +201,11 @@ export class Trainer {
         weight: new Float32Array(step.reply.length).fill(weights[index] ?? 0),
       },
     }));
+  }
+
+  /** Makes the policy as it is now the reference. */
+  private rememberPolicy(): void {
+    if (this.reference) this.engine.copy(this.policy.model.slab.variable, this.reference.slab.variable);
   }
 
   private report(phase: Progress['phase'], done: number, detail?: string): void {

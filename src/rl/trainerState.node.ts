@@ -46,9 +46,9 @@ export async function captureState(engine: Engine, trainer: Trainer, iteration: 
   };
 }
 
-/** Puts a checkpoint's weights into the policy. @throws {ProxmoError} `file` if a tensor is missing or has another shape */
-export function restorePolicy(engine: Engine, trainer: Trainer, saved: Checkpoint): void {
-  writeModel(engine, trainer.policy.model, saved.weights, '');
+/** Puts a checkpoint's weights into a model. @throws {ProxmoError} `file` if a tensor is missing or has another shape */
+export function restoreWeights(engine: Engine, model: Transformer, saved: Checkpoint): void {
+  writeModel(engine, model, saved.weights, '');
 }
 
 /** Puts a whole checkpoint into a trainer. @throws {ProxmoError} `file` if it does not fit */
@@ -56,7 +56,7 @@ export function restoreState(engine: Engine, trainer: Trainer, saved: Checkpoint
   const parsed = stateSchema.safeParse(saved.state);
   if (!parsed.success)
     throw new ProxmoError('file', `The checkpoint of iteration ${saved.iteration} has no valid trainer state; resume from another one.`);
-  restorePolicy(engine, trainer, saved);
+  restoreWeights(engine, trainer.policy.model, saved);
   const { slab } = trainer.policy.model;
   for (const variable of trainer.optimiser.adamW.variables) writeSlab(engine, variable, slab, saved.optimizer, `${variable.name}.`);
   if (trainer.reference) writeModel(engine, trainer.reference, saved.optimizer, referencePrefix);

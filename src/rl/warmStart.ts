@@ -4,7 +4,6 @@ import { learningRateAt } from '../nn/schedule.ts';
 import type { Transformer } from '../nn/transformer.ts';
 import { scale } from '../ops/elementwise.ts';
 import { dot } from '../ops/reduce.ts';
-import { tokenLogProbs } from '../ops/tokenLogProbs.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { Random } from '../tensor/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -29,8 +28,8 @@ export async function cloneBehaviour(
   onStep: OnStep,
 ): Promise<number> {
   const { epochs, batchTurns, learningRate, promptWeight } = config.warmStart;
-  const optimiser = new Optimiser(engine, model, config.optimiser, ['weight', 'replyWeight'], ({ logits, targets, column }) => {
-    const { logProb } = tokenLogProbs(logits, targets);
+  const optimiser = new Optimiser(engine, model, config.optimiser, ['weight', 'replyWeight'], ({ logProbs, column }) => {
+    const { logProb } = logProbs();
     const negativeSum = (weights: Tensor) => scale(dot(logProb, weights), -1);
     return { loss: negativeSum(column('weight')), statistics: negativeSum(column('replyWeight')) };
   });
@@ -59,14 +58,20 @@ export async function cloneBehaviour(
  */
 function withWeights(pairs: readonly PromptReply[], promptWeight: number): TrainingPair[] {
   const unit = 1 / pairs.reduce((total, { reply }) => total + reply.length, 0);
-  return pairs.map(({ prompt, reply }) => {
+  return pairs.map(({ prompt, reply, bound }) => {
     const weighted = (weight: number, count: number) => new Array<number>(count).fill(weight);
     if (promptWeight === 0)
-      return { prompt, reply, columns: { weight: weighted(unit, reply.length), replyWeight: weighted(unit, reply.length) } };
+      return {
+        prompt,
+        reply,
+        ...(bound ? { bound } : {}),
+        columns: { weight: weighted(unit, reply.length), replyWeight: weighted(unit, reply.length) },
+      };
     const rest = Array.from(prompt).slice(1);
     return {
       prompt: [prompt[0]!],
       reply: [...rest, ...Array.from(reply)],
+      ...(bound ? { bound: { trie: bound.trie, from: bound.from + rest.length } } : {}),
       columns: {
         weight: [...weighted(promptWeight * unit, rest.length), ...weighted(unit, reply.length)],
         replyWeight: [...weighted(0, rest.length), ...weighted(unit, reply.length)],

@@ -2,6 +2,7 @@
 import { add } from '../../kernels/elementwise.ts';
 import { fill } from '../../kernels/fill.ts';
 import { ProxmoError } from '../errors.ts';
+import { inScope } from './scope.ts';
 import { launch, type OpRecord, type Shape, sizeOf, type Tensor } from './tensor.ts';
 
 /**
@@ -43,17 +44,38 @@ export function differentiableMany(
 export function grad(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
   if (loss.size !== 1)
     throw new ProxmoError('shape', `grad needs a loss of one element, not [${loss.shape.join(', ')}]; sum or average it first.`);
-  const gradients = new Map<Tensor, Tensor>([[loss, filled(loss.shape, 1)]]);
-  for (const op of opsFromLossToInputs(loss)) {
+  const gradients = gradientsOf(loss, filled(loss.shape, 1));
+  return parameters.map((parameter) => gradients.get(parameter) ?? filled(parameter.shape, 0));
+}
+
+/**
+ * The backward pass of an output from its own gradient.
+ * @param seed of the output's size
+ * @returns gradients of everything with `requiresGrad` that the output depends on, the output included
+ */
+export function gradientsOf(output: Tensor, seed: Tensor): ReadonlyMap<Tensor, Tensor> {
+  const gradients = new Map<Tensor, Tensor>([[output, seed]]);
+  for (const op of opsFromOutputToInputs(output)) {
     const incoming = op.outputs.map((output) => gradients.get(output) ?? null);
     if (incoming.every((gradient) => gradient === null)) continue;
-    const outgoing = op.backward(incoming);
+    const outgoing = inScope(backwardScope(op), () => op.backward(incoming));
     op.inputs.forEach((tensor, index) => {
       const gradient = outgoing[index];
       if (gradient && tensor.requiresGrad) accumulate(gradients, tensor, gradient, op.name);
     });
   }
-  return parameters.map((parameter) => gradients.get(parameter) ?? filled(parameter.shape, 0));
+  return gradients;
+}
+
+/** Gradients belong to the scope of the op that they are of. */
+function backwardScope({ name, outputs }: OpRecord): string {
+  const scope = outputs[0] ? scopeOf(outputs[0]) : '';
+  return `${scope || name} backward`;
+}
+
+function scopeOf({ source }: Tensor): string {
+  if (source.kind === 'view') return scopeOf(source.of);
+  return source.kind === 'step' && source.step.kind === 'kernel' ? source.step.scope : '';
 }
 
 /** A tensor with every element equal to `value`. */
@@ -69,10 +91,10 @@ function accumulate(gradients: Map<Tensor, Tensor>, tensor: Tensor, gradient: Te
   gradients.set(tensor, known ? launch(add, { count: tensor.size }, { a: known, b: gradient }, { y: tensor.shape }).y : gradient);
 }
 
-/** Every op that the loss depends on through tensors with `requiresGrad`, later ones first. */
-function opsFromLossToInputs(loss: Tensor): OpRecord[] {
+/** Every op that the output depends on through tensors with `requiresGrad`, later ones first. */
+function opsFromOutputToInputs(output: Tensor): OpRecord[] {
   const found = new Set<OpRecord>();
-  const open: Tensor[] = [loss];
+  const open: Tensor[] = [output];
   for (let tensor = open.pop(); tensor; tensor = open.pop()) {
     if (!tensor.op || found.has(tensor.op)) continue;
     found.add(tensor.op);

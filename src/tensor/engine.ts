@@ -5,7 +5,7 @@
  */
 import { type AdapterProfile, type Dtype, defaultVariant, type InputArray } from '../../kernels/spec.ts';
 import { ProxmoError } from '../errors.ts';
-import { type BufferRange, CommandList, type DispatchTime, type Launch, readBuffer } from '../gpu/commands.ts';
+import { type BufferRange, CommandList, type Launch, readBuffer } from '../gpu/commands.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { type MemoryReport, type Plan, plan } from './planner.ts';
 import type { Tensor } from './tensor.ts';
@@ -120,7 +120,10 @@ export class Engine {
     return { buffer, offset: offset * 4, size: Math.max(16, tensor.size * 4) };
   }
 
-  private async prepare({ spec, params, tensors }: Plan['launches'][number], rangeOf: (tensor: Tensor) => BufferRange): Promise<Launch> {
+  private async prepare(
+    { spec, params, scope, tensors }: Plan['launches'][number],
+    rangeOf: (tensor: Tensor) => BufferRange,
+  ): Promise<Launch> {
     const variant = defaultVariant(spec, this.profile, params);
     const ranges = tensors.map(rangeOf);
     Object.entries(spec.bindings).forEach(([name, { access }], index) => {
@@ -134,6 +137,7 @@ export class Engine {
       kernel: await this.gpu.pipelines.get(spec, variant),
       spec,
       params,
+      scope,
       ranges,
       dispatch: spec.dispatch(params, variant.constants),
     };
@@ -182,14 +186,6 @@ export class Program<O extends TensorRecord = TensorRecord> {
     return this.commands.length;
   }
 
-  /** Runs without waiting and without reading anything back: for steps whose results stay on the device. */
-  submit(inputs: Inputs = {}): void {
-    this.writeInputs(inputs);
-    const encoder = this.gpu.device.createCommandEncoder({ label: this.spec.name });
-    this.commands.encode(encoder);
-    this.gpu.device.queue.submit([encoder.finish()]);
-  }
-
   /**
    * Runs and returns the outputs.
    * @throws {ProxmoError} `shape` if an input is missing or has the wrong length; `gpu-error`, `device-lost`
@@ -198,15 +194,16 @@ export class Program<O extends TensorRecord = TensorRecord> {
     const { staging } = this;
     if (this.reading) throw new Error(`the program ${this.spec.name} is still running; wait for its result first`);
     if (!staging) {
-      this.submit(inputs);
-      await this.gpu.idle();
+      this.writeInputs(inputs);
+      await this.gpu.run(this.commands);
       return {} as Outputs<O>;
     }
     this.reading = true;
     try {
       this.writeInputs(inputs);
       const encoder = this.gpu.device.createCommandEncoder({ label: this.spec.name });
-      this.commands.encode(encoder);
+      if (this.gpu.runner) await this.gpu.run(this.commands);
+      else this.commands.encode(encoder);
       for (const { range, tensor, at } of this.outputRanges) {
         if (tensor.size > 0) encoder.copyBufferToBuffer(range.buffer, range.offset, staging, at, tensor.size * 4);
       }
@@ -222,12 +219,6 @@ export class Program<O extends TensorRecord = TensorRecord> {
     } finally {
       this.reading = false;
     }
-  }
-
-  /** Time of every dispatch, for profiles; the adapter must have `timestamp-query`. */
-  profile(inputs: Inputs = {}): Promise<DispatchTime[]> {
-    this.writeInputs(inputs);
-    return this.commands.profile();
   }
 
   /** Frees what belongs to this program alone. */

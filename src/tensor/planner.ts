@@ -21,6 +21,8 @@ export interface Location {
 export interface PlannedLaunch {
   readonly spec: KernelSpec;
   readonly params: Params;
+  /** The part of the model that it belongs to, for profiles. */
+  readonly scope: string;
   /** For each binding, in the spec's order, the tensor that is bound. */
   readonly tensors: readonly Tensor[];
 }
@@ -117,8 +119,8 @@ function placeAssignedValues(steps: readonly Step[]): Map<Root, Location> {
   return placed;
 }
 
-function launchOf({ spec, params, inputs, outputs }: KernelStep): PlannedLaunch {
-  return { spec, params, tensors: Object.keys(spec.bindings).map((name) => (outputs[name] ?? inputs[name])!) };
+function launchOf({ spec, params, scope, inputs, outputs }: KernelStep): PlannedLaunch {
+  return { spec, params, scope, tensors: Object.keys(spec.bindings).map((name) => (outputs[name] ?? inputs[name])!) };
 }
 
 /** Copies of the assigned values that could not be written in place. */
@@ -129,7 +131,7 @@ function copiesOf({ target, parts }: AssignStep, locate: (tensor: Tensor) => Loc
     if (at.root === base.root && at.offset === base.offset + offset) return [];
     const destination = target.part(offset, value.shape);
     const spec = (value.dtype === 'f32' ? copy : copyU32) as unknown as KernelSpec;
-    return [{ spec, params: { count: value.size }, tensors: [value, destination] }];
+    return [{ spec, params: { count: value.size }, scope: '', tensors: [value, destination] }];
   });
 }
 
@@ -189,70 +191,73 @@ function isCopyTarget(tensor: Tensor, step: Step): boolean {
   return step.kind === 'assign' && tensor.source.kind === 'view' && tensor.source.of === step.target;
 }
 
+/** When a root must keep its storage: from the launch that writes it first to the one that reads it last. */
+interface Lifetime {
+  readonly root: Root;
+  readonly bytes: number;
+  readonly first: number;
+  last: number;
+}
+
 function assignSlots(
   launches: readonly PlannedLaunch[],
   outputs: readonly Tensor[],
   locate: (tensor: Tensor) => Location,
   inputs: readonly Tensor[],
 ): Pick<Plan, 'slots' | 'slotOf' | 'memory'> {
-  const lastUse = new Map<Root, number>();
+  const lifetimes = new Map<Root, Lifetime>();
+  const use = (root: Root, at: number) => {
+    const known = lifetimes.get(root);
+    if (known) known.last = at;
+    else lifetimes.set(root, { root, bytes: Math.max(16, root.size * 4), first: at, last: at });
+  };
+  // The host writes inputs before the first launch, and reads outputs after the last.
+  for (const root of inputs) use(root, -1);
   launches.forEach(({ tensors }, index) => {
-    for (const tensor of tensors) lastUse.set(locate(tensor).root, index);
+    for (const root of tensors.map((tensor) => locate(tensor).root)) {
+      if (root.source.kind === 'step' || root.source.kind === 'scratch' || root.source.kind === 'input') use(root, index);
+    }
   });
-  for (const tensor of outputs) lastUse.set(locate(tensor).root, launches.length);
+  for (const root of outputs.map((tensor) => locate(tensor).root)) if (lifetimes.has(root)) use(root, launches.length);
 
-  const slots = new SlotPool();
-  for (const root of inputs) slots.take(root);
-  launches.forEach(({ tensors }, index) => {
-    const roots = new Set(tensors.map((tensor) => locate(tensor).root));
-    for (const root of roots) if (root.source.kind === 'step') slots.take(root);
-    for (const root of roots) if (lastUse.get(root) === index) slots.release(root);
-  });
-  return { slots: slots.sizes, slotOf: slots.slotOf, memory: slots.report() };
+  const all = [...lifetimes.values()];
+  const { slots, slotOf } = shareSlots(all);
+  const total = (bytes: readonly number[]) => bytes.reduce((sum, size) => sum + size, 0);
+  return {
+    slots,
+    slotOf,
+    memory: { planned: total(slots), sum: total(all.map(({ bytes }) => bytes)), lowerBound: mostAlive(all, launches.length) },
+  };
 }
 
-/** Best fit over slots that grow when nothing fits. */
-class SlotPool {
-  readonly sizes: number[] = [];
-  readonly slotOf = new Map<Root, number>();
-  private readonly free = new Set<number>();
-  private alive = 0;
-  private mostAlive = 0;
-  private sum = 0;
-
-  take(root: Root): void {
-    if (this.slotOf.has(root)) return;
-    const bytes = Math.max(16, root.size * 4);
-    const slot = this.best(bytes);
-    this.free.delete(slot);
-    this.sizes[slot] = Math.max(this.sizes[slot] ?? 0, bytes);
-    this.slotOf.set(root, slot);
-    this.sum += bytes;
-    this.alive += bytes;
-    this.mostAlive = Math.max(this.mostAlive, this.alive);
+/**
+ * Larger roots choose first, each the smallest slot whose roots all live at other times (Pisarchyk and Lee, arXiv 2001.03288, "greedy by size" for shared objects). So what
+ * is kept for long does not take up a slot that was made for something larger.
+ */
+function shareSlots(lifetimes: readonly Lifetime[]): Pick<Plan, 'slots' | 'slotOf'> {
+  const members: Lifetime[][] = [];
+  const slotOf = new Map<Root, number>();
+  for (const lifetime of [...lifetimes].sort((a, b) => b.bytes - a.bytes || a.first - b.first)) {
+    const isFree = (others: readonly Lifetime[]) => others.every(({ first, last }) => last < lifetime.first || lifetime.last < first);
+    const found = members.findLastIndex(isFree);
+    const slot = found < 0 ? members.push([]) - 1 : found;
+    members[slot]!.push(lifetime);
+    slotOf.set(lifetime.root, slot);
   }
+  return { slots: members.map(([largest]) => largest!.bytes), slotOf };
+}
 
-  release(root: Root): void {
-    const slot = this.slotOf.get(root);
-    if (slot === undefined || this.free.has(slot)) return;
-    this.free.add(slot);
-    this.alive -= Math.max(16, root.size * 4);
+/** The most bytes that are alive during one launch. */
+function mostAlive(lifetimes: readonly Lifetime[], launches: number): number {
+  const change = new Float64Array(launches + 3);
+  for (const { bytes, first, last } of lifetimes) {
+    change[first + 1]! += bytes;
+    change[last + 2]! -= bytes;
   }
-
-  report(): MemoryReport {
-    return { planned: this.sizes.reduce((total, size) => total + size, 0), sum: this.sum, lowerBound: this.mostAlive };
+  let [alive, most] = [0, 0];
+  for (const bytes of change) {
+    alive += bytes;
+    most = Math.max(most, alive);
   }
-
-  /** The smallest free slot that is large enough, else the largest free one (it grows), else a new one. */
-  private best(bytes: number): number {
-    let fitting = -1;
-    let largest = -1;
-    for (const slot of this.free) {
-      const size = this.sizes[slot]!;
-      if (size >= bytes && (fitting < 0 || size < this.sizes[fitting]!)) fitting = slot;
-      if (largest < 0 || size > this.sizes[largest]!) largest = slot;
-    }
-    if (fitting >= 0) return fitting;
-    return largest >= 0 ? largest : this.sizes.length;
-  }
+  return most;
 }

@@ -4,6 +4,7 @@
  */
 import type { Dtype, KernelSpec, Params } from '../../kernels/spec.ts';
 import { ProxmoError } from '../errors.ts';
+import { currentScope } from './scope.ts';
 import type { Variable } from './variable.ts';
 
 export type Shape = readonly number[];
@@ -16,6 +17,8 @@ export type Source =
   | { readonly kind: 'constant'; readonly data: ArrayLike<number> }
   /** Storage that outlives programs. */
   | { readonly kind: 'variable'; readonly variable: Variable }
+  /** Storage within a program that holds nothing at first; the steps that use it write before they read. */
+  | { readonly kind: 'scratch' }
   /** Written by a step. `inPlaceOf` is the tensor whose storage it updates, if any. */
   | { readonly kind: 'step'; readonly step: Step; readonly inPlaceOf: Tensor | null }
   /** A contiguous part of another tensor, from `offset` (in elements) on. */
@@ -29,6 +32,8 @@ export interface KernelStep {
   readonly id: number;
   readonly spec: KernelSpec;
   readonly params: Params;
+  /** The part of the model that it belongs to. */
+  readonly scope: string;
   /** Tensors of the `read` and `readWrite` bindings. */
   readonly inputs: Readonly<Record<string, Tensor>>;
   /** Tensors of the `write` and `readWrite` bindings. Filled by `launch`. */
@@ -138,6 +143,11 @@ export function constant(data: ArrayLike<number>, shape: Shape, dtype: Dtype = '
   return new Tensor(shape, dtype, { kind: 'constant', data });
 }
 
+/** Storage of a program for a kernel that writes before it reads, or for an `assign` of all its parts. */
+export function scratch(shape: Shape): Tensor {
+  return new Tensor(shape, 'f32', { kind: 'scratch' });
+}
+
 /**
  * Adds one kernel launch to the graph.
  * @param inputs a tensor for each `read` and `readWrite` binding
@@ -151,7 +161,8 @@ export function launch<P extends Params, O extends string>(
   outputs: Readonly<Record<O, Shape>>,
 ): Record<O, Tensor> {
   const results: Record<string, Tensor> = {};
-  const step: KernelStep = { kind: 'kernel', id: takeId(), spec: spec as unknown as KernelSpec, params, inputs, outputs: results };
+  const made = { kind: 'kernel', id: takeId(), scope: currentScope() } as const;
+  const step: KernelStep = { ...made, spec: spec as unknown as KernelSpec, params, inputs, outputs: results };
   for (const [name, shape] of Object.entries<Shape>(outputs)) {
     const binding = spec.bindings[name];
     if (!binding || binding.access === 'read') throw new Error(`${spec.name} has no output ${name}`);
@@ -184,7 +195,7 @@ function checkBindings<P extends Params>(
 }
 
 /**
- * Writes values into parts of a variable's tensor and returns the tensor after that. Where a value is made by a kernel in the same program, the kernel
+ * Writes values into parts of a variable's tensor, or of a scratch tensor, and returns the tensor after that. Where a value is made by a kernel in the same program, the kernel
  * writes it there directly.
  * @param parts `offset` counts elements and must be a multiple of 64 (256 bytes, the alignment of a binding)
  */

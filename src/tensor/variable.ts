@@ -58,8 +58,11 @@ export class ParameterSlab {
   readonly parameters: readonly Parameter[];
   readonly decaySize: number;
 
-  /** @throws {ProxmoError} `config` if two parameters have the same name */
-  constructor(name: string, requests: readonly ParameterRequest[]) {
+  /**
+   * @param frozen the storage of another slab of the same parameters; they get no gradients here
+   * @throws {ProxmoError} `config` if two parameters have the same name
+   */
+  constructor(name: string, requests: readonly ParameterRequest[], frozen: Variable | null = null) {
     const ordered = [...requests.filter(({ decay }) => decay), ...requests.filter(({ decay }) => !decay)];
     const names = new Set<string>();
     const offsets: number[] = [];
@@ -76,14 +79,20 @@ export class ParameterSlab {
     // Zeros take no memory on the host: weights that are loaded later may be larger than it.
     const values = ordered.some(({ initial }) => initial) ? new Float32Array(end) : null;
     for (const [index, { initial }] of ordered.entries()) if (initial) values?.set(initial, offsets[index]);
-    this.variable = new Variable(name, [end], 'f32', values);
+    this.variable = frozen ?? new Variable(name, [end], 'f32', values);
     this.decaySize = decayEnd;
     this.parameters = ordered.map((request, index) => {
       const offset = offsets[index] ?? 0;
       const tensor = this.variable.tensor.part(offset, request.shape);
-      tensor.requiresGrad = true;
+      tensor.requiresGrad = frozen === null;
       return { name: request.name, shape: request.shape, decay: request.decay, offset, tensor };
     });
+  }
+
+  /** The same parameters in the same storage, as constants of a graph: none gets a gradient. */
+  frozen(): ParameterSlab {
+    const requests = this.parameters.map(({ name, shape, decay }) => ({ name, shape, decay, initial: null }));
+    return new ParameterSlab(this.variable.name, requests, this.variable);
   }
 
   /** Number of elements, padding included. */

@@ -37,7 +37,7 @@ const metricsOf = (dir: string) =>
     .map((line) => JSON.parse(line));
 
 describe('help', () => {
-  it.each(['train', 'eval', 'play', 'env', 'model', 'advantages', 'doctor'])('%s explains itself', async (command) => {
+  it.each(['train', 'eval', 'play', 'env', 'model', 'generate', 'advantages', 'bench', 'profile', 'doctor'])('%s explains itself', async (command) => {
     const { code, stdout } = await proxmo([command, '--help']);
     expect(code).toBe(0);
     expect(stdout).toContain(`Usage: proxmo ${command}`);

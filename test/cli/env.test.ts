@@ -219,5 +219,7 @@ describe('training in an environment of one’s own', () => {
       ['train', 0],
       ['eval', 0],
     ]);
+    const evaluation = await proxmo(['eval', dir, '--all', '--json']);
+    expect(JSON.parse(evaluation.stdout)).toMatchObject({ split: 'unseen', episodes: 12 });
   });
 });

@@ -97,6 +97,40 @@ describe.each(testAdapters)('on %s', (adapter) => {
     generator.destroy();
   });
 
+  it('reads equal prompts of a batch once, and gives the replies of separate reading', async () => {
+    const { generator } = await open(adapter);
+    const shared = [3, 4, 5, 6, 3, 4].flatMap((token, index) => [
+      { prompt: [token, 9, 10], episode: 10 + index, turn: 0 },
+      { prompt: [7, 8, 7], episode: 20 + index, turn: 1 },
+    ]);
+    const together = await generator.generate(shared, sampling);
+    // Three batches of four rows with two or three prompts: 3, 7 and 4; 5, 7 and 6; 3, 7 and 4.
+    expect(generator.promptTokens).toEqual({ given: 36, read: 27 });
+    for (const [index, request] of shared.entries()) {
+      const [alone] = await generator.generate([request], sampling);
+      expect(alone!.tokens).toEqual(together[index]!.tokens);
+      // Kernels are chosen by the shape of the batch, and round differently.
+      for (const [token, value] of alone!.logProbs.entries()) expect(value).toBeCloseTo(together[index]!.logProbs[token]!, 5);
+    }
+    expect(generator.promptTokens).toEqual({ given: 72, read: 63 });
+    generator.destroy();
+  });
+
+  it('tells of the tokens as they come, and stops a reply where it is told to', async () => {
+    const { generator } = await open(adapter);
+    const pieces = requests.map((): number[][] => []);
+    const replies = await generator.generate(requests, sampling, (request, tokens) => {
+      pieces[request]!.push([...tokens]);
+      return request === 3;
+    });
+    expect(pieces.map((blocks) => blocks.flat())).toEqual(replies.map(({ tokens }) => tokens));
+    expect(pieces.some((blocks) => blocks.length > 1)).toBe(true);
+    const whole = await generator.generate(requests, sampling);
+    expect(replies[3]!.tokens).toEqual(whole[3]!.tokens.slice(0, limits.blockSize));
+    expect(replies.toSpliced(3, 1)).toEqual(whole.toSpliced(3, 1));
+    generator.destroy();
+  });
+
   it('refuses prompts that are empty or too long', async () => {
     const { generator } = await open(adapter);
     await expect(generator.generate([{ prompt: [], episode: 0, turn: 0 }], greedy)).rejects.toThrow(

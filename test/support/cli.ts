@@ -1,9 +1,24 @@
-/** Runs the command line in a process of its own, as a user does. */
+/** Runs the command line in a process of its own, as a user does. It is bundled once for all calls of a test file: most of them take less time than that. */
 import { execFile } from 'node:child_process';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { wgslEsbuild } from '../../scripts/wgsl.mjs';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const root = join(import.meta.dirname, '..', '..');
+/** Within the checkout, where the packages that stay outside the bundle are found. */
+const bundle = join(root, 'node_modules', '.cache', 'proxmo', `cli-test-${process.pid}.mjs`);
+const bundled = build({
+  entryPoints: [join(root, 'src', 'cli', 'main.ts')],
+  outfile: bundle,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  packages: 'external',
+  plugins: [wgslEsbuild],
+});
+process.once('exit', () => rmSync(bundle, { force: true }));
 
 export interface CliResult {
   readonly code: number;
@@ -12,11 +27,15 @@ export interface CliResult {
 }
 
 /** `proxmo ...args`, from the sources, on SwiftShader unless the environment says otherwise. */
-export function proxmo(args: readonly string[], options: { readonly input?: string; readonly cwd?: string } = {}): Promise<CliResult> {
+export async function proxmo(
+  args: readonly string[],
+  options: { readonly input?: string; readonly cwd?: string } = {},
+): Promise<CliResult> {
+  await bundled;
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
-      [join(root, 'scripts', 'run.mjs'), join(root, 'src', 'cli', 'main.ts'), ...args],
+      [bundle, ...args],
       {
         cwd: options.cwd ?? root,
         env: { ...process.env, PROXMO_ADAPTER: process.env.PROXMO_ADAPTER ?? 'swiftshader' },

@@ -7,14 +7,14 @@ import { z } from 'zod';
 import { ProxmoError } from '../../errors.ts';
 import { thinkActionMessage } from '../../text/promptThinkAction.ts';
 import type { Expert, Split, TaskSet } from '../environment.ts';
-import { RandomStream } from '../random.ts';
+import { chooseTasks, splits } from '../taskLists.ts';
 import type { Game } from '../textgame/index.ts';
 import { AlfworldEnvironment, type AlfworldTask } from './environment.ts';
 import { AlfworldExpert } from './expert.ts';
 import { idOfPath, type Library, type Listing, openLibrary, type StoredGame } from './library.node.ts';
 import { GameLoader } from './loader.ts';
 import { type AlfworldOptions, type ResolvedOptions, resolveOptions } from './options.ts';
-import { TASK_TYPES, type TaskType, typeOfPath } from './taskTypes.ts';
+import { type TaskType, typeOfPath } from './taskTypes.ts';
 import { alfworldWords } from './words.ts';
 
 export type { AlfworldEnvironment, AlfworldState, AlfworldTask } from './environment.ts';
@@ -65,17 +65,9 @@ export class AlfworldTaskSet implements TaskSet<AlfworldTask> {
 
   /** @throws {ProxmoError} `config` if the split has fewer tasks; `file` if its folder cannot be read. */
   tasks(split: Split, count: number, seed: number): readonly AlfworldTask[] {
-    const { tasks } = this.open(split);
-    if (tasks.length < count) {
-      const counts = this.counts(split);
-      throw new ProxmoError(
-        'config',
-        `alfworld: split ${split} (${this.options.splits[split]}) has only ${tasks.length} tasks, not ${count} ` +
-          `(left out: ${counts.unsolvable} unsolvable, ${counts.unsupported} of other types); ask for fewer, or check the options.`,
-      );
-    }
-    const byType = TASK_TYPES.map((type, index) => new RandomStream(seed, index).shuffle(tasks.filter((task) => task.type === type)));
-    return takeTurns(byType).slice(0, count);
+    const { tasks, counts } = this.open(split);
+    const note = () => ` (${this.options.splits[split]}, left out: ${counts.unsolvable} unsolvable, ${counts.unsupported} of other types)`;
+    return chooseTasks(this.name, split, tasks, count, seed, note);
   }
 
   allTasks(split: Split): readonly AlfworldTask[] {
@@ -102,7 +94,7 @@ export class AlfworldTaskSet implements TaskSet<AlfworldTask> {
 
   /** @throws {ProxmoError} `file` if there is no game to take the wording from. */
   words(): readonly string[] {
-    const split = (['train', 'seen', 'unseen'] as const).find((name) => this.allTasks(name).length > 0);
+    const split = splits.find((name) => this.allTasks(name).length > 0);
     if (split === undefined) throw new ProxmoError('file', 'alfworld: the data holds no game to play; check the options data and types.');
     return alfworldWords(this.loader.logicOf(this.find(this.allTasks(split)[0]!).read()));
   }
@@ -153,12 +145,6 @@ export class AlfworldTaskSet implements TaskSet<AlfworldTask> {
 interface Shelf {
   readonly listing: Listing;
   readonly byId: ReadonlyMap<string, StoredGame>;
-}
-
-/** One of each in turn, as long as any are left. */
-function takeTurns<T>(rows: readonly (readonly T[])[]): readonly T[] {
-  const longest = Math.max(0, ...rows.map((row) => row.length));
-  return Array.from({ length: longest }, (_, turn) => rows.flatMap((row) => row.slice(turn, turn + 1))).flat();
 }
 
 /** Paths, or paths by kind of task, as in AgentBench's lists. */

@@ -180,5 +180,12 @@ export function householdLogic(commands: CommandSet): GameLogic {
   return logic;
 }
 
-/** Household ids are `drawer_2`; the name is `drawer 2`. */
-export const householdNaming: NamingRule = (ids) => ids.map((id) => id.replace('_', ' '));
+/** Household ids are `drawer_2`; the name is `drawer 2`, and `drawer` where there is only one. */
+export const householdNaming: NamingRule = (ids) => {
+  const all = new Set(ids);
+  return ids.map((id) => {
+    const [kind, number] = id.split('_');
+    if (number === undefined) return id;
+    return number === '1' && !all.has(`${kind}_2`) ? kind! : `${kind} ${number}`;
+  });
+};

@@ -9,7 +9,8 @@ import { LAMP, PLACE_KINDS, type Treatment } from './catalogue.ts';
 
 /** What an instruction asks for. */
 interface Goal {
-  readonly thing: string;
+  /** Kind of thing, or null for any. */
+  readonly thing: string | null;
   /** Kind of place, or null for a lamp. */
   readonly target: string | null;
   readonly treatment: Treatment | null;
@@ -21,7 +22,7 @@ const UNDONE_BY: Readonly<Partial<Record<Treatment, Treatment>>> = { heat: 'cool
 const TREATMENTS: Readonly<Record<string, Treatment>> = { clean: 'clean', hot: 'heat', cold: 'cool' };
 
 export class HouseholdExpert implements Expert {
-  private goal: Goal = { thing: '', target: null, treatment: null };
+  private goal: Goal = { thing: null, target: null, treatment: null };
   /** All places, in the order in which they are searched. */
   private places: readonly string[] = [];
   /** What was last seen in the places looked at. */
@@ -32,16 +33,23 @@ export class HouseholdExpert implements Expert {
   private treated = new Set<string>();
   /** Things that are where they should be. */
   private placed = new Set<string>();
+  /** It has switched on a lamp. */
+  private hasLight = false;
   private lastAction: string | null = null;
 
+  /** @param isHasty it overlooks what must be done to the thing, or else which thing it is, and stops as soon as it has put something away */
+  constructor(private readonly isHasty = false) {}
+
   reset(instruction: string): void {
-    this.goal = readInstruction(instruction);
+    const goal = readInstruction(instruction);
+    this.goal = this.isHasty ? overlookPart(goal) : goal;
     this.places = [];
     this.contents = new Map();
     this.at = null;
     this.held = null;
     this.treated = new Set();
     this.placed = new Set();
+    this.hasLight = false;
     this.lastAction = null;
   }
 
@@ -59,6 +67,7 @@ export class HouseholdExpert implements Expert {
     const object = rest.join(' ');
     if (taken === null) this.places = searchOrder(admissibleActions!);
     if (verb === 'go') this.at = object;
+    if (verb === 'use') this.hasLight = true;
     if (verb === 'take') {
       this.held = object;
       this.placed.delete(object);
@@ -71,8 +80,12 @@ export class HouseholdExpert implements Expert {
     }
     if (verb === this.goal.treatment) this.treated.add(object);
     else if (verb === UNDONE_BY[this.goal.treatment ?? 'clean']) this.treated.delete(object);
-    const seen = /^(?:in|on) (\w+ \d+) you see ([^.]*)\./.exec(observation);
+    const seen = /^(?:in|on) (\w+(?: \d+)?) you see ([^.]*)\./.exec(observation);
     if (seen !== null) this.contents.set(seen[1]!, seen[2] === 'nothing' ? [] : seen[2]!.split(', '));
+  }
+
+  get done(): boolean {
+    return this.isHasty && (this.goal.target === null ? this.hasLight : this.placed.size > 0);
   }
 
   private noteContents(change: (here: readonly string[]) => readonly string[]): void {
@@ -82,7 +95,7 @@ export class HouseholdExpert implements Expert {
 
   private isWhereItShouldBe(name: string): boolean {
     const { thing, target } = this.goal;
-    return this.at !== null && kindOf(this.at) === target && kindOf(name) === thing && this.isTreated(name);
+    return this.at !== null && kindOf(this.at) === target && isOfKind(name, thing) && this.isTreated(name);
   }
 
   private isTreated(name: string): boolean {
@@ -92,12 +105,12 @@ export class HouseholdExpert implements Expert {
   private decide(actions: readonly string[]): string {
     const { thing, target, treatment } = this.goal;
     if (this.held !== null) {
-      if (kindOf(this.held) !== thing) return this.putAway(this.held, actions);
+      if (!isOfKind(this.held, thing)) return this.putAway(this.held, actions);
       if (treatment !== null && !this.isTreated(this.held)) return this.treat(treatment, actions);
       return target === null ? this.light(actions) : this.place(target, actions);
     }
     if (this.at !== null && this.isClosed(this.at, actions) && !this.contents.has(this.at)) return `open ${this.at}`;
-    const found = this.locate((name) => kindOf(name) === thing && !this.placed.has(name));
+    const found = this.locate((name) => isOfKind(name, thing) && !this.placed.has(name));
     if (found === null) return this.explore();
     return this.at === found.place ? `take ${found.name}` : `go ${found.place}`;
   }
@@ -170,9 +183,18 @@ function searchOrder(actions: readonly string[]): readonly string[] {
   return places.sort((a, b) => mustOpen(a) - mustOpen(b));
 }
 
-/** `mug` of `mug 1`. */
+/** `mug` of `mug` and of `mug 2`. */
 function kindOf(name: string): string {
-  return name.slice(0, name.indexOf(' '));
+  return name.split(' ', 1)[0]!;
+}
+
+/** Whether a thing is of a kind; lamps stand fast and are of no kind that is looked for. */
+function isOfKind(name: string, kind: string | null): boolean {
+  return kind === null ? kindOf(name) !== LAMP : kindOf(name) === kind;
+}
+
+function overlookPart(goal: Goal): Goal {
+  return goal.treatment === null ? { ...goal, thing: null } : { ...goal, treatment: null };
 }
 
 function readInstruction(instruction: string): Goal {

@@ -5,11 +5,12 @@
 import { ProxmoError } from '../../errors.ts';
 import type { Expert, Split, TaskSet } from '../environment.ts';
 import { RandomStream } from '../random.ts';
+import { takeTurns } from '../taskLists.ts';
 import { HouseholdEnvironment } from './environment.ts';
 import { HouseholdExpert } from './expert.ts';
 import { type HouseholdOptions, type ResolvedOptions, resolveOptions, TASK_TYPES, type TaskType } from './options.ts';
 import { makeRooms, type Room, type RoomPool } from './rooms.ts';
-import { type HouseholdTask, takeTurns, tasksOf } from './tasks.ts';
+import { type HouseholdTask, tasksOf } from './tasks.ts';
 import { householdWords } from './words.ts';
 
 export type { HouseholdOptions, TaskType } from './options.ts';
@@ -22,6 +23,8 @@ export class HouseholdTaskSet implements TaskSet<HouseholdTask> {
   readonly maxSteps: number;
   private readonly rooms: RoomPool;
   private readonly roomsById: ReadonlyMap<string, Room>;
+  /** Experts made so far: whether the next one is hasty follows from it. */
+  private expertCount = 0;
 
   constructor(private readonly options: ResolvedOptions) {
     this.types = options.types;
@@ -32,14 +35,11 @@ export class HouseholdTaskSet implements TaskSet<HouseholdTask> {
 
   tasks(split: Split, count: number, seed: number): readonly HouseholdTask[] {
     const rooms = split === 'unseen' ? this.rooms.unseen : this.rooms.train;
-    const byType = new Map<TaskType, readonly HouseholdTask[]>();
-    for (const type of this.types) {
-      const random = new RandomStream(seed, TASK_TYPES.indexOf(type));
-      byType.set(type, random.shuffle(rooms.flatMap((room) => tasksOf(room, type, split))));
-    }
+    const byType = this.types.map((type) =>
+      new RandomStream(seed, TASK_TYPES.indexOf(type)).shuffle(rooms.flatMap((room) => tasksOf(room, type, split))),
+    );
     const chosen: HouseholdTask[] = [];
-    const candidates = takeTurns(byType);
-    for (const task of candidates) {
+    for (const task of takeTurns(byType)) {
       if (chosen.length >= count) break;
       if (this.isSolvable(task)) chosen.push(task);
     }
@@ -57,7 +57,8 @@ export class HouseholdTaskSet implements TaskSet<HouseholdTask> {
   }
 
   createExpert(): Expert {
-    return new HouseholdExpert();
+    const { hastyShare, worldSeed } = this.options;
+    return new HouseholdExpert(new RandomStream(worldSeed, this.expertCount++).below(1000) < 1000 * hastyShare);
   }
 
   words(): readonly string[] {
@@ -71,7 +72,7 @@ export class HouseholdTaskSet implements TaskSet<HouseholdTask> {
   private isSolvable(task: HouseholdTask): boolean {
     if (this.maxSteps >= 2 * this.options.receptacles + 7) return true;
     const environment = this.createEnvironment();
-    const expert = this.createExpert();
+    const expert = new HouseholdExpert();
     const first = environment.reset(task);
     expert.reset(first.instruction);
     let turn = environment.step(expert.act(first));

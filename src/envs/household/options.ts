@@ -28,6 +28,7 @@ const schema = z.strictObject({
   winReward: z.number().default(10),
   rooms: z.int().min(1).max(100_000).default(200),
   worldSeed: z.int().min(0).default(0),
+  hastyShare: z.number().min(0).max(1).default(0),
 });
 
 /** Every option may be left out. */
@@ -48,6 +49,11 @@ export interface HouseholdOptions {
   readonly rooms?: number;
   /** Seed of the rooms. Default 0. */
   readonly worldSeed?: number;
+  /**
+   * Share of demonstrations by a hasty expert, which overlooks what must be done to the thing, or else which thing it is. A policy that learns from them has
+   * something to surpass. Default 0.
+   */
+  readonly hastyShare?: number;
 }
 
 export type ResolvedOptions = Required<HouseholdOptions>;

@@ -6,7 +6,7 @@ import type { Split, Task } from '../environment.ts';
 import { hashText } from '../random.ts';
 import type { Atom, Condition, Problem, TypedName } from '../textgame/index.ts';
 import { belongs, LAMP, type PlaceKind, sideOf, type ThingKind } from './catalogue.ts';
-import { TASK_TYPES, type TaskType } from './options.ts';
+import type { TaskType } from './options.ts';
 import type { Place, Room } from './rooms.ts';
 
 /** A goal in a room. Light: the game is made when an episode starts. */
@@ -161,17 +161,4 @@ function fact(predicate: string, ...args: readonly string[]): Atom {
 
 function atom(predicate: string, ...args: readonly string[]): Condition {
   return { kind: 'atom', predicate, args };
-}
-
-/** Orders tasks so that the types take turns, as long as each has any left. */
-export function takeTurns(byType: ReadonlyMap<TaskType, readonly HouseholdTask[]>): readonly HouseholdTask[] {
-  const longest = Math.max(0, ...[...byType.values()].map((tasks) => tasks.length));
-  const ordered: HouseholdTask[] = [];
-  for (let turn = 0; turn < longest; turn++) {
-    for (const type of TASK_TYPES) {
-      const task = byType.get(type)?.[turn];
-      if (task !== undefined) ordered.push(task);
-    }
-  }
-  return ordered;
 }

@@ -8,7 +8,8 @@
  */
 import { ProxmoError } from '../../errors.ts';
 import type { Expert, Split, TaskSet } from '../environment.ts';
-import { hashText, RandomStream } from '../random.ts';
+import { hashText } from '../random.ts';
+import { chooseTasks } from '../taskLists.ts';
 import { type CatalogueFiles, type Product, readCatalogue } from './catalogue.ts';
 import { suggestedSearches, WebshopEnvironment, type WebshopTask } from './environment.ts';
 import { WebshopExpert } from './expert.ts';
@@ -51,14 +52,7 @@ export class WebshopTaskSet implements TaskSet<WebshopTask> {
   }
 
   tasks(split: Split, count: number, seed: number): readonly WebshopTask[] {
-    const tasks = this.allTasks(split);
-    if (tasks.length < count) {
-      throw new ProxmoError('config', `webshop: split ${split} has only ${tasks.length} tasks, not ${count}; ask for fewer.`);
-    }
-    const byType = this.types.map((type, i) => new RandomStream(seed, i).shuffle(tasks.filter((task) => task.type === type)));
-    const longest = Math.max(...byType.map((list) => list.length));
-    const turns = Array.from({ length: longest }, (_, turn) => byType.flatMap((list) => list[turn] ?? []));
-    return turns.flat().slice(0, count);
+    return chooseTasks(this.name, split, this.allTasks(split), count, seed);
   }
 
   /** In the order of the goals. */

@@ -115,7 +115,7 @@ describe('tasks', () => {
   it('are refused where there are not as many', async () => {
     const set = await createAlfworldTaskSet({ data: layoutFolder() });
     expect(() => set.tasks('train', 3, 1)).toThrow(
-      fails('config', /split train \(train\) has only 2 tasks, not 3 \(left out: 1 unsolvable, 1 of other types\)/),
+      fails('config', /the train split has 2 tasks, not 3 \(train, left out: 1 unsolvable, 1 of other types\)/),
     );
   });
 

@@ -71,16 +71,16 @@ describe('an episode', () => {
     const shown = lines.map((line) => line.replaceAll(`[SEP] ${instruction} `, '').split(' [SEP] ').slice(0, 10).join(' [SEP] '));
     expect(shown).toMatchInlineSnapshot(`
       [
-        "Find me hand wash, quick dry shirts with button closure with color: yellow, and size: huge, and price lower than 80.00 dollars",
+        "Find me slim fit, regular collar sweaters with hand wash with color: grey, and size: tiny, and price lower than 120.00 dollars",
         "WebShop [SEP] Instruction: [SEP] Search",
-        "> search[find me hand wash, quick dry shirts with button closure with color: yellow, and size: huge]",
-        "Instruction: [SEP] Back to Search [SEP] Page 1 (Total results: 50) [SEP] Next > [SEP] 54377 [SEP] Orrin linen shirt, quick dry [SEP] $39.0 [SEP] 30367 [SEP] Yarrow cotton shirt, hand wash [SEP] $48.0",
-        "> click[30367]",
-        "Instruction: [SEP] Back to Search [SEP] < Prev [SEP] color [SEP] black [SEP] yellow [SEP] pink [SEP] size [SEP] medium [SEP] huge",
-        "> click[yellow]",
-        "Instruction: [SEP] Back to Search [SEP] < Prev [SEP] color [SEP] black [SEP] yellow [SEP] pink [SEP] size [SEP] medium [SEP] huge",
-        "> click[huge]",
-        "Instruction: [SEP] Back to Search [SEP] < Prev [SEP] color [SEP] black [SEP] yellow [SEP] pink [SEP] size [SEP] medium [SEP] huge",
+        "> search[find me slim fit, regular collar sweaters with hand wash with color: grey, and size: tiny]",
+        "Instruction: [SEP] Back to Search [SEP] Page 1 (Total results: 50) [SEP] Next > [SEP] 95502 [SEP] Larkwell cotton sweater, hand wash [SEP] $91.0 [SEP] 31898 [SEP] Oakhurst wool sweater, slim fit [SEP] $72.0 to $74.0",
+        "> click[95502]",
+        "Instruction: [SEP] Back to Search [SEP] < Prev [SEP] color [SEP] grey [SEP] beige [SEP] size [SEP] large [SEP] tiny [SEP] huge",
+        "> click[grey]",
+        "Instruction: [SEP] Back to Search [SEP] < Prev [SEP] color [SEP] grey [SEP] beige [SEP] size [SEP] large [SEP] tiny [SEP] huge",
+        "> click[tiny]",
+        "Instruction: [SEP] Back to Search [SEP] < Prev [SEP] color [SEP] grey [SEP] beige [SEP] size [SEP] large [SEP] tiny [SEP] huge",
         "> click[buy now]",
         "Thank you for shopping with us!",
       ]
@@ -169,7 +169,7 @@ describe('splits', () => {
     expect(shop.tasks(split, 50, 1)).toEqual(tasks.slice(0, 50));
     expect(shop.tasks(split, 100, 2)).not.toEqual(tasks);
     expect(shop.tasks(split, shop.allTasks(split).length, 1)).toHaveLength(shop.allTasks(split).length);
-    expect(() => shop.tasks(split, 9999, 1)).toThrow(`split ${split} has only`);
+    expect(() => shop.tasks(split, 9999, 1)).toThrow(`webshop: the ${split} split has`);
   });
 });
 

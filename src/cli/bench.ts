@@ -1,0 +1,118 @@
+/** `proxmo bench`: how fast kernels and whole workloads run on an adapter, against what it reaches in matrix products and copies, and against an earlier bench. */
+import { Command } from 'commander';
+import { kernels } from '../../kernels/index.ts';
+import { ProxmoError } from '../errors.ts';
+import { type Ceiling, measureCeilings } from '../gpu/ceilings.ts';
+import type { GpuContext } from '../gpu/context.ts';
+import { openDevice } from '../gpu/device.node.ts';
+import { Engine } from '../tensor/engine.ts';
+import { realNumber, wholeNumber } from './arguments.ts';
+import { type Change, compareRows, readOldRows } from './bench/compare.ts';
+import { kernelRows } from './bench/kernelRows.ts';
+import { modelWorkloads } from './bench/modelWorkloads.ts';
+import { proximityWorkloads } from './bench/proximityWorkload.ts';
+import { type BenchRow, benchCells, benchHeadings } from './bench/rows.ts';
+import { workloadRow } from './bench/workload.ts';
+import { ProgressLine } from './progressLine.ts';
+import { formatTable } from './table.ts';
+
+interface BenchOptions {
+  readonly filter: string;
+  readonly variants?: boolean;
+  readonly repeats: number;
+  readonly compare?: string;
+  readonly threshold: number;
+  readonly adapter?: string;
+  readonly json?: boolean;
+}
+
+export function benchCommand(): Command {
+  return new Command('bench')
+    .description('Time every kernel, a training step, prefill, decoding and advantages; each result is checked.')
+    .option('--filter <text>', 'only what has this in its name, as matmul or train-step', '')
+    .option('--variants', 'every variant of a kernel that the adapter can run, not only the one that programs use')
+    .option('--repeats <n>', 'times each is measured; the table shows the median', wholeNumber, 7)
+    .option('--compare <file>', 'what an earlier bench --json printed; fails if a row got slower')
+    .option('--threshold <share>', 'how much slower a row may get with --compare', realNumber, 0.2)
+    .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name (default: the best there is)')
+    .option('--json', 'print the rows as JSON')
+    .action(async (options: BenchOptions) => {
+      if (options.repeats < 1) throw new ProxmoError('usage', '--repeats must be 1 or more.');
+      const old = options.compare === undefined ? null : await readOldRows(options.compare);
+      const gpu = await openDevice(options.adapter);
+      try {
+        const rows = await measureAll(gpu, options);
+        const changes = old && compareRows(rows, old, options.threshold);
+        process.stdout.write(options.json ? `${JSON.stringify(rows, null, 2)}\n` : `${describe(gpu, rows)}\n`);
+        if (changes) process.stderr.write(`\n${describeChanges(changes)}\n`);
+        failIfBad(rows, changes, options.threshold);
+      } finally {
+        gpu.destroy();
+      }
+    });
+}
+
+/** The ceilings first: they are part of every bench. */
+async function measureAll(gpu: GpuContext, { filter, variants = false, repeats }: BenchOptions): Promise<BenchRow[]> {
+  const chosen = kernels.filter(({ name }) => name.includes(filter));
+  const workloads = [...modelWorkloads, ...proximityWorkloads].filter(({ name }) => name.includes(filter));
+  if (chosen.length + workloads.length === 0) {
+    const names = [...workloads, ...modelWorkloads, ...proximityWorkloads].map(({ name }) => name);
+    throw new ProxmoError('usage', `Nothing is called ${filter}; there are the kernels, and ${[...new Set(names)].join(', ')}.`);
+  }
+  const line = new ProgressLine();
+  try {
+    line.show('ceilings', 'ceilings');
+    const { matmul, copy } = await measureCeilings(gpu, { repeats });
+    const ceilings = { gflops: matmul.gflops ?? 0, gbps: copy.gbps };
+    const rows = [ceilingRow(gpu, 'ceiling/matmul', matmul), ceilingRow(gpu, 'ceiling/copy', copy)];
+    const engine = new Engine(gpu);
+    for (const workload of workloads) {
+      line.show(workload.name, workload.name);
+      rows.push(await workloadRow(engine, workload, ceilings, repeats));
+    }
+    for (const spec of chosen) {
+      line.show(spec.name, spec.name);
+      for await (const row of kernelRows(gpu, spec, ceilings, { allVariants: variants, repeats })) rows.push(row);
+    }
+    return rows;
+  } finally {
+    line.clear();
+  }
+}
+
+function ceilingRow(gpu: GpuContext, name: string, { label, shape, ms, gflops, gbps }: Ceiling): BenchRow {
+  const named = Object.entries(shape).map(([key, value]) => `${key}=${value}`);
+  const arithmetic = gflops === undefined ? {} : { gflops };
+  return { name, shape: named.join(' '), variant: label, adapter: gpu.adapter.name, ms, ...arithmetic, gbps, check: 'variant' };
+}
+
+function describe(gpu: GpuContext, rows: readonly BenchRow[]): string {
+  return `${gpu.adapter.name}\n${formatTable([benchHeadings, ...rows.map(benchCells)])}`;
+}
+
+function describeChanges(changes: readonly Change[]): string {
+  const headings = ['compared', 'shape', 'before, ms', 'now, ms', 'ratio', ''];
+  const cells = changes.map(({ row, before, ratio, isSlower }) => [
+    row.name,
+    row.shape,
+    before.toPrecision(3),
+    row.ms.median.toPrecision(3),
+    ratio.toFixed(2),
+    isSlower ? 'SLOWER' : '',
+  ]);
+  return formatTable([headings, ...cells]);
+}
+
+function failIfBad(rows: readonly BenchRow[], changes: readonly Change[] | null, threshold: number): void {
+  const wrong = rows.filter(({ check }) => check === 'wrong');
+  if (wrong.length > 0)
+    throw new ProxmoError(
+      'data',
+      `${wrong.length} results are wrong, first ${wrong[0]?.name} ${wrong[0]?.shape}; do not trust this adapter.`,
+    );
+  const slower = (changes ?? []).filter(({ isSlower }) => isSlower);
+  if (slower.length === 0) return;
+  const names = [...new Set(slower.map(({ row }) => row.name))].join(', ');
+  throw new ProxmoError('data', `${slower.length} rows took over ${Math.round(100 * threshold)} % longer than before: ${names}.`);
+}

@@ -1,0 +1,138 @@
+/**
+ * ProxMO's step level as a workload: 1,024 rows of 1,024 features in 16 groups of 64; cosine similarity within a group, softmax at τ = 0.1, weighted returns. Rows as
+ * TF-IDF makes them, with 30 features each, in one sparse kernel; and dense rows, by products of the groups' blocks.
+ */
+import { proximity } from '../../../kernels/proximity.ts';
+import type { InputArray } from '../../../kernels/spec.ts';
+import { matmul } from '../../ops/matmul.ts';
+import { rmsNorm } from '../../ops/rmsNorm.ts';
+import { softmax } from '../../ops/softmax.ts';
+import type { Engine } from '../../tensor/engine.ts';
+import { Random } from '../../tensor/random.ts';
+import { constant, input, launch, type Tensor } from '../../tensor/tensor.ts';
+import type { OpenWorkload, Workload } from './workload.ts';
+
+const [rows, features, groupSize, temperature] = [1024, 1024, 64, 0.1];
+const groups = rows / groupSize;
+const sparseEntries = 30;
+/** Batches that runs take in turn. */
+const batches = 4;
+
+const pairs = rows * groupSize;
+const softmaxFlops = 10 * pairs;
+
+export const proximityWorkloads: readonly Workload[] = [
+  {
+    name: 'advantages/proxmo-1024',
+    shape: `rows=${rows} features=${features} groups=${groups} entries=${sparseEntries}`,
+    variant: 'sparse, one kernel',
+    flops: 2 * pairs * sparseEntries + softmaxFlops,
+    bytes: 4 * (2 * rows * sparseEntries + 8 * rows),
+    open: (engine) => openWorkload(engine, sparseEntries, sparseGraph(), sparseInputs),
+  },
+  {
+    name: 'advantages/proxmo-1024-dense',
+    shape: `rows=${rows} features=${features} groups=${groups} entries=${features}`,
+    variant: 'dense, blocks of groups',
+    flops: 2 * pairs * features + softmaxFlops,
+    bytes: 4 * (rows * features + 2 * rows),
+    open: (engine) => openWorkload(engine, features, denseGraph(), ({ x, returns }) => ({ x, returns })),
+  },
+];
+
+/** Rows `[rows, features]`, not normalised, and a return for each. */
+interface Batch {
+  readonly x: Float32Array<ArrayBuffer>;
+  readonly returns: Float32Array<ArrayBuffer>;
+}
+
+async function openWorkload(
+  engine: Engine,
+  entries: number,
+  baseline: Tensor,
+  inputsOf: (batch: Batch) => Record<string, InputArray>,
+): Promise<OpenWorkload> {
+  const program = await engine.compile({ name: 'proximity', outputs: { baseline } });
+  const data = Array.from({ length: batches }, (_, seed) => makeBatch(seed, entries));
+  const inputs = data.map(inputsOf);
+  const run = async (round: number) => (await program.run(inputs[round % batches])).baseline;
+  return {
+    dispatches: program.dispatches,
+    run,
+    isCorrect: async () => {
+      const got = await run(0);
+      return referenceBaselines(data[0]!).every((want, row) => Math.abs(got[row]! - want) < 1e-3);
+    },
+    destroy: () => program.destroy(),
+  };
+}
+
+function makeBatch(seed: number, entries: number): Batch {
+  const random = new Random(seed, 'proximity workload');
+  const x = new Float32Array(rows * features);
+  for (let row = 0; row < rows; row++) {
+    for (let entry = 0; entry < entries; entry++) {
+      const column = entries === features ? entry : random.below(features);
+      x[row * features + column] = Math.abs(random.normal()) + 0.1;
+    }
+  }
+  return { x, returns: Float32Array.from({ length: rows }, () => random.normal()) };
+}
+
+function sparseGraph(): Tensor {
+  const entries = rows * sparseEntries;
+  const inputs = {
+    columns: input('columns', [entries], 'u32'),
+    weights: input('weights', [entries]),
+    keys: input('keys', [rows, 4], 'u32'),
+    ranges: input('ranges', [rows, 2], 'u32'),
+    returns: input('returns', [rows]),
+  };
+  return launch(proximity, { keys: rows, entries, temperature }, inputs, { baseline: [rows] }).baseline;
+}
+
+/** The kernel's layout (`kernels/proximity.ts`): each row is a key of its own. */
+function sparseInputs({ x, returns }: Batch): Record<string, InputArray> {
+  const [columns, weights] = [new Uint32Array(rows * sparseEntries), new Float32Array(rows * sparseEntries)];
+  const [keys, ranges] = [new Uint32Array(4 * rows), new Uint32Array(2 * rows)];
+  let end = 0;
+  for (let row = 0; row < rows; row++) {
+    const values = x.subarray(row * features, (row + 1) * features);
+    const norm = Math.hypot(...values);
+    const start = end;
+    for (const [column, value] of values.entries()) {
+      if (value === 0) continue;
+      columns[end] = column;
+      weights[end++] = value / norm;
+    }
+    const first = row - (row % groupSize);
+    keys.set([start, end, 0, 1], 4 * row);
+    ranges.set([first, first + groupSize], 2 * row);
+  }
+  return { columns, weights, keys, ranges, returns };
+}
+
+/** An RMSNorm with this weight makes rows whose inner products are cosines over τ. */
+function denseGraph(): Tensor {
+  const weight = constant(new Float32Array(features).fill(1 / Math.sqrt(features * temperature)), [features]);
+  const x = rmsNorm(input('x', [rows, features]), weight, 0).reshape([groups, groupSize, features]);
+  const logits = matmul(x, x, { transposeB: true });
+  const weights = softmax(logits.reshape([rows, groupSize])).reshape([groups, groupSize, groupSize]);
+  return matmul(weights, input('returns', [rows]).reshape([groups, groupSize, 1])).reshape([rows]);
+}
+
+function referenceBaselines({ x, returns }: Batch): Float64Array {
+  const row = (index: number) => x.subarray(index * features, (index + 1) * features);
+  const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+  const norms = Float64Array.from({ length: rows }, (_, index) => Math.sqrt(dot(row(index), row(index))));
+  return Float64Array.from({ length: rows }, (_, query) => {
+    const first = query - (query % groupSize);
+    let [total, weighted] = [0, 0];
+    for (let key = first; key < first + groupSize; key++) {
+      const weight = Math.exp((dot(row(query), row(key)) / (norms[query]! * norms[key]!) - 1) / temperature);
+      total += weight;
+      weighted += weight * returns[key]!;
+    }
+    return weighted / total;
+  });
+}

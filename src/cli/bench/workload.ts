@@ -1,0 +1,58 @@
+/** Whole workloads of many kernels, and how they are timed: from arrays on the host to results on the host, on inputs that change from run to run. */
+import type { Timing } from '../../gpu/benchmark.ts';
+import type { Engine } from '../../tensor/engine.ts';
+import { type BenchRow, type Ceilings, rates, type Work } from './rows.ts';
+
+export interface Workload extends Work {
+  readonly name: string;
+  readonly shape: string;
+  readonly variant: string;
+  readonly open: (engine: Engine) => Promise<OpenWorkload>;
+}
+
+export interface OpenWorkload {
+  /** Kernel dispatches of one run, where every run has as many. */
+  readonly dispatches?: number;
+  /** Whether its results are right. Called before the first run. */
+  readonly isCorrect: () => Promise<boolean>;
+  /** @param round counts up, to choose inputs by */
+  readonly run: (round: number) => Promise<unknown>;
+  readonly destroy: () => void;
+}
+
+const warmUps = 2;
+
+/** @param repeats runs that are timed, after those that warm up */
+export async function workloadRow(engine: Engine, workload: Workload, ceilings: Ceilings, repeats: number): Promise<BenchRow> {
+  const { name, shape, variant } = workload;
+  const open = await workload.open(engine);
+  try {
+    const isCorrect = await open.isCorrect();
+    const ms = await timeRuns(open, repeats);
+    const { dispatches } = open;
+    return {
+      name,
+      shape,
+      variant,
+      adapter: engine.gpu.adapter.name,
+      ms,
+      ...rates(workload, ms, ceilings),
+      ...(dispatches === undefined ? {} : { dispatches }),
+      check: isCorrect ? 'reference' : 'wrong',
+    };
+  } finally {
+    open.destroy();
+  }
+}
+
+async function timeRuns({ run }: OpenWorkload, repeats: number): Promise<Timing> {
+  for (let round = 0; round < warmUps; round++) await run(round);
+  const times: number[] = [];
+  for (let round = 0; round < repeats; round++) {
+    const start = performance.now();
+    await run(warmUps + round);
+    times.push(performance.now() - start);
+  }
+  times.sort((a, b) => a - b);
+  return { median: times[Math.floor(repeats / 2)] ?? 0, min: times[0] ?? 0, max: times.at(-1) ?? 0 };
+}

@@ -1,0 +1,149 @@
+/** `proxmo generate`: text from a pretrained model or a trained policy, as it is sampled. */
+import { readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { Command } from 'commander';
+import { ProxmoError } from '../errors.ts';
+import { openDevice } from '../gpu/device.node.ts';
+import type { PolicySource } from '../rl/policySource.ts';
+import { Engine } from '../tensor/engine.ts';
+import { collect, realNumber, wholeNumber } from './arguments.ts';
+import { type AnswerOptions, type AnswerStatistics, answer } from './generate/answer.ts';
+import { converse, openingOf } from './generate/conversation.ts';
+import { encodeConversation, encodeText, openSource } from './generate/source.ts';
+
+interface GenerateOptions {
+  readonly model: string;
+  readonly prompt?: string;
+  readonly promptFile?: string;
+  readonly chat?: boolean;
+  readonly system?: string;
+  readonly maxTokens?: number;
+  readonly temperature: number;
+  readonly topP: number;
+  readonly topK: number;
+  readonly seed: number;
+  readonly stop: readonly string[];
+  readonly samples: number;
+  readonly adapter?: string;
+  readonly json?: boolean;
+}
+
+export function generateCommand(): Command {
+  return new Command('generate')
+    .description(
+      'Continue a prompt, or talk, with a pretrained model or a trained policy. Text goes to standard output, figures to standard error.',
+    )
+    .requiredOption('--model <path>', 'folder of a Hugging Face model, GGUF file, or folder of a run')
+    .option('--prompt <text>', 'what to continue, or with --chat what to answer')
+    .option('--prompt-file <file>', 'the prompt in a file; - for standard input')
+    .option('--chat', "put the prompt into the model's chat template; on a terminal without a prompt, talk line by line")
+    .option('--system <text>', 'system message, with --chat')
+    .option('--max-tokens <n>', 'most tokens of a reply (default: 256, or what the model has room for)', wholeNumber)
+    .option('--temperature <t>', 'sampling temperature, 0 for the likeliest token', realNumber, 1)
+    .option('--top-p <p>', 'keep the likeliest tokens up to this share of probability', realNumber, 1)
+    .option('--top-k <n>', 'keep this many of the likeliest tokens; 0 for all', wholeNumber, 0)
+    .option('--seed <n>', 'seed of the sampling', wholeNumber, 1)
+    .option('--stop <text>', 'end the reply before this text; may be given several times', collect, [])
+    .option('--samples <n>', 'replies to the same prompt', wholeNumber, 1)
+    .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name')
+    .option('--json', 'print replies and figures as JSON')
+    .action(async (options: GenerateOptions) => {
+      checkOptions(options);
+      const prompt = await readPrompt(options);
+      const gpu = await openDevice(options.adapter);
+      try {
+        const engine = new Engine(gpu);
+        const source = await openSource(engine, options.model);
+        if (prompt === null) await talk(engine, source, options);
+        else await continuePrompt(engine, source, prompt, options, gpu.adapter.name);
+      } finally {
+        gpu.destroy();
+      }
+    });
+}
+
+function checkOptions({ temperature, topP, maxTokens, samples, prompt, promptFile, chat, system }: GenerateOptions): void {
+  const problem =
+    temperature < 0
+      ? '--temperature must be 0 or more'
+      : !(topP > 0 && topP <= 1)
+        ? '--top-p must be above 0 and at most 1'
+        : maxTokens === 0 || samples === 0
+          ? '--max-tokens and --samples must be 1 or more'
+          : prompt !== undefined && promptFile !== undefined
+            ? '--prompt and --prompt-file both give a prompt; leave one out'
+            : system !== undefined && !chat
+              ? '--system needs --chat'
+              : null;
+  if (problem) throw new ProxmoError('usage', `${problem}.`);
+}
+
+/** The prompt; null for a conversation on the terminal. */
+async function readPrompt({ prompt, promptFile, chat, json, samples }: GenerateOptions): Promise<string | null> {
+  if (prompt !== undefined) return prompt;
+  if (promptFile !== undefined) {
+    return readFile(promptFile === '-' ? '/dev/stdin' : promptFile, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+      throw new ProxmoError('file', `${promptFile} cannot be read (${cause.code}); give the path of a text file.`, { cause });
+    });
+  }
+  if (chat && process.stdin.isTTY && !json && samples === 1) return null;
+  throw new ProxmoError('usage', 'There is no prompt; give --prompt or --prompt-file, or --chat on a terminal.');
+}
+
+async function continuePrompt(
+  engine: Engine,
+  source: PolicySource,
+  prompt: string,
+  options: GenerateOptions,
+  adapter: string,
+): Promise<void> {
+  const { model, system, chat, samples, json } = options;
+  const ids = chat
+    ? encodeConversation(source, [...openingOf(system), { role: 'user', content: prompt }], model)
+    : encodeText(source, prompt);
+  if (ids.length === 0) throw new ProxmoError('usage', 'The prompt is empty; give at least one character.');
+  const isStreamed = !json && samples === 1;
+  const onText = (_: number, piece: string) => {
+    if (isStreamed) process.stdout.write(piece);
+  };
+  const { answers, statistics } = await answer(engine, source, ids, { ...answerOptions(options), turn: 0, onText });
+  if (json) {
+    const replies = answers.map(({ text, tokens, logProb, finishReason }) => ({ text, tokens, logProb, finishReason }));
+    process.stdout.write(`${JSON.stringify({ model, adapter, seed: options.seed, replies, ...statistics }, null, 2)}\n`);
+    return;
+  }
+  if (isStreamed) process.stdout.write('\n');
+  else for (const [index, { text }] of answers.entries()) process.stdout.write(`--- ${index + 1} of ${samples}\n${text}\n`);
+  process.stderr.write(`${describe(statistics)}\n`);
+}
+
+async function talk(engine: Engine, source: PolicySource, options: GenerateOptions): Promise<void> {
+  encodeConversation(source, [{ role: 'user', content: '' }], options.model);
+  const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '> ' });
+  lines.prompt();
+  await converse(lines, options.system, async (messages, turn) => {
+    const onText = (_: number, piece: string) => process.stdout.write(piece);
+    const prompt = encodeConversation(source, messages, options.model);
+    const { answers, statistics } = await answer(engine, source, prompt, { ...answerOptions(options), turn, onText });
+    process.stdout.write('\n');
+    process.stderr.write(`${describe(statistics)}\n`);
+    lines.prompt();
+    return answers[0]?.text ?? '';
+  });
+}
+
+function answerOptions({
+  seed,
+  temperature,
+  topP,
+  topK,
+  maxTokens,
+  stop,
+  samples,
+}: GenerateOptions): Omit<AnswerOptions, 'turn' | 'onText'> {
+  return { controls: { seed, temperature, topP, topK }, stop, samples, ...(maxTokens === undefined ? {} : { maxTokens }) };
+}
+
+function describe({ promptTokens, newTokens, seconds, tokensPerSecond, secondsToFirstToken }: AnswerStatistics): string {
+  return `${promptTokens} prompt tokens, ${newTokens} new tokens in ${seconds.toFixed(2)} s (${tokensPerSecond.toFixed(1)} tokens/s), the first after ${secondsToFirstToken.toFixed(2)} s`;
+}

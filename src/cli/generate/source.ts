@@ -1,0 +1,32 @@
+/** What `proxmo generate` speaks with: a pretrained model on disk or the policy of a run, and how a prompt becomes tokens for it. */
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ProxmoError } from '../../errors.ts';
+import { openPolicyModel } from '../../rl/policySource.node.ts';
+import type { PolicySource } from '../../rl/policySource.ts';
+import { loadRunModel } from '../../rl/run.node.ts';
+import type { Engine } from '../../tensor/engine.ts';
+import type { ChatMessage } from '../../text/hf/chatTemplate.ts';
+import { HfTokenizer } from '../../text/hf/hfTokenizer.ts';
+
+/** @throws {ProxmoError} `file`, `config` */
+export async function openSource(engine: Engine, path: string): Promise<PolicySource> {
+  const isRun = await access(join(path, 'run.json')).then(
+    () => true,
+    () => false,
+  );
+  return isRun ? (await loadRunModel(engine, path)).source : openPolicyModel(engine, path);
+}
+
+/** Tokens of a text as it stands, with what the model expects at its beginning. */
+export function encodeText({ tokenizer }: PolicySource, text: string): number[] {
+  return tokenizer instanceof HfTokenizer ? tokenizer.encode(text, { addSpecials: true }) : tokenizer.encode(text);
+}
+
+/** Tokens of a conversation, up to where the model's next answer begins. @throws {ProxmoError} `usage` if the model holds no conversations */
+export function encodeConversation({ tokenizer }: PolicySource, messages: readonly ChatMessage[], path: string): number[] {
+  if (!(tokenizer instanceof HfTokenizer) || !tokenizer.hasChatTemplate) {
+    throw new ProxmoError('usage', `${path} has no chat template, so it holds no conversations; leave out --chat.`);
+  }
+  return tokenizer.encodeChat(messages, { addGenerationPrompt: true });
+}

@@ -1,0 +1,98 @@
+/** Adapters as folders that PEFT loads and saves: adapter_config.json and adapter_model.safetensors. */
+import { access, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { ProxmoError } from '../errors.ts';
+import { syncFolder, temporaryPath, writeFileAtomic } from './atomicFile.node.ts';
+import type { HfModel } from './hf/config.ts';
+import { adapterConfig, type LoraConfig, parseAdapterConfig } from './peft.ts';
+import { SafetensorsFile, streamSafetensors } from './safetensors.node.ts';
+import type { WeightSource } from './weightSource.ts';
+
+const configFile = 'adapter_config.json';
+const weightsFile = 'adapter_model.safetensors';
+
+/** An adapter's folder: its configuration, and its tensors as a source. Close it when done. */
+export class AdapterFolder implements WeightSource {
+  private constructor(
+    readonly dir: string,
+    readonly config: LoraConfig,
+    private readonly file: SafetensorsFile,
+  ) {}
+
+  /** @throws {ProxmoError} `file` if a file is missing or damaged, `config` as `parseAdapterConfig` */
+  static async open(dir: string): Promise<AdapterFolder> {
+    const path = join(dir, configFile);
+    const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+      throw new ProxmoError(
+        'file',
+        `${path} cannot be read (${cause.code}); give the folder of an adapter that PEFT or this program saved.`,
+        { cause },
+      );
+    });
+    return new AdapterFolder(dir, parseAdapterConfig(parseJson(text, path), path), await SafetensorsFile.open(join(dir, weightsFile)));
+  }
+
+  names(): readonly string[] {
+    return [...this.file.entries.keys()];
+  }
+
+  shape(name: string): readonly number[] {
+    const entry = this.file.entries.get(name);
+    if (!entry) throw new ProxmoError('file', `${this.dir} has no tensor "${name}"; it holds ${this.file.entries.size} others.`);
+    return entry.shape;
+  }
+
+  async read(name: string): Promise<Float32Array> {
+    return this.file.readFloat32(name);
+  }
+
+  async close(): Promise<void> {
+    await this.file.close();
+  }
+}
+
+/**
+ * @param dir must not exist yet; it is made under a temporary name and renamed when it is whole
+ * @param source the adapter's tensors under PEFT's names, as `adapterWeights` gives them
+ * @param baseModel name or folder of the model that the adapter belongs to
+ * @throws {ProxmoError} `file` if the folder exists or cannot be written
+ */
+export async function saveAdapter(
+  dir: string,
+  model: Pick<HfModel, 'family' | 'transformer'>,
+  config: LoraConfig,
+  source: WeightSource,
+  baseModel: string,
+): Promise<void> {
+  const target = resolve(dir);
+  const exists = await access(target).then(
+    () => true,
+    () => false,
+  );
+  if (exists) throw new ProxmoError('file', `${dir} exists already; save the adapter under another name.`);
+  const temporary = temporaryPath(target);
+  try {
+    await mkdir(dirname(target), { recursive: true });
+    await mkdir(temporary);
+    await writeFileAtomic(join(temporary, configFile), [`${JSON.stringify(adapterConfig(model, config, baseModel), null, 2)}\n`]);
+    const layouts = source.names().map((name) => ({ name, dtype: 'F32' as const, shape: source.shape(name) }));
+    await streamSafetensors(join(temporary, weightsFile), layouts, ({ name }) => source.read(name), { format: 'pt' });
+    await rename(temporary, target);
+    await syncFolder(dirname(target));
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    if (error instanceof ProxmoError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ProxmoError('file', `${dir} cannot be written (${code ?? String(error)}); check the path and the space there.`, {
+      cause: error,
+    });
+  }
+}
+
+function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ProxmoError('file', `${path} is not JSON; it is damaged, so fetch it again.`, { cause });
+  }
+}

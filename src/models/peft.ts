@@ -1,0 +1,152 @@
+/**
+ * Low-rank adapters as the library PEFT describes and names them: which projections of a model they change, adapter_config.json, and the names of their tensors.
+ * An adapter of a projection W `[out, in]` is A `[rank, in]` and B `[out, rank]`; the projection becomes W + factor · B · A (Hu et al., arXiv 2106.09685).
+ */
+import * as z from 'zod';
+import { ProxmoError } from '../errors.ts';
+import type { HfModel } from './hf/config.ts';
+import { firstIssue } from './hf/issues.ts';
+import { type WeightPlacement, weightPlacements } from './hf/weightNames.ts';
+
+export interface LoraConfig {
+  readonly rank: number;
+  /** The update's factor is alpha / rank, or alpha / √rank where `rankStabilised`. */
+  readonly alpha: number;
+  /** Names of projections as in the checkpoint, or their ends: `q_proj`, `down_proj`, `c_attn`, `attn.c_proj`. `all-linear` is every one but the head. */
+  readonly targets: readonly string[] | 'all-linear';
+  /** Share of a projection's inputs that the adapter does not see while it is trained. Default: 0. */
+  readonly dropout?: number;
+  /** Kalajdzievski, arXiv 2312.03732. Default: false. */
+  readonly rankStabilised?: boolean;
+}
+
+/** A projection with an adapter. */
+export interface LoraSite {
+  /** The projection's name in the checkpoint, as `model.layers.0.self_attn.q_proj`. */
+  readonly module: string;
+  /** The transformer's parameter that holds it, and its first output there: projections that read the same input are one parameter. */
+  readonly parameter: string;
+  readonly firstOutput: number;
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+/** What the update is multiplied by. */
+export function loraFactor({ rank, alpha, rankStabilised = false }: LoraConfig): number {
+  return alpha / (rankStabilised ? Math.sqrt(rank) : rank);
+}
+
+/**
+ * The projections that a configuration's targets name, in the checkpoint's order.
+ * @throws {ProxmoError} `config` if the rank, alpha or dropout is out of range, or a target names no projection
+ */
+export function loraSites(model: Pick<HfModel, 'family' | 'transformer'>, config: LoraConfig): LoraSite[] {
+  const { rank, alpha, targets, dropout = 0 } = config;
+  if (!Number.isSafeInteger(rank) || rank < 1)
+    throw new ProxmoError('config', `the adapter's rank is ${rank}; it must be a whole number of 1 or more.`);
+  if (!Number.isFinite(alpha) || alpha <= 0) throw new ProxmoError('config', `the adapter's alpha is ${alpha}; it must be above 0.`);
+  if (!(dropout >= 0 && dropout < 1))
+    throw new ProxmoError('config', `the adapter's dropout is ${dropout}; it must be at least 0 and below 1.`);
+  const all = weightPlacements(model).filter(isProjection).map(siteOf);
+  if (targets === 'all-linear') return all;
+  const names = ({ module }: LoraSite, target: string) => module === target || module.endsWith(`.${target}`);
+  const unknown = targets.length === 0 ? '' : targets.find((target) => !all.some((site) => names(site, target)));
+  if (unknown !== undefined) {
+    const known = [...new Set(all.map(({ module }) => module.split('.').slice(-1)[0]))].join(', ');
+    throw new ProxmoError('config', `the adapter's targets name no projection "${unknown}"; a ${model.family} model has ${known}.`);
+  }
+  return all.filter((site) => targets.some((target) => names(site, target)));
+}
+
+function isProjection({ name, shape, parameter }: WeightPlacement): boolean {
+  return shape.length === 2 && name.endsWith('.weight') && parameter.startsWith('layers.');
+}
+
+function siteOf({ name, shape, parameter, offset, transposed }: WeightPlacement): LoraSite {
+  const [first = 0, second = 0] = shape;
+  const [inputs, outputs] = transposed ? [first, second] : [second, first];
+  return { module: name.slice(0, -'.weight'.length), parameter, firstOutput: offset / inputs, inputs, outputs };
+}
+
+/** Name of an adapter's matrix in PEFT's checkpoints. */
+export function loraTensorName({ module }: LoraSite, matrix: 'A' | 'B'): string {
+  return `base_model.model.${module}.lora_${matrix}.weight`;
+}
+
+/** Shape of an adapter's matrix. */
+export function loraShape({ inputs, outputs }: LoraSite, { rank }: LoraConfig, matrix: 'A' | 'B'): readonly [number, number] {
+  return matrix === 'A' ? [rank, inputs] : [outputs, rank];
+}
+
+/** What these settings may be. */
+const allowedValues: Readonly<Record<string, readonly unknown[]>> = {
+  peft_type: ['LORA'],
+  task_type: ['CAUSAL_LM', null],
+  bias: ['none'],
+  // Others start from changed base weights, which an adapter's file does not hold.
+  init_lora_weights: [true, false, 'gaussian', 'eva', 'orthogonal'],
+};
+
+/** Settings that are read, and those that say how PEFT stores, merges or trains an adapter and change nothing here. */
+const knownSettings = new Set([
+  ...['r', 'lora_alpha', 'lora_dropout', 'target_modules', 'use_rslora'],
+  ...['base_model_name_or_path', 'revision', 'peft_version', 'auto_mapping', 'inference_mode', 'fan_in_fan_out', 'ensure_weight_tying'],
+  ...['runtime_config', 'ephemeral_gpu_offload', 'eva_config', 'megatron_core', 'qalora_group_size'],
+]);
+
+const settings = z.object({
+  r: z.number().int().min(1),
+  lora_alpha: z.number().positive(),
+  lora_dropout: z.number().min(0).lt(1).default(0),
+  target_modules: z.union([z.literal('all-linear'), z.array(z.string()).min(1)]),
+  use_rslora: z.boolean().default(false),
+});
+
+/**
+ * The adapter that a file describes. A setting that is not known must be off.
+ * @param where names the file in messages
+ * @throws {ProxmoError} `config` if it is no LoRA adapter, or has a setting that is not supported
+ */
+export function parseAdapterConfig(value: unknown, where = 'adapter_config.json'): LoraConfig {
+  const table = z.record(z.string(), z.unknown()).safeParse(value);
+  if (!table.success) throw new ProxmoError('config', `${where} is not a JSON object; use the file that PEFT saved.`);
+  for (const name of new Set([...Object.keys(allowedValues), ...Object.keys(table.data)])) {
+    const given = table.data[name];
+    const allowed = allowedValues[name];
+    if (allowed ? allowed.includes(given) || (given === undefined && name !== 'peft_type') : knownSettings.has(name) || isOff(given))
+      continue;
+    throw new ProxmoError('config', `${where}: ${name} is ${JSON.stringify(given)}, which is not supported; use a plain LoRA adapter.`);
+  }
+  const parsed = settings.safeParse(table.data);
+  if (!parsed.success) throw new ProxmoError('config', `${where}: ${firstIssue(parsed.error, table.data)}`);
+  const { r, lora_alpha: alpha, lora_dropout: dropout, target_modules: targets, use_rslora: rankStabilised } = parsed.data;
+  return { rank: r, alpha, targets, dropout, rankStabilised };
+}
+
+/** Whether a setting is at a value that PEFT gives to what is not used. */
+function isOff(value: unknown): boolean {
+  return value === null || value === false || (typeof value === 'object' && Object.keys(value).length === 0);
+}
+
+/** adapter_config.json as PEFT reads it. @param baseModel name or folder of the model that the adapter belongs to */
+export function adapterConfig(
+  model: Pick<HfModel, 'family' | 'transformer'>,
+  config: LoraConfig,
+  baseModel: string,
+): Record<string, unknown> {
+  return {
+    peft_type: 'LORA',
+    task_type: 'CAUSAL_LM',
+    base_model_name_or_path: baseModel,
+    r: config.rank,
+    lora_alpha: config.alpha,
+    lora_dropout: config.dropout ?? 0,
+    use_rslora: config.rankStabilised ?? false,
+    // In full, so that no other module of that name is meant.
+    target_modules: config.targets === 'all-linear' ? loraSites(model, config).map(({ module }) => module) : config.targets,
+    bias: 'none',
+    // GPT-2 keeps its matrices as [in, out].
+    fan_in_fan_out: model.family === 'gpt2',
+    inference_mode: true,
+  };
+}

@@ -1,0 +1,84 @@
+/** A pretrained model on disk, in whichever form: a folder as Hugging Face keeps it, or a GGUF file. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { ProxmoError } from '../errors.ts';
+import type { HfTokenizer } from '../text/hf/hfTokenizer.ts';
+import { loadHfTokenizer } from '../text/hf/loadHfTokenizer.node.ts';
+import { openGguf } from './gguf/ggufFile.node.ts';
+import { HfCheckpoint } from './hf/checkpoint.node.ts';
+import { type HfModel, parseHfConfig } from './hf/config.ts';
+import type { WeightSource } from './weightSource.ts';
+
+/** An open model. Close it when its weights are read. */
+export interface PretrainedModel {
+  readonly path: string;
+  readonly model: HfModel;
+  readonly weights: WeightSource;
+  /** @throws {ProxmoError} `file` if there is no tokenizer, or it is of a kind that is not supported */
+  loadTokenizer(): Promise<HfTokenizer>;
+  close(): Promise<void>;
+}
+
+/** @throws {ProxmoError} `file` if there is no model or it is damaged, `config` if it is of a kind that is not known */
+export async function openPretrained(path: string): Promise<PretrainedModel> {
+  if (await isFolder(path)) {
+    const checkpoint = await HfCheckpoint.open(path);
+    return {
+      path,
+      model: checkpoint.model,
+      weights: checkpoint,
+      loadTokenizer: () => loadHfTokenizer(path),
+      close: () => checkpoint.close(),
+    };
+  }
+  const file = await openGguf(path);
+  return {
+    path,
+    model: parseHfConfig(file.config, path),
+    weights: file,
+    loadTokenizer: async () => file.tokenizer(),
+    close: () => file.close(),
+  };
+}
+
+/** Files of a model's folder that are read: they decide what it computes, and how text becomes tokens. */
+const readFiles = [
+  'config.json',
+  'generation_config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'chat_template.jinja',
+];
+const isModelFile = (name: string) => readFiles.includes(name) || /\.safetensors(\.index\.json)?$/.test(name);
+
+/** A SHA-256 of a model's files and their names, as hexadecimal digits. Reads all of them. @throws {ProxmoError} `file` if one cannot be read */
+export async function digestOfModel(path: string): Promise<string> {
+  if (!(await isFolder(path))) return digestOfFile(path);
+  const hash = createHash('sha256');
+  for (const name of (await readdir(path)).filter(isModelFile).sort()) hash.update(`${name} ${await digestOfFile(join(path, name))}\n`);
+  return hash.digest('hex');
+}
+
+async function digestOfFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(path), hash);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new ProxmoError('file', `${path} cannot be read (${code}); check the path and its permissions.`, { cause });
+  }
+  return hash.digest('hex');
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new ProxmoError('file', `${path} cannot be opened (${cause.code}); give the folder of a Hugging Face model, or a GGUF file.`, {
+      cause,
+    });
+  });
+  return found.isDirectory();
+}

@@ -1,0 +1,63 @@
+/**
+ * Binds replies to the actions on offer. A plain reply is one of them and the end token. A think-action reply thinks freely; once it has opened its action with `<action>`,
+ * it goes on with one of them, `</action>` and the end token.
+ */
+import type { Constraint } from '../nn/constraint.ts';
+import type { ActionFormat } from '../text/actionFormat.ts';
+import type { StreamingTokenizer } from '../text/tokenizer.ts';
+import { TokenTrie } from '../text/tokenTrie.ts';
+
+const opening = '<action>';
+const closing = '</action>';
+
+/** Actions repeat from turn to turn; so many are remembered as tokens. */
+const rememberedTexts = 1 << 14;
+
+/** Makes the constraints of a policy's replies. */
+export class ActionConstraints {
+  private readonly known = new Map<string, readonly number[]>();
+
+  constructor(
+    private readonly tokenizer: StreamingTokenizer,
+    private readonly format: ActionFormat,
+  ) {}
+
+  /** The constraint of one reply; none where the environment does not say what can be done. */
+  of(actions: readonly string[] | null): Constraint | undefined {
+    if (!actions || actions.length === 0) return undefined;
+    return this.format === 'plain' ? { start: this.trieOf(actions) } : { start: null, next: this.afterOpening(actions) };
+  }
+
+  /** Watches a reply until it has opened its action. If a token goes on past the opening with what begins no action, the reply stays free. */
+  private afterOpening(actions: readonly string[]): (token: number) => TokenTrie | null {
+    const stream = this.tokenizer.streamDecoder();
+    let text = '';
+    let isOpen = false;
+    return (token) => {
+      if (isOpen) return null;
+      text += stream.push([token]);
+      const at = text.toLowerCase().indexOf(opening);
+      if (at < 0) {
+        text = text.slice(-opening.length);
+        return null;
+      }
+      isOpen = true;
+      const begun = text.slice(at + opening.length).trimStart();
+      const possible = actions.filter((action) => action.startsWith(begun));
+      return possible.length === 0 ? null : this.trieOf(possible.map((action) => action.slice(begun.length) + closing));
+    };
+  }
+
+  private trieOf(texts: readonly string[]): TokenTrie {
+    return TokenTrie.fromSequences(texts.map((text) => this.tokensOf(text)));
+  }
+
+  private tokensOf(text: string): readonly number[] {
+    const known = this.known.get(text);
+    if (known) return known;
+    const tokens = [...this.tokenizer.encode(text), this.tokenizer.endId];
+    if (this.known.size >= rememberedTexts) this.known.clear();
+    this.known.set(text, tokens);
+    return tokens;
+  }
+}

@@ -1,0 +1,41 @@
+/** What a policy starts from: a transformer of its own with random weights and a word vocabulary, or a pretrained model with its tokenizer. */
+import { ProxmoError } from '../errors.ts';
+import { Transformer } from '../nn/transformer.ts';
+import type { HfTokenizer } from '../text/hf/hfTokenizer.ts';
+import type { StreamingTokenizer } from '../text/tokenizer.ts';
+import type { WordTokenizer } from '../text/wordTokenizer.ts';
+import type { TrainConfig } from './config.ts';
+
+export interface PolicySource {
+  /** With its starting weights. */
+  readonly model: Transformer;
+  readonly tokenizer: StreamingTokenizer;
+  /** Tokens that end a reply. */
+  readonly endTokens: readonly number[];
+  /** Ids of a user message, up to where the model's answer begins; by default those of the bare text. */
+  readonly encodeMessage?: (message: string) => number[];
+}
+
+/** A transformer of the sizes in `policy`, with weights drawn from the seed. @throws {ProxmoError} `config` if the sizes do not fit */
+export function wordPolicySource(config: TrainConfig, tokenizer: WordTokenizer): PolicySource {
+  const model = new Transformer({ ...config.policy, vocabSize: tokenizer.vocabSize }, config.seed);
+  return { model, tokenizer, endTokens: [tokenizer.endId] };
+}
+
+/**
+ * A pretrained model. A message goes through its chat template where it has one.
+ * @throws {ProxmoError} `file` if the tokenizer has ids that the model does not know
+ */
+export function pretrainedPolicySource(model: Transformer, tokenizer: HfTokenizer, where: string): PolicySource {
+  if (tokenizer.vocabSize > model.config.vocabSize) {
+    throw new ProxmoError(
+      'file',
+      `${where}: the tokenizer has ${tokenizer.vocabSize} ids, but the model only ${model.config.vocabSize}; they do not belong together.`,
+    );
+  }
+  const encodeMessage = (message: string) =>
+    tokenizer.hasChatTemplate
+      ? tokenizer.encodeChat([{ role: 'user', content: message }], { addGenerationPrompt: true })
+      : tokenizer.encode(message, { addSpecials: true });
+  return { model, tokenizer, endTokens: tokenizer.stopIds, encodeMessage };
+}

@@ -1,0 +1,89 @@
+/** `proxmo bench`: its rates, the comparison with an earlier bench, and its workloads' checks. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { fill } from '../../kernels/fill.ts';
+import type { KernelSpec } from '../../kernels/spec.ts';
+import { compareRows, readOldRows } from '../../src/cli/bench/compare.ts';
+import { kernelRows } from '../../src/cli/bench/kernelRows.ts';
+import { proximityWorkloads } from '../../src/cli/bench/proximityWorkload.ts';
+import { type BenchRow, benchCells, benchHeadings, rates } from '../../src/cli/bench/rows.ts';
+import { workloadRow } from '../../src/cli/bench/workload.ts';
+import { Engine } from '../../src/tensor/engine.ts';
+import { testAdapters, testDevice } from '../support/adapters.ts';
+
+const ceilings = { gflops: 10, gbps: 2 };
+const row = (name: string, median: number): BenchRow => ({
+  name,
+  shape: 'n=1',
+  variant: 'f32',
+  adapter: 'one',
+  ms: { median, min: median, max: median },
+  check: 'reference',
+});
+
+const folder = mkdtempSync(join(tmpdir(), 'proxmo-bench-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('rates', () => {
+  it('are of arithmetic where arithmetic bounds, of memory where memory does', () => {
+    const ms = { median: 2, min: 1, max: 3 };
+    expect(rates({ flops: 1e7, bytes: 1e6, tokens: 30 }, ms, ceilings)).toEqual({
+      gflops: 5,
+      gbps: 0.5,
+      tokensPerSecond: 15_000,
+      ofCeiling: 0.5,
+    });
+    expect(rates({ flops: 0, bytes: 1e6 }, ms, ceilings)).toEqual({ gbps: 0.5, ofCeiling: 0.25 });
+  });
+});
+
+describe('a comparison', () => {
+  it('finds what got slower by more than the threshold', () => {
+    const changes = compareRows([row('a', 1.3), row('b', 1.1), row('new', 9)], [row('a', 1), row('b', 1), row('gone', 1)], 0.2);
+    expect(changes.map(({ row: { name }, isSlower }) => [name, isSlower])).toEqual([
+      ['a', true],
+      ['b', false],
+    ]);
+  });
+
+  it('refuses benches of different adapters', () => {
+    expect(() => compareRows([row('a', 1)], [{ ...row('a', 1), adapter: 'another' }], 0.2)).toThrow(/no row of the same/);
+  });
+
+  it('reads rows back, and says what is wrong with a file', async () => {
+    const path = join(folder, 'old.json');
+    writeFileSync(path, JSON.stringify([row('a', 1)]));
+    expect((await readOldRows(path))[0]?.ms.median).toBe(1);
+    writeFileSync(path, '[{"name": "a"}]');
+    await expect(readOldRows(path)).rejects.toThrow(/no list of bench rows \(0\./);
+    writeFileSync(path, 'oops');
+    await expect(readOldRows(path)).rejects.toThrow(/is not JSON/);
+    await expect(readOldRows(join(folder, 'missing.json'))).rejects.toThrow(/cannot be read \(ENOENT\)/);
+  });
+});
+
+describe.each(testAdapters)('on %s', (adapter) => {
+  it.each(proximityWorkloads)('$name has right results', async (workload) => {
+    const result = await workloadRow(new Engine(await testDevice(adapter)), workload, ceilings, 1);
+    expect(result.check).toBe('reference');
+    expect(benchCells(result)).toHaveLength(benchHeadings.length);
+  });
+
+  it('finds a kernel whose results are wrong', async () => {
+    const gpu = await testDevice(adapter);
+    const wrong = {
+      ...fill,
+      reference: (inputs, params) => ({ y: (fill.reference(inputs, params).y as Float64Array).map((y) => y + 1) }),
+    } as typeof fill;
+    const checksOf = async (spec: typeof fill) => {
+      const checks = new Set<string>();
+      for await (const { check } of kernelRows(gpu, spec as unknown as KernelSpec, ceilings, { repeats: 1, batchMs: 0.1 }))
+        checks.add(check);
+      return [...checks];
+    };
+    expect(await checksOf(fill)).toEqual(['reference']);
+    expect(await checksOf(wrong)).toEqual(['wrong']);
+  });
+});

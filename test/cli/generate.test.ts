@@ -1,0 +1,123 @@
+/** `proxmo generate`, and runs that start from a pretrained model: train, eval, play, resume, export. */
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { proxmo } from '../support/cli.ts';
+import { hfFixture } from '../support/hfFixtures.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'proxmo-generate-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const fixtures = join(dirname(fileURLToPath(import.meta.url)), '..', 'fixtures');
+const gguf = join(fixtures, 'gguf', 'llama.gguf');
+
+describe('generate', () => {
+  it('prints text to standard output and figures to standard error', async () => {
+    const { code, stdout, stderr } = await proxmo(['generate', '--model', gguf, '--prompt', 'the cat', '--max-tokens', '6', '--seed', '4']);
+    expect(code).toBe(0);
+    expect(stdout.endsWith('\n')).toBe(true);
+    expect(stderr).toMatch(/^\d+ prompt tokens, \d new tokens in [\d.]+ s \([\d.]+ tokens\/s\), the first after [\d.]+ s\n$/m);
+  });
+
+  it('gives the same text as JSON, for as many samples as asked for', async () => {
+    const prompt = join(folder, 'prompt.txt');
+    writeFileSync(prompt, 'the cat');
+    const args = ['generate', '--model', gguf, '--prompt-file', prompt, '--max-tokens', '6', '--seed', '4'];
+    const streamed = await proxmo(args);
+    const { code, stdout } = await proxmo([...args, '--json', '--samples', '3']);
+    expect(code).toBe(0);
+    const { replies, promptTokens, newTokens } = JSON.parse(stdout);
+    expect(replies).toHaveLength(3);
+    expect(streamed.stdout).toBe(`${replies[0].text}\n`);
+    expect(promptTokens).toBeGreaterThan(0);
+    expect(newTokens).toBe(replies.flatMap(({ tokens }: { tokens: number[] }) => tokens).length);
+  });
+
+  it.each([
+    [
+      ['--prompt', 'x', '--model', join(folder, 'absent')],
+      1,
+      /absent cannot be opened \(ENOENT\); give the folder of a Hugging Face model/,
+    ],
+    [['--model', gguf], 2, /There is no prompt; give --prompt or --prompt-file/],
+    [['--model', gguf, '--prompt', 'x', '--top-p', '0'], 2, /--top-p must be above 0/],
+    [['--model', gguf, '--prompt', 'x', '--chat'], 2, /has no chat template, so it holds no conversations; leave out --chat/],
+    [['--model', hfFixture('gpt2'), '--prompt', 'x'], 1, /gpt2 has no tokenizer\.json/],
+    [['--prompt', 'x'], 2, /required option '--model <path>'/],
+  ] as const)('%j is a mistake', async (args, code, message) => {
+    const result = await proxmo(['generate', ...args]);
+    expect(result.stderr).toMatch(message);
+    expect([result.code, result.stdout]).toEqual([code, '']);
+  });
+});
+
+describe('a run that starts from a pretrained model', () => {
+  const model = join(folder, 'model.gguf');
+  cpSync(gguf, model);
+  const dir = join(folder, 'run');
+  const settings = [
+    'environment.options.receptacles=4',
+    'environment.options.objects=3',
+    'environment.options.maxSteps=3',
+    'prompt.maxTokens=400',
+    'prompt.history=0',
+    'sampling.constrained=true',
+    'sampling.maxNewTokens=40',
+    'sampling.blockSize=8',
+    'warmStart.tasks=0',
+    'training.tasks=1',
+    'training.groupSize=2',
+    'training.pool=1',
+    'evaluation.tasks=2',
+    'checkpoints.every=1',
+  ].flatMap((setting) => ['--set', setting]);
+  const train = (out: string, iterations: number) =>
+    proxmo(['train', '--model', model, '--env', 'household', ...settings, '--set', `training.iterations=${iterations}`, '--out', out]);
+  const weights = (run: string) => readFileSync(join(run, 'checkpoints', '000002', 'weights.safetensors'));
+
+  it('trains, and remembers the model and its hash', async () => {
+    const { code, stderr } = await train(dir, 2);
+    expect(stderr).toContain('iteration 2/2');
+    expect(code).toBe(0);
+    expect(JSON.parse(readFileSync(join(dir, 'model.json'), 'utf8'))).toEqual({
+      path: model,
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+    expect(existsSync(join(dir, 'tokenizer.json'))).toBe(false);
+    const lines = readFileSync(join(dir, 'metrics.jsonl'), 'utf8').trim().split('\n');
+    for (const { kind, samplerMismatch, validShare } of lines.map((line) => JSON.parse(line))) {
+      if (kind === 'train') expect([samplerMismatch < 1e-4, validShare]).toEqual([true, 1]);
+    }
+    expect(readFileSync(join(dir, 'rollouts', '000001.jsonl'), 'utf8')).not.toContain('bound');
+  });
+
+  it('goes on after a stop with the same bits', async () => {
+    const first = join(folder, 'stopped');
+    expect((await train(first, 1)).code).toBe(0);
+    const config = join(first, 'config.yaml');
+    writeFileSync(config, readFileSync(config, 'utf8').replace('iterations: 1', 'iterations: 2'));
+    expect((await proxmo(['train', '--resume', first])).code).toBe(0);
+    expect(weights(first).equals(weights(dir))).toBe(true);
+  });
+
+  it('is evaluated, watched, asked and exported', async () => {
+    expect(JSON.parse((await proxmo(['eval', dir, '--json'])).stdout)).toMatchObject({ iteration: 2, episodes: 2 });
+    const played = JSON.parse((await proxmo(['play', dir, '--json'])).stdout);
+    expect(Object.keys(played[0].steps[0])).not.toContain('bound');
+    const asked = await proxmo(['generate', '--model', dir, '--prompt', 'look', '--max-tokens', '3']);
+    expect([asked.code, asked.stderr]).toEqual([0, expect.stringContaining('3 new tokens')]);
+    const out = join(folder, 'exported');
+    const exported = await proxmo(['model', 'export', dir, out]);
+    expect([exported.code, exported.stderr]).toEqual([0, expect.stringContaining('has no tokenizer files')]);
+    expect((await proxmo(['model', 'inspect', out, '--json'])).stdout).toContain('"family": "llama"');
+  });
+
+  it('is refused where the model is no longer what it was', async () => {
+    const bytes = readFileSync(model);
+    writeFileSync(model, Buffer.concat([bytes, Buffer.from([0])]));
+    const { code, stderr } = await proxmo(['eval', dir]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/is not the model that .* began with: its files have changed/)]);
+  });
+});

@@ -1,0 +1,77 @@
+/** adapter_config.json: what is read from it, what is written, and what is refused. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readHfModel } from '../../src/models/hf/checkpoint.node.ts';
+import { adapterConfig, loraFactor, loraSites, parseAdapterConfig } from '../../src/models/peft.ts';
+import { hfFixture } from '../support/hfFixtures.ts';
+
+const plain = { peft_type: 'LORA', r: 8, lora_alpha: 16, target_modules: ['q_proj', 'v_proj'] };
+
+it('reads back what it writes', async () => {
+  const model = await readHfModel(hfFixture('llama'));
+  fc.assert(
+    fc.property(
+      fc.record({
+        rank: fc.integer({ min: 1, max: 256 }),
+        alpha: fc.double({ min: 0.5, max: 512, noNaN: true }),
+        targets: fc.subarray(['q_proj', 'k_proj', 'o_proj', 'up_proj'], { minLength: 1 }),
+        dropout: fc.double({ min: 0, max: 0.9, noNaN: true }),
+        rankStabilised: fc.boolean(),
+      }),
+      (config) => {
+        expect(parseAdapterConfig(JSON.parse(JSON.stringify(adapterConfig(model, config, 'base'))))).toEqual(config);
+      },
+    ),
+  );
+});
+
+it('knows where the parts of fused projections begin', async () => {
+  const { transformer, family } = await readHfModel(hfFixture('llama'));
+  const { heads, kvHeads, headDim, dModel, dFf } = transformer;
+  const sites = loraSites({ transformer, family }, { rank: 1, alpha: 1, targets: ['v_proj', 'up_proj'] });
+  expect(sites.slice(0, 2)).toEqual([
+    {
+      module: 'model.layers.0.self_attn.v_proj',
+      parameter: 'layers.0.attention.qkv',
+      firstOutput: (heads + kvHeads) * headDim,
+      inputs: dModel,
+      outputs: kvHeads * headDim,
+    },
+    { module: 'model.layers.0.mlp.up_proj', parameter: 'layers.0.mlp.gateUp', firstOutput: dFf, inputs: dModel, outputs: dFf },
+  ]);
+});
+
+it('tells projections of one name apart by more of it', async () => {
+  const model = await readHfModel(hfFixture('gpt2'));
+  const modules = (target: string) => loraSites(model, { rank: 1, alpha: 1, targets: [target] }).map(({ module }) => module);
+  expect(modules('c_proj')).toHaveLength(2 * model.transformer.layers);
+  expect(modules('mlp.c_proj')).toEqual(modules('c_proj').filter((module) => module.includes('.mlp.')));
+});
+
+it('scales by alpha / rank, or by alpha / √rank', () => {
+  expect(loraFactor({ rank: 16, alpha: 8, targets: 'all-linear' })).toBe(0.5);
+  expect(loraFactor({ rank: 16, alpha: 8, targets: 'all-linear', rankStabilised: true })).toBe(2);
+});
+
+describe('an adapter_config.json', () => {
+  it.each([
+    [{}, 'peft_type is undefined'],
+    [{ ...plain, peft_type: 'IA3' }, 'peft_type is "IA3", which is not supported'],
+    [{ ...plain, use_dora: true }, 'use_dora is true'],
+    [{ ...plain, bias: 'all' }, 'bias is "all"'],
+    [{ ...plain, modules_to_save: ['lm_head'] }, 'modules_to_save is ["lm_head"]'],
+    [{ ...plain, rank_pattern: { q_proj: 4 } }, 'rank_pattern is {"q_proj":4}'],
+    [{ ...plain, init_lora_weights: 'pissa' }, 'init_lora_weights is "pissa"'],
+    [{ ...plain, something_new: 3 }, 'something_new is 3'],
+    [{ ...plain, r: 0 }, 'r is 0'],
+    [{ ...plain, target_modules: '.*proj' }, 'target_modules is ".*proj"'],
+  ])('%j is refused', (value, message) => {
+    expect(() => parseAdapterConfig(value, 'here')).toThrow(`here: ${message}`);
+  });
+
+  it('may have what is off', () => {
+    expect(parseAdapterConfig({ ...plain, something_new: null, layers_to_transform: null, alpha_pattern: {}, use_dora: false }).rank).toBe(
+      8,
+    );
+  });
+});

@@ -1,0 +1,111 @@
+/** What a teacher's episodes become: the prompts that the policy would have read, and the replies that it should have given. */
+import { describe, expect, it } from 'vitest';
+import { defineTaskSet } from '../../src/envs/define.ts';
+import type { Expert, TaskSet } from '../../src/envs/environment.ts';
+import { type DemonstrationOptions, demonstrate } from '../../src/rl/demonstrations.ts';
+import type { ActionFormat } from '../../src/text/actionFormat.ts';
+import { PromptBuilder } from '../../src/text/prompt.ts';
+import { WordTokenizer } from '../../src/text/wordTokenizer.ts';
+
+/** Counting up to a number: `add` counts, `wait` does not, `stop` gives up. */
+const counting = defineTaskSet({
+  name: 'counting',
+  maxSteps: 6,
+  tasks: Array.from({ length: 12 }, (_, i) => ({ id: `t${i}`, type: 'count', goal: 1 + (i % 3) })),
+  instruction: ({ goal }) => `count to ${goal}.`,
+  *play({ goal }) {
+    for (let count = 0; count < goal; ) {
+      const action = yield { observation: `at ${count}.`, actions: ['add', 'wait', 'stop'] };
+      if (action === 'stop') return { observation: 'given up.', success: false };
+      if (action === 'add') count++;
+    }
+    return { observation: 'there.', success: true };
+  },
+  solution: ({ goal }) => (goal === 3 ? null : new Array<string>(goal).fill('add')),
+  createExpert: () => ({ reset: () => {}, act: () => 'add' }),
+});
+const tasks = counting.tasks('train', 9, 1);
+const goalsSum = (from: readonly unknown[]) => from.reduce((sum: number, task) => sum + (task as { goal: number }).goal, 0);
+
+const tokenizer = WordTokenizer.build([...counting.words!(), 'count', 'think', 'action']);
+const usual: DemonstrationOptions = { teacher: 'expert', noise: 0, seed: 1, stepTimeoutSeconds: 5 };
+
+function show(taskSet: TaskSet, options: Partial<DemonstrationOptions> = {}, format: ActionFormat = 'plain') {
+  const scribe = { tokenizer, prompts: new PromptBuilder(tokenizer, { format }), format };
+  return demonstrate(scribe, taskSet, tasks, { ...usual, ...options });
+}
+
+const withExpert = (createExpert: () => Expert): TaskSet => ({ ...counting, createExpert }) as TaskSet;
+const replies = (pairs: Awaited<ReturnType<typeof show>>) => pairs.map(({ reply }) => tokenizer.decode(Array.from(reply).slice(0, -1)));
+
+describe('an expert', () => {
+  it('is asked in every turn; each turn is a prompt with the past ones, and the reply with its end', async () => {
+    const pairs = await show(counting as TaskSet);
+    expect(pairs).toHaveLength(goalsSum(tasks));
+    expect(new Set(replies(pairs))).toEqual(new Set(['add']));
+    for (const { reply } of pairs) expect(Array.from(reply).at(-1)).toBe(tokenizer.endId);
+    const second = pairs.find(({ prompt }) => tokenizer.decode(Array.from(prompt)).includes('at 1'))!;
+    expect(tokenizer.decode(Array.from(second.prompt))).toMatch(/count to \d\..*at 0\..*add.*at 1\..*add.*wait.*stop/s);
+  });
+
+  it('writes its actions between tags where replies have them', async () => {
+    expect(replies(await show(counting as TaskSet, {}, 'think-action'))[0]).toBe('<think></think><action>add</action>');
+  });
+
+  it('shows nothing of an episode that it does not finish', async () => {
+    expect(await show(withExpert(() => ({ reset: () => {}, act: () => 'stop' })))).toEqual([]);
+    expect(await show(withExpert(() => ({ reset: () => {}, act: () => 'wait' })))).toEqual([]);
+  });
+
+  it('is told what was done in its place where chance acts', async () => {
+    const told: (string | null)[] = [];
+    const act: Expert['act'] = (_, taken) => {
+      told.push(taken ?? null);
+      return 'add';
+    };
+    const expert = withExpert(() => ({ reset: () => {}, act }));
+    const shown = replies(await show(expert, { noise: 0.4 }));
+    expect(shown).toContain('wait');
+    expect(shown).not.toContain('stop');
+    expect(new Set(told)).toEqual(new Set([null, 'add', 'wait']));
+    expect(replies(await show(expert, { noise: 0.4 }))).toEqual(shown);
+    expect(replies(await show(expert, { noise: 0.4, seed: 2 }))).not.toEqual(shown);
+  });
+});
+
+describe('recorded solutions', () => {
+  it('are recited; tasks without one are left out', async () => {
+    const recorded = tasks.filter((task) => (task as { goal?: number }).goal !== 3);
+    expect(await show(counting as TaskSet, { teacher: 'solution' })).toHaveLength(goalsSum(recorded));
+  });
+
+  it('show nothing where they fall short of their task', async () => {
+    const short = { ...counting, solution: () => ['wait'] } as TaskSet;
+    expect(await show(short, { teacher: 'solution' })).toEqual([]);
+  });
+});
+
+describe('mistakes', () => {
+  const { createExpert: _, solution: __, ...plain } = counting;
+  it.each([
+    ['a task set without an expert', plain, {}, /counting has no expert to learn from; set warmStart\.tasks to 0/],
+    ['a task set without solutions', plain, { teacher: 'solution' }, /has no recorded solutions; set warmStart\.teacher to expert/],
+    ['solutions that err', counting, { teacher: 'solution', noise: 0.1 }, /cannot go on after a random action; set warmStart\.noise to 0/],
+  ] as const)('%s', async (_name, taskSet, options, message) => {
+    await expect(show(taskSet as TaskSet, options)).rejects.toMatchObject({ code: 'config', message: expect.stringMatching(message) });
+  });
+
+  it('a world that fails is named, and closed', async () => {
+    let closed = 0;
+    const broken = {
+      ...counting,
+      createEnvironment: () => ({
+        reset: () => Promise.reject(new TypeError('no lamp')),
+        step: () => Promise.reject(new TypeError('no lamp')),
+        close: () => void closed++,
+      }),
+    } as TaskSet;
+    await expect(show(broken)).rejects.toThrow('The environment counting failed: TypeError: no lamp');
+    expect(closed).toBe(1);
+  });
+});

@@ -1,0 +1,25 @@
+/** Adapters with random weights on the tiny checkpoints, and what PEFT computes with them (`test/oracle/peft_expected.py`). */
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const folder = join(dirname(fileURLToPath(import.meta.url)), '..', 'fixtures', 'peft');
+
+/** Part of a llama's fused projections, GPT-2's fused one, and all of a Qwen3 with rank-stabilised factors. */
+export const peftFixtures = ['llama', 'gpt2', 'qwen3'] as const;
+
+export function peftFixture(name: (typeof peftFixtures)[number]): string {
+  return join(folder, name);
+}
+
+export interface PeftExpected {
+  readonly input_ids: readonly (readonly number[])[];
+  /** Of each sequence's last token. */
+  readonly last_logits: readonly (readonly number[])[];
+  readonly loss: number;
+  readonly grads: Readonly<Record<string, { readonly norm: number; readonly first: readonly number[] }>>;
+}
+
+export function peftExpected(name: (typeof peftFixtures)[number]): PeftExpected {
+  return JSON.parse(readFileSync(join(peftFixture(name), 'expected.json'), 'utf8')) as PeftExpected;
+}
