@@ -71,16 +71,6 @@ export class EdgeList {
   }
 }
 
-/** How a reply that is already known would have been bound: what a teacher's reply is trained with, so that the warm start fits the policy that will act. */
-export function bindReply({ start, next }: Constraint, reply: readonly number[]): BoundReply | undefined {
-  if (start) return { trie: start, from: 0 };
-  for (const [index, token] of reply.entries()) {
-    const trie = next?.(token);
-    if (trie) return { trie, from: index + 1 };
-  }
-  return undefined;
-}
-
 /** The range for each token of a reply: where it stood in its tree when the token was drawn. Free tokens have free ranges. */
 export function rangesOfReply(edges: EdgeList, reply: ArrayLike<number>, bound: BoundReply | undefined): EdgeRange[] {
   let node = 0;

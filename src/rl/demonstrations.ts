@@ -2,7 +2,6 @@
 import type { Expert, Task, TaskSet, Turn } from '../envs/environment.ts';
 import { askOnce } from '../envs/faults.ts';
 import { ProxmoError } from '../errors.ts';
-import { bindReply, type Constraint } from '../nn/constraint.ts';
 import type { PromptReply } from '../nn/replies.ts';
 import { Random } from '../tensor/random.ts';
 import type { ActionFormat } from '../text/actionFormat.ts';
@@ -15,8 +14,6 @@ export interface Scribe {
   readonly tokenizer: Tokenizer;
   readonly prompts: PromptBuilder;
   readonly format: ActionFormat;
-  /** What binds a reply to the actions on offer; absent where replies are free. */
-  readonly constrain?: (admissibleActions: readonly string[] | null) => Constraint | undefined;
 }
 
 export const teachers = ['expert', 'solution'] as const;
@@ -93,10 +90,7 @@ async function demonstrateOne(
       const action = noise && admissibleActions?.length ? admissibleActions[noise.below(admissibleActions.length)]! : wanted;
       const prompt = scribe.prompts.build({ instruction: first.instruction, history, step: pairs.length, observation, admissibleActions });
       const reply = [...scribe.tokenizer.encode(writeReply(scribe.format, action)), scribe.tokenizer.endId];
-      // A teacher may know actions that are not on offer; its reply is then free.
-      const constraint = admissibleActions?.includes(action) ? scribe.constrain?.(admissibleActions) : undefined;
-      const bound = constraint && bindReply(constraint, reply);
-      pairs.push({ prompt: prompt.ids, reply, ...(bound ? { bound } : {}) });
+      pairs.push({ prompt: prompt.ids, reply });
       history.push({ observation, action });
       turn = await askOnce(taskSet.name, stepTimeoutSeconds, () => environment.step(action));
     }

@@ -58,20 +58,18 @@ export async function cloneBehaviour(
  */
 function withWeights(pairs: readonly PromptReply[], promptWeight: number): TrainingPair[] {
   const unit = 1 / pairs.reduce((total, { reply }) => total + reply.length, 0);
-  return pairs.map(({ prompt, reply, bound }) => {
+  return pairs.map(({ prompt, reply }) => {
     const weighted = (weight: number, count: number) => new Array<number>(count).fill(weight);
     if (promptWeight === 0)
       return {
         prompt,
         reply,
-        ...(bound ? { bound } : {}),
         columns: { weight: weighted(unit, reply.length), replyWeight: weighted(unit, reply.length) },
       };
     const rest = Array.from(prompt).slice(1);
     return {
       prompt: [prompt[0]!],
       reply: [...rest, ...Array.from(reply)],
-      ...(bound ? { bound: { trie: bound.trie, from: bound.from + rest.length } } : {}),
       columns: {
         weight: [...weighted(promptWeight * unit, rest.length), ...weighted(unit, reply.length)],
         replyWeight: [...weighted(0, rest.length), ...weighted(unit, reply.length)],

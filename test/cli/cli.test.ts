@@ -37,11 +37,14 @@ const metricsOf = (dir: string) =>
     .map((line) => JSON.parse(line));
 
 describe('help', () => {
-  it.each(['train', 'eval', 'play', 'env', 'model', 'generate', 'advantages', 'bench', 'profile', 'doctor'])('%s explains itself', async (command) => {
-    const { code, stdout } = await proxmo([command, '--help']);
-    expect(code).toBe(0);
-    expect(stdout).toContain(`Usage: proxmo ${command}`);
-  });
+  it.each(['train', 'eval', 'play', 'env', 'model', 'generate', 'advantages', 'bench', 'profile', 'doctor'])(
+    '%s explains itself',
+    async (command) => {
+      const { code, stdout } = await proxmo([command, '--help']);
+      expect(code).toBe(0);
+      expect(stdout).toContain(`Usage: proxmo ${command}`);
+    },
+  );
 });
 
 describe('mistakes end in one sentence and a non-zero exit', () => {

@@ -4,7 +4,6 @@ import { readHfModel } from '../../src/models/hf/checkpoint.node.ts';
 import { LoraAdapters } from '../../src/nn/lora.ts';
 import { Transformer } from '../../src/nn/transformer.ts';
 import { dot } from '../../src/ops/reduce.ts';
-import { tokenLogProbs } from '../../src/ops/tokenLogProbs.ts';
 import { trainConfigSchema } from '../../src/rl/config.ts';
 import { formatMemoryPlan, type MemoryLimits, planMemory } from '../../src/rl/memoryPlan.ts';
 import { Optimiser } from '../../src/rl/optimise.ts';

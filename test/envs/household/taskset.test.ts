@@ -16,6 +16,7 @@ function contents(room: Room): string {
 describe('options', () => {
   it('have defaults', () => {
     expect(resolveOptions({})).toEqual({
+      hastyShare: 0,
       receptacles: 6,
       objects: 6,
       types: [...TASK_TYPES],
