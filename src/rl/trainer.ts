@@ -5,6 +5,7 @@
 import type { Task, TaskSet } from '../envs/environment.ts';
 import { type Fault, FaultLog } from '../envs/faults.ts';
 import { ProxmoError } from '../errors.ts';
+import type { PromptReply } from '../nn/replies.ts';
 import { Transformer } from '../nn/transformer.ts';
 import { ppoLoss } from '../ops/ppoLoss.ts';
 import type { Engine } from '../tensor/engine.ts';
@@ -104,6 +105,7 @@ export class Trainer {
         seed,
         stepTimeoutSeconds: this.config.environment.stepTimeoutSeconds,
       });
+      this.checkDemonstrations(demonstrations);
       loss = await cloneBehaviour(this.engine, this.policy.model, demonstrations, this.config, (done, current) => {
         this.checkSignal();
         this.report('warm start', done, `loss ${current.toFixed(3)}`);
@@ -206,6 +208,24 @@ export class Trainer {
   /** Makes the policy as it is now the reference. */
   private rememberPolicy(): void {
     if (this.reference) this.engine.copy(this.policy.model.slab.variable, this.reference.slab.variable);
+  }
+
+  /** @throws {ProxmoError} `config` if there is nothing to learn from, or the policy could never write what it is shown */
+  private checkDemonstrations(demonstrations: readonly PromptReply[]): void {
+    const { maxNewTokens } = this.config.sampling;
+    if (demonstrations.length === 0) {
+      throw new ProxmoError(
+        'config',
+        'The teacher finished none of its tasks, so there is nothing to learn from; allow more steps, or set warmStart.tasks to 0.',
+      );
+    }
+    const longest = demonstrations.reduce((most, { reply }) => Math.max(most, reply.length), 0);
+    if (longest > maxNewTokens) {
+      throw new ProxmoError(
+        'config',
+        `A demonstrated reply takes ${longest} tokens, but sampling.maxNewTokens is ${maxNewTokens}; raise it.`,
+      );
+    }
   }
 
   private report(phase: Progress['phase'], done: number, detail?: string): void {
