@@ -6,7 +6,7 @@ import { softmax } from '../../src/ops/softmax.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { constant, type Tensor } from '../../src/tensor/tensor.ts';
 import { Variable } from '../../src/tensor/variable.ts';
-import { readOptions } from '../lib/options.ts';
+import { readOptions } from './options.ts';
 import { isRight, kernelCases, timeOnDevice } from './kernelCases.mjs';
 
 const engine = new Engine(await openDevice(readOptions().adapter));

@@ -114,7 +114,7 @@ describe('a run', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/held-out success\s+before\s+after\s+points/);
     const summary = summaryOf(dir);
-    expect(summary).toMatchObject({ seed: 5, before: { byTask: { pick: expect.any(Number) } }, after: { success: expect.any(Number) } });
+    expect(summary).toMatchObject({ seed: 5, before: { byTask: { heat: expect.any(Number) } }, after: { success: expect.any(Number) } });
     expect(summary.wallSeconds).toBeGreaterThan(0);
     expect(summary.tokensPerSecond).toBeGreaterThan(0);
     expect(summary.advantageShare).toBeGreaterThan(0);

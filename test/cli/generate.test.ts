@@ -61,6 +61,7 @@ describe('a run that starts from a pretrained model', () => {
     'environment.options.receptacles=4',
     'environment.options.objects=3',
     'environment.options.maxSteps=3',
+    'environment.options.types=[pick,look]',
     'prompt.maxTokens=400',
     'prompt.history=0',
     'sampling.constrained=true',

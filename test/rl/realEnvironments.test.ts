@@ -109,7 +109,7 @@ describe('training in the shop', () => {
     const run = await train('webshop', {
       environment: { name: 'webshop', options: { data: shop, maxSteps: 8 } },
       prompt: { maxTokens: 192 },
-      sampling: { maxNewTokens: 12 },
+      sampling: { maxNewTokens: 40 },
       warmStart: { tasks: 2, epochs: 8, learningRate: 3e-2 },
       evaluation: { split: 'seen', tasks: 3 },
     });
