@@ -6,8 +6,8 @@ import { matmul } from '../../src/ops/matmul.ts';
 import { softmax } from '../../src/ops/softmax.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { input, launch, type Tensor } from '../../src/tensor/tensor.ts';
-import { readOptions } from './options.ts';
 import { cases, checksum, sparseVectors, timeCalls, uniformNumbers } from './cases.mjs';
+import { readOptions } from './options.ts';
 
 interface Call {
   readonly output: Tensor;

@@ -6,8 +6,8 @@ import { softmax } from '../../src/ops/softmax.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { constant, type Tensor } from '../../src/tensor/tensor.ts';
 import { Variable } from '../../src/tensor/variable.ts';
-import { readOptions } from './options.ts';
 import { isRight, kernelCases, timeOnDevice } from './kernelCases.mjs';
+import { readOptions } from './options.ts';
 
 const engine = new Engine(await openDevice(readOptions().adapter));
 const rows = [];
