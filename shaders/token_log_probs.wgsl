@@ -1,8 +1,7 @@
 // For each row of logits, with z = logits / temperature: logProb = z[target] − log Σ exp(z), the entropy of softmax(z), and logSumExp for the backward pass.
 // A target beyond the row gives logProb 0.
-// One pass: each lane keeps the largest z it has met, Σ exp(z − largest) and Σ exp(z − largest) · (z − largest), and rescales both sums when a larger z comes
-// (Milakov and Gimelshein, arXiv 1805.02867). entropy = log Σ − weighted / Σ. Rows as in lib/row.wgsl.
-//#include "lib/row.wgsl"
+// entropy = log Σ − weighted / Σ, with the sums of lib/soft_statistics.wgsl.
+//#include "lib/soft_statistics.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -17,31 +16,9 @@ fn main(
   }
   let width = params.width / WIDTH;
   let start = row * width;
-  var laneLargest = -1e30;
-  var total = $ELEMENT(0.0);
-  var weighted = $ELEMENT(0.0);
-  for (var i = lane; i < width; i += LANES) {
-    let z = logits[start + i] * params.inverseTemperature;
-    let candidate = maxOf(z);
-    if (candidate > laneLargest) {
-      let shift = laneLargest - candidate;
-      let factor = exp(shift);
-      weighted = factor * (weighted + total * shift);
-      total *= factor;
-      laneLargest = candidate;
-    }
-    let distance = z - laneLargest;
-    let weight = exp(distance);
-    total += weight;
-    weighted += weight * distance;
-  }
-  let largest = rowMax(laneLargest, lane);
-  let shift = laneLargest - largest;
-  let factor = exp(shift);
-  let rowTotal = rowSum(factor * sumOf(total), lane);
-  let rowWeighted = rowSum(factor * (sumOf(weighted) + sumOf(total) * shift), lane);
+  let found = softStatistics(start, width, lane);
   if (lane == 0u) {
-    let rowLogSumExp = largest + log(rowTotal);
+    let rowLogSumExp = found.largest + log(found.total);
     let token = targets[row];
     var chosen = rowLogSumExp;
     if (token < params.width) {
@@ -52,7 +29,7 @@ fn main(
 //#endif
     }
     logProb[row] = chosen - rowLogSumExp;
-    entropy[row] = log(rowTotal) - rowWeighted / rowTotal;
+    entropy[row] = log(found.total) - found.weighted / found.total;
     logSumExp[row] = rowLogSumExp;
   }
 }

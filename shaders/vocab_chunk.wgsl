@@ -1,7 +1,7 @@
 // Takes a chunk of the vocabulary, logits [rows, width] of the tokens from `start` on, into each row's statistics: state[row] = [largest z, Σ exp(z − largest),
 // Σ exp(z − largest) · (z − largest), z of the target], with z = logits / temperature. The first chunk, whose `start` is 0, does not read the state.
 // The method is that of token_log_probs.wgsl, carried on from chunk to chunk (Milakov and Gimelshein, arXiv 1805.02867). Rows as in lib/row.wgsl.
-//#include "lib/row.wgsl"
+//#include "lib/soft_statistics.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -16,42 +16,20 @@ fn main(
   }
   let width = params.width / WIDTH;
   let first = row * width;
-  var laneLargest = -1e30;
-  var total = $ELEMENT(0.0);
-  var weighted = $ELEMENT(0.0);
-  for (var i = lane; i < width; i += LANES) {
-    let z = logits[first + i] * params.inverseTemperature;
-    let candidate = maxOf(z);
-    if (candidate > laneLargest) {
-      let shift = laneLargest - candidate;
-      let factor = exp(shift);
-      weighted = factor * (weighted + total * shift);
-      total *= factor;
-      laneLargest = candidate;
-    }
-    let distance = z - laneLargest;
-    let weight = exp(distance);
-    total += weight;
-    weighted += weight * distance;
-  }
-  let chunkLargest = rowMax(laneLargest, lane);
-  let shift = laneLargest - chunkLargest;
-  let factor = exp(shift);
-  let chunkTotal = rowSum(factor * sumOf(total), lane);
-  let chunkWeighted = rowSum(factor * (sumOf(weighted) + sumOf(total) * shift), lane);
+  let found = softStatistics(first, width, lane);
   if (lane == 0u) {
     var known = vec4<f32>(-1e30, 0.0, 0.0, 0.0);
     if (params.start > 0u) {
       known = vec4<f32>(state[4u * row], state[4u * row + 1u], state[4u * row + 2u], state[4u * row + 3u]);
     }
-    let largest = max(known.x, chunkLargest);
+    let largest = max(known.x, found.largest);
     let knownShift = known.x - largest;
-    let chunkShift = chunkLargest - largest;
+    let chunkShift = found.largest - largest;
     let knownFactor = exp(knownShift);
     let chunkFactor = exp(chunkShift);
     state[4u * row] = largest;
-    state[4u * row + 1u] = knownFactor * known.y + chunkFactor * chunkTotal;
-    state[4u * row + 2u] = knownFactor * (known.z + known.y * knownShift) + chunkFactor * (chunkWeighted + chunkTotal * chunkShift);
+    state[4u * row + 1u] = knownFactor * known.y + chunkFactor * found.total;
+    state[4u * row + 2u] = knownFactor * (known.z + known.y * knownShift) + chunkFactor * (found.weighted + found.total * chunkShift);
     // A target of an earlier chunk wraps around to a number beyond the width.
     let token = targets[row] - params.start;
     if (token < params.width) {

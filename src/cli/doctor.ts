@@ -2,8 +2,7 @@
 import { Command } from 'commander';
 import { copy } from '../../kernels/copy.ts';
 import { matmulNn } from '../../kernels/matmul.ts';
-import { defaultVariant, type KernelSpec, type Params } from '../../kernels/spec.ts';
-import { throughput, timeKernel } from '../gpu/benchmark.ts';
+import { measureKernel } from '../gpu/ceilings.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { formatTable } from './table.ts';
@@ -64,15 +63,10 @@ async function examine(gpu: GpuContext): Promise<Findings> {
     kind: profile.kind,
     features: [...profile.features],
     limits: Object.fromEntries(shownLimits.map((limit) => [limit, limits[limit] ?? 0])),
-    matmulGflops: (await measure(gpu, matmulNn, { m: side, n: side, k: side, batch: 1, splits: 1 })).gflops ?? 0,
-    copyGbps: (await measure(gpu, copy, { count })).gbps,
+    matmulGflops: (await measureKernel(gpu, matmulNn, { m: side, n: side, k: side, batch: 1, splits: 1 })).gflops ?? 0,
+    copyGbps: (await measureKernel(gpu, copy, { count })).gbps,
     advice: adviceFor(gpu),
   };
-}
-
-async function measure<P extends Params>(gpu: GpuContext, spec: KernelSpec<P>, params: P) {
-  const { median } = await timeKernel(gpu, spec, defaultVariant(spec, gpu.profile, params), { params });
-  return throughput(spec, params, median);
 }
 
 function adviceFor({ profile }: GpuContext): string {

@@ -1,17 +1,15 @@
 /** `proxmo eval`: how often a trained policy succeeds on fixed held-out tasks. */
 import { Command } from 'commander';
 import type { Split, Task, TaskSet } from '../envs/environment.ts';
+import { splits } from '../envs/taskLists.ts';
 import { ProxmoError } from '../errors.ts';
-import { openDevice } from '../gpu/device.node.ts';
 import { evaluate } from '../rl/evaluate.ts';
-import { loadRun, summariseEvaluation } from '../rl/run.node.ts';
+import { summariseEvaluation } from '../rl/run.node.ts';
 import { firstEvaluationEpisode } from '../rl/trainer.ts';
-import { Engine } from '../tensor/engine.ts';
 import { realNumber, wholeNumber } from './arguments.ts';
+import { withRun } from './loadedRun.ts';
 import { ProgressLine } from './progressLine.ts';
 import { duration, formatTable, percent } from './table.ts';
-
-const splits: readonly Split[] = ['train', 'seen', 'unseen'];
 
 interface EvalOptions {
   readonly split?: string;
@@ -36,18 +34,15 @@ export function evalCommand(): Command {
     .option('--checkpoint <iteration>', 'iteration whose checkpoint is evaluated (default: the last)', wholeNumber)
     .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name')
     .option('--json', 'print the result as JSON')
-    .action(async (dir: string, options: EvalOptions) => {
-      const gpu = await openDevice(options.adapter);
-      let taskSet: TaskSet | null = null;
-      try {
-        const { trainer, iteration } = await loadRun(new Engine(gpu), dir, options.checkpoint);
-        taskSet = trainer.taskSet;
+    .action((dir: string, options: EvalOptions) =>
+      withRun(dir, options, async ({ gpu, trainer, iteration }) => {
+        const { taskSet } = trainer;
         const { evaluation: defaults, seed: runSeed } = trainer.config;
         const split = parseSplit(options.split ?? defaults.split);
         const seed = options.seed ?? runSeed;
         const tasks = options.all ? everyTask(taskSet, split) : taskSet.tasks(split, options.tasks ?? defaults.tasks, seed);
         const line = new ProgressLine();
-        const evaluation = await evaluate(trainer.policy.player, trainer.taskSet, tasks, {
+        const evaluation = await evaluate(trainer.policy.player, taskSet, tasks, {
           controls: { ...trainer.policy.evaluationControls, seed, temperature: options.temperature ?? defaults.temperature },
           firstEpisode: firstEvaluationEpisode,
           faults: trainer.faults,
@@ -69,11 +64,8 @@ export function evalCommand(): Command {
             `${split} tasks, iteration ${iteration}; mean length ${evaluation.meanLength.toFixed(1)} steps, ${percent(evaluation.validShare)} valid actions, ${duration(evaluation.seconds)} on ${gpu.adapter.name}\n`,
           );
         }
-      } finally {
-        await taskSet?.close?.();
-        gpu.destroy();
-      }
-    });
+      }),
+    );
 }
 
 function everyTask(taskSet: TaskSet, split: Split): readonly Task[] {

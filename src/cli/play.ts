@@ -1,14 +1,11 @@
 /** `proxmo play`: watch a trained policy play an episode, step by step. */
 import { Command } from 'commander';
-import type { TaskSet } from '../envs/environment.ts';
 import { ProxmoError } from '../errors.ts';
-import { openDevice } from '../gpu/device.node.ts';
 import { type Episode, playEpisodes } from '../rl/rollout.ts';
-import { loadRun } from '../rl/run.node.ts';
 import { firstEvaluationEpisode } from '../rl/trainer.ts';
-import { Engine } from '../tensor/engine.ts';
 import { realNumber, wholeNumber } from './arguments.ts';
 import { parseSplit } from './eval.ts';
+import { withRun } from './loadedRun.ts';
 
 interface PlayOptions {
   readonly split?: string;
@@ -33,13 +30,9 @@ export function playCommand(): Command {
     .option('--checkpoint <iteration>', 'iteration whose checkpoint plays (default: the last)', wholeNumber)
     .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name')
     .option('--json', 'print the episodes as JSON')
-    .action(async (dir: string, options: PlayOptions) => {
-      const gpu = await openDevice(options.adapter);
-      let close: TaskSet['close'];
-      try {
-        const { trainer } = await loadRun(new Engine(gpu), dir, options.checkpoint);
+    .action((dir: string, options: PlayOptions) =>
+      withRun(dir, options, async ({ trainer }) => {
         const { config, taskSet, policy } = trainer;
-        close = () => taskSet.close?.();
         const seed = options.seed ?? config.seed;
         const split = parseSplit(options.split ?? config.evaluation.split);
         if (options.type !== undefined && !taskSet.types.includes(options.type)) {
@@ -64,11 +57,8 @@ export function playCommand(): Command {
         });
         if (options.json) process.stdout.write(`${JSON.stringify(episodes.map(withoutTrees), null, 2)}\n`);
         else for (const episode of episodes) process.stdout.write(`${describeEpisode(episode)}\n`);
-      } finally {
-        await close?.();
-        gpu.destroy();
-      }
-    });
+      }),
+    );
 }
 
 /** An episode as JSON: the trees that its replies were bound to would say the actions on offer again. */

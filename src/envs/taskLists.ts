@@ -3,7 +3,7 @@ import { ProxmoError } from '../errors.ts';
 import type { Split, Task } from './environment.ts';
 import { hashText, RandomStream } from './random.ts';
 
-export const splits: readonly Split[] = ['train', 'seen', 'unseen'];
+export const splits = ['train', 'seen', 'unseen'] as const satisfies readonly Split[];
 
 export type TasksBySplit<T extends Task> = Readonly<Record<Split, readonly T[]>>;
 

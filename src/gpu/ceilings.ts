@@ -30,18 +30,24 @@ export async function measureCeilings(
   const layer = { m: 2048, n: 512, k: 128, batch: 1, splits: 1 };
   const weight = { m: 512, n: 128, k: 2048, batch: 1, splits: 8 };
   const products = [
-    await measure(gpu, matmulNn, square, options),
-    await measure(gpu, matmulNt, square, options),
-    await measure(gpu, matmulNt, layer, options),
-    await measure(gpu, matmulTn, weight, options),
+    await measureKernel(gpu, matmulNn, square, options),
+    await measureKernel(gpu, matmulNt, square, options),
+    await measureKernel(gpu, matmulNt, layer, options),
+    await measureKernel(gpu, matmulTn, weight, options),
   ];
   return {
     matmul: products.reduce((best, next) => ((next.gflops ?? 0) > (best.gflops ?? 0) ? next : best)),
-    copy: await measure(gpu, copy, { count: isCpu ? 2 ** 22 : 2 ** 26 }, options),
+    copy: await measureKernel(gpu, copy, { count: isCpu ? 2 ** 22 : 2 ** 26 }, options),
   };
 }
 
-async function measure<P extends Params>(gpu: GpuContext, spec: KernelSpec<P>, shape: P, options: TimingOptions): Promise<Ceiling> {
+/** Times the default variant of a kernel. @throws {ProxmoError} `gpu-error` */
+export async function measureKernel<P extends Params>(
+  gpu: GpuContext,
+  spec: KernelSpec<P>,
+  shape: P,
+  options: TimingOptions = {},
+): Promise<Ceiling> {
   const variant = defaultVariant(spec, gpu.profile, shape);
   const ms = await timeKernel(gpu, spec, variant, { params: shape }, options);
   return { label: `${spec.name}.${variant.label}`, shape, ms, ...throughput(spec, shape, ms.median) };

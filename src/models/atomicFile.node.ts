@@ -3,8 +3,9 @@
  * bytes go to a temporary name in the same folder, are flushed to the disk, and then take the final name.
  */
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { access, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { ProxmoError } from '../errors.ts';
 
 /** Size and SHA-256 (in hexadecimal) of what was written. */
 export interface FileDigest {
@@ -47,6 +48,39 @@ export async function writeFileAtomic(path: string, pieces: FilePieces): Promise
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+/**
+ * Makes a new folder whole or not at all: `fill` puts the files into it while it has a temporary name.
+ * @param what it holds, for messages, as `model`
+ * @throws {ProxmoError} `file` if there is something of that name already, or it cannot be written
+ */
+export async function writeFolderAtomic(dir: string, what: string, fill: (folder: string) => Promise<void>): Promise<void> {
+  const target = resolve(dir);
+  if (await exists(target)) throw new ProxmoError('file', `${dir} exists already; save the ${what} under another name.`);
+  const temporary = temporaryPath(target);
+  try {
+    await mkdir(dirname(target), { recursive: true });
+    await mkdir(temporary);
+    await fill(temporary);
+    await rename(temporary, target);
+    await syncFolder(dirname(target));
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    if (error instanceof ProxmoError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ProxmoError('file', `${dir} cannot be written (${code ?? String(error)}); check the path and the space there.`, {
+      cause: error,
+    });
+  }
+}
+
+/** Whether there is a file or folder of that path. */
+export function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Makes new and renamed entries of a folder last. Windows has no such call and needs none. */

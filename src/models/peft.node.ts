@@ -1,8 +1,8 @@
 /** Adapters as folders that PEFT loads and saves: adapter_config.json and adapter_model.safetensors. */
-import { access, mkdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ProxmoError } from '../errors.ts';
-import { syncFolder, temporaryPath, writeFileAtomic } from './atomicFile.node.ts';
+import { writeFileAtomic, writeFolderAtomic } from './atomicFile.node.ts';
 import type { HfModel } from './hf/config.ts';
 import { adapterConfig, type LoraConfig, parseAdapterConfig } from './peft.ts';
 import { SafetensorsFile, streamSafetensors } from './safetensors.node.ts';
@@ -64,29 +64,11 @@ export async function saveAdapter(
   source: WeightSource,
   baseModel: string,
 ): Promise<void> {
-  const target = resolve(dir);
-  const exists = await access(target).then(
-    () => true,
-    () => false,
-  );
-  if (exists) throw new ProxmoError('file', `${dir} exists already; save the adapter under another name.`);
-  const temporary = temporaryPath(target);
-  try {
-    await mkdir(dirname(target), { recursive: true });
-    await mkdir(temporary);
-    await writeFileAtomic(join(temporary, configFile), [`${JSON.stringify(adapterConfig(model, config, baseModel), null, 2)}\n`]);
+  await writeFolderAtomic(dir, 'adapter', async (folder) => {
+    await writeFileAtomic(join(folder, configFile), [`${JSON.stringify(adapterConfig(model, config, baseModel), null, 2)}\n`]);
     const layouts = source.names().map((name) => ({ name, dtype: 'F32' as const, shape: source.shape(name) }));
-    await streamSafetensors(join(temporary, weightsFile), layouts, ({ name }) => source.read(name), { format: 'pt' });
-    await rename(temporary, target);
-    await syncFolder(dirname(target));
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
-    if (error instanceof ProxmoError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    throw new ProxmoError('file', `${dir} cannot be written (${code ?? String(error)}); check the path and the space there.`, {
-      cause: error,
-    });
-  }
+    await streamSafetensors(join(folder, weightsFile), layouts, ({ name }) => source.read(name), { format: 'pt' });
+  });
 }
 
 function parseJson(text: string, path: string): unknown {

@@ -1,6 +1,7 @@
 /** The configuration of a training run: its schema with every default, and the presets. */
 import { z } from 'zod';
 import { faultSettingsShape } from '../envs/faults.ts';
+import { splits } from '../envs/taskLists.ts';
 import { actionFormats } from '../text/actionFormat.ts';
 import { advantageOptionsSchema } from './advantages/options.ts';
 import { aggregationModes } from './aggregation.ts';
@@ -104,7 +105,7 @@ const loss = z.strictObject({
 });
 
 const evaluation = z.strictObject({
-  split: z.enum(['train', 'seen', 'unseen']).default('unseen'),
+  split: z.enum(splits).default('unseen'),
   tasks: count.default(120),
   temperature: z.number().min(0).default(0.4),
   /** Iterations between evaluations on the way; 0 for none. */

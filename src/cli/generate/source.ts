@@ -1,7 +1,7 @@
 /** What `proxmo generate` speaks with: a pretrained model on disk or the policy of a run, and how a prompt becomes tokens for it. */
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ProxmoError } from '../../errors.ts';
+import { exists } from '../../models/atomicFile.node.ts';
 import { openPolicyModel } from '../../rl/policySource.node.ts';
 import type { PolicySource } from '../../rl/policySource.ts';
 import { loadRunModel } from '../../rl/run.node.ts';
@@ -11,11 +11,7 @@ import { HfTokenizer } from '../../text/hf/hfTokenizer.ts';
 
 /** @throws {ProxmoError} `file`, `config` */
 export async function openSource(engine: Engine, path: string): Promise<PolicySource> {
-  const isRun = await access(join(path, 'run.json')).then(
-    () => true,
-    () => false,
-  );
-  return isRun ? (await loadRunModel(engine, path)).source : openPolicyModel(engine, path);
+  return (await exists(join(path, 'run.json'))) ? (await loadRunModel(engine, path)).source : openPolicyModel(engine, path);
 }
 
 /** Tokens of a text as it stands, with what the model expects at its beginning. */

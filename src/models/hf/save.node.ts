@@ -2,11 +2,9 @@
  * Saves a model as the folder that Hugging Face's libraries load: config.json, model.safetensors under the original names, and the tokenizer's files. The folder is made
  * under a temporary name and renamed when it is whole.
  */
-import { constants } from 'node:fs';
-import { access, mkdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
-import { ProxmoError } from '../../errors.ts';
-import { syncFolder, temporaryPath, writeFileAtomic } from '../atomicFile.node.ts';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exists, writeFileAtomic, writeFolderAtomic } from '../atomicFile.node.ts';
 import { float32ToBfloat16, float32ToFloat16 } from '../float16.ts';
 import { streamSafetensors } from '../safetensors.node.ts';
 import type { SafetensorsData } from '../safetensors.ts';
@@ -54,25 +52,11 @@ export async function saveHfModel(
   source: WeightSource,
   { dtype = 'float32', tokenizerFrom }: SaveOptions = {},
 ): Promise<void> {
-  if (await exists(dir)) throw new ProxmoError('file', `${dir} exists already; save the model under another name.`);
-  const target = resolve(dir);
-  const temporary = temporaryPath(target);
-  try {
-    await mkdir(dirname(target), { recursive: true });
-    await mkdir(temporary);
-    await writeFileAtomic(join(temporary, 'config.json'), [`${JSON.stringify(savedConfig(model, dtype), null, 2)}\n`]);
-    await writeWeights(join(temporary, 'model.safetensors'), source, dtype);
-    if (tokenizerFrom !== undefined) await copyCompanions(tokenizerFrom, temporary);
-    await rename(temporary, target);
-    await syncFolder(dirname(target));
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
-    if (error instanceof ProxmoError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    throw new ProxmoError('file', `${dir} cannot be written (${code ?? String(error)}); check the path and the space there.`, {
-      cause: error,
-    });
-  }
+  await writeFolderAtomic(dir, 'model', async (folder) => {
+    await writeFileAtomic(join(folder, 'config.json'), [`${JSON.stringify(savedConfig(model, dtype), null, 2)}\n`]);
+    await writeWeights(join(folder, 'model.safetensors'), source, dtype);
+    if (tokenizerFrom !== undefined) await copyCompanions(tokenizerFrom, folder);
+  });
 }
 
 async function writeWeights(path: string, source: WeightSource, dtype: SavedDtype): Promise<void> {
@@ -91,11 +75,4 @@ function savedConfig({ family, config }: Pick<HfModel, 'family' | 'config'>, dty
 async function copyCompanions(from: string, to: string): Promise<void> {
   for (const name of companions)
     if (await exists(join(from, name))) await writeFileAtomic(join(to, name), [await readFile(join(from, name))]);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path, constants.F_OK).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,0 +1,33 @@
+/** What the commands on a trained run share: a device, the run loaded on it, and both given back at the end, whatever happens. */
+import type { GpuContext } from '../gpu/context.ts';
+import { openDevice } from '../gpu/device.node.ts';
+import { loadRun } from '../rl/run.node.ts';
+import type { Trainer } from '../rl/trainer.ts';
+import { Engine } from '../tensor/engine.ts';
+
+interface RunChoice {
+  readonly adapter?: string;
+  /** Iteration of the checkpoint; the last by default. */
+  readonly checkpoint?: number;
+}
+
+export interface LoadedRun {
+  readonly gpu: GpuContext;
+  readonly trainer: Trainer;
+  readonly iteration: number;
+}
+
+/** Loads a run for as long as `use` takes. @throws {ProxmoError} as `openDevice` and `loadRun` */
+export async function withRun(dir: string, { adapter, checkpoint }: RunChoice, use: (run: LoadedRun) => Promise<void>): Promise<void> {
+  const gpu = await openDevice(adapter);
+  try {
+    const { trainer, iteration } = await loadRun(new Engine(gpu), dir, checkpoint);
+    try {
+      await use({ gpu, trainer, iteration });
+    } finally {
+      await trainer.taskSet.close?.();
+    }
+  } finally {
+    gpu.destroy();
+  }
+}
