@@ -1,12 +1,12 @@
 // Trains a small policy from a program: node examples/train.mjs
-import { createTaskSet, Engine, presets, Trainer, tokenizerFor, trainConfigSchema } from 'proxmo';
+import { createTaskSet, Engine, presets, Trainer, tokenizerFor, trainConfigSchema, wordPolicySource } from 'proxmo';
 import { openDevice } from 'proxmo/node';
 
 const gpu = await openDevice(); // the best adapter there is
 const engine = new Engine(gpu);
 const config = trainConfigSchema.parse({ ...presets.small, seed: 1 });
 const taskSet = await createTaskSet(config.environment.name, config.environment.options);
-const trainer = new Trainer(engine, config, taskSet, tokenizerFor(taskSet));
+const trainer = new Trainer(engine, config, taskSet, wordPolicySource(config, tokenizerFor(taskSet)));
 
 await trainer.warmStart(); // behaviour cloning on demonstrations
 for (let iteration = 0; iteration < 3; iteration++) {

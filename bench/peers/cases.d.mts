@@ -1,12 +1,9 @@
-export interface PeerCase {
+export interface Column {
   readonly name: string;
-  readonly shape: Readonly<Record<string, number>>;
+  readonly op: 'nn' | 'nt' | 'tn' | 'softmax' | 'layerNorm' | 'baseline' | 'train';
+  readonly inputs: readonly { readonly shape: readonly number[]; readonly values: Float32Array }[];
 }
-export const cases: readonly PeerCase[];
-export function uniformNumbers(count: number, seed: number): Float32Array<ArrayBuffer>;
-export function sparseVectors(shape: Readonly<Record<string, number>>): {
-  readonly vectors: readonly { readonly columns: number[]; readonly weights: number[] }[];
-  readonly returns: Float32Array<ArrayBuffer>;
-};
-export function checksum(values: ArrayLike<number>): number;
-export function timeCalls(call: () => unknown, repeats?: number): Promise<{ median: number; min: number; max: number }>;
+
+export const columns: readonly Column[];
+export const groupSize: number;
+export const temperature: number;

@@ -1,63 +1,62 @@
-/** Measures proxmo on the cases of `cases.mjs` and prints its rows as JSON: `node scripts/run.mjs bench/peers/proxmo.ts [--adapter lavapipe]`. */
-import { proximity as proximityKernel } from '../../kernels/proximity.ts';
-import type { InputArray } from '../../kernels/spec.ts';
+/** proxmo in the table: `node scripts/run.mjs bench/peers/proxmo.ts [adapter]`, started by `table.mjs`. */
+import { TinyGpt } from '../../src/cli/bench/tinyGpt.ts';
 import { openDevice } from '../../src/gpu/device.node.ts';
+import { layerNorm } from '../../src/ops/layerNorm.ts';
 import { matmul } from '../../src/ops/matmul.ts';
+import { rmsNorm } from '../../src/ops/rmsNorm.ts';
 import { softmax } from '../../src/ops/softmax.ts';
 import { Engine } from '../../src/tensor/engine.ts';
-import { input, launch, type Tensor } from '../../src/tensor/tensor.ts';
-import { cases, checksum, sparseVectors, timeCalls, uniformNumbers } from './cases.mjs';
-import { readOptions } from './options.ts';
+import { constant, type Tensor } from '../../src/tensor/tensor.ts';
+import { Variable } from '../../src/tensor/variable.ts';
+import { type Column, groupSize, temperature } from './cases.mjs';
+import { learningRate, startValues, trainingCase } from './tinyGpt.mjs';
+import { type OpenCase, serve } from './worker.mjs';
 
-interface Call {
-  readonly output: Tensor;
-  readonly inputs: Readonly<Record<string, InputArray>>;
+const engine = new Engine(await openDevice(process.argv[2] || undefined));
+serve(
+  (column) => (column.op === 'train' ? openTraining() : openKernel(column)),
+  () => engine.gpu.adapter.name,
+);
+
+async function openKernel({ name, op, inputs }: Column): Promise<OpenCase> {
+  const y = outputOf(
+    op,
+    inputs.map(({ shape, values }, index) => new Variable(`input ${index}`, shape, 'f32', values).tensor),
+  );
+  const reading = await engine.compile({ name, outputs: { y } });
+  const resident = await engine.compile({ name, updates: [y] });
+  return { run: () => resident.run(), read: async () => (await reading.run()).y };
 }
 
-type Shape = Readonly<Record<string, number>>;
-
-const calls: Readonly<Record<string, (shape: Shape) => Call>> = { matmul: matmulCall, softmax: softmaxCall, proximity: proximityCall };
-
-const { adapter } = readOptions();
-const engine = new Engine(await openDevice(adapter));
-const rows = [];
-for (const { name, shape } of cases) {
-  const { output, inputs } = calls[name]!(shape);
-  const program = await engine.compile({ name, outputs: { output } });
-  const ms = await timeCalls(() => program.run(inputs));
-  const result = await program.run(inputs);
-  rows.push({ name, shape, library: 'proxmo', backend: engine.gpu.adapter.name, ms, checksum: checksum(result.output) });
-}
-console.log(JSON.stringify(rows));
-engine.gpu.destroy();
-
-function matmulCall({ m = 0, n = 0, k = 0 }: Shape): Call {
-  return {
-    output: matmul(input('a', [m, k]), input('b', [k, n])),
-    inputs: { a: uniformNumbers(m * k, 1), b: uniformNumbers(k * n, 2) },
-  };
+function outputOf(op: Column['op'], [a, b]: readonly Tensor[]): Tensor {
+  if (!a) throw new Error('a case without inputs');
+  if (op === 'baseline' && b) return baselineOf(a, b);
+  if (b) return matmul(a, b, { transposeA: op === 'tn', transposeB: op === 'nt' });
+  return op === 'softmax' ? softmax(a) : layerNorm(a, filled(a.dim(1), 1), filled(a.dim(1), 0));
 }
 
-function softmaxCall({ rows = 0, width = 0 }: Shape): Call {
-  return { output: softmax(input('x', [rows, width])), inputs: { x: uniformNumbers(rows * width, 1) } };
+/** An RMSNorm with this weight makes rows whose inner products are cosines over τ. */
+function baselineOf(x: Tensor, returns: Tensor): Tensor {
+  const [rows, features] = [x.dim(0), x.dim(1)];
+  const groups = rows / groupSize;
+  const scaled = rmsNorm(x, filled(features, 1 / Math.sqrt(features * temperature)), 0).reshape([groups, groupSize, features]);
+  const logits = matmul(scaled, scaled, { transposeB: true });
+  const weights = softmax(logits.reshape([rows, groupSize])).reshape([groups, groupSize, groupSize]);
+  return matmul(weights, returns.reshape([groups, groupSize, 1])).reshape([rows]);
 }
 
-/** All keys are one group, and each stands for one row without an owner. */
-function proximityCall(shape: Shape): Call {
-  const { keys = 0, temperature = 1 } = shape;
-  const { vectors, returns } = sparseVectors(shape);
-  const columns = Uint32Array.from(vectors.flatMap((vector) => vector.columns));
-  const weights = Float32Array.from(vectors.flatMap((vector) => vector.weights));
-  let end = 0;
-  const table = Uint32Array.from(vectors.flatMap((vector) => [end, (end += vector.columns.length), 0, 1]));
-  const ranges = Uint32Array.from(vectors.flatMap(() => [0, keys]));
-  const tensors = {
-    columns: input('columns', [end], 'u32'),
-    weights: input('weights', [end]),
-    keys: input('keys', [keys, 4], 'u32'),
-    ranges: input('ranges', [keys, 2], 'u32'),
-    returns: input('returns', [keys]),
-  };
-  const { baseline } = launch(proximityKernel, { keys, entries: end, temperature }, tensors, { baseline: [keys] });
-  return { output: baseline, inputs: { columns, weights, keys: table, ranges, returns } };
+function filled(size: number, value: number): Tensor {
+  return constant(new Float32Array(size).fill(value), [size]);
+}
+
+async function openTraining(): Promise<OpenCase> {
+  const gpt = await TinyGpt.create(engine);
+  const { slab } = gpt.model;
+  const values = new Float32Array(slab.size);
+  const start = startValues(slab.parameters.map(({ name, shape }) => [name, ...shape] as const));
+  for (const [index, { offset }] of slab.parameters.entries()) values.set(start[index]!, offset);
+  engine.write(slab.variable, values);
+  return trainingCase(({ tokens, targets }) =>
+    gpt.step({ tokens: Uint32Array.from(tokens), targets: Uint32Array.from(targets) }, learningRate),
+  );
 }
