@@ -32,16 +32,41 @@ function race<T>(answer: Promise<T>, seconds: number, what: () => string): Promi
   });
 }
 
-/** Waits, but no longer than until the signal fires. */
-export function pause(seconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, 1000 * seconds);
-    signal?.addEventListener('abort', done);
-  });
+/** A wait under way. */
+export interface Wait {
+  /** Settles when the time has passed, or the wait was ended. */
+  readonly over: Promise<void>;
+  end(): void;
+}
+
+/** Waits that can all be ended at once. Unlike listeners of one signal, they may be as many as they like. */
+export class Waits {
+  readonly #ends = new Set<() => void>();
+  #ended = false;
+
+  /** They were ended, and new ones end at once. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** @param seconds how long it lasts; until it is ended by default */
+  start(seconds?: number): Wait {
+    let end = () => {};
+    const over = new Promise<void>((resolve) => {
+      const timer = seconds === undefined ? undefined : setTimeout(() => end(), 1000 * seconds);
+      end = () => {
+        clearTimeout(timer);
+        this.#ends.delete(end);
+        resolve();
+      };
+    });
+    if (this.#ended) end();
+    else this.#ends.add(end);
+    return { over, end };
+  }
+
+  endAll(): void {
+    this.#ended = true;
+    for (const end of [...this.#ends]) end();
+  }
 }

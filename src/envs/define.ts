@@ -121,13 +121,7 @@ class PlayedEnvironment<T extends Task> implements Environment<T> {
   }
 
   reset(task: T): Answer<Turn & { readonly instruction: string }> {
-    const { play, instruction, name } = this.definition;
-    this.clock.start();
-    this.play = play(task);
-    return whenAnswered(this.play.next(), (result) => {
-      if (result.done) throw new ProxmoError('environment', `${name}: task ${task.id} ended before any action; yield what the agent sees.`);
-      return { ...sightTurn(result.value), instruction: instruction(task) };
-    });
+    return whenAnswered(this.leave(), () => this.enter(task));
   }
 
   /** @throws {ProxmoError} `environment` before the first reset */
@@ -140,12 +134,25 @@ class PlayedEnvironment<T extends Task> implements Environment<T> {
     );
   }
 
-  /** Lets the episode run its `finally` blocks. */
-  close(): Promise<void> {
-    // A generator that ends here has nothing to say any more.
-    const ended = this.play?.return({ observation: '', success: false });
+  async close(): Promise<void> {
+    await this.leave();
+  }
+
+  private enter(task: T): Answer<Turn & { readonly instruction: string }> {
+    const { play, instruction, name } = this.definition;
+    this.clock.start();
+    this.play = play(task);
+    return whenAnswered(this.play.next(), (result) => {
+      if (result.done) throw new ProxmoError('environment', `${name}: task ${task.id} ended before any action; yield what the agent sees.`);
+      return { ...sightTurn(result.value), instruction: instruction(task) };
+    });
+  }
+
+  /** Lets the episode run its `finally` blocks. What a generator that is ended gives is not looked at. */
+  private leave(): Answer<unknown> {
+    const { play } = this;
     this.play = null;
-    return Promise.resolve(ended).then(() => undefined);
+    return play?.return({ observation: '', success: false });
   }
 }
 

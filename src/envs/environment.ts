@@ -26,7 +26,7 @@ export interface Turn {
   readonly success: boolean;
   /** Partial credit for the episode, from 0 to 1, on the turn that ends it; absent where the environment knows success alone. */
   readonly score?: number;
-  /** What the credit consists of, by name, for reports. */
+  /** What the credit consists of, by name, for reports: evaluations and metrics have their means, in which an episode that does not name one counts 0. */
   readonly components?: Readonly<Record<string, number>>;
 }
 
@@ -57,11 +57,13 @@ export interface TaskSet<T extends Task = Task> {
    * @throws {ProxmoError} `config` if the split has fewer tasks.
    */
   tasks(split: Split, count: number, seed: number): readonly T[];
-  /** Every task of a split, in a fixed order, for evaluating each once; absent where tasks are made on demand. */
+  /** Every task of a split, in a fixed order, for evaluating each once; absent where there is no end to them. */
   allTasks?(split: Split): readonly T[];
   createEnvironment(): Environment<T>;
   /** A hand-written player that acts on observations alone, for demonstrations; absent where there is none. */
   createExpert?(): Expert;
+  /** Who demonstrates the next task, where that is not always the expert. */
+  createDemonstrator?(): Expert;
   /** The actions of a recorded solution of a task, or null where there is none; absent where nothing is recorded. */
   solution?(task: T): readonly string[] | null;
   /** How turns are put to a language model in the `think-action` format; absent for the general form. */

@@ -10,6 +10,15 @@ import { environments, type TaskSetFactory } from './index.ts';
 import { absoluteName, createModuleTaskSet, isModulePath } from './module.node.ts';
 import { createWebshopTaskSet } from './webshop/index.node.ts';
 
+/** Settings of a run that fit the texts of an environment: whole prompts with two past turns, and whole replies. */
+export interface EnvironmentDefaults {
+  readonly prompt: { readonly maxTokens: number };
+  readonly sampling: { readonly maxNewTokens: number };
+}
+
+/** What texts are read and written as: words of the environment's own vocabulary, or the `think-action` messages of pretrained models. */
+type TextForm = 'words' | 'messages';
+
 /** An environment, for a list. */
 export interface EnvironmentEntry {
   readonly name: string;
@@ -18,9 +27,14 @@ export interface EnvironmentEntry {
   /** Where its tasks and texts come from. */
   readonly data: string;
   readonly create: TaskSetFactory;
+  /** Settings that fit its texts with these options. */
+  readonly defaults: (options: Readonly<Record<string, unknown>>) => Readonly<Record<TextForm, EnvironmentDefaults>>;
   /** Options that are paths, with what they are if left out. */
   readonly paths?: Readonly<Record<string, string | null>>;
 }
+
+/** Of environments that nothing is known of. */
+const usualDefaults = { words: lengths(512, 32), messages: lengths(2048, 512) };
 
 export const environmentEntries: readonly EnvironmentEntry[] = [
   {
@@ -28,12 +42,14 @@ export const environmentEntries: readonly EnvironmentEntry[] = [
     what: 'find things in a house, clean, heat or cool them, put them somewhere',
     data: 'generated',
     create: environments.household!,
+    defaults: () => ({ words: lengths(192, 6), messages: lengths(1024, 256) }),
   },
   {
     name: 'alfworld',
     what: "ALFWorld's 4,027 text games: household tasks in the words of the original",
     data: "ALFWorld's files (options.data, $ALFWORLD_DATA or ~/.cache/alfworld)",
     create: createAlfworldTaskSet,
+    defaults: () => ({ words: lengths(768, 10), messages: lengths(2048, 512) }),
     paths: { data: null, list: null },
   },
   {
@@ -41,6 +57,8 @@ export const environmentEntries: readonly EnvironmentEntry[] = [
     what: 'find and buy a product in a web shop, with pages, search and rewards of the original',
     data: "generated; or WebShop's files (options.data)",
     create: createWebshopTaskSet,
+    // Pages of the original's products are longer than those of the self-made catalogue.
+    defaults: ({ data }) => ({ words: data === undefined ? lengths(576, 28) : lengths(2304, 56), messages: lengths(4096, 512) }),
     paths: { data: null },
   },
   {
@@ -48,6 +66,7 @@ export const environmentEntries: readonly EnvironmentEntry[] = [
     what: 'any environment in a program of its own, over standard input and output',
     data: 'the program (options.command)',
     create: createProcessTaskSet,
+    defaults: () => usualDefaults,
     paths: { cwd: '.' },
   },
   {
@@ -55,6 +74,7 @@ export const environmentEntries: readonly EnvironmentEntry[] = [
     what: "any environment behind a server in the form of AgentGym's",
     data: 'the server (options.url, options.tasks)',
     create: createHttpTaskSet,
+    defaults: () => usualDefaults,
   },
 ];
 
@@ -72,6 +92,16 @@ export async function createNamedTaskSet(name: string, options: Readonly<Record<
     'config',
     `There is no environment ${name}${meant === undefined ? '' : ` (did you mean ${meant}?)`}; choose one of ${names.join(', ')}, or give the path of a module, as ./my-env.mjs.`,
   );
+}
+
+/** Settings of a run that fit the texts of an environment, for whatever its user does not set. */
+export function environmentDefaults(name: string, options: Readonly<Record<string, unknown>>, form: TextForm): EnvironmentDefaults {
+  const entry = environmentEntries.find((candidate) => candidate.name === name);
+  return (entry ? entry.defaults(options) : usualDefaults)[form];
+}
+
+function lengths(prompt: number, reply: number): EnvironmentDefaults {
+  return { prompt: { maxTokens: prompt }, sampling: { maxNewTokens: reply } };
 }
 
 /** Name and options of an environment with every path made absolute, so that a run can be taken up from another folder. */

@@ -67,12 +67,15 @@ export class EpisodeClock {
     return this.last;
   }
 
-  /** Counts a step: its turn, done if it was the last that there is. */
-  count(turn: Turn): Turn {
+  /**
+   * Counts a step: its turn, done if it was the last that there is.
+   * @param atEnd what the turn says besides if it ends the episode
+   */
+  count(turn: Turn, atEnd: Pick<Turn, 'score'> = {}): Turn {
     this.steps++;
-    const counted = turn.done || this.steps < this.maxSteps ? turn : { ...turn, done: true };
-    if (counted.done) this.last = counted;
-    return counted;
+    if (!turn.done && this.steps < this.maxSteps) return turn;
+    this.last = { ...turn, ...atEnd, done: true };
+    return this.last;
   }
 }
 

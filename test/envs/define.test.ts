@@ -95,8 +95,10 @@ describe('a definition', () => {
     });
     const environment = set.createEnvironment();
     environment.reset(set.allTasks!('train')[0]!);
-    await environment.close?.();
+    environment.reset(set.allTasks!('train')[1]!);
     expect(ended).toBe(1);
+    await environment.close?.();
+    expect(ended).toBe(2);
   });
 
   it.each([

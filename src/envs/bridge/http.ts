@@ -9,7 +9,10 @@ import { findInstruction, readActions, readCreated, readTurn, type ServerId, typ
 import { HttpClient } from './httpClient.ts';
 import { firstIssue } from './protocol.ts';
 
-const range = z.tuple([z.int().min(0), z.int().min(0)]);
+/** Numbers of tasks, from the first up to but without the last. */
+const range = z
+  .tuple([z.int().min(0), z.int().min(0)])
+  .refine(([from, to]) => from < to, { error: 'in a range [from, to] of tasks, from must be below to' });
 const fields = z.record(z.string(), z.unknown());
 
 /** Names under which servers want the number of the task. They ignore those that they do not know. */
@@ -175,7 +178,7 @@ class HttpTaskSet implements TaskSet<HttpTask> {
 
 function listTasks({ tasks, name, heldOut }: ResolvedOptions): TasksBySplit<HttpTask> {
   const between = ([from, to]: readonly [number, number]) =>
-    Array.from({ length: Math.max(0, to - from) }, (_, index) => ({ id: `${name}-${from + index}`, type: name, index: from + index }));
+    Array.from({ length: to - from }, (_, index) => ({ id: `${name}-${from + index}`, type: name, index: from + index }));
   if (typeof tasks === 'number') return splitTasks(between([0, tasks]), heldOut);
   return { train: between(tasks.train), seen: between(tasks.seen), unseen: between(tasks.unseen) };
 }
@@ -205,7 +208,8 @@ class HttpEnvironment implements Environment<HttpTask> {
     const { id } = this;
     if (id === null) throw new ProxmoError('environment', `${this.set.name}: step before reset; call reset first.`);
     const answer = await this.ask(() => this.set.step(id, action));
-    return this.clock.count(this.toTurn(answer));
+    const turn = this.toTurn(answer);
+    return this.clock.count(turn, { score: turn.success ? 1 : this.progressOf(answer) });
   }
 
   async close(): Promise<void> {
@@ -223,18 +227,23 @@ class HttpEnvironment implements Environment<HttpTask> {
     return answer;
   }
 
-  private toTurn({ observation, actions, reward, score, done, success }: ServerTurn): Turn {
-    const { progress, fullProgress, winReward } = this.set.options;
+  /** How far the task is accomplished, from 0 to 1. */
+  private progressOf({ reward, score }: ServerTurn): number {
+    const { progress, fullProgress } = this.set.options;
+    return Math.min(1, Math.max(0, ((progress === 'score' ? score : reward) ?? 0) / fullProgress));
+  }
+
+  private toTurn(answer: ServerTurn): Turn {
+    const { observation, actions, reward, done, success } = answer;
+    const { winReward } = this.set.options;
     const ended = done ?? false;
-    const share = Math.min(1, Math.max(0, ((progress === 'score' ? score : reward) ?? 0) / fullProgress));
-    const won = ended && (success ?? share >= 1);
+    const won = ended && (success ?? this.progressOf(answer) >= 1);
     return {
       observation: observation ?? '',
       admissibleActions: actions,
       reward: winReward === null ? (reward ?? 0) : won ? winReward : 0,
       done: ended,
       success: won,
-      ...(ended ? { score: won ? 1 : share } : {}),
     };
   }
 }

@@ -23,8 +23,10 @@ export class HouseholdTaskSet implements TaskSet<HouseholdTask> {
   readonly maxSteps: number;
   private readonly rooms: RoomPool;
   private readonly roomsById: ReadonlyMap<string, Room>;
-  /** Experts made so far: whether the next one is hasty follows from it. */
-  private expertCount = 0;
+  /** Every task of the splits that were asked for whole. */
+  private readonly whole = new Map<Split, readonly HouseholdTask[]>();
+  /** Demonstrators made so far: whether the next one is hasty follows from it. */
+  private demonstratorCount = 0;
 
   constructor(private readonly options: ResolvedOptions) {
     this.types = options.types;
@@ -34,7 +36,7 @@ export class HouseholdTaskSet implements TaskSet<HouseholdTask> {
   }
 
   tasks(split: Split, count: number, seed: number): readonly HouseholdTask[] {
-    const rooms = split === 'unseen' ? this.rooms.unseen : this.rooms.train;
+    const rooms = this.roomsOf(split);
     const byType = this.types.map((type) =>
       new RandomStream(seed, TASK_TYPES.indexOf(type)).shuffle(rooms.flatMap((room) => tasksOf(room, type, split))),
     );
@@ -52,25 +54,45 @@ export class HouseholdTaskSet implements TaskSet<HouseholdTask> {
     return chosen;
   }
 
+  /** Room by room, by type in each. */
+  allTasks(split: Split): readonly HouseholdTask[] {
+    let tasks = this.whole.get(split);
+    if (tasks === undefined) {
+      const inRooms = this.roomsOf(split).flatMap((room) => this.types.flatMap((type) => tasksOf(room, type, split)));
+      this.whole.set(split, (tasks = inRooms.filter((task) => this.isSolvable(task))));
+    }
+    return tasks;
+  }
+
   createEnvironment(): HouseholdEnvironment {
     return new HouseholdEnvironment(this.options, (id) => this.roomsById.get(id));
   }
 
   createExpert(): Expert {
+    return new HouseholdExpert();
+  }
+
+  /** The expert, or in a share of demonstrations one that is hasty. */
+  createDemonstrator(): Expert {
     const { hastyShare, worldSeed } = this.options;
-    return new HouseholdExpert(new RandomStream(worldSeed, this.expertCount++).below(1000) < 1000 * hastyShare);
+    return new HouseholdExpert(new RandomStream(worldSeed, this.demonstratorCount++).below(1000) < 1000 * hastyShare);
   }
 
   words(): readonly string[] {
     return householdWords(this.options);
   }
 
+  private roomsOf(split: Split): readonly Room[] {
+    return split === 'unseen' ? this.rooms.unseen : this.rooms.train;
+  }
+
   /**
-   * Whether the expert accomplishes a task in time. At worst it looks into every place, opening each, and needs seven more steps, so
+   * Whether the expert accomplishes a task in time. At worst it looks into every place, opening those that are closed, and needs seven more steps, so
    * most often there is no need to let it play.
    */
   private isSolvable(task: HouseholdTask): boolean {
-    if (this.maxSteps >= 2 * this.options.receptacles + 7) return true;
+    const { places } = this.roomsById.get(task.room)!;
+    if (this.maxSteps >= places.length + places.filter(({ kind }) => kind.openable).length + 7) return true;
     const environment = this.createEnvironment();
     const expert = new HouseholdExpert();
     const first = environment.reset(task);

@@ -9,6 +9,10 @@ import { ProxmoError } from '../../errors.ts';
 import type { CatalogueFiles, DataFile } from './catalogue.ts';
 import type { GoalKind } from './goals.ts';
 
+/** How to get what is missing. */
+const ADVICE =
+  "set data to the folder that the setup script of WebShop's repository (princeton-nlp/WebShop) has put items_shuffle_*.json into, or leave it out for the self-made catalogue";
+
 const PRODUCTS = /^items_shuffle(.*)\.json(?:\.gz)?$/;
 
 /**
@@ -38,7 +42,7 @@ async function findProducts(path: string): Promise<{ folder: string; names: read
   const isFolder = await stat(path).then(
     (found) => found.isDirectory(),
     (cause: unknown) => {
-      throw new ProxmoError('file', `webshop: there is no ${path}; set data to the folder with WebShop's items_shuffle_*.json.`, { cause });
+      throw new ProxmoError('file', `webshop: there is no ${path}; ${ADVICE}.`, { cause });
     },
   );
   const folder = isFolder ? path : dirname(path);
@@ -48,7 +52,7 @@ async function findProducts(path: string): Promise<{ folder: string; names: read
   throw new ProxmoError(
     'file',
     catalogues.length === 0
-      ? `webshop: ${path} holds no items_shuffle_*.json; set data to the folder with WebShop's data files.`
+      ? `webshop: ${path} holds no items_shuffle_*.json; ${ADVICE}.`
       : `webshop: ${path} holds several catalogues (${catalogues.join(', ')}); set data to the path of one of them.`,
   );
 }

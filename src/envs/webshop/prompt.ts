@@ -11,7 +11,10 @@ const LONGEST_WITH_HISTORY = 13_000;
 /** Characters at the end of a reply without tags that are taken as the action. */
 const TAIL_LENGTH = 20;
 
-export const webshopThinkAction: ThinkActionStyle = { message: webshopMessage, tailLength: TAIL_LENGTH };
+/** How a page with a search bar offers to search: a form to fill in, with the button beside it. */
+const SEARCH_FORM: readonly string[] = ['search[<your query>]', 'click[search]'];
+
+export const webshopThinkAction: ThinkActionStyle = { message: webshopMessage, rareTexts: SEARCH_FORM, tailLength: TAIL_LENGTH };
 
 const ROLE = 'You are an expert customer who shops step by step in the WebShop online store.';
 
@@ -61,9 +64,9 @@ function quotePage(observation: string, instruction: string): string {
     .join(SEPARATOR);
 }
 
-/** One action a line. A search is shown as a form to fill in, with the button beside it. */
+/** One action a line. */
 function listActions(actions: readonly string[]): string[] {
   const clicks = actions.filter((action) => !action.startsWith('search['));
-  const searches = clicks.length < actions.length ? ['search[<your query>]', 'click[search]'] : [];
+  const searches = clicks.length < actions.length ? SEARCH_FORM : [];
   return [...searches, ...clicks].map((action) => `'${action}',`);
 }

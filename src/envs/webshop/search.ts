@@ -5,185 +5,146 @@
  *   score(d) = Σ over query terms t  n(t) · idf(t) · (1 − 1 / (1 + tf(t, d) / (k1 · (1 − b + b · length(d) / mean length))))
  *   idf(t) = ln(1 + (N − df(t) + ½) / (df(t) + ½)),  n(t) = how often the query holds t
  *
- * The index is inverted: for each term, the documents that hold it and how often, in two typed arrays that all terms share.
+ * Documents that cannot be among the best are left out as by MaxScore (Turtle and Flood, 1995): once enough were found, the commonest terms, which together add little, bring
+ * up no documents of their own; they are only looked up in those that the other terms lift high enough. Documents are gone through in windows with a dense array of sums.
+ * What is found is what a full search finds: no bound is estimated, and of equal scores the document that comes first stays.
  */
 import { analyze } from './analyzer.ts';
+import { type Document, indexDocuments, type Postings } from './postings.ts';
+import { type Hit, TopHits } from './topHits.ts';
 
-const K1 = Math.fround(0.9);
-const B = Math.fround(0.4);
+/** Documents of a window: its sums fit the fastest cache, and the first one costs little next to a large catalogue. */
+const WINDOW = 2048;
 
-export interface Hit {
-  /** Position in the list of documents. */
-  readonly document: number;
-  /** A float32. */
-  readonly score: number;
-}
+/**
+ * Share of the worst score kept that the terms which are only looked up may add together. More of them save reading their postings, but leave more documents to look
+ * them up in.
+ */
+const LOOKED_UP_SHARE = 0.3;
 
-/** A document's id decides ties. */
-export interface Document {
-  readonly id: string;
-  readonly text: string;
+/** The postings of a query's term, as far as they have not been read. */
+interface Cursor {
+  at: number;
+  readonly end: number;
+  readonly weight: number;
+  /** The most that the term adds to a score. */
+  readonly bound: number;
+  /** The most that this term and those before it add together. */
+  boundSoFar: number;
 }
 
 export class SearchIndex {
-  readonly #termIds = new Map<string, number>();
-  /** Where the postings of a term begin; one entry more than there are terms. */
-  readonly #starts: Uint32Array;
-  readonly #documents: Uint32Array;
-  readonly #frequencies: Uint16Array;
-  /** 1 / (k1 · (1 − b + b · length / mean length)) by the length's byte. */
-  readonly #inverseNorms = new Float32Array(256);
-  readonly #lengthBytes: Uint8Array;
-  /** Rank of each document by id. */
-  readonly #idRanks: Uint32Array;
-  /** Sums of the search under way; all zero between searches. */
-  readonly #sums: Float64Array;
+  readonly #postings: Postings;
+  /**
+   * Sums of the window under way; all zero between windows. Shares are float32 and are added in float64, which is exact as long as the largest is less than 2²⁸ times the
+   * smallest; so their order does not matter.
+   */
+  readonly #sums = new Float64Array(WINDOW);
 
   constructor(documents: readonly Document[]) {
-    const postings: Postings = { termIds: this.#termIds, counts: [], terms: [], documents: [], frequencies: [] };
-    this.#lengthBytes = new Uint8Array(documents.length);
-    let total = 0;
-    documents.forEach(({ text }, index) => {
-      const length = addDocument(postings, text, index);
-      this.#lengthBytes[index] = encodeLength(length);
-      total += length;
-    });
-    [this.#starts, this.#documents, this.#frequencies] = sortByTerm(postings);
-    const mean = Math.fround(total / documents.length);
-    for (let byte = 0; byte < 256; byte++) {
-      const share = Math.fround(Math.fround(B * decodeLength(byte)) / mean);
-      const norm = Math.fround(K1 * Math.fround(Math.fround(1 - B) + share));
-      this.#inverseNorms[byte] = 1 / norm;
-    }
-    this.#idRanks = rankIds(documents);
-    this.#sums = new Float64Array(documents.length);
+    this.#postings = indexDocuments(documents);
   }
 
   /** How many documents there are. */
   get size(): number {
-    return this.#sums.length;
+    return this.#postings.positions.length;
   }
 
   /** The best `count` documents that hold a term of the query, best first, ties by id. */
   search(query: string, count: number): Hit[] {
-    const counts = new Map<string, number>();
-    for (const term of analyze(query)) counts.set(term, (counts.get(term) ?? 0) + 1);
-    const touched: number[] = [];
-    for (const [term, repeats] of counts) this.#addTerm(term, repeats, touched);
-    const best = this.#best(touched, count);
-    for (const document of touched) this.#sums[document] = 0;
-    return best;
-  }
-
-  /** The first `count` of the documents by score and id, kept in order while all are looked at. */
-  #best(documents: readonly number[], count: number): Hit[] {
-    const best: Hit[] = [];
-    const ranks = this.#idRanks;
-    for (const document of documents) {
-      const score = Math.fround(this.#sums[document]!);
-      const comesBefore = (hit: Hit): boolean => score > hit.score || (score === hit.score && ranks[document]! < ranks[hit.document]!);
-      if (best.length >= count && !(count > 0 && comesBefore(best[count - 1]!))) continue;
-      let at = best.length;
-      while (at > 0 && comesBefore(best[at - 1]!)) at--;
-      best.splice(at, 0, { document, score });
-      if (best.length > count) best.pop();
+    const cursors = this.#open(query);
+    const top = new TopHits(count);
+    const bound = cursors.at(-1)?.boundSoFar ?? Number.NEGATIVE_INFINITY;
+    for (let from = 0; from < this.size && bound > top.threshold; from += WINDOW) {
+      const first = cursors.findIndex(({ boundSoFar }) => boundSoFar > LOOKED_UP_SHARE * top.threshold);
+      for (let i = first; i < cursors.length; i++) this.#addWindow(cursors[i]!, from);
+      this.#emptyWindow(from, cursors, first, top);
     }
-    return best;
+    return top.ranked().map(({ document, score }) => ({ document: this.#postings.positions[document]!, score }));
   }
 
-  /** Adds a term's share to the sums of the documents that hold it. */
-  #addTerm(term: string, repeats: number, touched: number[]): void {
-    const id = this.#termIds.get(term);
-    if (id === undefined) return;
-    const start = this.#starts[id]!;
-    const end = this.#starts[id + 1]!;
-    const weight = Math.fround(repeats * inverseDocumentFrequency(this.size, end - start));
-    for (let i = start; i < end; i++) {
-      const document = this.#documents[i]!;
-      const inverseNorm = this.#inverseNorms[this.#lengthBytes[document]!]!;
-      const saturation = Math.fround(1 + Math.fround(this.#frequencies[i]! * inverseNorm));
-      if (this.#sums[document] === 0) touched.push(document);
-      this.#sums[document]! += Math.fround(weight - Math.fround(weight / saturation));
+  /** The terms of a query that documents hold, those that add least first. */
+  #open(query: string): Cursor[] {
+    const { termIds, starts, peaks } = this.#postings;
+    const counts = new Map<number, number>();
+    for (const term of analyze(query)) {
+      const id = termIds.get(term);
+      if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + 1);
     }
+    const cursors = [...counts].map(([id, repeats]): Cursor => {
+      const [at, end] = [starts[id]!, starts[id + 1]!];
+      const weight = Math.fround(repeats * inverseDocumentFrequency(this.size, end - at));
+      return { at, end, weight, bound: shareOf(weight, peaks[id]!), boundSoFar: 0 };
+    });
+    cursors.sort((a, b) => a.bound - b.bound);
+    let sum = 0;
+    for (const cursor of cursors) cursor.boundSoFar = sum += cursor.bound;
+    return cursors;
   }
-}
 
-/** One entry for each term of each document, in the order of the documents. */
-interface Postings {
-  readonly termIds: Map<string, number>;
-  /** Documents that hold a term. */
-  readonly counts: number[];
-  readonly terms: number[];
-  readonly documents: number[];
-  readonly frequencies: number[];
-}
-
-/** Gives the document's length in terms. */
-function addDocument(postings: Postings, text: string, index: number): number {
-  const terms = analyze(text);
-  const frequencies = new Map<string, number>();
-  for (const term of terms) frequencies.set(term, (frequencies.get(term) ?? 0) + 1);
-  for (const [term, frequency] of frequencies) {
-    let id = postings.termIds.get(term);
-    if (id === undefined) {
-      id = postings.counts.length;
-      postings.termIds.set(term, id);
-      postings.counts.push(0);
+  /** Adds a term's shares to the sums of the documents of a window. */
+  #addWindow(cursor: Cursor, from: number): void {
+    const { documents, saturations } = this.#postings;
+    const sums = this.#sums;
+    const { end, weight } = cursor;
+    let at = cursor.at;
+    for (; at < end; at++) {
+      const slot = documents[at]! - from;
+      if (slot >= WINDOW) break;
+      sums[slot]! += shareOf(weight, saturations[at]!);
     }
-    postings.counts[id]!++;
-    postings.terms.push(id);
-    postings.documents.push(index);
-    postings.frequencies.push(frequency);
+    cursor.at = at;
   }
-  return terms.length;
+
+  /** Completes the sums of a window by the terms before `first`, in the order of the documents, and clears it. */
+  #emptyWindow(from: number, cursors: readonly Cursor[], first: number, top: TopHits): void {
+    const sums = this.#sums;
+    const missing = first > 0 ? cursors[first - 1]!.boundSoFar : 0;
+    let floor = Math.max(0, top.threshold - missing);
+    for (let slot = 0; slot < WINDOW; slot++) {
+      if (sums[slot]! <= floor) continue;
+      this.#complete(from + slot, sums[slot]!, cursors, first, top);
+      floor = Math.max(0, top.threshold - missing);
+    }
+    sums.fill(0);
+  }
+
+  #complete(document: number, sum: number, cursors: readonly Cursor[], first: number, top: TopHits): void {
+    let score = sum;
+    for (let i = first - 1; i >= 0; i--) {
+      const cursor = cursors[i]!;
+      if (Math.fround(score + cursor.boundSoFar) <= top.threshold) return;
+      if (this.#reaches(cursor, document)) score += shareOf(cursor.weight, this.#postings.saturations[cursor.at]!);
+    }
+    top.offer(document, Math.fround(score));
+  }
+
+  /** Moves a cursor on to a document, or to the first one after it, by steps that double and then a binary search. */
+  #reaches(cursor: Cursor, document: number): boolean {
+    const { documents } = this.#postings;
+    const { end } = cursor;
+    let low = cursor.at;
+    let step = 1;
+    while (low + step < end && documents[low + step]! < document) {
+      low += step;
+      step *= 2;
+    }
+    let high = Math.min(end, low + step);
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (documents[middle]! < document) low = middle + 1;
+      else high = middle;
+    }
+    cursor.at = low;
+    return low < end && documents[low] === document;
+  }
 }
 
-/** Brings the entries of each term together (counting sort). */
-function sortByTerm(postings: Postings): [starts: Uint32Array, documents: Uint32Array, frequencies: Uint16Array] {
-  const starts = new Uint32Array(postings.counts.length + 1);
-  postings.counts.forEach((count, id) => {
-    starts[id + 1] = starts[id]! + count;
-  });
-  const next = starts.slice();
-  const documents = new Uint32Array(postings.terms.length);
-  const frequencies = new Uint16Array(postings.terms.length);
-  postings.terms.forEach((id, i) => {
-    const at = next[id]!++;
-    documents[at] = postings.documents[i]!;
-    frequencies[at] = postings.frequencies[i]!;
-  });
-  return [starts, documents, frequencies];
-}
-
-function rankIds(documents: readonly Document[]): Uint32Array {
-  const order = documents.map((_, index) => index).sort((a, b) => (documents[a]!.id < documents[b]!.id ? -1 : 1));
-  const ranks = new Uint32Array(documents.length);
-  order.forEach((document, rank) => {
-    ranks[document] = rank;
-  });
-  return ranks;
+/** What a term adds to the score of a document. */
+function shareOf(weight: number, saturation: number): number {
+  return Math.fround(weight - Math.fround(weight / saturation));
 }
 
 function inverseDocumentFrequency(documents: number, holding: number): number {
   return Math.fround(Math.log(1 + (documents - holding + 0.5) / (holding + 0.5)));
-}
-
-/** Lengths up to this are kept exactly. */
-const EXACT_LENGTHS = 24;
-
-/** A length as one byte, rounded down to four significant bits beyond 24 (Lucene's `SmallFloat.intToByte4`). */
-export function encodeLength(length: number): number {
-  if (length < EXACT_LENGTHS) return length;
-  const rest = length - EXACT_LENGTHS;
-  const bits = 32 - Math.clz32(rest);
-  if (bits < 4) return EXACT_LENGTHS + rest;
-  const shift = bits - 4;
-  return EXACT_LENGTHS + (((rest >>> shift) & 7) | ((shift + 1) << 3));
-}
-
-function decodeLength(byte: number): number {
-  if (byte < EXACT_LENGTHS) return byte;
-  const mantissa = (byte - EXACT_LENGTHS) & 7;
-  const shift = ((byte - EXACT_LENGTHS) >>> 3) - 1;
-  return EXACT_LENGTHS + (shift < 0 ? mantissa : (mantissa | 8) * 2 ** shift);
 }

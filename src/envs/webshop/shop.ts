@@ -1,6 +1,7 @@
 /** The shop: a catalogue with its search and its prices, shared by all visits. */
 import { type Product, searchText } from './catalogue.ts';
-import { type Document, SearchIndex } from './search.ts';
+import type { Document } from './postings.ts';
+import { SearchIndex } from './search.ts';
 
 /** Most products that a search finds. */
 const MOST_RESULTS = 50;

@@ -99,10 +99,8 @@ export function breakWords(text: string): string[] {
   const words: string[] = [];
   for (let at = 0; at < text.length; ) {
     const end = wordEnd(text, at);
-    if (end > at) {
-      for (let from = at; from < end; from += LONGEST_WORD) words.push(text.slice(from, Math.min(end, from + LONGEST_WORD)));
-      at = end;
-    } else at = next(text, at);
+    for (let from = at; from < end; from += LONGEST_WORD) words.push(text.slice(from, Math.min(end, from + LONGEST_WORD)));
+    at = end >= 0 ? end : ~end;
   }
   return words;
 }
@@ -119,7 +117,7 @@ function nextWhole(text: string, at: number): number {
   return end;
 }
 
-/** Where the word that begins at `start` ends; `start` itself where none does. */
+/** Where the word that begins at `start` ends; where none does, the complement (`~`) of where to look on. */
 function wordEnd(text: string, start: number): number {
   const first = classOf(text.codePointAt(start)!);
   if (first === Class.Ideograph || first === Class.Hiragana) return nextWhole(text, start);
@@ -145,7 +143,8 @@ function wordEnd(text: string, start: number): number {
     }
     at = after;
   }
-  return holdsWord ? end : start;
+  // What connectors alone make up is passed over whole, so that a long run of them is not read again from each of its places.
+  return holdsWord ? end : ~Math.max(end, nextWhole(text, start));
 }
 
 /** Two letters of a flag, and emoji with joiners between them, are one. */

@@ -133,6 +133,19 @@ describe('the two shapes of server', () => {
     expect(await environment.step('click[buy now]')).toMatchObject({ done: true, success: false, reward: 0, score: 0.5 });
   });
 
+  it('gives credit for how far an episode came that runs out of steps', async () => {
+    const server: Handler = (path) => {
+      if (path === '/create') return { id: 1 };
+      if (path === '/reset') return { observation: 'Goal: grow a plant.' };
+      return path === '/step' ? { observation: 'it grows.', reward: 0, score: 40 } : undefined;
+    };
+    const set = await createHttpTaskSet({ url: await serve(server), tasks: 9, maxSteps: 2, progress: 'score', fullProgress: 100 });
+    const environment = set.createEnvironment();
+    await environment.reset(set.allTasks!('train')[0]!);
+    expect(await environment.step('water it')).not.toHaveProperty('score');
+    expect(await environment.step('water it')).toMatchObject({ done: true, success: false, score: 0.4 });
+  });
+
   it('keeps the contract', async () => {
     const set = await createHttpTaskSet({ url: await serve(household()), tasks: 40, maxSteps: 6, wordEpisodes: 20 });
     const report = await checkTaskSet(set, { tasks: 3 });
@@ -183,6 +196,18 @@ describe('what is wrong at the start', () => {
     ['no address', { tasks: 10 }, 'config', /option url/],
     ['an address that is none', { url: 'ftp://x', tasks: 10 }, 'config', /option url/],
     ['no number of tasks', { url: 'http://127.0.0.1:1' }, 'config', /option tasks/],
+    [
+      'a range that ends before it begins',
+      { url: 'http://127.0.0.1:1', tasks: { train: [0, 9], seen: [20, 10], unseen: [20, 30] } },
+      'config',
+      /option tasks\.seen: in a range \[from, to\] of tasks, from must be below to; correct/,
+    ],
+    [
+      'a range of no task',
+      { url: 'http://127.0.0.1:1', tasks: { train: [0, 9], seen: [9, 9], unseen: [20, 30] } },
+      'config',
+      /option tasks\.seen: in a range/,
+    ],
     [
       'nobody there',
       { url: 'http://127.0.0.1:1', tasks: 10 },

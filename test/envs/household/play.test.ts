@@ -1,5 +1,6 @@
 /** Playing the household: one episode in full, the environment's contract, the expert, and the vocabulary. */
 import { describe, expect, it } from 'vitest';
+import { checkTaskSet } from '../../../src/envs/check.ts';
 import type { Split, Turn } from '../../../src/envs/environment.ts';
 import type { HouseholdEnvironment } from '../../../src/envs/household/environment.ts';
 import { createHouseholdTaskSet, type HouseholdTask, type HouseholdTaskSet } from '../../../src/envs/household/index.ts';
@@ -211,14 +212,14 @@ describe('texts', () => {
   });
 });
 
-describe('a hasty expert', () => {
+describe('a hasty demonstrator', () => {
   const hasty = createHouseholdTaskSet({ rooms: 60, hastyShare: 1 });
 
   /** Plays until the episode ends or the expert thinks that it does. */
   function play(type: string): { actions: string[]; success: boolean; done: boolean } {
     const task = hasty.tasks('train', 60, 1).find((each) => each.type === type)!;
     const environment = hasty.createEnvironment();
-    const expert = hasty.createExpert();
+    const expert = hasty.createDemonstrator();
     const first = environment.reset(task);
     expert.reset(first.instruction);
     const actions: string[] = [];
@@ -240,7 +241,7 @@ describe('a hasty expert', () => {
   it('is as frequent as the option says', () => {
     const set = createHouseholdTaskSet({ rooms: 60, hastyShare: 0.25 });
     const task = set.tasks('train', 60, 1).find((each) => each.type === 'heat')!;
-    const careful = Array.from({ length: 400 }, () => set.createExpert()).filter((expert) => {
+    const careful = Array.from({ length: 400 }, () => set.createDemonstrator()).filter((expert) => {
       const environment = set.createEnvironment();
       let turn: Turn = environment.reset(task);
       expert.reset((turn as { readonly instruction: string } & Turn).instruction);
@@ -255,5 +256,11 @@ describe('a hasty expert', () => {
     });
     expect(careful.length / 400).toBeGreaterThan(0.68);
     expect(careful.length / 400).toBeLessThan(0.82);
+  });
+
+  it('leaves the expert as it is, so that a check judges that one', async () => {
+    for (const task of hasty.tasks('train', 12, 1)) expect(playExpert(hasty, hasty.createEnvironment(), task).at(-1)!.success).toBe(true);
+    const { findings } = await checkTaskSet(hasty, { tasks: 2 });
+    expect(findings.find(({ check }) => check === 'expert')).toMatchObject({ holds: true, detail: 'the expert accomplishes 6 of 6 tasks' });
   });
 });

@@ -140,6 +140,17 @@ describe('tasks', () => {
     expect(new Set(some.tasks('seen', 40, 1).map(({ type }) => type))).toEqual(new Set(['look', 'cool']));
   });
 
+  it('can be had whole: each that the expert can do, once, in a fixed order', () => {
+    const some = createHouseholdTaskSet({ rooms: 6, maxSteps: 14 });
+    for (const split of SPLITS) {
+      const all = some.allTasks(split);
+      expect(createHouseholdTaskSet({ rooms: 6, maxSteps: 14 }).allTasks(split)).toEqual(all);
+      const drawn = some.tasks(split, all.length, 3);
+      expect(drawn.map(({ id }) => id).sort()).toEqual(all.map(({ id }) => id).sort());
+      expect(() => some.tasks(split, all.length + 1, 3)).toThrow(`has only ${all.length} tasks`);
+    }
+  });
+
   it('run out with a word of advice', () => {
     expect(() => set.tasks('seen', 1e6, 1)).toThrow(/split seen has only \d+ tasks, not 1000000/);
     // Three steps suffice for no task at all but looking at what lies by the lamp.

@@ -1,10 +1,13 @@
 /** From text to ranking: words, terms, stems, BM25. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { RandomStream } from '../../../src/envs/random.ts';
 import { analyze } from '../../../src/envs/webshop/analyzer.ts';
 import { porterStem } from '../../../src/envs/webshop/porter.ts';
+import { encodeLength } from '../../../src/envs/webshop/postings.ts';
 import { replayQueries } from '../../../src/envs/webshop/replay.node.ts';
-import { encodeLength, SearchIndex } from '../../../src/envs/webshop/search.ts';
+import { SearchIndex } from '../../../src/envs/webshop/search.ts';
+import { TopHits } from '../../../src/envs/webshop/topHits.ts';
 import { breakWords } from '../../../src/envs/webshop/wordBreak.ts';
 import { CATALOGUE, GOLDEN, hasRecordings, readJson, readLines } from './recorded.ts';
 
@@ -27,6 +30,12 @@ describe('breakWords', () => {
 
   it('cuts very long words into pieces of 255', () => {
     expect(breakWords('a'.repeat(600)).map((word) => word.length)).toEqual([255, 255, 90]);
+  });
+
+  it.each([['_'], ['\u0301'], ['.'], ["'"], ['a_'], ['\u200d'], ['\ud800'], ['🙂\u200d']])('reads long runs of %j in one go', (piece) => {
+    const before = process.cpuUsage();
+    breakWords(piece.repeat(100_000));
+    expect(process.cpuUsage(before).user / 1e6).toBeLessThan(2);
   });
 
   it('gives pieces of the text, in order, that come out whole when cut again', () => {
@@ -141,6 +150,76 @@ describe('SearchIndex', () => {
 
   it('rounds long lengths down to one byte', () => {
     expect([0, 23, 24, 39, 40, 41, 158, 314].map(encodeLength)).toEqual([0, 23, 24, 39, 40, 40, 64, 73]);
+  });
+});
+
+/** What BM25 gives when every document is scored in full: terms in the order of the query, float32 shares added in float64. */
+function fullSearch(documents: readonly { id: string; text: string }[]) {
+  const f = Math.fround;
+  const lengths = documents.map(({ text }) => analyze(text).length);
+  const mean = f(lengths.reduce((sum, length) => sum + length, 0) / lengths.length);
+  const frequencies = documents.map(({ text }) => countOf(analyze(text)));
+  return (query: string, count: number): { document: number; score: number }[] => {
+    const weights = [...countOf(analyze(query))].map(([term, repeats]) => {
+      const df = frequencies.filter((terms) => terms.has(term)).length;
+      return [term, f(repeats * f(Math.log(1 + (documents.length - df + 0.5) / (df + 0.5))))] as const;
+    });
+    const scored = frequencies.map((terms, document) => {
+      const inverse = f(1 / f(f(0.9) * f(f(1 - f(0.4)) + f(f(f(0.4) * lengths[document]!) / mean))));
+      const shares = weights.map(([term, weight]) => f(weight - f(weight / f(1 + f((terms.get(term) ?? 0) * inverse)))));
+      return { document, score: f(shares.reduce((sum, share) => sum + share, 0)) };
+    });
+    const idOf = ({ document }: { document: number }) => documents[document]!.id;
+    const found = scored.filter(({ score }) => score > 0).sort((a, b) => b.score - a.score || (idOf(a) < idOf(b) ? -1 : 1));
+    return found.slice(0, count);
+  };
+}
+
+function countOf(terms: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const term of terms) counts.set(term, (counts.get(term) ?? 0) + 1);
+  return counts;
+}
+
+describe('a search that leaves documents out', () => {
+  const random = new RandomStream(3);
+  const words = Array.from({ length: 40 }, (_, i) => `w${i}x`);
+  /** Low numbers are common: the smaller of several draws. */
+  const draw = () => words[Math.min(...Array.from({ length: 3 }, () => random.below(words.length)))]!;
+  const text = (most: number) => Array.from({ length: 1 + random.below(most) }, draw).join(' ');
+  /** Several windows of documents, many of them alike, with ids in no order. */
+  const documents = Array.from({ length: 7000 }, (_, i) => ({
+    id: String(100_000 + ((i * 7919) % 7000)),
+    text: text(i % 2 === 0 ? 3 : 12),
+  }));
+  const index = new SearchIndex(documents);
+  const inFull = fullSearch(documents);
+
+  it('finds what one in full finds, with the same scores and the same order of ties', () => {
+    for (let i = 0; i < 40; i++) {
+      const query = text(9);
+      for (const count of [1, 10, 50]) expect(index.search(query, count), query).toEqual(inFull(query, count));
+    }
+  });
+
+  it('leaves none out where all are asked for, and finds none where none are', () => {
+    expect(index.search('w0x w39x', documents.length)).toEqual(inFull('w0x w39x', documents.length));
+    expect(index.search('w0x', 0)).toEqual([]);
+  });
+});
+
+describe('TopHits', () => {
+  it('keeps the best, and of equal scores the first', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 9 })), fc.integer({ min: 0, max: 12 }), (scores, count) => {
+        const top = new TopHits(count);
+        scores.forEach((score, document) => {
+          top.offer(document, score);
+        });
+        const sorted = scores.map((score, document) => ({ document, score })).sort((a, b) => b.score - a.score || a.document - b.document);
+        expect(top.ranked()).toEqual(sorted.slice(0, count));
+      }),
+    );
   });
 });
 

@@ -209,6 +209,14 @@ describe.skipIf(!hasRecordings)('visits of the original (needs ../shared/data)',
     });
   });
 
+  it('may leave out what was not recorded, and tell of searches that found nothing', async () => {
+    const record = structuredClone(records[0]!);
+    Object.assign(record.steps[0]!, { bought: null, r_price: null, available: null });
+    expect(await replaySessions([record], CATALOGUE)).toMatchObject({ steps: 15, equal: 15 });
+    expect(await replayQueries([{ query: 'the', hits: [] }], CATALOGUE)).toMatchObject({ equal: 1 });
+    expect(await replayQueries([{ query: 'shoes', hits: [] }], CATALOGUE)).toMatchObject({ equal: 0, firstDifference: { field: 'hits' } });
+  });
+
   it('must be of the right form', async () => {
     const malformed = [records[0], { ...records[0], steps: [{}] }];
     await expect(replaySessions(malformed, CATALOGUE)).rejects.toMatchObject({
