@@ -1,4 +1,7 @@
-/** Adds a narrow matrix to some columns of a wide one, in place, and takes such columns out: how low-rank adapters of fused projections reach their part. */
+/**
+ * Adds a narrow matrix to some columns of a wide one, in place, sets them, and takes them out: how low-rank adapters of fused projections reach their part, and how
+ * products with the parts of a matrix are put side by side.
+ */
 import shader from '../shaders/add_columns.wgsl';
 import { elementDispatch, elementVariants } from './elements.ts';
 import { defineKernel, type KernelCase, type KernelSpec, type Variant } from './spec.ts';
@@ -8,8 +11,8 @@ type ColumnParams = { count: number; columns: number; width: number; start: numb
 
 const params = { count: 'u32', columns: 'u32', width: 'u32', start: 'u32', factor: 'f32' } as const;
 
-function variants(take: boolean): readonly Variant<ColumnParams>[] {
-  return elementVariants<ColumnParams>(['part', 'total'], { TAKE: take }).map((variant) => ({
+function variants(mode: 'add' | 'set' | 'take'): readonly Variant<ColumnParams>[] {
+  return elementVariants<ColumnParams>(['part', 'total'], { TAKE: mode === 'take', SET: mode === 'set' }).map((variant) => ({
     ...variant,
     requires: (_, { columns, width, start }) => !variant.vector?.part || [columns, width, start].every((extent) => extent % 4 === 0),
   }));
@@ -41,7 +44,7 @@ export const addColumns = defineKernel<ColumnParams>({
   shader,
   bindings: { part: { dtype: 'f32', access: 'read' }, total: { dtype: 'f32', access: 'readWrite' } },
   params,
-  variants: variants(false),
+  variants: variants('add'),
   sizes,
   dispatch: elementDispatch,
   cost: ({ count }) => ({ flops: 2 * count, bytes: 12 * count }),
@@ -55,13 +58,33 @@ export const addColumns = defineKernel<ColumnParams>({
   tolerance,
 });
 
+/** total[row, start + c] = factor · part[row, c]. */
+export const setColumns = defineKernel<ColumnParams>({
+  name: 'setColumns',
+  shader,
+  bindings: { part: { dtype: 'f32', access: 'read' }, total: { dtype: 'f32', access: 'readWrite' } },
+  params,
+  variants: variants('set'),
+  sizes,
+  dispatch: elementDispatch,
+  cost: ({ count }) => ({ flops: count, bytes: 8 * count }),
+  reference: ({ part, total }, given) => {
+    const after = Float64Array.from(total!);
+    for (let i = 0; i < given.count; i++) after[placeOf(i, given)] = given.factor * part![i]!;
+    return { total: after };
+  },
+  cases,
+  benchCases,
+  tolerance,
+});
+
 /** part[row, c] = factor · total[row, start + c]. */
 export const takeColumns = defineKernel<ColumnParams>({
   name: 'takeColumns',
   shader,
   bindings: { total: { dtype: 'f32', access: 'read' }, part: { dtype: 'f32', access: 'write' } },
   params,
-  variants: variants(true),
+  variants: variants('take'),
   sizes,
   dispatch: elementDispatch,
   cost: ({ count }) => ({ flops: count, bytes: 8 * count }),

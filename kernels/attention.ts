@@ -9,6 +9,7 @@ import {
   attentionBenchPacks,
   attentionReference,
   attentionTestPacks,
+  attentionTuningCase,
   forwardCase,
 } from './attentionReference.ts';
 import { attentionVariants, blockCount } from './attentionVariants.ts';
@@ -46,6 +47,7 @@ export const attention = defineKernel<AttentionParams>({
   reference: ({ q, k, v, segmentStart }, params) => ({ ...attentionReference(q!, k!, v!, segmentStart!, params) }),
   cases: attentionTestPacks.map(forwardCase),
   benchCases: attentionBenchPacks.map(forwardCase),
+  tuningCase: attentionTuningCase,
   // exp of the drivers is good to about 1e-5 relative for scores of a few units; sums of normal numbers with weights that add to one stay near one.
   tolerance: { absolute: 2e-5, relative: 2e-5 },
 });

@@ -13,6 +13,7 @@ import {
   attentionBenchPacks,
   attentionStatisticsReference,
   attentionTestPacks,
+  attentionTuningCase,
   backwardCase,
 } from './attentionReference.ts';
 import { attentionVariants, blockCount, forEachHeadDim } from './attentionVariants.ts';
@@ -81,6 +82,7 @@ export const attentionBackwardQuery = defineKernel<AttentionParams>({
   }),
   cases: attentionTestPacks.map(backwardCase),
   benchCases: attentionBenchPacks.map(backwardCase),
+  tuningCase: attentionTuningCase,
   tolerance,
 });
 
@@ -115,6 +117,7 @@ export const attentionBackwardKey = defineKernel<AttentionParams>({
   },
   cases: attentionTestPacks.map(backwardCase),
   benchCases: attentionBenchPacks.map(backwardCase),
+  tuningCase: attentionTuningCase,
   tolerance,
 });
 

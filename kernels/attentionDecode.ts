@@ -96,6 +96,12 @@ export const attentionDecode = defineKernel<DecodeParams>({
       'typical',
     ),
   ],
+  tuningCase: (params) =>
+    caseOf(
+      params,
+      counting(params.batch).map((item) => item % Math.max(1, params.slotCount)),
+      counting(params.batch).map((item) => Math.ceil((params.capacity * (item % 8)) / 8)),
+    ),
   // exp of the drivers is good to about 1e-5 relative for scores of a few units.
   tolerance: { absolute: 2e-5, relative: 2e-5 },
 });

@@ -181,5 +181,12 @@ export const backwardCase = caseOf((lengths, params, random) => {
   return { q, k, v, dy, statistics: attentionStatisticsReference(y, dy, lse, headDim), ...tables };
 });
 
+/** A case of any shape: sequences of about 100 rows, as costs assume. Statistics say that the scores' exponentials add up to e⁵, so that no weight is large. */
+export function attentionTuningCase(params: AttentionParams): KernelCase<AttentionParams> {
+  const tables = packSegments(variedLengths(params.rows, 100));
+  const statistics = Float32Array.from({ length: 2 * params.rows * params.heads }, (_, i) => (i % 2 === 0 ? 5 : 0));
+  return { params, inputs: () => ({ ...tables, statistics }) };
+}
+
 /** Pairs of a query and a key that it attends, for costs. Lengths are data, so this takes the mean of sequences of 100 rows. */
 export const assumedPairs = ({ rows, heads }: AttentionParams): number => rows * heads * 50;

@@ -3,55 +3,91 @@
  * partial sums in one run. The order is fixed.
  */
 import shader from '../shaders/column_sum.wgsl';
-import { defineKernel, foldWorkgroups, type Variant } from './spec.ts';
+import { defineKernel, foldWorkgroups, type KernelCase, type KernelSpec, type Variant } from './spec.ts';
 
 /** `run`: rows that one invocation sums. */
 export type ColumnSumParams = { rows: number; columns: number; run: number };
 
 const runsOf = ({ rows, run }: ColumnSumParams) => Math.max(1, Math.ceil(rows / run));
 
+/** Matrices that one launch sums, and their sums. */
+const matrices = [
+  ['x', 'y'],
+  ['x2', 'y2'],
+] as const;
+
+function kernelOf(name: string, count: 1 | 2): KernelSpec<ColumnSumParams> {
+  const pairs = matrices.slice(0, count);
+  return defineKernel<ColumnSumParams>({
+    name,
+    shader,
+    bindings: {
+      ...Object.fromEntries(pairs.map(([x]) => [x, { dtype: 'f32', access: 'read' }])),
+      ...Object.fromEntries(pairs.map(([, y]) => [y, { dtype: 'f32', access: 'write' }])),
+    },
+    params: { rows: 'u32', columns: 'u32', run: 'u32' },
+    variants: variantsOf(count),
+    sizes: (params) =>
+      Object.fromEntries(
+        pairs.flatMap(([x, y]) => [
+          [x, params.rows * params.columns],
+          [y, runsOf(params) * params.columns],
+        ]),
+      ),
+    dispatch: (params, { WORKGROUP, WIDTH }) => {
+      const across = Math.ceil(params.columns / Number(WIDTH) / Number(WORKGROUP));
+      return foldWorkgroups(across * runsOf(params));
+    },
+    cost: (params) => ({
+      flops: count * params.rows * params.columns,
+      bytes: 4 * count * params.columns * (params.rows + runsOf(params)),
+    }),
+    reference: (inputs, params) => Object.fromEntries(pairs.map(([x, y]) => [y, sumsOf(inputs[x]!, params)])),
+    cases,
+    benchCases: [{ params: { rows: 4096, columns: 128, run: 64 } }],
+    // A sum of up to 1,024 standard normal numbers, of size about √rows, each addition rounded.
+    tolerance: { absolute: 1e-4, relative: 1e-5 },
+  });
+}
+
 /** Small workgroups for software adapters, so that every core has some. */
-const variants = [16, 64].flatMap((workgroup) =>
-  [4, 1].map(
-    (width): Variant<ColumnSumParams> => ({
+function variantsOf(count: 1 | 2): readonly Variant<ColumnSumParams>[] {
+  const vector = Object.fromEntries(
+    matrices
+      .slice(0, count)
+      .flat()
+      .map((name) => [name, 4 as const]),
+  );
+  return [16, 64].flatMap((workgroup) =>
+    [4, 1].map((width) => ({
       label: `columns${workgroup}.${width === 4 ? 'vec4' : 'scalar'}.f32`,
-      constants: { WORKGROUP: workgroup, WIDTH: width, ELEMENT: width === 4 ? 'vec4<f32>' : 'f32' },
-      ...(width === 4 ? { vector: { x: 4, y: 4 } } : {}),
+      constants: { WORKGROUP: workgroup, WIDTH: width, ELEMENT: width === 4 ? 'vec4<f32>' : 'f32', PAIR: count === 2 },
+      vector: width === 4 ? vector : {},
       requires: (_, { columns }) => columns % width === 0,
       prefer: ({ kind }) => (kind === 'cpu') === (workgroup === 16),
-    }),
-  ),
-);
+    })),
+  );
+}
 
-export const columnSum = defineKernel<ColumnSumParams>({
-  name: 'columnSum',
-  shader,
-  bindings: { x: { dtype: 'f32', access: 'read' }, y: { dtype: 'f32', access: 'write' } },
-  params: { rows: 'u32', columns: 'u32', run: 'u32' },
-  variants,
-  sizes: ({ rows, columns, ...rest }) => ({ x: rows * columns, y: runsOf({ rows, columns, ...rest }) * columns }),
-  dispatch: (params, { WORKGROUP, WIDTH }) => {
-    const across = Math.ceil(params.columns / Number(WIDTH) / Number(WORKGROUP));
-    return foldWorkgroups(across * runsOf(params));
-  },
-  cost: (params) => ({ flops: params.rows * params.columns, bytes: 4 * params.columns * (params.rows + runsOf(params)) }),
-  reference: ({ x }, params) => {
-    const { rows, columns, run } = params;
-    const y = new Float64Array(runsOf(params) * columns);
-    for (let row = 0; row < rows; row++) {
-      for (let column = 0; column < columns; column++) y[Math.floor(row / run) * columns + column]! += x![row * columns + column]!;
-    }
-    return { y };
-  },
-  cases: [
-    { params: { rows: 1, columns: 1, run: 1 } },
-    { params: { rows: 0, columns: 5, run: 8 } },
-    { params: { rows: 8, columns: 0, run: 8 } },
-    { params: { rows: 37, columns: 70, run: 10 } },
-    { params: { rows: 1024, columns: 64, run: 32 } },
-    { params: { rows: 3, columns: 1030, run: 100 } },
-  ],
-  benchCases: [{ params: { rows: 4096, columns: 128, run: 64 } }],
-  // A sum of up to 1,024 standard normal numbers, of size about √rows, each addition rounded.
-  tolerance: { absolute: 1e-4, relative: 1e-5 },
-});
+function sumsOf(x: Float64Array, params: ColumnSumParams): Float64Array {
+  const { rows, columns, run } = params;
+  const y = new Float64Array(runsOf(params) * columns);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) y[Math.floor(row / run) * columns + column]! += x[row * columns + column]!;
+  }
+  return y;
+}
+
+const cases: readonly KernelCase<ColumnSumParams>[] = [
+  { params: { rows: 1, columns: 1, run: 1 } },
+  { params: { rows: 0, columns: 5, run: 8 } },
+  { params: { rows: 8, columns: 0, run: 8 } },
+  { params: { rows: 37, columns: 70, run: 10 } },
+  { params: { rows: 1024, columns: 64, run: 32 } },
+  { params: { rows: 3, columns: 1030, run: 100 } },
+];
+
+export const columnSum = kernelOf('columnSum', 1);
+
+/** Two matrices of one shape at once. */
+export const columnSumPair = kernelOf('columnSumPair', 2);

@@ -6,7 +6,7 @@ import shader from '../shaders/gather_rows.wgsl';
 import backwardShader from '../shaders/gather_rows_backward.wgsl';
 import listsShader from '../shaders/gather_rows_lists.wgsl';
 import { rowDispatch, rowVariants } from './rows.ts';
-import { defineKernel, type KernelCase } from './spec.ts';
+import { defineKernel, elementBytes, type KernelCase } from './spec.ts';
 
 /** `count` positions read rows of a table of [tableRows, width]. */
 type GatherRowsParams = { count: number; tableRows: number; width: number };
@@ -57,7 +57,7 @@ const forwardCase = (params: GatherRowsParams): KernelCase<GatherRowsParams> => 
   params,
   inputs: (random) => ({ indices: someIndices(params, random) }),
 });
-const listsCase = ({ count, tableRows }: GatherRowsParams): KernelCase<GatherListsParams> => ({
+const listsCase = ({ count, tableRows }: GatherListsParams): KernelCase<GatherListsParams> => ({
   params: { count, tableRows },
   inputs: (random) => ({ indices: someIndices({ count, tableRows }, random) }),
 });
@@ -67,23 +67,29 @@ const backwardCase = (params: GatherRowsParams): KernelCase<GatherRowsParams> =>
 });
 
 /** y[i, :] = table[indices[i], :]; zeros where the index lies beyond the table. */
-export const gatherRows = defineKernel<GatherRowsParams>({
-  name: 'gatherRows',
-  shader,
-  bindings: { table: { dtype: 'f32', access: 'read' }, indices: { dtype: 'u32', access: 'read' }, y: { dtype: 'f32', access: 'write' } },
-  params: { count: 'u32', tableRows: 'u32', width: 'u32' },
-  variants: rowVariants(['table', 'y']),
-  sizes: ({ count, tableRows, width }) => ({ table: tableRows * width, indices: count, y: count * width }),
-  dispatch: ({ count }, constants) => rowDispatch({ rows: count }, constants),
-  cost: ({ count, width }) => ({ flops: 0, bytes: 4 * count * (2 * width + 1) }),
-  reference: ({ table, indices }, { count, width }) => ({
-    y: Float64Array.from({ length: count * width }, (_, at) => table![indices![Math.floor(at / width)]! * width + (at % width)] ?? 0),
-  }),
-  cases: shapes.map(forwardCase),
-  benchCases: benches.map(forwardCase),
-  // A copy.
-  tolerance: { absolute: 0, relative: 0 },
-});
+const gatherRowsFrom = (dtype: 'f32' | 'f16') =>
+  defineKernel<GatherRowsParams>({
+    name: dtype === 'f32' ? 'gatherRows' : `gatherRows.${dtype}`,
+    shader,
+    bindings: { table: { dtype, access: 'read' }, indices: { dtype: 'u32', access: 'read' }, y: { dtype: 'f32', access: 'write' } },
+    params: { count: 'u32', tableRows: 'u32', width: 'u32' },
+    variants: rowVariants(['table', 'y']),
+    sizes: ({ count, tableRows, width }) => ({ table: tableRows * width, indices: count, y: count * width }),
+    dispatch: ({ count }, constants) => rowDispatch({ rows: count }, constants),
+    cost: ({ count, width }) => ({ flops: 0, bytes: count * ((elementBytes[dtype] + 4) * width + 4) }),
+    reference: ({ table, indices }, { count, width }) => ({
+      y: Float64Array.from({ length: count * width }, (_, at) => table![indices![Math.floor(at / width)]! * width + (at % width)] ?? 0),
+    }),
+    cases: shapes.map(forwardCase),
+    benchCases: benches.map(forwardCase),
+    tuningCase: forwardCase,
+    // A copy; every f16 is a float32.
+    tolerance: { absolute: 0, relative: 0 },
+  });
+
+export const gatherRows = gatherRowsFrom('f32');
+/** For a table that is stored in f16. */
+export const gatherRowsHalf = gatherRowsFrom('f16');
 
 /** The positions that read each row, as linked lists in ascending order: head [tableRows], next [count]. */
 export const gatherRowsLists = defineKernel<GatherListsParams>({
@@ -102,6 +108,7 @@ export const gatherRowsLists = defineKernel<GatherListsParams>({
   reference: ({ indices }, { tableRows }) => listsOf(indices!, tableRows) as unknown as Readonly<Record<string, ArrayLike<number>>>,
   cases: shapes.map(listsCase),
   benchCases: benches.map(listsCase),
+  tuningCase: listsCase,
   // Whole numbers.
   tolerance: { absolute: 0, relative: 0 },
 });
@@ -132,8 +139,9 @@ export const gatherRowsBackward = defineKernel<GatherRowsParams>({
   },
   cases: shapes.map(backwardCase),
   benchCases: benches.map(backwardCase),
+  tuningCase: backwardCase,
   // Sums of up to 1,000 standard normal numbers, of size about 30, each addition rounded.
   tolerance: { absolute: 1e-4, relative: 1e-5 },
 });
 
-export const gatherRowsKernels = [gatherRows, gatherRowsLists, gatherRowsBackward] as const;
+export const gatherRowsKernels = [gatherRows, gatherRowsHalf, gatherRowsLists, gatherRowsBackward] as const;

@@ -2,7 +2,7 @@
 import shader from '../shaders/head_norm.wgsl';
 import backwardShader from '../shaders/head_norm_backward.wgsl';
 import weightShader from '../shaders/head_norm_weight_gradient.wgsl';
-import { normWeightRuns } from './normWeightGradient.ts';
+import { normRuns } from './normBackward.ts';
 import { rowDispatch, rowVariants } from './rows.ts';
 import { type BindingSpec, defineKernel, type Variant } from './spec.ts';
 
@@ -117,13 +117,13 @@ export const headNormWeightGradient = defineKernel<HeadNormWeightParams>({
     { label: 'columns64.f32', constants: { WORKGROUP: 64 } },
   ],
   sizes: (params) => {
-    const partial = normWeightRuns(params) * params.headDim;
+    const partial = normRuns(params) * params.headDim;
     return { dy: sizeOf(params), x: sizeOf(params), scale: params.rows * headsOf(params), partialQ: partial, partialK: partial };
   },
-  dispatch: (params, { WORKGROUP }) => [Math.ceil((2 * params.headDim) / Number(WORKGROUP)), normWeightRuns(params), 1],
+  dispatch: (params, { WORKGROUP }) => [Math.ceil((2 * params.headDim) / Number(WORKGROUP)), normRuns(params), 1],
   cost: (params) => ({ flops: 3 * sizeOf(params), bytes: 8 * sizeOf(params) }),
   reference: ({ dy, x, scale }, params) => {
-    const size = normWeightRuns(params) * params.headDim;
+    const size = normRuns(params) * params.headDim;
     const partial = { weightQ: new Float64Array(size), weightK: new Float64Array(size) };
     eachHead(params, (row, at, weight) => {
       if (!weight) return;

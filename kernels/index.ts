@@ -1,12 +1,13 @@
 /** Every kernel there is. Tests and benches walk this list. */
 import { accumulate } from './accumulate.ts';
 import { adamW } from './adamW.ts';
-import { addColumns, takeColumns } from './addColumns.ts';
+import { addColumns, setColumns, takeColumns } from './addColumns.ts';
 import { attention } from './attention.ts';
 import { attentionBackwardKernels } from './attentionBackward.ts';
 import { attentionDecode } from './attentionDecode.ts';
 import { broadcast, scaleBy } from './broadcast.ts';
-import { columnSum } from './columnSum.ts';
+import { castKernels } from './cast.ts';
+import { columnSum, columnSumPair } from './columnSum.ts';
 import { copy, copyU32 } from './copy.ts';
 import { dropout } from './dropout.ts';
 import { elementwiseKernels } from './elementwise.ts';
@@ -15,16 +16,17 @@ import { gatherRowsKernels } from './gatherRows.ts';
 import { headNormKernels } from './headNorm.ts';
 import { kvAppend } from './kvAppend.ts';
 import { kvCopy } from './kvCopy.ts';
-import { layerNormKernels } from './layerNorm.ts';
 import { maskLogits } from './maskLogits.ts';
 import { matmulKernels } from './matmul.ts';
-import { layerNormWeightGradient, rmsNormWeightGradient } from './normWeightGradient.ts';
+import { normKernels } from './norm.ts';
+import { normBackwardKernels } from './normBackward.ts';
 import { ppoLoss, ppoLossTotals } from './ppoLoss.ts';
 import { proximity } from './proximity.ts';
+import { proximityDense } from './proximityDense.ts';
 import { reduceKernels } from './reduce.ts';
-import { rmsNormKernels } from './rmsNorm.ts';
 import { splitHeadsWithRope, splitHeadsWithRopeBackward } from './rope.ts';
 import { sample } from './sample.ts';
+import { shiftIndices } from './shiftIndices.ts';
 import { softmax, softmaxBackward } from './softmax.ts';
 import type { KernelSpec } from './spec.ts';
 import { swiglu, swigluBackward } from './swiglu.ts';
@@ -38,24 +40,27 @@ export const kernels: readonly KernelSpec[] = [
   ...attentionBackwardKernels,
   attentionDecode,
   addColumns,
+  setColumns,
   takeColumns,
   dropout,
   columnSum,
+  columnSumPair,
   copy,
   copyU32,
+  ...castKernels,
   ...matmulKernels,
   fill,
   kvAppend,
   kvCopy,
   ...gatherRowsKernels,
+  shiftIndices,
   ...headNormKernels,
   ...elementwiseKernels,
   tfidf,
   proximity,
-  ...layerNormKernels,
-  layerNormWeightGradient,
-  ...rmsNormKernels,
-  rmsNormWeightGradient,
+  proximityDense,
+  ...normKernels,
+  ...normBackwardKernels,
   splitHeadsWithRope,
   splitHeadsWithRopeBackward,
   swiglu,

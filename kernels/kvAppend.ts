@@ -76,6 +76,15 @@ export const kvAppend = defineKernel<KvAppendParams>({
       many.map((row) => 7 * row),
     ),
   ],
+  tuningCase: (params) => {
+    const rows = Array.from({ length: params.rows }, (_, row) => row);
+    const slots = rows.map((row) => row % Math.max(1, params.slotCount));
+    return caseOf(
+      params,
+      slots,
+      rows.map((row) => Math.floor(row / Math.max(1, params.slotCount)) % Math.max(1, params.capacity)),
+    );
+  },
   // A copy.
   tolerance: { absolute: 0, relative: 0 },
 });

@@ -5,13 +5,24 @@
  * `splits` cuts k into that many parts whose products are written apart, C[batch, splits, m, n], for products with a long k and few outputs; `columnSum`
  * adds them up.
  *
+ * A and C are float32. B may be a weight that is stored in f16: it is read in half the bytes and widened, so that all arithmetic and the sums are float32.
+ *
  * Two methods: tiles in workgroup memory for GPUs (shaders/matmul_tile.wgsl), and for adapters on the CPU tiles in the registers of one subgroup, without
  * barriers (shaders/matmul_subgroup.wgsl).
  */
 import shader from '../shaders/matmul.wgsl';
-import { type Constants, defineKernel, foldWorkgroups, type KernelCase, type KernelSpec, type Variant } from './spec.ts';
+import { type Constants, defineKernel, elementBytes, foldWorkgroups, type KernelCase, type KernelSpec, type Variant } from './spec.ts';
 
 export type MatmulLayout = 'nn' | 'nt' | 'tn';
+
+/** What a kernel multiplies. */
+interface Form {
+  readonly layout: MatmulLayout;
+  /** C has a bias for each column; `splits` must be 1. */
+  readonly bias?: boolean;
+  /** How B is stored; default: f32. */
+  readonly b?: 'f32' | 'f16';
+}
 
 export type MatmulParams = { m: number; n: number; k: number; batch: number; splits: number };
 
@@ -58,17 +69,18 @@ function preferredTile(params: MatmulParams): WorkgroupTile {
   return [large, medium].find((tile) => tilesOf(params, tile) >= enoughTiles) ?? small;
 }
 
-function matmulKernel(layout: MatmulLayout, bias: boolean): KernelSpec<MatmulParams> {
+function matmulKernel(form: Form): KernelSpec<MatmulParams> {
+  const { layout, bias = false, b = 'f32' } = form;
   const read = { dtype: 'f32', access: 'read' } as const;
   return defineKernel<MatmulParams>({
-    name: `matmul.${layout}${bias ? '.bias' : ''}`,
+    name: `matmul.${layout}${bias ? '.bias' : ''}${b === 'f16' ? '.f16' : ''}`,
     shader,
-    bindings: { a: read, b: read, ...(bias ? { bias: read } : {}), c: { dtype: 'f32', access: 'write' } },
+    bindings: { a: read, b: { dtype: b, access: 'read' }, ...(bias ? { bias: read } : {}), c: { dtype: 'f32', access: 'write' } },
     params: { m: 'u32', n: 'u32', k: 'u32', batch: 'u32', splits: 'u32' },
     variants: [
-      ...subgroupTiles.flatMap((tile) => [subgroupVariant(layout, bias, tile, true), subgroupVariant(layout, bias, tile, false)]),
-      ...[large, medium, small].map((tile) => workgroupVariant(layout, bias, tile, true)),
-      workgroupVariant(layout, bias, medium, false),
+      ...subgroupTiles.flatMap((tile) => [subgroupVariant(form, tile, true), subgroupVariant(form, tile, false)]),
+      ...[large, medium, small].map((tile) => workgroupVariant(form, tile, true)),
+      workgroupVariant(form, medium, false),
     ],
     sizes: ({ m, n, k, batch, splits }) => ({
       a: batch * m * k,
@@ -77,7 +89,10 @@ function matmulKernel(layout: MatmulLayout, bias: boolean): KernelSpec<MatmulPar
       c: batch * splits * m * n,
     }),
     dispatch: (params, { TILE_M, TILE_N }) => foldWorkgroups(tilesOf(params, { rows: Number(TILE_M), columns: Number(TILE_N) })),
-    cost: ({ m, n, k, batch, splits }) => ({ flops: 2 * batch * m * n * k, bytes: 4 * batch * (m * k + k * n + splits * m * n) }),
+    cost: ({ m, n, k, batch, splits }) => ({
+      flops: 2 * batch * m * n * k,
+      bytes: batch * (4 * m * k + elementBytes[b] * k * n + 4 * splits * m * n),
+    }),
     reference: (inputs, params) => ({ c: multiply(layout, inputs, params) }),
     cases,
     benchCases: layout === 'tn' ? gradientBenchCases : benchCases,
@@ -86,16 +101,11 @@ function matmulKernel(layout: MatmulLayout, bias: boolean): KernelSpec<MatmulPar
   });
 }
 
-function subgroupVariant(
-  layout: MatmulLayout,
-  bias: boolean,
-  { lanes, rows, columns }: SubgroupTile,
-  vector: boolean,
-): Variant<MatmulParams> {
+function subgroupVariant(form: Form, { lanes, rows, columns }: SubgroupTile, vector: boolean): Variant<MatmulParams> {
   return {
-    label: `subgroup.f32.${rows}x${columns}${vector ? '.vector' : ''}`,
-    constants: { ...constantsOf(layout, bias, { rows, columns }, vector), SUBGROUP: true, LANES: lanes },
-    vector: vector ? subgroupVectors[layout] : {},
+    label: `subgroup.${form.b ?? 'f32'}.${rows}x${columns}${vector ? '.vector' : ''}`,
+    constants: { ...constantsOf(form, { rows, columns }, vector), SUBGROUP: true, LANES: lanes },
+    vector: vector ? subgroupVectors[form.layout] : {},
     enables: ['subgroups'],
     requires: ({ features, subgroupMinSize, subgroupMaxSize }, { n, k }) =>
       features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes && (!vector || (n % 4 === 0 && k % 2 === 0)),
@@ -103,13 +113,14 @@ function subgroupVariant(
   };
 }
 
-function workgroupVariant(layout: MatmulLayout, bias: boolean, tile: WorkgroupTile, vector: boolean): Variant<MatmulParams> {
+function workgroupVariant(form: Form, tile: WorkgroupTile, vector: boolean): Variant<MatmulParams> {
+  const { layout } = form;
   const { rows, columns, depth, rowsEach, vectorsEach } = tile;
   const invocations = (rows / rowsEach) * (columns / (4 * vectorsEach));
   return {
-    label: `tile.f32.${rows}x${columns}x${depth}${vector ? '.vector' : ''}`,
+    label: `tile.${form.b ?? 'f32'}.${rows}x${columns}x${depth}${vector ? '.vector' : ''}`,
     constants: {
-      ...constantsOf(layout, bias, tile, vector),
+      ...constantsOf(form, tile, vector),
       SUBGROUP: false,
       VECTOR_C: vector && layout !== 'nt',
       TILE_K: depth,
@@ -118,14 +129,14 @@ function workgroupVariant(layout: MatmulLayout, bias: boolean, tile: WorkgroupTi
     },
     vector: vector ? { a: 4, b: 4, ...(layout === 'nt' ? {} : { c: 4 }) } : {},
     requires: ({ maxInvocations, maxWorkgroupBytes }, params) =>
-      invocations <= maxInvocations && workgroupBytes(layout, tile) <= maxWorkgroupBytes && (!vector || hasQuads(layout, params)),
+      invocations <= maxInvocations && workgroupBytes(form, tile) <= maxWorkgroupBytes && (!vector || hasQuads(layout, params)),
     // The last one, which reads scalars, is for all shapes that the others cannot take.
     prefer: ({ kind }, params) => kind === 'gpu' && (!vector || preferredTile(params) === tile),
   };
 }
 
-function constantsOf(layout: MatmulLayout, bias: boolean, { rows, columns }: Tile, vector: boolean): Constants {
-  return { TRANSPOSE_A: layout === 'tn', TRANSPOSE_B: layout === 'nt', BIAS: bias, VECTOR: vector, TILE_M: rows, TILE_N: columns };
+function constantsOf({ layout, bias = false, b = 'f32' }: Form, { rows, columns }: Tile, vector: boolean): Constants {
+  return { TRANSPOSE_A: layout === 'tn', TRANSPOSE_B: layout === 'nt', BIAS: bias, VECTOR: vector, B: b, TILE_M: rows, TILE_N: columns };
 }
 
 /** Whether the lines of A and B in storage are whole quads. */
@@ -134,10 +145,12 @@ function hasQuads(layout: MatmulLayout, { m, n, k }: MatmulParams): boolean {
 }
 
 /** Workgroup memory of a tile: a spare quad in each line that runs along k (as in shaders/matmul_tile.wgsl). */
-function workgroupBytes(layout: MatmulLayout, { rows, columns, depth }: WorkgroupTile): number {
-  const along = (extent: number) => 4 * extent * (depth + 4);
-  const across = (extent: number) => 4 * extent * depth;
-  return (layout === 'tn' ? across(rows) : along(rows)) + (layout === 'nt' ? along(columns) : across(columns));
+function workgroupBytes({ layout, b = 'f32' }: Form, { rows, columns, depth }: WorkgroupTile): number {
+  const along = (extent: number) => extent * (depth + 4);
+  const across = (extent: number) => extent * depth;
+  const left = layout === 'tn' ? across(rows) : along(rows);
+  const right = layout === 'nt' ? along(columns) : across(columns);
+  return 4 * left + elementBytes[b] * right;
 }
 
 /** The products in float64. */
@@ -204,10 +217,13 @@ const gradientBenchCases = [
   shape(512, 128, 2048, 1, 8),
 ];
 
-export const matmulNn = matmulKernel('nn', false);
-export const matmulNt = matmulKernel('nt', false);
-export const matmulTn = matmulKernel('tn', false);
-/** With a bias for each column of C; `splits` must be 1. */
-export const matmulNtBias = matmulKernel('nt', true);
+export const matmulNn = matmulKernel({ layout: 'nn' });
+export const matmulNt = matmulKernel({ layout: 'nt' });
+export const matmulTn = matmulKernel({ layout: 'tn' });
+export const matmulNtBias = matmulKernel({ layout: 'nt', bias: true });
+/** For weights in f16: a linear layer, and the gradient of its input. */
+export const matmulNnHalf = matmulKernel({ layout: 'nn', b: 'f16' });
+export const matmulNtHalf = matmulKernel({ layout: 'nt', b: 'f16' });
+export const matmulNtBiasHalf = matmulKernel({ layout: 'nt', bias: true, b: 'f16' });
 
-export const matmulKernels = [matmulNn, matmulNt, matmulTn, matmulNtBias] as const;
+export const matmulKernels = [matmulNn, matmulNt, matmulTn, matmulNtBias, matmulNnHalf, matmulNtHalf, matmulNtBiasHalf] as const;

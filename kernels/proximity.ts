@@ -4,7 +4,7 @@
  * `entries` counts the places of the CSR matrix that `columns` and `weights` hold.
  */
 import shader from '../shaders/proximity.wgsl';
-import { defineKernel, foldWorkgroups, type KernelCase } from './spec.ts';
+import { defineKernel, foldWorkgroups, type KernelCase, type Variant } from './spec.ts';
 
 /** Most columns that a vector may have. */
 export const proximityFeatures = 1024;
@@ -57,6 +57,19 @@ function caseOf({ groups, length, ownerRun = 0, padding = 0, temperature = 0.1, 
   };
 }
 
+/** For software drivers whose subgroups have just this many lanes. Two queries a lane: each needs a table, and drivers take a third of a second to compile its zeroing. */
+function subgroupVariant(lanes: number): Variant<ProximityParams> {
+  return {
+    label: `subgroup${lanes}.f32.${2 * lanes}`,
+    constants: { SUBGROUP: true, LANES: lanes, QUERIES: 2, FEATURES: proximityFeatures },
+    vector: { keys: 4, ranges: 2 },
+    enables: ['subgroups'],
+    requires: ({ features, subgroupMinSize, subgroupMaxSize }) =>
+      features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes,
+    prefer: ({ kind }) => kind === 'cpu',
+  };
+}
+
 export const proximity = defineKernel<ProximityParams>({
   name: 'proximity',
   shader,
@@ -70,9 +83,10 @@ export const proximity = defineKernel<ProximityParams>({
   },
   params: { keys: 'u32', entries: 'u32', temperature: 'f32' },
   variants: [
+    ...[4, 8].map(subgroupVariant),
     {
       label: 'table.f32.64',
-      constants: { TABLE: true, WORKGROUP: 64, FEATURES: proximityFeatures },
+      constants: { SUBGROUP: false, TABLE: true, WORKGROUP: 64, FEATURES: proximityFeatures },
       vector: { keys: 4, ranges: 2 },
       // SwiftShader takes seconds to compile the zeroing of a table of this size.
       requires: ({ driver }) => driver !== 'swiftshader',
@@ -80,7 +94,7 @@ export const proximity = defineKernel<ProximityParams>({
     },
     {
       label: 'bitmap.f32.64',
-      constants: { TABLE: false, WORKGROUP: 64, FEATURES: proximityFeatures },
+      constants: { SUBGROUP: false, TABLE: false, WORKGROUP: 64, FEATURES: proximityFeatures },
       vector: { keys: 4, ranges: 2 },
     },
   ],
@@ -92,7 +106,10 @@ export const proximity = defineKernel<ProximityParams>({
     returns: keys,
     baseline: keys,
   }),
-  dispatch: ({ keys }, { TABLE, WORKGROUP }) => foldWorkgroups(TABLE ? keys : Math.ceil(keys / Number(WORKGROUP))),
+  dispatch: ({ keys }, { SUBGROUP, LANES, QUERIES, TABLE, WORKGROUP }) => {
+    const queries = SUBGROUP ? Number(LANES) * Number(QUERIES) : TABLE ? 1 : Number(WORKGROUP);
+    return foldWorkgroups(Math.ceil(keys / queries));
+  },
   // The work depends on the sizes of groups, which are data; this is the cost of one group.
   cost: ({ keys, entries }) => ({ flops: 2 * keys * entries + 10 * keys * keys, bytes: 4 * (2 * entries + 8 * keys) }),
   reference: referenceBaselines,

@@ -93,6 +93,7 @@ const cases: readonly KernelCase<RopeParams>[] = [
   { ...caseOf({ rows: 6, heads: 2, kvHeads: 1, headDim: 8 }, 1, 1.75), note: 'scaled queries' },
 ];
 const benchCases = [caseOf({ rows: 8192, heads: 4, kvHeads: 2, headDim: 16 })];
+const tuningCase = (params: RopeParams) => ({ ...caseOf(params), params });
 // Sine and cosine to 1e-7, two products and a sum.
 const tolerance = { absolute: 2e-6, relative: 1e-6 };
 
@@ -133,6 +134,7 @@ export const splitHeadsWithRope = defineKernel<RopeParams>({
   },
   cases,
   benchCases,
+  tuningCase,
   tolerance,
 });
 
@@ -169,5 +171,6 @@ export const splitHeadsWithRopeBackward = defineKernel<RopeParams>({
   },
   cases,
   benchCases,
+  tuningCase,
   tolerance,
 });

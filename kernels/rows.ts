@@ -41,7 +41,47 @@ export function rowVariants<P extends Params>(
   );
 }
 
-export function rowDispatch({ rows }: Pick<RowParams, 'rows'>, { WORKGROUP, COOPERATIVE }: Constants): Dispatch {
+/** Rows that a workgroup which holds rows in registers takes in turn, where the kernel's parameters do not say. */
+const heldRows = 16;
+
+/** Lanes and vectors a lane: rows of up to 4 · lanes · held elements. Subgroups for software adapters, workgroups for GPUs. */
+const subgroupShapes = [4, 8].flatMap((lanes) => [4, 8, 16].map((held) => ({ lanes, held })));
+const workgroupShapes = [4, 16].map((held) => ({ lanes: 64, held }));
+
+/**
+ * Variants that read each element once and hold the row in registers. On software adapters, where a storage read costs as much for each lane as several multiplications,
+ * that is most of the time. Rows whose width is a multiple of 4 and not too large.
+ * @param vectorised the bindings that hold whole rows
+ * @param gpu whether there are such variants for GPUs too, and are preferred there
+ */
+export function heldRowVariants<P extends Params>(
+  vectorised: readonly string[],
+  constants: Constants = {},
+  gpu = false,
+): readonly Variant<P>[] {
+  const variantOf = (lanes: number, held: number, subgroup: boolean): Variant<P> => ({
+    label: `held.${subgroup ? 'subgroup' : 'workgroup'}${lanes}x${held}.f32`,
+    constants: {
+      ...constants,
+      ...{ SUBGROUP: subgroup, COOPERATIVE: !subgroup, WORKGROUP: lanes, HELD: held, ROWS: heldRows },
+      ...{ WIDTH: 4, ELEMENT: 'vec4<f32>', VECTOR: true },
+    },
+    vector: Object.fromEntries(vectorised.map((binding) => [binding, 4 as const])),
+    ...(subgroup ? { enables: ['subgroups'] } : {}),
+    requires: ({ features, subgroupMinSize, subgroupMaxSize }, { width = 0 }) =>
+      width % 4 === 0 &&
+      width <= 4 * lanes * held &&
+      (!subgroup || (features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes)),
+    prefer: ({ kind }) => (kind === 'cpu') === subgroup,
+  });
+  return [
+    ...subgroupShapes.map(({ lanes, held }) => variantOf(lanes, held, true)),
+    ...(gpu ? workgroupShapes.map(({ lanes, held }) => variantOf(lanes, held, false)) : []),
+  ];
+}
+
+export function rowDispatch({ rows }: Pick<RowParams, 'rows'>, { WORKGROUP, COOPERATIVE, HELD, ROWS }: Constants): Dispatch {
+  if (HELD) return foldWorkgroups(Math.ceil(rows / Number(ROWS)));
   return foldWorkgroups(COOPERATIVE ? rows : Math.ceil(rows / Number(WORKGROUP)));
 }
 

@@ -47,6 +47,10 @@ export const sample = defineKernel<SampleParams>({
     caseOf({ batch: 64, vocab: 300, tokenOffset: 0 }, { temperature: 1, topP: 1, topK: 0 }, 'plain'),
     caseOf({ batch: 64, vocab: 300, tokenOffset: 0 }, { temperature: 1, topP: 0.9, topK: 50 }, 'top-k and top-p'),
   ],
+  tuningCase: (params) => ({
+    params,
+    inputs: () => ({ streams: Array.from({ length: 3 * params.batch }, (_, i) => i), seed: [7, 11], controls: [1, 1, 0] }),
+  }),
   // Tokens must agree exactly. log and exp of the drivers are good to about 1e-5.
   tolerance: { absolute: 5e-5, relative: 1e-5 },
 });

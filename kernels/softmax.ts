@@ -10,7 +10,7 @@ type SoftmaxParams = { rows: number; width: number };
 const read: BindingSpec = { dtype: 'f32', access: 'read' };
 const write: BindingSpec = { dtype: 'f32', access: 'write' };
 const caseOf = ({ rows, width }: RowParams) => ({ params: { rows, width } });
-const benchCases = [caseOf({ rows: 1024, width: 300 })];
+const benchCases = [caseOf({ rows: 1024, width: 300 }), caseOf({ rows: 2048, width: 512 })];
 // exp of drivers is good to about 1e-5; results are at most 1.
 const tolerance = { absolute: 1e-5, relative: 1e-5 };
 

@@ -6,7 +6,11 @@
  * No WebGPU calls here.
  */
 
+/** Types of elements in storage. f16 is for storage alone: kernels compute in float32, and on the host such values are float32 too. */
 export type Dtype = 'f32' | 'f16' | 'u32' | 'i32';
+
+/** Bytes of an element in storage. */
+export const elementBytes = { f32: 4, f16: 2, u32: 4, i32: 4 } as const satisfies Record<Dtype, number>;
 
 /** `readWrite` bindings are updated in place; `write` bindings are written completely and never read. */
 export type Access = 'read' | 'write' | 'readWrite';
@@ -43,7 +47,7 @@ export interface Variant<P extends Params = Params> {
   readonly constants: Constants;
   /** Bindings whose elements are vectors in this variant: `{ x: 4 }` declares `array<vec4<f32>>`. Sizes stay counted in scalars. */
   readonly vector?: Readonly<Record<string, 2 | 4>>;
-  /** WGSL extensions, as `f16` or `subgroups`. */
+  /** WGSL extensions, as `subgroups`. `f16` comes by itself where a binding stores it. */
   readonly enables?: readonly string[];
   /** Whether the adapter can run it for these parameters. Default: always. */
   readonly requires?: (adapter: AdapterProfile, params: P) => boolean;
@@ -86,6 +90,8 @@ export interface KernelSpec<P extends Params = Params> {
   readonly cases: readonly KernelCase<P>[];
   /** Shapes to bench; the last test case if absent. */
   readonly benchCases?: readonly KernelCase<P>[];
+  /** A case for any parameters, for tuning. Where it is absent, kernels that only read float32 are tuned on random numbers, others not at all. */
+  readonly tuningCase?: (params: P) => KernelCase<P>;
   /** Largest allowed |result − reference| ≤ absolute + relative · |reference|, with the reason in the kernel's file. */
   readonly tolerance: { readonly absolute: number; readonly relative: number };
 }
@@ -108,9 +114,23 @@ export function defineKernel<P extends Params>(spec: KernelSpec<P>): KernelSpec<
   return spec;
 }
 
-/** The variant that an adapter runs by default. Throws if there is none: every kernel keeps one variant without requirements. */
+/** Whether an adapter runs a kernel at all: one that stores f16 needs `shader-f16`; every other runs everywhere. */
+export function isSupported({ bindings }: Pick<KernelSpec, 'bindings'>, { features }: AdapterProfile): boolean {
+  return !storesHalf(bindings) || features.has('shader-f16');
+}
+
+/** The variants that an adapter can run for some parameters, in order of preference. */
+export function ableVariants<P extends Params>(spec: KernelSpec<P>, adapter: AdapterProfile, params: P): Variant<P>[] {
+  return isSupported(spec, adapter) ? spec.variants.filter((variant) => variant.requires?.(adapter, params) ?? true) : [];
+}
+
+function storesHalf(bindings: KernelSpec['bindings']): boolean {
+  return Object.values(bindings).some(({ dtype }) => dtype === 'f16');
+}
+
+/** The variant that an adapter runs by default. Throws if there is none: a kernel keeps one variant without requirements wherever it is supported. */
 export function defaultVariant<P extends Params>(spec: KernelSpec<P>, adapter: AdapterProfile, params: P): Variant<P> {
-  const able = spec.variants.filter((variant) => variant.requires?.(adapter, params) ?? true);
+  const able = ableVariants(spec, adapter, params);
   const chosen = able.find((variant) => variant.prefer?.(adapter, params) ?? true) ?? able[0];
   if (!chosen) throw new Error(`kernel ${spec.name} has no variant for this adapter and ${JSON.stringify(params)}`);
   return chosen;
@@ -123,7 +143,8 @@ export function kernelLabel(spec: Pick<KernelSpec, 'name'>, variant: Pick<Varian
 
 /** The whole WGSL module of a variant: extensions, constants, parameters, bindings, then the shader file with its `#if` parts chosen. */
 export function assembleShader<P extends Params>(spec: KernelSpec<P>, variant: Variant<P>): string {
-  const enables = (variant.enables ?? []).map((name) => `enable ${name};`);
+  const extensions = new Set([...(storesHalf(spec.bindings) ? ['f16'] : []), ...(variant.enables ?? [])]);
+  const enables = [...extensions].map((name) => `enable ${name};`);
   const constants = Object.entries(variant.constants).map(([name, value]) => declareConstant(name, value));
   const fields = Object.entries(spec.params).map(([name, type]) => `  ${name}: ${type},`);
   const bindings = Object.entries(spec.bindings).map(([name, binding], index) => {

@@ -62,6 +62,7 @@ export const tokenLogProbs = defineKernel<TokenLogProbsParams>({
     { note: 'masked and far apart logits', params: edge, inputs: () => edgeInputs },
   ],
   benchCases: [caseOf({ rows: 1024, width: 300 }), caseOf({ rows: 8, width: 150_000 })],
+  tuningCase: (params) => caseOf(params, params.inverseTemperature),
   // exp and log of drivers are good to about 1e-5, relative to sums near 1.
   tolerance: { absolute: 3e-5, relative: 1e-5 },
 });
@@ -104,6 +105,15 @@ export const tokenLogProbsBackward = defineKernel<BackwardParams>({
       params: { rows: 9, width: 12, inverseTemperature: 1, vocab: 40, start: 16 },
     },
   ],
+  tuningCase: (params) => ({
+    params,
+    inputs: (random) => ({
+      logits: someLogits(params, random),
+      targets: someTargets(params),
+      logSumExp: new Float32Array(params.rows).fill(8),
+      entropy: new Float32Array(params.rows).fill(1),
+    }),
+  }),
   benchCases: [backwardCase(caseOf({ rows: 1024, width: 300 })), backwardCase(caseOf({ rows: 8, width: 150_000 }))],
   tolerance: { absolute: 3e-5, relative: 1e-5 },
 });

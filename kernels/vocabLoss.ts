@@ -68,6 +68,7 @@ export const vocabChunk = defineKernel<VocabChunkParams>({
     chunkCase({ rows: 8, width: 40 }, 64, 2.5),
     chunkCase({ rows: 70, width: 9 }, 128),
   ],
+  tuningCase: (params) => ({ ...chunkCase(params, params.start), params }),
   benchCases: [chunkCase({ rows: 256, width: 8192 }, 8192)],
   // exp of drivers is good to about 1e-5, relative to sums of up to a few hundred terms.
   tolerance: { absolute: 1e-4, relative: 3e-5 },

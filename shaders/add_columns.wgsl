@@ -1,4 +1,5 @@
-// Some columns of a matrix and a narrower matrix: total[row, start + c] += factor * part[row, c], in place; or, with TAKE, part[row, c] = factor * total[row, start + c].
+// Some columns of a matrix and a narrower matrix: total[row, start + c] += factor * part[row, c], in place, or = with SET; or, with TAKE,
+// part[row, c] = factor * total[row, start + c].
 // Elements of `part` as in lib/elements.wgsl.
 //#include "lib/elements.wgsl"
 
@@ -15,7 +16,11 @@ fn main(
 //#if TAKE
     part[i] = params.factor * total[at];
 //#else
+//#if SET
+    total[at] = params.factor * part[i];
+//#else
     total[at] += params.factor * part[i];
+//#endif
 //#endif
   }
 }

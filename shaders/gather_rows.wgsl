@@ -1,4 +1,4 @@
-// y[row, :] = table[indices[row], :], or zeros where the index lies beyond the table. Rows of y as in lib/row.wgsl; nothing is reduced.
+// y[row, :] = table[indices[row], :] in float32, or zeros where the index lies beyond the table. Rows of y as in lib/row.wgsl; nothing is reduced.
 //#include "lib/row.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
@@ -16,7 +16,7 @@ fn main(
   let isWithin = indices[row] < params.tableRows;
   for (var i = laneOf(local); i < width; i += LANES) {
     if (isWithin) {
-      y[row * width + i] = table[start + i];
+      y[row * width + i] = $ELEMENT(table[start + i]);
     } else {
       y[row * width + i] = $ELEMENT(0.0);
     }

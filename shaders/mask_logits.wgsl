@@ -1,4 +1,4 @@
-// Takes the tokens that are not allowed out of logits [rows, width]: y = x where the token may follow, else `fill`.
+// Takes the tokens that are not allowed out of logits [rows, width], those of the tokens from `start` on: y = x where the token may follow, else `fill`.
 // Row r allows the tokens of its edges (lib/edges.wgsl); a row that allows nothing is left as it is.
 // An invocation takes RUN tokens of a row: it looks for its first allowed one by bisection and walks on from there.
 //#include "lib/grid.wgsl"
@@ -19,14 +19,14 @@ fn main(
   let first = (index % runs) * RUN;
   let edges = edgesAt(row);
   let isFree = edges.x == edges.y;
-  var at = firstEdgeFrom(edges, first);
-  for (var token = first; token < min(first + RUN, params.width); token++) {
+  var at = firstEdgeFrom(edges, params.start + first);
+  for (var column = first; column < min(first + RUN, params.width); column++) {
     var isAllowed = isFree;
-    if (at < edges.y && tokens[at] == token) {
+    if (at < edges.y && tokens[at] == params.start + column) {
       isAllowed = true;
       at++;
     }
-    let place = row * params.width + token;
+    let place = row * params.width + column;
     y[place] = select(params.fill, x[place], isAllowed);
   }
 }

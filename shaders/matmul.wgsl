@@ -1,4 +1,5 @@
-// C[batch, splits, m, n] = op(A) · op(B), row-major float32, for the layouts nn, nt and tn (see kernels/matmul.ts). A workgroup computes one tile of one C.
+// C[batch, splits, m, n] = op(A) · op(B), row-major, for the layouts nn, nt and tn (see kernels/matmul.ts). A, C and the bias are float32; B is stored as $B, f32 or
+// f16, and widened, which is exact. A workgroup computes one tile of one C.
 // Split s sums the depths from s · depthOfSplit to the next split's first; with more than one split, the C's are partial sums for a later kernel.
 // Sums run along k in order, in float32.
 //#include "lib/grid.wgsl"

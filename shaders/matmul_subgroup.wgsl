@@ -38,10 +38,10 @@ fn rightPair(i: u32, end: u32) -> mat2x4<f32> {
 //#if VECTOR
 //#if TRANSPOSE_B
   let at = (rightStart + i) >> vec4(1u);
-  return transpose(mat4x2<f32>(b[at.x], b[at.y], b[at.z], b[at.w]));
+  return transpose(mat4x2<f32>(vec2<f32>(b[at.x]), vec2<f32>(b[at.y]), vec2<f32>(b[at.z]), vec2<f32>(b[at.w])));
 //#else
   let at = (rightStart.x + i * params.n) >> 2u;
-  return mat2x4<f32>(b[at], b[at + (params.n >> 2u)]);
+  return mat2x4<f32>(vec4<f32>(b[at]), vec4<f32>(b[at + (params.n >> 2u)]));
 //#endif
 //#else
 //#if TRANSPOSE_B
@@ -51,7 +51,10 @@ fn rightPair(i: u32, end: u32) -> mat2x4<f32> {
   let at = rightStart + i * params.n;
   let next = rightStart + min(i + 1u, end - 1u) * params.n;
 //#endif
-  return mat2x4<f32>(b[at.x], b[at.y], b[at.z], b[at.w], b[next.x], b[next.y], b[next.z], b[next.w]);
+  return mat2x4<f32>(
+    vec4(f32(b[at.x]), f32(b[at.y]), f32(b[at.z]), f32(b[at.w])),
+    vec4(f32(b[next.x]), f32(b[next.y]), f32(b[next.z]), f32(b[next.w])),
+  );
 //#endif
 }
 

@@ -3,7 +3,7 @@
 //
 // Workgroup memory holds quads of four elements that are neighbours in storage: along k for A in nn and nt and for B in nt, along the rows or columns of C
 // otherwise. So nothing is transposed on the way, and every read of workgroup memory is a vec4. Tiles of quads along k have a spare quad in each line, which
-// spreads their lines over the memory banks.
+// spreads their lines over the memory banks. A tile of B holds its elements as they are stored, $B; they are widened on their way to the sums.
 
 const ACROSS = TILE_N / (4u * VECTORS);
 const DOWN = TILE_M / ROWS;
@@ -31,7 +31,7 @@ const RIGHT_PITCH = RIGHT_QUADS;
 //#endif
 
 var<workgroup> left: array<vec4<f32>, LEFT_LINES * LEFT_PITCH>;
-var<workgroup> right: array<vec4<f32>, RIGHT_LINES * RIGHT_PITCH>;
+var<workgroup> right: array<vec4<$B>, RIGHT_LINES * RIGHT_PITCH>;
 
 // Four elements of A's storage from (line, first) on, in lines of `length`; zeros from `lineEnd` and `end` on.
 fn quadOfA(start: u32, line: u32, first: u32, length: u32, lineEnd: u32, end: u32) -> vec4<f32> {
@@ -51,15 +51,15 @@ fn quadOfA(start: u32, line: u32, first: u32, length: u32, lineEnd: u32, end: u3
 }
 
 // The same of B.
-fn quadOfB(start: u32, line: u32, first: u32, length: u32, lineEnd: u32, end: u32) -> vec4<f32> {
+fn quadOfB(start: u32, line: u32, first: u32, length: u32, lineEnd: u32, end: u32) -> vec4<$B> {
   if (line >= lineEnd || first >= end) {
-    return vec4<f32>();
+    return vec4<$B>();
   }
   let at = start + line * length + first;
 //#if VECTOR
   return b[at >> 2u];
 //#else
-  var quad = vec4(b[at], 0.0, 0.0, 0.0);
+  var quad = vec4<$B>(b[at], 0, 0, 0);
   for (var j = 1u; j < 4u && first + j < end; j++) {
     quad[j] = b[at + j];
   }
@@ -117,7 +117,12 @@ fn rightBlock(across: u32, v: u32, quad: u32) -> mat4x4<f32> {
   let at = 4u * quad * RIGHT_PITCH + across + v * ACROSS;
   const STEP = RIGHT_PITCH;
 //#endif
-  return mat4x4<f32>(right[at], right[at + STEP], right[at + 2u * STEP], right[at + 3u * STEP]);
+  return mat4x4<f32>(
+    vec4<f32>(right[at]),
+    vec4<f32>(right[at + STEP]),
+    vec4<f32>(right[at + 2u * STEP]),
+    vec4<f32>(right[at + 3u * STEP]),
+  );
 }
 
 @compute @workgroup_size(WORKGROUP)

@@ -10,8 +10,9 @@
 //
 // Form TABLE, for GPUs: a workgroup a query. It spreads the query over a dense table in workgroup memory; its invocations take the keys in turn, and
 // their partial softmaxes are merged in a tree.
-// The other form, for software drivers: an invocation a query, no barrier and no workgroup memory. The query's columns are a bitmap; the entry of a
-// column is found by counting the bits before it.
+// Form SUBGROUP, for software drivers: proximity_subgroup.wgsl.
+// The form for software drivers without subgroups of a known size: an invocation a query, no barrier and no workgroup memory. The query's columns are a
+// bitmap; the entry of a column is found by counting the bits before it.
 //#include "lib/grid.wgsl"
 
 struct Softmax {
@@ -33,6 +34,9 @@ fn baselineOf(softmax: Softmax) -> f32 {
   return select(0.0, softmax.sum / max(softmax.total, 1e-30), softmax.total > 0.0);
 }
 
+//#if SUBGROUP
+//#include "proximity_subgroup.wgsl"
+//#else
 //#if TABLE
 
 var<workgroup> table: array<f32, FEATURES>;
@@ -135,3 +139,4 @@ fn main(
   baseline[query] = baselineOf(softmaxOver(own.z, range.x, range.y, 1u));
 //#endif
 }
+//#endif

@@ -25,10 +25,12 @@ export {
 export { createWebshopTaskSet, type WebshopOptions } from './envs/webshop/index.ts';
 export { type ErrorCode, ProxmoError } from './errors.ts';
 export { GpuContext } from './gpu/context.ts';
+export { Tuner, type TunerOptions, type TuningRecord, type TuningStore, type VariantChooser } from './gpu/tuner.ts';
 export { type HfModel, parseHfConfig } from './models/hf/config.ts';
 export { type LoraConfig, parseAdapterConfig } from './models/peft.ts';
 export type { WeightSource } from './models/weightSource.ts';
 export type { BoundReply, Constraint } from './nn/constraint.ts';
+export { decoderSlab } from './nn/decoderParameters.ts';
 export { loadPretrained, pretrainedWeights } from './nn/decoderWeights.ts';
 export {
   type GenerationRequest,
@@ -38,6 +40,7 @@ export {
   type Reply,
   type SamplingControls,
 } from './nn/generator.ts';
+export { copyWeights, type Precision, readParameter, type WeightStorage, writeParameter } from './nn/halfWeights.ts';
 export { adapterWeights, LoraAdapters, loadAdapters, mergeAdapters } from './nn/lora.ts';
 export { AdamW, type AdamWOptions } from './nn/optimizer.ts';
 export { packedInputs, packSequences } from './nn/packing.ts';
@@ -72,7 +75,7 @@ export {
 } from './rl/advantages/index.ts';
 export { presets, type TrainConfig, trainConfigSchema } from './rl/config.ts';
 export { type Evaluation, evaluate } from './rl/evaluate.ts';
-export { formatMemoryPlan, planMemory } from './rl/memoryPlan.ts';
+export { formatMemoryPlan, type MemoryLimits, type MemoryPlan, memoryProblem, planMemory } from './rl/memoryPlan.ts';
 export { Policy, tokenizerFor } from './rl/policy.ts';
 export { type PolicySource, pretrainedPolicySource, wordPolicySource } from './rl/policySource.ts';
 export { type Episode, playEpisodes, type RolloutStep } from './rl/rollout.ts';

@@ -1,6 +1,8 @@
 // Rows of a matrix, each handled by one invocation, or by a workgroup (COOPERATIVE) whose lanes reduce together. A kernel is written once for both: lane `laneOf` of
 // LANES takes the elements lane, lane + LANES, … of row `rowOf`, and `rowSum` and `rowMax` combine what the lanes found.
 // An element is a scalar or a vec4 (VECTOR); `sumOf` and `maxOf` reduce one.
+// A kernel may also have a form that holds a row in registers, HELD vectors a lane (`heldRowVariants` in kernels/rows.ts). There the lanes are a workgroup, or a
+// subgroup that is the whole workgroup (SUBGROUP).
 //#include "lib/grid.wgsl"
 
 //#if VECTOR
@@ -19,6 +21,16 @@ fn maxOf(v: f32) -> f32 {
 }
 //#endif
 
+//#if SUBGROUP
+const LANES = WORKGROUP;
+
+fn rowSum(value: f32, lane: u32) -> f32 {
+  return subgroupAdd(value);
+}
+fn rowMax(value: f32, lane: u32) -> f32 {
+  return subgroupMax(value);
+}
+//#else
 //#if COOPERATIVE
 const LANES = WORKGROUP;
 var<workgroup> laneValues: array<f32, WORKGROUP>;
@@ -72,4 +84,5 @@ fn rowSum(value: f32, lane: u32) -> f32 {
 fn rowMax(value: f32, lane: u32) -> f32 {
   return value;
 }
+//#endif
 //#endif

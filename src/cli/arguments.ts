@@ -1,5 +1,10 @@
-/** Parsers of command-line values. */
-import { InvalidArgumentError } from 'commander';
+/** Parsers of command-line values, and options that several commands have. */
+import { InvalidArgumentError, Option } from 'commander';
+import { precisions } from '../nn/halfWeights.ts';
+
+export function precisionOption(): Option {
+  return new Option('--precision <precision>', 'how matrices are stored; f16 takes half the memory').choices(precisions);
+}
 
 /** Gathers an option that may be given several times. */
 export function collect(value: string, previous: readonly string[]): string[] {

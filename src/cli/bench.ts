@@ -1,24 +1,35 @@
 /** `proxmo bench`: how fast kernels and whole workloads run on an adapter, against what it reaches in matrix products and copies, and against an earlier bench. */
 import { Command } from 'commander';
 import { kernels } from '../../kernels/index.ts';
+import { isSupported } from '../../kernels/spec.ts';
 import { ProxmoError } from '../errors.ts';
 import { type Ceiling, measureCeilings } from '../gpu/ceilings.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
+import { Tuner } from '../gpu/tuner.ts';
+import { TuningCache } from '../gpu/tuningCache.node.ts';
 import { Engine } from '../tensor/engine.ts';
 import { realNumber, wholeNumber } from './arguments.ts';
 import { type Change, compareRows, readOldRows } from './bench/compare.ts';
 import { kernelRows } from './bench/kernelRows.ts';
+import { leakWorkload } from './bench/leakWorkload.ts';
 import { modelWorkloads } from './bench/modelWorkloads.ts';
 import { proximityWorkloads } from './bench/proximityWorkload.ts';
-import { type BenchRow, benchCells, benchHeadings } from './bench/rows.ts';
-import { workloadRow } from './bench/workload.ts';
+import { rolloutWorkloads } from './bench/rolloutWorkload.ts';
+import { type BenchRow, benchCells, benchHeadings, type Ceilings } from './bench/rows.ts';
+import { scaleWorkloads } from './bench/scaleWorkloads.ts';
+import { selectWork } from './bench/selection.ts';
+import { type Workload, workloadRow } from './bench/workload.ts';
 import { ProgressLine } from './progressLine.ts';
 import { formatTable } from './table.ts';
+
+const allWorkloads: readonly Workload[] = [...modelWorkloads, ...proximityWorkloads, ...rolloutWorkloads, ...scaleWorkloads, leakWorkload];
 
 interface BenchOptions {
   readonly filter: string;
   readonly variants?: boolean;
+  readonly tune?: boolean;
+  readonly full?: boolean;
   readonly repeats: number;
   readonly compare?: string;
   readonly threshold: number;
@@ -26,11 +37,13 @@ interface BenchOptions {
   readonly json?: boolean;
 }
 
-export function benchCommand(): Command {
+export function benchCommand(version: string): Command {
   return new Command('bench')
     .description('Time every kernel, a training step, prefill, decoding and advantages; each result is checked.')
     .option('--filter <text>', 'only what has this in its name, as matmul or train-step', '')
     .option('--variants', 'every variant of a kernel that the adapter can run, not only the one that programs use')
+    .option('--full', 'large models and contexts too, which take a CPU minutes each')
+    .option('--tune', 'measure the variants first, use the fastest, and keep what was chosen for runs with engine.tune')
     .option('--repeats <n>', 'times each is measured; the table shows the median', wholeNumber, 7)
     .option('--compare <file>', 'what an earlier bench --json printed; fails if a row got slower')
     .option('--threshold <share>', 'how much slower a row may get with --compare', realNumber, 0.2)
@@ -41,7 +54,7 @@ export function benchCommand(): Command {
       const old = options.compare === undefined ? null : await readOldRows(options.compare);
       const gpu = await openDevice(options.adapter);
       try {
-        const rows = await measureAll(gpu, options);
+        const rows = await measureAll(gpu, options, version);
         const changes = old && compareRows(rows, old, options.threshold);
         process.stdout.write(options.json ? `${JSON.stringify(rows, null, 2)}\n` : `${describe(gpu, rows)}\n`);
         if (changes) process.stderr.write(`\n${describeChanges(changes)}\n`);
@@ -53,32 +66,75 @@ export function benchCommand(): Command {
 }
 
 /** The ceilings first: they are part of every bench. */
-async function measureAll(gpu: GpuContext, { filter, variants = false, repeats }: BenchOptions): Promise<BenchRow[]> {
-  const chosen = kernels.filter(({ name }) => name.includes(filter));
-  const workloads = [...modelWorkloads, ...proximityWorkloads].filter(({ name }) => name.includes(filter));
-  if (chosen.length + workloads.length === 0) {
-    const names = [...workloads, ...modelWorkloads, ...proximityWorkloads].map(({ name }) => name);
-    throw new ProxmoError('usage', `Nothing is called ${filter}; there are the kernels, and ${[...new Set(names)].join(', ')}.`);
-  }
+async function measureAll(gpu: GpuContext, options: BenchOptions, version: string): Promise<BenchRow[]> {
+  const { variants = false, tune = false, repeats } = options;
+  const { specs, workloads, leftOut } = selectWork(gpu.profile, options, kernels, allWorkloads);
   const line = new ProgressLine();
   try {
     line.show('ceilings', 'ceilings');
     const { matmul, copy } = await measureCeilings(gpu, { repeats });
     const ceilings = { gflops: matmul.gflops ?? 0, gbps: copy.gbps };
     const rows = [ceilingRow(gpu, 'ceiling/matmul', matmul), ceilingRow(gpu, 'ceiling/copy', copy)];
-    const engine = new Engine(gpu);
+    const cache = await TuningCache.open(gpu.adapter, version, (text) => line.print(text));
+    const tuner = tune ? startTuner(gpu, version, cache, line) : undefined;
     for (const workload of workloads) {
-      line.show(workload.name, workload.name);
-      rows.push(await workloadRow(engine, workload, ceilings, repeats));
+      if (workload.precision === 'f16' && !gpu.profile.features.has('shader-f16')) {
+        line.print(`left out: ${workload.name} ${workload.shape} in f16, because ${gpu.adapter.name} stores no f16`);
+        continue;
+      }
+      line.show(workload.name, `${workload.name} ${workload.shape}`);
+      const row = await measureWorkload(gpu, workload, ceilings, repeats, tuner).catch((error) => skipTooLarge(error, workload, line));
+      if (row) rows.push(row);
     }
-    for (const spec of chosen) {
+    for (const spec of specs) {
+      if (!isSupported(spec, gpu.profile)) {
+        line.print(`left out: ${spec.name}, because ${gpu.adapter.name} stores no f16`);
+        continue;
+      }
       line.show(spec.name, spec.name);
-      for await (const row of kernelRows(gpu, spec, ceilings, { allVariants: variants, repeats })) rows.push(row);
+      for await (const row of kernelRows(gpu, spec, ceilings, { allVariants: variants, repeats, ...(tuner ? { tuner } : {}) }))
+        rows.push(row);
     }
+    if (leftOut.length > 0)
+      line.print(`left out: ${leftOut.length} that take this adapter long (--full measures all, as does a filter that fits no other)`);
+    if (tuner) line.print(`${cache.size} choices for this adapter are kept in ${cache.path}`);
     return rows;
   } finally {
     line.clear();
   }
+}
+
+/** Each on an engine of its own; what its programs shared is freed for the next. */
+async function measureWorkload(
+  gpu: GpuContext,
+  workload: Workload,
+  ceilings: Ceilings,
+  repeats: number,
+  tuner: Tuner | undefined,
+): Promise<BenchRow> {
+  const engine = new Engine(gpu);
+  if (tuner) engine.variantChooser = tuner;
+  try {
+    return await workloadRow(engine, workload, ceilings, repeats);
+  } finally {
+    gpu.arena.clear();
+  }
+}
+
+/** A workload that does not fit the device is told of and left out. */
+function skipTooLarge(error: unknown, { name, shape }: Workload, line: ProgressLine): null {
+  if (!(error instanceof ProxmoError && error.code === 'shape')) throw error;
+  line.print(`left out: ${name} ${shape}, because ${error.message}`);
+  return null;
+}
+
+function startTuner(gpu: GpuContext, version: string, cache: TuningCache, line: ProgressLine): Tuner {
+  return new Tuner(gpu, [cache], {
+    version,
+    afresh: true,
+    onBroken: (text) => line.print(text),
+    onStart: (kernel, shape) => line.show(`tuning ${kernel}`, `tuning ${kernel} ${shape}`),
+  });
 }
 
 function ceilingRow(gpu: GpuContext, name: string, { label, shape, ms, gflops, gbps }: Ceiling): BenchRow {

@@ -1,10 +1,9 @@
 /** `proxmo doctor`: which adapter there is, what it can do, how fast it is, and what to install for a better one. */
 import { Command } from 'commander';
-import { copy } from '../../kernels/copy.ts';
-import { matmulNn } from '../../kernels/matmul.ts';
-import { measureKernel } from '../gpu/ceilings.ts';
+import { type Ceiling, measureCeilings } from '../gpu/ceilings.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
+import { TuningCache } from '../gpu/tuningCache.node.ts';
 import { formatTable } from './table.ts';
 
 interface DoctorOptions {
@@ -22,7 +21,7 @@ const shownLimits = [
   'maxUniformBufferBindingSize',
 ] as const;
 
-export function doctorCommand(): Command {
+export function doctorCommand(version: string): Command {
   return new Command('doctor')
     .description('Show the adapter that would be used, its features and limits, its measured speed, and what to install for a better one.')
     .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name (default: the best there is)')
@@ -30,7 +29,7 @@ export function doctorCommand(): Command {
     .action(async ({ adapter, json }: DoctorOptions) => {
       const gpu = await openDevice(adapter);
       try {
-        const findings = await examine(gpu);
+        const findings = await examine(gpu, version);
         process.stdout.write(json ? `${JSON.stringify(findings, null, 2)}\n` : `${describe(findings)}\n`);
       } finally {
         gpu.destroy();
@@ -45,17 +44,24 @@ interface Findings {
   readonly kind: 'gpu' | 'cpu';
   readonly features: readonly string[];
   readonly limits: Readonly<Record<string, number>>;
-  /** Matrix product of two 512 × 512 (CPU adapters) or 2,048 × 2,048 matrices in float32. */
+  /** The best of a few matrix products in float32, 10⁹ operations a second. */
   readonly matmulGflops: number;
-  /** Bytes read plus bytes written of a large copy. */
+  /** Bytes read plus bytes written of a large copy, 10⁹ a second. */
   readonly copyGbps: number;
+  /** What was measured for these two. */
+  readonly ceilings: { readonly matmul: Ceiling; readonly copy: Ceiling };
+  /** Where choices of variants for this adapter are kept, how many there are, and what is wrong with the file. */
+  readonly tuning: { readonly path: string; readonly choices: number; readonly problem: string | null };
   readonly advice: string;
 }
 
-async function examine(gpu: GpuContext): Promise<Findings> {
+async function examine(gpu: GpuContext, version: string): Promise<Findings> {
   const { name, vendor, driver, profile, limits } = gpu.adapter;
-  const side = profile.kind === 'cpu' ? 512 : 2048;
-  const count = profile.kind === 'cpu' ? 2 ** 22 : 2 ** 25;
+  const ceilings = await measureCeilings(gpu);
+  let problem: string | null = null;
+  const cache = await TuningCache.open(gpu.adapter, version, (text) => {
+    problem = text;
+  });
   return {
     adapter: name,
     vendor,
@@ -63,8 +69,10 @@ async function examine(gpu: GpuContext): Promise<Findings> {
     kind: profile.kind,
     features: [...profile.features],
     limits: Object.fromEntries(shownLimits.map((limit) => [limit, limits[limit] ?? 0])),
-    matmulGflops: (await measureKernel(gpu, matmulNn, { m: side, n: side, k: side, batch: 1, splits: 1 })).gflops ?? 0,
-    copyGbps: (await measureKernel(gpu, copy, { count })).gbps,
+    matmulGflops: ceilings.matmul.gflops ?? 0,
+    copyGbps: ceilings.copy.gbps,
+    ceilings,
+    tuning: { path: cache.path, choices: cache.size, problem },
     advice: adviceFor(gpu),
   };
 }
@@ -80,7 +88,8 @@ function adviceFor({ profile }: GpuContext): string {
   ].join(' ');
 }
 
-function describe({ adapter, vendor, driver, kind, features, limits, matmulGflops, copyGbps, advice }: Findings): string {
+function describe(findings: Findings): string {
+  const { adapter, vendor, driver, kind, features, limits, matmulGflops, copyGbps, ceilings, tuning, advice } = findings;
   return [
     formatTable([
       ['adapter', adapter],
@@ -92,7 +101,20 @@ function describe({ adapter, vendor, driver, kind, features, limits, matmulGflop
       ...Object.entries(limits).map(([limit, value]) => [limit, value.toLocaleString('en')]),
     ]),
     `features: ${features.join(', ') || 'none of those that kernels can use'}`,
+    `measured: ${describeCeiling(ceilings.matmul)}, ${describeCeiling(ceilings.copy)}`,
+    `tuning: ${tuning.problem ?? describeTuning(tuning)}`,
     '',
     advice,
   ].join('\n');
+}
+
+/** What was measured: kernel, variant and shape. */
+function describeCeiling({ label, shape }: Ceiling): string {
+  return [label, ...Object.entries(shape).map(([name, value]) => `${name}=${value}`)].join(' ');
+}
+
+function describeTuning({ path, choices }: Findings['tuning']): string {
+  return choices === 0
+    ? 'nothing was tuned on this adapter; proxmo bench --tune measures it, and runs with engine.tune use it'
+    : `${choices} choices for this adapter in ${path}; runs with engine.tune use them`;
 }

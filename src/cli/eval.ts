@@ -7,6 +7,7 @@ import { evaluate } from '../rl/evaluate.ts';
 import { summariseEvaluation } from '../rl/run.node.ts';
 import { firstEvaluationEpisode } from '../rl/trainer.ts';
 import { realNumber, wholeNumber } from './arguments.ts';
+import { creditRows } from './credit.ts';
 import { withRun } from './loadedRun.ts';
 import { ProgressLine } from './progressLine.ts';
 import { duration, formatTable, percent } from './table.ts';
@@ -59,7 +60,8 @@ export function evalCommand(): Command {
             `${percent(interval[0])} to ${percent(interval[1])}`,
             String(episodes),
           ]);
-          process.stdout.write(`${formatTable([['success', 'rate', '95 % interval', 'episodes'], ...cells])}\n\n`);
+          const credit = creditRows(evaluation).map(([name, mean = 0]) => [name, mean.toFixed(3)]);
+          process.stdout.write(`${formatTable([['success', 'rate', '95 % interval', 'episodes'], ...cells, ...credit])}\n\n`);
           process.stdout.write(
             `${split} tasks, iteration ${iteration}; mean length ${evaluation.meanLength.toFixed(1)} steps, ${percent(evaluation.validShare)} valid actions, ${duration(evaluation.seconds)} on ${gpu.adapter.name}\n`,
           );
@@ -70,7 +72,7 @@ export function evalCommand(): Command {
 
 function everyTask(taskSet: TaskSet, split: Split): readonly Task[] {
   if (!taskSet.allTasks)
-    throw new ProxmoError('usage', `The environment ${taskSet.name} makes its tasks on demand; give --tasks instead of --all.`);
+    throw new ProxmoError('usage', `The environment ${taskSet.name} does not list its tasks; give --tasks instead of --all.`);
   return taskSet.allTasks(split);
 }
 

@@ -4,9 +4,10 @@ import { createInterface } from 'node:readline';
 import { Command } from 'commander';
 import { ProxmoError } from '../errors.ts';
 import { openDevice } from '../gpu/device.node.ts';
+import type { Precision } from '../nn/halfWeights.ts';
 import type { PolicySource } from '../rl/policySource.ts';
 import { Engine } from '../tensor/engine.ts';
-import { collect, realNumber, wholeNumber } from './arguments.ts';
+import { collect, precisionOption, realNumber, wholeNumber } from './arguments.ts';
 import { type AnswerOptions, type AnswerStatistics, answer } from './generate/answer.ts';
 import { converse, openingOf } from './generate/conversation.ts';
 import { encodeConversation, encodeText, openSource } from './generate/source.ts';
@@ -24,6 +25,7 @@ interface GenerateOptions {
   readonly seed: number;
   readonly stop: readonly string[];
   readonly samples: number;
+  readonly precision?: Precision;
   readonly adapter?: string;
   readonly json?: boolean;
 }
@@ -45,6 +47,7 @@ export function generateCommand(): Command {
     .option('--seed <n>', 'seed of the sampling', wholeNumber, 1)
     .option('--stop <text>', 'end the reply before this text; may be given several times', collect, [])
     .option('--samples <n>', 'replies to the same prompt', wholeNumber, 1)
+    .addOption(precisionOption())
     .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name')
     .option('--json', 'print replies and figures as JSON')
     .action(async (options: GenerateOptions) => {
@@ -53,7 +56,7 @@ export function generateCommand(): Command {
       const gpu = await openDevice(options.adapter);
       try {
         const engine = new Engine(gpu);
-        const source = await openSource(engine, options.model);
+        const source = await openSource(engine, options.model, options.precision);
         if (prompt === null) await talk(engine, source, options);
         else await continuePrompt(engine, source, prompt, options, gpu.adapter.name);
       } finally {

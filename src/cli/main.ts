@@ -31,9 +31,9 @@ async function main(): Promise<number> {
     modelCommand(),
     generateCommand(),
     advantagesCommand(),
-    benchCommand(),
+    benchCommand(packageJson.version),
     profileCommand(packageJson.version),
-    doctorCommand(),
+    doctorCommand(packageJson.version),
   ]) {
     program.addCommand(command);
     inherit(program, command);

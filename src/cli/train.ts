@@ -1,11 +1,13 @@
 /** `proxmo train`: trains a policy and prints what became of it. */
 import { basename, resolve } from 'node:path';
 import { Command } from 'commander';
-import { anchorEnvironment } from '../envs/registry.node.ts';
+import { anchorEnvironment, createNamedTaskSet, environmentDefaults } from '../envs/registry.node.ts';
 import { ProxmoError } from '../errors.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { presets, type TrainConfig, trainConfigSchema } from '../rl/config.ts';
+import { formatMemoryPlan } from '../rl/memoryPlan.ts';
+import { checkPlan, planRun } from '../rl/planRun.node.ts';
 import { runConfig, type Summary, type TrainEvent, trainRun } from '../rl/run.node.ts';
 import { loadConfig } from '../runs/config.ts';
 import { openRun } from '../runs/run.ts';
@@ -23,6 +25,7 @@ interface TrainOptions {
   readonly seed?: number;
   readonly resume?: string;
   readonly adapter?: string;
+  readonly plan?: boolean;
   readonly json?: boolean;
 }
 
@@ -42,13 +45,15 @@ export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Pro
     .option('--seed <n>', 'seed of all chance', wholeNumber)
     .option('--resume <dir>', 'go on with a run from its last checkpoint')
     .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name (default: the best there is)')
-    .option('--json', 'print the summary as JSON')
+    .option('--plan', 'print the memory that the run would take, and the largest micro-batch that fits, and train nothing')
+    .option('--json', 'print the summary, or the plan, as JSON')
     .action(async (file: string | undefined, options: TrainOptions) => {
       const { dir, config } = options.resume === undefined ? await newRun(file, options) : await resumedRun(file, options, options.resume);
-      const reporter = new TrainReporter(new ProgressLine(), config);
+      if (options.plan) return printPlan(config, options);
+      const reporter = new TrainReporter(new ProgressLine(), config, dir, options.resume !== undefined);
       const gpu = await openDevice(options.adapter);
       await onDevice(gpu);
-      reporter.start(dir, gpu.adapter, options.resume !== undefined);
+      reporter.start(gpu.adapter);
       const interrupt = new AbortController();
       const onSignal = () => {
         if (interrupt.signal.aborted) process.exit(130);
@@ -67,7 +72,7 @@ export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Pro
           onEvent: (event: TrainEvent) => reporter.show(event),
         });
         if (options.json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
-        else reporter.finish(summary, dir);
+        else reporter.finish(summary);
       } catch (error) {
         reporter.stop();
         if (error instanceof ProxmoError && error.code === 'interrupted') {
@@ -82,6 +87,21 @@ export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Pro
     });
 }
 
+/** @throws {ProxmoError} `config` after a plan that does not fit */
+async function printPlan(config: TrainConfig, { adapter, json }: TrainOptions): Promise<void> {
+  const gpu = await openDevice(adapter);
+  try {
+    const { name, options } = config.environment;
+    const taskSet = await createNamedTaskSet(name, options);
+    const plan = await planRun(new Engine(gpu), config, taskSet).finally(() => taskSet.close?.());
+    const { shared: _, ...figures } = plan;
+    process.stdout.write(`${json ? JSON.stringify({ adapter: gpu.adapter.name, ...figures }, null, 2) : formatMemoryPlan(plan)}\n`);
+    checkPlan(plan);
+  } finally {
+    gpu.destroy();
+  }
+}
+
 async function newRun(file: string | undefined, options: TrainOptions): Promise<{ dir: string; config: TrainConfig }> {
   const preset = options.preset ?? 'small';
   if (!isPreset(preset)) throw new ProxmoError('usage', `There is no preset ${preset}; choose one of ${Object.keys(presets).join(', ')}.`);
@@ -94,13 +114,24 @@ async function newRun(file: string | undefined, options: TrainOptions): Promise<
   ];
   const load = (values: object) => loadConfig(trainConfigSchema, { ...(file === undefined ? {} : { file }), preset: values, set });
   const withPreset = await load(presets[preset]);
-  // The preset's options are those of its own environment.
-  const loaded = withPreset.environment.name === named.name ? withPreset : await load(rest);
+  const loaded = withPreset.environment.name === named.name ? withPreset : await load(fitTo(await load(rest), rest));
   // A run goes on from wherever it is resumed.
   const model = loaded.model === undefined ? {} : { model: resolve(loaded.model) };
-  const config = { ...loaded, ...model, environment: anchorEnvironment(loaded.environment) };
+  const { lora } = loaded;
+  const adapters = lora && 'from' in lora ? { lora: { ...lora, from: resolve(lora.from) } } : {};
+  const config = { ...loaded, ...model, ...adapters, environment: anchorEnvironment(loaded.environment) };
   const name = basename(config.environment.name).replace(/\.[^.]*$/, '');
   return { dir: options.out ?? `runs/${name}-seed${config.seed}-${timestamp()}`, config };
+}
+
+/** A preset for another environment than its own: without that one's options, and with lengths that fit the other's texts. */
+function fitTo<P extends { readonly prompt: object; readonly sampling?: object }>(
+  { environment, prompt, model }: TrainConfig,
+  preset: P,
+): object {
+  const form = model !== undefined || prompt.format === 'think-action' ? 'messages' : 'words';
+  const defaults = environmentDefaults(environment.name, environment.options, form);
+  return { ...preset, prompt: { ...preset.prompt, ...defaults.prompt }, sampling: { ...preset.sampling, ...defaults.sampling } };
 }
 
 function isPreset(name: string): name is keyof typeof presets {

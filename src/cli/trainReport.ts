@@ -1,9 +1,11 @@
 /** What `proxmo train` shows: a live line while it works, a line for each step that is done, and a table at the end. */
 import type { AdapterDescription } from '../gpu/context.ts';
+import type { TuningReport } from '../gpu/tuner.ts';
 import type { TrainConfig } from '../rl/config.ts';
 import type { Evaluation } from '../rl/evaluate.ts';
 import type { IterationMetrics } from '../rl/metrics.ts';
 import type { Summary, TrainEvent } from '../rl/run.node.ts';
+import { creditRows } from './credit.ts';
 import type { ProgressLine } from './progressLine.ts';
 import { duration, formatTable, percent } from './table.ts';
 
@@ -16,18 +18,22 @@ export class TrainReporter {
   constructor(
     private readonly line: ProgressLine,
     private readonly config: TrainConfig,
+    private readonly dir: string,
+    private readonly resumed: boolean,
   ) {}
 
-  start(dir: string, adapter: AdapterDescription, resumed: boolean): void {
+  start(adapter: AdapterDescription): void {
     const { environment, advantages, seed } = this.config;
     this.line.print(
       `training with ${advantages.estimator} on ${environment.name}, seed ${seed}, on ${adapter.name} (${adapter.profile.kind === 'cpu' ? 'software adapter' : 'GPU'})`,
     );
-    this.line.print(`${resumed ? 'resuming' : 'writing'} ${dir}`);
   }
 
   show(event: TrainEvent): void {
     switch (event.kind) {
+      case 'begin':
+        this.line.print(`${this.resumed ? 'resuming' : 'writing'} ${this.dir}`);
+        break;
       case 'progress':
         this.showProgress(event);
         break;
@@ -46,6 +52,15 @@ export class TrainReporter {
         break;
       case 'checkpoint':
         break;
+      case 'tuning':
+        this.line.show('tuning', `tuning ${event.kernel} ${event.shape}`);
+        break;
+      case 'tuned':
+        this.showTuned(event.report);
+        break;
+      case 'warning':
+        this.line.print(event.text);
+        break;
     }
   }
 
@@ -58,9 +73,9 @@ export class TrainReporter {
     this.line.clear();
   }
 
-  finish(summary: Summary, dir: string): void {
+  finish(summary: Summary): void {
     this.line.clear();
-    process.stdout.write(`\n${describeSummary(summary)}\n\nrun folder: ${dir}\n`);
+    process.stdout.write(`\n${describeSummary(summary)}\n\nrun folder: ${this.dir}\n`);
   }
 
   private showProgress({ iteration, progress }: TrainEvent & { kind: 'progress' }): void {
@@ -76,6 +91,10 @@ export class TrainReporter {
       this.timeLeft(iteration),
     ];
     this.line.show(name, parts.filter(Boolean).join(' | '));
+  }
+
+  private showTuned({ kernel, shape, variant, ms, defaultMs }: TuningReport): void {
+    this.line.show('tuning', `tuned ${kernel} ${shape}: ${variant}, ${(defaultMs / ms).toFixed(2)} times as fast as the default`);
   }
 
   /** From the mean of the last iterations; null before the first. */
@@ -105,8 +124,8 @@ function briefly({ success, return: reward, kl, entropy }: IterationMetrics): st
 
 /** The result: before and after, in all and by task type. */
 export function describeSummary({ before, after, wallSeconds, tokensPerSecond, advantageShare, adapter, seed }: Summary): string {
-  const points = (from: number, to: number) => `${to >= from ? '+' : ''}${(100 * (to - from)).toFixed(1)}`;
-  const row = (name: string, from: number, to: number) => [name, percent(from), percent(to), points(from, to)];
+  const signed = (value: number, digits: number) => `${value >= 0 ? '+' : ''}${value.toFixed(digits)}`;
+  const row = (name: string, from: number, to: number) => [name, percent(from), percent(to), signed(100 * (to - from), 1)];
   return [
     formatTable([
       ['held-out success', 'before', 'after', 'points'],
@@ -114,6 +133,7 @@ export function describeSummary({ before, after, wallSeconds, tokensPerSecond, a
       ...Object.keys(after.byTask).map((type) => row(type, before.byTask[type] ?? 0, after.byTask[type] ?? 0)),
       ['episode length', before.meanLength.toFixed(1), after.meanLength.toFixed(1), ''],
       row('valid actions', before.validShare, after.validShare),
+      ...creditRows(before, after).map(([name, from = 0, to = 0]) => [name, from.toFixed(3), to.toFixed(3), signed(to - from, 3)]),
     ]),
     '',
     `seed ${seed}, ${after.episodes} held-out tasks, ${duration(wallSeconds)} on ${adapter}`,

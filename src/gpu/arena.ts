@@ -14,7 +14,7 @@ export class BufferArena {
     return this.buffers.reduce((sum, buffer) => sum + buffer.size, 0);
   }
 
-  /** One buffer for each size, all different. A buffer may be larger than asked for, at most twice. */
+  /** One buffer for each size, all different. A buffer may be larger than asked for; the largest sizes choose first, so that none takes what another needs. */
   take(sizes: readonly number[]): GPUBuffer[] {
     const free = new Set(this.buffers);
     const order = sizes.map((_, index) => index).sort((a, b) => (sizes[b] ?? 0) - (sizes[a] ?? 0));
@@ -28,6 +28,11 @@ export class BufferArena {
     return taken;
   }
 
+  /** Frees all buffers. Programs that were compiled before must not run again. */
+  clear(): void {
+    for (const buffer of this.buffers.splice(0)) buffer.destroy();
+  }
+
   private grow(size: number): GPUBuffer {
     const buffer = this.context.createStorage(size, `arena ${this.buffers.length}`);
     this.buffers.push(buffer);
@@ -38,7 +43,7 @@ export class BufferArena {
 function smallestFit(buffers: Iterable<GPUBuffer>, size: number): GPUBuffer | undefined {
   let best: GPUBuffer | undefined;
   for (const buffer of buffers) {
-    if (buffer.size >= size && buffer.size <= 2 * Math.max(size, 4096) && (!best || buffer.size < best.size)) best = buffer;
+    if (buffer.size >= size && (!best || buffer.size < best.size)) best = buffer;
   }
   return best;
 }

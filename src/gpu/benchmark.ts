@@ -5,9 +5,20 @@
  * over a few sets of buffers, so that a small kernel does not find all of them in the nearest cache; all dispatches write the same outputs, so that one
  * starts after the other has ended, as in a program.
  */
-import type { BindingSpec, Dtype, InputArray, KernelCase, KernelSpec, Params, Variant } from '../../kernels/spec.ts';
+import {
+  type BindingSpec,
+  type Dtype,
+  elementBytes,
+  type InputArray,
+  type KernelCase,
+  type KernelSpec,
+  type Params,
+  type Variant,
+} from '../../kernels/spec.ts';
+import { float16ToFloat32, float32ToFloat16 } from '../models/float16.ts';
 import { CommandList, type Launch, readBuffer } from './commands.ts';
 import type { GpuContext } from './context.ts';
+import { fromStorage, storedBytes, toStorage, typedArray } from './hostArrays.ts';
 
 /** Milliseconds a dispatch. */
 export interface Timing {
@@ -59,6 +70,13 @@ export function throughput<P extends Params>(
   return { ...(flops > 0 ? { gflops: flops / ms / 1e6 } : {}), gbps: bytes / ms / 1e6 };
 }
 
+/** Dispatches that are long enough to be timed. */
+export interface Batch {
+  /** Milliseconds a dispatch takes, this time. */
+  run(): Promise<number>;
+  destroy(): void;
+}
+
 /** A kernel variant with buffers for one case. */
 export class KernelBench {
   private constructor(
@@ -93,38 +111,70 @@ export class KernelBench {
     return new KernelBench(gpu, anySpec, launches, inputs);
   }
 
-  /** Runs once on the first set of inputs and returns what each `write` and `readWrite` binding then holds. */
+  /** Another variant on the same buffers, which live as long as this one's. @throws {ProxmoError} `gpu-error` if it does not compile */
+  async withVariant(variant: Variant): Promise<KernelBench> {
+    const kernel = await this.gpu.pipelines.get(this.spec, variant);
+    const launches = this.launches.map((launch) => ({ ...launch, kernel, dispatch: this.spec.dispatch(launch.params, variant.constants) }));
+    return new KernelBench(this.gpu, this.spec, launches, this.inputs);
+  }
+
+  /** Runs once on the first set of inputs, from cleared outputs, and returns what each `write` and `readWrite` binding then holds. */
   async run(): Promise<Record<string, InputArray>> {
+    const { params, ranges } = this.launches[0]!;
+    const sizes = this.spec.sizes(params);
+    const written = Object.entries(this.spec.bindings).flatMap(([name, { access, dtype }], index) =>
+      access === 'read' ? [] : [{ name, dtype, access, range: ranges[index]!, bytes: (sizes[name] ?? 0) * elementBytes[dtype] }],
+    );
+    const clearing = this.gpu.device.createCommandEncoder();
+    for (const { range } of written) clearing.clearBuffer(range.buffer);
+    this.gpu.device.queue.submit([clearing.finish()]);
+    for (const { name, dtype, access, range } of written) {
+      if (access === 'readWrite') this.gpu.device.queue.writeBuffer(range.buffer, 0, toStorage(dtype, this.inputs[name]!));
+    }
     const commands = this.commandsFor(1);
     await this.runBatch(commands, 1);
     commands.destroy();
-    const { params, ranges } = this.launches[0]!;
-    const sizes = this.spec.sizes(params);
     const results: Record<string, InputArray> = {};
-    for (const [index, [name, { access, dtype }]] of Object.entries(this.spec.bindings).entries()) {
-      if (access === 'read') continue;
-      results[name] = arrayOf(dtype, await readBuffer(this.gpu, { ...ranges[index]!, size: (sizes[name] ?? 0) * 4 }));
-    }
+    for (const { name, dtype, range, bytes } of written)
+      results[name] = fromStorage(dtype, await readBuffer(this.gpu, { ...range, size: bytes }));
     return results;
   }
 
   /** Milliseconds a dispatch. Kernels with `readWrite` bindings work on what the last dispatch left. */
   async time({ batchMs = 20, repeats = 7 }: TimingOptions = {}): Promise<Timing> {
+    const batch = await this.batch(batchMs);
+    const times: number[] = [];
+    for (let i = 0; i < repeats; i++) times.push(await batch.run());
+    batch.destroy();
+    times.sort((a, b) => a - b);
+    return { median: times[Math.floor(repeats / 2)] ?? 0, min: times[0] ?? 0, max: times.at(-1) ?? 0 };
+  }
+
+  /** A batch of at least `batchMs` milliseconds, found by growing it: that warms the kernel up, too. */
+  async batch(batchMs: number): Promise<Batch> {
     let commands = this.commandsFor(1);
     let passes = 1;
-    if (commands.length === 0) return { median: 0, min: 0, max: 0 };
     await this.runBatch(commands, passes);
-    for (let ms = await this.runBatch(commands, passes); ms < batchMs && passes < mostPasses; ms = await this.runBatch(commands, passes)) {
+    while (commands.length > 0 && passes < mostPasses) {
+      const ms = await this.runBatch(commands, passes);
+      if (ms >= batchMs) break;
       const count = commands.length * passes * Math.max(2, Math.ceil(batchMs / ms));
       commands.destroy();
       commands = this.commandsFor(Math.min(count, dispatchesPerPass));
       passes = Math.min(mostPasses, Math.ceil(count / commands.length));
     }
-    const times: number[] = [];
-    for (let i = 0; i < repeats; i++) times.push((await this.runBatch(commands, passes)) / (commands.length * passes));
+    return {
+      run: async () => (commands.length === 0 ? 0 : (await this.runBatch(commands, passes)) / (commands.length * passes)),
+      destroy: () => commands.destroy(),
+    };
+  }
+
+  /** Milliseconds of a single dispatch, with submitting and waiting for it. */
+  async once(): Promise<number> {
+    const commands = this.commandsFor(1);
+    const ms = await this.runBatch(commands, 1);
     commands.destroy();
-    times.sort((a, b) => a - b);
-    return { median: times[Math.floor(repeats / 2)] ?? 0, min: times[0] ?? 0, max: times.at(-1) ?? 0 };
+    return ms;
   }
 
   destroy(): void {
@@ -159,9 +209,9 @@ function createBuffers(
   const buffers: Record<string, GPUBuffer> = {};
   for (const [name, binding] of Object.entries(spec.bindings)) {
     if (!chosen(binding)) continue;
-    const buffer = gpu.createStorage((sizes[name] ?? 0) * 4, name);
+    const buffer = gpu.createStorage(storedBytes(binding.dtype, sizes[name] ?? 0), name);
     const values = inputs[name];
-    if (values) gpu.device.queue.writeBuffer(buffer, 0, values);
+    if (values) gpu.device.queue.writeBuffer(buffer, 0, toStorage(binding.dtype, values));
     buffers[name] = buffer;
   }
   return buffers;
@@ -176,7 +226,7 @@ function makeInputs<P extends Params>(spec: KernelSpec<P>, { params, inputs }: K
   for (const [name, { access, dtype }] of Object.entries(spec.bindings)) {
     if (access === 'write') continue;
     const values = given[name] ?? Float32Array.from({ length: sizes[name] ?? 0 }, random);
-    arrays[name] = dtype === 'f32' ? Float32Array.from(values) : dtype === 'u32' ? Uint32Array.from(values) : Int32Array.from(values);
+    arrays[name] = rounded(dtype, values);
   }
   return arrays;
 }
@@ -191,7 +241,7 @@ function normalNumbers(): () => number {
   return () => uniform() + uniform() + uniform();
 }
 
-function arrayOf(dtype: Dtype, bytes: ArrayBuffer): InputArray {
-  if (dtype === 'f32') return new Float32Array(bytes);
-  return dtype === 'u32' ? new Uint32Array(bytes) : new Int32Array(bytes);
+/** Values as kernels see them. */
+function rounded(dtype: Dtype, values: ArrayLike<number>): InputArray {
+  return dtype === 'f16' ? float16ToFloat32(float32ToFloat16(Float32Array.from(values))) : typedArray(dtype, values);
 }

@@ -42,7 +42,7 @@ export async function measureCeilings(
 }
 
 /** Times the default variant of a kernel. @throws {ProxmoError} `gpu-error` */
-export async function measureKernel<P extends Params>(
+async function measureKernel<P extends Params>(
   gpu: GpuContext,
   spec: KernelSpec<P>,
   shape: P,

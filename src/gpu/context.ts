@@ -4,6 +4,7 @@
  */
 import type { AdapterProfile } from '../../kernels/spec.ts';
 import { ProxmoError } from '../errors.ts';
+import { Allocations } from './allocations.ts';
 import { BufferArena } from './arena.ts';
 import type { CommandList } from './commands.ts';
 import { PipelineCache } from './pipelines.ts';
@@ -35,6 +36,7 @@ export interface CommandRunner {
 export class GpuContext {
   /** Runs all programs while it is set. */
   runner: CommandRunner | null = null;
+  readonly allocations = new Allocations();
   readonly arena: BufferArena;
   readonly pipelines: PipelineCache;
   readonly profile: AdapterProfile;
@@ -59,6 +61,11 @@ export class GpuContext {
         `The GPU device was lost (${info.message.trim() || info.reason}); resume the run from its last checkpoint.`,
       );
     });
+  }
+
+  /** Most bytes that a kernel can bind at once: a storage buffer has no more. */
+  get largestBinding(): number {
+    return Math.min(this.device.limits.maxBufferSize, this.device.limits.maxStorageBufferBindingSize);
   }
 
   /**
@@ -105,17 +112,14 @@ export class GpuContext {
    */
   createBuffer(bytes: number, usage: GPUBufferUsageFlags, label: string): GPUBuffer {
     const size = Math.max(16, Math.ceil(bytes / 16) * 16);
-    const limit =
-      usage & GPUBufferUsage.STORAGE
-        ? Math.min(this.device.limits.maxBufferSize, this.device.limits.maxStorageBufferBindingSize)
-        : this.device.limits.maxBufferSize;
+    const limit = usage & GPUBufferUsage.STORAGE ? this.largestBinding : this.device.limits.maxBufferSize;
     if (size > limit) {
       throw new ProxmoError(
         'shape',
         `${label} needs a buffer of ${mebibytes(size)} MiB, but ${this.adapter.name} allows ${mebibytes(limit)} MiB; use a smaller batch or model.`,
       );
     }
-    return this.device.createBuffer({ size, usage, label });
+    return this.allocations.track(this.device.createBuffer({ size, usage, label }));
   }
 
   /** Ends the device. Later calls on it fail. */

@@ -37,7 +37,10 @@ export class PipelineCache {
         })),
       ],
     });
+    // What is wrong with it is told below; the device goes on.
+    device.pushErrorScope('validation');
     const module = device.createShaderModule({ label, code: assembleShader(spec, variant) });
+    void device.popErrorScope().catch(() => undefined);
     try {
       const pipeline = await device.createComputePipelineAsync({
         label,

@@ -3,12 +3,13 @@
  * files are unpacked once into a cache folder, and the loader is put into the process, where Dawn finds it by its library name.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { homedir, constants as osConstants, tmpdir } from 'node:os';
+import { constants as osConstants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 import { parseTar } from 'nanotar';
+import { makeCacheFolder } from './cacheFolder.node.ts';
 
 const files = ['libvk_swiftshader.so', 'libvulkan.so.1', 'vk_swiftshader_icd.json'];
 /** The loader reads the list of drivers from these: the older and the newer name. */
@@ -66,10 +67,10 @@ function loadLibrary(path: string): boolean {
 function unpack(bundle: string): string {
   const packed = readFileSync(bundle);
   const name = `swiftshader-${createHash('sha256').update(packed).digest('hex').slice(0, 16)}`;
-  const folder = join(cacheFolder(), name);
+  const folder = join(makeCacheFolder(), name);
   if (existsSync(folder)) return folder;
   const entries = parseTar(brotliDecompressSync(packed));
-  const aside = mkdtempSync(join(cacheFolder(), 'unpack-'));
+  const aside = mkdtempSync(join(makeCacheFolder(), 'unpack-'));
   for (const entry of entries) {
     const file = basename(entry.name);
     if (files.includes(file) && entry.data) writeFileSync(join(aside, file), entry.data, { mode: 0o755 });
@@ -81,17 +82,4 @@ function unpack(bundle: string): string {
     if (!existsSync(folder)) throw error;
   }
   return folder;
-}
-
-function cacheFolder(): string {
-  for (const base of [process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), tmpdir()]) {
-    try {
-      const folder = join(base, 'proxmo');
-      mkdirSync(folder, { recursive: true });
-      return folder;
-    } catch {
-      // A read-only home folder: the temporary folder serves.
-    }
-  }
-  throw new Error('neither the cache folder nor the temporary folder can be written');
 }

@@ -5,7 +5,7 @@
  */
 
 /** Float32 values of half precision bits. */
-export function float16ToFloat32(bits: Uint16Array): Float32Array {
+export function float16ToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
   const values = new Float32Array(bits.length);
   const words = new Uint32Array(values.buffer);
   for (let i = 0; i < bits.length; i++) {
@@ -21,7 +21,7 @@ export function float16ToFloat32(bits: Uint16Array): Float32Array {
 }
 
 /** Half precision bits of float32 values. */
-export function float32ToFloat16(values: Float32Array): Uint16Array {
+export function float32ToFloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
   const bits = new Uint16Array(values.length);
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < values.length; i++) {

@@ -5,6 +5,7 @@ import { ProxmoError } from '../errors.ts';
 import { writeFileAtomic, writeFolderAtomic } from './atomicFile.node.ts';
 import type { HfModel } from './hf/config.ts';
 import { adapterConfig, type LoraConfig, parseAdapterConfig } from './peft.ts';
+import { digestOfFiles } from './pretrained.node.ts';
 import { SafetensorsFile, streamSafetensors } from './safetensors.node.ts';
 import type { WeightSource } from './weightSource.ts';
 
@@ -49,6 +50,11 @@ export class AdapterFolder implements WeightSource {
   async close(): Promise<void> {
     await this.file.close();
   }
+}
+
+/** A SHA-256 of an adapter's files, as hexadecimal digits. @throws {ProxmoError} `file` if one cannot be read */
+export function digestOfAdapter(dir: string): Promise<string> {
+  return digestOfFiles(dir, [configFile, weightsFile]);
 }
 
 /**

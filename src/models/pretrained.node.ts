@@ -57,9 +57,13 @@ const isModelFile = (name: string) => readFiles.includes(name) || /\.safetensors
 
 /** A SHA-256 of a model's files and their names, as hexadecimal digits. Reads all of them. @throws {ProxmoError} `file` if one cannot be read */
 export async function digestOfModel(path: string): Promise<string> {
-  if (!(await isFolder(path))) return digestOfFile(path);
+  return (await isFolder(path)) ? digestOfFiles(path, (await readdir(path)).filter(isModelFile)) : digestOfFile(path);
+}
+
+/** A SHA-256 of some files of a folder and their names, as hexadecimal digits. @throws {ProxmoError} `file` if one cannot be read */
+export async function digestOfFiles(folder: string, names: readonly string[]): Promise<string> {
   const hash = createHash('sha256');
-  for (const name of (await readdir(path)).filter(isModelFile).sort()) hash.update(`${name} ${await digestOfFile(join(path, name))}\n`);
+  for (const name of [...names].sort()) hash.update(`${name} ${await digestOfFile(join(folder, name))}\n`);
   return hash.digest('hex');
 }
 

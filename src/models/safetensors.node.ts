@@ -5,6 +5,7 @@ import { type FileDigest, writeFileAtomic } from './atomicFile.node.ts';
 import {
   bytesOf,
   elementBytes,
+  elementCount,
   encodeSafetensors,
   encodeSafetensorsHeader,
   headerLengthBytes,
@@ -22,8 +23,8 @@ import {
 /** Most bytes asked of the system at once; it refuses 2 GiB and more. */
 const readBytes = 1 << 30;
 
-/** Bytes of a tensor that are widened to float32 at once. */
-const widenedBytes = 1 << 23;
+/** Bytes of a piece of a tensor. */
+const pieceBytes = 1 << 23;
 
 /** An open file. Close it when done. */
 export class SafetensorsFile {
@@ -65,8 +66,7 @@ export class SafetensorsFile {
 
   /** Reads one tensor. @throws {ProxmoError} `file` if there is none of that name, or the file has changed since it was opened. */
   async read(name: string): Promise<SafetensorsTensor> {
-    const entry = this.entries.get(name);
-    if (!entry) throw new ProxmoError('file', `${this.path} has no tensor "${name}"; it holds ${this.entries.size} others.`);
+    const entry = this.entryOf(name);
     return tensorOf(entry, await readAt(this.#handle, this.#dataStart + entry.byteOffset, entry.byteLength, this.path));
   }
 
@@ -76,19 +76,34 @@ export class SafetensorsFile {
    */
   async readFloat32(name: string): Promise<Float32Array> {
     const entry = this.entries.get(name);
-    const width = entry ? elementBytes(entry) : 0;
-    if (!entry || entry.dtype === 'F32' || entry.byteLength <= widenedBytes) return toFloat32(await this.read(name));
-    const values = new Float32Array(allocate((entry.byteLength / width) * 4, this.path).buffer);
-    for (let done = 0; done < entry.byteLength; done += widenedBytes) {
-      const length = Math.min(widenedBytes, entry.byteLength - done);
-      const bytes = await readAt(this.#handle, this.#dataStart + entry.byteOffset + done, length, this.path);
-      values.set(toFloat32(tensorOf({ ...entry, shape: [length / width] }, bytes)), done / width);
+    if (!entry || entry.dtype === 'F32' || entry.byteLength <= pieceBytes) return toFloat32(await this.read(name));
+    const values = new Float32Array(allocate((entry.byteLength / elementBytes(entry)) * 4, this.path).buffer);
+    let done = 0;
+    for await (const piece of this.float32Pieces(name)) {
+      values.set(piece, done);
+      done += piece.length;
     }
     return values;
   }
 
+  /** As `readFloat32`, in pieces of even length but for the last. @throws {ProxmoError} as `readFloat32` */
+  async *float32Pieces(name: string): AsyncGenerator<Float32Array> {
+    const entry = this.entryOf(name);
+    for (let done = 0; done < entry.byteLength; done += pieceBytes) {
+      const length = Math.min(pieceBytes, entry.byteLength - done);
+      const bytes = await readAt(this.#handle, this.#dataStart + entry.byteOffset + done, length, this.path);
+      yield toFloat32(tensorOf({ ...entry, shape: [length / elementBytes(entry)] }, bytes));
+    }
+  }
+
   async close(): Promise<void> {
     await this.#handle.close();
+  }
+
+  private entryOf(name: string): SafetensorsEntry {
+    const entry = this.entries.get(name);
+    if (!entry) throw new ProxmoError('file', `${this.path} has no tensor "${name}"; it holds ${this.entries.size} others.`);
+    return entry;
   }
 }
 
@@ -102,21 +117,36 @@ export async function writeSafetensors(
 }
 
 /**
- * Writes a file atomically, making each tensor's data only when its turn comes, so that no more than one of them is in memory.
+ * Writes a file atomically, making each tensor's data only when its turn comes, so that no more than one of them is in memory, or a piece of it.
+ * @param read a tensor's data whole, or in pieces one after the other
  * @throws {ProxmoError} `data` if a name is taken twice or data does not fit its shape or dtype.
  */
 export async function streamSafetensors<T extends SafetensorsLayout>(
   path: string,
   tensors: Iterable<T>,
-  read: (tensor: T) => Promise<SafetensorsData>,
+  read: (tensor: T) => Promise<SafetensorsData> | AsyncIterable<SafetensorsData>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<FileDigest> {
   const { header, order } = encodeSafetensorsHeader(tensors, metadata);
   async function* pieces() {
     yield header;
-    for (const tensor of order) yield bytesOf({ ...tensor, data: await read(tensor) });
+    for (const tensor of order) {
+      const data = read(tensor);
+      if (Symbol.asyncIterator in data) yield* bytesOfPieces(tensor, data);
+      else yield bytesOf({ ...tensor, data: await data });
+    }
   }
   return writeFileAtomic(path, pieces());
+}
+
+async function* bytesOfPieces(tensor: SafetensorsLayout, pieces: AsyncIterable<SafetensorsData>): AsyncGenerator<Uint8Array> {
+  let values = 0;
+  for await (const data of pieces) {
+    yield bytesOf({ ...tensor, shape: [data.length], data });
+    values += data.length;
+  }
+  if (values === elementCount(tensor.shape)) return;
+  throw new ProxmoError('data', `Safetensors: tensor "${tensor.name}" of shape [${tensor.shape}] cannot hold ${values} values.`);
 }
 
 /** `length` bytes from `position`, in a buffer of their own. */

@@ -239,7 +239,7 @@ function parseEntry(name: string, value: unknown, dataBytes: number, where: stri
 }
 
 /** Number of elements of a shape; infinite as soon as the product, taken from the left, leaves the range of exact integers. */
-function elementCount(shape: readonly number[]): number {
+export function elementCount(shape: readonly number[]): number {
   return shape.reduce((count, size) => (count * size <= Number.MAX_SAFE_INTEGER ? count * size : Number.POSITIVE_INFINITY), 1);
 }
 

@@ -1,8 +1,29 @@
 /** The parameters of a transformer and the values they start from. */
 import type { TransformerConfig } from '../models/transformerConfig.ts';
-import type { Random } from '../tensor/random.ts';
+import { Random } from '../tensor/random.ts';
 import { type Shape, sizeOf } from '../tensor/tensor.ts';
-import type { ParameterRequest } from '../tensor/variable.ts';
+import { type ParameterRequest, type ParameterSlab, portablePieceBytes } from '../tensor/variable.ts';
+import { checkTransformerConfig } from './decoderConfig.ts';
+import { type WeightStorage, weightSlab } from './halfWeights.ts';
+
+/**
+ * The storage of a transformer's parameters.
+ * @param seed that starting weights are drawn from; null leaves them at 0, without a copy on the host, for those that are loaded later
+ * @param name for error messages
+ * @param largestPiece most bytes of a buffer, `engine.largestBinding`; by default what every device can bind
+ * @param storage of matrices; default: f32
+ * @throws {ProxmoError} `config`
+ */
+export function decoderSlab(
+  config: TransformerConfig,
+  seed: number | null,
+  name: string,
+  largestPiece: number = portablePieceBytes,
+  storage: WeightStorage = 'f32',
+): ParameterSlab {
+  checkTransformerConfig(config, name);
+  return weightSlab(name, decoderParameters(config, seed === null ? null : new Random(seed, 'weights')), storage, largestPiece);
+}
 
 /**
  * Matrices start as normals with variance 2 / (5 · dModel) (the small init of Nguyen and Salazar, arXiv 1910.05895); those that write into the residual stream are

@@ -7,19 +7,30 @@ import type { WeightSource } from '../models/weightSource.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { type Shape, sizeOf } from '../tensor/tensor.ts';
 import type { ParameterSlab, Variable } from '../tensor/variable.ts';
+import { decoderSlab } from './decoderParameters.ts';
+import { readParameter, type WeightStorage, writeParameter } from './halfWeights.ts';
 import { Transformer } from './transformer.ts';
-
-/** Elements that are handed to the device at once: the driver keeps a copy of what it has not taken yet. */
-const pieceSize = 2 ** 24;
+import { Pace, pieceSize, piecesOf } from './weightTransfer.ts';
 
 /**
  * A transformer with the weights of a checkpoint.
  * @param where names the checkpoint in messages
+ * @param storage of the matrices
  * @throws {ProxmoError} `file` if a tensor is missing, superfluous or of another shape, `config`, `shape` if the device has no room
  */
-export async function loadPretrained(engine: Engine, model: HfModel, source: WeightSource, where: string): Promise<Transformer> {
+export async function loadPretrained(
+  engine: Engine,
+  model: HfModel,
+  source: WeightSource,
+  where: string,
+  storage: WeightStorage = 'f32',
+): Promise<Transformer> {
   const { weights, tiedCopy } = locateWeights(model, source, where);
-  const transformer = new Transformer(model.transformer, null, 'model');
+  const transformer = new Transformer(
+    model.transformer,
+    decoderSlab(model.transformer, null, 'model', engine.largestBinding, storage),
+    'model',
+  );
   const writer = new SlabWriter(engine, transformer.slab);
   let embedding = '';
   for (const { sourceName, placement } of weights) {
@@ -39,13 +50,13 @@ export async function loadPretrained(engine: Engine, model: HfModel, source: Wei
 
 /**
  * A transformer on a device as a source of tensors under Hugging Face's names: its weights, or other values in the layout of its parameters, as gradients.
- * @param variable of the slab's size; default: the weights
+ * @param variable `slab.variableLike(…)`; null for the weights
  */
 export function pretrainedWeights(
   engine: Engine,
   { slab }: Pick<Transformer, 'slab'>,
   model: Pick<HfModel, 'family' | 'transformer'>,
-  variable: Variable = slab.variable,
+  variable: Variable | null = null,
 ): WeightSource {
   const placements = new Map(weightPlacements(model).map((placement) => [placement.name, placement]));
   const placementOf = (name: string) => {
@@ -53,14 +64,18 @@ export function pretrainedWeights(
     if (!found) throw new ProxmoError('file', `The model has no tensor "${name}"; it has ${placements.size} others.`);
     return found;
   };
+  const read = ({ parameter, offset }: WeightPlacement, start: number, end: number) =>
+    variable
+      ? engine.read(variable, slab.offsetOf(parameter) + offset + start, end - start)
+      : readParameter(engine, slab, parameter, offset + start, end - start);
   return {
     names: () => [...placements.keys()],
     shape: (name) => placementOf(name).shape,
     read: async (name) => {
       const placement = placementOf(name);
       const values = new Float32Array(sizeOf(placement.shape));
-      for (const [start, end] of piecesOf(placement)) {
-        const piece = await engine.read(variable, startOf(slab, placement) + start, end - start);
+      for (const [start, end] of rangesOf(placement)) {
+        const piece = await read(placement, start, end);
         if (placement.transposed) scatterRows(piece, values, placement.shape, start);
         else values.set(piece, start);
       }
@@ -69,40 +84,30 @@ export function pretrainedWeights(
   };
 }
 
-/** Writes tensors to the device, and waits for it before much is under way. */
+/** Writes tensors to the device. */
 class SlabWriter {
-  private pending = 0;
+  private readonly pace: Pace;
 
   constructor(
     private readonly engine: Engine,
     private readonly slab: ParameterSlab,
-  ) {}
+  ) {
+    this.pace = new Pace(engine);
+  }
 
   async write(placement: WeightPlacement, values: Float32Array): Promise<void> {
-    for (const [start, end] of piecesOf(placement)) {
+    for (const [start, end] of rangesOf(placement)) {
       const piece = placement.transposed ? gatherRows(values, placement.shape, start, end) : values.subarray(start, end);
-      this.engine.write(this.slab.variable, piece, startOf(this.slab, placement) + start);
-      this.pending += piece.length;
-      if (this.pending >= pieceSize) {
-        await this.engine.gpu.idle();
-        this.pending = 0;
-      }
+      writeParameter(this.engine, this.slab, placement.parameter, piece, placement.offset + start);
+      await this.pace.wrote(piece.length);
     }
   }
 }
 
-/** First element of a tensor within the slab. */
-function startOf(slab: ParameterSlab, { parameter, offset }: WeightPlacement): number {
-  const found = slab.parameters.find(({ name }) => name === parameter);
-  if (!found) throw new Error(`the transformer has no parameter ${parameter}`);
-  return found.offset + offset;
-}
-
 /** A tensor in pieces, as ranges of its elements in the parameter: of whole rows, where the checkpoint has columns. */
-function* piecesOf({ shape, transposed }: WeightPlacement): Generator<readonly [start: number, end: number]> {
+function rangesOf({ shape, transposed }: WeightPlacement) {
   const [inputs = 1] = shape;
-  const step = transposed ? Math.max(1, Math.floor(pieceSize / inputs)) * inputs : pieceSize;
-  for (let start = 0; start < sizeOf(shape); start += step) yield [start, Math.min(sizeOf(shape), start + step)];
+  return piecesOf(sizeOf(shape), transposed ? Math.max(1, Math.floor(pieceSize / inputs)) * inputs : pieceSize);
 }
 
 /** Elements `start` to before `end`, whole rows, of the parameter `[out, in]` whose transpose is `values`. */

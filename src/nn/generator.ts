@@ -13,6 +13,7 @@ import { bucketSize, Cache } from './buckets.ts';
 import { type BoundReply, EdgeList } from './constraint.ts';
 import { type GenerationRequest, type Row, splitRequests } from './generatorBatch.ts';
 import { type BlockGraph, type BlockShape, decodeGraph, prefillGraph } from './generatorGraph.ts';
+import { type BatchLimits, batchLimits, smallestRowBucket, smallestTokenBucket } from './generatorLimits.ts';
 import { packSequences, paddingIndex } from './packing.ts';
 import type { Transformer } from './transformer.ts';
 
@@ -23,9 +24,9 @@ export interface GeneratorOptions {
   readonly maxPromptTokens: number;
   /** Most tokens of a reply, the end token included. */
   readonly maxNewTokens: number;
-  /** Most prompt tokens that are read at once; bounds memory. */
+  /** Most prompt tokens that are read at once; bounds memory. Fewer are, where the device cannot bind what they need. */
   readonly maxBatchTokens: number;
-  /** Most prompts in one batch: the KV cache has a slot for each. */
+  /** Most prompts in one batch: the KV cache has a slot for each. Fewer are, where the device cannot bind what they need. */
   readonly maxBatchRows: number;
   /** Tokens that are sampled in one submit. */
   readonly blockSize: number;
@@ -59,16 +60,14 @@ export interface Reply {
  */
 export type OnTokens = (request: number, tokens: readonly number[]) => boolean;
 
-const smallestTokenBucket = 64;
-const smallestRowBucket = 4;
-
 export class Generator {
   private readonly cache: KvCache;
+  private readonly limits: BatchLimits;
   private readonly endTokens: ReadonlySet<number>;
   private readonly programs = new Cache<Program>();
   private counts = { given: 0, read: 0 };
 
-  /** @throws {ProxmoError} `config` if prompt and reply may be longer than the model can take */
+  /** @throws {ProxmoError} `config` if prompt and reply may be longer than the model can take; `shape` if they may be longer than the device can bind */
   constructor(
     private readonly engine: Engine,
     private readonly model: Transformer,
@@ -84,7 +83,8 @@ export class Generator {
       );
     }
     this.endTokens = new Set([options.endToken].flat());
-    this.cache = new KvCache({ layers, slots: options.maxBatchRows, capacity, kvHeads, headDim });
+    this.limits = batchLimits(model.config, options, engine.largestBinding);
+    this.cache = new KvCache({ layers, slots: this.limits.rows, capacity, kvHeads, headDim });
   }
 
   /** Prompt tokens of all requests so far, and how many of them were read: equal prompts of a batch are read once. */
@@ -99,7 +99,7 @@ export class Generator {
   async generate(requests: readonly GenerationRequest[], controls: SamplingControls, onTokens?: OnTokens): Promise<Reply[]> {
     for (const { prompt } of requests) this.checkPrompt(prompt);
     const replies: Reply[] = [];
-    for (const rows of splitRequests(requests, this.options.maxBatchTokens, this.options.maxBatchRows)) {
+    for (const rows of splitRequests(requests, this.limits.tokens, this.limits.rows)) {
       this.collect(rows, await this.prefill(rows, controls), onTokens);
       for (let open = rows.filter((row) => this.isOpen(row)); open.length > 0; open = open.filter((row) => this.isOpen(row))) {
         this.collect(open, await this.decodeBlock(open, controls), onTokens);
@@ -191,7 +191,9 @@ export class Generator {
     const edgeList = new EdgeList(rows.flatMap(({ bound }) => bound?.trie ?? []));
     const edges = edgeList.bucket;
     const label = `${name}, ${batch} rows, ${edges} edges`;
-    const program = await this.programs.get(label, () => this.engine.compile({ name: label, ...graph({ batch, steps, edges }) }));
+    const program = await this.programs.get(label, () =>
+      this.engine.compile({ name: label, remedy: 'lower prompt.maxTokens', ...graph({ batch, steps, edges }) }),
+    );
     const ranges = new Uint32Array(batch * 2);
     for (const [index, { bound, node }] of rows.entries()) ranges.set(edgeList.rangeAt(bound?.trie ?? null, node), index * 2);
     const result = await program.run({

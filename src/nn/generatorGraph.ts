@@ -102,7 +102,7 @@ class DecodeGraph {
   sampleFrom(hidden: Tensor): void {
     const { bound } = this;
     const logits = this.model.logits(hidden);
-    const { token, logProb } = sample(bound ? maskLogits(logits, bound.ranges, bound.tokens) : logits, this.sampling, this.tokens.length);
+    const { token, logProb } = sample(bound ? maskLogits(logits, bound) : logits, this.sampling, this.tokens.length);
     this.tokens.push(token);
     this.logProbs.push(logProb);
     this.previous = token;

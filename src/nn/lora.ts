@@ -7,12 +7,14 @@ import { ProxmoError } from '../errors.ts';
 import type { HfModel } from '../models/hf/config.ts';
 import { type LoraConfig, type LoraSite, loraFactor, loraShape, loraSites, loraTensorName } from '../models/peft.ts';
 import type { WeightSource } from '../models/weightSource.ts';
+import { gatherRows } from '../ops/embedding.ts';
 import { addLowRank, dropout } from '../ops/lowRank.ts';
 import { product } from '../ops/matmul.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { Random } from '../tensor/random.ts';
-import { launch, sizeOf, type Tensor } from '../tensor/tensor.ts';
+import { constant, launch, sizeOf, type Tensor } from '../tensor/tensor.ts';
 import { type ParameterRequest, ParameterSlab } from '../tensor/variable.ts';
+import { updatedParameter } from './halfWeights.ts';
 import type { Transformer } from './transformer.ts';
 
 const matrices = ['A', 'B'] as const;
@@ -130,20 +132,28 @@ export async function loadAdapters(
 export async function mergeAdapters(engine: Engine, transformer: Transformer): Promise<void> {
   const { adapters, slab } = transformer;
   if (!adapters) throw new ProxmoError('config', 'The model has no adapters to merge; give one that withAdapters returned.');
-  const factor = loraFactor(adapters.config);
   const parameters = [...new Set(adapters.sites.map(({ parameter }) => parameter))];
   for (const parameter of parameters) {
-    const weight = slab.get(parameter);
-    const merged = adapters.sites
-      .filter((site) => site.parameter === parameter)
-      .reduce((total, site) => {
-        const update = product('nn', adapters.slab.get(loraTensorName(site, 'B')), adapters.slab.get(loraTensorName(site, 'A')));
-        // The rows of one projection are a run of the flat matrix.
-        const params = { count: update.size, columns: update.size, width: weight.size, start: site.firstOutput * site.inputs, factor };
-        return launch(addColumns, params, { part: update, total }, { total: weight.shape }).total;
-      }, weight);
-    const program = await engine.compile({ name: `merge ${parameter}`, updates: [merged] });
+    const sites = adapters.sites.filter((site) => site.parameter === parameter);
+    const updates = updatedParameter(slab, parameter, (weights, firstRow) =>
+      sites.reduce((total, site) => addUpdate(total, firstRow, site, adapters), weights),
+    );
+    const program = await engine.compile({ name: `merge ${parameter}`, updates });
     await program.run();
     program.destroy();
   }
+}
+
+/** Rows of a fused projection from `firstRow` on, `[rows, in]`, with the update of a site added to those that are its own, in their storage. */
+function addUpdate(weights: Tensor, firstRow: number, site: LoraSite, { slab, config }: LoraAdapters): Tensor {
+  const [down, up] = [slab.get(loraTensorName(site, 'A')), slab.get(loraTensorName(site, 'B'))];
+  const first = Math.max(firstRow, site.firstOutput);
+  const rows = Math.min(firstRow + weights.dim(0), site.firstOutput + up.dim(0)) - first;
+  if (rows <= 0) return weights;
+  const taken = Uint32Array.from({ length: rows }, (_, row) => first - site.firstOutput + row);
+  const update = product('nn', rows === up.dim(0) ? up : gatherRows(up, constant(taken, [rows], 'u32')), down);
+  // The rows are a run of the flat matrix.
+  const start = (first - firstRow) * site.inputs;
+  const params = { count: update.size, columns: update.size, width: weights.size, start, factor: loraFactor(config) };
+  return launch(addColumns, params, { part: update, total: weights }, { total: weights.shape }).total;
 }

@@ -2,8 +2,10 @@
 import { adamW } from '../../kernels/adamW.ts';
 import { ProxmoError } from '../errors.ts';
 import { norm } from '../ops/reduce.ts';
+import { joined, partOf, piecesOf } from '../tensor/pieces.ts';
 import { input, launch, type Tensor } from '../tensor/tensor.ts';
-import { type ParameterSlab, Variable } from '../tensor/variable.ts';
+import type { ParameterSlab, Variable } from '../tensor/variable.ts';
+import { refreshed } from './halfWeights.ts';
 
 export interface AdamWOptions {
   /** Default: 0.9. */
@@ -45,8 +47,8 @@ export class AdamW {
       }
     }
     this.decaySize = decayAll ? slab.size : slab.decaySize;
-    this.firstMoment = new Variable(`${slab.variable.name} first moment`, [slab.size]);
-    this.secondMoment = new Variable(`${slab.variable.name} second moment`, [slab.size]);
+    this.firstMoment = slab.variableLike(`${slab.variable.name} first moment`);
+    this.secondMoment = slab.variableLike(`${slab.variable.name} second moment`);
   }
 
   /** The moments, for checkpoints. */
@@ -58,28 +60,39 @@ export class AdamW {
    * One step, in place on parameters and moments. The program that holds it needs `hyperparameters` as an input of that name.
    * If the norm is not finite, nothing changes; the caller sees it in `norm` and does not count the step.
    * @param gradients [slab.size], as `gatherGradients` lays them out
-   * @returns the updated tensors for a program's `updates`, and the gradient's global norm before clipping, [1]
+   * @returns the updated tensors for a program's `updates`, f16 copies of the parameters included, and the gradient's global norm before clipping, [1]
    * @throws {ProxmoError} `shape`
    */
   update(gradients: Tensor): { readonly updates: readonly Tensor[]; readonly norm: Tensor } {
-    const { slab } = this;
     const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = this.options;
-    const betas = { beta1, beta2, gain1: 1 - beta1, gain2: 1 - beta2 };
-    const whole = [slab.size];
-    const { parameters, firstMoment, secondMoment, scaledNorm } = launch(
-      adamW,
-      { count: slab.size, decaySize: this.decaySize, ...betas, epsilon, weightDecay, maxNorm: Math.min(maxGradNorm, hugeNorm) },
-      {
-        parameters: slab.variable.tensor,
-        firstMoment: this.firstMoment.tensor,
-        secondMoment: this.secondMoment.tensor,
-        gradients,
-        norm: norm(gradients),
-        hyperparameters: input('hyperparameters', [4]),
-      },
-      { parameters: whole, firstMoment: whole, secondMoment: whole, scaledNorm: [1] },
+    const fixed = { beta1, beta2, gain1: 1 - beta1, gain2: 1 - beta2, epsilon, weightDecay, maxNorm: Math.min(maxGradNorm, hugeNorm) };
+    const shared = { norm: norm(gradients), hyperparameters: input('hyperparameters', [4]) };
+    const state = { parameters: this.slab.variable.tensor, firstMoment: this.firstMoment.tensor, secondMoment: this.secondMoment.tensor };
+    const pieces = piecesOf(state.parameters);
+    const steps = pieces.map((piece) => {
+      const whole = [piece.size];
+      return launch(
+        adamW,
+        { count: piece.size, decaySize: Math.min(Math.max(this.decaySize - piece.start, 0), piece.size), ...fixed },
+        {
+          parameters: partOf(state.parameters, piece),
+          firstMoment: partOf(state.firstMoment, piece),
+          secondMoment: partOf(state.secondMoment, piece),
+          gradients: partOf(gradients, piece),
+          ...shared,
+        },
+        { parameters: whole, firstMoment: whole, secondMoment: whole, scaledNorm: [1] },
+      );
+    });
+    const names = ['parameters', 'firstMoment', 'secondMoment'] as const;
+    const updates = names.map((name) =>
+      joined(
+        state[name],
+        pieces,
+        steps.map((step) => step[name]),
+      ),
     );
-    return { updates: [parameters, firstMoment, secondMoment], norm: scaledNorm };
+    return { updates: [...updates, ...refreshed(this.slab, updates[0]!)], norm: steps[0]!.scaledNorm };
   }
 
   /**

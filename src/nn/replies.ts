@@ -4,7 +4,6 @@
  */
 import type { InputArray } from '../../kernels/spec.ts';
 import { maskLogits } from '../ops/allowedTokens.ts';
-import { tokenLogProbs } from '../ops/tokenLogProbs.ts';
 import { input, type Tensor } from '../tensor/tensor.ts';
 import { bucketSize } from './buckets.ts';
 import { type BoundReply, EdgeList, rangesOfReply } from './constraint.ts';
@@ -77,9 +76,13 @@ export function replyGraph(model: Transformer, bucket: ReplyBucket): ReplyGraph 
   const hidden = model.hidden(tokens, positions, packedAttention(segments), targetRows);
   const logits = model.logits(hidden);
   const targets = input('targets', [bucket.targets], 'u32');
-  if (bucket.edges === 0) return { logits, targets, logProbs: (temperature) => model.tokenLogProbs(hidden, targets, temperature) };
-  const allowed = maskLogits(logits, input('ranges', [bucket.targets, 2], 'u32'), input('edgeTokens', [bucket.edges], 'u32'));
-  return { logits: allowed, targets, logProbs: (temperature) => tokenLogProbs(allowed, targets, temperature) };
+  const allowed =
+    bucket.edges === 0 ? null : { ranges: input('ranges', [bucket.targets, 2], 'u32'), tokens: input('edgeTokens', [bucket.edges], 'u32') };
+  return {
+    logits: allowed ? maskLogits(logits, allowed) : logits,
+    targets,
+    logProbs: (temperature) => model.tokenLogProbs(hidden, targets, temperature, allowed),
+  };
 }
 
 /** The host arrays of a batch for a bucket. Targets that are left over have no row; a weight of 0 takes them out of a loss. */

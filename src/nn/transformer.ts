@@ -7,24 +7,22 @@
  * training, prefill and decoding run the same blocks.
  */
 import type { TransformerConfig } from '../models/transformerConfig.ts';
+import { type AllowedTokens, maskLogits } from '../ops/allowedTokens.ts';
 import { attention, type Segments } from '../ops/attention.ts';
 import { add, gelu, geluErf } from '../ops/elementwise.ts';
-import { embedding, gatherRows } from '../ops/embedding.ts';
+import { gatherRows } from '../ops/embedding.ts';
 import { headNorm } from '../ops/headNorm.ts';
-import { layerNorm } from '../ops/layerNorm.ts';
-import { linear } from '../ops/linear.ts';
-import { rmsNorm } from '../ops/rmsNorm.ts';
+import { norm } from '../ops/norm.ts';
 import { splitHeadsWithRope } from '../ops/rope.ts';
+import { embeddingOfParts, linearOfParts } from '../ops/rowParts.ts';
 import { swiglu } from '../ops/swiglu.ts';
 import { tokenLogProbs } from '../ops/tokenLogProbs.ts';
 import { chunkedTokenLogProbs } from '../ops/vocabLoss.ts';
-import { Random } from '../tensor/random.ts';
 import { recomputed } from '../tensor/recompute.ts';
 import { inScope } from '../tensor/scope.ts';
 import { constant, type Tensor } from '../tensor/tensor.ts';
 import { ParameterSlab } from '../tensor/variable.ts';
-import { checkTransformerConfig } from './decoderConfig.ts';
-import { decoderParameters } from './decoderParameters.ts';
+import { decoderSlab } from './decoderParameters.ts';
 import { queryScale, rotaryFrequencies } from './decoderRope.ts';
 import { LoraAdapters } from './lora.ts';
 
@@ -45,6 +43,16 @@ export function packedAttention(segments: Segments): AttentionPath {
   return (_, { q, k, v }) => attention(q, k, v, segments);
 }
 
+/** The residual stream: `x`, and what is yet to be added to it, which the next norm does. */
+interface Stream {
+  readonly x: Tensor;
+  readonly update?: Tensor;
+}
+
+function joined({ x, update }: Stream): Tensor {
+  return update ? add(x, update) : x;
+}
+
 /** How a transformer is trained; none of it changes what it computes but dropout. */
 export interface TrainingMode {
   /** `block`: keeps the residual stream between blocks, and computes what is within a block again in the backward pass. Default: `none`. */
@@ -53,7 +61,8 @@ export interface TrainingMode {
   readonly dropoutSeed?: Tensor;
 }
 
-export type Checkpointing = 'none' | 'block';
+export const checkpointingModes = ['none', 'block'] as const;
+export type Checkpointing = (typeof checkpointingModes)[number];
 
 /** Logits of more bytes than this are computed in chunks of the vocabulary of about a quarter of it. WebGPU lets every device bind as much. */
 const largestLogits = 2 ** 27;
@@ -79,11 +88,7 @@ export class Transformer {
     readonly adapters: LoraAdapters | null = null,
     private readonly mode: TrainingMode = {},
   ) {
-    checkTransformerConfig(config, name);
-    this.slab =
-      weights instanceof ParameterSlab
-        ? weights
-        : new ParameterSlab(name, decoderParameters(config, weights === null ? null : new Random(weights, 'weights')));
+    this.slab = weights instanceof ParameterSlab ? weights : decoderSlab(config, weights, name);
     this.frequencies = constant(rotaryFrequencies(config), [config.headDim / 2]);
   }
 
@@ -102,12 +107,15 @@ export class Transformer {
     return new Transformer(this.config, this.slab.frozen(), this.slab.variable.name);
   }
 
-  /** A transformer of the same form whose trained part is its own, at 0, and whose frozen part is shared: a reference policy that what is trained is copied to. */
+  /**
+   * A transformer of the same form whose trained part is its own, at 0, and whose frozen part is shared: a reference policy that what is trained is copied to
+   * (`copyWeights`). Its own matrices are in f16 alone where this one's are read in f16.
+   */
   twin(name: string): Transformer {
     const { adapters } = this;
     return adapters
       ? this.withAdapters(new LoraAdapters(adapters.model, adapters.config, null, name))
-      : new Transformer(this.config, null, name);
+      : new Transformer(this.config, decoderSlab(this.config, null, name, this.slab.largestPiece, this.slab.half ? 'f16' : 'f32'), name);
   }
 
   /** The same transformer as a training step computes it. */
@@ -124,12 +132,12 @@ export class Transformer {
    */
   hidden(tokens: Tensor, positions: Tensor, attend: AttentionPath, wanted?: Tensor): Tensor {
     const { layers } = this.config;
-    let x = inScope('embedding', () => this.embed(tokens, positions));
+    let stream: Stream = { x: inScope('embedding', () => this.embed(tokens, positions)) };
     for (let layer = 0; layer < layers; layer++) {
-      const block = (before: Tensor) => this.block(layer, before, positions, attend, layer === layers - 1 ? wanted : undefined);
-      x = this.mode.checkpointing === 'block' ? recomputed(x, block) : block(x);
+      const block = (before: Stream) => this.block(layer, before, positions, attend, layer === layers - 1 ? wanted : undefined);
+      stream = this.mode.checkpointing === 'block' ? { x: recomputed(stream.x, (x) => joined(block({ x }))) } : block(stream);
     }
-    return inScope('finalNorm', () => this.norm(x, 'finalNorm'));
+    return inScope('finalNorm', () => this.norm(stream, 'finalNorm').normed);
   }
 
   /** Logits `[rows, vocabSize]` of hidden states `[rows, dModel]`. */
@@ -141,13 +149,20 @@ export class Transformer {
    * Log-probabilities of given tokens, and the entropies of what they were drawn from; both `[rows]`. Where the logits would be large, they never exist as a whole.
    * @param hidden `[rows, dModel]`
    * @param targets u32 `[rows]`
+   * @param allowed what each row's token is drawn from; all tokens by default
    * @throws {ProxmoError} `config` for the temperature
    */
-  tokenLogProbs(hidden: Tensor, targets: Tensor, temperature = 1): { readonly logProb: Tensor; readonly entropy: Tensor } {
-    const chunk = vocabChunkSize(hidden.dim(0), this.config.vocabSize);
-    return chunk === null
-      ? tokenLogProbs(this.logits(hidden), targets, temperature)
-      : chunkedTokenLogProbs(hidden, this.slab.get(this.headName), targets, temperature, chunk);
+  tokenLogProbs(
+    hidden: Tensor,
+    targets: Tensor,
+    temperature = 1,
+    allowed: AllowedTokens | null = null,
+  ): { readonly logProb: Tensor; readonly entropy: Tensor } {
+    const head = this.slab.parts(this.headName);
+    const chunk = vocabChunkSize(hidden.dim(0), this.config.vocabSize) ?? (head.length > 1 ? this.config.vocabSize : null);
+    if (chunk !== null) return chunkedTokenLogProbs(hidden, head, targets, temperature, chunk, allowed);
+    const logits = this.logits(hidden);
+    return tokenLogProbs(allowed ? maskLogits(logits, allowed) : logits, targets, temperature);
   }
 
   private get headName(): string {
@@ -155,26 +170,32 @@ export class Transformer {
   }
 
   /** One layer on the residual stream; `wanted` as in `hidden`. */
-  private block(layer: number, x: Tensor, positions: Tensor, attend: AttentionPath, wanted: Tensor | undefined): Tensor {
-    const context = inScope(`layers.${layer}.attention`, () => this.attentionContext(layer, x, positions, attend));
+  private block(layer: number, stream: Stream, positions: Tensor, attend: AttentionPath, wanted: Tensor | undefined): Stream {
     const pick = (all: Tensor) => (wanted ? gatherRows(all, wanted) : all);
-    const middle = inScope(`layers.${layer}.attention`, () => add(pick(x), this.attentionOutput(layer, pick(context))));
-    return inScope(`layers.${layer}.mlp`, () => add(middle, this.mlpBlock(layer, middle)));
+    const middle = inScope(`layers.${layer}.attention`, () => {
+      const { sum, normed } = this.norm(stream, `layers.${layer}.attention.norm`);
+      const context = this.attentionContext(layer, normed, positions, attend);
+      return { x: pick(sum), update: this.attentionOutput(layer, pick(context)) };
+    });
+    return inScope(`layers.${layer}.mlp`, () => {
+      const { sum, normed } = this.norm(middle, `layers.${layer}.mlp.norm`);
+      return { x: sum, update: this.mlpBlock(layer, normed) };
+    });
   }
 
   private embed(tokens: Tensor, positions: Tensor): Tensor {
-    const x = embedding(this.slab.get('embedding'), tokens);
-    return this.config.positions === 'learned' ? add(x, embedding(this.slab.get('positions'), positions)) : x;
+    const x = embeddingOfParts(this.slab.parts('embedding'), tokens);
+    return this.config.positions === 'learned' ? add(x, embeddingOfParts(this.slab.parts('positions'), positions)) : x;
   }
 
   /** What the heads of a layer read, `[rows, heads * headDim]`. */
-  private attentionContext(layer: number, x: Tensor, positions: Tensor, attend: AttentionPath): Tensor {
+  private attentionContext(layer: number, input: Tensor, positions: Tensor, attend: AttentionPath): Tensor {
     const { config, frequencies } = this;
     const prefix = `layers.${layer}.attention`;
-    const qkv = this.project(this.norm(x, `${prefix}.norm`), `${prefix}.qkv`, config.qkvBias);
+    const qkv = this.project(input, `${prefix}.qkv`, config.qkvBias);
     const normed = config.headNorm ? this.normHeads(qkv, prefix) : qkv;
     const heads = splitHeadsWithRope(normed, positions, { ...config, frequencies, queryScale: queryScale(config, layer) });
-    return attend(layer, heads).reshape([x.dim(0), config.heads * config.headDim]);
+    return attend(layer, heads).reshape([input.dim(0), config.heads * config.headDim]);
   }
 
   private attentionOutput(layer: number, context: Tensor): Tensor {
@@ -186,10 +207,9 @@ export class Transformer {
     return headNorm(qkv, this.slab.get(`${prefix}.queryNorm`), this.slab.get(`${prefix}.keyNorm`), heads, kvHeads, normEpsilon);
   }
 
-  private mlpBlock(layer: number, x: Tensor): Tensor {
+  private mlpBlock(layer: number, normed: Tensor): Tensor {
     const { mlp = 'swiglu', mlpBias } = this.config;
     const prefix = `layers.${layer}.mlp`;
-    const normed = this.norm(x, `${prefix}.norm`);
     const inner =
       mlp === 'swiglu'
         ? swiglu(this.project(normed, `${prefix}.gateUp`, mlpBias))
@@ -197,15 +217,20 @@ export class Transformer {
     return this.project(inner, `${prefix}.down`, mlpBias);
   }
 
-  private norm(x: Tensor, name: string): Tensor {
-    const { norm, normEpsilon } = this.config;
-    const weight = this.slab.get(name);
-    return norm === 'layer' ? layerNorm(x, weight, this.slab.get(`${name}.bias`), normEpsilon) : rmsNorm(x, weight, normEpsilon);
+  /** The norm of the stream, and the stream that is left: with its update added, by the same kernel. */
+  private norm({ x, update }: Stream, name: string): { readonly sum: Tensor; readonly normed: Tensor } {
+    return norm(name, {
+      x,
+      ...(update ? { residual: update } : {}),
+      weight: this.slab.get(name),
+      ...(this.config.norm === 'layer' ? { bias: this.slab.get(`${name}.bias`) } : {}),
+      epsilon: this.config.normEpsilon,
+    });
   }
 
   /** Every product of activations with a weight matrix. @param x `[rows, in]` @returns `[rows, out]` for the weight's `[out, in]` */
   private project(x: Tensor, name: string, hasBias = false): Tensor {
-    const y = linear(x, this.slab.get(name), hasBias ? this.slab.get(`${name}.bias`) : undefined);
+    const y = linearOfParts(x, this.slab.parts(name), hasBias ? this.slab.get(`${name}.bias`) : undefined);
     return this.adapters ? this.adapters.add(y, x, name, this.mode.dropoutSeed ?? null) : y;
   }
 }

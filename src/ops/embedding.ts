@@ -6,9 +6,9 @@ import { launch, type Tensor } from '../tensor/tensor.ts';
 
 /**
  * The embedding of each token.
- * @param table [vocab, dModel]
+ * @param table [vocab, dModel], f32 or f16
  * @param ids u32 [rows]; an id of `vocab` or more gives zeros and has no gradient
- * @returns [rows, dModel]
+ * @returns [rows, dModel], f32; so is the table's gradient
  * @throws {ProxmoError} `shape`
  */
 export function embedding(table: Tensor, ids: Tensor): Tensor {
@@ -29,11 +29,16 @@ export function gatherRows(x: Tensor, indices: Tensor): Tensor {
 function rowsOf(op: string, table: Tensor, indices: Tensor): Tensor {
   if (table.shape.length !== 2 || indices.shape.length !== 1 || indices.dtype !== 'u32') {
     const given = [table, indices].map(({ dtype, shape }) => `${dtype} [${shape.join(', ')}]`).join(' and ');
-    throw new ProxmoError('shape', `${op} needs an f32 matrix [rows, width] and u32 indices [count]; it was given ${given}.`);
+    throw new ProxmoError('shape', `${op} needs an f32 or f16 matrix [rows, width] and u32 indices [count]; it was given ${given}.`);
   }
   const [tableRows, width] = [table.dim(0), table.dim(1)];
   const params = { count: indices.size, tableRows, width };
-  const { y } = launch(kernels.gatherRows, params, { table, indices }, { y: [params.count, width] });
+  const { y } = launch(
+    table.dtype === 'f16' ? kernels.gatherRowsHalf : kernels.gatherRows,
+    params,
+    { table, indices },
+    { y: [params.count, width] },
+  );
   return differentiable(op, [table], y, (dy) => {
     const { count } = params;
     const { head, next } = launch(kernels.gatherRowsLists, { count, tableRows }, { indices }, { head: [tableRows], next: [count] });

@@ -1,11 +1,11 @@
 /** RMSNorm over each head of queries and keys (as in Qwen3, arXiv 2505.09388). */
 import * as kernels from '../../kernels/headNorm.ts';
-import { normWeightRuns } from '../../kernels/normWeightGradient.ts';
+import { normRuns } from '../../kernels/normBackward.ts';
 import { ProxmoError } from '../errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { columnSum } from './columnSum.ts';
-import { weightGradientParams } from './rmsNorm.ts';
+import { rowsPerPartial } from './norm.ts';
 
 /**
  * Normalises the heads of queries and keys in a fused projection, each by the root mean square of its elements; values stay as they are.
@@ -34,8 +34,8 @@ function weightGradients(
   scale: Tensor,
   heads: { rows: number; heads: number; kvHeads: number; headDim: number },
 ): [Tensor, Tensor] {
-  const params = { ...heads, run: weightGradientParams(x).run };
-  const shape = [normWeightRuns(params), heads.headDim];
+  const params = { ...heads, run: rowsPerPartial(heads.rows) };
+  const shape = [normRuns(params), heads.headDim];
   const { partialQ, partialK } = launch(kernels.headNormWeightGradient, params, { dy, x, scale }, { partialQ: shape, partialK: shape });
   return [columnSum(partialQ), columnSum(partialK)];
 }

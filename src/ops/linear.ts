@@ -1,5 +1,5 @@
-/** The linear layer, with weights as [out, in]. */
-import { matmulNtBias } from '../../kernels/matmul.ts';
+/** The linear layer, with weights as [out, in], in f32 or f16. */
+import { matmulNtBias, matmulNtBiasHalf } from '../../kernels/matmul.ts';
 import { ProxmoError } from '../errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
@@ -18,7 +18,12 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   checkShapes(x, weight, bias);
   const [rows, inputs, outputs] = [x.dim(0), x.dim(1), weight.dim(0)];
   const y = bias
-    ? launch(matmulNtBias, { m: rows, n: outputs, k: inputs, batch: 1, splits: 1 }, { a: x, b: weight, bias }, { c: [rows, outputs] }).c
+    ? launch(
+        weight.dtype === 'f16' ? matmulNtBiasHalf : matmulNtBias,
+        { m: rows, n: outputs, k: inputs, batch: 1, splits: 1 },
+        { a: x, b: weight, bias },
+        { c: [rows, outputs] },
+      ).c
     : product('nt', x, weight);
   return differentiable('linear', bias ? [x, weight, bias] : [x, weight], y, (dy) => [
     x.requiresGrad ? product('nn', dy, weight) : null,

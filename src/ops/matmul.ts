@@ -1,5 +1,5 @@
 /** Matrix products, batched, with either operand transposed. */
-import { type MatmulLayout, matmulNn, matmulNt, matmulTn } from '../../kernels/matmul.ts';
+import { type MatmulLayout, matmulNn, matmulNnHalf, matmulNt, matmulNtHalf, matmulTn } from '../../kernels/matmul.ts';
 import { ProxmoError } from '../errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
@@ -13,6 +13,8 @@ export interface MatmulOptions {
 }
 
 const kernels = { nn: matmulNn, nt: matmulNt, tn: matmulTn } as const;
+/** By the layouts that weights are read in. */
+const halfKernels = { nn: matmulNnHalf, nt: matmulNtHalf, tn: null } as const;
 
 /**
  * op(a) · op(b), for one pair of matrices or for a batch of pairs.
@@ -33,13 +35,19 @@ export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = 
   });
 }
 
-/** A matrix product that no gradient flows through. Shapes as in `matmul`. */
+/** A matrix product that no gradient flows through. Shapes as in `matmul`; b may be stored in f16 unless the layout is `tn`. */
 export function product(layout: MatmulLayout, a: Tensor, b: Tensor): Tensor {
   const { m, n, k, batch } = checkShapes(layout, a, b);
   const shape = a.shape.length === 3 ? [batch, m, n] : [m, n];
   const splits = splitsOf(layout, m, n, k, batch);
-  const partial = launch(kernels[layout], { m, n, k, batch, splits }, { a, b }, { c: [splits, ...shape] }).c;
+  const partial = launch(kernelFor(layout, b), { m, n, k, batch, splits }, { a, b }, { c: [splits, ...shape] }).c;
   return splits === 1 ? partial.reshape(shape) : columnSum(partial.reshape([splits, m * n])).reshape(shape);
+}
+
+function kernelFor(layout: MatmulLayout, b: Tensor) {
+  const kernel = (b.dtype === 'f16' ? halfKernels : kernels)[layout];
+  if (!kernel) throw new ProxmoError('shape', `matmul: Aᵀ · B needs B in f32, not ${describe(b)} in f16.`);
+  return kernel;
 }
 
 /**

@@ -4,6 +4,8 @@ import * as kernels from '../../kernels/reduce.ts';
 import type { KernelSpec } from '../../kernels/spec.ts';
 import { ProxmoError } from '../errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
+import { accumulate } from '../tensor/gradients.ts';
+import { partOf, piecesOf } from '../tensor/pieces.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 
 /**
@@ -36,11 +38,15 @@ export function dot(a: Tensor, b: Tensor): Tensor {
 
 /**
  * √Σ x². No gradient flows through it. Not finite if an element is not, or if the sum of squares overflows.
- * @param x any shape
+ * @param x any shape; where it lies in several buffers, their sums are added in order
  * @returns [1]
  */
 export function norm(x: Tensor): Tensor {
-  return reduce(kernels.squareRuns, { a: x }, kernels.rootSumRuns);
+  const partials = piecesOf(x).map((piece) => partialSums(kernels.squareRuns, { a: partOf(x, piece) }));
+  const [only] = partials;
+  if (only && partials.length === 1) return total(kernels.rootSumRuns, only);
+  const squares = partials.map((partial) => total(kernels.sumRuns, partial)).reduce((sum, square) => accumulate(sum, square));
+  return total(kernels.rootSumRuns, squares);
 }
 
 /** x · factor, for a factor of one element, in the shape of another tensor. */
@@ -48,15 +54,21 @@ function scaledBy(x: Tensor, factor: Tensor, like: Tensor): Tensor {
   return launch(scaleBy, { count: x.size }, { x, factor }, { y: like.shape }).y;
 }
 
-/** About √count runs of √count elements, as many steps in sequence in either launch; runs are multiples of 4. */
 function reduce(
   first: KernelSpec<kernels.ReduceParams>,
   inputs: Readonly<Record<string, Tensor>>,
   second: KernelSpec<kernels.ReduceParams>,
 ): Tensor {
+  return total(second, partialSums(first, inputs));
+}
+
+/** About √count runs of √count elements, as many steps in sequence here as in what adds them up; runs are multiples of 4. */
+function partialSums(spec: KernelSpec<kernels.ReduceParams>, inputs: Readonly<Record<string, Tensor>>): Tensor {
   const count = Object.values(inputs)[0]!.size;
   const params = { count, run: Math.max(256, 4 * Math.ceil(Math.sqrt(count) / 4)) };
-  const runs = kernels.runsOf(params);
-  const { partial } = launch(first, params, inputs, { partial: [runs] });
-  return launch(second, { count: runs, run: runs }, { a: partial }, { partial: [1] }).partial;
+  return launch(spec, params, inputs, { partial: [kernels.runsOf(params)] }).partial;
+}
+
+function total(spec: KernelSpec<kernels.ReduceParams>, partial: Tensor): Tensor {
+  return launch(spec, { count: partial.size, run: partial.size }, { a: partial }, { partial: [1] }).partial;
 }

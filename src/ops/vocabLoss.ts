@@ -8,7 +8,9 @@ import { ProxmoError } from '../errors.ts';
 import { differentiableMany, filled } from '../tensor/autograd.ts';
 import { accumulate } from '../tensor/gradients.ts';
 import { assign, launch, scratch, type Tensor } from '../tensor/tensor.ts';
+import { type AllowedTokens, maskedGradient, maskedLogits } from './allowedTokens.ts';
 import { product } from './matmul.ts';
+import { firstRows } from './rowParts.ts';
 
 /** Chunks start at multiples of this many tokens, so that their rows of the head can be bound. */
 const chunkAlignment = 64;
@@ -20,78 +22,101 @@ interface Chunk {
   readonly width: number;
   /** `[width, dModel]` */
   readonly head: Tensor;
+  /** The part of the head that it belongs to, and its first element there. */
+  readonly part: number;
+  readonly offset: number;
 }
 
 /**
- * `tokenLogProbs(linear(hidden, head), targets, temperature)`, with the logits of one chunk in memory at a time.
+ * `tokenLogProbs(linear(hidden, head), targets, temperature)`, with the logits of one chunk in memory at a time; with `maskLogits` between them where tokens are allowed.
  * @param hidden [rows, dModel]
- * @param head [vocab, dModel]
+ * @param head the parts of the head [vocab, dModel], each of some of its rows (`Parameter.parts`); a chunk lies within one
  * @param targets u32 [rows]; a target of `vocab` or more has log-probability 0 and no gradient
  * @param temperature above 0
  * @param chunk tokens of a chunk, rounded up to a multiple of 64
+ * @param allowed what each row's target is drawn from; all tokens by default
  * @returns both [rows]
  * @throws {ProxmoError} `shape`, or `config` for the temperature or the chunk
  */
 export function chunkedTokenLogProbs(
   hidden: Tensor,
-  head: Tensor,
+  head: readonly Tensor[],
   targets: Tensor,
   temperature: number,
   chunk: number,
+  allowed: AllowedTokens | null = null,
 ): { readonly logProb: Tensor; readonly entropy: Tensor } {
   checkArguments(hidden, head, targets, temperature, chunk);
-  const [rows, vocab] = [hidden.dim(0), head.dim(0)];
+  const [rows, vocab] = [hidden.dim(0), vocabOf(head)];
   const inverseTemperature = 1 / temperature;
-  const chunks = chunksOf(head, Math.ceil(chunk / chunkAlignment) * chunkAlignment);
+  const chunks = head.flatMap((part, index) =>
+    chunksOf(part, index, firstRows(head)[index]!, Math.ceil(chunk / chunkAlignment) * chunkAlignment),
+  );
+  const logitsOf = ({ start, head: rowsOfHead }: Chunk) => {
+    const logits = product('nt', hidden, rowsOfHead);
+    return allowed ? maskedLogits(logits, allowed, start) : logits;
+  };
   let state = scratch([rows, 4]);
-  for (const { start, width, head: part } of chunks) {
-    const logits = product('nt', hidden, part);
+  for (const each of chunks) {
+    const { start, width } = each;
+    const logits = logitsOf(each);
     state = launch(vocabChunk, { rows, width, start, inverseTemperature }, { logits, targets, state }, { state: [rows, 4] }).state;
   }
   const outputs = { logProb: [rows], entropy: [rows], logSumExp: [rows] };
   const { logProb, entropy, logSumExp } = launch(vocabFinish, { rows, vocab }, { state, targets }, outputs);
-  differentiableMany('chunkedTokenLogProbs', [hidden, head], [logProb, entropy], ([givenLogProb, givenEntropy]) => {
+  differentiableMany('chunkedTokenLogProbs', [hidden, ...head], [logProb, entropy], ([givenLogProb, givenEntropy]) => {
     const dLogProb = givenLogProb ?? filled([rows], 0);
     const dEntropy = givenEntropy ?? filled([rows], 0);
     let dHidden: Tensor | null = null;
-    const dHead: { offset: number; value: Tensor }[] = [];
-    for (const { start, width, head: part } of chunks) {
-      const inputs = { logits: product('nt', hidden, part), targets, logSumExp, entropy, dLogProb, dEntropy };
+    const dHead = head.map((): { offset: number; value: Tensor }[] => []);
+    for (const each of chunks) {
+      const { start, width, head: rowsOfHead, part, offset } = each;
+      const inputs = { logits: logitsOf(each), targets, logSumExp, entropy, dLogProb, dEntropy };
       const params = { rows, width, inverseTemperature, vocab, start };
-      const { dLogits } = launch(tokenLogProbsBackward, params, inputs, { dLogits: [rows, width] });
+      const gradient = launch(tokenLogProbsBackward, params, inputs, { dLogits: [rows, width] }).dLogits;
+      const dLogits = allowed ? maskedGradient(gradient, allowed, start) : gradient;
       if (hidden.requiresGrad) {
-        const share = product('nn', dLogits, part);
+        const share = product('nn', dLogits, rowsOfHead);
         dHidden = dHidden ? accumulate(dHidden, share) : share;
       }
-      if (head.requiresGrad) dHead.push({ offset: start * hidden.dim(1), value: product('tn', dLogits, hidden) });
+      if (head[part]!.requiresGrad) dHead[part]!.push({ offset, value: product('tn', dLogits, hidden) });
     }
-    return [dHidden, head.requiresGrad ? assign(scratch(head.shape), dHead) : null];
+    return [dHidden, ...head.map((part, index) => (part.requiresGrad ? wholeOf(part, dHead[index]!) : null))];
   });
   return { logProb, entropy };
 }
 
-function chunksOf(head: Tensor, size: number): Chunk[] {
+/** The gradient of a part of the head from those of its chunks. */
+function wholeOf({ shape }: Tensor, chunks: readonly { readonly offset: number; readonly value: Tensor }[]): Tensor {
+  return chunks.length === 1 ? chunks[0]!.value : assign(scratch(shape), chunks);
+}
+
+function vocabOf(head: readonly Tensor[]): number {
+  return head.reduce((sum, part) => sum + part.dim(0), 0);
+}
+
+function chunksOf(head: Tensor, part: number, first: number, size: number): Chunk[] {
   const [vocab, width] = [head.dim(0), head.dim(1)];
   return Array.from({ length: Math.ceil(vocab / size) }, (_, index) => {
-    const start = index * size;
-    const tokens = Math.min(size, vocab - start);
-    return { start, width: tokens, head: head.part(start * width, [tokens, width]) };
+    const row = index * size;
+    const tokens = Math.min(size, vocab - row);
+    return { start: first + row, width: tokens, head: head.part(row * width, [tokens, width]), part, offset: row * width };
   });
 }
 
-function checkArguments(hidden: Tensor, head: Tensor, targets: Tensor, temperature: number, chunk: number): void {
+function checkArguments(hidden: Tensor, head: readonly Tensor[], targets: Tensor, temperature: number, chunk: number): void {
   const fits =
     hidden.shape.length === 2 &&
-    head.shape.length === 2 &&
-    hidden.dim(1) === head.dim(1) &&
+    head.length > 0 &&
+    head.every((part) => part.shape.length === 2 && hidden.dim(1) === part.dim(1)) &&
     targets.dtype === 'u32' &&
     targets.shape.length === 1 &&
     targets.dim(0) === hidden.dim(0);
   if (!fits) {
-    const [h, w, t] = [hidden, head, targets].map(({ shape }) => `[${shape.join(', ')}]`);
+    const [h, t, ...w] = [hidden, targets, ...head].map(({ shape }) => `[${shape.join(', ')}]`);
     throw new ProxmoError(
       'shape',
-      `chunkedTokenLogProbs needs hidden [rows, dModel], head [vocab, dModel] and targets u32 [rows]; it was given ${h}, ${w} and ${targets.dtype} ${t}.`,
+      `chunkedTokenLogProbs needs hidden [rows, dModel], head [vocab, dModel] and targets u32 [rows]; it was given ${h}, ${w.join(' and ')} and ${targets.dtype} ${t}.`,
     );
   }
   if (!(temperature > 0)) throw new ProxmoError('config', `the temperature is ${temperature}; it must be above 0.`);

@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { faultSettingsShape } from '../envs/faults.ts';
 import { splits } from '../envs/taskLists.ts';
+import { precisions } from '../nn/halfWeights.ts';
+import { checkpointingModes } from '../nn/transformer.ts';
 import { actionFormats } from '../text/actionFormat.ts';
 import { advantageOptionsSchema } from './advantages/options.ts';
 import { aggregationModes } from './aggregation.ts';
@@ -26,6 +28,33 @@ const prompt = z.strictObject({
   history: countOrNone.default(2),
   maxTokens: count.default(320),
 });
+
+/**
+ * Adapters that are trained in place of the weights of a pretrained model (LoRA, arXiv 2106.09685): the model is kept once, frozen, and is the reference of the KL term;
+ * moments and checkpoints are those of the adapters.
+ */
+const lora = z
+  .strictObject({
+    /**
+     * Folder of saved adapters to begin with, as PEFT or `proxmo model export` leaves it. Rank, alpha, targets and rankStabilised are then those of the folder, and need not be
+     * set; the reference is the policy with these adapters. Default: new adapters.
+     */
+    from: z.string().optional(),
+    /** Default: 16. */
+    rank: count.optional(),
+    /** The update counts alpha / rank. Default: 32. */
+    alpha: positive.optional(),
+    /** Projections by the names of the checkpoint, as `q_proj`, or all of them. Default: `all-linear`. */
+    targets: z.union([z.literal('all-linear'), z.array(z.string()).min(1)]).optional(),
+    /** The update counts alpha / √rank (arXiv 2312.03732). Default: false. */
+    rankStabilised: z.boolean().optional(),
+    /** Share of a projection's inputs that its adapter does not see in training. The sampler sees all, so with more than 0 their log-probabilities differ. */
+    dropout: z.number().min(0).lt(1).default(0),
+  })
+  .transform((given) => {
+    const { from, rank = 16, alpha = 32, targets = 'all-linear', rankStabilised = false, dropout } = given;
+    return from === undefined ? { rank, alpha, targets, rankStabilised, dropout } : { ...given, from };
+  });
 
 /** A policy trained from nothing; `src/nn/transformer.ts`. Not used where `model` names a pretrained one. */
 const policy = z.strictObject({
@@ -91,6 +120,8 @@ const optimiser = z.strictObject({
   maxGradNorm: positive.default(1),
   /** Packed tokens in a micro-batch: bounds memory. */
   microBatchTokens: count.default(8192),
+  /** `block` computes what is within a transformer block again in the backward pass: less memory for a third more work, and the same bits. */
+  checkpointing: z.enum(checkpointingModes).default('none'),
 });
 
 const loss = z.strictObject({
@@ -119,12 +150,31 @@ const checkpoints = z.strictObject({
   keep: count.default(2),
 });
 
-export const trainConfigSchema = z.strictObject({
+const engine = z.strictObject({
+  /** MiB of device memory that the run may take, so that one that needs more stops before it begins. Null where that is not known: WebGPU does not tell. */
+  memory: positive.nullable().default(null),
+  /**
+   * Measure the variants of each kernel the first time that the run meets it in about this shape, and take the fastest. What was chosen is kept in the run's folder, and a resumed
+   * run keeps to it. Another run repeats these bits only with the same choices: name this run's `tuning.json` as its `engine.variants`.
+   */
+  tune: z.boolean().default(false),
+  /** A file with the choices of an earlier run, for a run that tunes. */
+  variants: z.string().optional(),
+});
+
+const settings = z.strictObject({
   seed: countOrNone.default(1),
   environment: environment.prefault({}),
   prompt: prompt.prefault({}),
   /** A pretrained model to start from: the folder of a Hugging Face model, or a GGUF file. */
   model: z.string().optional(),
+  /** Null trains all weights. */
+  lora: lora.nullable().default(null),
+  /**
+   * How the policy's matrices are stored: `f16` halves what products read of them, and what a frozen model takes; everything else, masters of trained weights included,
+   * stays float32. Needs an adapter with `shader-f16`.
+   */
+  precision: z.enum(precisions).default('f32'),
   policy: policy.prefault({}),
   sampling: sampling.prefault({}),
   warmStart: warmStart.prefault({}),
@@ -134,9 +184,28 @@ export const trainConfigSchema = z.strictObject({
   optimiser: optimiser.prefault({}),
   evaluation: evaluation.prefault({}),
   checkpoints: checkpoints.prefault({}),
+  engine: engine.prefault({}),
 });
 
+export const trainConfigSchema = settings
+  .refine(({ lora, model }) => lora === null || model !== undefined, {
+    path: ['lora'],
+    error: 'adapters need a pretrained model; name one as model, or set lora to null',
+  })
+  .refine(({ engine: { tune, variants } }) => tune || variants === undefined, {
+    path: ['engine', 'variants'],
+    error: 'only a run that tunes takes the choices of an earlier one; set engine.tune to true',
+  });
+
 export type TrainConfig = z.output<typeof trainConfigSchema>;
+
+/** Settings of adapters: those of new ones in full, or what was set for saved ones. */
+export type LoraSettings = NonNullable<TrainConfig['lora']>;
+
+/** The folder of saved adapters that a run begins with, if it does. */
+export function savedAdaptersOf({ lora }: Pick<TrainConfig, 'lora'>): string | undefined {
+  return lora && 'from' in lora ? lora.from : undefined;
+}
 
 /** Configurations by name, as differences from the defaults. */
 export const presets = {
@@ -164,5 +233,19 @@ export const presets = {
     warmStart: { tasks: 2000, noise: 0, epochs: 2, batchTurns: 64, learningRate: 1e-3 },
     training: { iterations: 150, pool: 2000, tasks: 16, groupSize: 8, miniBatches: 4, learningRate: 1e-5 },
     evaluation: { split: 'seen', tasks: 128, temperature: 0.4 },
+  },
+  /**
+   * A pretrained model of 100 million to 2 billion parameters, as Qwen2.5 and SmolLM2 Instruct, which thinks before it acts. Adapters in place of all weights, small
+   * micro-batches and recomputed blocks, so that it fits a GPU for one person. Adapters learn at ten times the rate of whole weights (the paper's 1e-6).
+   */
+  pretrained: {
+    environment: { name: 'household', options: {} },
+    prompt: { format: 'think-action', history: 2, maxTokens: 1024 },
+    lora: {},
+    sampling: { temperature: 1, maxNewTokens: 256, blockSize: 16 },
+    warmStart: { tasks: 0 },
+    training: { iterations: 100, pool: 512, tasks: 8, groupSize: 8, epochs: 1, miniBatches: 4, learningRate: 1e-5 },
+    optimiser: { microBatchTokens: 4096, checkpointing: 'block' },
+    evaluation: { split: 'unseen', tasks: 64, temperature: 0.4 },
   },
 } as const;

@@ -51,7 +51,7 @@ export async function demonstrate(
   const pairs: PromptReply[] = [];
   const random = new Random(seed, 'demonstrations');
   for (const task of tasks) {
-    const player = teacher === 'expert' ? taskSet.createExpert!() : reciter(taskSet.solution!(task));
+    const player = teacher === 'expert' ? (taskSet.createDemonstrator?.() ?? taskSet.createExpert!()) : reciter(taskSet.solution!(task));
     if (player)
       pairs.push(...(await demonstrateOne(scribe, taskSet, task, player, stepTimeoutSeconds, () => random.uniform() < noise && random)));
   }

@@ -19,6 +19,8 @@ export interface Evaluation extends Rate {
   readonly validShare: number;
   /** Mean partial credit of an episode, from 0 to 1; the success rate where the environment gives none. */
   readonly score: number;
+  /** Means of what that credit consists of, by name; empty where the environment does not say. */
+  readonly components: Readonly<Record<string, number>>;
   /** Faults of the environment; their episodes were played again. */
   readonly faults: number;
   readonly seconds: number;
@@ -37,9 +39,18 @@ export async function evaluate(player: Player, taskSet: TaskSet, tasks: readonly
     meanLength: episodes.length > 0 ? steps.length / episodes.length : 0,
     validShare: steps.length > 0 ? steps.filter(({ valid }) => valid).length / steps.length : 0,
     score: episodes.reduce((sum, { score }) => sum + score, 0) / Math.max(1, episodes.length),
+    components: meanComponents(episodes),
     faults: episodes.reduce((sum, { faults }) => sum + faults, 0),
     seconds,
   };
+}
+
+/** The mean of each component over all episodes; one that does not name it counts 0. */
+export function meanComponents(episodes: readonly Pick<Episode, 'components'>[]): Record<string, number> {
+  const sums = new Map<string, number>();
+  for (const { components } of episodes)
+    for (const [name, value] of Object.entries(components)) sums.set(name, (sums.get(name) ?? 0) + value);
+  return Object.fromEntries([...sums].map(([name, sum]) => [name, sum / episodes.length]));
 }
 
 function rateOf(episodes: readonly Episode[]): Rate {

@@ -3,24 +3,25 @@
  * planner's own, from the same graphs that the run compiles.
  */
 import { bucketSize } from '../nn/buckets.ts';
+import { type BatchLimits, fittingBatch, smallestRowBucket, smallestTokenBucket } from '../nn/generatorLimits.ts';
 import { packedInputs } from '../nn/packing.ts';
 import { replyGraph } from '../nn/replies.ts';
-import { type Checkpointing, packedAttention, type Transformer, vocabChunkSize } from '../nn/transformer.ts';
+import { packedAttention, type Transformer, vocabChunkSize } from '../nn/transformer.ts';
 import { add } from '../ops/elementwise.ts';
 import { dot } from '../ops/reduce.ts';
 import { grad } from '../tensor/autograd.ts';
 import { gatherGradients } from '../tensor/gradients.ts';
 import { plan } from '../tensor/planner.ts';
 import { input } from '../tensor/tensor.ts';
-import { Variable } from '../tensor/variable.ts';
 import type { TrainConfig } from './config.ts';
-import { maxBatchTokens } from './policy.ts';
+import { trainingMode } from './optimise.ts';
+import { batchRows, maxBatchTokens } from './policy.ts';
+import { ownWeightsOf, referenceOf } from './reference.ts';
 
 export interface PlannedRun {
   /** The policy, with its adapters if it has any; made with null for its weights, it takes no memory. */
   readonly model: Transformer;
-  readonly config: Pick<TrainConfig, 'prompt' | 'sampling' | 'training' | 'warmStart' | 'loss' | 'optimiser'>;
-  readonly checkpointing: Checkpointing;
+  readonly config: Pick<TrainConfig, 'prompt' | 'sampling' | 'training' | 'warmStart' | 'loss' | 'lora' | 'optimiser' | 'evaluation'>;
 }
 
 export interface MemoryLimits {
@@ -41,9 +42,9 @@ export interface MemoryParts {
   /** AdamW's. */
   readonly moments: number;
   readonly kvCache: number;
-  /** Intermediate values of the largest program, without logits. */
+  /** Intermediate values of the largest programs, without logits. */
   readonly activations: number;
-  /** Logits and their gradients within that program. */
+  /** Logits and their gradients within these programs. */
   readonly logits: number;
 }
 
@@ -53,7 +54,9 @@ export interface MemoryPlan {
   readonly parts: MemoryParts;
   readonly total: number;
   readonly limits: MemoryLimits;
-  /** The buffer that is larger than the device can bind, by name and bytes; null if none is. */
+  /** Sizes of the buffers that programs share for activations and logits, largest first: what `Engine.reserve` makes. */
+  readonly shared: readonly number[];
+  /** The buffer that is larger than the device can bind, of those that cannot be cut into several (weights and what goes with them can), by name and bytes; null if none is. */
   readonly tooLarge: { readonly name: string; readonly bytes: number } | null;
   readonly fits: boolean;
   /** The largest micro-batch that fits, in packed tokens, up to `searchLimit`; null if not even one turn does. */
@@ -67,27 +70,35 @@ const smallestMicroBatch = 256;
 /** @throws {ProxmoError} `config` or `shape` if the model cannot be built for these settings */
 export function planMemory(run: PlannedRun, limits: MemoryLimits): MemoryPlan {
   const { config } = run;
-  const buffers = fixedBuffers(run);
-  const prefill = prefillMemory(run);
+  const batch = generatorBatch(run, limits);
+  const buffers = fixedBuffers(run, batch.rows);
+  const prefill = prefillMemory(run, batch);
   const at = (tokens: number) => {
     const update = updateMemory(run, tokens);
-    const shared = update.planned > prefill.planned ? update : prefill;
-    const total = buffers.reduce((sum, { bytes, count }) => sum + bytes * count, 0) + shared.planned;
-    const largest = [...buffers, { name: 'activations', bytes: Math.max(update.largest, prefill.largest) }].reduce((a, b) =>
-      b.bytes > a.bytes ? b : a,
-    );
+    const shared = sharedBuffers(update.slots, prefill.slots);
+    const sharedBytes = shared.reduce((sum, bytes) => sum + bytes, 0);
+    const total = buffers.reduce((sum, { bytes, count }) => sum + bytes * count, sharedBytes);
+    const logits = Math.max(update.logits, prefill.logits);
+    const uncut = [...buffers.filter(({ name }) => name === 'kvCache'), { name: 'activations', bytes: shared[0] ?? 0 }];
+    const largest = uncut.reduce((a, b) => (b.bytes > a.bytes ? b : a));
     const tooLarge = largest.bytes > limits.largestBuffer ? { name: largest.name, bytes: largest.bytes } : null;
-    return { shared, total, tooLarge, fits: tooLarge === null && (limits.total === null || total <= limits.total) };
+    return {
+      shared,
+      parts: { activations: sharedBytes - logits, logits },
+      total,
+      tooLarge,
+      fits: tooLarge === null && (limits.total === null || total <= limits.total),
+    };
   };
   const microBatchTokens = bucketSize(config.optimiser.microBatchTokens, smallestMicroBatch);
-  const { shared, ...verdict } = at(microBatchTokens);
+  const { parts, ...verdict } = at(microBatchTokens);
   const bytesOf = (part: keyof MemoryParts) =>
     buffers.reduce((sum, { name, bytes, count }) => sum + (name === part ? bytes * count : 0), 0);
   const fixed = ['weights', 'adapters', 'reference', 'gradients', 'moments', 'kvCache'] as const;
   const sizes = Object.fromEntries(fixed.map((part) => [part, bytesOf(part)])) as Pick<MemoryParts, (typeof fixed)[number]>;
   return {
     microBatchTokens,
-    parts: { ...sizes, activations: shared.planned - shared.logits, logits: shared.logits },
+    parts: { ...sizes, ...parts },
     ...verdict,
     limits,
     largestMicroBatch: largestThat((tokens) => at(tokens).fits, oneTurn(run)),
@@ -95,64 +106,70 @@ export function planMemory(run: PlannedRun, limits: MemoryLimits): MemoryPlan {
 }
 
 /** Buffers that outlive programs: the bytes of each, and how many there are. */
-function fixedBuffers({ model, config }: PlannedRun): { name: keyof MemoryParts; bytes: number; count: number }[] {
+function fixedBuffers({ model, config }: PlannedRun, cacheRows: number): { name: keyof MemoryParts; bytes: number; count: number }[] {
   const { layers, kvHeads, headDim } = model.config;
   const trained = model.trainable.size * 4;
-  const cache = policyRows(config) * (config.prompt.maxTokens + config.sampling.maxNewTokens) * kvHeads * headDim * 4;
+  const reference = ownWeightsOf(referenceOf(model, config), model);
+  const cache = cacheRows * (config.prompt.maxTokens + config.sampling.maxNewTokens) * kvHeads * headDim * 4;
   return [
-    { name: 'weights', bytes: model.slab.size * 4, count: 1 },
+    { name: 'weights', bytes: model.slab.bytes, count: 1 },
     { name: 'adapters', bytes: trained, count: model.adapters ? 1 : 0 },
-    { name: 'reference', bytes: trained, count: config.loss.klCoefficient > 0 ? 1 : 0 },
+    { name: 'reference', bytes: reference?.bytes ?? 0, count: 1 },
     { name: 'gradients', bytes: trained, count: 2 },
     { name: 'moments', bytes: trained, count: 2 },
     { name: 'kvCache', bytes: cache, count: 2 * layers },
   ];
 }
 
-/** Episodes that are played at once. */
-function policyRows({ training }: PlannedRun['config']): number {
-  return Math.max(training.tasks * training.groupSize, 64);
+/** What the policy's generator handles at once; at least what one prompt needs. */
+function generatorBatch({ model, config }: PlannedRun, { largestBuffer }: MemoryLimits): BatchLimits {
+  const { prompt, sampling } = config;
+  const sizes = {
+    maxPromptTokens: prompt.maxTokens,
+    maxNewTokens: sampling.maxNewTokens,
+    maxBatchTokens: Math.max(maxBatchTokens, prompt.maxTokens),
+    maxBatchRows: batchRows(config),
+  };
+  const { rows, tokens } = fittingBatch(model.config, sizes, largestBuffer);
+  return { rows: Math.max(rows, 1), tokens: Math.max(tokens, prompt.maxTokens) };
 }
 
 interface ProgramMemory {
-  readonly planned: number;
-  /** The largest buffer. */
-  readonly largest: number;
+  /** Sizes of its buffers. */
+  readonly slots: readonly number[];
   readonly logits: number;
 }
 
+/** Sizes of the buffers in which each of two programs finds its own, largest first. */
+function sharedBuffers(a: readonly number[], b: readonly number[]): number[] {
+  const [first, second] = [a, b].map((sizes) => [...sizes].sort((x, y) => y - x)) as [number[], number[]];
+  return Array.from({ length: Math.max(a.length, b.length) }, (_, rank) => Math.max(first[rank] ?? 0, second[rank] ?? 0));
+}
+
 /** The gradient program of a micro-batch. */
-function updateMemory({ model, config, checkpointing }: PlannedRun, rows: number): ProgramMemory {
-  const { warmStart, sampling, prompt } = config;
+function updateMemory({ model, config }: PlannedRun, rows: number): ProgramMemory {
+  const { warmStart, sampling, prompt, optimiser } = config;
   // Demonstrations are learnt with their prompts, where these count; replies of turns are a share of their tokens.
   const share = warmStart.tasks > 0 && warmStart.promptWeight > 0 ? 1 : sampling.maxNewTokens / (prompt.maxTokens + sampling.maxNewTokens);
   const bucket = { rows, targets: bucketSize(Math.ceil(rows * share), 64), edges: sampling.constrained ? 64 : 0 };
-  const { logProb, entropy } = replyGraph(model.inTraining({ checkpointing }), bucket).logProbs(sampling.temperature);
+  const { logProb, entropy } = replyGraph(model.inTraining(trainingMode(model, optimiser)), bucket).logProbs(sampling.temperature);
   const loss = add(dot(logProb, input('weight', [bucket.targets])), dot(entropy, input('entropyWeight', [bucket.targets])));
   const { trainable } = model;
-  const gradients = gatherGradients(
-    trainable,
-    new Variable('gradients', [trainable.size]),
-    grad(
-      loss,
-      trainable.parameters.map(({ tensor }) => tensor),
-    ),
-  );
+  const gradients = gatherGradients(trainable, trainable.variableLike('gradients'), grad(loss, trainable.tensors));
   const { memory, slots } = plan([loss], [gradients]);
   const { vocabSize } = model.config;
-  const width = (sampling.constrained ? null : vocabChunkSize(bucket.targets, vocabSize)) ?? vocabSize;
-  return { planned: memory.planned, largest: Math.max(...slots), logits: Math.min(memory.planned, 2 * bucket.targets * width * 4) };
+  const width = vocabChunkSize(bucket.targets, vocabSize) ?? vocabSize;
+  return { slots, logits: Math.min(memory.planned, 2 * bucket.targets * width * 4) };
 }
 
 /** The generator's program that reads prompts. */
-function prefillMemory({ model, config }: PlannedRun): ProgramMemory {
-  const rows = bucketSize(Math.max(maxBatchTokens, config.prompt.maxTokens), 64);
-  const batch = bucketSize(policyRows(config), 4);
+function prefillMemory({ model }: PlannedRun, limits: BatchLimits): ProgramMemory {
+  const rows = bucketSize(limits.tokens, smallestTokenBucket);
+  const batch = bucketSize(limits.rows, smallestRowBucket);
   const { tokens, positions, segments } = packedInputs(rows);
   const hidden = model.hidden(tokens, positions, packedAttention(segments), input('lastRows', [batch], 'u32'));
   const logits = model.logits(hidden);
-  const { memory, slots } = plan([logits], []);
-  return { planned: memory.planned, largest: Math.max(...slots), logits: logits.size * 4 };
+  return { slots: plan([logits], []).slots, logits: logits.size * 4 };
 }
 
 /** The smallest micro-batch that holds any turn. */
@@ -186,21 +203,34 @@ const labels: Readonly<Record<keyof MemoryParts, string>> = {
   logits: 'logits',
 };
 
+/** Why a plan does not fit and what does, as a sentence; null if it fits. */
+export function memoryProblem({ fits, total, limits, tooLarge, microBatchTokens, largestMicroBatch }: MemoryPlan): string | null {
+  if (fits) return null;
+  const need = tooLarge
+    ? `The ${labels[tooLarge.name as keyof MemoryParts]} need a buffer of ${mebibytes(tooLarge.bytes)} MiB, but the device binds ${mebibytes(limits.largestBuffer)} MiB`
+    : `The run needs ${mebibytes(total)} MiB, but engine.memory allows ${mebibytes(limits.total ?? 0)} MiB`;
+  const advice =
+    largestMicroBatch === null
+      ? 'no micro-batch fits, so lower training.tasks, prompt.maxTokens or sampling.maxNewTokens, train adapters (lora), or take a smaller model'
+      : `lower optimiser.microBatchTokens from ${microBatchTokens} to ${largestMicroBatch}`;
+  return `${need}; ${advice}.`;
+}
+
 /** The plan as lines for a terminal: a table in MiB, and whether it fits. */
-export function formatMemoryPlan({ parts, total, limits, tooLarge, fits, microBatchTokens, largestMicroBatch }: MemoryPlan): string {
-  const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
+export function formatMemoryPlan(plan: MemoryPlan): string {
+  const { parts, total, limits, microBatchTokens, largestMicroBatch } = plan;
   const rows = [
     ...Object.entries(parts).map(([name, bytes]) => [labels[name as keyof MemoryParts], bytes] as const),
     ['total', total] as const,
   ];
   const table = rows.map(([name, bytes]) => `${name.padEnd(12)}${mebibytes(bytes).padStart(10)} MiB`);
   const room = limits.total === null ? '' : ` of ${mebibytes(limits.total)} MiB`;
-  const problem = tooLarge
-    ? `The ${labels[tooLarge.name as keyof MemoryParts]} need a buffer of ${mebibytes(tooLarge.bytes)} MiB, but the device binds ${mebibytes(limits.largestBuffer)} MiB.`
-    : `It needs ${mebibytes(total)} MiB${room}.`;
-  const most = largestMicroBatch === null ? 'no micro-batch does' : `micro-batches of up to ${largestMicroBatch} tokens do`;
-  const verdict = fits
-    ? `Micro-batches of ${microBatchTokens} tokens fit; ${most}.`
-    : `Micro-batches of ${microBatchTokens} tokens do not fit; ${most}.`;
-  return [...table, '', problem, verdict].join('\n');
+  const verdict =
+    memoryProblem(plan) ??
+    `It needs ${mebibytes(total)} MiB${room}. Micro-batches of ${microBatchTokens} tokens fit, and up to ${largestMicroBatch} would.`;
+  return [...table, '', verdict].join('\n');
+}
+
+function mebibytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(1);
 }

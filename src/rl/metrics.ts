@@ -1,6 +1,7 @@
 /** What an iteration is reported by: one flat record, a line of `metrics.jsonl`. */
 import type { AdvantageResult } from './advantages/index.ts';
 import type { TrainConfig } from './config.ts';
+import { meanComponents } from './evaluate.ts';
 import type { StepReport } from './optimise.ts';
 import { combinePpoStatistics } from './ppoStatistics.ts';
 import type { Episode } from './rollout.ts';
@@ -22,6 +23,8 @@ export interface IterationMetrics {
   readonly successByType: Readonly<Record<string, number>>;
   /** Mean partial credit of an episode, from 0 to 1; the success rate where the environment gives none. */
   readonly score: number;
+  /** Means of what that credit consists of, by name. */
+  readonly components: Readonly<Record<string, number>>;
   /** Mean sum of an episode's rewards. */
   readonly return: number;
   /** Mean steps of an episode. */
@@ -90,6 +93,7 @@ export function iterationMetrics({ iteration, episodes, advantages, reports, sec
       [...groupBy(episodes, ({ task }) => task.type)].map(([type, members]) => [type, share(members, ({ success }) => success)]),
     ),
     score: sum(episodes.map(({ score }) => score)) / episodes.length,
+    components: meanComponents(episodes),
     return: sum(steps.map(({ reward }) => reward)) / episodes.length,
     length: steps.length / episodes.length,
     validShare: share(steps, ({ valid }) => valid),

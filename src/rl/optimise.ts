@@ -16,12 +16,12 @@ import {
   replyBucket,
   replyGraph,
 } from '../nn/replies.ts';
-import type { Transformer } from '../nn/transformer.ts';
+import type { Checkpointing, TrainingMode, Transformer } from '../nn/transformer.ts';
 import { grad } from '../tensor/autograd.ts';
 import type { Engine, Program } from '../tensor/engine.ts';
 import { accumulate, gatherGradients } from '../tensor/gradients.ts';
 import { input, type Tensor } from '../tensor/tensor.ts';
-import { Variable } from '../tensor/variable.ts';
+import type { Variable } from '../tensor/variable.ts';
 
 /** Numbers that go with each reply token, by column. */
 export interface TrainingPair extends PromptReply {
@@ -39,6 +39,17 @@ export type LossGraph = (inputs: {
 export interface OptimiserOptions extends AdamWOptions {
   /** Most packed tokens in a micro-batch. */
   readonly microBatchTokens: number;
+  readonly checkpointing: Checkpointing;
+  /** With the count of micro-batches, the seed of the adapters' dropout. */
+  readonly seed: number;
+}
+
+/** How far an optimiser has come; what follows depends on it. */
+export interface OptimiserProgress {
+  /** Updates made; AdamW's bias correction depends on them. */
+  readonly steps: number;
+  /** Micro-batches seen; each draws its own dropout. */
+  readonly microBatches: number;
 }
 
 export interface StepReport {
@@ -56,7 +67,8 @@ export class Optimiser {
   private readonly total: Variable;
   private readonly programs = new Cache<Program<{ statistics: Tensor }>>();
   private updateProgram: Promise<Program<{ norm: Tensor }>> | undefined;
-  private stepCount = 0;
+  /** Where a run goes on, this is set to what it was. */
+  progress: OptimiserProgress = { steps: 0, microBatches: 0 };
 
   constructor(
     private readonly engine: Engine,
@@ -65,19 +77,10 @@ export class Optimiser {
     private readonly columns: readonly string[],
     private readonly loss: LossGraph,
   ) {
-    this.adamW = new AdamW(model.slab, options);
-    this.micro = new Variable('micro-batch gradients', [model.slab.size]);
-    this.total = new Variable('gradients', [model.slab.size]);
-  }
-
-  /** Updates made so far; AdamW's bias correction depends on it. */
-  get steps(): number {
-    return this.stepCount;
-  }
-
-  /** For resuming. */
-  set steps(count: number) {
-    this.stepCount = count;
+    const { trainable } = model;
+    this.adamW = new AdamW(trainable, options);
+    this.micro = trainable.variableLike('micro-batch gradients');
+    this.total = trainable.variableLike('gradients');
   }
 
   /** One update from a mini-batch. */
@@ -94,16 +97,18 @@ export class Optimiser {
           bucket,
         ),
       ]);
-      const result = await program.run({ ...packReplies(batch, bucket), ...Object.fromEntries(columns) });
+      const dropoutSeed = Uint32Array.of(this.options.seed, this.progress.microBatches);
+      const result = await program.run({ ...packReplies(batch, bucket), ...Object.fromEntries(columns), dropoutSeed });
       statistics.push(result.statistics);
+      this.progress = { ...this.progress, microBatches: this.progress.microBatches + 1 };
     }
     this.updateProgram ??= this.compileUpdate();
     const { norm } = await (await this.updateProgram).run({
-      hyperparameters: this.adamW.hyperparameters(this.stepCount + 1, learningRate),
+      hyperparameters: this.adamW.hyperparameters(this.progress.steps + 1, learningRate),
     });
     const gradientNorm = norm[0] ?? Number.NaN;
     const skipped = !Number.isFinite(gradientNorm);
-    if (!skipped) this.stepCount++;
+    if (!skipped) this.progress = { ...this.progress, steps: this.progress.steps + 1 };
     return { statistics, gradientNorm, skipped };
   }
 
@@ -113,24 +118,28 @@ export class Optimiser {
   }
 
   private compileGradient(bucket: ReplyBucket): Promise<Program<{ statistics: Tensor }>> {
-    const { logProbs } = replyGraph(this.model, bucket);
+    const { logProbs } = replyGraph(this.model.inTraining(trainingMode(this.model, this.options)), bucket);
     const column = (name: string) => input(name, [bucket.targets]);
     const { loss, statistics } = this.loss({ logProbs, column });
-    const { slab } = this.model;
-    const gradients = gatherGradients(
-      slab,
-      this.micro,
-      grad(
-        loss,
-        slab.parameters.map(({ tensor }) => tensor),
-      ),
-    );
+    const { trainable } = this.model;
+    const gradients = gatherGradients(trainable, this.micro, grad(loss, trainable.tensors));
     const total = accumulate(this.total.tensor, gradients);
-    return this.engine.compile({ name: `gradient ${bucket.rows}`, outputs: { statistics }, updates: [total] });
+    return this.engine.compile({
+      name: `gradient ${bucket.rows}`,
+      outputs: { statistics },
+      updates: [total],
+      remedy: 'lower optimiser.microBatchTokens',
+    });
   }
 
   private compileUpdate(): Promise<Program<{ norm: Tensor }>> {
     const { updates, norm } = this.adamW.update(this.total.tensor);
     return this.engine.compile({ name: 'update', outputs: { norm }, updates });
   }
+}
+
+/** What a model's training step needs: the seed of dropout is an input only where there is dropout. */
+export function trainingMode({ adapters }: Transformer, { checkpointing }: Pick<OptimiserOptions, 'checkpointing'>): TrainingMode {
+  const hasDropout = (adapters?.config.dropout ?? 0) > 0;
+  return { checkpointing, ...(hasDropout ? { dropoutSeed: input('dropoutSeed', [2], 'u32') } : {}) };
 }

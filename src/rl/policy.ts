@@ -4,7 +4,9 @@ import { ProxmoError } from '../errors.ts';
 import { Generator, type SamplingControls } from '../nn/generator.ts';
 import type { Transformer } from '../nn/transformer.ts';
 import type { Engine } from '../tensor/engine.ts';
+import type { ActionFormat } from '../text/actionFormat.ts';
 import { PromptBuilder } from '../text/prompt.ts';
+import { thinkActionWords } from '../text/promptThinkAction.ts';
 import type { ThinkActionStyle } from '../text/promptTypes.ts';
 import { WordTokenizer } from '../text/wordTokenizer.ts';
 import { ActionConstraints } from './actionConstraint.ts';
@@ -14,6 +16,17 @@ import type { Player } from './rollout.ts';
 
 /** Most prompt tokens that a policy reads in one batch: enough to fill a device, small enough for 128 MiB bindings of activations. */
 export const maxBatchTokens = 8192;
+
+/** Most episodes of an evaluation that are played at once, where training has fewer. */
+const maxEvaluationRows = 64;
+
+/**
+ * Most prompts that a policy answers at once, for each of which the KV cache has a slot: an iteration's episodes, or those of its evaluations. They need no rounding:
+ * programs are compiled for buckets of the rows that are open, whatever the slots.
+ */
+export function batchRows({ training, evaluation }: Pick<TrainConfig, 'training' | 'evaluation'>): number {
+  return Math.max(training.tasks * training.groupSize, Math.min(evaluation.tasks, maxEvaluationRows));
+}
 
 export class Policy {
   readonly model: Transformer;
@@ -25,7 +38,7 @@ export class Policy {
     source: PolicySource,
     thinkAction?: ThinkActionStyle,
   ) {
-    const { sampling, prompt, training } = config;
+    const { sampling, prompt } = config;
     const { model, tokenizer, endTokens, encodeMessage } = source;
     this.model = model;
     const prompts = new PromptBuilder(tokenizer, {
@@ -40,7 +53,7 @@ export class Policy {
       maxNewTokens: sampling.maxNewTokens,
       blockSize: Math.min(sampling.blockSize, sampling.maxNewTokens),
       maxBatchTokens: Math.max(maxBatchTokens, prompt.maxTokens),
-      maxBatchRows: Math.max(training.tasks * training.groupSize, 64),
+      maxBatchRows: batchRows(config),
       endToken: endTokens,
     });
     const constraints = sampling.constrained ? new ActionConstraints(tokenizer, prompt.format) : null;
@@ -68,9 +81,10 @@ export class Policy {
 
 /**
  * A word-level tokenizer for a task set.
+ * @param format of the prompts; the words of `think-action` messages are added where they are used
  * @throws {ProxmoError} `config` if the task set does not know its words
  */
-export function tokenizerFor(taskSet: TaskSet): WordTokenizer {
+export function tokenizerFor(taskSet: TaskSet, format: ActionFormat = 'plain'): WordTokenizer {
   const words = taskSet.words?.() ?? [];
   if (words.length === 0) {
     throw new ProxmoError(
@@ -78,5 +92,5 @@ export function tokenizerFor(taskSet: TaskSet): WordTokenizer {
       `The environment ${taskSet.name} lists no words, so no word-level vocabulary can be built; give it a words() method, or where it runs in another program, set environment.options.words or wordEpisodes.`,
     );
   }
-  return WordTokenizer.build(words);
+  return WordTokenizer.build(format === 'think-action' ? [...words, ...thinkActionWords(taskSet.thinkAction)] : words);
 }

@@ -1,23 +1,32 @@
 /**
  * What a run's policy starts from, on disk. A run with a word vocabulary keeps it as `tokenizer.json`; a run on a pretrained model keeps the model's path and hash as
- * `model.json`, and finds the model there whenever it goes on.
+ * `model.json`, those of the adapters that it began with, too, and finds them there whenever it goes on.
  */
 import * as z from 'zod';
 import type { TaskSet } from '../envs/environment.ts';
 import { ProxmoError } from '../errors.ts';
+import { digestOfAdapter } from '../models/peft.node.ts';
 import { digestOfModel, openPretrained } from '../models/pretrained.node.ts';
+import { decoderSlab } from '../nn/decoderParameters.ts';
 import { loadPretrained } from '../nn/decoderWeights.ts';
+import type { WeightStorage } from '../nn/halfWeights.ts';
+import { Transformer, type TransformerConfig } from '../nn/transformer.ts';
 import type { Run } from '../runs/run.ts';
 import type { Engine } from '../tensor/engine.ts';
+import { checkDtype } from '../tensor/variableStore.ts';
 import { WordTokenizer } from '../text/wordTokenizer.ts';
-import type { TrainConfig } from './config.ts';
+import { savedAdaptersOf, type TrainConfig } from './config.ts';
 import { tokenizerFor } from './policy.ts';
-import { type PolicySource, pretrainedPolicySource, wordPolicySource } from './policySource.ts';
+import { type PolicySource, pretrainedPolicySource, trainedStorage, wordPolicySource } from './policySource.ts';
+import { outlineAdapters, startingAdapters } from './startingAdapters.node.ts';
 
 const tokenizerFile = 'tokenizer.json';
 const modelFile = 'model.json';
 
-const modelSchema = z.strictObject({ path: z.string(), sha256: z.string() });
+const filesSchema = z.strictObject({ path: z.string(), sha256: z.string() });
+const modelSchema = filesSchema.extend({ adapters: filesSchema.optional() });
+
+type KnownFiles = z.infer<typeof filesSchema>;
 
 /** A source, and what a new run must keep to find it again: texts by file name. */
 export interface NewPolicySource {
@@ -27,41 +36,96 @@ export interface NewPolicySource {
 
 /** For a new run. @throws {ProxmoError} `config`, `file` */
 export async function newPolicySource(engine: Engine, config: TrainConfig, taskSet: TaskSet): Promise<NewPolicySource> {
+  checkDtype(engine.gpu, config.precision);
   if (config.model === undefined) {
-    const tokenizer = tokenizerFor(taskSet);
+    const tokenizer = tokenizerFor(taskSet, config.prompt.format);
     return { source: wordPolicySource(config, tokenizer), files: { [tokenizerFile]: `${JSON.stringify(tokenizer)}\n` } };
   }
-  const source = await openPolicyModel(engine, config.model);
-  const record: z.infer<typeof modelSchema> = { path: config.model, sha256: await digestOfModel(config.model) };
+  const source = await openPolicyModel(engine, config.model, config, trainedStorage(config));
+  const from = savedAdaptersOf(config);
+  const record: z.infer<typeof modelSchema> = {
+    path: config.model,
+    sha256: await digestOfModel(config.model),
+    ...(from === undefined ? {} : { adapters: { path: from, sha256: await digestOfAdapter(from) } }),
+  };
   return { source, files: { [modelFile]: `${JSON.stringify(record, null, 2)}\n` } };
 }
 
-/** For a run that there is. @throws {ProxmoError} `file` if what it started from is gone or was changed */
-export async function loadPolicySource(engine: Engine, config: TrainConfig, run: Run): Promise<PolicySource> {
+/**
+ * For a run that there is.
+ * @param storage of the policy's matrices; default: as training needs it
+ * @throws {ProxmoError} `file` if what it started from is gone or was changed
+ */
+export async function loadPolicySource(
+  engine: Engine,
+  config: TrainConfig,
+  run: Run,
+  storage = trainedStorage(config),
+): Promise<PolicySource> {
   const name = config.model === undefined ? tokenizerFile : modelFile;
   const text = await run.readFile(name);
   if (text === null)
     throw new ProxmoError('file', `${run.dir} has no ${name}; the run is damaged or stopped before it began, so start it anew.`);
-  if (config.model === undefined) return wordPolicySource(config, WordTokenizer.parse(text));
-  const { path, sha256 } = parseRecord(text, run.dir);
-  if (path !== config.model) {
-    throw new ProxmoError('config', `${run.dir}: config.yaml names the model ${config.model}, but the run began with ${path}; restore it.`);
-  }
-  if ((await digestOfModel(path)) !== sha256) {
-    throw new ProxmoError('file', `${path} is not the model that ${run.dir} began with: its files have changed; put them back.`);
-  }
-  return openPolicyModel(engine, path);
+  if (config.model === undefined) return wordPolicySource(config, WordTokenizer.parse(text), storage);
+  const { adapters, ...model } = parseRecord(text, run.dir);
+  await checkUnchanged(run, 'model', model, config.model, digestOfModel);
+  await checkUnchanged(run, 'adapter', adapters, savedAdaptersOf(config), digestOfAdapter);
+  return openPolicyModel(engine, config.model, config, storage);
 }
 
-/** A pretrained model as a policy's source. @throws {ProxmoError} `file`, `config` */
-export async function openPolicyModel(engine: Engine, path: string): Promise<PolicySource> {
+/** @throws {ProxmoError} `config` if the configuration names others than the run began with, `file` if they were changed */
+async function checkUnchanged(
+  { dir }: Run,
+  what: string,
+  known: KnownFiles | undefined,
+  named: string | undefined,
+  digest: (path: string) => Promise<string>,
+): Promise<void> {
+  if (known?.path !== named) {
+    const [now, before] = [named, known?.path].map((path) => path ?? 'none');
+    throw new ProxmoError('config', `${dir}: config.yaml names the ${what} ${now}, but the run began with ${before}; restore it.`);
+  }
+  if (known && (await digest(known.path)) !== known.sha256) {
+    throw new ProxmoError('file', `${known.path} is not the ${what} that ${dir} began with: its files have changed; put them back.`);
+  }
+}
+
+/**
+ * A pretrained model as a policy's source, with the adapters that a run begins with where it trains those.
+ * @throws {ProxmoError} `file`, `config`
+ */
+export async function openPolicyModel(
+  engine: Engine,
+  path: string,
+  { lora, seed }: Pick<TrainConfig, 'lora' | 'seed'> = { lora: null, seed: 1 },
+  storage: WeightStorage = 'f32',
+): Promise<PolicySource> {
   const opened = await openPretrained(path);
   try {
+    // Before the weights, which take a while, so that targets that are wrong are told at once.
+    const adapters = lora && (await startingAdapters(engine, opened.model, lora, seed));
     const tokenizer = await opened.loadTokenizer();
-    return pretrainedPolicySource(await loadPretrained(engine, opened.model, opened.weights, path), tokenizer, path);
+    const base = await loadPretrained(engine, opened.model, opened.weights, path, storage);
+    return pretrainedPolicySource(adapters ? base.withAdapters(adapters) : base, tokenizer, path);
   } finally {
     await opened.close();
   }
+}
+
+/**
+ * The policy of a run in its sizes alone: what a memory plan needs, made without reading weights.
+ * @param largestPiece as `decoderSlab`'s
+ * @throws {ProxmoError} `config`, `file`
+ */
+export async function outlinePolicy(config: TrainConfig, taskSet: TaskSet, largestPiece: number): Promise<Transformer> {
+  const { model: path, policy, lora } = config;
+  const outline = (sizes: TransformerConfig) =>
+    new Transformer(sizes, decoderSlab(sizes, null, 'policy', largestPiece, trainedStorage(config)));
+  if (path === undefined) return outline({ ...policy, vocabSize: tokenizerFor(taskSet, config.prompt.format).vocabSize });
+  const { model, close } = await openPretrained(path);
+  await close();
+  const base = outline(model.transformer);
+  return lora ? base.withAdapters(await outlineAdapters(model, lora)) : base;
 }
 
 function parseRecord(text: string, dir: string): z.infer<typeof modelSchema> {

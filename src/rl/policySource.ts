@@ -1,5 +1,7 @@
 /** What a policy starts from: a transformer of its own with random weights and a word vocabulary, or a pretrained model with its tokenizer. */
 import { ProxmoError } from '../errors.ts';
+import { decoderSlab } from '../nn/decoderParameters.ts';
+import { storageFor, type WeightStorage } from '../nn/halfWeights.ts';
 import { Transformer } from '../nn/transformer.ts';
 import type { HfTokenizer } from '../text/hf/hfTokenizer.ts';
 import type { StreamingTokenizer } from '../text/tokenizer.ts';
@@ -16,9 +18,19 @@ export interface PolicySource {
   readonly encodeMessage?: (message: string) => number[];
 }
 
-/** A transformer of the sizes in `policy`, with weights drawn from the seed. @throws {ProxmoError} `config` if the sizes do not fit */
-export function wordPolicySource(config: TrainConfig, tokenizer: WordTokenizer): PolicySource {
-  const model = new Transformer({ ...config.policy, vocabSize: tokenizer.vocabSize }, config.seed);
+/** How the weights of a policy that is trained are stored: with masters, unless adapters are trained in their place. */
+export function trainedStorage({ precision, lora }: Pick<TrainConfig, 'precision' | 'lora'>): WeightStorage {
+  return storageFor(precision, lora === null);
+}
+
+/**
+ * A transformer of the sizes in `policy`, with weights drawn from the seed.
+ * @param storage of its matrices; default: as training needs it
+ * @throws {ProxmoError} `config` if the sizes do not fit
+ */
+export function wordPolicySource(config: TrainConfig, tokenizer: WordTokenizer, storage = trainedStorage(config)): PolicySource {
+  const sizes = { ...config.policy, vocabSize: tokenizer.vocabSize };
+  const model = new Transformer(sizes, decoderSlab(sizes, config.seed, 'policy', undefined, storage));
   return { model, tokenizer, endTokens: [tokenizer.endId] };
 }
 

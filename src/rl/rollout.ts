@@ -5,7 +5,7 @@
  * A world that fails costs its own episode only, which starts over (`src/envs/faults.ts`), and one that is slow holds up the others for a moment only. Random numbers are
  * keyed by episode, turn and token, so neither changes what any episode comes to.
  */
-import { type Answer, isPromise, pause, whenAnswered, withinTime } from '../envs/answer.ts';
+import { type Answer, isPromise, Waits, whenAnswered, withinTime } from '../envs/answer.ts';
 import type { Environment, Task, TaskSet, Turn } from '../envs/environment.ts';
 import { FaultLog } from '../envs/faults.ts';
 import { openingProblem, turnProblem } from '../envs/turns.ts';
@@ -41,6 +41,8 @@ export interface Episode {
   readonly success: boolean;
   /** Partial credit from 0 to 1; where the environment gives none, 1 for a success and 0 otherwise. */
   readonly score: number;
+  /** What the credit consists of, by name; empty where the environment does not say. */
+  readonly components: Readonly<Record<string, number>>;
   /** How often its world failed and it started over. */
   readonly faults: number;
 }
@@ -103,8 +105,8 @@ export async function playEpisodes(player: Player, taskSet: TaskSet, tasks: read
 
 class Rollout {
   private readonly faults: FaultLog;
-  /** Fires when the rollout ends, for whatever reason: nothing is started over any more. */
-  private readonly ended = new AbortController();
+  /** All that the rollout waits for besides answers. They end with it, for whatever reason, and then nothing is started over any more. */
+  private readonly waits = new Waits();
   /** The error that ends the rollout. */
   private fatal: { readonly error: unknown } | null = null;
 
@@ -119,7 +121,7 @@ class Rollout {
   async play(tasks: readonly Task[]): Promise<Episode[]> {
     const { firstEpisode, signal, onTurn } = this.options;
     const episodes = tasks.map((task, index) => newEpisode(task, firstEpisode + index));
-    const abort = () => this.ended.abort();
+    const abort = () => this.waits.endAll();
     signal?.addEventListener('abort', abort);
     try {
       for (const episode of episodes) this.follow(episode, this.open(episode));
@@ -135,7 +137,7 @@ class Rollout {
       }
     } finally {
       signal?.removeEventListener('abort', abort);
-      this.ended.abort();
+      this.waits.endAll();
       await Promise.all(episodes.map(({ environment }) => environment && closeQuietly(environment)));
     }
     return episodes.map(finish);
@@ -232,14 +234,14 @@ class Rollout {
 
   /** After a fault: forgets what the episode came to, waits, and opens its world again. */
   private async startOver(episode: Running, error: unknown): Promise<void> {
-    if (this.ended.signal.aborted) return;
+    if (this.waits.ended) return;
     const { task, environment, steps } = episode;
     episode.faults++;
     const fault = { task, attempt: episode.faults, step: steps.length, error: error instanceof Error ? error : new Error(String(error)) };
     Object.assign(episode, { environment: null, turn: null, instruction: '', history: [], steps: [] });
     if (environment) void closeQuietly(environment);
-    await pause(this.faults.note(fault), this.ended.signal);
-    if (!this.ended.signal.aborted) await this.open(episode);
+    await this.waits.start(this.faults.note(fault)).over;
+    if (!this.waits.ended) await this.open(episode);
   }
 
   /** Remembers that an episode waits, and what came of it. */
@@ -258,20 +260,16 @@ class Rollout {
   private async settle(episodes: readonly Running[]): Promise<void> {
     const pending = episodes.flatMap((episode) => episode.pending ?? []);
     if (pending.length === 0) return;
-    const patience = new AbortController();
-    await Promise.race([Promise.all(pending), pause(patienceSeconds, AbortSignal.any([patience.signal, this.ended.signal]))]);
-    patience.abort();
+    const patience = this.waits.start(patienceSeconds);
+    await Promise.race([Promise.all(pending), patience.over]);
+    patience.end();
   }
 
   /** Waits until one of these has its answer. */
   private async firstOf(episodes: readonly Running[]): Promise<void> {
-    let wake = () => {};
-    const aborted = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-    this.ended.signal.addEventListener('abort', wake);
-    await Promise.race([...episodes.map(({ pending }) => pending), aborted]);
-    this.ended.signal.removeEventListener('abort', wake);
+    const ending = this.waits.start();
+    await Promise.race([...episodes.map(({ pending }) => pending), ending.over]);
+    ending.end();
   }
 }
 
@@ -280,9 +278,9 @@ function newEpisode(task: Task, number: number): Running {
 }
 
 function finish({ number, task, instruction, steps, turn, faults }: Running): Episode {
-  const { success, score } = turn!;
+  const { success, score = Number(success), components = {} } = turn!;
   const rows = steps.map((step) => ({ ...step, success }));
-  return { id: episodeId(number), task, instruction, steps: rows, success, score: score ?? Number(success), faults };
+  return { id: episodeId(number), task, instruction, steps: rows, success, score, components, faults };
 }
 
 function episodeId(number: number): string {

@@ -8,14 +8,17 @@ import type { TaskSet } from '../envs/environment.ts';
 import { createNamedTaskSet } from '../envs/registry.node.ts';
 import { ProxmoError } from '../errors.ts';
 import { writeFileAtomic } from '../models/atomicFile.node.ts';
+import { type Precision, storageFor } from '../nn/halfWeights.ts';
 import type { JsonObject } from '../runs/json.ts';
 import { createRun, openRun, type Run, type RunWriter, resumeRun } from '../runs/run.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { type TrainConfig, trainConfigSchema } from './config.ts';
 import type { Evaluation } from './evaluate.ts';
 import type { IterationMetrics } from './metrics.ts';
+import { checkPlan, planRun } from './planRun.node.ts';
 import { loadPolicySource, type NewPolicySource, newPolicySource } from './policySource.node.ts';
 import type { PolicySource } from './policySource.ts';
+import { RunChoices, type TuningEvent } from './runTuning.node.ts';
 import { type Progress, Trainer } from './trainer.ts';
 import { captureState, restoreState, restoreWeights, type Totals } from './trainerState.node.ts';
 
@@ -34,11 +37,14 @@ export interface TrainRunOptions {
 }
 
 export type TrainEvent =
+  /** All settings were checked, and the run's folder is there. */
+  | { readonly kind: 'begin' }
   | { readonly kind: 'progress'; readonly iteration: number; readonly progress: Progress }
   | { readonly kind: 'warm start'; readonly loss: number | null; readonly seconds: number }
   | { readonly kind: 'evaluation'; readonly iteration: number; readonly evaluation: Evaluation }
   | { readonly kind: 'iteration'; readonly metrics: IterationMetrics }
-  | { readonly kind: 'checkpoint'; readonly iteration: number };
+  | { readonly kind: 'checkpoint'; readonly iteration: number }
+  | TuningEvent;
 
 /** `summary.json`. Success rates are fractions. */
 export interface Summary {
@@ -60,6 +66,9 @@ export interface EvaluationSummary {
   readonly byTask: Readonly<Record<string, number>>;
   readonly meanLength: number;
   readonly validShare: number;
+  /** Mean partial credit, and means of what it consists of; the success rate and nothing where the environment gives none. */
+  readonly score: number;
+  readonly components: Readonly<Record<string, number>>;
 }
 
 /**
@@ -79,6 +88,11 @@ export async function trainRun(engine: Engine, options: TrainRunOptions): Promis
 async function trainOn(taskSet: TaskSet, engine: Engine, options: TrainRunOptions): Promise<Summary> {
   const { dir, config, version, resume } = options;
   const session = { version, adapter: describeAdapter(engine) };
+  const plan = await planRun(engine, config, taskSet);
+  checkPlan(plan);
+  // Where memory is limited, what programs share is made as planned, and not bit by bit in sizes that come to more.
+  if (plan.limits.total !== null) engine.reserve(plan.shared);
+  const choices = await RunChoices.start(engine, options);
   const begin = async () => new TrainRun(engine, options, taskSet, await newPolicySource(engine, config, taskSet));
   const goOn = async (run: Run) =>
     (await run.latestCheckpoint()) === null
@@ -87,9 +101,12 @@ async function trainOn(taskSet: TaskSet, engine: Engine, options: TrainRunOption
   // A new run makes its folder only when everything that can be wrong with the settings was checked.
   const fresh = resume ? null : await begin();
   const writer = fresh ? await createRun(dir, { ...session, config: { ...config }, seed: config.seed }) : await resumeRun(dir, session);
+  options.onEvent?.({ kind: 'begin' });
   try {
+    await choices?.keepIn(writer);
     return await (fresh ?? (await goOn(writer))).run(writer);
   } finally {
+    choices?.release();
     writer.close();
   }
 }
@@ -116,15 +133,20 @@ export interface TrainedModel {
 /**
  * The policy of a run: what `proxmo generate` and `proxmo model export` start from.
  * @param checkpoint the iteration; default: the last
+ * @param precision of its matrices, which are not trained on; default: the run's
  * @throws {ProxmoError} `file`, `config`
  */
-export async function loadRunModel(engine: Engine, dir: string, checkpoint?: number): Promise<TrainedModel> {
+export async function loadRunModel(engine: Engine, dir: string, checkpoint?: number, precision?: Precision): Promise<TrainedModel> {
   const run = await openRun(dir);
   const config = runConfig(run);
-  const saved = await run.loadCheckpoint(checkpoint);
-  const source = await loadPolicySource(engine, config, run);
-  restoreWeights(engine, source.model, saved);
-  return { source, config, run, iteration: saved.iteration };
+  const saved = await run.openCheckpoint(checkpoint);
+  try {
+    const source = await loadPolicySource(engine, config, run, storageFor(precision ?? config.precision, false));
+    await restoreWeights(engine, source.model, saved);
+    return { source, config, run, iteration: saved.iteration };
+  } finally {
+    await saved.close();
+  }
 }
 
 /** A trained run, ready to act: what `proxmo eval` and `proxmo play` start from. */
@@ -135,7 +157,9 @@ export async function loadRun(
 ): Promise<{ trainer: Trainer; run: Run; iteration: number }> {
   const { source, config, run, iteration } = await loadRunModel(engine, dir, checkpoint);
   const { name, options } = config.environment;
-  return { trainer: new Trainer(engine, config, await createNamedTaskSet(name, options), source), run, iteration };
+  // To act takes no reference, which may be as large as the policy.
+  const acting = { ...config, loss: { ...config.loss, klCoefficient: 0 } };
+  return { trainer: new Trainer(engine, acting, await createNamedTaskSet(name, options), source), run, iteration };
 }
 
 class TrainRun {
@@ -176,9 +200,9 @@ class TrainRun {
       for (const [name, text] of Object.entries(this.start.files)) await this.writer.writeFile(name, text);
       await this.warmStart();
     } else {
-      const checkpoint = await this.writer.loadCheckpoint();
-      this.iteration = checkpoint.iteration;
-      this.totals = restoreState(this.engine, this.trainer, checkpoint);
+      const saved = await this.writer.openCheckpoint();
+      this.iteration = saved.iteration;
+      this.totals = await restoreState(this.engine, this.trainer, saved).finally(() => saved.close());
     }
   }
 
@@ -227,16 +251,10 @@ class TrainRun {
 
   private async evaluate(): Promise<Evaluation> {
     const evaluation = await this.trainer.evaluate();
-    const { byTask, interval, ...rates } = evaluation;
-    const types = Object.entries(byTask).map(([type, { success }]) => [`success/${type}`, success]);
-    this.writer.metrics.append({
-      kind: 'eval',
-      ...rates,
-      low: interval[0],
-      high: interval[1],
-      ...Object.fromEntries(types),
-      iteration: this.iteration,
-    });
+    const { byTask, interval, components, ...rates } = evaluation;
+    const successByType = Object.fromEntries(Object.entries(byTask).map(([type, { success }]) => [type, success]));
+    const figures = flatten({ ...rates, low: interval[0], high: interval[1], successByType, components });
+    this.writer.metrics.append({ kind: 'eval', ...figures, iteration: this.iteration });
     this.options.onEvent?.({ kind: 'evaluation', iteration: this.iteration, evaluation });
     return evaluation;
   }
@@ -244,10 +262,7 @@ class TrainRun {
   private async checkpoint(): Promise<void> {
     if ((await this.writer.latestCheckpoint()) === this.iteration) return;
     const totals = { ...this.totals, wallSeconds: this.wallSeconds };
-    await this.writer.saveCheckpoint(
-      await captureState(this.engine, this.trainer, this.iteration, totals),
-      this.options.config.checkpoints.keep,
-    );
+    await this.writer.saveCheckpoint(captureState(this.engine, this.trainer, this.iteration, totals), this.options.config.checkpoints.keep);
     this.options.onEvent?.({ kind: 'checkpoint', iteration: this.iteration });
   }
 
@@ -278,13 +293,13 @@ class TrainRun {
 }
 
 export function summariseEvaluation(evaluation: Evaluation): EvaluationSummary {
-  const { success, interval, episodes, byTask, meanLength, validShare } = evaluation;
+  const { success, interval, episodes, byTask, meanLength, validShare, score, components } = evaluation;
   const rates = Object.fromEntries(Object.entries(byTask).map(([type, rate]) => [type, rate.success]));
-  return { success, interval, episodes, byTask: rates, meanLength, validShare };
+  return { success, interval, episodes, byTask: rates, meanLength, validShare, score, components };
 }
 
 /** Nested figures as `seconds/rollout`, lists as `groupSuccessHistogram/3`. */
-function flatten(metrics: IterationMetrics): Record<string, number> {
+function flatten(metrics: object): Record<string, number> {
   const flat: Record<string, number> = {};
   for (const [name, value] of Object.entries(metrics) as [string, number | Record<string, number> | readonly number[]][]) {
     if (typeof value === 'number') flat[name] = value;

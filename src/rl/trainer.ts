@@ -5,11 +5,13 @@
 import type { Task, TaskSet } from '../envs/environment.ts';
 import { type Fault, FaultLog } from '../envs/faults.ts';
 import { ProxmoError } from '../errors.ts';
+import { copyWeights } from '../nn/halfWeights.ts';
 import type { PromptReply } from '../nn/replies.ts';
-import { Transformer } from '../nn/transformer.ts';
+import type { Transformer } from '../nn/transformer.ts';
 import { ppoLoss } from '../ops/ppoLoss.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { Random } from '../tensor/random.ts';
+import type { ParameterSlab } from '../tensor/variable.ts';
 import { AdvantageEstimator, type AdvantageResult } from './advantages/index.ts';
 import { tokenWeights } from './aggregation.ts';
 import type { TrainConfig } from './config.ts';
@@ -19,6 +21,7 @@ import { type IterationMetrics, iterationMetrics, Stopwatch } from './metrics.ts
 import { Optimiser, type StepReport, type TrainingPair } from './optimise.ts';
 import { Policy } from './policy.ts';
 import type { PolicySource } from './policySource.ts';
+import { ownWeightsOf, referenceOf } from './reference.ts';
 import { type Episode, playEpisodes, type RolloutStep } from './rollout.ts';
 import { Scorer } from './score.ts';
 import { cloneBehaviour } from './warmStart.ts';
@@ -71,13 +74,13 @@ export class Trainer {
     const { optimiser, sampling, loss, evaluation, training, seed } = config;
     this.policy = new Policy(engine, config, source, taskSet.thinkAction);
     this.faults = new FaultLog(config.environment, options.onFault);
-    this.reference = loss.klCoefficient > 0 ? new Transformer(source.model.config, null, 'reference') : null;
+    this.reference = referenceOf(this.policy.model, config);
     this.rememberPolicy();
     this.scorer = this.reference && new Scorer(engine, this.reference, optimiser.microBatchTokens, sampling.temperature);
     this.optimiser = new Optimiser(
       engine,
       this.policy.model,
-      optimiser,
+      { ...optimiser, seed: new Random(seed, 'dropout').nextWord() },
       ['oldLogProb', 'referenceLogProb', 'advantage', 'weight'],
       ({ logProbs, column }) => {
         const { logProb, entropy } = logProbs(sampling.temperature);
@@ -113,6 +116,11 @@ export class Trainer {
     }
     this.rememberPolicy();
     return loss;
+  }
+
+  /** What the reference has of its own, as checkpoints keep it. */
+  get referenceWeights(): ParameterSlab | null {
+    return ownWeightsOf(this.reference, this.policy.model);
   }
 
   /** Success on the held-out tasks. */
@@ -207,7 +215,8 @@ export class Trainer {
 
   /** Makes the policy as it is now the reference. */
   private rememberPolicy(): void {
-    if (this.reference) this.engine.copy(this.policy.model.slab.variable, this.reference.slab.variable);
+    const { referenceWeights } = this;
+    if (referenceWeights) copyWeights(this.engine, this.policy.model.trainable, referenceWeights);
   }
 
   /** @throws {ProxmoError} `config` if there is nothing to learn from, or the policy could never write what it is shown */

@@ -1,11 +1,13 @@
-/** A trainer's state as tensors and numbers, for checkpoints, and back. */
+/** A trainer's state as tensors and numbers, for checkpoints, and back. They go to and from the device in pieces, of which the host holds few. */
 import { z } from 'zod';
 import { ProxmoError } from '../errors.ts';
+import { readParameter, writeParameter } from '../nn/halfWeights.ts';
 import type { Transformer } from '../nn/transformer.ts';
+import { Pace, piecesOf } from '../nn/weightTransfer.ts';
 import type { Checkpoint, NamedTensor } from '../runs/checkpoint.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { sizeOf } from '../tensor/tensor.ts';
-import type { ParameterSlab, Variable } from '../tensor/variable.ts';
+import type { Parameter, ParameterSlab, Variable } from '../tensor/variable.ts';
 import type { Trainer } from './trainer.ts';
 
 const evaluationSchema = z.object({
@@ -15,6 +17,8 @@ const evaluationSchema = z.object({
   byTask: z.record(z.string(), z.number()).readonly(),
   meanLength: z.number(),
   validShare: z.number(),
+  score: z.number(),
+  components: z.record(z.string(), z.number()).readonly(),
 });
 
 const totalsSchema = z.object({
@@ -28,73 +32,106 @@ const totalsSchema = z.object({
 /** Sums over a run, carried through checkpoints. */
 export type Totals = z.infer<typeof totalsSchema>;
 
-const stateSchema = z.object({ optimiserSteps: z.number().int().min(0), totals: totalsSchema });
+const count = z.number().int().min(0);
+const stateSchema = z.object({ optimiser: z.object({ steps: count, microBatches: count }), totals: totalsSchema });
 
 const referencePrefix = 'reference.';
 
-/** Reads weights, reference weights and moments from the device. */
-export async function captureState(engine: Engine, trainer: Trainer, iteration: number, totals: Totals): Promise<Checkpoint> {
-  const { model } = trainer.policy;
-  const { adamW, steps } = trainer.optimiser;
-  const moments = await Promise.all(adamW.variables.map((variable) => readSlab(engine, variable, model.slab, `${variable.name}.`)));
-  const reference = trainer.reference ? await readSlab(engine, trainer.reference.slab.variable, model.slab, referencePrefix) : [];
+/**
+ * What is trained, with its moments, and what the reference has of its own. The frozen base of adapters is not part of a checkpoint. The tensors are read when they are asked
+ * for, so the trainer must not go on before.
+ */
+export function captureState(engine: Engine, trainer: Trainer, iteration: number, totals: Totals): Checkpoint {
+  const { trainable } = trainer.policy.model;
+  const { adamW, progress } = trainer.optimiser;
+  const { referenceWeights } = trainer;
   return {
     iteration,
-    weights: await readSlab(engine, model.slab.variable, model.slab, ''),
-    optimizer: [...moments.flat(), ...reference],
-    state: { optimiserSteps: steps, totals },
+    weights: weightTensors(engine, trainable, ''),
+    optimizer: [
+      ...adamW.variables.flatMap((moment) => momentTensors(engine, moment, trainable)),
+      ...(referenceWeights ? weightTensors(engine, referenceWeights, referencePrefix) : []),
+    ],
+    state: { optimiser: { ...progress }, totals },
   };
 }
 
 /** Puts a checkpoint's weights into a model. @throws {ProxmoError} `file` if a tensor is missing or has another shape */
-export function restoreWeights(engine: Engine, model: Transformer, saved: Checkpoint): void {
-  writeModel(engine, model, saved.weights, '');
+export async function restoreWeights(engine: Engine, { trainable }: Transformer, saved: Checkpoint): Promise<void> {
+  await writeWeights(engine, trainable, saved.weights, '');
 }
 
 /** Puts a whole checkpoint into a trainer. @throws {ProxmoError} `file` if it does not fit */
-export function restoreState(engine: Engine, trainer: Trainer, saved: Checkpoint): Totals {
+export async function restoreState(engine: Engine, trainer: Trainer, saved: Checkpoint): Promise<Totals> {
   const parsed = stateSchema.safeParse(saved.state);
   if (!parsed.success)
     throw new ProxmoError('file', `The checkpoint of iteration ${saved.iteration} has no valid trainer state; resume from another one.`);
-  restoreWeights(engine, trainer.policy.model, saved);
-  const { slab } = trainer.policy.model;
-  for (const variable of trainer.optimiser.adamW.variables) writeSlab(engine, variable, slab, saved.optimizer, `${variable.name}.`);
-  if (trainer.reference) writeModel(engine, trainer.reference, saved.optimizer, referencePrefix);
-  trainer.optimiser.steps = parsed.data.optimiserSteps;
+  const { policy, optimiser, referenceWeights } = trainer;
+  const { trainable } = policy.model;
+  await restoreWeights(engine, policy.model, saved);
+  for (const moment of optimiser.adamW.variables) await writeMoment(engine, moment, trainable, saved.optimizer);
+  if (referenceWeights) await writeWeights(engine, referenceWeights, saved.optimizer, referencePrefix);
+  optimiser.progress = parsed.data.optimiser;
   return parsed.data.totals;
 }
 
-function writeModel(engine: Engine, model: Transformer, tensors: readonly NamedTensor[], prefix: string): void {
-  writeSlab(engine, model.slab.variable, model.slab, tensors, prefix);
-}
-
-async function readSlab(engine: Engine, variable: Variable, { parameters }: ParameterSlab, prefix: string): Promise<NamedTensor[]> {
-  const values = await engine.read(variable);
-  return parameters.map(({ name, shape, offset }) => ({
+function weightTensors(engine: Engine, slab: ParameterSlab, prefix: string): NamedTensor[] {
+  return slab.all.map(({ name, shape }) => ({
     name: prefix + name,
     shape,
-    data: Float32Array.from(values.subarray(offset, offset + sizeOf(shape))),
+    pieces: () => piecesFrom(sizeOf(shape), (start, count) => readParameter(engine, slab, name, start, count)),
   }));
 }
 
-function writeSlab(
+async function writeWeights(engine: Engine, slab: ParameterSlab, tensors: readonly NamedTensor[], prefix: string): Promise<void> {
+  const pace = new Pace(engine);
+  for (const parameter of slab.all) {
+    const tensor = savedTensor(tensors, prefix, parameter);
+    await writePieces(pace, tensor, (piece, start) => writeParameter(engine, slab, parameter.name, piece, start));
+  }
+}
+
+function momentTensors(engine: Engine, moment: Variable, { parameters }: ParameterSlab): NamedTensor[] {
+  return parameters.map(({ name, shape, offset }) => ({
+    name: `${moment.name}.${name}`,
+    shape,
+    pieces: () => piecesFrom(sizeOf(shape), async (start, count) => Float32Array.from(await engine.read(moment, offset + start, count))),
+  }));
+}
+
+async function writeMoment(
   engine: Engine,
-  variable: Variable,
+  moment: Variable,
   { parameters }: ParameterSlab,
   tensors: readonly NamedTensor[],
-  prefix: string,
-): void {
-  const values = new Float32Array(variable.size);
-  for (const { name, shape, offset } of parameters) {
-    const tensor = tensors.find((candidate) => candidate.name === prefix + name);
-    if (!tensor || tensor.shape.join() !== shape.join()) {
-      const found = tensor ? `has the shape [${tensor.shape.join(', ')}]` : 'is missing';
-      throw new ProxmoError(
-        'file',
-        `The checkpoint does not fit the policy: ${prefix}${name} ${found}, [${shape.join(', ')}] is needed; use the run's own configuration.`,
-      );
-    }
-    values.set(tensor.data, offset);
+): Promise<void> {
+  const pace = new Pace(engine);
+  for (const parameter of parameters) {
+    const tensor = savedTensor(tensors, `${moment.name}.`, parameter);
+    await writePieces(pace, tensor, (piece, start) => engine.write(moment, piece, parameter.offset + start));
   }
-  engine.write(variable, values);
+}
+
+async function* piecesFrom(size: number, read: (start: number, count: number) => Promise<Float32Array>): AsyncGenerator<Float32Array> {
+  for (const [start, end] of piecesOf(size)) yield await read(start, end - start);
+}
+
+async function writePieces(pace: Pace, { pieces }: NamedTensor, write: (piece: Float32Array, start: number) => void): Promise<void> {
+  let start = 0;
+  for await (const piece of pieces()) {
+    write(piece, start);
+    start += piece.length;
+    await pace.wrote(piece.length);
+  }
+}
+
+/** @throws {ProxmoError} `file` if it is missing or has another shape */
+function savedTensor(tensors: readonly NamedTensor[], prefix: string, { name, shape }: Parameter): NamedTensor {
+  const tensor = tensors.find((candidate) => candidate.name === prefix + name);
+  if (tensor && tensor.shape.join() === shape.join()) return tensor;
+  const found = tensor ? `has the shape [${tensor.shape.join(', ')}]` : 'is missing';
+  throw new ProxmoError(
+    'file',
+    `The checkpoint does not fit the policy: ${prefix}${name} ${found}, [${shape.join(', ')}] is needed; use the run's own configuration.`,
+  );
 }

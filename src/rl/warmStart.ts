@@ -28,7 +28,8 @@ export async function cloneBehaviour(
   onStep: OnStep,
 ): Promise<number> {
   const { epochs, batchTurns, learningRate, promptWeight } = config.warmStart;
-  const optimiser = new Optimiser(engine, model, config.optimiser, ['weight', 'replyWeight'], ({ logProbs, column }) => {
+  const options = { ...config.optimiser, seed: new Random(config.seed, 'warm start dropout').nextWord() };
+  const optimiser = new Optimiser(engine, model, options, ['weight', 'replyWeight'], ({ logProbs, column }) => {
     const { logProb } = logProbs();
     const negativeSum = (weights: Tensor) => scale(dot(logProb, weights), -1);
     return { loss: negativeSum(column('weight')), statistics: negativeSum(column('replyWeight')) };

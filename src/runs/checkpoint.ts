@@ -7,7 +7,7 @@
  *   checkpoints/latest                        the name of the folder to resume from
  *
  * The folder is made under a temporary name and renamed when it is whole, and `latest` is written last, so what it names is always a whole
- * checkpoint; it never changes from then on.
+ * checkpoint; it never changes from then on. Tensors go to and from the files in pieces, so that a checkpoint may be larger than memory.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -16,14 +16,15 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { ProxmoError } from '../errors.ts';
 import { type FileDigest, isTemporaryName, syncFolder, temporaryPath, writeFileAtomic } from '../models/atomicFile.node.ts';
-import { SafetensorsFile, writeSafetensors } from '../models/safetensors.node.ts';
+import { SafetensorsFile, streamSafetensors } from '../models/safetensors.node.ts';
 import { type JsonObject, jsonObjectSchema, parseJson, readText, readTextOrNull, writeJson } from './json.ts';
 
-/** A tensor by name, in row-major order. */
+/** A tensor by name. */
 export interface NamedTensor {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly data: Float32Array;
+  /** Its values in row-major order, piece by piece from where they are kept. A piece need not outlive the next one. */
+  readonly pieces: () => AsyncIterable<Float32Array>;
 }
 
 export interface Checkpoint {
@@ -33,6 +34,11 @@ export interface Checkpoint {
   readonly optimizer: readonly NamedTensor[];
   /** What else the trainer needs to go on with the same bits: counters, random number state, the best score so far. */
   readonly state: JsonObject;
+}
+
+/** A checkpoint on disk, whose tensors can be read until it is closed. */
+export interface OpenCheckpoint extends Checkpoint {
+  close(): Promise<void>;
 }
 
 const weightsFile = 'weights.safetensors';
@@ -50,7 +56,7 @@ const stateSchema = z.strictObject({
 });
 
 /**
- * Saves a checkpoint, makes it the latest, and removes all but the last `keep`.
+ * Saves a checkpoint, makes it the latest, and removes all but the last `keep`. Its tensors are read as they are written.
  * @param folder the run's `checkpoints` folder; made if it is not there
  * @throws {ProxmoError} `data` if the latest checkpoint is of this iteration already, `keep` is below 1, or the state is no JSON.
  */
@@ -86,11 +92,11 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint, kee
 }
 
 /**
- * Loads a checkpoint and checks it against its hashes.
- * @param iteration the one to load; the latest by default
+ * Opens a checkpoint and checks it against its hashes. Close it when done.
+ * @param iteration the one to open; the latest by default
  * @throws {ProxmoError} `file` if there is none, or it is damaged.
  */
-export async function loadCheckpoint(folder: string, iteration?: number): Promise<Checkpoint> {
+export async function openCheckpoint(folder: string, iteration?: number): Promise<OpenCheckpoint> {
   const wanted = iteration ?? (await latestCheckpoint(folder));
   const all = await listCheckpoints(folder);
   if (wanted === null) throw new ProxmoError('file', `${folder} has no checkpoint yet; train until the first one is saved.`);
@@ -104,9 +110,16 @@ export async function loadCheckpoint(folder: string, iteration?: number): Promis
   if (stated !== wanted) {
     throw new ProxmoError('file', `${statePath} is of iteration ${stated}, not ${wanted}; its folder was renamed, so rename it back.`);
   }
-  const weights = await readTensors(join(path, weightsFile), files[weightsFile]);
-  const optimizer = await readTensors(join(path, optimizerFile), files[optimizerFile]);
-  return { iteration: stated, weights, optimizer, state };
+  const weights = await openTensors(join(path, weightsFile), files[weightsFile]);
+  const optimizer = await openTensors(join(path, optimizerFile), files[optimizerFile]).catch(async (error: unknown) => {
+    await weights.close();
+    throw error;
+  });
+  const close = async () => {
+    await weights.close();
+    await optimizer.close();
+  };
+  return { iteration: stated, weights: tensorsOf(weights), optimizer: tensorsOf(optimizer), state, close };
 }
 
 /** Iterations of the checkpoints in a folder, rising; none if there is no such folder. */
@@ -156,25 +169,23 @@ async function removeFolder(path: string): Promise<void> {
 }
 
 function writeTensors(path: string, tensors: readonly NamedTensor[]): Promise<FileDigest> {
-  return writeSafetensors(
+  return streamSafetensors(
     path,
     tensors.map((tensor) => ({ ...tensor, dtype: 'F32' as const })),
+    ({ pieces }) => pieces(),
   );
 }
 
-async function readTensors(path: string, expected: FileDigest): Promise<NamedTensor[]> {
+async function openTensors(path: string, expected: FileDigest): Promise<SafetensorsFile> {
   const found = await digestOf(path);
   if (found.bytes !== expected.bytes || found.sha256 !== expected.sha256) {
     throw new ProxmoError('file', `${path} does not match the hash in its ${stateFile}; it is damaged, so use another checkpoint.`);
   }
-  const file = await SafetensorsFile.open(path);
-  try {
-    const tensors: NamedTensor[] = [];
-    for (const { name, shape } of file.entries.values()) tensors.push({ name, shape, data: await file.readFloat32(name) });
-    return tensors;
-  } finally {
-    await file.close();
-  }
+  return SafetensorsFile.open(path);
+}
+
+function tensorsOf(file: SafetensorsFile): NamedTensor[] {
+  return Array.from(file.entries.values(), ({ name, shape }) => ({ name, shape, pieces: () => file.float32Pieces(name) }));
 }
 
 async function digestOf(path: string): Promise<FileDigest> {

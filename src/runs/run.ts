@@ -15,7 +15,15 @@ import { stringify } from 'yaml';
 import * as z from 'zod';
 import { ProxmoError } from '../errors.ts';
 import { writeFileAtomic } from '../models/atomicFile.node.ts';
-import { type Checkpoint, latestCheckpoint, listCheckpoints, loadCheckpoint, removeLeftovers, saveCheckpoint } from './checkpoint.ts';
+import {
+  type Checkpoint,
+  latestCheckpoint,
+  listCheckpoints,
+  type OpenCheckpoint,
+  openCheckpoint,
+  removeLeftovers,
+  saveCheckpoint,
+} from './checkpoint.ts';
 import { type JsonObject, jsonObjectSchema, parseJson, readText, readTextOrNull, writeJson } from './json.ts';
 import { acquireLock } from './lock.ts';
 import { type MetricRecord, MetricsWriter, readMetrics } from './metrics.ts';
@@ -79,9 +87,9 @@ export class Run {
     return latestCheckpoint(join(this.dir, checkpointFolder));
   }
 
-  /** The checkpoint of an iteration, or the latest. @throws {ProxmoError} `file` if there is none, or it is damaged. */
-  loadCheckpoint(iteration?: number): Promise<Checkpoint> {
-    return loadCheckpoint(join(this.dir, checkpointFolder), iteration);
+  /** The checkpoint of an iteration, or the latest. Close it when done. @throws {ProxmoError} `file` if there is none, or it is damaged. */
+  openCheckpoint(iteration?: number): Promise<OpenCheckpoint> {
+    return openCheckpoint(join(this.dir, checkpointFolder), iteration);
   }
 
   /** The outcome; null while the run is not finished. */

@@ -1,15 +1,20 @@
 /**
- * Runs graphs on a device: holds the buffers of variables and compiles programs.
+ * Runs graphs on a device: holds variables and compiles programs.
  *
  * A program is compiled once and run many times. A run writes its inputs, encodes every dispatch into one pass, and submits once; it allocates nothing.
  */
-import { type AdapterProfile, type Dtype, defaultVariant, type InputArray } from '../../kernels/spec.ts';
+import { type AdapterProfile, elementBytes, type InputArray } from '../../kernels/spec.ts';
 import { ProxmoError } from '../errors.ts';
-import { type BufferRange, CommandList, type Launch, readBuffer } from '../gpu/commands.ts';
+import { type BufferRange, CommandList, type Launch } from '../gpu/commands.ts';
 import type { GpuContext } from '../gpu/context.ts';
+import { fromStorage, type HostArray, matches, storedBytes, toStorage } from '../gpu/hostArrays.ts';
+import { defaultChooser, type VariantChooser } from '../gpu/tuner.ts';
 import { type MemoryReport, type Plan, plan } from './planner.ts';
 import type { Tensor } from './tensor.ts';
 import type { Variable } from './variable.ts';
+import { checkDtype, VariableStore } from './variableStore.ts';
+
+export type { HostArray } from '../gpu/hostArrays.ts';
 
 export type TensorRecord = Readonly<Record<string, Tensor>>;
 
@@ -20,6 +25,8 @@ export interface ProgramSpec<O extends TensorRecord> {
   readonly outputs?: O;
   /** Variables' tensors after in-place steps that must happen though no output needs them. */
   readonly updates?: readonly Tensor[];
+  /** What to do where a tensor is larger than the device can bind, as "lower optimiser.microBatchTokens". */
+  readonly remedy?: string;
 }
 
 /** Values for a program's inputs, by name. */
@@ -28,13 +35,26 @@ export type Inputs = Readonly<Record<string, InputArray>>;
 /** What a run returns: a fresh array for each output. */
 export type Outputs<O extends TensorRecord> = { readonly [K in keyof O]: HostArray };
 
-/** A tensor's values on the host: `Float32Array` for f32, `Uint32Array` for u32, `Int32Array` for i32. */
-export type HostArray = InputArray;
+export interface EngineOptions {
+  /** Most bytes that a kernel can bind at once, where that is to be less than the device allows: to try what a smaller device does. */
+  readonly largestBinding?: number;
+}
 
 export class Engine {
-  private readonly buffers = new Map<Variable, GPUBuffer>();
+  /** Most bytes that a kernel can bind at once. */
+  readonly largestBinding: number;
+  /** Decides which variants programs run that are compiled from now on; the defaults unless it is set. */
+  variantChooser: VariantChooser;
+  private readonly variables: VariableStore;
 
-  constructor(readonly gpu: GpuContext) {}
+  constructor(
+    readonly gpu: GpuContext,
+    { largestBinding = Number.POSITIVE_INFINITY }: EngineOptions = {},
+  ) {
+    this.largestBinding = Math.min(gpu.largestBinding, largestBinding);
+    this.variables = new VariableStore(gpu, this.largestBinding);
+    this.variantChooser = defaultChooser(gpu);
+  }
 
   get profile(): AdapterProfile {
     return this.gpu.profile;
@@ -47,6 +67,7 @@ export class Engine {
   async compile<O extends TensorRecord>(spec: ProgramSpec<O>): Promise<Program<O>> {
     const outputs = Object.values(spec.outputs ?? {});
     const planned = plan(outputs, spec.updates ?? []);
+    this.checkSizes(spec, planned);
     const slots = this.gpu.arena.take(planned.slots);
     const constants = new Map(planned.constants.map((tensor) => [tensor, this.uploadConstant(tensor)]));
     const rangeOf = (tensor: Tensor) => this.resolve(tensor, planned, slots, constants);
@@ -57,57 +78,58 @@ export class Engine {
 
   /** Overwrites a variable, or a part of it from element `offset` on. */
   write(variable: Variable, values: ArrayLike<number>, offset = 0): void {
-    if (offset + values.length > variable.size) {
-      throw new ProxmoError('shape', `${values.length} values at ${offset} do not fit the variable ${variable.name} of ${variable.size}.`);
-    }
-    this.gpu.device.queue.writeBuffer(this.bufferOf(variable), offset * 4, typedArray(variable.dtype, values));
+    this.variables.write(variable, values, offset);
   }
 
   /** Copies a variable to the host, or `count` elements of it from element `offset` on. */
-  async read(variable: Variable, offset = 0, count = variable.size - offset): Promise<HostArray> {
-    const bytes = await readBuffer(this.gpu, { buffer: this.bufferOf(variable), offset: offset * 4, size: count * 4 });
-    return typedView(variable.dtype, bytes);
+  read(variable: Variable, offset = 0, count = variable.size - offset): Promise<HostArray> {
+    return this.variables.read(variable, offset, count);
   }
 
   /** Sets a variable to zeros. */
   clear(variable: Variable): void {
-    const encoder = this.gpu.device.createCommandEncoder();
-    encoder.clearBuffer(this.bufferOf(variable));
-    this.gpu.device.queue.submit([encoder.finish()]);
+    this.variables.clear(variable);
   }
 
-  /** Copies one variable's values to another of the same size, on the device. */
-  copy(from: Variable, to: Variable): void {
-    if (from.size !== to.size)
-      throw new ProxmoError('shape', `${from.name} has ${from.size} elements and ${to.name} has ${to.size}; they must be equal to copy.`);
-    const encoder = this.gpu.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(this.bufferOf(from), 0, this.bufferOf(to), 0, from.size * 4);
-    this.gpu.device.queue.submit([encoder.finish()]);
+  /** Copies one variable's values from element `offset` on, as many as another holds, to that other, on the device. */
+  copy(from: Variable, to: Variable, offset = 0): void {
+    this.variables.copy(from, to, offset);
   }
 
-  /** Frees a variable's buffer. Programs that use the variable must not run again. */
+  /** Makes the buffers that programs share, of these sizes in bytes, so that those which need no more add none. */
+  reserve(sizes: readonly number[]): void {
+    this.gpu.arena.take(sizes);
+  }
+
+  /** Frees a variable's buffers. Programs that use the variable must not run again. */
   release(variable: Variable): void {
-    this.buffers.get(variable)?.destroy();
-    this.buffers.delete(variable);
+    this.variables.release(variable);
   }
 
   /** Bytes held on the device, by purpose. */
   get memory(): { readonly variables: number; readonly shared: number } {
-    return { variables: [...this.buffers.values()].reduce((sum, { size }) => sum + size, 0), shared: this.gpu.arena.bytes };
+    return { variables: this.variables.bytes, shared: this.gpu.arena.bytes };
   }
 
-  private bufferOf(variable: Variable): GPUBuffer {
-    const known = this.buffers.get(variable);
-    if (known) return known;
-    const buffer = this.gpu.createStorage(variable.size * 4, variable.name);
-    this.buffers.set(variable, buffer);
-    if (variable.initial) this.write(variable, variable.initial);
-    return buffer;
+  private checkSizes({ name, remedy = 'use a smaller batch or model' }: ProgramSpec<TensorRecord>, { launches, locate }: Plan): void {
+    for (const { spec, scope, tensors } of launches) {
+      // A variable's own buffers are checked where they are made.
+      const isTooLarge = (tensor: Tensor) => bytesOf(tensor) > this.largestBinding && locate(tensor).root.source.kind !== 'variable';
+      const index = tensors.findIndex(isTooLarge);
+      const tensor = tensors[index];
+      if (!tensor) continue;
+      const [needed, allowed] = [bytesOf(tensor), this.largestBinding].map((bytes) => (bytes / 2 ** 20).toFixed(1));
+      const what = `${Object.keys(spec.bindings)[index]} of ${spec.name}${scope ? ` in ${scope}` : ''}`;
+      throw new ProxmoError(
+        'shape',
+        `the program ${name} needs ${needed} MiB for ${what}, ${tensor.dtype} [${tensor.shape.join(', ')}], but ${this.gpu.adapter.name} binds ${allowed} MiB at once; ${remedy}.`,
+      );
+    }
   }
 
   private uploadConstant(tensor: Tensor): GPUBuffer {
-    const buffer = this.gpu.createStorage(tensor.size * 4, 'constant');
-    if (tensor.source.kind === 'constant') this.gpu.device.queue.writeBuffer(buffer, 0, typedArray(tensor.dtype, tensor.source.data));
+    const buffer = this.gpu.createStorage(bytesOf(tensor), 'constant');
+    if (tensor.source.kind === 'constant') this.gpu.device.queue.writeBuffer(buffer, 0, toStorage(tensor.dtype, tensor.source.data));
     return buffer;
   }
 
@@ -115,16 +137,22 @@ export class Engine {
     const { root, offset } = planned.locate(tensor);
     const slot = planned.slotOf.get(root);
     const { source } = root;
-    const buffer = slot !== undefined ? slots[slot] : source.kind === 'variable' ? this.bufferOf(source.variable) : constants.get(root);
+    // No binding is smaller than a vector; storage is padded to hold it.
+    const size = Math.max(16, bytesOf(tensor));
+    if (slot === undefined && source.kind === 'variable') {
+      return { ...this.variables.rangeOf(source.variable, offset, tensor.size), size };
+    }
+    const buffer = slot === undefined ? constants.get(root) : slots[slot];
     if (!buffer) throw new Error(`a tensor of kind ${source.kind} has no storage`);
-    return { buffer, offset: offset * 4, size: Math.max(16, tensor.size * 4) };
+    return { buffer, offset: offset * elementBytes[tensor.dtype], size };
   }
 
   private async prepare(
     { spec, params, scope, tensors }: Plan['launches'][number],
     rangeOf: (tensor: Tensor) => BufferRange,
   ): Promise<Launch> {
-    const variant = defaultVariant(spec, this.profile, params);
+    for (const { dtype } of Object.values(spec.bindings)) checkDtype(this.gpu, dtype);
+    const variant = await this.variantChooser.choose(spec, params);
     const ranges = tensors.map(rangeOf);
     Object.entries(spec.bindings).forEach(([name, { access }], index) => {
       const other = ranges.findIndex((range, i) => i !== index && range.buffer === ranges[index]?.buffer);
@@ -171,7 +199,7 @@ export class Program<O extends TensorRecord = TensorRecord> {
     let end = 0;
     this.outputRanges = Object.entries(spec.outputs ?? {}).map(([name, tensor]) => {
       const at = end;
-      end += tensor.size * 4;
+      end += bytesOf(tensor);
       return { name, tensor, range: rangeOf(tensor), at };
     });
     const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ;
@@ -205,14 +233,14 @@ export class Program<O extends TensorRecord = TensorRecord> {
       if (this.gpu.runner) await this.gpu.run(this.commands);
       else this.commands.encode(encoder);
       for (const { range, tensor, at } of this.outputRanges) {
-        if (tensor.size > 0) encoder.copyBufferToBuffer(range.buffer, range.offset, staging, at, tensor.size * 4);
+        if (tensor.size > 0) encoder.copyBufferToBuffer(range.buffer, range.offset, staging, at, bytesOf(tensor));
       }
       this.gpu.device.queue.submit([encoder.finish()]);
       await this.gpu.wait(staging.mapAsync(GPUMapMode.READ));
       const mapped = staging.getMappedRange();
       const values = this.outputRanges.map(({ name, tensor, at }) => [
         name,
-        typedView(tensor.dtype, mapped.slice(at, at + tensor.size * 4)),
+        fromStorage(tensor.dtype, mapped.slice(at, at + tensor.size * elementBytes[tensor.dtype])),
       ]);
       staging.unmap();
       return Object.fromEntries(values) as Outputs<O>;
@@ -243,23 +271,6 @@ export class Program<O extends TensorRecord = TensorRecord> {
   }
 }
 
-function isInputArray(values: ArrayLike<number>): values is InputArray {
-  return values instanceof Float32Array || values instanceof Uint32Array || values instanceof Int32Array;
-}
-
-function matches(values: InputArray, dtype: Dtype): boolean {
-  if (dtype === 'f32') return values instanceof Float32Array;
-  return dtype === 'u32' ? values instanceof Uint32Array : values instanceof Int32Array;
-}
-
-/** Values as the device takes them: as they are where their type fits. */
-function typedArray(dtype: Dtype, values: ArrayLike<number>): InputArray {
-  if (isInputArray(values) && matches(values, dtype)) return values;
-  if (dtype === 'f32') return Float32Array.from(values);
-  return dtype === 'u32' ? Uint32Array.from(values) : Int32Array.from(values);
-}
-
-function typedView(dtype: Dtype, bytes: ArrayBuffer): InputArray {
-  if (dtype === 'f32') return new Float32Array(bytes);
-  return dtype === 'u32' ? new Uint32Array(bytes) : new Int32Array(bytes);
+function bytesOf({ size, dtype }: Tensor): number {
+  return storedBytes(dtype, size);
 }

@@ -4,6 +4,7 @@
  */
 import { copy, copyU32 } from '../../kernels/copy.ts';
 import type { KernelSpec, Params } from '../../kernels/spec.ts';
+import { storedBytes } from '../gpu/hostArrays.ts';
 import type { AssignStep, KernelStep, Step, Tensor } from './tensor.ts';
 import type { Variable } from './variable.ts';
 
@@ -209,7 +210,7 @@ function assignSlots(
   const use = (root: Root, at: number) => {
     const known = lifetimes.get(root);
     if (known) known.last = at;
-    else lifetimes.set(root, { root, bytes: Math.max(16, root.size * 4), first: at, last: at });
+    else lifetimes.set(root, { root, bytes: Math.max(16, storedBytes(root.dtype, root.size)), first: at, last: at });
   };
   // The host writes inputs before the first launch, and reads outputs after the last.
   for (const root of inputs) use(root, -1);

@@ -1,19 +1,30 @@
-/** Storage that outlives programs: weights, gradients, moments, KV caches. Its buffer is made by the engine on first use. */
-import type { Dtype } from '../../kernels/spec.ts';
+/**
+ * Storage that outlives programs: weights, gradients, moments, KV caches. The engine makes its buffers on first use: one, or several for a variable that is larger than
+ * a buffer may be. A kernel can bind what lies within one of them.
+ */
+import { type Dtype, elementBytes } from '../../kernels/spec.ts';
 import { ProxmoError } from '../errors.ts';
+import { type LaidPart, type Piece, packPieces, paddedSize, partAlignment, partsOf } from './slabLayout.ts';
 import { type Shape, sizeOf, Tensor } from './tensor.ts';
 
 export class Variable {
   /** The variable's value at the start of a program. */
   readonly tensor: Tensor;
+  /** What each buffer holds, in ascending order. */
+  readonly pieces: readonly Piece[];
 
-  /** @param initial values to start from; zeros if absent */
+  /**
+   * @param initial values to start from; zeros if absent
+   * @param pieces how it is cut into buffers, all of it without gaps; one buffer by default
+   */
   constructor(
     readonly name: string,
     readonly shape: Shape,
     readonly dtype: Dtype = 'f32',
     readonly initial: ArrayLike<number> | null = null,
+    pieces: readonly Piece[] = [{ start: 0, size: sizeOf(shape) }],
   ) {
+    this.pieces = pieces;
     if (initial && initial.length !== sizeOf(shape)) {
       throw new ProxmoError('shape', `the variable ${name} of shape [${shape.join(', ')}] was given ${initial.length} values.`);
     }
@@ -25,16 +36,18 @@ export class Variable {
   }
 }
 
-/** A trainable tensor: a named part of a slab. */
+/** A named part of a slab. */
 export interface Parameter {
   readonly name: string;
   readonly shape: Shape;
-  /** First element within the slab; a multiple of 64. */
+  /** First element within the slab; a multiple of `partAlignment`. */
   readonly offset: number;
   /** Whether weight decay applies (matrices, not norms or biases). */
   readonly decay: boolean;
-  /** The parameter's value at the start of a program. */
+  /** The parameter's value at the start of a program. Where there are several parts, no kernel can bind it and no gradient is for it. */
   readonly tensor: Tensor;
+  /** Its rows as the slab's pieces hold them, in order: what ops read and gradients are for. Mostly one, which is `tensor`. */
+  readonly parts: readonly Tensor[];
 }
 
 /** What a module asks of the slab. */
@@ -46,73 +59,166 @@ export interface ParameterRequest {
   readonly initial: ArrayLike<number> | null;
 }
 
-/** Parts of a slab start at multiples of this many elements: 256 bytes, the alignment every device accepts for a binding. */
-const partAlignment = 64;
+/** Bytes of a buffer that WebGPU lets every device bind. */
+export const portablePieceBytes = 2 ** 27;
+
+export interface SlabOptions {
+  /** The storage of another slab of the same parameters and the same largest piece; they get no gradients here. */
+  readonly frozen?: Variable;
+  /** Most bytes of a piece: what the device can bind, `engine.largestBinding`. Default: what every device can. */
+  readonly largestPiece?: number;
+  /** Default: f32. What is stored in f16 gets no gradients of its own. */
+  readonly dtype?: 'f32' | 'f16';
+  /** A slab that has some of the parameters, or others, in f16: ops read those there. Gradients of copies are those of the parameters here. */
+  readonly half?: ParameterSlab | null;
+}
 
 /**
- * All parameters of a model in one buffer, so that the optimiser, the gradient norm and checkpoints each handle one flat array. Parameters with weight
- * decay come first; `decaySize` is where they end.
+ * All parameters of a model one after another, so that the optimiser, the gradient norm and checkpoints each handle one flat array. Parameters with weight decay come
+ * first; `decaySize` is where they end.
  */
 export class ParameterSlab {
   readonly variable: Variable;
   readonly parameters: readonly Parameter[];
   readonly decaySize: number;
+  /** In bytes. */
+  readonly largestPiece: number;
+  readonly half: ParameterSlab | null;
 
-  /**
-   * @param frozen the storage of another slab of the same parameters; they get no gradients here
-   * @throws {ProxmoError} `config` if two parameters have the same name
-   */
-  constructor(name: string, requests: readonly ParameterRequest[], frozen: Variable | null = null) {
+  /** @throws {ProxmoError} `config` if two parameters have the same name; `shape` if a piece cannot hold some rows of a matrix */
+  constructor(name: string, requests: readonly ParameterRequest[], options: SlabOptions = {}) {
+    const { frozen, largestPiece = portablePieceBytes, dtype = 'f32', half = null } = options;
+    this.largestPiece = largestPiece;
+    this.half = half;
     const ordered = [...requests.filter(({ decay }) => decay), ...requests.filter(({ decay }) => !decay)];
-    const names = new Set<string>();
-    const offsets: number[] = [];
+    checkNames(ordered);
+    // As float32 whatever the dtype, so that copies in f16 are cut where their originals are.
+    const largest = Math.floor(largestPiece / 4 / partAlignment) * partAlignment;
     let end = 0;
-    let decayEnd = 0;
-    for (const request of ordered) {
-      if (names.has(request.name))
-        throw new ProxmoError('config', `two parameters are called ${request.name}; give each a name of its own.`);
-      names.add(request.name);
-      offsets.push(end);
-      end += Math.ceil(sizeOf(request.shape) / partAlignment) * partAlignment;
-      if (request.decay) decayEnd = end;
-    }
+    const laid = ordered.map((request) => {
+      const offset = end;
+      end += paddedSize(request.shape);
+      return { ...request, offset, parts: partsOf(request.name, request.shape, offset, largest) };
+    });
+    this.decaySize = laid.find(({ decay }) => !decay)?.offset ?? end;
     // Zeros take no memory on the host: weights that are loaded later may be larger than it.
     const values = ordered.some(({ initial }) => initial) ? new Float32Array(end) : null;
-    for (const [index, { initial }] of ordered.entries()) if (initial) values?.set(initial, offsets[index]);
-    this.variable = frozen ?? new Variable(name, [end], 'f32', values);
-    this.decaySize = decayEnd;
-    this.parameters = ordered.map((request, index) => {
-      const offset = offsets[index] ?? 0;
-      const tensor = this.variable.tensor.part(offset, request.shape);
-      tensor.requiresGrad = frozen === null;
-      return { name: request.name, shape: request.shape, decay: request.decay, offset, tensor };
+    for (const { initial, offset } of laid) if (initial) values?.set(initial, offset);
+    const allParts = laid.flatMap(({ parts }) => parts);
+    this.variable = frozen ?? new Variable(name, [end], dtype, values, packPieces(allParts, largest));
+    const isTrained = frozen === undefined && dtype === 'f32';
+    this.parameters = laid.map(({ parts, shape, offset, name, decay }) => {
+      const tensors = parts.map((part) => this.tensorAt(part, isTrained));
+      const tensor = tensors.length === 1 ? tensors[0]! : this.tensorAt({ offset, shape }, false);
+      return { name, shape, decay, offset, tensor, parts: tensors };
     });
+    if (half && isTrained) for (const { name, parts } of this.parameters) if (half.has(name)) passGradients(half.parts(name), parts);
   }
 
   /** The same parameters in the same storage, as constants of a graph: none gets a gradient. */
   frozen(): ParameterSlab {
     const requests = this.parameters.map(({ name, shape, decay }) => ({ name, shape, decay, initial: null }));
-    return new ParameterSlab(this.variable.name, requests, this.variable);
+    const { name, dtype } = this.variable;
+    return new ParameterSlab(name, requests, {
+      frozen: this.variable,
+      largestPiece: this.largestPiece,
+      dtype: dtype === 'f16' ? dtype : 'f32',
+      half: this.half?.frozen() ?? null,
+    });
   }
 
-  /** Number of elements, padding included. */
+  /** Storage of the same layout, at 0, for what goes with each parameter: gradients, moments. */
+  variableLike(name: string): Variable {
+    return new Variable(name, [this.size], 'f32', null, this.variable.pieces);
+  }
+
+  /** Number of elements, padding included, without those of `half`. */
   get size(): number {
     return this.variable.size;
   }
 
-  /** Number of trainable values. */
-  get parameterCount(): number {
-    return this.parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  /** Bytes on the device, those of `half` included. */
+  get bytes(): number {
+    return this.size * elementBytes[this.variable.dtype] + (this.half?.bytes ?? 0);
   }
 
-  /** @throws {ProxmoError} `config` if there is none of that name */
+  /** Every parameter once: those here, then those that only `half` has. */
+  get all(): readonly Parameter[] {
+    return [...this.parameters, ...(this.half?.parameters.filter(({ name }) => !this.has(name)) ?? [])];
+  }
+
+  /** Number of values of all parameters. */
+  get parameterCount(): number {
+    return this.all.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  }
+
+  /** What gradients are for: the parts of all parameters, in their order. */
+  get tensors(): Tensor[] {
+    return this.parameters.flatMap(({ parts }) => parts);
+  }
+
+  /** Whether a parameter is stored here. */
+  has(name: string): boolean {
+    return this.parameters.some((parameter) => parameter.name === name);
+  }
+
+  /**
+   * A parameter as one tensor, as ops read it.
+   * @throws {ProxmoError} `config` if there is none of that name; `shape` if it is in several parts
+   */
   get(name: string): Tensor {
+    const { parts, shape } = this.find(name);
+    if (parts.length > 1)
+      throw new ProxmoError(
+        'shape',
+        `the parameter ${name} of shape [${shape.join(', ')}] lies in ${parts.length} buffers, and only its parts can be read.`,
+      );
+    return parts[0]!;
+  }
+
+  /** The parts of a parameter, in the order of its rows, as ops read them. @throws {ProxmoError} `config` if there is none of that name */
+  parts(name: string): readonly Tensor[] {
+    return this.find(name).parts;
+  }
+
+  /** First element of a parameter within the slab. @throws {ProxmoError} `config` if it is not stored here */
+  offsetOf(name: string): number {
+    return this.own(name).offset;
+  }
+
+  private find(name: string): Parameter {
+    return this.half?.has(name) ? this.half.own(name) : this.own(name);
+  }
+
+  private own(name: string): Parameter {
     const found = this.parameters.find((parameter) => parameter.name === name);
     if (!found)
       throw new ProxmoError(
         'config',
-        `there is no parameter ${name}; there are ${this.parameters.map((parameter) => parameter.name).join(', ')}.`,
+        `there is no parameter ${name}; there are ${this.all.map((parameter) => parameter.name).join(', ')}.`,
       );
-    return found.tensor;
+    return found;
+  }
+
+  private tensorAt({ offset, shape }: LaidPart, requiresGrad: boolean): Tensor {
+    const tensor = this.variable.tensor.part(offset, shape);
+    tensor.requiresGrad = requiresGrad;
+    return tensor;
+  }
+}
+
+/** Gives copies in f16 the place of their originals in a graph: what is a gradient of one is that of the other. */
+function passGradients(copies: readonly Tensor[], originals: readonly Tensor[]): void {
+  copies.forEach((copy, index) => {
+    copy.requiresGrad = true;
+    copy.op = { name: 'half', inputs: [originals[index]!], outputs: [copy], backward: (gradients) => gradients };
+  });
+}
+
+function checkNames(requests: readonly ParameterRequest[]): void {
+  const names = new Set<string>();
+  for (const { name } of requests) {
+    if (names.has(name)) throw new ProxmoError('config', `two parameters are called ${name}; give each a name of its own.`);
+    names.add(name);
   }
 }

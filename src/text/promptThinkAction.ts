@@ -3,7 +3,7 @@
  * shopping tasks (arXiv 2602.19225). The first turn shows the observation and the actions; later turns repeat the task, count the steps and
  * list the last turns. The model is asked to reason between think tags and to answer between action tags.
  */
-import type { PromptInput } from './promptTypes.ts';
+import type { PromptInput, ThinkActionStyle } from './promptTypes.ts';
 
 const role = 'You are an expert at acting step by step in a world described in words.';
 
@@ -19,11 +19,12 @@ export function thinkActionMessage(input: PromptInput): string {
   return [...situation, ...offer, '', instructions].join('\n');
 }
 
-/** Every word of the message that is not an environment's own, for a word-level vocabulary. */
-export function thinkActionWords(): string[] {
+/** Texts with every word of a message that is not an environment's own, for a word-level vocabulary. */
+export function thinkActionWords(style?: Pick<ThinkActionStyle, 'message' | 'rareTexts'>): string[] {
+  const message = (input: PromptInput) => style?.message(input) ?? thinkActionMessage(input);
   const blank = { instruction: '', observation: '', admissibleActions: [] };
   const turn = { observation: '', action: '' };
-  return [thinkActionMessage({ ...blank, step: 0, history: [] }), thinkActionMessage({ ...blank, step: 1, history: [turn] })];
+  return [message({ ...blank, step: 0, history: [] }), message({ ...blank, step: 1, history: [turn] }), ...(style?.rareTexts ?? [])];
 }
 
 /** The first observation usually states the task itself; only where it does not, the message does. */

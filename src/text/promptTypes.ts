@@ -23,6 +23,8 @@ export interface PromptInput {
 export interface ThinkActionStyle {
   /** The user message of a turn. */
   message(input: PromptInput): string;
+  /** Texts of the message that only some turns show. */
+  readonly rareTexts?: readonly string[];
   /** Characters at the end of a reply without action tags that are taken as the action. */
   readonly tailLength: number;
 }

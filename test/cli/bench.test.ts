@@ -4,11 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { fill } from '../../kernels/fill.ts';
-import type { KernelSpec } from '../../kernels/spec.ts';
+import { kernels } from '../../kernels/index.ts';
+import type { AdapterProfile, KernelSpec } from '../../kernels/spec.ts';
 import { compareRows, readOldRows } from '../../src/cli/bench/compare.ts';
 import { kernelRows } from '../../src/cli/bench/kernelRows.ts';
 import { proximityWorkloads } from '../../src/cli/bench/proximityWorkload.ts';
+import { rolloutWorkloads } from '../../src/cli/bench/rolloutWorkload.ts';
 import { type BenchRow, benchCells, benchHeadings, rates } from '../../src/cli/bench/rows.ts';
+import { scaleWorkloads } from '../../src/cli/bench/scaleWorkloads.ts';
+import { selectWork } from '../../src/cli/bench/selection.ts';
 import { workloadRow } from '../../src/cli/bench/workload.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
@@ -34,8 +38,38 @@ describe('rates', () => {
       gbps: 0.5,
       tokensPerSecond: 15_000,
       ofCeiling: 0.5,
+      ofCopy: 0.25,
     });
-    expect(rates({ flops: 0, bytes: 1e6 }, ms, ceilings)).toEqual({ gbps: 0.5, ofCeiling: 0.25 });
+    expect(rates({ flops: 0, bytes: 1e6 }, ms, ceilings)).toEqual({ gbps: 0.5, ofCeiling: 0.25, ofCopy: 0.25 });
+    expect(rates({ flops: 0, bytes: 0, tokens: 30 }, ms, ceilings)).toEqual({ tokensPerSecond: 15_000 });
+  });
+});
+
+describe('a selection', () => {
+  const profileOf = (kind: 'cpu' | 'gpu') => ({ kind }) as AdapterProfile;
+  const namesFor = (kind: 'cpu' | 'gpu', filter: string, full = false) => {
+    const { workloads, leftOut } = selectWork(profileOf(kind), { filter, full }, kernels, scaleWorkloads);
+    return [workloads.map(({ name, shape }) => `${name} ${shape}`), leftOut.length];
+  };
+
+  it('takes large workloads on demand alone', () => {
+    expect(namesFor('cpu', 'length=128')).toEqual([['scale/1M length=128'], 2]);
+    expect(namesFor('gpu', 'length=128')).toEqual([['scale/1M length=128', 'scale/10M length=128', 'scale/100M length=128'], 0]);
+    expect(namesFor('cpu', 'length=128', true)).toEqual(namesFor('gpu', 'length=128'));
+    expect(namesFor('cpu', 'scale/10M length=512')).toEqual([['scale/10M length=512'], 0]);
+  });
+
+  it('takes kernels by name', () => {
+    const { specs, workloads } = selectWork(profileOf('cpu'), { filter: 'layerNorm' }, kernels, scaleWorkloads);
+    expect(specs.length).toBeGreaterThan(1);
+    expect(specs.every(({ name }) => name.includes('layerNorm'))).toBe(true);
+    expect(workloads).toEqual([]);
+  });
+
+  it('says what there is where nothing has the name', () => {
+    expect(() => namesFor('cpu', 'scale/2M')).toThrow(
+      'Nothing is called scale/2M; there are the kernels, and scale/1M, scale/10M, scale/100M.',
+    );
   });
 });
 
@@ -65,7 +99,7 @@ describe('a comparison', () => {
 });
 
 describe.each(testAdapters)('on %s', (adapter) => {
-  it.each(proximityWorkloads)('$name has right results', async (workload) => {
+  it.each([...proximityWorkloads, ...rolloutWorkloads])('$name has right results', async (workload) => {
     const result = await workloadRow(new Engine(await testDevice(adapter)), workload, ceilings, 1);
     expect(result.check).toBe('reference');
     expect(benchCells(result)).toHaveLength(benchHeadings.length);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { TinyGpt, tinyGptData } from '../../src/cli/bench/tinyGpt.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import type { ParameterSlab } from '../../src/tensor/variable.ts';
-import { testAdapters, testDevice } from '../support/adapters.ts';
+import { halfAdapter, testAdapters, testDevice } from '../support/adapters.ts';
 
 /** Printed by `python test/oracle/tiny_gpt.py`. */
 const pytorch = [6.315519, 6.262611, 6.182742, 6.09976, 5.521115, 5.587467];
@@ -18,6 +18,21 @@ describe.each(testAdapters)('tiny GPT on %s', (adapter) => {
     for (let step = 0; step < pytorch.length; step++) losses.push(await gpt.step(tinyGptData(1 + (step % 4))));
     gpt.destroy();
     for (const [step, loss] of losses.entries()) expect(Math.abs(loss - pytorch[step]!), `step ${step}: ${loss}`).toBeLessThan(1e-3);
+  });
+});
+
+describe.skipIf(!halfAdapter)('tiny GPT with weights in f16', () => {
+  it('has the losses of float32 within 2 % (over 200 steps: bench/README.md)', { timeout: 300_000 }, async () => {
+    const engine = new Engine(await testDevice(halfAdapter!));
+    const [half, single] = [await TinyGpt.create(engine, 'f16'), await TinyGpt.create(engine)];
+    expect(half.model.slab.bytes - single.model.slab.bytes).toBe(2 * single.model.slab.decaySize);
+    for (let step = 0; step < 16; step++) {
+      const data = tinyGptData(1 + step);
+      const [loss, want] = [await half.step(data), await single.step(data)];
+      expect(Math.abs(loss - want) / want, `step ${step}: ${loss}, not ${want}`).toBeLessThan(0.02);
+    }
+    half.destroy();
+    single.destroy();
   });
 });
 

@@ -51,7 +51,7 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
   it.each([
     [['fly'], 2, /unknown command 'fly'/],
     [['train', '--seed', 'x'], 2, /--seed/],
-    [['train', '--preset', 'huge'], 2, /There is no preset huge; choose one of small, paper\./],
+    [['train', '--preset', 'huge'], 2, /There is no preset huge; choose one of small, paper, pretrained\./],
     [['train', '--set', 'training.iteration=3', '--out', join(folder, 'never')], 1, /training\.iteration.*training\.iterations/s],
     [['train', '--set', 'policy.heads=3', '--out', join(folder, 'shape')], 1, /policy\.heads \(3\) must be a multiple/],
     [['train', '--set', 'environment.name=moon', '--out', join(folder, 'moon')], 1, /no environment moon; choose one of household/],

@@ -1,9 +1,10 @@
 /** `proxmo env`, and training in environments of users, as their users meet them. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { proxmo } from '../support/cli.ts';
 import { hasFiles } from '../support/sharedData.ts';
 
@@ -39,6 +40,7 @@ describe('proxmo env list', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^household +find things/);
     expect(stdout).toMatch(/data: generated/);
+    expect(stdout).toMatch(/webshop .*\n +data: .*\n +settings: prompt\.maxTokens 576, sampling\.maxNewTokens 28\n +ready/);
     expect(stdout).toMatch(/not ready as it is: process: option command: give the program/);
   });
 
@@ -46,7 +48,7 @@ describe('proxmo env list', () => {
     const { stdout } = await proxmo(['env', 'list', '--json']);
     const rows = JSON.parse(stdout) as { name: string; available: boolean; missing?: string }[];
     expect(rows.map(({ name }) => name)).toEqual(['household', 'alfworld', 'webshop', 'process', 'http']);
-    expect(rows[0]).toMatchObject({ available: true });
+    expect(rows[0]).toMatchObject({ available: true, settings: { prompt: { maxTokens: 192 }, sampling: { maxNewTokens: 6 } } });
     expect(rows[3]).toMatchObject({ available: false, missing: expect.stringContaining('command') });
   });
 });
@@ -169,6 +171,58 @@ describe('proxmo env replay', () => {
     const report = JSON.parse(stdout) as { steps: number };
     expect(report).toEqual({ format: 'WebShop sessions', steps: report.steps, equal: report.steps, firstDifference: null });
     expect(report.steps).toBeGreaterThan(100);
+  });
+});
+
+describe('data that is missing', () => {
+  const absent = join(folder, 'no-data');
+  it.each([
+    ['alfworld', /ALFWorld's games are not at .*; fetch them with alfworld-download \(pip install alfworld\), or set the option data/],
+    ['webshop', /webshop: there is no .*no-data; set data to the folder that the setup script of WebShop's repository .* has put/],
+  ])('is told before anything is written: %s', async (name, message) => {
+    const out = join(folder, `${name}-without-data`);
+    const { code, stdout, stderr } = await proxmo(['train', '--env', name, '--set', `environment.options.data=${absent}`, '--out', out]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr.trim().split('\n').at(-1)).toMatch(message);
+    expect(stderr).not.toContain('writing');
+    expect(existsSync(out)).toBe(false);
+  });
+});
+
+describe('training in another environment than the preset’s', () => {
+  it('differs by nothing but its name: lengths fit its texts, and the preset’s options stay behind', async () => {
+    const dir = join(folder, 'shop-run');
+    const few = ['warmStart={tasks: 3, epochs: 1}', 'training={iterations: 1, pool: 2, tasks: 2, groupSize: 2}', 'evaluation.tasks=5'];
+    const settings = [
+      ...few,
+      'environment.options.maxSteps=6',
+      'policy={dModel: 16, layers: 1, heads: 2, kvHeads: 1, headDim: 8, dFf: 16}',
+    ];
+    const { code, stdout, stderr } = await proxmo([
+      'train',
+      '--env',
+      'webshop',
+      ...settings.flatMap((setting) => ['--set', setting]),
+      '--out',
+      dir,
+    ]);
+    expect(stderr).not.toContain('proxmo:');
+    expect(code).toBe(0);
+    const config = parse(readFileSync(join(dir, 'config.yaml'), 'utf8'));
+    expect(config).toMatchObject({ prompt: { maxTokens: 576 }, sampling: { maxNewTokens: 28, constrained: true } });
+    expect(config.environment.options).toEqual({ maxSteps: 6 });
+    // The table and the files say what purchases were worth, and for what.
+    expect(stdout).toMatch(/\nscore +\d\.\d{3} +\d\.\d{3} +[+-]\d\.\d{3}\nscore: bought +\d\.\d{3}/);
+    const evaluated = await proxmo(['eval', dir]);
+    expect(evaluated.stdout).toMatch(/\nscore +\d\.\d{3}\nscore: bought +\d\.\d{3}\nscore: type +\d\.\d{3}\nscore: attributes/);
+    const { components } = JSON.parse((await proxmo(['eval', dir, '--json'])).stdout);
+    expect(components).toEqual(JSON.parse(readFileSync(join(dir, 'summary.json'), 'utf8')).after.components);
+  });
+
+  it('keeps to what is set', async () => {
+    const out = join(folder, 'never-run');
+    const short = ['train', '--env', 'webshop', '--set', 'prompt.maxTokens=8', '--set', 'warmStart.tasks=2', '--out', out];
+    expect((await proxmo(short)).stderr).toMatch(/the task alone needs \d+ tokens but at most 8 are allowed/);
   });
 });
 

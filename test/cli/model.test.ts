@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { modelCommand } from '../../src/cli/model.ts';
-import { testAdapters } from '../support/adapters.ts';
+import { halfAdapter, testAdapters } from '../support/adapters.ts';
 import { hfFixture, hfFixtures } from '../support/hfFixtures.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-model-'));
@@ -60,6 +60,30 @@ describe('verify', () => {
     expect(error).toBeNull();
     expect(checksOf(stdout).map((check) => check.name)).toEqual(expect.arrayContaining(['tokenizer', 'chat template']));
     expect(checksOf(stdout)).toHaveLength(8);
+  });
+
+  describe.skipIf(!halfAdapter)('with weights in f16', () => {
+    const verifyHalf = (dir: string) => run('verify', dir, '--precision', 'f16', '--adapter', halfAdapter!, '--json');
+
+    it.each(hfFixtures)('%s computes what it does in float32: its weights are f16 numbers', async (name) => {
+      const { stdout, error } = await verifyHalf(hfFixture(name));
+      expect(error).toBeNull();
+      const checks = checksOf(stdout);
+      expect(checks.map((check) => check.name)).not.toContain('greedy continuation');
+      const exact = checks.filter((check) => check.name !== 'losses over AdamW steps');
+      for (const check of exact) expect(check.error, check.name).toBeLessThan(1e-5);
+    });
+
+    it.skipIf(!existsSync(larger)).each(hfFixtures)(`${larger}/%s is within the tolerances of f16, but not of float32`, async (name) => {
+      const { stdout, error } = await verifyHalf(join(larger, name));
+      expect(error).toBeNull();
+      expect(checksOf(stdout).find((check) => check.name === 'logits')?.error).toBeGreaterThan(1e-4);
+    });
+
+    it('is refused on an adapter that has none', async () => {
+      const { error } = await run('verify', hfFixture('llama'), '--precision', 'f16', '--adapter', 'swiftshader');
+      expect(error?.message).toContain('has no 16-bit floats (shader-f16); use precision f32');
+    });
   });
 
   const expectedOf = () => JSON.parse(readFileSync(join(hfFixture('qwen3'), 'expected.json'), 'utf8'));

@@ -28,6 +28,20 @@ it('gives the same file as writing it whole, and asks for one tensor after the o
   expect(asked).toEqual(['b', 'c', 'a']);
 });
 
+it('takes a tensor in pieces, which must come to its size', async () => {
+  const data = Float32Array.of(1, 2, 3, 4, 5, 6);
+  const [whole, pieces] = [join(folder, 'in one'), join(folder, 'in pieces')];
+  const layout = { name: 'x', dtype: 'F32', shape: [2, 3] } as const;
+  await writeSafetensors(whole, [{ ...layout, data }]);
+  async function* cut(end: number) {
+    for (let start = 0; start < end; start += 4) yield data.subarray(start, Math.min(end, start + 4));
+  }
+  await streamSafetensors(pieces, [layout], () => cut(6));
+  expect(readFileSync(pieces)).toEqual(readFileSync(whole));
+  await expect(streamSafetensors(join(folder, 'cut'), [layout], () => cut(5))).rejects.toThrow('of shape [2,3] cannot hold 5 values');
+  expect(() => readFileSync(join(folder, 'cut'))).toThrow('ENOENT');
+});
+
 it('refuses data that does not fit what the header says, and leaves no file', async () => {
   const path = join(folder, 'short');
   const layout = { name: 'x', dtype: 'F32', shape: [4] } as const;

@@ -198,7 +198,7 @@ describe('training', () => {
       launchesOf(transformer).flatMap(({ spec, params }) => (spec.name === 'matmul.tn' ? [params.m! * params.n!] : []));
     expect(weightProducts(model)).toHaveLength(model.trainable.parameters.length);
     expect(weightProducts(model).every((size) => adapterShapes.has(size))).toBe(true);
-    const norms = (transformer: Transformer) => launchesOf(transformer).filter(({ spec }) => /WeightGradient/.test(spec.name));
+    const norms = (transformer: Transformer) => launchesOf(transformer).filter(({ spec }) => /NormGradients/.test(spec.name));
     const tables = (transformer: Transformer) =>
       launchesOf(transformer).filter(
         ({ spec, params }) => spec.name === 'gatherRowsBackward' && params.tableRows === transformer.config.vocabSize,

@@ -37,7 +37,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
       rows.flatMap((row) => row.logits),
     );
     logits.tensor.requiresGrad = true;
-    const masked = maskLogits(logits.tensor, input('ranges', [rows.length, 2], 'u32'), input('tokens', [5], 'u32'));
+    const masked = maskLogits(logits.tensor, {
+      ranges: input('ranges', [rows.length, 2], 'u32'),
+      tokens: input('tokens', [5], 'u32'),
+    });
     const { logProb, entropy } = tokenLogProbs(masked, input('targets', [rows.length], 'u32'));
     const [gradient] = grad(dot(logProb, input('weights', [rows.length])), [logits.tensor]);
     const program = await engine.compile({ name: 'masked', outputs: { logProb, entropy, gradient: gradient! } });

@@ -37,5 +37,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
 });
 
 it('refuses indices that are not u32', () => {
-  expect(() => embedding(input('table', [3, 4]), input('ids', [2]))).toThrow('embedding needs an f32 matrix [rows, width] and u32 indices');
+  expect(() => embedding(input('table', [3, 4]), input('ids', [2]))).toThrow(
+    'embedding needs an f32 or f16 matrix [rows, width] and u32 indices',
+  );
 });

@@ -1,6 +1,6 @@
 /** RMSNorm and LayerNorm, with gradients in input, weight and bias. */
 import { describe, expect, it } from 'vitest';
-import { layerNorm } from '../../src/ops/layerNorm.ts';
+import { addLayerNorm, layerNorm } from '../../src/ops/layerNorm.ts';
 import { addRmsNorm, rmsNorm } from '../../src/ops/rmsNorm.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { input } from '../../src/tensor/tensor.ts';
@@ -68,6 +68,18 @@ describe.each(testAdapters)('on %s', (adapter) => {
     expect(mismatch).toBeNull();
   });
 
+  it('addLayerNorm, both outputs used', async () => {
+    const mismatch = await gradientMismatch(await makeEngine(), {
+      inputs: { x: [21, 12], residual: [21, 12], weight: [12], bias: [12] },
+      build: ({ x, residual, weight, bias }) => Object.values(addLayerNorm(x, residual, weight, bias)),
+      reference: ({ x, residual, weight, bias }) => {
+        const sum = x.map((value, at) => value + residual[at]!);
+        return [sum, layerNormOf(sum, weight, bias)];
+      },
+    });
+    expect(mismatch).toBeNull();
+  });
+
   it.each(['sum', 'normed'] as const)('addRmsNorm, only %s used', async (name) => {
     const mismatch = await gradientMismatch(await makeEngine(), {
       ...addRmsNormCheck,
@@ -81,5 +93,12 @@ describe.each(testAdapters)('on %s', (adapter) => {
 it('refuses a weight of another width', () => {
   expect(() => rmsNorm(input('x', [2, 4]), input('weight', [3]))).toThrow(
     'rmsNorm needs rows [rows, width] and a weight [width]; it was given [2, 4] and [3].',
+  );
+});
+
+it('refuses a residual of another shape', () => {
+  const [x, residual, vector] = [input('x', [2, 4]), input('residual', [3, 4]), input('vector', [4])];
+  expect(() => addLayerNorm(x, residual, vector, vector)).toThrow(
+    'addLayerNorm needs rows [rows, width], a residual of that shape, a weight [width] and a bias [width]; it was given [2, 4], [3, 4], [4] and [4].',
   );
 });

@@ -24,7 +24,7 @@ const targetsOf = (vocab: number) => [0, 1, 63, 64, 70 % vocab, 127 % vocab, voc
 
 type Method = (hidden: Tensor, head: Tensor, targets: Tensor, temperature: number) => { logProb: Tensor; entropy: Tensor };
 const whole: Method = (hidden, head, targets, temperature) => tokenLogProbs(linear(hidden, head), targets, temperature);
-const chunked: Method = (hidden, head, targets, temperature) => chunkedTokenLogProbs(hidden, head, targets, temperature, 64);
+const chunked: Method = (hidden, head, targets, temperature) => chunkedTokenLogProbs(hidden, [head], targets, temperature, 64);
 
 /** A weighted sum of log-probabilities and entropies of `hidden`, with its gradients; the head is also an embedding table if tied. */
 function graphOf(
@@ -98,9 +98,9 @@ it('is what a transformer computes where the logits would be large', () => {
 
 it('says what does not fit', () => {
   const targets = input('targets', [2], 'u32');
-  expect(() => chunkedTokenLogProbs(input('h', [2, 3]), input('w', [5, 4]), targets, 1, 64)).toThrow(
+  expect(() => chunkedTokenLogProbs(input('h', [2, 3]), [input('w', [5, 4])], targets, 1, 64)).toThrow(
     'it was given [2, 3], [5, 4] and u32 [2]',
   );
-  expect(() => chunkedTokenLogProbs(input('h', [2, 3]), input('w', [5, 3]), targets, 0, 64)).toThrow('the temperature is 0');
-  expect(() => chunkedTokenLogProbs(input('h', [2, 3]), input('w', [5, 3]), targets, 1, 0)).toThrow('a chunk has 0 tokens');
+  expect(() => chunkedTokenLogProbs(input('h', [2, 3]), [input('w', [5, 3])], targets, 0, 64)).toThrow('the temperature is 0');
+  expect(() => chunkedTokenLogProbs(input('h', [2, 3]), [input('w', [5, 3])], targets, 1, 0)).toThrow('a chunk has 0 tokens');
 });

@@ -1,12 +1,16 @@
 /** How a pretrained model is spoken to: through its chat template where it has one, with all its end tokens. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { createNamedTaskSet } from '../../src/envs/registry.node.ts';
 import { Transformer } from '../../src/nn/transformer.ts';
+import { tokenizerFor } from '../../src/rl/policy.ts';
 import { openPolicyModel } from '../../src/rl/policySource.node.ts';
 import { pretrainedPolicySource } from '../../src/rl/policySource.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { HfTokenizer } from '../../src/text/hf/hfTokenizer.ts';
+import { PromptBuilder } from '../../src/text/prompt.ts';
+import { WordTokenizer } from '../../src/text/wordTokenizer.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 
 const withTemplate = join(import.meta.dirname, '..', '..', '..', 'shared', 'fixtures', 'hf', 'qwen2');
@@ -32,4 +36,26 @@ it.skipIf(!existsSync(withTemplate))('a tokenizer of another model is refused', 
   expect(() => pretrainedPolicySource(model, tokenizer as HfTokenizer, 'here')).toThrow(
     'here: the tokenizer has 512 ids, but the model only 40',
   );
+});
+
+describe('the vocabulary of think-action prompts', () => {
+  it.each(['household', 'webshop'])('holds the words of the message, which is spelled in none: %s', async (name) => {
+    const taskSet = await createNamedTaskSet(name);
+    const first = await taskSet.createEnvironment().reset(taskSet.tasks('train', 1, 1)[0]!);
+    const { instruction, observation, admissibleActions } = first;
+    const past = { observation, action: admissibleActions![0]! };
+    const spelledBy = (tokenizer: WordTokenizer) => {
+      const prompts = new PromptBuilder(tokenizer, {
+        format: 'think-action',
+        ...(taskSet.thinkAction ? { thinkAction: taskSet.thinkAction } : {}),
+      });
+      const texts = [0, 1].map(
+        (step) => prompts.build({ instruction, history: step === 0 ? [] : [past], step, observation, admissibleActions }).ids,
+      );
+      const letters = new Set(WordTokenizer.build([]).encode('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'));
+      return [...texts.flat(), ...tokenizer.encode('<think></think><action></action>')].filter((id) => letters.has(id)).length;
+    };
+    expect(spelledBy(tokenizerFor(taskSet))).toBeGreaterThan(100);
+    expect(spelledBy(tokenizerFor(taskSet, 'think-action'))).toBe(0);
+  });
 });

@@ -71,7 +71,7 @@ function rolloutRows(dir: string): (RolloutRow & { readonly advantage: number })
 
 /** What holds for every run of two iterations. */
 function expectWholeRun({ kinds, rows, metrics, warmStart }: Awaited<ReturnType<typeof train>>, vocabulary: number) {
-  expect(kinds).toEqual(['warm start', 'evaluation', 'checkpoint', 'iteration', 'iteration', 'evaluation', 'checkpoint']);
+  expect(kinds).toEqual(['begin', 'warm start', 'evaluation', 'checkpoint', 'iteration', 'iteration', 'evaluation', 'checkpoint']);
   // Guessing costs the logarithm of the vocabulary.
   expect(warmStart.loss).toBeLessThan(0.9 * Math.log(vocabulary));
   expect(metrics.map(({ kind, iteration }) => [kind, iteration])).toEqual([
@@ -103,6 +103,14 @@ describe('training in the shop', () => {
     expect(run.rows[0]!.observation).toMatch(/^WebShop \[SEP\] Instruction: \[SEP\] Find me /);
     expect(Object.keys(run.summary.after.byTask)).toEqual(['beauty', 'electronics', 'fashion', 'grocery', 'home']);
     expect(run.summary.after.episodes).toBe(5);
+    // What a purchase is worth, and for what, is told all the way.
+    const parts = ['bought', 'type', 'attributes', 'options', 'price', 'query', 'category', 'title'];
+    for (const { score, components } of [run.summary.before, run.summary.after]) {
+      expect(Object.keys(components)).toEqual(parts);
+      for (const value of [score, ...Object.values(components)]) expect(value >= 0 && value <= 1, String(value)).toBe(true);
+    }
+    for (const record of run.metrics)
+      expect(Object.keys(record)).toEqual(expect.arrayContaining(['score', ...parts.map((name) => `components/${name}`)]));
   });
 
   it.skipIf(!hasFiles(shop))('runs on WebShop’s 1,000 products, with a vocabulary of 24,000 words', async () => {

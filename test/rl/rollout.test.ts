@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { defineTaskSet } from '../../src/envs/define.ts';
 import type { Environment, TaskSet, Turn } from '../../src/envs/environment.ts';
 import { type Fault, FaultLog } from '../../src/envs/faults.ts';
-import { evaluate } from '../../src/rl/evaluate.ts';
+import { evaluate, meanComponents } from '../../src/rl/evaluate.ts';
 import { playEpisodes } from '../../src/rl/rollout.ts';
 import { controls, textPlayer } from '../support/players.ts';
 
@@ -67,6 +67,26 @@ describe('a sound world', () => {
     }
   });
 
+  it('tells what credit consists of, in means over all episodes', async () => {
+    const graded = defineTaskSet({
+      name: 'graded',
+      maxSteps: 2,
+      tasks: { train: ['a', 'b', 'c', 'd'].map((id) => ({ id, type: 'grade' })), seen: [], unseen: [] },
+      instruction: ({ id }) => `get a mark for ${id}.`,
+      *play({ id }) {
+        yield { observation: 'begin.', actions: ['add'] };
+        if (id === 'a') while (true) yield { observation: 'go on.', actions: ['add'] };
+        return { observation: 'there.', success: id === 'b', score: id === 'b' ? 1 : 0.5, components: { tidy: 1, [`only ${id}`]: 0.5 } };
+      },
+    });
+    const episodes = graded.tasks('train', 4, 1);
+    const { success, score, components } = await evaluate(textPlayer(graded, ['add']), graded, episodes, { controls, firstEpisode: 0 });
+    // The one that runs out of steps has no credit, and counts as a failure.
+    expect({ success, score }).toEqual({ success: 0.25, score: 0.5 });
+    expect(components).toEqual({ tidy: 0.75, 'only b': 0.125, 'only c': 0.125, 'only d': 0.125 });
+    expect(meanComponents([])).toEqual({});
+  });
+
   it('that answers at once is never waited for with a timer', async () => {
     const { setTimeout: original } = globalThis;
     let timers = 0;
@@ -124,6 +144,31 @@ describe('a fault costs nothing but time', () => {
     expect(episodes.reduce((sum, { faults: count }) => sum + count, 0)).toBe(1);
     expect(faults).toHaveLength(1);
     expect(faults[0]).toMatchObject({ attempt: 1, error: expect.any(Error) });
+  });
+
+  it('of many episodes at once, without a warning of leaking listeners', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => warnings.push(warning);
+    process.on('warning', note);
+    try {
+      const many = Array.from({ length: 40 }, (_, index) => tasks[index % tasks.length]!);
+      const faulty = sabotaged({
+        step: (turn, nth) => (nth < many.length ? Promise.reject(new Error('boom')) : turn),
+      });
+      const faults = new FaultLog({ retryDelaySeconds: 0.05 });
+      const episodes = await playEpisodes(textPlayer(counting, texts), faulty, many, {
+        controls,
+        firstEpisode: 0,
+        faults,
+        signal: new AbortController().signal,
+      });
+      expect(episodes.reduce((sum, { faults: count }) => sum + count, 0)).toBe(many.length);
+      // Node gives warnings on the next turn of its loop.
+      await new Promise((resolve) => setTimeout(resolve));
+    } finally {
+      process.off('warning', note);
+    }
+    expect(warnings).toEqual([]);
   });
 
   it('does not hold up the others', async () => {

@@ -8,10 +8,11 @@ import {
   type Checkpoint,
   latestCheckpoint,
   listCheckpoints,
-  loadCheckpoint,
+  openCheckpoint,
   removeLeftovers,
   saveCheckpoint,
 } from '../../src/runs/checkpoint.ts';
+import { checkpointValues, namedTensor, savedValues } from '../support/checkpoints.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -23,27 +24,74 @@ function checkpointOf(iteration: number): Checkpoint {
   return {
     iteration,
     weights: [
-      { name: 'layer.0.weight', shape: [2, 3], data: Float32Array.from({ length: 6 }, (_, i) => iteration + i / 8) },
-      { name: 'scale', shape: [], data: Float32Array.of(Number.NaN) },
+      namedTensor(
+        'layer.0.weight',
+        [2, 3],
+        Float32Array.from({ length: 6 }, (_, i) => iteration + i / 8),
+      ),
+      namedTensor('scale', [], Float32Array.of(Number.NaN)),
     ],
-    optimizer: [{ name: 'm.layer.0.weight', shape: [0], data: new Float32Array(0) }],
+    optimizer: [namedTensor('m.layer.0.weight', [0], new Float32Array(0))],
     state: { step: iteration * 2, rng: [1, 2, 3], best: null },
   };
 }
 
 test('comes back bit for bit', async () => {
   await saveCheckpoint(folder, checkpointOf(12), 3);
-  expect(await loadCheckpoint(folder)).toEqual(checkpointOf(12));
+  expect(await savedValues(openCheckpoint(folder))).toEqual(await checkpointValues(checkpointOf(12)));
   expect((await readdir(folder)).sort()).toEqual(['000012', 'latest']);
   expect((await readdir(join(folder, '000012'))).sort()).toEqual(['optimizer.safetensors', 'state.json', 'weights.safetensors']);
+});
+
+test('tensors are written and read in pieces', async () => {
+  // All pieces are in one array, whose values hold only until the next piece.
+  const shared = new Float32Array(1000);
+  const weights = Array.from({ length: 20 }, (_, index) => ({
+    name: `w${String(index).padStart(2, '0')}`,
+    shape: [3, shared.length],
+    async *pieces() {
+      for (let piece = 0; piece < 3; piece++) yield shared.fill(10 * index + piece);
+    },
+  }));
+  await saveCheckpoint(folder, { iteration: 1, weights, optimizer: [], state: {} }, 3);
+  const saved = await savedValues(openCheckpoint(folder));
+  for (const [index, { data }] of saved.weights.entries()) {
+    expect(data.length).toBe(3000);
+    expect([0, 999, 1000, 1999, 2000, 2999].map((at) => data[at])).toEqual([0, 0, 1, 1, 2, 2].map((piece) => 10 * index + piece));
+  }
+});
+
+test('a large checkpoint takes little memory', { timeout: 60_000 }, async () => {
+  const [count, size] = [12, 2 ** 20];
+  const before = process.memoryUsage().arrayBuffers;
+  let most = 0;
+  const watch = () => {
+    most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+  };
+  const optimizer = [0, 1, 2, 3].map((index) => ({
+    name: `w${index}`,
+    shape: [count, size],
+    async *pieces() {
+      for (let piece = 0; piece < count; piece++) {
+        yield new Float32Array(size).fill(index);
+        watch();
+      }
+    },
+  }));
+  await saveCheckpoint(folder, { iteration: 1, weights: [], optimizer, state: {} }, 3);
+  const opened = await openCheckpoint(folder);
+  for (const { pieces } of opened.optimizer) for await (const _ of pieces()) watch();
+  await opened.close();
+  // Pieces that are written already wait for the collector; of 192 MiB it lets fewer than half be.
+  expect(most).toBeLessThan((4 * count * size * 4) / 2);
 });
 
 test('the last few are kept, and the newest is the latest', async () => {
   for (const iteration of [1, 2, 5, 9]) await saveCheckpoint(folder, checkpointOf(iteration), 2);
   expect(await listCheckpoints(folder)).toEqual([5, 9]);
   expect(await latestCheckpoint(folder)).toBe(9);
-  expect((await loadCheckpoint(folder, 5)).iteration).toBe(5);
-  await expect(loadCheckpoint(folder, 1)).rejects.toThrow('has no checkpoint of iteration 1; there are 5, 9.');
+  expect((await savedValues(openCheckpoint(folder, 5))).iteration).toBe(5);
+  await expect(openCheckpoint(folder, 1)).rejects.toThrow('has no checkpoint of iteration 1; there are 5, 9.');
 });
 
 test('the latest is never replaced, an orphan is', async () => {
@@ -52,13 +100,13 @@ test('the latest is never replaced, an orphan is', async () => {
   await saveCheckpoint(folder, checkpointOf(2), 3);
   await writeFile(join(folder, 'latest'), '000001\n');
   await saveCheckpoint(folder, { ...checkpointOf(2), state: { again: true } }, 3);
-  expect((await loadCheckpoint(folder)).state).toEqual({ again: true });
+  expect((await savedValues(openCheckpoint(folder))).state).toEqual({ again: true });
 });
 
 test('an empty folder, or none, has no checkpoint', async () => {
   expect(await listCheckpoints(folder)).toEqual([]);
   expect(await latestCheckpoint(folder)).toBeNull();
-  await expect(loadCheckpoint(folder)).rejects.toThrow('has no checkpoint yet');
+  await expect(openCheckpoint(folder)).rejects.toThrow('has no checkpoint yet');
 });
 
 describe('what cannot be saved leaves nothing', () => {
@@ -66,7 +114,7 @@ describe('what cannot be saved leaves nothing', () => {
     ['an iteration that is not a count', { iteration: 1.5 }, 3],
     ['keeping none', {}, 0],
     ['a state with NaN', { state: { loss: Number.NaN } }, 3],
-    ['a tensor that does not fit its shape', { weights: [{ name: 'w', shape: [3], data: new Float32Array(2) }] }, 3],
+    ['a tensor that does not fit its shape', { weights: [namedTensor('w', [3], new Float32Array(2))] }, 3],
   ])('%s', async (_, change, keep) => {
     await expect(saveCheckpoint(folder, { ...checkpointOf(1), ...change }, keep)).rejects.toBeInstanceOf(ProxmoError);
     expect(await readdir(folder).catch(() => [])).toEqual([]);
@@ -81,19 +129,19 @@ describe('damage is noticed', () => {
     const bytes = await readFile(inside(name));
     bytes[bytes.length - 1]! ^= 1;
     await writeFile(inside(name), bytes);
-    await expect(loadCheckpoint(folder)).rejects.toThrow('does not match the hash');
+    await expect(openCheckpoint(folder)).rejects.toThrow('does not match the hash');
     await writeFile(inside(name), bytes.subarray(0, 20));
-    await expect(loadCheckpoint(folder)).rejects.toThrow('does not match the hash');
+    await expect(openCheckpoint(folder)).rejects.toThrow('does not match the hash');
     await rm(inside(name));
-    await expect(loadCheckpoint(folder)).rejects.toMatchObject({ code: 'file', message: /cannot be read \(ENOENT\)/ });
+    await expect(openCheckpoint(folder)).rejects.toMatchObject({ code: 'file', message: /cannot be read \(ENOENT\)/ });
   });
 
   test('a missing or changed state', async () => {
     const text = await readFile(inside('state.json'), 'utf8');
     await writeFile(inside('state.json'), text.replace('"version": 1', '"version": 2'));
-    await expect(loadCheckpoint(folder)).rejects.toThrow('at `version`');
+    await expect(openCheckpoint(folder)).rejects.toThrow('at `version`');
     await rm(inside('state.json'));
-    await expect(loadCheckpoint(folder)).rejects.toThrow('state.json is missing');
+    await expect(openCheckpoint(folder)).rejects.toThrow('state.json is missing');
   });
 
   test('a state of any text gives a checkpoint or a ProxmoError', async () => {
@@ -105,7 +153,7 @@ describe('damage is noticed', () => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(cut, edited, fc.json()), async (state) => {
         await writeFile(inside('state.json'), state);
-        const outcome = await loadCheckpoint(folder).catch((error: unknown) => error);
+        const outcome = await savedValues(openCheckpoint(folder)).catch((error: unknown) => error);
         if (outcome instanceof Error) expect(outcome).toBeInstanceOf(ProxmoError);
       }),
       { numRuns: 60 },
@@ -114,7 +162,7 @@ describe('damage is noticed', () => {
 
   test('a folder under another name, and a pointer to nothing', async () => {
     await rename(join(folder, '000001'), join(folder, '000004'));
-    await expect(loadCheckpoint(folder, 4)).rejects.toThrow('is of iteration 1, not 4');
+    await expect(openCheckpoint(folder, 4)).rejects.toThrow('is of iteration 1, not 4');
     await expect(latestCheckpoint(folder)).rejects.toThrow(
       'names "000001", which is no checkpoint; write the name of one that is there: 000004',
     );

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRun, openRun, resumeRun } from '../../src/runs/run.ts';
+import { checkpointValues, namedTensor, savedValues } from '../support/checkpoints.ts';
 
 let parent: string;
 let dir: string;
@@ -16,7 +17,7 @@ const session = { adapter: { name: 'software', f16: false }, version: '0.1.0' };
 const options = { ...session, config: { seed: 7, optimizer: { learningRate: 1e-4, betas: [0.9, 0.999] }, file: null }, seed: 7 };
 const checkpointOf = (iteration: number) => ({
   iteration,
-  weights: [{ name: 'w', shape: [2], data: Float32Array.of(iteration, -1) }],
+  weights: [namedTensor('w', [2], Float32Array.of(iteration, -1))],
   optimizer: [],
   state: { step: iteration },
 });
@@ -53,7 +54,7 @@ test('a run from start to end', async () => {
   expect(opened.config).toEqual(options.config);
   expect(await opened.readMetrics()).toEqual([train(1)]);
   expect(await opened.checkpoints()).toEqual([1]);
-  expect(await opened.loadCheckpoint()).toEqual(checkpointOf(1));
+  expect(await savedValues(opened.openCheckpoint())).toEqual(await checkpointValues(checkpointOf(1)));
   expect(await opened.readSummary()).toEqual({ success: 0.5 });
   expect(await opened.readFile('tokenizer.json')).toBe('{}');
   expect(await opened.readFile('other')).toBeNull();
@@ -89,7 +90,7 @@ describe('resumeRun', () => {
     await appendFile(join(dir, 'metrics.jsonl'), '{"kind":"tra');
     await writeFile(join(dir, '.summary.json.99-0.tmp'), 'half');
     const run = await resumeRun(dir, { ...session, version: '0.2.0' });
-    expect(await run.loadCheckpoint()).toEqual(checkpointOf(2));
+    expect(await savedValues(run.openCheckpoint())).toEqual(await checkpointValues(checkpointOf(2)));
     expect(run.manifest.resumes).toMatchObject([{ version: '0.2.0', iteration: 2 }]);
     run.metrics.append(train(3, 0.5));
     run.close();

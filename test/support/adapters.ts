@@ -30,3 +30,11 @@ async function findAdapters(): Promise<string[]> {
 }
 
 export const testAdapters: readonly string[] = await findAdapters();
+
+/** A test adapter that stores f16; null if there is none. */
+export const halfAdapter: string | null = await findHalfAdapter();
+
+async function findHalfAdapter(): Promise<string | null> {
+  for (const name of testAdapters) if ((await testDevice(name)).profile.features.has('shader-f16')) return name;
+  return null;
+}

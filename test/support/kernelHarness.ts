@@ -1,20 +1,21 @@
 /** Runs one case of a kernel variant on a device, between sentinels, and compares it with the spec's float64 reference. */
-import { defaultVariant, type KernelCase, type KernelSpec, type Variant } from '../../kernels/spec.ts';
+import { ableVariants, type Dtype, elementBytes, type KernelCase, type KernelSpec, type Variant } from '../../kernels/spec.ts';
 import { CommandList, readBuffer } from '../../src/gpu/commands.ts';
 import type { GpuContext } from '../../src/gpu/context.ts';
+import { fromStorage, storedBytes, toStorage } from '../../src/gpu/hostArrays.ts';
 import { Random } from '../../src/tensor/random.ts';
 
-/** Elements on either side of each binding that no kernel may touch: 256 bytes, the alignment of a binding's offset. */
-const guard = 64;
-const sentinel = 0xdeadbeef;
+/** Bytes on either side of each binding that no kernel may touch: the alignment of a binding's offset. */
+const guard = 256;
+const sentinel = 0xdb;
 
 type Arrays = Record<string, Float64Array>;
 
 export interface KernelRun {
   readonly inputs: Arrays;
   /** The raw bits of each output. */
-  readonly bits: Record<string, Uint32Array<ArrayBuffer>>;
-  /** Names of bindings with a changed element outside their range. */
+  readonly bits: Record<string, Uint8Array<ArrayBuffer>>;
+  /** Names of bindings with a changed byte outside their range. */
   readonly overruns: string[];
 }
 
@@ -29,7 +30,7 @@ export function makeInputs(spec: KernelSpec, { params, inputs }: KernelCase, see
     const values = given[name] ?? Float64Array.from({ length: sizes[name] ?? 0 }, () => random.normal());
     if (values.length !== sizes[name])
       throw new Error(`${spec.name}: the case gives ${values.length} values for ${name}, not ${sizes[name]}`);
-    arrays[name] = Float64Array.from(dtype === 'f32' ? Float32Array.from(values) : values);
+    arrays[name] = Float64Array.from(dtype === 'u32' || dtype === 'i32' ? values : roundedTo(dtype, values));
   }
   return arrays;
 }
@@ -45,12 +46,12 @@ export async function runKernel(
   const sizes = spec.sizes(params);
   const names = Object.keys(spec.bindings);
   const buffers = names.map((name) => {
-    const size = sizes[name] ?? 0;
-    const buffer = gpu.createStorage((Math.ceil(size / 4) * 4 + 2 * guard) * 4, name);
-    const words = new Uint32Array(buffer.size / 4).fill(sentinel);
+    const { dtype } = spec.bindings[name]!;
+    const buffer = gpu.createStorage(Math.ceil(storedBytes(dtype, sizes[name] ?? 0) / 16) * 16 + 2 * guard, name);
+    const bytes = new Uint8Array(buffer.size).fill(sentinel);
     const values = inputs[name];
-    if (values) words.set(toBits(values, spec.bindings[name]!.dtype), guard);
-    gpu.device.queue.writeBuffer(buffer, 0, words);
+    if (values) bytes.set(toBits(values, dtype), guard);
+    gpu.device.queue.writeBuffer(buffer, 0, bytes);
     return buffer;
   });
   const commands = new CommandList(
@@ -60,7 +61,11 @@ export async function runKernel(
         kernel: await gpu.pipelines.get(spec, variant),
         spec,
         params,
-        ranges: names.map((name, i) => ({ buffer: buffers[i]!, offset: guard * 4, size: Math.max(16, (sizes[name] ?? 0) * 4) })),
+        ranges: names.map((name, i) => ({
+          buffer: buffers[i]!,
+          offset: guard,
+          size: Math.max(16, storedBytes(spec.bindings[name]!.dtype, sizes[name] ?? 0)),
+        })),
         dispatch: spec.dispatch(params, variant.constants),
       },
     ],
@@ -73,25 +78,29 @@ export async function runKernel(
   const bits: KernelRun['bits'] = {};
   const overruns: string[] = [];
   for (const [i, name] of names.entries()) {
-    const size = sizes[name] ?? 0;
-    const words = new Uint32Array(await readBuffer(gpu, { buffer: buffers[i]!, offset: 0, size: buffers[i]!.size }));
-    const outside = [...words.subarray(0, guard), ...words.subarray(guard + size)];
-    if (outside.some((word) => word !== sentinel)) overruns.push(name);
-    if (spec.bindings[name]!.access !== 'read') bits[name] = words.slice(guard, guard + size);
+    const { dtype, access } = spec.bindings[name]!;
+    const end = guard + (sizes[name] ?? 0) * elementBytes[dtype];
+    const bytes = new Uint8Array(await readBuffer(gpu, { buffer: buffers[i]!, offset: 0, size: buffers[i]!.size }));
+    const isOutside = (at: number) => at < guard || at >= end;
+    if (bytes.some((byte, at) => byte !== sentinel && isOutside(at))) overruns.push(name);
+    if (access !== 'read') bits[name] = bytes.slice(guard, end);
     buffers[i]!.destroy();
   }
   commands.destroy();
   return { inputs, bits, overruns };
 }
 
-function toBits(values: Float64Array, dtype: string): Uint32Array {
-  if (dtype === 'f32') return new Uint32Array(Float32Array.from(values).buffer);
-  return dtype === 'i32' ? new Uint32Array(Int32Array.from(values).buffer) : Uint32Array.from(values);
+function toBits(values: Float64Array, dtype: Dtype): Uint8Array {
+  return new Uint8Array(toStorage(dtype, values).buffer, 0, values.length * elementBytes[dtype]);
 }
 
-export function fromBits(bits: Uint32Array<ArrayBuffer>, dtype: string): ArrayLike<number> {
-  if (dtype === 'f32') return new Float32Array(bits.buffer, bits.byteOffset, bits.length);
-  return dtype === 'i32' ? new Int32Array(bits.buffer, bits.byteOffset, bits.length) : bits;
+export function fromBits(bits: Uint8Array<ArrayBuffer>, dtype: Dtype): ArrayLike<number> {
+  return fromStorage(dtype, bits.buffer);
+}
+
+/** Values as storage has them. */
+function roundedTo(dtype: Dtype, values: ArrayLike<number>): ArrayLike<number> {
+  return fromBits(toBits(Float64Array.from(values), dtype).slice(), dtype);
 }
 
 /** The first element beyond the tolerance, as a sentence; null if there is none. NaN never passes where a number is expected. */
@@ -114,6 +123,7 @@ export function firstMismatch(spec: KernelSpec, params: KernelCase['params'], ru
 
 /** The variants that a device can run for some parameters. */
 export function runnableVariants(gpu: GpuContext, spec: KernelSpec, params: KernelCase['params']): readonly Variant[] {
-  defaultVariant(spec, gpu.profile, params);
-  return spec.variants.filter((variant) => variant.requires?.(gpu.profile, params) ?? true);
+  const able = ableVariants(spec, gpu.profile, params);
+  if (able.length === 0) throw new Error(`no variant of ${spec.name} runs on ${gpu.adapter.name} for ${JSON.stringify(params)}`);
+  return able;
 }

@@ -1,12 +1,10 @@
 /**
  * ProxMO's step level as a workload: 1,024 rows of 1,024 features in 16 groups of 64; cosine similarity within a group, softmax at τ = 0.1, weighted returns. Rows as
- * TF-IDF makes them, with 30 features each, in one sparse kernel; and dense rows, by products of the groups' blocks.
+ * TF-IDF makes them, with 30 features each, and dense rows, each in one kernel that computes the groups' blocks alone.
  */
 import { proximity } from '../../../kernels/proximity.ts';
+import { proximityDense } from '../../../kernels/proximityDense.ts';
 import type { InputArray } from '../../../kernels/spec.ts';
-import { matmul } from '../../ops/matmul.ts';
-import { rmsNorm } from '../../ops/rmsNorm.ts';
-import { softmax } from '../../ops/softmax.ts';
 import type { Engine } from '../../tensor/engine.ts';
 import { Random } from '../../tensor/random.ts';
 import { constant, input, launch, type Tensor } from '../../tensor/tensor.ts';
@@ -33,7 +31,7 @@ export const proximityWorkloads: readonly Workload[] = [
   {
     name: 'advantages/proxmo-1024-dense',
     shape: `rows=${rows} features=${features} groups=${groups} entries=${features}`,
-    variant: 'dense, blocks of groups',
+    variant: 'dense, one kernel',
     flops: 2 * pairs * features + softmaxFlops,
     bytes: 4 * (rows * features + 2 * rows),
     open: (engine) => openWorkload(engine, features, denseGraph(), ({ x, returns }) => ({ x, returns })),
@@ -112,13 +110,14 @@ function sparseInputs({ x, returns }: Batch): Record<string, InputArray> {
   return { columns, weights, keys, ranges, returns };
 }
 
-/** An RMSNorm with this weight makes rows whose inner products are cosines over τ. */
 function denseGraph(): Tensor {
-  const weight = constant(new Float32Array(features).fill(1 / Math.sqrt(features * temperature)), [features]);
-  const x = rmsNorm(input('x', [rows, features]), weight, 0).reshape([groups, groupSize, features]);
-  const logits = matmul(x, x, { transposeB: true });
-  const weights = softmax(logits.reshape([rows, groupSize])).reshape([groups, groupSize, groupSize]);
-  return matmul(weights, input('returns', [rows]).reshape([groups, groupSize, 1])).reshape([rows]);
+  const ranges = constant(
+    Array.from({ length: rows }, (_, row) => [row - (row % groupSize), row - (row % groupSize) + groupSize]).flat(),
+    [rows, 2],
+    'u32',
+  );
+  const inputs = { x: input('x', [rows, features]), ranges, returns: input('returns', [rows]) };
+  return launch(proximityDense, { rows, features, temperature }, inputs, { baseline: [rows] }).baseline;
 }
 
 function referenceBaselines({ x, returns }: Batch): Float64Array {

@@ -12,8 +12,18 @@ export interface BenchRow {
   readonly tokensPerSecond?: number;
   /** The least time that the measured ceilings allow for this work, over the median. */
   readonly ofCeiling?: number;
+  /** The copy's least time for the bytes, over the median: for work that reads much and computes little. */
+  readonly ofCopy?: number;
   /** Kernel dispatches of one run, for workloads of many. */
   readonly dispatches?: number;
+  /** How many times as fast as the default the variant is that tuning chose; absent if that is the default. */
+  readonly speedup?: number;
+  /** Bytes on the device: of variables, and of intermediate values as they are planned, added up, and at the least. */
+  readonly memory?: { readonly variables: number; readonly planned: number; readonly sum: number; readonly lowerBound: number };
+  /** Milliseconds that the host takes to encode a run, and the sum of its kernels' times. */
+  readonly host?: { readonly encodeMs: number; readonly kernelMs: number };
+  /** Bytes that a step leaves behind, by where, with the standard error. */
+  readonly growth?: Readonly<Record<string, { readonly bytes: number; readonly error: number }>>;
   /** What the result was compared with; `wrong` if it differs. */
   readonly check: 'reference' | 'variant' | 'wrong';
 }
@@ -38,7 +48,8 @@ export function rates({ flops, bytes, tokens }: Work, { median }: Timing, ceilin
     ...(flops > 0 ? { gflops: flops / median / 1e6 } : {}),
     ...(bytes > 0 ? { gbps: bytes / median / 1e6 } : {}),
     ...(tokens ? { tokensPerSecond: (1000 * tokens) / median } : {}),
-    ...(ceilings ? { ofCeiling: least / median } : {}),
+    ...(least > 0 ? { ofCeiling: least / median } : {}),
+    ...(ceilings && bytes > 0 ? { ofCopy: bytes / ceilings.gbps / 1e6 / median } : {}),
   };
 }
 
@@ -53,20 +64,37 @@ export const benchHeadings: readonly string[] = [
   'GB/s',
   'tokens/s',
   'of ceiling',
+  'of copy',
   '',
 ];
 
 /** A row for a table under `benchHeadings`. */
 export function benchCells(row: BenchRow): string[] {
-  const { ms, gflops, gbps, tokensPerSecond, ofCeiling, dispatches, check } = row;
+  const { ms, gflops, gbps, tokensPerSecond, ofCeiling, ofCopy } = row;
   return [
     row.name,
     row.shape,
     row.variant,
     ...[ms.median, ms.min, ms.max].map(figure),
     ...[gflops, gbps, tokensPerSecond].map((value) => (value === undefined ? '' : figure(value))),
-    ofCeiling === undefined ? '' : `${Math.round(100 * ofCeiling)} %`,
-    check === 'wrong' ? 'WRONG' : dispatches === undefined ? '' : `${dispatches} dispatches`,
+    ...[ofCeiling, ofCopy].map((share) => (share === undefined ? '' : `${Math.round(100 * share)} %`)),
+    notes(row).join(', '),
+  ];
+}
+
+function notes({ check, speedup, dispatches, memory, host, growth = {} }: BenchRow): string[] {
+  const mebibytes = (bytes: number) => figure(bytes / 2 ** 20);
+  return [
+    ...(check === 'wrong' ? ['WRONG'] : []),
+    ...(speedup ? [`${speedup.toFixed(2)} × the default`] : []),
+    ...(dispatches === undefined ? [] : [`${dispatches} dispatches`]),
+    ...(memory
+      ? [
+          `${mebibytes(memory.variables)} MiB of variables + ${mebibytes(memory.planned)} planned of ${mebibytes(memory.sum)} (least ${mebibytes(memory.lowerBound)})`,
+        ]
+      : []),
+    ...(host ? [`encoding ${figure(host.encodeMs)} of ${figure(host.kernelMs)} ms`] : []),
+    ...Object.entries(growth).map(([where, { bytes, error }]) => `${where} ${Math.round(bytes)} ± ${Math.ceil(error)} bytes a step`),
   ];
 }
 

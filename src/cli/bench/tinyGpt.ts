@@ -4,6 +4,8 @@
  * target; a step is forward, backward and Adam in float32, with the mean cross-entropy read back.
  */
 
+import { decoderSlab } from '../../nn/decoderParameters.ts';
+import { type Precision, releaseWeights, storageFor } from '../../nn/halfWeights.ts';
 import { AdamW } from '../../nn/optimizer.ts';
 import { packSequences } from '../../nn/packing.ts';
 import { packedAttention, Transformer, type TransformerConfig } from '../../nn/transformer.ts';
@@ -12,7 +14,7 @@ import { filled, grad } from '../../tensor/autograd.ts';
 import type { Engine, Program } from '../../tensor/engine.ts';
 import { gatherGradients } from '../../tensor/gradients.ts';
 import { constant, input, type Tensor } from '../../tensor/tensor.ts';
-import { Variable } from '../../tensor/variable.ts';
+import type { Variable } from '../../tensor/variable.ts';
 
 export const tinyGptConfig = {
   vocabSize: 512,
@@ -54,14 +56,17 @@ export class TinyGpt {
     readonly program: Program<{ loss: Tensor }>,
   ) {}
 
-  /** @throws {ProxmoError} `gpu-error` */
-  static async create(engine: Engine): Promise<TinyGpt> {
-    const model = new Transformer(tinyGptConfig, 1, 'tiny GPT');
+  /**
+   * @param precision of the weights as products read them
+   * @throws {ProxmoError} `gpu-error`; `config` if the device has no f16
+   */
+  static async create(engine: Engine, precision: Precision = 'f32'): Promise<TinyGpt> {
+    const slab = decoderSlab(tinyGptConfig, 1, 'tiny GPT', engine.largestBinding, storageFor(precision, true));
+    const model = new Transformer(tinyGptConfig, slab, 'tiny GPT');
     const optimiser = new AdamW(model.slab, { weightDecay: 0, maxGradNorm: Number.POSITIVE_INFINITY });
-    const gradients = new Variable('tiny GPT gradients', [model.slab.size]);
+    const gradients = model.slab.variableLike('tiny GPT gradients');
     const loss = lossGraph(model);
-    const parameters = model.slab.parameters.map(({ tensor }) => tensor);
-    const { updates } = optimiser.update(gatherGradients(model.slab, gradients, grad(loss, parameters)));
+    const { updates } = optimiser.update(gatherGradients(model.slab, gradients, grad(loss, model.slab.tensors)));
     const program = await engine.compile({ name: 'tiny GPT step', outputs: { loss }, updates });
     return new TinyGpt(engine, model, optimiser, gradients, program);
   }
@@ -79,7 +84,8 @@ export class TinyGpt {
 
   destroy(): void {
     this.program.destroy();
-    for (const variable of [this.model.slab.variable, this.gradients, ...this.optimiser.variables]) this.engine.release(variable);
+    releaseWeights(this.engine, this.model.slab);
+    for (const variable of [this.gradients, ...this.optimiser.variables]) this.engine.release(variable);
   }
 }
 

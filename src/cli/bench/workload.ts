@@ -1,5 +1,7 @@
 /** Whole workloads of many kernels, and how they are timed: from arrays on the host to results on the host, on inputs that change from run to run. */
+import type { AdapterProfile } from '../../../kernels/spec.ts';
 import type { Timing } from '../../gpu/benchmark.ts';
+import type { Precision } from '../../nn/halfWeights.ts';
 import type { Engine } from '../../tensor/engine.ts';
 import { type BenchRow, type Ceilings, rates, type Work } from './rows.ts';
 
@@ -7,6 +9,10 @@ export interface Workload extends Work {
   readonly name: string;
   readonly shape: string;
   readonly variant: string;
+  /** Of the model's weights; f16 is left out where the adapter has none. Default: f32. */
+  readonly precision?: Precision;
+  /** Whether it takes an adapter so long that it is measured on demand only. Default: no. */
+  readonly isLarge?: (adapter: AdapterProfile) => boolean;
   readonly open: (engine: Engine) => Promise<OpenWorkload>;
 }
 
@@ -17,18 +23,22 @@ export interface OpenWorkload {
   readonly isCorrect: () => Promise<boolean>;
   /** @param round counts up, to choose inputs by */
   readonly run: (round: number) => Promise<unknown>;
+  /** What is measured besides the time, after it. */
+  readonly figures?: () => Promise<Pick<BenchRow, 'memory' | 'host' | 'growth'>>;
   readonly destroy: () => void;
 }
 
 const warmUps = 2;
+/** Large workloads are timed this often at most. */
+const largeRepeats = 3;
 
 /** @param repeats runs that are timed, after those that warm up */
 export async function workloadRow(engine: Engine, workload: Workload, ceilings: Ceilings, repeats: number): Promise<BenchRow> {
-  const { name, shape, variant } = workload;
+  const { name, shape, variant, isLarge } = workload;
   const open = await workload.open(engine);
   try {
     const isCorrect = await open.isCorrect();
-    const ms = await timeRuns(open, repeats);
+    const ms = await timeRuns(open, isLarge?.(engine.profile) ? Math.min(repeats, largeRepeats) : repeats);
     const { dispatches } = open;
     return {
       name,
@@ -38,6 +48,7 @@ export async function workloadRow(engine: Engine, workload: Workload, ceilings: 
       ms,
       ...rates(workload, ms, ceilings),
       ...(dispatches === undefined ? {} : { dispatches }),
+      ...(await open.figures?.()),
       check: isCorrect ? 'reference' : 'wrong',
     };
   } finally {

@@ -1,6 +1,6 @@
 /** `proxmo env list`: which environments there are, and which can be used here. */
 import { Command } from 'commander';
-import { type EnvironmentEntry, environmentEntries } from '../../envs/registry.node.ts';
+import { type EnvironmentDefaults, type EnvironmentEntry, environmentEntries } from '../../envs/registry.node.ts';
 import { ProxmoError } from '../../errors.ts';
 
 interface ListOptions {
@@ -19,6 +19,7 @@ export function listCommand(): Command {
           name: entry.name,
           what: entry.what,
           data: entry.data,
+          settings: entry.defaults({}).words,
           available: missing === null,
           ...(missing === null ? {} : { missing }),
         });
@@ -35,17 +36,20 @@ function describe({
   name,
   what,
   data,
+  settings: { prompt, sampling },
   available,
   missing,
 }: {
   name: string;
   what: string;
   data: string;
+  settings: EnvironmentDefaults;
   available: boolean;
   missing?: string;
 }) {
   const state = available ? 'ready' : `not ready as it is: ${missing}`;
-  return `${name.padEnd(10)} ${what}\n${' '.repeat(10)} data: ${data}\n${' '.repeat(10)} ${state}`;
+  const fitting = `prompt.maxTokens ${prompt.maxTokens}, sampling.maxNewTokens ${sampling.maxNewTokens}`;
+  return [`${name.padEnd(10)} ${what}`, `data: ${data}`, `settings: ${fitting}`, state].join(`\n${' '.repeat(11)}`);
 }
 
 /** Why an environment cannot be used without any option; null if it can. */

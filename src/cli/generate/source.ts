@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { ProxmoError } from '../../errors.ts';
 import { exists } from '../../models/atomicFile.node.ts';
+import type { Precision } from '../../nn/halfWeights.ts';
 import { openPolicyModel } from '../../rl/policySource.node.ts';
 import type { PolicySource } from '../../rl/policySource.ts';
 import { loadRunModel } from '../../rl/run.node.ts';
@@ -9,9 +10,13 @@ import type { Engine } from '../../tensor/engine.ts';
 import type { ChatMessage } from '../../text/hf/chatTemplate.ts';
 import { HfTokenizer } from '../../text/hf/hfTokenizer.ts';
 
-/** @throws {ProxmoError} `file`, `config` */
-export async function openSource(engine: Engine, path: string): Promise<PolicySource> {
-  return (await exists(join(path, 'run.json'))) ? (await loadRunModel(engine, path)).source : openPolicyModel(engine, path);
+/**
+ * @param precision of the matrices; default: the run's, or f32
+ * @throws {ProxmoError} `file`, `config`
+ */
+export async function openSource(engine: Engine, path: string, precision?: Precision): Promise<PolicySource> {
+  if (await exists(join(path, 'run.json'))) return (await loadRunModel(engine, path, undefined, precision)).source;
+  return openPolicyModel(engine, path, undefined, precision);
 }
 
 /** Tokens of a text as it stands, with what the model expects at its beginning. */

@@ -1,59 +1,91 @@
-/** `proxmo model export`: the trained policy of a run as a folder that Hugging Face's libraries load. */
+/** `proxmo model export`: the trained policy of a run in the form that Hugging Face's libraries load: a model, or the adapters of one as PEFT keeps them. */
 import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
 import { ProxmoError } from '../../errors.ts';
 import { openDevice } from '../../gpu/device.node.ts';
 import { type SavedDtype, saveHfModel } from '../../models/hf/save.node.ts';
+import { saveAdapter } from '../../models/peft.node.ts';
 import { openPretrained } from '../../models/pretrained.node.ts';
 import { pretrainedWeights } from '../../nn/decoderWeights.ts';
-import { loadRunModel } from '../../rl/run.node.ts';
+import { adapterWeights, type LoraAdapters, mergeAdapters } from '../../nn/lora.ts';
+import type { Transformer } from '../../nn/transformer.ts';
+import type { TrainConfig } from '../../rl/config.ts';
+import { loadRunModel, runConfig } from '../../rl/run.node.ts';
+import { openRun } from '../../runs/run.ts';
 import { Engine } from '../../tensor/engine.ts';
 import { wholeNumber } from '../arguments.ts';
 
 const dtypes: readonly SavedDtype[] = ['float32', 'float16', 'bfloat16'];
 
 interface ExportOptions {
-  readonly dtype: string;
+  readonly merge?: boolean;
+  readonly dtype?: string;
   readonly checkpoint?: number;
   readonly adapter?: string;
 }
 
 export function exportCommand(): Command {
   return new Command('export')
-    .description('Save the policy of a run that began with a pretrained model as a Hugging Face folder, with its tokenizer.')
+    .description(
+      'Save the policy of a run that began with a pretrained model: its weights as a Hugging Face folder with the tokenizer, or its adapters (LoRA) as a PEFT folder.',
+    )
     .argument('<run>', 'run folder')
     .argument('<dir>', 'folder to make')
-    .option('--dtype <name>', `precision of the weights: ${dtypes.join(', ')}`, 'float32')
+    .option('--merge', 'add the adapters to the weights of their model, and save these')
+    .option('--dtype <name>', `precision of the weights: ${dtypes.join(', ')} (default: float32); adapters are always float32`)
     .option('--checkpoint <iteration>', 'iteration whose checkpoint is saved (default: the last)', wholeNumber)
     .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name')
     .action(async (run: string, dir: string, options: ExportOptions) => {
-      const dtype = dtypes.find((name) => name === options.dtype);
-      if (!dtype) throw new ProxmoError('usage', `There is no precision ${options.dtype}; choose one of ${dtypes.join(', ')}.`);
+      const dtype = dtypeOf(options.dtype);
+      const base = baseOf(run, runConfig(await openRun(run)), options);
       const gpu = await openDevice(options.adapter);
       try {
         const engine = new Engine(gpu);
-        const { source, config, iteration } = await loadRunModel(engine, run, options.checkpoint);
-        if (config.model === undefined) {
-          throw new ProxmoError(
-            'usage',
-            `${run} did not begin with a pretrained model, so its policy has no Hugging Face form; use it by --model ${run}.`,
-          );
-        }
-        const { model } = await describeModel(config.model);
-        const isFolder = (await stat(config.model)).isDirectory();
-        const tokenizerFrom = isFolder ? { tokenizerFrom: config.model } : {};
-        await saveHfModel(dir, model, pretrainedWeights(engine, source.model, model), { dtype, ...tokenizerFrom });
-        process.stdout.write(`${dir}: the policy of ${run} after iteration ${iteration}, in ${dtype}\n`);
-        if (!isFolder) process.stderr.write(`${dir} has no tokenizer files: ${config.model} keeps its tokenizer in a form of its own.\n`);
+        const { source, iteration } = await loadRunModel(engine, run, options.checkpoint, 'f32');
+        const { model: policy } = source;
+        const saved =
+          policy.adapters && !options.merge
+            ? await saveAdapters(engine, policy.adapters, base, dir)
+            : await saveWeights(engine, policy, base, dir, dtype);
+        process.stdout.write(`${dir}: ${saved} of ${run} after iteration ${iteration}\n`);
       } finally {
         gpu.destroy();
       }
     });
 }
 
-/** Family and configuration of a model on disk. */
-async function describeModel(path: string) {
-  const opened = await openPretrained(path);
-  await opened.close();
-  return opened;
+function dtypeOf(name = 'float32'): SavedDtype {
+  const dtype = dtypes.find((known) => known === name);
+  if (!dtype) throw new ProxmoError('usage', `There is no precision ${name}; choose one of ${dtypes.join(', ')}.`);
+  return dtype;
+}
+
+/** The model that a run began with. @throws {ProxmoError} `usage` if the run has nothing to save in this way */
+function baseOf(run: string, { model, lora }: Pick<TrainConfig, 'model' | 'lora'>, { merge, dtype }: ExportOptions): string {
+  if (model === undefined) {
+    throw new ProxmoError(
+      'usage',
+      `${run} did not begin with a pretrained model, so its policy has no Hugging Face form; use it by --model ${run}.`,
+    );
+  }
+  if (merge && !lora) throw new ProxmoError('usage', `${run} trained all weights and has no adapters to merge; leave out --merge.`);
+  if (dtype !== undefined && lora && !merge) {
+    throw new ProxmoError('usage', 'Adapters are saved in float32; leave out --dtype, or add --merge to save whole weights.');
+  }
+  return model;
+}
+
+async function saveAdapters(engine: Engine, adapters: LoraAdapters, base: string, dir: string): Promise<string> {
+  await saveAdapter(dir, adapters.model, adapters.config, adapterWeights(engine, adapters), base);
+  return `the adapters (PEFT) for ${base}`;
+}
+
+async function saveWeights(engine: Engine, policy: Transformer, base: string, dir: string, dtype: SavedDtype): Promise<string> {
+  if (policy.adapters) await mergeAdapters(engine, policy);
+  const { model, close } = await openPretrained(base);
+  await close();
+  const isFolder = (await stat(base)).isDirectory();
+  await saveHfModel(dir, model, pretrainedWeights(engine, policy, model), { dtype, ...(isFolder ? { tokenizerFrom: base } : {}) });
+  if (!isFolder) process.stderr.write(`${dir} has no tokenizer files: ${base} keeps its tokenizer in a form of its own.\n`);
+  return `the policy in ${dtype}${policy.adapters ? ', adapters merged,' : ''}`;
 }

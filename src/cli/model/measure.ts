@@ -11,7 +11,7 @@ import { grad } from '../../tensor/autograd.ts';
 import type { Engine, Program } from '../../tensor/engine.ts';
 import { gatherGradients } from '../../tensor/gradients.ts';
 import { input, type Tensor } from '../../tensor/tensor.ts';
-import { Variable } from '../../tensor/variable.ts';
+import type { Variable } from '../../tensor/variable.ts';
 import type { Expected } from './expected.ts';
 
 /** Most sampled tokens in one submit. */
@@ -81,9 +81,8 @@ export class TrainingProbe {
     const logits = model.logits(gatherRows(hidden, input('targetRows', [count], 'u32')));
     const loss = crossEntropy(logits, input('targets', [count], 'u32'), input('weights', [count]));
     const { slab } = model;
-    const gradients = new Variable('gradients', [slab.size]);
-    const parameters = slab.parameters.map(({ tensor }) => tensor);
-    const gathered = gatherGradients(slab, gradients, grad(loss, parameters));
+    const gradients = slab.variableLike('gradients');
+    const gathered = gatherGradients(slab, gradients, grad(loss, slab.tensors));
     const lossProgram = await engine.compile({ name: 'loss', outputs: { loss }, updates: [gathered] });
     const inputs = {
       ...arrays,

@@ -1,0 +1,118 @@
+// LayerNorm (CENTRED; Ba et al., arXiv 1607.06450) and RMSNorm (Zhang and Sennrich, arXiv 1910.07467) of each row: y = (x − mean) · scale · weight + bias with scale =
+// 1 / √(variance + epsilon), or y = x · scale · weight with scale = 1 / √(mean(x²) + epsilon). mean and scale are kept for the backward pass.
+// With RESIDUAL, x + residual is normalised, and kept as `sum`. The variance is taken around the mean, so that rows far from 0 lose nothing.
+// Rows as in lib/row.wgsl.
+//#include "lib/row.wgsl"
+
+//#if HELD
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let width = params.width / 4u;
+//#each h HELD
+  let column$h = lane + $h * LANES;
+  let isInside$h = column$h < width;
+  var weight$h = vec4<f32>();
+  var bias$h = vec4<f32>();
+  if (isInside$h) {
+    weight$h = weight[column$h];
+//#if CENTRED
+    bias$h = bias[column$h];
+//#endif
+  }
+//#end
+  let first = workgroupNumber(workgroup, workgroups) * ROWS;
+  for (var row = first; row < min(first + ROWS, params.rows); row++) {
+    let start = row * width;
+    var total = vec4<f32>();
+//#each h HELD
+    var value$h = vec4<f32>();
+    if (isInside$h) {
+      value$h = x[start + column$h];
+//#if RESIDUAL
+      value$h += residual[start + column$h];
+      sum[start + column$h] = value$h;
+//#endif
+    }
+    total += value$h;
+//#end
+//#if CENTRED
+    let rowMean = rowSum(sumOf(total), lane) / f32(params.width);
+//#each h HELD
+    value$h = select(vec4<f32>(), value$h - rowMean, isInside$h);
+//#end
+//#endif
+    var squares = vec4<f32>();
+//#each h HELD
+    squares += value$h * value$h;
+//#end
+    let rowScale = inverseSqrt(rowSum(sumOf(squares), lane) / f32(params.width) + params.epsilon);
+//#each h HELD
+    if (isInside$h) {
+      y[start + column$h] = value$h * rowScale * weight$h + bias$h;
+    }
+//#end
+    if (lane == 0u) {
+      scale[row] = rowScale;
+//#if CENTRED
+      mean[row] = rowMean;
+//#endif
+    }
+  }
+}
+
+//#else
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let row = rowOf(workgroupNumber(workgroup, workgroups), local);
+  let lane = laneOf(local);
+  if (row >= params.rows) {
+    return;
+  }
+  let width = params.width / WIDTH;
+  let start = row * width;
+//#if RESIDUAL
+  for (var i = lane; i < width; i += LANES) {
+    sum[start + i] = x[start + i] + residual[start + i];
+  }
+//#endif
+  var rowMean = 0.0;
+//#if CENTRED
+  var total = $ELEMENT(0.0);
+  for (var i = lane; i < width; i += LANES) {
+    total += $VALUES[start + i];
+  }
+  rowMean = rowSum(sumOf(total), lane) / f32(params.width);
+//#endif
+  var squares = $ELEMENT(0.0);
+  for (var i = lane; i < width; i += LANES) {
+    let centred = $VALUES[start + i] - rowMean;
+    squares += centred * centred;
+  }
+  let rowScale = inverseSqrt(rowSum(sumOf(squares), lane) / f32(params.width) + params.epsilon);
+  for (var i = lane; i < width; i += LANES) {
+    let normed = ($VALUES[start + i] - rowMean) * rowScale;
+//#if CENTRED
+    y[start + i] = normed * weight[i] + bias[i];
+//#else
+    y[start + i] = normed * weight[i];
+//#endif
+  }
+  if (lane == 0u) {
+    scale[row] = rowScale;
+//#if CENTRED
+    mean[row] = rowMean;
+//#endif
+  }
+}
+
+//#endif

@@ -1,0 +1,162 @@
+// Gradient of LayerNorm (CENTRED) and RMSNorm (norm.wgsl) in their input: with g = dy · weight and n = (x − mean) · scale, dx = scale · (g − mean(g) − n · mean(g · n)) for
+// each row, where RMSNorm has neither mean. With RESIDUAL, x is the sum of the residual stream and `dSum` its gradient from elsewhere, which is added.
+// With PARTIALS, a workgroup takes a run of `run` rows and also sums their share of the gradients of weight and bias: dWeight[run, :] = Σ dy · n and dBias[run, :] = Σ dy,
+// in the order of the rows; a column sum of these follows. Rows as in lib/row.wgsl.
+//#include "lib/row.wgsl"
+
+fn meanOf(row: u32) -> f32 {
+//#if CENTRED
+  return mean[row];
+//#else
+  return 0.0;
+//#endif
+}
+
+//#if HELD
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let number = workgroupNumber(workgroup, workgroups);
+  let width = params.width / 4u;
+//#if PARTIALS
+  let run = params.run;
+//#else
+  let run = ROWS;
+//#endif
+  let first = number * run;
+  if (first >= max(params.rows, 1u)) {
+    return;
+  }
+//#each h HELD
+  let column$h = lane + $h * LANES;
+  let isInside$h = column$h < width;
+  var weight$h = vec4<f32>();
+  var weightGradient$h = vec4<f32>();
+  var biasGradient$h = vec4<f32>();
+  if (isInside$h) {
+    weight$h = weight[column$h];
+  }
+//#end
+  for (var row = first; row < min(first + run, params.rows); row++) {
+    let start = row * width;
+    let rowMean = meanOf(row);
+    let rowScale = scale[row];
+    var total = vec4<f32>();
+    var products = vec4<f32>();
+//#each h HELD
+    var gradient$h = vec4<f32>();
+    var normed$h = vec4<f32>();
+    if (isInside$h) {
+      gradient$h = dy[start + column$h];
+      normed$h = (x[start + column$h] - rowMean) * rowScale;
+    }
+//#if PARTIALS
+    weightGradient$h += gradient$h * normed$h;
+    biasGradient$h += gradient$h;
+//#endif
+    gradient$h *= weight$h;
+    total += gradient$h;
+    products += gradient$h * normed$h;
+//#end
+    var meanGradient = 0.0;
+//#if CENTRED
+    meanGradient = rowSum(sumOf(total), lane) / f32(params.width);
+//#endif
+    let meanProduct = rowSum(sumOf(products), lane) / f32(params.width);
+//#each h HELD
+    if (isInside$h) {
+      var value$h = rowScale * (gradient$h - meanGradient - normed$h * meanProduct);
+//#if RESIDUAL
+      value$h += dSum[start + column$h];
+//#endif
+      dx[start + column$h] = value$h;
+    }
+//#end
+  }
+//#if PARTIALS
+//#each h HELD
+  if (isInside$h) {
+    dWeight[number * width + column$h] = weightGradient$h;
+//#if CENTRED
+    dBias[number * width + column$h] = biasGradient$h;
+//#endif
+  }
+//#end
+//#endif
+}
+
+//#else
+
+// dx of one row. All lanes must call it.
+fn inputGradient(row: u32, lane: u32) {
+  let width = params.width / WIDTH;
+  let start = row * width;
+  let rowMean = meanOf(row);
+  let rowScale = scale[row];
+  var total = $ELEMENT(0.0);
+  var products = $ELEMENT(0.0);
+  for (var i = lane; i < width; i += LANES) {
+    let gradient = dy[start + i] * weight[i];
+    total += gradient;
+    products += gradient * (x[start + i] - rowMean);
+  }
+  var meanGradient = 0.0;
+//#if CENTRED
+  meanGradient = rowSum(sumOf(total), lane) / f32(params.width);
+//#endif
+  let meanProduct = rowSum(sumOf(products), lane) * rowScale / f32(params.width);
+  for (var i = lane; i < width; i += LANES) {
+    let normed = (x[start + i] - rowMean) * rowScale;
+    let gradient = rowScale * (dy[start + i] * weight[i] - meanGradient - normed * meanProduct);
+//#if RESIDUAL
+    dx[start + i] = gradient + dSum[start + i];
+//#else
+    dx[start + i] = gradient;
+//#endif
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let number = workgroupNumber(workgroup, workgroups);
+//#if PARTIALS
+  let first = number * params.run;
+  let end = min(first + params.run, params.rows);
+  if (first >= max(params.rows, 1u)) {
+    return;
+  }
+  for (var row = first; row < end; row++) {
+    inputGradient(row, local);
+  }
+  let width = params.width / WIDTH;
+  for (var i = local; i < width; i += LANES) {
+    var weightGradient = $ELEMENT(0.0);
+    var biasGradient = $ELEMENT(0.0);
+    for (var row = first; row < end; row++) {
+      let gradient = dy[row * width + i];
+      weightGradient += gradient * ((x[row * width + i] - meanOf(row)) * scale[row]);
+      biasGradient += gradient;
+    }
+    dWeight[number * width + i] = weightGradient;
+//#if CENTRED
+    dBias[number * width + i] = biasGradient;
+//#endif
+  }
+//#else
+  let row = rowOf(number, local);
+  if (row >= params.rows) {
+    return;
+  }
+  inputGradient(row, laneOf(local));
+//#endif
+}
+
+//#endif

@@ -1,0 +1,98 @@
+/** Reading prompts and decoding replies as workloads, held against the operations and the bytes that they need at the least. */
+import { decoderSlab } from '../../nn/decoderParameters.ts';
+import { Generator, type Reply } from '../../nn/generator.ts';
+import { type Precision, releaseWeights, storageFor } from '../../nn/halfWeights.ts';
+import { packedInputs, packSequences } from '../../nn/packing.ts';
+import { packedAttention, Transformer, type TransformerConfig } from '../../nn/transformer.ts';
+import { tokenLogProbs } from '../../ops/tokenLogProbs.ts';
+import type { Engine } from '../../tensor/engine.ts';
+import { input } from '../../tensor/tensor.ts';
+import { decodeCost, prefillCost } from './modelCosts.ts';
+import type { SizedModel } from './sizes.ts';
+import type { OpenWorkload, Workload } from './workload.ts';
+
+const promptLength = 64;
+const replyLength = 64;
+/** Operations beyond which a CPU takes many seconds a run. */
+const largeFlops = 2e10;
+
+export function prefillWorkload({ name, config }: SizedModel, batch: number): Workload {
+  return {
+    name: `prefill/${name}`,
+    shape: `batch=${batch} prompt=${promptLength}`,
+    variant: 'f32',
+    ...prefillCost(config, batch, promptLength),
+    tokens: batch * promptLength,
+    open: (engine) => openGenerator(engine, config, batch, promptLength, 1, 'f32'),
+  };
+}
+
+/** Replies to prompts of one token, so that nearly all of the work is decoding. */
+export function decodeWorkload({ name, config }: SizedModel, batch: number, precision: Precision = 'f32'): Workload {
+  const cost = decodeCost(config, batch, replyLength, precision);
+  return {
+    name: `decode/${name}`,
+    shape: `batch=${batch} tokens=${replyLength}`,
+    variant: precision,
+    precision,
+    ...cost,
+    tokens: batch * replyLength,
+    isLarge: ({ kind }) => kind === 'cpu' && cost.flops > largeFlops,
+    open: (engine) => openGenerator(engine, config, batch, 1, replyLength, precision),
+  };
+}
+
+async function openGenerator(
+  engine: Engine,
+  config: TransformerConfig,
+  batch: number,
+  prompt: number,
+  reply: number,
+  precision: Precision,
+): Promise<OpenWorkload> {
+  const slab = decoderSlab(config, 1, 'bench model', engine.largestBinding, storageFor(precision, false));
+  const model = new Transformer(config, slab, 'bench model');
+  const generator = new Generator(engine, model, {
+    maxPromptTokens: prompt,
+    maxNewTokens: reply,
+    maxBatchTokens: batch * prompt,
+    maxBatchRows: batch,
+    blockSize: Math.min(reply, 16),
+    endToken: config.vocabSize,
+  });
+  const requests = (round: number) =>
+    Array.from({ length: batch }, (_, row) => ({ prompt: promptOf(config, round, row, prompt), episode: row, turn: round }));
+  const run = (round: number) => generator.generate(requests(round), { seed: 1, temperature: 1, topP: 1, topK: 0 });
+  return {
+    run,
+    isCorrect: async () => agreesWithForward(engine, model, promptOf(config, 0, 0, prompt), (await run(0))[0]!),
+    destroy: () => {
+      generator.destroy();
+      releaseWeights(engine, slab);
+    },
+  };
+}
+
+/** Prompts that are all different, so that none is read for another. */
+function promptOf({ vocabSize }: TransformerConfig, round: number, row: number, length: number): number[] {
+  return Array.from({ length }, (_, i) => (31 * round + row + 7 * i * (row + 1)) % vocabSize);
+}
+
+/** Whether log-probabilities of sampled tokens are those of one forward pass over prompt and reply. */
+async function agreesWithForward(
+  engine: Engine,
+  model: Transformer,
+  prompt: readonly number[],
+  { tokens, logProbs }: Reply,
+): Promise<boolean> {
+  const sequence = [...prompt, ...tokens];
+  const rows = sequence.length - 1;
+  const { tokens: ids, positions, segments } = packedInputs(rows);
+  const logits = model.logits(model.hidden(ids, positions, packedAttention(segments)));
+  const { logProb } = tokenLogProbs(logits, input('targets', [rows], 'u32'));
+  const program = await engine.compile({ name: 'forward', outputs: { logProb } });
+  const { arrays } = packSequences([sequence.slice(0, -1)], rows);
+  const result = await program.run({ ...arrays, targets: Uint32Array.from(sequence.slice(1)) });
+  program.destroy();
+  return logProbs.every((value, i) => Math.abs(value - result.logProb[prompt.length - 1 + i]!) < 1e-3);
+}

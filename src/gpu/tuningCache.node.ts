@@ -1,0 +1,90 @@
+/** The tuning cache: a file for each adapter, driver and version of the package in the user's cache folder. Whatever is wrong with it costs one warning and new measurements. */
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { writeFileAtomic } from '../models/atomicFile.node.ts';
+import { cacheFolder } from './cacheFolder.node.ts';
+import type { AdapterDescription } from './context.ts';
+import type { TuningRecord, TuningStore } from './tuner.ts';
+import { sha256 } from './tunerKey.ts';
+import { formatTuning, parseTuning, type TuningOrigin } from './tuningRecords.ts';
+
+export class TuningCache implements TuningStore {
+  private saving: Promise<void> = Promise.resolve();
+  private isSaved = true;
+  private warned = false;
+
+  private constructor(
+    readonly path: string,
+    private readonly origin: TuningOrigin,
+    private records: Map<string, TuningRecord>,
+    private readonly onWarning: (text: string) => void,
+  ) {}
+
+  /**
+   * The cache of an adapter; empty if there is none.
+   * @param onWarning told, once at most, of a file that is damaged or of a folder that cannot be written
+   */
+  static async open(
+    { name, driver }: Pick<AdapterDescription, 'name' | 'driver'>,
+    version: string,
+    onWarning: (text: string) => void = () => {},
+    folder = cacheFolder(),
+  ): Promise<TuningCache> {
+    const origin = { adapter: name, driver, version };
+    const path = join(folder, `tuning-${await sha256(JSON.stringify([name, driver, version]), 16)}.json`);
+    const cache = new TuningCache(path, origin, new Map(), onWarning);
+    cache.records = (await cache.read()) ?? new Map();
+    return cache;
+  }
+
+  /** Number of records. */
+  get size(): number {
+    return this.records.size;
+  }
+
+  get(key: string): TuningRecord | undefined {
+    return this.records.get(key);
+  }
+
+  /** Kept for the next process, unless the folder cannot be written: then for this one. */
+  set(key: string, record: TuningRecord): Promise<void> {
+    this.records.set(key, record);
+    this.isSaved = false;
+    this.saving = this.saving.then(() => (this.isSaved ? undefined : this.save()));
+    return this.saving;
+  }
+
+  private async save(): Promise<void> {
+    this.isSaved = true;
+    try {
+      await mkdir(dirname(this.path), { recursive: true });
+      // Another process may have measured other kernels meanwhile.
+      this.records = new Map([...((await this.read()) ?? []), ...this.records]);
+      await writeFileAtomic(this.path, [await formatTuning(this.origin, this.records)]);
+    } catch (error) {
+      this.warn(
+        `The tuning cache ${this.path} cannot be written (${(error as NodeJS.ErrnoException).code ?? String(error)}); it is not kept.`,
+      );
+    }
+  }
+
+  /** The records of the file; null if there is none that holds for this adapter. */
+  private async read(): Promise<Map<string, TuningRecord> | null> {
+    const text = await readFile(this.path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') this.warn(`The tuning cache ${this.path} cannot be read (${error.code}); kernels are measured again.`);
+      return null;
+    });
+    if (text === null) return null;
+    const parsed = await parseTuning(text);
+    const { adapter, driver, version } = this.origin;
+    if (parsed && parsed.origin.adapter === adapter && parsed.origin.driver === driver && parsed.origin.version === version)
+      return parsed.records;
+    this.warn(`The tuning cache ${this.path} is damaged or another adapter's; kernels are measured again.`);
+    return null;
+  }
+
+  private warn(text: string): void {
+    if (!this.warned) this.onWarning(text);
+    this.warned = true;
+  }
+}

@@ -1,0 +1,76 @@
+/** How many rows and tokens a generator handles at once, so that no buffer of it is larger than the device can bind. A reply does not depend on either. */
+import { ProxmoError } from '../errors.ts';
+import type { TransformerConfig } from '../models/transformerConfig.ts';
+import { bucketSize } from './buckets.ts';
+
+/** Token buckets of a prefill start here, row buckets of a batch there. */
+export const smallestTokenBucket = 64;
+export const smallestRowBucket = 4;
+
+export interface BatchSizes {
+  readonly maxPromptTokens: number;
+  readonly maxNewTokens: number;
+  /** Most prompt tokens that are read at once. */
+  readonly maxBatchTokens: number;
+  /** Most prompts in one batch. */
+  readonly maxBatchRows: number;
+}
+
+/** Rows and tokens at once. */
+export interface BatchLimits {
+  readonly rows: number;
+  readonly tokens: number;
+}
+
+/**
+ * The sizes that were asked for, lowered to what fits: rows by the keys of a layer and the logits, tokens by the widest activations of a layer. 0 where nothing fits.
+ * @param largestBinding most bytes that a kernel can bind
+ */
+export function fittingBatch(config: TransformerConfig, sizes: BatchSizes, largestBinding: number): BatchLimits {
+  const bucketFits = (smallest: number, bytes: number) => (count: number) => bucketSize(count, smallest) * bytes <= largestBinding;
+  const logitsFit = bucketFits(smallestRowBucket, config.vocabSize * 4);
+  const keysFit = (count: number) => count * sequenceBytes(config, sizes) <= largestBinding;
+  return {
+    rows: largestThat((count) => keysFit(count) && logitsFit(count), sizes.maxBatchRows),
+    tokens: largestThat(bucketFits(smallestTokenBucket, tokenBytes(config)), sizes.maxBatchTokens),
+  };
+}
+
+/**
+ * `fittingBatch`, for a device that must be able to read any prompt and write any reply.
+ * @throws {ProxmoError} `shape` if not even one sequence fits
+ */
+export function batchLimits(config: TransformerConfig, sizes: BatchSizes, largestBinding: number): BatchLimits {
+  const fitting = fittingBatch(config, sizes, largestBinding);
+  const { maxPromptTokens, maxNewTokens } = sizes;
+  if (fitting.rows > 0 && fitting.tokens >= maxPromptTokens) return fitting;
+  const prompt = bucketSize(maxPromptTokens, smallestTokenBucket) * tokenBytes(config);
+  const [limit, sequence, activations] = [largestBinding, sequenceBytes(config, sizes), prompt].map(
+    (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`,
+  );
+  throw new ProxmoError(
+    'shape',
+    `The device binds ${limit} at once, but the keys of a sequence of ${maxPromptTokens + maxNewTokens} tokens need ${sequence} and the activations of a prompt of ${maxPromptTokens} tokens ${activations}; lower prompt.maxTokens or sampling.maxNewTokens.`,
+  );
+}
+
+/** Bytes of the keys of a sequence in a layer's cache; its values take as many. */
+function sequenceBytes({ kvHeads, headDim }: TransformerConfig, { maxPromptTokens, maxNewTokens }: BatchSizes): number {
+  return (maxPromptTokens + maxNewTokens) * kvHeads * headDim * 4;
+}
+
+/** Bytes that the widest tensor of a layer has for a token. */
+function tokenBytes({ heads, kvHeads, headDim, dModel, dFf, mlp = 'swiglu' }: TransformerConfig): number {
+  return 4 * Math.max((heads + 2 * kvHeads) * headDim, dModel, mlp === 'swiglu' ? 2 * dFf : dFf);
+}
+
+/** The largest number up to `most` that passes, where those above one that fails fail too; 0 if none does. */
+function largestThat(passes: (count: number) => boolean, most: number): number {
+  let [passed, failed] = [0, most + 1];
+  while (failed - passed > 1) {
+    const middle = Math.floor((passed + failed) / 2);
+    if (passes(middle)) passed = middle;
+    else failed = middle;
+  }
+  return passed;
+}

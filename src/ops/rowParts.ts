@@ -1,0 +1,56 @@
+/**
+ * Ops on a matrix whose rows lie in several buffers, because it is larger than a kernel can bind (`Parameter.parts`). Each part is an operand of its own; mostly there is
+ * one, and nothing is added to the graph.
+ */
+import { shiftIndices } from '../../kernels/shiftIndices.ts';
+import { launch, type Tensor } from '../tensor/tensor.ts';
+import { columnsOf, sideBySide } from './columns.ts';
+import { add } from './elementwise.ts';
+import { embedding } from './embedding.ts';
+import { linear } from './linear.ts';
+
+/** First row of each part. */
+export function firstRows(parts: readonly Tensor[]): number[] {
+  let end = 0;
+  return parts.map((part) => {
+    const first = end;
+    end += part.dim(0);
+    return first;
+  });
+}
+
+/**
+ * The embedding of each token: the sum over the parts, in all but one of which an id has no row and gives zeros.
+ * @param parts `[rows of the part, dModel]` each, of the table `[vocab, dModel]`
+ * @param ids u32 `[rows]`; an id of `vocab` or more gives zeros and has no gradient
+ * @returns `[rows, dModel]`
+ * @throws {ProxmoError} `shape`
+ */
+export function embeddingOfParts(parts: readonly Tensor[], ids: Tensor): Tensor {
+  const starts = firstRows(parts);
+  return parts
+    .map((part, index) => embedding(part, starts[index] === 0 ? ids : shifted(ids, starts[index]!)))
+    .reduce((sum, share) => add(sum, share));
+}
+
+/**
+ * x · weightᵀ + bias.
+ * @param x `[rows, in]`
+ * @param parts `[rows of the part, in]` each, of the weight `[out, in]`
+ * @param bias `[out]`
+ * @returns `[rows, out]`
+ * @throws {ProxmoError} `shape`
+ */
+export function linearOfParts(x: Tensor, parts: readonly Tensor[], bias?: Tensor): Tensor {
+  const starts = firstRows(parts);
+  const biasOf = (part: Tensor, start: number) => {
+    if (!bias || parts.length === 1) return bias;
+    return columnsOf(bias.reshape([1, bias.size]), start, part.dim(0)).reshape([part.dim(0)]);
+  };
+  return sideBySide(parts.map((part, index) => linear(x, part, biasOf(part, starts[index]!))));
+}
+
+/** Indices counted from a later row; those before it lie beyond the end. */
+function shifted(ids: Tensor, start: number): Tensor {
+  return launch(shiftIndices, { count: ids.size, start }, { x: ids }, { y: ids.shape }).y;
+}

@@ -1,0 +1,20 @@
+/** The memory of a training run, planned from its settings and refused where it does not fit, before the device holds any of it. */
+import type { TaskSet } from '../envs/environment.ts';
+import { ProxmoError } from '../errors.ts';
+import type { Engine } from '../tensor/engine.ts';
+import type { TrainConfig } from './config.ts';
+import { type MemoryPlan, memoryProblem, planMemory } from './memoryPlan.ts';
+import { outlinePolicy } from './policySource.node.ts';
+
+/** @throws {ProxmoError} `config`, `file` if the model cannot be had for these settings */
+export async function planRun(engine: Engine, config: TrainConfig, taskSet: TaskSet): Promise<MemoryPlan> {
+  const { memory } = config.engine;
+  const limits = { largestBuffer: engine.largestBinding, total: memory === null ? null : memory * 2 ** 20 };
+  return planMemory({ model: await outlinePolicy(config, taskSet, engine.largestBinding), config }, limits);
+}
+
+/** @throws {ProxmoError} `config` if a plan does not fit, with what would */
+export function checkPlan(plan: MemoryPlan): void {
+  const problem = memoryProblem(plan);
+  if (problem !== null) throw new ProxmoError('config', problem);
+}

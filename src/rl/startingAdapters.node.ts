@@ -1,0 +1,63 @@
+/** The adapters that a run begins with: new ones, or those of a folder, whose form the run's settings must not contradict. */
+import { ProxmoError } from '../errors.ts';
+import type { HfModel } from '../models/hf/config.ts';
+import { AdapterFolder } from '../models/peft.node.ts';
+import { type LoraConfig, loraSites } from '../models/peft.ts';
+import { LoraAdapters, loadAdapters } from '../nn/lora.ts';
+import type { Engine } from '../tensor/engine.ts';
+import type { LoraSettings } from './config.ts';
+
+type AdaptedModel = Pick<HfModel, 'family' | 'transformer'>;
+
+/**
+ * @param seed of new adapters
+ * @throws {ProxmoError} `config` if the settings do not fit the model or the saved adapters, `file` if these are missing or damaged
+ */
+export async function startingAdapters(engine: Engine, model: AdaptedModel, settings: LoraSettings, seed: number): Promise<LoraAdapters> {
+  if (!('from' in settings)) return new LoraAdapters(model, settings, seed);
+  return withFolder(model, settings, (config, folder) => loadAdapters(engine, model, config, folder, settings.from));
+}
+
+/** The same adapters at 0, without reading or allocating their weights. @throws {ProxmoError} as `startingAdapters` */
+export async function outlineAdapters(model: AdaptedModel, settings: LoraSettings): Promise<LoraAdapters> {
+  if (!('from' in settings)) return new LoraAdapters(model, settings, null);
+  return withFolder(model, settings, async (config) => new LoraAdapters(model, config, null));
+}
+
+type SavedSettings = Extract<LoraSettings, { from: string }>;
+
+async function withFolder<T>(
+  model: AdaptedModel,
+  settings: SavedSettings,
+  use: (config: LoraConfig, folder: AdapterFolder) => Promise<T>,
+): Promise<T> {
+  const folder = await AdapterFolder.open(settings.from);
+  try {
+    checkAgreement(model, settings, folder.config);
+    // How much of its input an adapter sees is a matter of training it, not of what it is.
+    return await use({ ...folder.config, dropout: settings.dropout }, folder);
+  } finally {
+    await folder.close();
+  }
+}
+
+function checkAgreement(model: AdaptedModel, settings: SavedSettings, saved: LoraConfig): void {
+  for (const name of ['rank', 'alpha', 'rankStabilised'] as const) {
+    const given = settings[name];
+    if (given === undefined || given === (saved[name] ?? false)) continue;
+    throw new ProxmoError(
+      'config',
+      `lora.${name} is ${given}, but the adapters in ${settings.from} have ${saved[name] ?? false}; leave lora.${name} out.`,
+    );
+  }
+  if (settings.targets === undefined) return;
+  const modules = (targets: LoraConfig['targets']) => loraSites(model, { ...saved, targets }).map(({ module }) => module);
+  const [wanted, found] = [modules(settings.targets), modules(saved.targets)];
+  const odd = wanted.find((module) => !found.includes(module)) ?? found.find((module) => !wanted.includes(module));
+  if (odd !== undefined) {
+    throw new ProxmoError(
+      'config',
+      `lora.targets and the adapters in ${settings.from} differ: only one of them names ${odd}; leave lora.targets out.`,
+    );
+  }
+}

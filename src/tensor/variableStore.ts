@@ -1,0 +1,138 @@
+/** Variables on a device: a buffer for each of their pieces, made on first use, and the traffic between them and the host. */
+import { type Dtype, elementBytes } from '../../kernels/spec.ts';
+import { ProxmoError } from '../errors.ts';
+import { type BufferRange, readBuffer } from '../gpu/commands.ts';
+import type { GpuContext } from '../gpu/context.ts';
+import { fromStorage, type HostArray, toStorage, typedArray } from '../gpu/hostArrays.ts';
+import type { Piece } from './slabLayout.ts';
+import type { Variable } from './variable.ts';
+
+/** Some elements of a piece, and where they are among the elements that were asked for. */
+interface Slice {
+  readonly range: BufferRange;
+  readonly at: number;
+  readonly count: number;
+}
+
+export class VariableStore {
+  private readonly buffers = new Map<Variable, readonly GPUBuffer[]>();
+
+  /** @param largestPiece bytes of a piece at most */
+  constructor(
+    private readonly gpu: GpuContext,
+    private readonly largestPiece: number,
+  ) {}
+
+  /** Bytes of all buffers. */
+  get bytes(): number {
+    return [...this.buffers.values()].flat().reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /**
+   * Where a kernel finds some elements.
+   * @throws {ProxmoError} `shape` if they lie in several pieces, or a piece is larger than the device can bind
+   */
+  rangeOf(variable: Variable, offset: number, count: number): BufferRange {
+    const index = variable.pieces.findIndex(({ start, size }) => offset >= start && offset + count <= start + size);
+    if (index < 0) {
+      throw new ProxmoError(
+        'shape',
+        `elements ${offset} to ${offset + count} of ${variable.name} lie in several of its ${variable.pieces.length} buffers, and a kernel can bind only one; use the parts.`,
+      );
+    }
+    return this.bytesOf(variable, index, offset - variable.pieces[index]!.start, count);
+  }
+
+  write(variable: Variable, values: ArrayLike<number>, offset: number): void {
+    if (variable.dtype === 'f16' && (offset % 2 !== 0 || values.length % 2 !== 0)) {
+      throw new ProxmoError('shape', `${variable.name} is f16 and takes pairs of values, but was given ${values.length} at ${offset}.`);
+    }
+    if (offset + values.length > variable.size) {
+      throw new ProxmoError('shape', `${values.length} values at ${offset} do not fit the variable ${variable.name} of ${variable.size}.`);
+    }
+    const stored = toStorage(variable.dtype, values);
+    for (const { range, at, count } of this.slicesOf(variable, offset, values.length)) {
+      this.gpu.device.queue.writeBuffer(range.buffer, range.offset, stored, at, count);
+    }
+  }
+
+  async read(variable: Variable, offset: number, count: number): Promise<HostArray> {
+    const slices = this.slicesOf(variable, offset, count);
+    const [first] = slices;
+    if (first && slices.length === 1) return fromStorage(variable.dtype, await readBuffer(this.gpu, first.range));
+    const values = typedArray(variable.dtype, new Float32Array(count));
+    for (const { range, at } of slices) values.set(fromStorage(variable.dtype, await readBuffer(this.gpu, range)), at);
+    return values;
+  }
+
+  clear(variable: Variable): void {
+    const encoder = this.gpu.device.createCommandEncoder();
+    for (const buffer of this.buffersOf(variable)) encoder.clearBuffer(buffer);
+    this.gpu.device.queue.submit([encoder.finish()]);
+  }
+
+  copy(from: Variable, to: Variable, offset: number): void {
+    if (from.dtype !== to.dtype || offset + to.size > from.size) {
+      const describe = ({ name, dtype, size }: Variable) => `${name} (${size} elements of ${dtype})`;
+      throw new ProxmoError('shape', `${describe(from)} cannot be copied from element ${offset} on to ${describe(to)}; sizes must fit.`);
+    }
+    const encoder = this.gpu.device.createCommandEncoder();
+    for (const { start, size } of to.pieces) {
+      for (const { range, at, count } of this.slicesOf(from, offset + start, size)) {
+        const target = this.rangeOf(to, start + at, count);
+        encoder.copyBufferToBuffer(range.buffer, range.offset, target.buffer, target.offset, target.size);
+      }
+    }
+    this.gpu.device.queue.submit([encoder.finish()]);
+  }
+
+  release(variable: Variable): void {
+    for (const buffer of this.buffers.get(variable) ?? []) buffer.destroy();
+    this.buffers.delete(variable);
+  }
+
+  /** What each piece holds of some elements. */
+  private slicesOf(variable: Variable, offset: number, count: number): Slice[] {
+    return variable.pieces.flatMap(({ start, size }, index) => {
+      const first = Math.max(offset, start);
+      const end = Math.min(offset + count, start + size);
+      return first < end
+        ? [{ range: this.bytesOf(variable, index, first - start, end - first), at: first - offset, count: end - first }]
+        : [];
+    });
+  }
+
+  private bytesOf(variable: Variable, piece: number, offset: number, count: number): BufferRange {
+    const width = elementBytes[variable.dtype];
+    return { buffer: this.buffersOf(variable)[piece]!, offset: offset * width, size: count * width };
+  }
+
+  private buffersOf(variable: Variable): readonly GPUBuffer[] {
+    const known = this.buffers.get(variable);
+    if (known) return known;
+    checkDtype(this.gpu, variable.dtype);
+    const { pieces, name } = variable;
+    const buffers = pieces.map((piece) => this.gpu.createStorage(this.checkedBytes(variable, piece), name));
+    this.buffers.set(variable, buffers);
+    if (variable.initial) this.write(variable, variable.initial, 0);
+    return buffers;
+  }
+
+  private checkedBytes({ name, shape, dtype, pieces }: Variable, { size }: Piece): number {
+    const bytes = size * elementBytes[dtype];
+    if (bytes <= this.largestPiece) return bytes;
+    const [needed, allowed] = [bytes, this.largestPiece].map((value) => (value / 2 ** 20).toFixed(1));
+    const which = pieces.length > 1 ? `a buffer of ${needed} MiB for a part of it` : `a buffer of ${needed} MiB`;
+    throw new ProxmoError(
+      'shape',
+      `${name}, ${dtype} [${shape.join(', ')}], needs ${which}, but ${this.gpu.adapter.name} binds ${allowed} MiB; make it smaller, or make its slab for this device (largestPiece).`,
+    );
+  }
+}
+
+/** @throws {ProxmoError} `config` if the device cannot store it */
+export function checkDtype({ adapter }: GpuContext, dtype: Dtype): void {
+  if (dtype === 'f16' && !adapter.profile.features.has('shader-f16')) {
+    throw new ProxmoError('config', `${adapter.name} has no 16-bit floats (shader-f16); use precision f32, or another adapter.`);
+  }
+}

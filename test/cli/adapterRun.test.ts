@@ -1,0 +1,120 @@
+/** A run that trains adapters, through the commands: evaluated, watched, asked, and exported as adapters and merged. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { AdapterFolder } from '../../src/models/peft.node.ts';
+import { openPretrained } from '../../src/models/pretrained.node.ts';
+import { loadPretrained } from '../../src/nn/decoderWeights.ts';
+import { loadAdapters } from '../../src/nn/lora.ts';
+import { packReplies, replyBucket, replyGraph } from '../../src/nn/replies.ts';
+import type { Transformer } from '../../src/nn/transformer.ts';
+import { loadRunModel } from '../../src/rl/run.node.ts';
+import { Engine } from '../../src/tensor/engine.ts';
+import { testAdapters, testDevice } from '../support/adapters.ts';
+import { proxmo } from '../support/cli.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'proxmo-adapter-run-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const base = join(import.meta.dirname, '..', 'fixtures', 'gguf', 'llama.gguf');
+const world = join(folder, 'doors.mjs');
+writeFileSync(
+  world,
+  `export default (options, { defineTaskSet }) => defineTaskSet({
+    name: 'doors',
+    maxSteps: 1,
+    tasks: [...'abcdef'].map((id) => ({ id, type: 'door' })),
+    instruction: () => 'go',
+    *play() {
+      const action = yield { observation: 'two doors', actions: ['left', 'right'] };
+      return { observation: 'over', success: /[aeiou]/.test(action) };
+    },
+  });`,
+);
+
+const dir = join(folder, 'run');
+const settings = [
+  'lora.rank=2',
+  'lora.targets=all-linear',
+  'prompt.maxTokens=64',
+  'sampling.constrained=false',
+  'sampling.maxNewTokens=4',
+  'warmStart.tasks=0',
+  'training.iterations=2',
+  'training.learningRate=0.05',
+  'training.pool=2',
+  'training.tasks=2',
+  'training.groupSize=4',
+  'evaluation.split=train',
+  'evaluation.tasks=2',
+].flatMap((setting) => ['--set', setting]);
+
+beforeAll(async () => {
+  const { code, stderr } = await proxmo(['train', '--preset', 'small', '--env', world, '--model', base, ...settings, '--out', dir]);
+  expect(stderr).toContain('iteration 2/2');
+  expect(code).toBe(0);
+}, 120_000);
+
+it('is evaluated, watched and asked', async () => {
+  expect(JSON.parse((await proxmo(['eval', dir, '--json'])).stdout)).toMatchObject({ iteration: 2, episodes: 2 });
+  expect((await proxmo(['play', dir])).stdout).toMatch(/^door: /);
+  const ask = async (model: string) =>
+    (await proxmo(['generate', '--model', model, '--prompt', 'look', '--json', '--max-tokens', '8'])).stdout;
+  expect(JSON.parse(await ask(dir)).replies[0].logProb).not.toBe(JSON.parse(await ask(base)).replies[0].logProb);
+});
+
+it('is exported as adapters, and as whole weights with them merged', async () => {
+  const [adapters, merged] = [join(folder, 'adapters'), join(folder, 'merged')];
+  expect((await proxmo(['model', 'export', dir, adapters])).stdout).toContain(
+    `the adapters (PEFT) for ${base} of ${dir} after iteration 2`,
+  );
+  const { stdout, stderr } = await proxmo(['model', 'export', dir, merged, '--merge']);
+  expect([stdout, stderr]).toEqual([
+    expect.stringContaining('in float32, adapters merged'),
+    expect.stringContaining('has no tokenizer files'),
+  ]);
+  expect(JSON.parse(readFileSync(join(adapters, 'adapter_config.json'), 'utf8'))).toMatchObject({
+    peft_type: 'LORA',
+    base_model_name_or_path: base,
+    r: 2,
+    lora_alpha: 32,
+  });
+
+  const engine = new Engine(await testDevice(testAdapters.at(-1)!));
+  const load = async (path: string) => {
+    const opened = await openPretrained(path);
+    const model = await loadPretrained(engine, opened.model, opened.weights, path);
+    await opened.close();
+    return { hf: opened.model, model };
+  };
+  const untouched = await load(base);
+  const saved = await AdapterFolder.open(adapters);
+  const withSaved = untouched.model.withAdapters(await loadAdapters(engine, untouched.hf, saved.config, saved, adapters));
+  await saved.close();
+  const trained = await logitsOf(engine, (await loadRunModel(engine, dir)).source.model);
+  expect(await logitsOf(engine, withSaved)).toEqual(trained);
+  expect(distance(await logitsOf(engine, (await load(merged)).model), trained)).toBeLessThan(1e-4);
+  expect(distance(await logitsOf(engine, untouched.model), trained)).toBeGreaterThan(1e-2);
+});
+
+it.each([
+  [['--dtype', 'float16'], 'Adapters are saved in float32; leave out --dtype, or add --merge to save whole weights.'],
+  [['--dtype', 'int8', '--merge'], 'There is no precision int8; choose one of float32, float16, bfloat16.'],
+])('export %j is a mistake', async (args, message) => {
+  const never = join(folder, 'never');
+  const { code, stderr } = await proxmo(['model', 'export', dir, never, ...args]);
+  expect([code, stderr]).toEqual([2, `proxmo: ${message}\n`]);
+  expect(existsSync(never)).toBe(false);
+});
+
+async function logitsOf(engine: Engine, model: Transformer): Promise<ArrayLike<number>> {
+  const pairs = [{ prompt: [3, 4, 5, 6], reply: [7, 8] }];
+  const bucket = replyBucket(pairs);
+  const { logits } = replyGraph(model, bucket);
+  const program = await engine.compile({ name: 'logits', outputs: { logits } });
+  return (await program.run(packReplies(pairs, bucket))).logits.subarray(0, 2 * model.config.vocabSize);
+}
+
+function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  return Array.from(a).reduce((most, value, index) => Math.max(most, Math.abs(value - b[index]!)), 0);
+}

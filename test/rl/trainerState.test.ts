@@ -1,0 +1,54 @@
+/** A trainer's state on its way to and from the device: it comes back bit for bit, and the host does not run ahead of the device. */
+import { expect, it, vi } from 'vitest';
+import { AdamW } from '../../src/nn/optimizer.ts';
+import type { Trainer } from '../../src/rl/trainer.ts';
+import { captureState, restoreState, type Totals } from '../../src/rl/trainerState.node.ts';
+import { Engine } from '../../src/tensor/engine.ts';
+import { ParameterSlab, type Variable } from '../../src/tensor/variable.ts';
+import { testAdapters, testDevice } from '../support/adapters.ts';
+import { checkpointValues } from '../support/checkpoints.ts';
+
+const totals: Totals = { wallSeconds: 1, iterationSeconds: 2, advantageSeconds: 3, tokens: 4, before: null };
+
+/** As much of a trainer as a checkpoint holds: parameters of these shapes, with their moments. */
+function trainerOf(shapes: readonly (readonly number[])[]) {
+  const slab = new ParameterSlab(
+    'policy',
+    shapes.map((shape, index) => ({ name: `w${index}`, shape, decay: true, initial: null })),
+  );
+  const adamW = new AdamW(slab);
+  const trainer = {
+    policy: { model: { trainable: slab } },
+    optimiser: { adamW, progress: { steps: 7, microBatches: 9 } },
+    referenceWeights: null,
+  } as unknown as Trainer;
+  return { trainer, variables: [slab.variable, ...adamW.variables] };
+}
+
+function valuesFor({ size }: Variable, start: number): Float32Array {
+  const values = new Float32Array(size);
+  for (let index = 0; index < size; index++) values[index] = start + (index % 1000);
+  return values;
+}
+
+it('comes back from tensors of many sizes, some of them larger than a piece', { timeout: 60_000 }, async () => {
+  // Pieces are of 2²² elements on the device's side; a padded end lies between the first two.
+  const shapes = [[3, 5], [2050, 2048], [64], ...Array.from({ length: 10 }, () => [512, 1024])];
+  const engine = new Engine(await testDevice(testAdapters.at(-1)!));
+  const [from, to] = [trainerOf(shapes), trainerOf(shapes)];
+  for (const [index, variable] of from.variables.entries()) engine.write(variable, valuesFor(variable, index / 8));
+  const state = captureState(engine, from.trainer, 3, totals);
+  const idle = vi.spyOn(engine.gpu, 'idle');
+  expect(await restoreState(engine, to.trainer, state)).toEqual(totals);
+  // Each of the three slabs is more than two pieces: the host waits between them, also where no tensor is as large as one.
+  expect(idle.mock.calls.length).toBeGreaterThanOrEqual(6);
+  idle.mockRestore();
+  expect(to.trainer.optimiser.progress).toEqual({ steps: 7, microBatches: 9 });
+  const [want, got] = [await checkpointValues(state), await checkpointValues(captureState(engine, to.trainer, 3, totals))];
+  for (const file of ['weights', 'optimizer'] as const)
+    for (const [index, { name, data }] of want[file].entries()) {
+      expect(got[file][index]!.name).toBe(name);
+      expect(Buffer.compare(Buffer.from(data.buffer), Buffer.from(got[file][index]!.data.buffer)), name).toBe(0);
+    }
+  for (const variable of [...from.variables, ...to.variables]) engine.release(variable);
+});
