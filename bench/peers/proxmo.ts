@@ -1,12 +1,12 @@
 /** proxmo in the table: `node scripts/run.mjs bench/peers/proxmo.ts [adapter]`, started by `table.mjs`. */
+import { proximityDense } from '../../kernels/proximityDense.ts';
 import { TinyGpt } from '../../src/cli/bench/tinyGpt.ts';
 import { openDevice } from '../../src/gpu/device.node.ts';
 import { layerNorm } from '../../src/ops/layerNorm.ts';
 import { matmul } from '../../src/ops/matmul.ts';
-import { rmsNorm } from '../../src/ops/rmsNorm.ts';
 import { softmax } from '../../src/ops/softmax.ts';
 import { Engine } from '../../src/tensor/engine.ts';
-import { constant, type Tensor } from '../../src/tensor/tensor.ts';
+import { constant, launch, type Tensor } from '../../src/tensor/tensor.ts';
 import { Variable } from '../../src/tensor/variable.ts';
 import { type Column, groupSize, temperature } from './cases.mjs';
 import { learningRate, startValues, trainingCase } from './tinyGpt.mjs';
@@ -35,14 +35,12 @@ function outputOf(op: Column['op'], [a, b]: readonly Tensor[]): Tensor {
   return op === 'softmax' ? softmax(a) : layerNorm(a, filled(a.dim(1), 1), filled(a.dim(1), 0));
 }
 
-/** An RMSNorm with this weight makes rows whose inner products are cosines over τ. */
+/** In one kernel, which computes the groups' blocks alone. */
 function baselineOf(x: Tensor, returns: Tensor): Tensor {
   const [rows, features] = [x.dim(0), x.dim(1)];
-  const groups = rows / groupSize;
-  const scaled = rmsNorm(x, filled(features, 1 / Math.sqrt(features * temperature)), 0).reshape([groups, groupSize, features]);
-  const logits = matmul(scaled, scaled, { transposeB: true });
-  const weights = softmax(logits.reshape([rows, groupSize])).reshape([groups, groupSize, groupSize]);
-  return matmul(weights, returns.reshape([groups, groupSize, 1])).reshape([rows]);
+  const groups = Array.from({ length: rows }, (_, row) => row - (row % groupSize)).flatMap((first) => [first, first + groupSize]);
+  const inputs = { x, ranges: constant(groups, [rows, 2], 'u32'), returns };
+  return launch(proximityDense, { rows, features, temperature }, inputs, { baseline: [rows] }).baseline;
 }
 
 function filled(size: number, value: number): Tensor {
