@@ -14,20 +14,30 @@ export const columns = [
   { name: 'its dw', op: 'tn', inputs: [matrix(2048, 128, 1), matrix(2048, 512, 2)], flops: 2 * 2048 * 128 * 512 },
   { name: 'softmax 2048×512', op: 'softmax', inputs: [matrix(2048, 512, 1)] },
   { name: 'layer norm 2048×128', op: 'layerNorm', inputs: [matrix(2048, 128, 1)] },
-  {
-    name: 'ProxMO baseline',
-    op: 'baseline',
-    inputs: [
-      { shape: [1024, 1024], values: uniformNumbers(1024 * 1024, 3).map(Math.abs) },
-      { shape: [1024, 1], values: uniformNumbers(1024, 4) },
-    ],
-  },
+  baseline('ProxMO baseline, dense', 1024),
+  baseline('ProxMO baseline, 30 of 1,024', 30),
   { name: 'training step', op: 'train', inputs: [], tokens: tokensPerStep },
 ];
 
 /** Of the baseline: 16 groups of 64 rows, τ = 0.1. */
 export const groupSize = 64;
 export const temperature = 0.1;
+
+/** Rows of as many features each, as TF-IDF has them, or of all 1,024. */
+function baseline(name, entries) {
+  const [rows, features] = [1024, 1024];
+  const values = uniformNumbers(rows * features, 3).map(Math.abs);
+  // Steps of an odd length meet a feature once in 1,024.
+  const isKept = (at) => ((at % features) * 397 + Math.floor(at / features) * 61) % features < entries;
+  return {
+    name,
+    op: 'baseline',
+    inputs: [
+      { shape: [rows, features], values: values.map((value, at) => (isKept(at) ? value : 0)) },
+      { shape: [rows, 1], values: uniformNumbers(rows, 4) },
+    ],
+  };
+}
 
 /** Uniform numbers in [-1, 1) from a linear congruential generator. */
 export function uniformNumbers(count, seed) {
