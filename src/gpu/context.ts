@@ -129,6 +129,7 @@ export class GpuContext {
   }
 }
 
-function mebibytes(bytes: number): string {
+/** A number of MiB, as messages give it. */
+export function mebibytes(bytes: number): string {
   return (bytes / 2 ** 20).toFixed(1);
 }

@@ -1,5 +1,6 @@
 /** How many rows and tokens a generator handles at once, so that no buffer of it is larger than the device can bind. A reply does not depend on either. */
 import { ProxmoError } from '../errors.ts';
+import { mebibytes } from '../gpu/context.ts';
 import type { TransformerConfig } from '../models/transformerConfig.ts';
 import { bucketSize } from './buckets.ts';
 
@@ -45,9 +46,7 @@ export function batchLimits(config: TransformerConfig, sizes: BatchSizes, larges
   const { maxPromptTokens, maxNewTokens } = sizes;
   if (fitting.rows > 0 && fitting.tokens >= maxPromptTokens) return fitting;
   const prompt = bucketSize(maxPromptTokens, smallestTokenBucket) * tokenBytes(config);
-  const [limit, sequence, activations] = [largestBinding, sequenceBytes(config, sizes), prompt].map(
-    (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`,
-  );
+  const [limit, sequence, activations] = [largestBinding, sequenceBytes(config, sizes), prompt].map((bytes) => `${mebibytes(bytes)} MiB`);
   throw new ProxmoError(
     'shape',
     `The device binds ${limit} at once, but the keys of a sequence of ${maxPromptTokens + maxNewTokens} tokens need ${sequence} and the activations of a prompt of ${maxPromptTokens} tokens ${activations}; lower prompt.maxTokens or sampling.maxNewTokens.`,

@@ -18,7 +18,7 @@ export function sideBySide(parts: readonly Tensor[]): Tensor {
     throw new ProxmoError('shape', `sideBySide needs matrices with the same number of rows; it was given ${given || 'none'}.`);
   }
   if (parts.length === 1) return first;
-  const starts = startsOf(parts);
+  const starts = startsOf(parts, 1);
   const width = starts.at(-1)! + parts.at(-1)!.dim(1);
   const y = parts.reduce(
     (total, part, index) => {
@@ -55,11 +55,12 @@ function taken(total: Tensor, start: number, columns: number): Tensor {
   return launch(kernels.takeColumns, params, { total }, { part: [rows, columns] }).part;
 }
 
-function startsOf(parts: readonly Tensor[]): number[] {
+/** Where each of some tensors starts when they are joined along an axis. */
+export function startsOf(parts: readonly Tensor[], axis: number): number[] {
   let end = 0;
   return parts.map((part) => {
     const start = end;
-    end += part.dim(1);
+    end += part.dim(axis);
     return start;
   });
 }

@@ -4,19 +4,14 @@
  */
 import { shiftIndices } from '../../kernels/shiftIndices.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
-import { columnsOf, sideBySide } from './columns.ts';
+import { columnsOf, sideBySide, startsOf } from './columns.ts';
 import { add } from './elementwise.ts';
 import { embedding } from './embedding.ts';
 import { linear } from './linear.ts';
 
 /** First row of each part. */
 export function firstRows(parts: readonly Tensor[]): number[] {
-  let end = 0;
-  return parts.map((part) => {
-    const first = end;
-    end += part.dim(0);
-    return first;
-  });
+  return startsOf(parts, 0);
 }
 
 /**

@@ -49,9 +49,9 @@ export function chunkedTokenLogProbs(
   checkArguments(hidden, head, targets, temperature, chunk);
   const [rows, vocab] = [hidden.dim(0), vocabOf(head)];
   const inverseTemperature = 1 / temperature;
-  const chunks = head.flatMap((part, index) =>
-    chunksOf(part, index, firstRows(head)[index]!, Math.ceil(chunk / chunkAlignment) * chunkAlignment),
-  );
+  const chunkSize = Math.ceil(chunk / chunkAlignment) * chunkAlignment;
+  const firstTokens = firstRows(head);
+  const chunks = head.flatMap((part, index) => chunksOf(part, index, firstTokens[index]!, chunkSize));
   const logitsOf = ({ start, head: rowsOfHead }: Chunk) => {
     const logits = product('nt', hidden, rowsOfHead);
     return allowed ? maskedLogits(logits, allowed, start) : logits;

@@ -2,6 +2,7 @@
  * What a training run needs of the device's memory, before any of it is allocated. Sizes of weights and caches follow from the configuration; those of activations are the
  * planner's own, from the same graphs that the run compiles.
  */
+import { mebibytes } from '../gpu/context.ts';
 import { bucketSize } from '../nn/buckets.ts';
 import { type BatchLimits, fittingBatch, smallestRowBucket, smallestTokenBucket } from '../nn/generatorLimits.ts';
 import { packedInputs } from '../nn/packing.ts';
@@ -229,8 +230,4 @@ export function formatMemoryPlan(plan: MemoryPlan): string {
     memoryProblem(plan) ??
     `It needs ${mebibytes(total)} MiB${room}. Micro-batches of ${microBatchTokens} tokens fit, and up to ${largestMicroBatch} would.`;
   return [...table, '', verdict].join('\n');
-}
-
-function mebibytes(bytes: number): string {
-  return (bytes / 2 ** 20).toFixed(1);
 }

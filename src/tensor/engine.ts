@@ -6,7 +6,7 @@
 import { type AdapterProfile, elementBytes, type InputArray } from '../../kernels/spec.ts';
 import { ProxmoError } from '../errors.ts';
 import { type BufferRange, CommandList, type Launch } from '../gpu/commands.ts';
-import type { GpuContext } from '../gpu/context.ts';
+import { type GpuContext, mebibytes } from '../gpu/context.ts';
 import { fromStorage, type HostArray, matches, storedBytes, toStorage } from '../gpu/hostArrays.ts';
 import { defaultChooser, type VariantChooser } from '../gpu/tuner.ts';
 import { type MemoryReport, type Plan, plan } from './planner.ts';
@@ -118,7 +118,7 @@ export class Engine {
       const index = tensors.findIndex(isTooLarge);
       const tensor = tensors[index];
       if (!tensor) continue;
-      const [needed, allowed] = [bytesOf(tensor), this.largestBinding].map((bytes) => (bytes / 2 ** 20).toFixed(1));
+      const [needed, allowed] = [bytesOf(tensor), this.largestBinding].map(mebibytes);
       const what = `${Object.keys(spec.bindings)[index]} of ${spec.name}${scope ? ` in ${scope}` : ''}`;
       throw new ProxmoError(
         'shape',

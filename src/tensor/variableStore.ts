@@ -2,7 +2,7 @@
 import { type Dtype, elementBytes } from '../../kernels/spec.ts';
 import { ProxmoError } from '../errors.ts';
 import { type BufferRange, readBuffer } from '../gpu/commands.ts';
-import type { GpuContext } from '../gpu/context.ts';
+import { type GpuContext, mebibytes } from '../gpu/context.ts';
 import { fromStorage, type HostArray, toStorage, typedArray } from '../gpu/hostArrays.ts';
 import type { Piece } from './slabLayout.ts';
 import type { Variable } from './variable.ts';
@@ -121,7 +121,7 @@ export class VariableStore {
   private checkedBytes({ name, shape, dtype, pieces }: Variable, { size }: Piece): number {
     const bytes = size * elementBytes[dtype];
     if (bytes <= this.largestPiece) return bytes;
-    const [needed, allowed] = [bytes, this.largestPiece].map((value) => (value / 2 ** 20).toFixed(1));
+    const [needed, allowed] = [bytes, this.largestPiece].map(mebibytes);
     const which = pieces.length > 1 ? `a buffer of ${needed} MiB for a part of it` : `a buffer of ${needed} MiB`;
     throw new ProxmoError(
       'shape',

@@ -13,24 +13,13 @@ import { loadRunModel } from '../../src/rl/run.node.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { proxmo } from '../support/cli.ts';
+import { vowelWorld } from '../support/vowelWorld.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-adapter-run-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const base = join(import.meta.dirname, '..', 'fixtures', 'gguf', 'llama.gguf');
 const world = join(folder, 'doors.mjs');
-writeFileSync(
-  world,
-  `export default (options, { defineTaskSet }) => defineTaskSet({
-    name: 'doors',
-    maxSteps: 1,
-    tasks: [...'abcdef'].map((id) => ({ id, type: 'door' })),
-    instruction: () => 'go',
-    *play() {
-      const action = yield { observation: 'two doors', actions: ['left', 'right'] };
-      return { observation: 'over', success: /[aeiou]/.test(action) };
-    },
-  });`,
-);
+writeFileSync(world, vowelWorld('abcdef'));
 
 const dir = join(folder, 'run');
 const settings = [

@@ -18,6 +18,7 @@ import { testAdapters, testDevice } from '../support/adapters.ts';
 import { lastTensors } from '../support/checkpoints.ts';
 import { hfFixture } from '../support/hfFixtures.ts';
 import { peftFixture } from '../support/peftFixtures.ts';
+import { vowelWorld } from '../support/vowelWorld.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-starting-adapters-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -25,19 +26,7 @@ const model = join(import.meta.dirname, '..', 'fixtures', 'gguf', 'llama.gguf');
 const saved = join(folder, 'saved');
 
 const world = join(folder, 'doors.mjs');
-writeFileSync(
-  world,
-  `export default (options, { defineTaskSet }) => defineTaskSet({
-    name: 'doors',
-    maxSteps: 1,
-    tasks: [...'abcd'].map((id) => ({ id, type: 'door' })),
-    instruction: () => 'go',
-    *play() {
-      const action = yield { observation: 'two doors', actions: ['left', 'right'] };
-      return { observation: 'over', success: /[aeiou]/.test(action) };
-    },
-  });`,
-);
+writeFileSync(world, vowelWorld('abcd'));
 
 const settings = (iterations: number, lora: object): TrainConfig =>
   trainConfigSchema.parse({
