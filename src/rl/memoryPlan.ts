@@ -60,7 +60,7 @@ export interface MemoryPlan {
   /** The buffer that is larger than the device can bind, of those that cannot be cut into several (weights and what goes with them can), by name and bytes; null if none is. */
   readonly tooLarge: { readonly name: string; readonly bytes: number } | null;
   readonly fits: boolean;
-  /** The largest micro-batch that fits, in packed tokens, up to `searchLimit`; null if not even one turn does. */
+  /** The largest micro-batch that fits, in packed tokens, up to `searchLimit`; null if not even one turn does. Searched for when it is asked for: a run that fits needs no answer. */
   readonly largestMicroBatch: number | null;
 }
 
@@ -97,12 +97,16 @@ export function planMemory(run: PlannedRun, limits: MemoryLimits): MemoryPlan {
     buffers.reduce((sum, { name, bytes, count }) => sum + (name === part ? bytes * count : 0), 0);
   const fixed = ['weights', 'adapters', 'reference', 'gradients', 'moments', 'kvCache'] as const;
   const sizes = Object.fromEntries(fixed.map((part) => [part, bytesOf(part)])) as Pick<MemoryParts, (typeof fixed)[number]>;
+  let largest: { readonly tokens: number | null } | null = null;
   return {
     microBatchTokens,
     parts: { ...sizes, ...parts },
     ...verdict,
     limits,
-    largestMicroBatch: largestThat((tokens) => at(tokens).fits, oneTurn(run)),
+    get largestMicroBatch() {
+      largest ??= { tokens: largestThat((tokens) => at(tokens).fits, oneTurn(run)) };
+      return largest.tokens;
+    },
   };
 }
 
@@ -205,8 +209,9 @@ const labels: Readonly<Record<keyof MemoryParts, string>> = {
 };
 
 /** Why a plan does not fit and what does, as a sentence; null if it fits. */
-export function memoryProblem({ fits, total, limits, tooLarge, microBatchTokens, largestMicroBatch }: MemoryPlan): string | null {
-  if (fits) return null;
+export function memoryProblem(plan: MemoryPlan): string | null {
+  if (plan.fits) return null;
+  const { total, limits, tooLarge, microBatchTokens, largestMicroBatch } = plan;
   const need = tooLarge
     ? `The ${labels[tooLarge.name as keyof MemoryParts]} need a buffer of ${mebibytes(tooLarge.bytes)} MiB, but the device binds ${mebibytes(limits.largestBuffer)} MiB`
     : `The run needs ${mebibytes(total)} MiB, but engine.memory allows ${mebibytes(limits.total ?? 0)} MiB`;
