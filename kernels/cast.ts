@@ -7,7 +7,7 @@ type CastParams = { count: number };
 type FloatType = 'f32' | 'f16';
 
 /** The nearest f16, ties to even: 11 significant bits, none below 2^-24, infinity from 65520 on. */
-function roundToHalf(x: number): number {
+export function roundToHalf(x: number): number {
   if (Math.abs(x) >= 65520) return Math.sign(x) * Number.POSITIVE_INFINITY;
   const spacing = 2 ** (Math.max(-14, Math.floor(Math.log2(Math.abs(x)))) - 10);
   const steps = Math.abs(x) / spacing;

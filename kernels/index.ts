@@ -1,10 +1,11 @@
-/** Every kernel there is. Tests and benches walk this list. */
+/** Every kernel there is, and the form of each that works in place. Tests and benches walk this list. */
 import { accumulate } from './accumulate.ts';
 import { adamW } from './adamW.ts';
 import { addColumns, setColumns, takeColumns } from './addColumns.ts';
 import { attention } from './attention.ts';
 import { attentionBackwardKernels } from './attentionBackward.ts';
 import { attentionDecode } from './attentionDecode.ts';
+import { attentionStep } from './attentionStep.ts';
 import { broadcast, scaleBy } from './broadcast.ts';
 import { castKernels } from './cast.ts';
 import { columnSum, columnSumPair } from './columnSum.ts';
@@ -14,6 +15,7 @@ import { elementwiseKernels } from './elementwise.ts';
 import { fill } from './fill.ts';
 import { gatherRowsKernels } from './gatherRows.ts';
 import { headNormKernels } from './headNorm.ts';
+import { inPlaceForm } from './inPlace.ts';
 import { kvAppend } from './kvAppend.ts';
 import { kvCopy } from './kvCopy.ts';
 import { maskLogits } from './maskLogits.ts';
@@ -29,20 +31,25 @@ import { sample } from './sample.ts';
 import { shiftIndices } from './shiftIndices.ts';
 import { softmax, softmaxBackward } from './softmax.ts';
 import type { KernelSpec } from './spec.ts';
-import { swiglu, swigluBackward } from './swiglu.ts';
+import { swigluKernels } from './swiglu.ts';
 import { tfidf } from './tfidf.ts';
 import { tokenLogProbs, tokenLogProbsBackward } from './tokenLogProbs.ts';
 import { trieStep } from './trieStep.ts';
 import { vocabChunk, vocabFinish } from './vocabLoss.ts';
 
-export const kernels: readonly KernelSpec[] = [
-  attention,
+const kernelsByHand = [
+  attention.f32,
+  attention.f16,
   ...attentionBackwardKernels,
-  attentionDecode,
+  attentionDecode.f32,
+  attentionDecode.f16,
+  attentionStep.f32,
+  attentionStep.f16,
   addColumns,
   setColumns,
   takeColumns,
-  dropout,
+  dropout.f32,
+  dropout.f16,
   columnSum,
   columnSumPair,
   copy,
@@ -50,8 +57,10 @@ export const kernels: readonly KernelSpec[] = [
   ...castKernels,
   ...matmulKernels,
   fill,
-  kvAppend,
-  kvCopy,
+  kvAppend.f32,
+  kvAppend.f16,
+  kvCopy.f32,
+  kvCopy.f16,
   ...gatherRowsKernels,
   shiftIndices,
   ...headNormKernels,
@@ -61,10 +70,10 @@ export const kernels: readonly KernelSpec[] = [
   proximityDense,
   ...normKernels,
   ...normBackwardKernels,
-  splitHeadsWithRope,
+  splitHeadsWithRope.f32,
+  splitHeadsWithRope.f16,
   splitHeadsWithRopeBackward,
-  swiglu,
-  swigluBackward,
+  ...swigluKernels,
   tokenLogProbs,
   tokenLogProbsBackward,
   vocabChunk,
@@ -82,3 +91,5 @@ export const kernels: readonly KernelSpec[] = [
   accumulate,
   adamW,
 ] as unknown as readonly KernelSpec[];
+
+export const kernels: readonly KernelSpec[] = [...kernelsByHand, ...kernelsByHand.flatMap((spec) => inPlaceForm(spec) ?? [])];

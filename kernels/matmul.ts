@@ -5,107 +5,33 @@
  * `splits` cuts k into that many parts whose products are written apart, C[batch, splits, m, n], for products with a long k and few outputs; `columnSum`
  * adds them up.
  *
- * A and C are float32. B may be a weight that is stored in f16: it is read in half the bytes and widened, so that all arithmetic and the sums are float32.
- *
- * Two methods: tiles in workgroup memory for GPUs (shaders/matmul_tile.wgsl), and for adapters on the CPU tiles in the registers of one subgroup, without
- * barriers (shaders/matmul_subgroup.wgsl).
+ * C and all sums are float32. A product of two operands in float32 is float32 throughout. With an operand that is stored in f16 it is a half product: both operands are rounded
+ * to f16 (to the nearest, ties to even; a finite one beyond ±65504 to that), their products are exact, and the sums are float32. That is what matrix units compute, and every other
+ * variant computes the same, so that a precision means the same numbers on every adapter, up to the order of sums.
  */
 import shader from '../shaders/matmul.wgsl';
-import { type Constants, defineKernel, elementBytes, foldWorkgroups, type KernelCase, type KernelSpec, type Variant } from './spec.ts';
-
-export type MatmulLayout = 'nn' | 'nt' | 'tn';
-
-/** What a kernel multiplies. */
-interface Form {
-  readonly layout: MatmulLayout;
-  /** C has a bias for each column; `splits` must be 1. */
-  readonly bias?: boolean;
-  /** How B is stored; default: f32. */
-  readonly b?: 'f32' | 'f16';
-}
-
-export type MatmulParams = { m: number; n: number; k: number; batch: number; splits: number };
+import { roundToHalf } from './cast.ts';
+import { rowShapes } from './matmulRow.ts';
+import { type MatmulForm, type MatmulLayout, type MatmulParams, matmulVariants, operandOf, tilesOf } from './matmulVariants.ts';
+import { defineKernel, elementBytes, foldWorkgroups, type KernelCase, type KernelSpec } from './spec.ts';
+import { largestHalf } from './storage.ts';
 
 /** Depths of a split are a multiple of this (as in shaders/matmul.wgsl). */
 const splitGrain = 16;
 
-/** The part of C that a workgroup computes. */
-interface Tile {
-  readonly rows: number;
-  readonly columns: number;
-}
-
-/** A tile in the registers of a subgroup: four columns a lane. */
-interface SubgroupTile {
-  readonly lanes: number;
-  readonly rows: number;
-  /** Depths a step. */
-  readonly depth: 2 | 4;
-  /** Whether lines of storage are read as vectors. */
-  readonly vector: boolean;
-}
-
-/** A tile whose operands pass through workgroup memory. */
-interface WorkgroupTile extends Tile {
-  readonly depth: number;
-  /** Rows of C, and vec4s of each row, that an invocation sums. */
-  readonly rowsEach: number;
-  readonly vectorsEach: number;
-}
-
-/** In order of preference. SwiftShader, with four lanes, is half as fast again with two depths as with four. */
-const subgroupTiles: readonly SubgroupTile[] = [
-  { lanes: 8, rows: 32, depth: 4, vector: true },
-  { lanes: 8, rows: 16, depth: 4, vector: true },
-  { lanes: 8, rows: 16, depth: 2, vector: true },
-  { lanes: 8, rows: 16, depth: 2, vector: false },
-  { lanes: 4, rows: 16, depth: 2, vector: true },
-  { lanes: 4, rows: 16, depth: 2, vector: false },
-];
-
-/** Elements of each binding that a lane reads or writes at once: the depths of a step, or four columns. */
-function subgroupVectors(layout: MatmulLayout, depth: 2 | 4): Readonly<Record<string, 2 | 4>> {
-  return layout === 'tn' ? { b: 4, c: 4 } : { a: depth, b: layout === 'nt' ? depth : 4, c: 4 };
-}
-
-/** Fewer tiles of 32 rows than this leave processors idle at the end. */
-const enoughTallTiles = 16;
-
-/** Whether tiles of 32 rows are the faster ones: they take about five sixths of the time a row, but more of their rows may be empty. */
-function prefersTallTiles(params: MatmulParams, columns: number): boolean {
-  const padded = (rows: number) => Math.ceil(params.m / rows) * rows;
-  return tilesOf(params, { rows: 32, columns }) >= enoughTallTiles && 5 * padded(32) <= 6 * padded(16);
-}
-
-const large: WorkgroupTile = { rows: 128, columns: 128, depth: 16, rowsEach: 8, vectorsEach: 2 };
-const medium: WorkgroupTile = { rows: 64, columns: 64, depth: 16, rowsEach: 4, vectorsEach: 1 };
-const small: WorkgroupTile = { rows: 16, columns: 64, depth: 32, rowsEach: 4, vectorsEach: 1 };
-
-/** Fewer tiles than this leave a GPU's processors idle. */
-const enoughTiles = 128;
-
-function tilesOf({ m, n, batch, splits }: MatmulParams, { rows, columns }: Tile): number {
-  return Math.ceil(m / rows) * Math.ceil(n / columns) * batch * splits;
-}
-
-/** The largest tile of which there are enough. */
-function preferredTile(params: MatmulParams): WorkgroupTile {
-  return [large, medium].find((tile) => tilesOf(params, tile) >= enoughTiles) ?? small;
-}
-
-function matmulKernel(form: Form): KernelSpec<MatmulParams> {
-  const { layout, bias = false, b = 'f32' } = form;
-  const read = { dtype: 'f32', access: 'read' } as const;
+function matmulKernel(form: MatmulForm): KernelSpec<MatmulParams> {
+  const { layout, bias = false, a = 'f32', b = 'f32' } = form;
   return defineKernel<MatmulParams>({
-    name: `matmul.${layout}${bias ? '.bias' : ''}${b === 'f16' ? '.f16' : ''}`,
+    name: nameOf(form),
     shader,
-    bindings: { a: read, b: { dtype: b, access: 'read' }, ...(bias ? { bias: read } : {}), c: { dtype: 'f32', access: 'write' } },
+    bindings: {
+      a: { dtype: a, access: 'read' },
+      b: { dtype: b, access: 'read' },
+      ...(bias ? { bias: { dtype: 'f32', access: 'read' } } : {}),
+      c: { dtype: 'f32', access: 'write' },
+    },
     params: { m: 'u32', n: 'u32', k: 'u32', batch: 'u32', splits: 'u32' },
-    variants: [
-      ...subgroupTiles.map((tile) => subgroupVariant(form, tile)),
-      ...[large, medium, small].map((tile) => workgroupVariant(form, tile, true)),
-      workgroupVariant(form, medium, false),
-    ],
+    variants: matmulVariants(form),
     sizes: ({ m, n, k, batch, splits }) => ({
       a: batch * m * k,
       b: batch * k * n,
@@ -115,73 +41,27 @@ function matmulKernel(form: Form): KernelSpec<MatmulParams> {
     dispatch: (params, { TILE_M, TILE_N }) => foldWorkgroups(tilesOf(params, { rows: Number(TILE_M), columns: Number(TILE_N) })),
     cost: ({ m, n, k, batch, splits }) => ({
       flops: 2 * batch * m * n * k,
-      bytes: batch * (4 * m * k + elementBytes[b] * k * n + 4 * splits * m * n),
+      bytes: batch * (elementBytes[a] * m * k + elementBytes[b] * k * n + 4 * splits * m * n),
     }),
-    reference: (inputs, params) => ({ c: multiply(layout, inputs, params) }),
-    cases,
+    reference: (inputs, params) => ({ c: multiply(layout, operandOf(form) === 'f16' ? halfOperands(inputs) : inputs, params) }),
+    cases: [...cases, ...roundingCases(form), ...(layout === 'nt' ? rowShapes.map((params) => ({ params, note: 'few rows' })) : [])],
     benchCases: layout === 'tn' ? gradientBenchCases : benchCases,
     // Sums of up to 200 products of standard normal numbers, each rounded: about √k · 1e-7 at a time, in any order.
     tolerance: { absolute: 1e-4, relative: 1e-5 },
   });
 }
 
-function subgroupVariant(form: Form, { lanes, rows, depth, vector }: SubgroupTile): Variant<MatmulParams> {
-  const columns = 4 * lanes;
-  return {
-    label: `subgroup.${form.b ?? 'f32'}.${rows}x${columns}x${depth}${vector ? '.vector' : ''}`,
-    constants: {
-      ...constantsOf(form, { rows, columns }, vector),
-      SUBGROUP: true,
-      LANES: lanes,
-      GROUPS: rows / lanes,
-      DEPTH: depth,
-    },
-    vector: vector ? subgroupVectors(form.layout, depth) : {},
-    enables: ['subgroups'],
-    requires: ({ features, subgroupMinSize, subgroupMaxSize }, { n, k }) =>
-      features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes && (!vector || (n % 4 === 0 && k % depth === 0)),
-    prefer: ({ kind }, params) => kind === 'cpu' && (rows === 16 || prefersTallTiles(params, columns)),
-  };
+function nameOf({ layout, bias = false, a = 'f32', b = 'f32' }: MatmulForm): string {
+  return `matmul.${layout}${bias ? '.bias' : ''}${a === b && a === 'f32' ? '' : `.${a}x${b}`}`;
 }
 
-function workgroupVariant(form: Form, tile: WorkgroupTile, vector: boolean): Variant<MatmulParams> {
-  const { layout } = form;
-  const { rows, columns, depth, rowsEach, vectorsEach } = tile;
-  const invocations = (rows / rowsEach) * (columns / (4 * vectorsEach));
-  return {
-    label: `tile.${form.b ?? 'f32'}.${rows}x${columns}x${depth}${vector ? '.vector' : ''}`,
-    constants: {
-      ...constantsOf(form, tile, vector),
-      SUBGROUP: false,
-      VECTOR_C: vector && layout !== 'nt',
-      TILE_K: depth,
-      ROWS: rowsEach,
-      VECTORS: vectorsEach,
-    },
-    vector: vector ? { a: 4, b: 4, ...(layout === 'nt' ? {} : { c: 4 }) } : {},
-    requires: ({ maxInvocations, maxWorkgroupBytes }, params) =>
-      invocations <= maxInvocations && workgroupBytes(form, tile) <= maxWorkgroupBytes && (!vector || hasQuads(layout, params)),
-    // The last one, which reads scalars, is for all shapes that the others cannot take.
-    prefer: ({ kind }, params) => kind === 'gpu' && (!vector || preferredTile(params) === tile),
-  };
+/** Operands of a half product, rounded. */
+function halfOperands({ a, b, ...others }: Readonly<Record<string, Float64Array>>): Readonly<Record<string, Float64Array>> {
+  return { a: a!.map(toHalf), b: b!.map(toHalf), ...others };
 }
 
-function constantsOf({ layout, bias = false, b = 'f32' }: Form, { rows, columns }: Tile, vector: boolean): Constants {
-  return { TRANSPOSE_A: layout === 'tn', TRANSPOSE_B: layout === 'nt', BIAS: bias, VECTOR: vector, B: b, TILE_M: rows, TILE_N: columns };
-}
-
-/** Whether the lines of A and B in storage are whole quads. */
-function hasQuads(layout: MatmulLayout, { m, n, k }: MatmulParams): boolean {
-  return (layout === 'tn' ? m : k) % 4 === 0 && (layout === 'nt' ? k : n) % 4 === 0;
-}
-
-/** Workgroup memory of a tile: a spare quad in each line that runs along k (as in shaders/matmul_tile.wgsl). */
-function workgroupBytes({ layout, b = 'f32' }: Form, { rows, columns, depth }: WorkgroupTile): number {
-  const along = (extent: number) => extent * (depth + 4);
-  const across = (extent: number) => extent * depth;
-  const left = layout === 'tn' ? across(rows) : along(rows);
-  const right = layout === 'nt' ? along(columns) : across(columns);
-  return 4 * left + elementBytes[b] * right;
+function toHalf(x: number): number {
+  return roundToHalf(Math.min(largestHalf, Math.max(-largestHalf, x)));
 }
 
 /** The products in float64. */
@@ -227,6 +107,23 @@ const cases = [
   { ...shape(7, 5, 103, 2, 9), note: 'more splits than there are depths for' },
 ];
 
+/** Numbers that f16 does not hold: too large ones, ties, and multiples of less than 2^-24. */
+const unfit = [65504, 65519, 65520, 70_000, -1e6, 1e30, 2049, 2051, 1 + 2 ** -11, 1 + 3 * 2 ** -11, 0.1, -1 / 3];
+const unfitSmall = [2 ** -14 - 2 ** -26, 3 * 2 ** -25, 5 * 2 ** -25, 2 ** -25, 1.5 * 2 ** -25, 2 ** -26, -1e-7, 1e-30];
+
+/** An operand in float32 that has to be rounded, multiplied with a diagonal matrix, so that each element of C is one product. */
+function roundingCases({ a = 'f32', b = 'f32' }: MatmulForm): KernelCase<MatmulParams>[] {
+  if (a === b) return [];
+  const diagonal = Float64Array.from({ length: 16 }, (_, i) => (i % 5 === 0 ? [1, 65504, 4096, 0.375][i % 4]! : 0));
+  const round = (values: readonly number[], note: string): KernelCase<MatmulParams> => {
+    const lines = values.length / 4;
+    const { params } = a === 'f32' ? shape(lines, 4, 4) : shape(4, lines, 4);
+    return { params, inputs: () => (a === 'f32' ? { a: values, b: diagonal } : { a: diagonal, b: values }), note };
+  };
+  const values = [...unfit, ...unfitSmall];
+  return [round([...values, ...values, ...values, ...values], 'rounding'), round([1, Number.NaN, 2, 3, 4, 5, 6, 7], 'NaN stays NaN')];
+}
+
 /** A square product, one of a decoding step, and those of small transformers' layers. */
 const benchCases = [
   shape(512, 512, 512),
@@ -251,10 +148,29 @@ const gradientBenchCases = [
 export const matmulNn = matmulKernel({ layout: 'nn' });
 export const matmulNt = matmulKernel({ layout: 'nt' });
 export const matmulTn = matmulKernel({ layout: 'tn' });
-export const matmulNtBias = matmulKernel({ layout: 'nt', bias: true });
-/** For weights in f16: a linear layer, and the gradient of its input. */
-export const matmulNnHalf = matmulKernel({ layout: 'nn', b: 'f16' });
-export const matmulNtHalf = matmulKernel({ layout: 'nt', b: 'f16' });
-export const matmulNtBiasHalf = matmulKernel({ layout: 'nt', bias: true, b: 'f16' });
 
-export const matmulKernels = [matmulNn, matmulNt, matmulTn, matmulNtBias, matmulNnHalf, matmulNtHalf, matmulNtBiasHalf] as const;
+/** The half products that ops can reach: a linear layer whose weights, activations or both are in f16, and its gradients, which are float32 themselves. */
+const halfForms: readonly MatmulForm[] = [
+  { layout: 'nt', b: 'f16' },
+  { layout: 'nt', a: 'f16', b: 'f16' },
+  { layout: 'nt', bias: true, b: 'f16' },
+  { layout: 'nt', bias: true, a: 'f16', b: 'f16' },
+  // A low-rank adapter in float32, on activations in f16.
+  { layout: 'nt', a: 'f16' },
+  // The gradients of the layer's input and of its weight.
+  { layout: 'nn', b: 'f16' },
+  { layout: 'tn', b: 'f16' },
+];
+
+export const matmulKernels: readonly KernelSpec<MatmulParams>[] = [
+  matmulNn,
+  matmulNt,
+  matmulTn,
+  matmulKernel({ layout: 'nt', bias: true }),
+  ...halfForms.map(matmulKernel),
+];
+
+/** The kernel of a form, or undefined if there is none. */
+export function findMatmul(form: MatmulForm): KernelSpec<MatmulParams> | undefined {
+  return matmulKernels.find(({ name }) => name === nameOf(form));
+}

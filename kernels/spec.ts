@@ -23,6 +23,15 @@ export interface BindingSpec {
 /** Scalar parameters of one dispatch, fixed when the program is compiled. They reach the shader as `params.<name>` in a uniform buffer. */
 export type Params = Readonly<Record<string, number>>;
 
+/** Matrices that a subgroup multiplies at once, M × K by K × N, and the types of their elements, as WebGPU names them (`GPUAdapterInfo.subgroupMatrixConfigs`). */
+export interface SubgroupMatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
 /** What a variant may ask of an adapter. */
 export interface AdapterProfile {
   /** `cpu` is a software driver: there a barrier is the expensive thing, and workgroup memory is no faster than storage. */
@@ -35,6 +44,8 @@ export interface AdapterProfile {
   readonly maxStorageBindings: number;
   readonly subgroupMinSize: number;
   readonly subgroupMaxSize: number;
+  /** Empty where there are no matrix units. */
+  readonly subgroupMatrixConfigs: readonly SubgroupMatrixConfig[];
 }
 
 /** Compile-time constants of a shader. A string value is pasted as WGSL (a type or an expression); a number becomes a `u32`, or `f32` if it has a fraction. */
@@ -66,6 +77,12 @@ export interface KernelCase<P extends Params = Params> {
   readonly note?: string;
 }
 
+/** Both of one size. In every variant an element of the input is read by no invocation but the one that writes that of the output, and never after that. */
+export interface InPlacePair {
+  readonly input: string;
+  readonly output: string;
+}
+
 export interface KernelSpec<P extends Params = Params> {
   readonly name: string;
   /** WGSL text: an import of a file in `shaders/`. */
@@ -94,6 +111,10 @@ export interface KernelSpec<P extends Params = Params> {
   readonly tuningCase?: (params: P) => KernelCase<P>;
   /** Largest allowed |result − reference| ≤ absolute + relative · |reference|, with the reason in the kernel's file. */
   readonly tolerance: { readonly absolute: number; readonly relative: number };
+  /** An output that may take the storage of an input: `inPlace.ts` derives a kernel from it, which programs run where nothing reads the input afterwards. */
+  readonly inPlace?: InPlacePair;
+  /** Of such a derived kernel: what it was derived from. */
+  readonly formOf?: InPlacePair & { readonly spec: KernelSpec<P> };
 }
 
 /** Size of the grid in workgroups. Each dimension may be at most 65,535: fold with `foldWorkgroups` and bounds-check in the shader. */
@@ -153,6 +174,8 @@ export function assembleShader<P extends Params>(spec: KernelSpec<P>, variant: V
     const access = binding.access === 'read' ? 'read' : 'read_write';
     return `@group(0) @binding(${index + 1}) var<storage, ${access}> ${name}: array<${element}>;`;
   });
+  const chosen = substitute(chooseBranches(spec.shader, variant.constants), variant.constants);
+  const body = repeatLines(chosen.split('\n'), variant.constants).join('\n');
   return [
     ...enables,
     ...constants,
@@ -161,8 +184,13 @@ export function assembleShader<P extends Params>(spec: KernelSpec<P>, variant: V
     '}',
     '@group(0) @binding(0) var<uniform> params: Params;',
     ...bindings,
-    repeatLines(chooseBranches(substitute(spec.shader, variant.constants), variant.constants).split('\n'), variant.constants).join('\n'),
+    spec.formOf ? renameArray(body, spec.formOf) : body,
   ].join('\n');
+}
+
+/** Reads of the input's elements become reads of the output's. Components of vectors and local values may bear the same name: they have no index. */
+function renameArray(body: string, { input, output }: InPlacePair): string {
+  return body.replace(new RegExp(`(?<![.\\w])${input}\\[`, 'g'), `${output}[`);
 }
 
 function declareConstant(name: string, value: number | boolean | string): string {

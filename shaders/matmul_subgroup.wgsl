@@ -1,13 +1,17 @@
 // Part of matmul.wgsl. For adapters that run on the CPU, where a subgroup is a SIMD register, a barrier is expensive, and a storage read costs
 // as much for each lane as several multiplications. A workgroup is one subgroup of LANES lanes and computes GROUPS · LANES rows × 4 · LANES
 // columns: each lane owns four columns, keeps their sums for all rows, and holds the elements of A for GROUPS of the rows (g · LANES + lane),
-// which it hands to the others by broadcast.
+// which it hands to the others. The sums are written as fma: one instruction where the driver has it, and elsewhere the same bits as a product and a sum.
 // A step takes DEPTH depths, 2 or 4, because the loop's bookkeeping of masked lanes costs as much as the sums themselves. Within a step the sums
 // go row by row: there are more of them than registers, so each is fetched and put back once a step.
 // Lines are repeated as text because drivers that do not unroll loops would keep an array that a loop indexes in memory.
 
 // log2 of DEPTH.
 const DEPTH_SHIFT = DEPTH / 2u;
+
+fn rightOperands(x: vec4<$B>) -> vec4<f32> {
+  return vec4(rightOperand(x.x), rightOperand(x.y), rightOperand(x.z), rightOperand(x.w));
+}
 
 fn storeRow(tile: Tile, r: u32, column: u32, values: vec4<f32>) {
   if (tile.row + r >= params.m) {
@@ -69,22 +73,22 @@ fn main(
     let b2 = b[at.z];
     let b3 = b[at.w];
 //#each d DEPTH
-    let y$d = vec4(f32(b0[$d]), f32(b1[$d]), f32(b2[$d]), f32(b3[$d]));
+    let y$d = rightOperands(vec4(b0[$d], b1[$d], b2[$d], b3[$d]));
 //#end
 //#else
 //#each d DEPTH
-    let y$d = vec4<f32>(b[(right.x + (i + $d) * rightStep) >> 2u]);
+    let y$d = rightOperands(b[(right.x + (i + $d) * rightStep) >> 2u]);
 //#end
 //#endif
 //#each g GROUPS
 //#if TRANSPOSE_A
 //#each d DEPTH
-    let x$g$d = a[left$g + (i + $d) * leftStep];
+    let x$g$d = leftOperand(a[left$g + (i + $d) * leftStep]);
 //#end
 //#else
     let x$g = a[(left$g + i) >> DEPTH_SHIFT];
 //#each d DEPTH
-    let x$g$d = x$g[$d];
+    let x$g$d = leftOperand(x$g[$d]);
 //#end
 //#endif
 //#end
@@ -93,16 +97,16 @@ fn main(
     let isInside$d = i + $d < tile.end;
     let depth$d = select(i, i + $d, isInside$d);
     let at$d = right + depth$d * rightStep;
-    let y$d = vec4(f32(b[at$d.x]), f32(b[at$d.y]), f32(b[at$d.z]), f32(b[at$d.w]));
+    let y$d = rightOperands(vec4(b[at$d.x], b[at$d.y], b[at$d.z], b[at$d.w]));
 //#each g GROUPS
-    let x$g$d = select(0.0, a[left$g + depth$d * leftStep], isInside$d);
+    let x$g$d = select(0.0, leftOperand(a[left$g + depth$d * leftStep]), isInside$d);
 //#end
 //#end
 //#endif
 //#each g GROUPS
 //#each t LANES
 //#each d DEPTH
-    sum$g$t += subgroupBroadcast(x$g$d, $t) * y$d;
+    sum$g$t = fma(vec4($FROM_LANE(x$g$d, $t)), y$d, sum$g$t);
 //#end
 //#end
 //#end

@@ -1,93 +1,38 @@
 // Part of matmul.wgsl. For GPUs: tiles of A and B are copied to workgroup memory, TILE_K depths at a time, and each invocation sums ROWS × 4 · VECTORS elements
 // of C in registers. The method is the usual one (Volkov and Demmel, "Benchmarking GPUs to tune dense linear algebra", SC 2008).
 //
-// Workgroup memory holds quads of four elements that are neighbours in storage: along k for A in nn and nt and for B in nt, along the rows or columns of C
-// otherwise. So nothing is transposed on the way, and every read of workgroup memory is a vec4. Tiles of quads along k have a spare quad in each line, which
-// spreads their lines over the memory banks. A tile of B holds its elements as they are stored, $B; they are widened on their way to the sums.
+// Workgroup memory holds the quads as they are, so that every read of it is a vec4, f16 or f32 as $OPERAND says; f16 is widened on its way to the sums. Tiles of quads along k have a
+// spare quad in each line, which spreads their lines over the memory banks.
 
 const ACROSS = TILE_N / (4u * VECTORS);
 const DOWN = TILE_M / ROWS;
 const WORKGROUP = ACROSS * DOWN;
 const QUADS_K = TILE_K / 4u;
 
-// A tile of quads: LINES of QUADS each, PITCH apart.
+// Quads from one line to the next.
 //#if TRANSPOSE_A
-const LEFT_LINES = TILE_K;
-const LEFT_QUADS = TILE_M / 4u;
 const LEFT_PITCH = LEFT_QUADS;
 //#else
-const LEFT_LINES = TILE_M;
-const LEFT_QUADS = QUADS_K;
-const LEFT_PITCH = QUADS_K + 1u;
+const LEFT_PITCH = LEFT_QUADS + 1u;
 //#endif
 //#if TRANSPOSE_B
-const RIGHT_LINES = TILE_N;
-const RIGHT_QUADS = QUADS_K;
-const RIGHT_PITCH = QUADS_K + 1u;
+const RIGHT_PITCH = RIGHT_QUADS + 1u;
 //#else
-const RIGHT_LINES = TILE_K;
-const RIGHT_QUADS = TILE_N / 4u;
 const RIGHT_PITCH = RIGHT_QUADS;
 //#endif
 
-var<workgroup> left: array<vec4<f32>, LEFT_LINES * LEFT_PITCH>;
-var<workgroup> right: array<vec4<$B>, RIGHT_LINES * RIGHT_PITCH>;
-
-// Four elements of A's storage from (line, first) on, in lines of `length`; zeros from `lineEnd` and `end` on.
-fn quadOfA(start: u32, line: u32, first: u32, length: u32, lineEnd: u32, end: u32) -> vec4<f32> {
-  if (line >= lineEnd || first >= end) {
-    return vec4<f32>();
-  }
-  let at = start + line * length + first;
-//#if VECTOR
-  return a[at >> 2u];
-//#else
-  var quad = vec4(a[at], 0.0, 0.0, 0.0);
-  for (var j = 1u; j < 4u && first + j < end; j++) {
-    quad[j] = a[at + j];
-  }
-  return quad;
-//#endif
-}
-
-// The same of B.
-fn quadOfB(start: u32, line: u32, first: u32, length: u32, lineEnd: u32, end: u32) -> vec4<$B> {
-  if (line >= lineEnd || first >= end) {
-    return vec4<$B>();
-  }
-  let at = start + line * length + first;
-//#if VECTOR
-  return b[at >> 2u];
-//#else
-  var quad = vec4<$B>(b[at], 0, 0, 0);
-  for (var j = 1u; j < 4u && first + j < end; j++) {
-    quad[j] = b[at + j];
-  }
-  return quad;
-//#endif
-}
+var<workgroup> left: array<vec4<$OPERAND>, LEFT_LINES * LEFT_PITCH>;
+var<workgroup> right: array<vec4<$OPERAND>, RIGHT_LINES * RIGHT_PITCH>;
 
 fn copyLeft(tile: Tile, depth: u32, local: u32) {
   for (var q = local; q < LEFT_LINES * LEFT_QUADS; q += WORKGROUP) {
-    let line = q / LEFT_QUADS;
-    let quad = q % LEFT_QUADS;
-//#if TRANSPOSE_A
-    left[line * LEFT_PITCH + quad] = quadOfA(tile.a, depth + line, tile.row + 4u * quad, params.m, tile.end, params.m);
-//#else
-    left[line * LEFT_PITCH + quad] = quadOfA(tile.a, tile.row + line, depth + 4u * quad, params.k, params.m, tile.end);
-//#endif
+    left[q / LEFT_QUADS * LEFT_PITCH + q % LEFT_QUADS] = leftOperand(leftQuad(tile, depth, q));
   }
 }
 
 fn copyRight(tile: Tile, depth: u32, local: u32) {
   for (var q = local; q < RIGHT_LINES * RIGHT_QUADS; q += WORKGROUP) {
-    let line = q / RIGHT_QUADS;
-    let quad = q % RIGHT_QUADS;
-//#if TRANSPOSE_B
-    right[line * RIGHT_PITCH + quad] = quadOfB(tile.b, tile.column + line, depth + 4u * quad, params.k, params.n, tile.end);
-//#else
-    right[line * RIGHT_PITCH + quad] = quadOfB(tile.b, depth + line, tile.column + 4u * quad, params.n, tile.end, params.n);
-//#endif
+    right[q / RIGHT_QUADS * RIGHT_PITCH + q % RIGHT_QUADS] = rightOperand(rightQuad(tile, depth, q));
   }
 }
 
@@ -154,7 +99,12 @@ fn main(
 //#if TRANSPOSE_A
       for (var r = 0u; r < ROWS; r += 4u) {
         let at = 4u * quad * LEFT_PITCH + down + r / 4u * DOWN;
-        let x = transpose(mat4x4<f32>(left[at], left[at + LEFT_PITCH], left[at + 2u * LEFT_PITCH], left[at + 3u * LEFT_PITCH]));
+        let x = transpose(mat4x4<f32>(
+          vec4<f32>(left[at]),
+          vec4<f32>(left[at + LEFT_PITCH]),
+          vec4<f32>(left[at + 2u * LEFT_PITCH]),
+          vec4<f32>(left[at + 3u * LEFT_PITCH]),
+        ));
         for (var j = 0u; j < 4u; j++) {
           for (var v = 0u; v < VECTORS; v++) {
             sums[r + j][v] += y[v] * x[j];
@@ -163,7 +113,7 @@ fn main(
       }
 //#else
       for (var r = 0u; r < ROWS; r++) {
-        let x = left[rowOf(down, r) * LEFT_PITCH + quad];
+        let x = vec4<f32>(left[rowOf(down, r) * LEFT_PITCH + quad]);
         for (var v = 0u; v < VECTORS; v++) {
 //#if TRANSPOSE_B
           sums[r][v] += x * y[v];

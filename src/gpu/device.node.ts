@@ -3,7 +3,7 @@
  * imports `webgpu`.
  */
 import { create, globals } from 'webgpu';
-import type { AdapterProfile } from '../../kernels/spec.ts';
+import type { AdapterProfile, SubgroupMatrixConfig } from '../../kernels/spec.ts';
 import { ProxmoError } from '../errors.ts';
 import { type AdapterDescription, GpuContext } from './context.ts';
 import { findSwiftShaderBundle, systemHasVulkanLoader, withSwiftShader } from './swiftshader.node.ts';
@@ -20,7 +20,13 @@ const dawnOptions = [
   'disable-dawn-features=timestamp_quantization',
 ];
 
-const optionalFeatures: readonly string[] = ['shader-f16', 'subgroups', 'timestamp-query', 'chromium-experimental-subgroup-matrix'];
+const optionalFeatures: readonly string[] = [
+  'shader-f16',
+  'subgroups',
+  'subgroup-size-control',
+  'timestamp-query',
+  'chromium-experimental-subgroup-matrix',
+];
 
 const howToGetAnAdapter =
   'install a GPU driver with Vulkan, or a software driver (Debian and Ubuntu: apt install mesa-vulkan-drivers libvulkan1), or the npm package @sparticuz/chromium';
@@ -119,6 +125,7 @@ function describe(adapter: GPUAdapter, features: readonly string[], limits: Reco
     maxStorageBindings: limits.maxStorageBuffersPerShaderStage ?? 8,
     subgroupMinSize: info.subgroupMinSize ?? 0,
     subgroupMaxSize: info.subgroupMaxSize ?? 0,
+    subgroupMatrixConfigs: matrixConfigsOf(info),
   };
   return {
     name: info.device || info.description,
@@ -128,4 +135,16 @@ function describe(adapter: GPUAdapter, features: readonly string[], limits: Reco
     profile,
     limits,
   };
+}
+
+/** Sizes of matrix units, which WebGPU's types do not know yet. */
+function matrixConfigsOf(info: GPUAdapterInfo): SubgroupMatrixConfig[] {
+  const { subgroupMatrixConfigs = [] } = info as { readonly subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> };
+  return Array.from(subgroupMatrixConfigs, ({ componentType, resultComponentType, M, N, K }) => ({
+    componentType,
+    resultComponentType,
+    M,
+    N,
+    K,
+  }));
 }

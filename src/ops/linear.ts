@@ -1,25 +1,25 @@
-/** The linear layer, with weights as [out, in], in f32 or f16. */
-import { matmulNtBias, matmulNtBiasHalf } from '../../kernels/matmul.ts';
+/** The linear layer, with weights as [out, in]. */
 import { ProxmoError } from '../errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { columnSum } from './columnSum.ts';
-import { product } from './matmul.ts';
+import { matmulKernelFor, product } from './matmul.ts';
 
 /**
- * x · weightᵀ + bias.
- * @param x [rows, in]
- * @param weight [out, in]
+ * x · weightᵀ + bias. Where x or the weight is stored in f16, both are multiplied as f16 (kernels/matmul.ts), and so are their gradients' products; y, its gradient and all sums are
+ * float32.
+ * @param x [rows, in], f32 or f16
+ * @param weight [out, in], f32 or f16; f32 with a bias only if x is f32 too
  * @param bias [out]
  * @returns [rows, out]
- * @throws {ProxmoError} `shape` if the shapes do not fit together
+ * @throws {ProxmoError} `shape` if the shapes do not fit together, or if no kernel multiplies operands that are stored so
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   checkShapes(x, weight, bias);
   const [rows, inputs, outputs] = [x.dim(0), x.dim(1), weight.dim(0)];
   const y = bias
     ? launch(
-        weight.dtype === 'f16' ? matmulNtBiasHalf : matmulNtBias,
+        matmulKernelFor({ layout: 'nt', bias: true }, x, weight),
         { m: rows, n: outputs, k: inputs, batch: 1, splits: 1 },
         { a: x, b: weight, bias },
         { c: [rows, outputs] },

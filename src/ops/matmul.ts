@@ -1,5 +1,8 @@
 /** Matrix products, batched, with either operand transposed. */
-import { type MatmulLayout, matmulNn, matmulNnHalf, matmulNt, matmulNtHalf, matmulTn } from '../../kernels/matmul.ts';
+import { findMatmul } from '../../kernels/matmul.ts';
+import type { MatmulForm, MatmulLayout, MatmulParams } from '../../kernels/matmulVariants.ts';
+import type { Dtype, KernelSpec } from '../../kernels/spec.ts';
+import type { FloatStorage } from '../../kernels/storage.ts';
 import { ProxmoError } from '../errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
@@ -11,10 +14,6 @@ export interface MatmulOptions {
   /** `b` is stored as [n, k]. */
   readonly transposeB?: boolean;
 }
-
-const kernels = { nn: matmulNn, nt: matmulNt, tn: matmulTn } as const;
-/** By the layouts that weights are read in. */
-const halfKernels = { nn: matmulNnHalf, nt: matmulNtHalf, tn: null } as const;
 
 /**
  * op(a) · op(b), for one pair of matrices or for a batch of pairs.
@@ -35,25 +34,41 @@ export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = 
   });
 }
 
-/** A matrix product that no gradient flows through. Shapes as in `matmul`; b may be stored in f16 unless the layout is `tn`. */
+/**
+ * A matrix product that no gradient flows through, in float32. Shapes as in `matmul`. Where one operand is stored in f16, both are rounded to that (kernels/matmul.ts).
+ * @throws {ProxmoError} `shape` if the shapes do not fit together, or if no kernel multiplies operands that are stored so
+ */
 export function product(layout: MatmulLayout, a: Tensor, b: Tensor): Tensor {
   const { m, n, k, batch } = checkShapes(layout, a, b);
   const shape = a.shape.length === 3 ? [batch, m, n] : [m, n];
   const splits = splitsOf(layout, m, n, k, batch);
-  const partial = launch(kernelFor(layout, b), { m, n, k, batch, splits }, { a, b }, { c: [splits, ...shape] }).c;
+  const partial = launch(matmulKernelFor({ layout }, a, b), { m, n, k, batch, splits }, { a, b }, { c: [splits, ...shape] }).c;
   return splits === 1 ? partial.reshape(shape) : columnSum(partial.reshape([splits, m * n])).reshape(shape);
 }
 
-function kernelFor(layout: MatmulLayout, b: Tensor) {
-  const kernel = (b.dtype === 'f16' ? halfKernels : kernels)[layout];
-  if (!kernel) throw new ProxmoError('shape', `matmul: Aᵀ · B needs B in f32, not ${describe(b)} in f16.`);
-  return kernel;
+/**
+ * The kernel for two operands as they are stored.
+ * @throws {ProxmoError} `shape` if there is none
+ */
+export function matmulKernelFor(form: Pick<MatmulForm, 'layout' | 'bias'>, a: Tensor, b: Tensor): KernelSpec<MatmulParams> {
+  const kernel = isFloat(a.dtype) && isFloat(b.dtype) ? findMatmul({ ...form, a: a.dtype, b: b.dtype }) : undefined;
+  if (kernel) return kernel;
+  throw new ProxmoError(
+    'shape',
+    `${operations[form.layout]}${form.bias ? ' + bias' : ''} has no kernel for A in ${a.dtype} and B in ${b.dtype}; convert one of them.`,
+  );
 }
+
+function isFloat(dtype: Dtype): dtype is FloatStorage {
+  return dtype === 'f32' || dtype === 'f16';
+}
+
+const operations: Readonly<Record<MatmulLayout, string>> = { nn: 'A · B', nt: 'A · Bᵀ', tn: 'Aᵀ · B' };
 
 /**
  * How many parts k is cut into: several where the product is a weight's gradient, which has a long k (every row of the batch) and few outputs, and so too
  * little to do side by side otherwise. It depends on the shape alone, so that the order of sums is the same on every adapter. Other products are not cut, so that a
- * row of activations does not depend on how many rows there are.
+ * row of activations does not depend on how many rows there are; only on GPUs its last bits do, where there are a few (kernels/matmulRow.ts).
  */
 function splitsOf(layout: MatmulLayout, m: number, n: number, k: number, batch: number): number {
   if (layout !== 'tn' || batch !== 1 || m * n === 0) return 1;
@@ -73,10 +88,9 @@ function checkShapes(layout: MatmulLayout, a: Tensor, b: Tensor): { m: number; n
   const [n, inner] = layout === 'nt' ? [b.dim(-2), b.dim(-1)] : [b.dim(-1), b.dim(-2)];
   const batch = rank === 3 ? a.dim(0) : 1;
   if (k !== inner || (rank === 3 && b.dim(0) !== batch)) {
-    const operation = { nn: 'A · B', nt: 'A · Bᵀ', tn: 'Aᵀ · B' }[layout];
     throw new ProxmoError(
       'shape',
-      `matmul: ${describe(a)} and ${describe(b)} do not fit together for ${operation}; inner sizes and batches must be equal.`,
+      `matmul: ${describe(a)} and ${describe(b)} do not fit together for ${operations[layout]}; inner sizes and batches must be equal.`,
     );
   }
   return { m, n, k, batch };

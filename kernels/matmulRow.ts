@@ -1,0 +1,97 @@
+/**
+ * Variants of A · Bᵀ for few rows of A, as a step of decoding has them (shaders/matmul_row.wgsl). Such a product takes as long as B takes to read: so every element of B is read once
+ * for all rows of a tile, and no rows are computed that are not there.
+ *
+ * On adapters on the CPU a row's bits are those that it has among many rows. On GPUs the depths of a sum are shared out among lanes, and a row's last bits differ from those that
+ * it has among more than `mostRows`.
+ */
+import type { MatmulForm, MatmulParams } from './matmulVariants.ts';
+import type { AdapterProfile, Constants, Variant } from './spec.ts';
+
+/** Products of more rows than this are computed by tiles. */
+const mostRows = 8;
+
+/** A tile of a subgroup whose lanes own columns, for adapters on the CPU. */
+interface ColumnTile {
+  readonly lanes: number;
+  readonly rows: number;
+  /** Columns of a lane. */
+  readonly columns: number;
+  /** Quads a step; rows · step is at most `lanes`. */
+  readonly step: number;
+}
+
+/** A tile of a workgroup whose lanes share the depths out, for GPUs. */
+interface DepthTile {
+  readonly lanes: number;
+  readonly rows: number;
+  readonly columns: number;
+  /** Whether the workgroup is one subgroup. */
+  readonly subgroup: boolean;
+}
+
+/** In order of preference: the first that has no more rows than it needs. */
+const columnTiles: readonly ColumnTile[] = [
+  { lanes: 8, rows: 1, columns: 2, step: 2 },
+  { lanes: 8, rows: 4, columns: 2, step: 2 },
+  { lanes: 8, rows: 8, columns: 2, step: 1 },
+  { lanes: 4, rows: 1, columns: 4, step: 2 },
+  { lanes: 4, rows: 4, columns: 4, step: 1 },
+];
+
+const depthTiles: readonly DepthTile[] = [...[32, 8, 4].flatMap((lanes) => depthTilesOf(lanes, true)), ...depthTilesOf(64, false)];
+
+function depthTilesOf(lanes: number, subgroup: boolean): DepthTile[] {
+  const tiles = [
+    { rows: 1, columns: 4 },
+    { rows: 1, columns: 1 },
+    { rows: 4, columns: 2 },
+  ];
+  return tiles.map((tile) => ({ ...tile, lanes, subgroup }));
+}
+
+/** Fewer workgroups than this leave a GPU's processors idle. */
+const enoughWorkgroups = 512;
+
+/**
+ * The variants of a form, in order of preference; none for layouts other than nt.
+ * @param constants of the form, for a tile of some rows and columns
+ * @param operand what it multiplies, for labels
+ */
+export function rowVariants(
+  { layout }: MatmulForm,
+  constants: (tile: { readonly rows: number; readonly columns: number }) => Constants,
+  operand: string,
+): Variant<MatmulParams>[] {
+  if (layout !== 'nt') return [];
+  const vector = { a: 4, b: 4 } as const;
+  const columnVariant = ({ lanes, rows, columns, step }: ColumnTile): Variant<MatmulParams> => ({
+    label: `row.columns.${operand}.${rows}x${columns * lanes}x${step}`,
+    constants: { ...constants({ rows, columns: columns * lanes }), ROW: true, DEPTHS: false, LANES: lanes, COLUMNS: columns, STEP: step },
+    vector,
+    enables: ['subgroups'],
+    requires: (adapter, { m, k }) => m <= mostRows && k % (4 * step) === 0 && hasSubgroupsOf(adapter, lanes),
+    prefer: ({ kind }, { m }) => kind === 'cpu' && (m === 1 ? rows === 1 : rows > 1 && (m <= rows || rows === lanes)),
+  });
+  const depthVariant = ({ lanes, rows, columns, subgroup }: DepthTile): Variant<MatmulParams> => ({
+    label: `row.${subgroup ? 'subgroup' : 'workgroup'}${lanes}.${operand}.${rows}x${columns}`,
+    constants: { ...constants({ rows, columns }), ROW: true, DEPTHS: true, LANES: lanes, SUBGROUP_SUM: subgroup },
+    vector,
+    ...(subgroup ? { enables: ['subgroups'] } : {}),
+    requires: (adapter, { m, k }) => m <= mostRows && k % 4 === 0 && (!subgroup || hasSubgroupsOf(adapter, lanes)),
+    prefer: ({ kind }, { m, n }) =>
+      kind === 'gpu' && (m === 1 ? rows === 1 && (columns === 1 || n >= columns * enoughWorkgroups) : rows > 1),
+  });
+  return [...columnTiles.map(columnVariant), ...depthTiles.map(depthVariant)];
+}
+
+function hasSubgroupsOf({ features, subgroupMinSize, subgroupMaxSize }: AdapterProfile, lanes: number): boolean {
+  return features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes;
+}
+
+/** Shapes to test that these variants can take: single rows and several, fewer columns than a tile has and more, depths for all of them and for some. */
+export const rowShapes: readonly MatmulParams[] = [
+  { m: 1, n: 37, k: 72, batch: 1, splits: 1 },
+  { m: 3, n: 70, k: 44, batch: 2, splits: 1 },
+  { m: 8, n: 33, k: 136, batch: 1, splits: 1 },
+];

@@ -1,0 +1,140 @@
+// Part of matmul.wgsl, in layout nt. For few rows of A, where the product takes as long as B takes to read. A workgroup computes TILE_M rows × TILE_N columns, and
+// reads A and B in quads along k.
+//
+// With DEPTHS, for GPUs: the LANES invocations of a workgroup share the depths out, neighbours reading neighbouring quads, and each has a sum for every element of the
+// tile. These are added up at the end: by the subgroup that the workgroup is (SUBGROUP_SUM), or by a tree in workgroup memory.
+// Without, for adapters on the CPU, where a read costs as much for each lane wherever it lies: a workgroup is a subgroup of LANES lanes. Each owns COLUMNS columns and
+// sums them along k in order, as the tiles for many rows do, with the same bits. A step takes STEP quads of each row of A, which are read once and handed on by
+// broadcast: the one at place p = row · STEP + quad by lane p.
+// Lines are repeated as text because drivers that do not unroll loops would keep an array that a loop indexes in memory.
+
+fn leftQuad(at: u32) -> vec4<f32> {
+  let x = a[at];
+  return vec4(leftOperand(x.x), leftOperand(x.y), leftOperand(x.z), leftOperand(x.w));
+}
+
+fn rightQuad(at: u32) -> vec4<f32> {
+  let y = b[at];
+  return vec4(rightOperand(y.x), rightOperand(y.y), rightOperand(y.z), rightOperand(y.w));
+}
+
+fn store(tile: Tile, row: u32, column: u32, sum: f32) {
+  if (row < params.m && column < params.n) {
+    c[tile.c + row * params.n + column] = sum + biasOf(column);
+  }
+}
+
+//#if DEPTHS
+//#if !SUBGROUP_SUM
+const SUMS = TILE_M * TILE_N;
+var<workgroup> parts: array<f32, SUMS * LANES>;
+//#endif
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let number = workgroupNumber(workgroup, workgroups);
+  if (!hasTile(number, TILE_M, TILE_N)) {
+    return;
+  }
+  let tile = tileOf(number, TILE_M, TILE_N);
+//#each r TILE_M
+  let left$r = (tile.a + min(tile.row + $r, params.m - 1u) * params.k) / 4u;
+//#each t TILE_N
+  var sum$r$t = 0.0;
+//#end
+//#end
+//#each t TILE_N
+  let right$t = (tile.b + min(tile.column + $t, params.n - 1u) * params.k) / 4u;
+//#end
+  for (var i = tile.start / 4u + lane; i < tile.end / 4u; i += LANES) {
+//#each r TILE_M
+    let x$r = leftQuad(left$r + i);
+//#end
+//#each t TILE_N
+    let y$t = rightQuad(right$t + i);
+//#end
+//#each r TILE_M
+//#each t TILE_N
+    sum$r$t += dot(x$r, y$t);
+//#end
+//#end
+  }
+//#if SUBGROUP_SUM
+//#each r TILE_M
+//#each t TILE_N
+  let total$r$t = subgroupAdd(sum$r$t);
+  if (lane == ($r * TILE_N + $t) % LANES) {
+    store(tile, tile.row + $r, tile.column + $t, total$r$t);
+  }
+//#end
+//#end
+//#else
+//#each r TILE_M
+//#each t TILE_N
+  parts[($r * TILE_N + $t) * LANES + lane] = sum$r$t;
+//#end
+//#end
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half) {
+      for (var s = 0u; s < SUMS; s++) {
+        parts[s * LANES + lane] += parts[s * LANES + lane + half];
+      }
+    }
+  }
+  workgroupBarrier();
+  if (lane < SUMS) {
+    store(tile, tile.row + lane / TILE_N, tile.column + lane % TILE_N, parts[lane * LANES]);
+  }
+//#endif
+}
+
+//#else
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let number = workgroupNumber(workgroup, workgroups);
+  if (!hasTile(number, TILE_M, TILE_N)) {
+    return;
+  }
+  let tile = tileOf(number, TILE_M, TILE_N);
+  let place = lane % (TILE_M * STEP);
+  let left = (tile.a + min(tile.row + place / STEP, params.m - 1u) * params.k) / 4u + place % STEP;
+//#each t COLUMNS
+  let column$t = tile.column + $t * LANES + lane;
+  let right$t = (tile.b + min(column$t, params.n - 1u) * params.k) / 4u;
+//#each r TILE_M
+  var sum$r$t = 0.0;
+//#end
+//#end
+  for (var i = tile.start / 4u; i < tile.end / 4u; i += STEP) {
+    let x = leftQuad(left + i);
+//#each s STEP
+//#each t COLUMNS
+    let y$s$t = rightQuad(right$t + i + $s);
+//#end
+//#each r TILE_M
+    let x$s$r = subgroupBroadcast(x, $r * STEP + $s);
+//#each t COLUMNS
+    sum$r$t += x$s$r.x * y$s$t.x;
+    sum$r$t += x$s$r.y * y$s$t.y;
+    sum$r$t += x$s$r.z * y$s$t.z;
+    sum$r$t += x$s$r.w * y$s$t.w;
+//#end
+//#end
+//#end
+  }
+//#each t COLUMNS
+//#each r TILE_M
+  store(tile, tile.row + $r, column$t, sum$r$t);
+//#end
+//#end
+}
+//#endif

@@ -1,0 +1,70 @@
+/**
+ * Every variant of every kernel compiles for a GPU with every feature. Dawn's null backend checks shaders and runs nothing, so this holds for variants, as those for matrix units,
+ * that no test adapter can run.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { create, globals } from 'webgpu';
+import { kernels } from '../../kernels/index.ts';
+import { type AdapterProfile, assembleShader, defaultVariant, isSupported, type KernelSpec, type Variant } from '../../kernels/spec.ts';
+
+Object.assign(globalThis, globals);
+
+/** What kernels may ask of an adapter. */
+const features = ['shader-f16', 'subgroups', 'subgroup-size-control', 'chromium-experimental-subgroup-matrix'];
+
+/** A data center GPU of NVIDIA. */
+const gpuProfile: AdapterProfile = {
+  kind: 'gpu',
+  driver: 'hardware',
+  features: new Set(features),
+  maxInvocations: 1024,
+  maxWorkgroupBytes: 32_768,
+  maxStorageBindings: 16,
+  subgroupMinSize: 32,
+  subgroupMaxSize: 32,
+  subgroupMatrixConfigs: [{ componentType: 'f16', resultComponentType: 'f32', M: 16, N: 16, K: 16 }],
+};
+
+// Dawn's instance must live as long as its device.
+const instance = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
+let device: GPUDevice;
+
+beforeAll(async () => {
+  const adapter = await instance.requestAdapter();
+  if (!adapter) throw new Error('Dawn has no null backend');
+  device = await adapter.requestDevice({ requiredFeatures: features as GPUFeatureName[] });
+});
+
+afterAll(() => device.destroy());
+
+/** What is wrong with a variant; null if it compiles. */
+async function problemOf(spec: KernelSpec, variant: Variant): Promise<string | null> {
+  device.pushErrorScope('validation');
+  const module = device.createShaderModule({ code: assembleShader(spec, variant) });
+  device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: spec.entry ?? 'main' } });
+  const error = await device.popErrorScope();
+  return error && !needsMore(error.message) ? error.message : null;
+}
+
+/** Whether a shader is right, but too large for this device, which has WebGPU's least limits. */
+function needsMore(message: string): boolean {
+  return /total use of workgroup storage|exceeds the maximum|per-stage limit/.test(message);
+}
+
+describe('kernels for GPUs', () => {
+  it.each(kernels.map((spec) => [spec.name, spec] as const))('%s compiles', async (_, spec) => {
+    for (const variant of spec.variants) expect(await problemOf(spec, variant), variant.label).toBeNull();
+  });
+
+  it('says what is wrong with a shader', async () => {
+    const [spec] = kernels.filter(({ name }) => name === 'fill');
+    expect(await problemOf({ ...spec!, shader: `${spec!.shader}\nfn broken() -> u32 { return 1.5; }` }, spec!.variants[0]!)).toContain(
+      'broken',
+    );
+  });
+
+  it('have a default for their largest case', () => {
+    for (const spec of kernels.filter((each) => isSupported(each, gpuProfile)))
+      for (const { params } of spec.cases) expect(defaultVariant(spec, gpuProfile, params).label, spec.name).toBeTruthy();
+  });
+});
