@@ -22,6 +22,7 @@ function kernelOf(scaled: boolean): KernelSpec<BroadcastParams> {
     benchCases: [{ params: { count: 1 << 20 } }],
     // One rounding.
     tolerance: { absolute: 0, relative: 1e-7 },
+    ...(scaled ? { inPlace: { input: 'x', output: 'y' } } : {}),
   });
 }
 

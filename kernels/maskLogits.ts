@@ -86,4 +86,5 @@ export const maskLogits = defineKernel<MaskLogitsParams>({
   },
   // A copy.
   tolerance: { absolute: 0, relative: 0 },
+  inPlace: { input: 'x', output: 'y' },
 });

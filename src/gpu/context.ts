@@ -1,6 +1,6 @@
 /**
  * A WebGPU device with what the engine needs around it: its profile, pipelines, pooled buffers, readback, and errors that surface as typed errors.
- * Nothing outside `src/gpu` calls WebGPU.
+ * Devices, buffers, pipelines and passes are made here alone; `src/tensor` fills its buffers and submits what it has encoded.
  */
 import type { AdapterProfile } from '../../kernels/spec.ts';
 import { ProxmoError } from '../errors.ts';
@@ -27,7 +27,7 @@ export interface AdapterDescription {
   readonly limits: Readonly<Record<string, number>>;
 }
 
-/** Runs programs in the place of the context: a profiler. */
+/** Runs the commands of programs in their place: a profiler. */
 export interface CommandRunner {
   /** Submits the commands and waits until they are done. */
   run(commands: CommandList): Promise<void>;
@@ -69,7 +69,7 @@ export class GpuContext {
   }
 
   /**
-   * Throws what the device reported since the last call.
+   * Throws the first error that the device reported, once there is one at every call: what it computed since is not to be trusted.
    * @throws {ProxmoError} `gpu-error` or `device-lost`
    */
   check(): void {
@@ -86,15 +86,6 @@ export class GpuContext {
       this.check();
       throw error;
     }
-  }
-
-  /** Submits commands and waits until they are done. */
-  async run(commands: CommandList): Promise<void> {
-    if (this.runner) return this.runner.run(commands);
-    const encoder = this.device.createCommandEncoder({ label: commands.label });
-    commands.encode(encoder);
-    this.device.queue.submit([encoder.finish()]);
-    await this.idle();
   }
 
   /** Waits until all submitted work is done. */

@@ -38,13 +38,14 @@ export function differentiableMany(
 /**
  * Gradients of a loss with respect to parameters (or any tensors with `requiresGrad`).
  * @param loss one element
+ * @param seed the gradient that the loss itself has, of one element. Default: 1
  * @returns a tensor of each parameter's shape; zeros where the loss does not depend on it
  * @throws {ProxmoError} `shape` if the loss is not one element
  */
-export function grad(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
+export function grad(loss: Tensor, parameters: readonly Tensor[], seed = filled(loss.shape, 1)): Tensor[] {
   if (loss.size !== 1)
     throw new ProxmoError('shape', `grad needs a loss of one element, not [${loss.shape.join(', ')}]; sum or average it first.`);
-  const gradients = gradientsOf(loss, filled(loss.shape, 1));
+  const gradients = gradientsOf(loss, seed);
   return parameters.map((parameter) => gradients.get(parameter) ?? filled(parameter.shape, 0));
 }
 

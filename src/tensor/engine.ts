@@ -152,7 +152,7 @@ export class Engine {
     rangeOf: (tensor: Tensor) => BufferRange,
   ): Promise<Launch> {
     for (const { dtype } of Object.values(spec.bindings)) checkDtype(this.gpu, dtype);
-    const variant = await this.variantChooser.choose(spec, params);
+    const variant = await this.variantChooser.choose(spec.formOf?.spec ?? spec, params);
     const ranges = tensors.map(rangeOf);
     Object.entries(spec.bindings).forEach(([name, { access }], index) => {
       const other = ranges.findIndex((range, i) => i !== index && range.buffer === ranges[index]?.buffer);
@@ -182,6 +182,8 @@ export class Program<O extends TensorRecord = TensorRecord> {
     readonly at: number;
   }[];
   private readonly staging: GPUBuffer | null;
+  /** The next run, encoded. */
+  private encoded: GPUCommandBuffer | null = null;
   private reading = false;
 
   constructor(
@@ -221,22 +223,14 @@ export class Program<O extends TensorRecord = TensorRecord> {
   async run(inputs: Inputs = {}): Promise<Outputs<O>> {
     const { staging } = this;
     if (this.reading) throw new Error(`the program ${this.spec.name} is still running; wait for its result first`);
+    this.writeInputs(inputs);
     if (!staging) {
-      this.writeInputs(inputs);
-      await this.gpu.run(this.commands);
+      await this.execute(() => this.gpu.device.queue.onSubmittedWorkDone());
       return {} as Outputs<O>;
     }
     this.reading = true;
     try {
-      this.writeInputs(inputs);
-      const encoder = this.gpu.device.createCommandEncoder({ label: this.spec.name });
-      if (this.gpu.runner) await this.gpu.run(this.commands);
-      else this.commands.encode(encoder);
-      for (const { range, tensor, at } of this.outputRanges) {
-        if (tensor.size > 0) encoder.copyBufferToBuffer(range.buffer, range.offset, staging, at, bytesOf(tensor));
-      }
-      this.gpu.device.queue.submit([encoder.finish()]);
-      await this.gpu.wait(staging.mapAsync(GPUMapMode.READ));
+      await this.execute(() => staging.mapAsync(GPUMapMode.READ));
       const mapped = staging.getMappedRange();
       const values = this.outputRanges.map(({ name, tensor, at }) => [
         name,
@@ -251,9 +245,34 @@ export class Program<O extends TensorRecord = TensorRecord> {
 
   /** Frees what belongs to this program alone. */
   destroy(): void {
+    this.encoded = null;
     this.commands.destroy();
     this.staging?.destroy();
     for (const buffer of this.constants) buffer.destroy();
+  }
+
+  /** Submits the commands and the copies of outputs, and waits. Command buffers are good for one submit; the next one is encoded while the device works on this one. */
+  private async execute<T>(whenDone: () => Promise<T>): Promise<void> {
+    const { gpu, commands } = this;
+    if (gpu.runner) {
+      await gpu.runner.run(commands);
+      gpu.device.queue.submit([this.encode(null)]);
+      await gpu.wait(whenDone());
+      return;
+    }
+    gpu.device.queue.submit([this.encoded ?? this.encode(commands)]);
+    const done = gpu.wait(whenDone());
+    this.encoded = this.encode(commands);
+    await done;
+  }
+
+  private encode(commands: CommandList | null): GPUCommandBuffer {
+    const encoder = this.gpu.device.createCommandEncoder({ label: this.spec.name });
+    commands?.encode(encoder);
+    for (const { range, tensor, at } of this.outputRanges) {
+      if (tensor.size > 0 && this.staging) encoder.copyBufferToBuffer(range.buffer, range.offset, this.staging, at, bytesOf(tensor));
+    }
+    return encoder.finish();
   }
 
   private writeInputs(inputs: Inputs): void {
@@ -266,7 +285,7 @@ export class Program<O extends TensorRecord = TensorRecord> {
           `the program ${this.spec.name} needs ${tensor.size} values of ${tensor.dtype} as its input ${name}; it was given ${given}.`,
         );
       }
-      this.gpu.device.queue.writeBuffer(range.buffer, 0, values);
+      this.gpu.device.queue.writeBuffer(range.buffer, 0, toStorage(tensor.dtype, values));
     }
   }
 }

@@ -5,11 +5,12 @@
 import { copy, copyU32 } from '../../kernels/copy.ts';
 import type { KernelSpec, Params } from '../../kernels/spec.ts';
 import { storedBytes } from '../gpu/hostArrays.ts';
+import { placeInPlace } from './inPlace.ts';
 import type { AssignStep, KernelStep, Step, Tensor } from './tensor.ts';
 import type { Variable } from './variable.ts';
 
 /** A tensor that owns storage: an input, a constant, a variable's tensor, or a kernel's output. */
-type Root = Tensor;
+export type Root = Tensor;
 
 /** Where a tensor lives: some elements of a root. */
 export interface Location {
@@ -56,7 +57,8 @@ export function plan(outputs: readonly Tensor[], updates: readonly Tensor[]): Pl
   const steps = collectSteps(targets);
   const placed = placeAssignedValues(steps);
   const locate = (tensor: Tensor): Location => locateTensor(tensor, placed);
-  const launches = steps.flatMap((step) => (step.kind === 'kernel' ? [launchOf(step)] : copiesOf(step, locate)));
+  const listed = steps.flatMap((step) => (step.kind === 'kernel' ? [launchOf(step)] : copiesOf(step, locate)));
+  const { launches, joined } = placeInPlace(listed, { outputs, placed, locate });
   const roots = collectRoots(launches, targets, locate);
   checkOrder(launches, locate);
   checkInputNames([...roots]);
@@ -67,7 +69,7 @@ export function plan(outputs: readonly Tensor[], updates: readonly Tensor[]): Pl
     constants: ofKind('constant'),
     variables: ofKind('variable').flatMap(({ source }) => (source.kind === 'variable' ? [source.variable] : [])),
     locate,
-    ...assignSlots(launches, outputs, locate, ofKind('input')),
+    ...assignSlots(launches, outputs, locate, ofKind('input'), joined),
   };
 }
 
@@ -205,12 +207,13 @@ function assignSlots(
   outputs: readonly Tensor[],
   locate: (tensor: Tensor) => Location,
   inputs: readonly Tensor[],
+  joined: readonly Root[],
 ): Pick<Plan, 'slots' | 'slotOf' | 'memory'> {
   const lifetimes = new Map<Root, Lifetime>();
   const use = (root: Root, at: number) => {
     const known = lifetimes.get(root);
     if (known) known.last = at;
-    else lifetimes.set(root, { root, bytes: Math.max(16, storedBytes(root.dtype, root.size)), first: at, last: at });
+    else lifetimes.set(root, { root, bytes: bytesOf(root), first: at, last: at });
   };
   // The host writes inputs before the first launch, and reads outputs after the last.
   for (const root of inputs) use(root, -1);
@@ -227,8 +230,16 @@ function assignSlots(
   return {
     slots,
     slotOf,
-    memory: { planned: total(slots), sum: total(all.map(({ bytes }) => bytes)), lowerBound: mostAlive(all, launches.length) },
+    memory: {
+      planned: total(slots),
+      sum: total([...all.map(({ bytes }) => bytes), ...joined.map(bytesOf)]),
+      lowerBound: mostAlive(all, launches.length),
+    },
   };
+}
+
+function bytesOf({ dtype, size }: Root): number {
+  return Math.max(16, storedBytes(dtype, size));
 }
 
 /**
