@@ -1,7 +1,7 @@
 /**
  * Softmax-weighted baselines over the rows of a group, by the similarity of sparse unit vectors (`shaders/proximity.wgsl` has the layout).
  *
- * `entries` counts the places of the CSR matrix that `columns` and `weights` hold.
+ * `entries` counts the places of the CSR matrix that `columns` and `weights` hold, `features` its columns, `proximityFeatures` at most.
  */
 import shader from '../shaders/proximity.wgsl';
 import { defineKernel, foldWorkgroups, type KernelCase, type Variant } from './spec.ts';
@@ -9,7 +9,7 @@ import { defineKernel, foldWorkgroups, type KernelCase, type Variant } from './s
 /** Most columns that a vector may have. */
 export const proximityFeatures = 1024;
 
-type ProximityParams = { keys: number; entries: number; temperature: number };
+type ProximityParams = { keys: number; entries: number; features: number; temperature: number };
 
 interface Layout {
   /** Keys of each group. */
@@ -20,11 +20,20 @@ interface Layout {
   readonly ownerRun?: number;
   /** Keys after the last group, with empty ranges. */
   readonly padding?: number;
+  readonly features?: number;
   readonly temperature?: number;
   readonly note?: string;
 }
 
-function caseOf({ groups, length, ownerRun = 0, padding = 0, temperature = 0.1, note }: Layout): KernelCase<ProximityParams> {
+function caseOf({
+  groups,
+  length,
+  ownerRun = 0,
+  padding = 0,
+  features = proximityFeatures,
+  temperature = 0.1,
+  note,
+}: Layout): KernelCase<ProximityParams> {
   const keys: number[] = [];
   const ranges: number[] = [];
   const columns: number[] = [];
@@ -32,7 +41,7 @@ function caseOf({ groups, length, ownerRun = 0, padding = 0, temperature = 0.1, 
     const start = keys.length / 4;
     for (let i = 0; i < size; i++) {
       const first = columns.length;
-      const row = Array.from({ length: (start + i) % 5 === 4 ? 0 : length }, (_, e) => (7 * i + 3 * e * (e + 1)) % proximityFeatures);
+      const row = Array.from({ length: (start + i) % 5 === 4 ? 0 : length }, (_, e) => (7 * i + 3 * e * (e + 1)) % features);
       columns.push(...[...new Set(row)].sort((a, b) => a - b));
       keys.push(first, columns.length, ownerRun > 0 ? 1 + Math.floor((start + i) / ownerRun) : 0, 1 + (i % 3));
       ranges.push(start, start + size);
@@ -43,29 +52,57 @@ function caseOf({ groups, length, ownerRun = 0, padding = 0, temperature = 0.1, 
     ranges.push(0, 0);
   }
   return {
-    params: { keys: keys.length / 4, entries: columns.length, temperature },
+    params: { keys: keys.length / 4, entries: columns.length, features, temperature },
     ...(note === undefined ? {} : { note }),
-    inputs: (random) => {
-      const weights = columns.map(() => Math.abs(random()) + 0.1);
-      for (let key = 0; key < keys.length; key += 4) {
-        const [start, end] = [keys[key]!, keys[key + 1]!];
-        const norm = Math.hypot(...weights.slice(start, end));
-        for (let e = start; e < end; e++) weights[e]! /= norm;
-      }
-      return { keys, ranges, columns, weights };
-    },
+    inputs: (random) => ({ keys, ranges, columns, weights: unitWeights(keys, columns.length, random) }),
   };
 }
 
-/** For software drivers whose subgroups have just this many lanes. Two queries a lane: each needs a table, and drivers take a third of a second to compile its zeroing. */
-function subgroupVariant(lanes: number): Variant<ProximityParams> {
+/** Weights of which those of each key have the length 1. */
+function unitWeights(keys: readonly number[], entries: number, random: () => number): Float32Array {
+  const weights = Float32Array.from({ length: entries }, () => Math.abs(random()) + 0.1);
+  for (let key = 0; key < keys.length; key += 4) {
+    const own = weights.subarray(keys[key], keys[key + 1]);
+    const norm = Math.hypot(...own);
+    own.forEach((weight, e) => {
+      own[e] = weight / norm;
+    });
+  }
+  return weights;
+}
+
+/** Keys of a group that the kernel is tuned on: the episodes of a task, and a few turns of each. */
+const tunedGroup = 64;
+
+/** Keys in groups of one size, with the entries spread evenly among them. */
+function evenCase(params: ProximityParams): KernelCase<ProximityParams> {
+  const { keys: count, entries, features } = params;
+  const length = Math.min(features, Math.floor(entries / Math.max(1, count)));
+  const every = Array.from({ length: count }, (_, key) => key);
+  const first = (key: number) => key - (key % tunedGroup);
+  const keys = every.flatMap((key) => [key * length, (key + 1) * length, key + 1, 1]);
+  const ranges = every.flatMap((key) => [first(key), Math.min(count, first(key) + tunedGroup)]);
+  const columns = new Uint32Array(entries);
+  for (let e = 0; e < count * length; e++) {
+    const key = Math.floor(e / length);
+    // Ascending, and others than its neighbours have.
+    columns[e] = Math.floor((((e % length) + (key % 7) / 7) * features) / length);
+  }
+  return { params, inputs: (random) => ({ keys, ranges, columns, weights: unitWeights(keys, entries, random) }) };
+}
+
+/** Columns of the tables for few words: drivers compile the zeroing of a table, in a tenth of the time that one of `proximityFeatures` columns takes. */
+const fewFeatures = 256;
+
+/** For software drivers whose subgroups have just this many lanes, with tables of so many columns. Two queries a lane: each needs a table. */
+function subgroupVariant(lanes: number, columns: number): Variant<ProximityParams> {
   return {
-    label: `subgroup${lanes}.f32.${2 * lanes}`,
-    constants: { SUBGROUP: true, LANES: lanes, QUERIES: 2, FEATURES: proximityFeatures },
+    label: `subgroup${lanes}.f32.${2 * lanes}x${columns}`,
+    constants: { SUBGROUP: true, LANES: lanes, QUERIES: 2, FEATURES: columns },
     vector: { keys: 4, ranges: 2 },
     enables: ['subgroups'],
-    requires: ({ features, subgroupMinSize, subgroupMaxSize }) =>
-      features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes,
+    requires: (adapter, { features }) =>
+      features <= columns && adapter.features.has('subgroups') && adapter.subgroupMinSize === lanes && adapter.subgroupMaxSize === lanes,
     prefer: ({ kind }) => kind === 'cpu',
   };
 }
@@ -81,9 +118,9 @@ export const proximity = defineKernel<ProximityParams>({
     returns: { dtype: 'f32', access: 'read' },
     baseline: { dtype: 'f32', access: 'write' },
   },
-  params: { keys: 'u32', entries: 'u32', temperature: 'f32' },
+  params: { keys: 'u32', entries: 'u32', features: 'u32', temperature: 'f32' },
   variants: [
-    ...[4, 8].map(subgroupVariant),
+    ...[fewFeatures, proximityFeatures].flatMap((columns) => [4, 8].map((lanes) => subgroupVariant(lanes, columns))),
     {
       label: 'table.f32.64',
       constants: { SUBGROUP: false, TABLE: true, WORKGROUP: 64, FEATURES: proximityFeatures },
@@ -122,11 +159,14 @@ export const proximity = defineKernel<ProximityParams>({
     caseOf({ groups: [6, 40], length: 12, ownerRun: 6, note: 'runs of keys left out, one of them a whole group' }),
     caseOf({ groups: [30, 12], length: 20, temperature: 0.001, note: 'sharp softmax' }),
     caseOf({ groups: [200], length: 60 }),
+    caseOf({ groups: [5, 40], length: 9, features: 43, note: 'few columns' }),
   ],
   benchCases: [
     caseOf({ groups: new Array<number>(16).fill(64), length: 30 }),
     caseOf({ groups: new Array<number>(16).fill(400), length: 20 }),
+    caseOf({ groups: new Array<number>(16).fill(64), length: 6, features: 64 }),
   ],
+  tuningCase: evenCase,
   // Logits are inner products of up to 1,024 float32 products (error about 1e-7) divided by τ ≥ 0.001, then exponentials and means of returns of size 1.
   tolerance: { absolute: 5e-4, relative: 1e-4 },
 });

@@ -8,19 +8,24 @@ const read: BindingSpec = { dtype: 'f32', access: 'read' };
 
 /** Side of the tile of queries and keys that a workgroup of the tile variant holds. */
 const side = 16;
-/** Each lane has a query for every other lane: the more, the fewer reads a product takes, until the sums no longer fit. */
-function subgroupVariant(lanes: number): Variant<ProximityDenseParams> {
-  const queriesEach = lanes / 2;
+/**
+ * A workgroup holds the products of `rowsEach · lanes` rows with each other and takes `depth` features at a time. More rows take fewer reads a product, until
+ * the code outgrows the instruction cache, which is why lavapipe takes two features and not four.
+ */
+function subgroupVariant(lanes: number, rowsEach: number, depth: 2 | 4): Variant<ProximityDenseParams> {
   return {
-    label: `subgroup${lanes}.f32.${queriesEach * lanes}x${4 * lanes}`,
-    constants: { SUBGROUP: true, LANES: lanes, QUERIES: queriesEach, BLOCK: queriesEach * lanes },
-    vector: { x: 4, ranges: 2 },
+    label: `subgroup${lanes}.f32.${rowsEach * lanes}x${depth}`,
+    constants: { SUBGROUP: true, LANES: lanes, ROWS: rowsEach, DEPTH: depth, BLOCK: rowsEach * lanes },
+    vector: { x: depth, ranges: 2 },
     enables: ['subgroups'],
     requires: ({ features, subgroupMinSize, subgroupMaxSize }, params) =>
-      features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes && params.features % 4 === 0,
+      features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes && params.features % depth === 0,
     prefer: ({ kind }) => kind === 'cpu',
   };
 }
+
+/** Rows of a group that the kernel is tuned on: the episodes of a task, and a few turns of each. */
+const tunedGroup = 64;
 
 /** Rows in groups of the given sizes, then `padding` rows of no group. */
 function caseOf(groups: readonly number[], features: number, temperature = 0.1, padding = 0): KernelCase<ProximityDenseParams> {
@@ -33,33 +38,54 @@ function caseOf(groups: readonly number[], features: number, temperature = 0.1, 
   return { params: { rows: ranges.length / 2, features, temperature }, inputs: () => ({ ranges }) };
 }
 
+/** The same with rows of zeros among the others. */
+function withZeros({ params, inputs }: KernelCase<ProximityDenseParams>): KernelCase<ProximityDenseParams> {
+  const { rows, features } = params;
+  const value = (at: number, random: () => number) => (Math.floor(at / features) % 3 === 1 ? 0 : random());
+  return {
+    params,
+    note: 'rows of zeros',
+    inputs: (random) => ({ ...inputs?.(random), x: Array.from({ length: rows * features }, (_, at) => value(at, random)) }),
+  };
+}
+
 export const proximityDense = defineKernel<ProximityDenseParams>({
   name: 'proximityDense',
   shader,
-  bindings: { x: read, ranges: { dtype: 'u32', access: 'read' }, returns: read, baseline: { dtype: 'f32', access: 'write' } },
+  bindings: {
+    x: read,
+    ranges: { dtype: 'u32', access: 'read' },
+    returns: read,
+    baseline: { dtype: 'f32', access: 'write' },
+    totals: { dtype: 'f32', access: 'write' },
+  },
   params: { rows: 'u32', features: 'u32', temperature: 'f32' },
   variants: [
-    ...[4, 8].map(subgroupVariant),
+    subgroupVariant(4, 4, 4),
+    subgroupVariant(8, 8, 2),
     { label: `tile.f32.${side}x${side}`, constants: { SUBGROUP: false, SIDE: side, BLOCK: side }, vector: { ranges: 2 } },
   ],
-  sizes: ({ rows, features }) => ({ x: rows * features, ranges: 2 * rows, returns: rows, baseline: rows }),
+  sizes: ({ rows, features }) => ({ x: rows * features, ranges: 2 * rows, returns: rows, baseline: rows, totals: rows }),
   dispatch: ({ rows }, { BLOCK }) => foldWorkgroups(Math.ceil(rows / Number(BLOCK))),
   // The work depends on the sizes of groups, which are data; this is the cost of one group.
-  cost: ({ rows, features }) => ({ flops: 2 * rows * rows * features + 10 * rows * rows, bytes: 4 * rows * (features + 4) }),
+  cost: ({ rows, features }) => ({ flops: 2 * rows * rows * features + 10 * rows * rows, bytes: 4 * rows * (features + 5) }),
   reference: ({ x, ranges, returns }, { rows, features, temperature }) => {
     const row = (index: number) => x!.subarray(index * features, (index + 1) * features);
     const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
     const norms = Float64Array.from({ length: rows }, (_, index) => Math.sqrt(dot(row(index), row(index))));
-    const baseline = Float64Array.from({ length: rows }, (_, query) => {
-      let [total, weighted] = [0, 0];
+    // A row of zeros has cosine 0 with every row.
+    const cosine = (a: number, b: number) => dot(row(a), row(b)) / (norms[a]! * norms[b]! || 1);
+    const [baseline, totals] = [new Float64Array(rows), new Float64Array(rows)];
+    for (let query = 0; query < rows; query++) {
+      let weighted = 0;
       for (let key = ranges![2 * query]!; key < ranges![2 * query + 1]!; key++) {
-        const weight = Math.exp((dot(row(query), row(key)) / (norms[query]! * norms[key]!) - 1) / temperature);
-        total += weight;
+        const weight = Math.exp(Math.max((cosine(query, key) - 1) / temperature, -80));
+        totals[query]! += weight;
         weighted += weight * returns![key]!;
       }
-      return total > 0 ? weighted / total : 0;
-    });
-    return { baseline };
+      if (totals[query]! > 0) baseline[query] = weighted / totals[query]!;
+    }
+    return { baseline, totals };
   },
   cases: [
     caseOf([1], 4),
@@ -68,8 +94,14 @@ export const proximityDense = defineKernel<ProximityDenseParams>({
     caseOf([9, 40], 7),
     caseOf([64, 64], 132, 0.05),
     caseOf([200], 64),
+    caseOf([5, 30, 44, 20, 130, 3, 64, 90], 12),
+    withZeros(caseOf([7, 70], 8, 0.005)),
   ],
   benchCases: [caseOf(new Array<number>(16).fill(64), 1024)],
+  tuningCase: ({ rows, features, temperature }) => {
+    const [whole, rest] = [Math.floor(rows / tunedGroup), rows % tunedGroup];
+    return caseOf([...new Array<number>(whole).fill(tunedGroup), ...(rest > 0 ? [rest] : [])], features, temperature);
+  },
   // Cosines are good to about 1e-7, and divided by τ.
   tolerance: { absolute: 1e-4, relative: 1e-4 },
 });

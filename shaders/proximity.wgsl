@@ -109,7 +109,7 @@ fn main(
   }
   let own = keys[query];
   let range = ranges[query];
-  for (var column = local; column < FEATURES; column += WORKGROUP) {
+  for (var column = local; column < params.features; column += WORKGROUP) {
     table[column] = 0.0;
   }
   workgroupBarrier();

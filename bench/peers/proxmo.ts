@@ -39,7 +39,7 @@ function outputOf(op: Column['op'], a: Tensor | undefined, b: Tensor | undefined
 function baselineOf(x: Tensor, returns: Tensor): Tensor {
   const [rows, features] = [x.dim(0), x.dim(1)];
   const inputs = { x, ranges: constant(rangesOf(rows), [rows, 2], 'u32'), returns };
-  return launch(proximityDense, { rows, features, temperature }, inputs, { baseline: [rows] }).baseline;
+  return launch(proximityDense, { rows, features, temperature }, inputs, { baseline: [rows], totals: [rows] }).baseline;
 }
 
 /** The same for rows as entries, of length 1, in which form proxmo has its features. */
@@ -61,7 +61,7 @@ function sparseBaseline({ shape: [rows = 0, features = 0], values }: Column['inp
     ranges: constant(rangesOf(rows), [rows, 2], 'u32'),
     returns: returns.reshape([rows]),
   };
-  return launch(proximity, { keys: rows, entries: columns.length, temperature }, inputs, { baseline: [rows] }).baseline;
+  return launch(proximity, { keys: rows, entries: columns.length, features, temperature }, inputs, { baseline: [rows] }).baseline;
 }
 
 /** First row of each row's group, and the row after its last. */

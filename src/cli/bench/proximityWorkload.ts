@@ -86,7 +86,7 @@ function sparseGraph(): Tensor {
     ranges: input('ranges', [rows, 2], 'u32'),
     returns: input('returns', [rows]),
   };
-  return launch(proximity, { keys: rows, entries, temperature }, inputs, { baseline: [rows] }).baseline;
+  return launch(proximity, { keys: rows, entries, features, temperature }, inputs, { baseline: [rows] }).baseline;
 }
 
 /** The kernel's layout (`kernels/proximity.ts`): each row is a key of its own. */
@@ -117,7 +117,7 @@ function denseGraph(): Tensor {
     'u32',
   );
   const inputs = { x: input('x', [rows, features]), ranges, returns: input('returns', [rows]) };
-  return launch(proximityDense, { rows, features, temperature }, inputs, { baseline: [rows] }).baseline;
+  return launch(proximityDense, { rows, features, temperature }, inputs, { baseline: [rows], totals: [rows] }).baseline;
 }
 
 function referenceBaselines({ x, returns }: Batch): Float64Array {

@@ -4,7 +4,7 @@
  * Rows of a group with the same anchor have the same baseline, so they go to the device as one key with their number and the sum of their returns; the
  * result is exactly that of single rows. Where rows are left out of baselines, only rows that are left out together share a key.
  */
-import { proximity, proximityFeatures } from '../../../kernels/proximity.ts';
+import { proximity } from '../../../kernels/proximity.ts';
 import { tfidf } from '../../../kernels/tfidf.ts';
 import type { Engine, Program } from '../../tensor/engine.ts';
 import { input, launch, type Tensor } from '../../tensor/tensor.ts';
@@ -17,6 +17,8 @@ interface Capacity {
   readonly documents: number;
   readonly entries: number;
   readonly keys: number;
+  /** Terms of the vocabulary. */
+  readonly features: number;
 }
 
 /** Keys of a batch in the kernel's layout, and the key of each row. */
@@ -51,13 +53,14 @@ export class ProximityPrograms {
       documents: bucket(terms.offsets.length - 1),
       entries: bucket(terms.columns.length),
       keys: bucket(keys.count),
+      features: bucket(terms.vocabulary.length),
     };
     const program = await this.program(capacity);
     const { baseline } = await program.run({
       offsets: padded(Uint32Array, terms.offsets, capacity.documents + 1, terms.columns.length),
       columns: padded(Uint32Array, terms.columns, capacity.entries),
       counts: padded(Uint32Array, terms.counts, capacity.entries),
-      idf: padded(Float32Array, terms.idf, proximityFeatures),
+      idf: padded(Float32Array, terms.idf, capacity.features),
       keys: padded(Uint32Array, keys.keys, 4 * capacity.keys),
       ranges: padded(Uint32Array, keys.ranges, 2 * capacity.keys),
       returns: padded(Float32Array, keys.returns, capacity.keys),
@@ -76,7 +79,7 @@ export class ProximityPrograms {
   }
 
   private program(capacity: Capacity): Promise<Program<{ readonly baseline: Tensor }>> {
-    const name = `advantages ${capacity.documents}x${capacity.entries}x${capacity.keys}`;
+    const name = `advantages ${Object.values(capacity).join('x')}`;
     const known = this.programs.get(name);
     if (known) return known;
     const baseline = softBaselines(capacity, this.options.temperature);
@@ -87,22 +90,22 @@ export class ProximityPrograms {
 }
 
 /** The graph: counts and keys in, `baseline [keys]` out. */
-function softBaselines({ documents, entries, keys }: Capacity, temperature: number): Tensor {
+function softBaselines({ documents, entries, keys, features }: Capacity, temperature: number): Tensor {
   const columns = input('columns', [entries], 'u32');
   const { weights } = launch(
     tfidf,
-    { documents, entries, features: proximityFeatures },
+    { documents, entries, features },
     {
       offsets: input('offsets', [documents + 1], 'u32'),
       columns,
       counts: input('counts', [entries], 'u32'),
-      idf: input('idf', [proximityFeatures]),
+      idf: input('idf', [features]),
     },
     { weights: [entries] },
   );
   const { baseline } = launch(
     proximity,
-    { keys, entries, temperature },
+    { keys, entries, features, temperature },
     {
       columns,
       weights,
