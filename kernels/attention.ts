@@ -14,11 +14,12 @@ import {
 } from './attentionReference.ts';
 import { attentionVariants, blockCount } from './attentionVariants.ts';
 import { defineKernel, foldWorkgroups } from './spec.ts';
+import { withStorage } from './storage.ts';
 
 /** Parameters of every attention kernel over packed rows. */
 export const attentionFields = { rows: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32' } as const;
 
-export const attention = defineKernel<AttentionParams>({
+const kernel = defineKernel<AttentionParams>({
   name: 'attention',
   shader,
   bindings: {
@@ -51,3 +52,6 @@ export const attention = defineKernel<AttentionParams>({
   // exp of the drivers is good to about 1e-5 relative for scores of a few units; sums of normal numbers with weights that add to one stay near one.
   tolerance: { absolute: 2e-5, relative: 2e-5 },
 });
+
+/** In float32, and with queries, keys, values and the result in f16. */
+export const attention = { f32: withStorage(kernel), f16: withStorage(kernel, ['q', 'k', 'v', 'y']) } as const;

@@ -18,6 +18,7 @@ import {
 } from './attentionReference.ts';
 import { attentionVariants, blockCount, forEachHeadDim } from './attentionVariants.ts';
 import { defineKernel, foldWorkgroups } from './spec.ts';
+import { withStorage } from './storage.ts';
 
 const read = { dtype: 'f32', access: 'read' } as const;
 const readIndex = { dtype: 'u32', access: 'read' } as const;
@@ -34,20 +35,29 @@ const tolerance = { absolute: 2e-4, relative: 1e-4 } as const;
 
 type StatisticsParams = { rows: number; heads: number; headDim: number };
 
-/** lse and delta = Σ dy · y of each query, side by side: the other two kernels have no binding to spare. */
-export const attentionStatistics = defineKernel<StatisticsParams>({
+const statisticsKernel = defineKernel<StatisticsParams>({
   name: 'attentionStatistics',
   shader: statisticsShader,
   bindings: { y: read, dy: read, lse: read, statistics: write },
   params: { rows: 'u32', heads: 'u32', headDim: 'u32' },
-  variants: forEachHeadDim({ label: 'vec4.f32', constants: { WORKGROUP: 64 }, vector: { y: 4, dy: 4, statistics: 2 } }),
+  variants: [true, false].flatMap((shared) =>
+    forEachHeadDim<StatisticsParams>({
+      label: shared ? 'shared.f32' : 'vec4.f32',
+      constants: { WORKGROUP: 64, SHARED: shared },
+      vector: { y: 4, dy: 4, statistics: 2 },
+      // A workgroup holds whole heads.
+      requires: (_, { headDim }) => !shared || 64 % (headDim / 4) === 0,
+      prefer: ({ kind }) => shared === (kind === 'gpu'),
+    }),
+  ),
   sizes: ({ rows, heads, headDim }) => ({
     y: rows * heads * headDim,
     dy: rows * heads * headDim,
     lse: rows * heads,
     statistics: 2 * rows * heads,
   }),
-  dispatch: ({ rows, heads }, { WORKGROUP }) => foldWorkgroups(Math.ceil((rows * heads) / Number(WORKGROUP))),
+  dispatch: ({ rows, heads }, { WORKGROUP, SHARED, HEAD_VECS }) =>
+    foldWorkgroups(Math.ceil((rows * heads * (SHARED ? Number(HEAD_VECS) : 1)) / Number(WORKGROUP))),
   cost: ({ rows, heads, headDim }) => ({ flops: 2 * rows * heads * headDim, bytes: 4 * rows * heads * (2 * headDim + 3) }),
   reference: ({ y, dy, lse }, { headDim }) => ({ statistics: attentionStatisticsReference(y!, dy!, lse!, headDim) }),
   cases: [
@@ -61,8 +71,7 @@ export const attentionStatistics = defineKernel<StatisticsParams>({
   tolerance: { absolute: 2e-5, relative: 1e-5 },
 });
 
-/** Gradient with respect to the queries. */
-export const attentionBackwardQuery = defineKernel<AttentionParams>({
+const queryKernel = defineKernel<AttentionParams>({
   name: 'attentionBackwardQuery',
   shader: queryShader,
   bindings: { q: read, k: read, v: read, dy: read, statistics: read, segmentStart: readIndex, dq: write },
@@ -86,8 +95,7 @@ export const attentionBackwardQuery = defineKernel<AttentionParams>({
   tolerance,
 });
 
-/** Gradients with respect to keys and values. */
-export const attentionBackwardKey = defineKernel<AttentionParams>({
+const keyKernel = defineKernel<AttentionParams>({
   name: 'attentionBackwardKey',
   shader: keyShader,
   bindings: { q: read, k: read, v: read, dy: read, statistics: read, segmentEnd: readIndex, dk: write, dv: write },
@@ -130,4 +138,16 @@ function segmentStarts(segmentEnd: ArrayLike<number>): number[] {
   return starts;
 }
 
-export const attentionBackwardKernels = [attentionStatistics, attentionBackwardQuery, attentionBackwardKey] as const;
+/** lse and delta = Σ dy · y of each query, side by side: the other two kernels have no binding to spare. With y in float32 or f16. */
+export const attentionStatistics = { f32: withStorage(statisticsKernel), f16: withStorage(statisticsKernel, ['y']) } as const;
+
+/** Gradient with respect to the queries. With queries, keys and values in float32 or f16. */
+export const attentionBackwardQuery = { f32: withStorage(queryKernel), f16: withStorage(queryKernel, ['q', 'k', 'v']) } as const;
+
+/** Gradients with respect to keys and values. With queries, keys and values in float32 or f16. */
+export const attentionBackwardKey = { f32: withStorage(keyKernel), f16: withStorage(keyKernel, ['q', 'k', 'v']) } as const;
+
+export const attentionBackwardKernels = [
+  ...[attentionStatistics.f32, attentionStatistics.f16],
+  ...[attentionBackwardQuery.f32, attentionBackwardQuery.f16, attentionBackwardKey.f32, attentionBackwardKey.f16],
+];

@@ -2,6 +2,7 @@
 import shader from '../shaders/attention_decode.wgsl';
 import { forEachHeadDim } from './attentionVariants.ts';
 import { defineKernel, foldWorkgroups, type KernelCase, type Variant } from './spec.ts';
+import { withStorage } from './storage.ts';
 
 export type DecodeParams = { batch: number; heads: number; kvHeads: number; headDim: number; slotCount: number; capacity: number };
 
@@ -28,7 +29,15 @@ const workgroupVariant: Variant<DecodeParams> = { label: 'workgroup64.f32', cons
 
 const counting = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-export const attentionDecode = defineKernel<DecodeParams>({
+/** Lengths are data: this takes caches to be half full. @param stored bytes of an element of queries, cache and result */
+function costOf(stored: number) {
+  return ({ batch, heads, kvHeads, headDim, capacity }: DecodeParams) => ({
+    flops: 4 * batch * heads * headDim * (capacity / 2),
+    bytes: stored * batch * headDim * (2 * heads + capacity * kvHeads) + 8 * batch,
+  });
+}
+
+const kernel = defineKernel<DecodeParams>({
   name: 'attentionDecode',
   shader,
   bindings: {
@@ -51,11 +60,7 @@ export const attentionDecode = defineKernel<DecodeParams>({
   }),
   dispatch: ({ batch, heads }, { WORKGROUPS, WORKGROUP, HEADS_EACH }) =>
     foldWorkgroups(WORKGROUPS ? batch * heads : Math.ceil((batch * heads) / Number(HEADS_EACH) / Number(WORKGROUP))),
-  // Lengths are data: this takes caches to be half full.
-  cost: ({ batch, heads, kvHeads, headDim, capacity }) => ({
-    flops: 4 * batch * heads * headDim * (capacity / 2),
-    bytes: 4 * batch * (2 * heads * headDim + capacity * kvHeads * headDim + 2),
-  }),
+  cost: costOf(4),
   reference: ({ q, cacheK, cacheV, slots, lengths }, { batch, heads, kvHeads, headDim, slotCount, capacity }) => {
     const y = new Float64Array(batch * heads * headDim);
     for (let item = 0; item < batch; item++) {
@@ -105,3 +110,9 @@ export const attentionDecode = defineKernel<DecodeParams>({
   // exp of the drivers is good to about 1e-5 relative for scores of a few units.
   tolerance: { absolute: 2e-5, relative: 2e-5 },
 });
+
+/** In float32, and with queries, cache and result in f16. */
+export const attentionDecode = {
+  f32: withStorage(kernel),
+  f16: { ...withStorage(kernel, ['q', 'cacheK', 'cacheV', 'y']), cost: costOf(2) },
+} as const;

@@ -1,6 +1,7 @@
 /**
  * The variants that the attention kernels share, for every head dimension: it is a constant of the shader, so that a head's vectors stay in registers.
  */
+import { readsLanes } from './lanes.ts';
 import type { Constants, Variant } from './spec.ts';
 
 /** Widest head that the kernels take; the head dimension is a multiple of 4. */
@@ -55,7 +56,7 @@ function chunkOf(vectors: number): number {
 function subgroupVariant<P extends { readonly headDim: number }>(lanes: number, vector: Readonly<Record<string, 2 | 4>>): Variant<P> {
   return {
     label: `subgroup${lanes}.f32`,
-    constants: { SUBGROUP: true, LANES: lanes, BROADCASTS: lanes / 4, FOUR: 4, BLOCK_ROWS: 4 * lanes },
+    constants: { SUBGROUP: true, ...readsLanes(lanes), BROADCASTS: lanes / 4, FOUR: 4, BLOCK_ROWS: 4 * lanes },
     vector,
     enables: ['subgroups'],
     requires: ({ features, subgroupMinSize, subgroupMaxSize }) =>

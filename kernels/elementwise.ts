@@ -5,6 +5,7 @@
 import shader from '../shaders/elementwise.wgsl';
 import { elementDispatch, elementVariants } from './elements.ts';
 import { defineKernel, type KernelSpec } from './spec.ts';
+import { withStorage } from './storage.ts';
 
 /** `factor` is there for rows that use it. */
 type PlainParams = { count: number };
@@ -24,6 +25,8 @@ interface Row {
 
 /** Beyond where exp and tanh overflow in float32. */
 const largeInputs = { a: [-1000, -100, -80, -20, 20, 80, 100, 1000], b: [1, 1, 1, 1, 1, 1, 1, 1] };
+/** Beyond what f16 holds. */
+const hugeInputs = { a: [-70_000, -65_520, 65_520, 70_000] };
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 /** √(2/π), in the tanh form of GELU (Hendrycks and Gimpel, arXiv 1606.08415, section 2). */
@@ -57,18 +60,28 @@ function normal(x: number): { readonly cdf: number; readonly density: number } {
 }
 
 function kernelOfRow<P extends PlainParams = PlainParams>(row: Row, factor?: number): KernelSpec<P> {
+  return withStorage(kernelIn32<P>(row, factor));
+}
+
+/** @param keeps whether a copy of `a` is written beside the result */
+function kernelIn32<P extends PlainParams = PlainParams>(row: Row, factor?: number, keeps = false): KernelSpec<P> {
   const binary = row.arity === 2;
   const read = { dtype: 'f32', access: 'read' } as const;
-  const names = binary ? ['a', 'b', 'y'] : ['a', 'y'];
+  const outputs = ['y', ...(keeps ? ['kept'] : [])];
+  const names = ['a', ...(binary ? ['b'] : []), ...outputs];
   const expand = (element: string) => row.wgsl.replaceAll('$ELEMENT', element);
   const withFactor = factor === undefined ? {} : { factor };
   const caseOf = (count: number) => ({ params: { count, ...withFactor } as unknown as P });
   return defineKernel<P>({
-    name: row.name,
+    name: keeps ? `${row.name}.kept` : row.name,
     shader,
-    bindings: { a: read, ...(binary ? { b: read } : {}), y: { dtype: 'f32', access: 'write' } },
+    bindings: {
+      a: read,
+      ...(binary ? { b: read } : {}),
+      ...Object.fromEntries(outputs.map((name) => [name, { dtype: 'f32', access: 'write' } as const])),
+    },
     params: { count: 'u32', ...(factor === undefined ? {} : { factor: 'f32' }) } as KernelSpec<P>['params'],
-    variants: elementVariants<P>(names, { BINARY: binary }).map((variant) => ({
+    variants: elementVariants<P>(names, { BINARY: binary, KEPT: keeps }).map((variant) => ({
       ...variant,
       constants: { ...variant.constants, EXPRESSION: expand(String(variant.constants.ELEMENT)) },
     })),
@@ -77,11 +90,33 @@ function kernelOfRow<P extends PlainParams = PlainParams>(row: Row, factor?: num
     cost: ({ count }) => ({ flops: row.flops * count, bytes: 4 * names.length * count }),
     reference: ({ a, b }, { count, ...rest }) => ({
       y: Float64Array.from({ length: count }, (_, i) => row.reference(a?.[i] ?? 0, b?.[i] ?? 0, (rest as { factor?: number }).factor ?? 0)),
+      ...(keeps ? { kept: a ?? [] } : {}),
     }),
-    cases: [...[1, 0, 63, 260, 70_001].map(caseOf), { ...caseOf(8), note: 'large values', inputs: () => largeInputs }],
+    cases: [
+      ...[1, 0, 63, 260, 70_001].map(caseOf),
+      { ...caseOf(8), note: 'large values', inputs: () => largeInputs },
+      ...(binary ? [] : [{ ...caseOf(4), note: 'beyond what f16 holds', inputs: () => hugeInputs }]),
+    ],
     benchCases: [caseOf(1 << 20)],
     tolerance: row.tolerance ?? { absolute: 1e-6, relative: 1e-6 },
+    inPlace: { input: 'a', output: 'y' },
   });
+}
+
+/** An activation in float32; with the result in f16; and with a copy of the input in f16 beside that, for the backward pass. */
+function activationForms(row: Row) {
+  const kernel = kernelIn32(row);
+  return {
+    f32: withStorage(kernel),
+    f16: withStorage(kernel, ['y']),
+    kept: withStorage(kernelIn32(row, undefined, true), ['y', 'kept']),
+  } as const;
+}
+
+/** An activation's derivative from its input in float32, and from the copy in f16. */
+function derivativeForms(row: Row) {
+  const kernel = kernelIn32(row);
+  return { f32: withStorage(kernel), f16: withStorage(kernel, ['a']) } as const;
 }
 
 /** a + b */
@@ -97,7 +132,7 @@ export const scale = kernelOfRow<ScaledParams>(
 );
 
 /** GELU, tanh form. exp of drivers is good to about 1e-5. */
-export const gelu = kernelOfRow({
+export const gelu = activationForms({
   name: 'gelu',
   arity: 1,
   flops: 12,
@@ -107,7 +142,7 @@ export const gelu = kernelOfRow({
 });
 
 /** Gradient of GELU: `a` is the input, `b` the output's gradient. */
-export const geluBackward = kernelOfRow({
+export const geluBackward = derivativeForms({
   name: 'geluBackward',
   arity: 2,
   flops: 24,
@@ -120,7 +155,7 @@ export const geluBackward = kernelOfRow({
 });
 
 /** GELU as it is defined, a · Φ(a). */
-export const geluErf = kernelOfRow({
+export const geluErf = activationForms({
   name: 'geluErf',
   arity: 1,
   flops: 20,
@@ -130,7 +165,7 @@ export const geluErf = kernelOfRow({
 });
 
 /** Gradient of `geluErf`: `a` is the input, `b` the output's gradient. */
-export const geluErfBackward = kernelOfRow({
+export const geluErfBackward = derivativeForms({
   name: 'geluErfBackward',
   arity: 2,
   flops: 26,
@@ -162,4 +197,8 @@ export const siluBackward = kernelOfRow({
   tolerance: { absolute: 1e-5, relative: 1e-5 },
 });
 
-export const elementwiseKernels = [add, multiply, scale, gelu, geluBackward, geluErf, geluErfBackward, silu, siluBackward] as const;
+export const elementwiseKernels = [
+  ...[add, multiply, scale, silu, siluBackward],
+  ...[gelu, geluErf].flatMap(({ f32, f16, kept }) => [f32, f16, kept]),
+  ...[geluBackward, geluErfBackward].flatMap(({ f32, f16 }) => [f32, f16]),
+];

@@ -1,6 +1,7 @@
 /** Writes new tokens' keys and values into a KV cache, in place: shaders/kv_append.wgsl. */
 import shader from '../shaders/kv_append.wgsl';
 import { defineKernel, foldWorkgroups, type KernelCase } from './spec.ts';
+import { withStorage } from './storage.ts';
 
 /** `width` is kvHeads · headDim. */
 export type KvAppendParams = { rows: number; slotCount: number; capacity: number; width: number };
@@ -16,7 +17,12 @@ const caseOf = (params: KvAppendParams, slots: number[], positions: number[], no
 
 const many = Array.from({ length: 64 }, (_, row) => row);
 
-export const kvAppend = defineKernel<KvAppendParams>({
+/** @param stored bytes of an element of keys and values */
+function costOf(stored: number) {
+  return ({ rows, width }: KvAppendParams) => ({ flops: 0, bytes: rows * (4 * stored * width + 8) });
+}
+
+const kernel = defineKernel<KvAppendParams>({
   name: 'kvAppend',
   shader,
   bindings: {
@@ -46,7 +52,7 @@ export const kvAppend = defineKernel<KvAppendParams>({
     positions: rows,
   }),
   dispatch: ({ rows, width }, { WORKGROUP, WIDTH }) => foldWorkgroups(Math.ceil((rows * width) / Number(WIDTH) / Number(WORKGROUP))),
-  cost: ({ rows, width }) => ({ flops: 0, bytes: 4 * rows * (4 * width + 2) }),
+  cost: costOf(4),
   reference: ({ cacheK, cacheV, k, v, slots, positions }, { rows, slotCount, capacity, width }) => {
     const updated = { cacheK: Float64Array.from(cacheK!), cacheV: Float64Array.from(cacheV!) };
     for (let row = 0; row < rows; row++) {
@@ -88,3 +94,9 @@ export const kvAppend = defineKernel<KvAppendParams>({
   // A copy.
   tolerance: { absolute: 0, relative: 0 },
 });
+
+/** In float32, and with keys, values and cache in f16: a copy, too. */
+export const kvAppend = {
+  f32: kernel,
+  f16: { ...withStorage(kernel, ['cacheK', 'cacheV', 'k', 'v']), cost: costOf(2), tolerance: kernel.tolerance },
+} as const;

@@ -2,6 +2,7 @@
 import shader from '../shaders/kv_copy.wgsl';
 import { noSlot } from './kvAppend.ts';
 import { defineKernel, foldWorkgroups, type KernelCase } from './spec.ts';
+import { withStorage } from './storage.ts';
 
 /** `width` is kvHeads · headDim. */
 export type KvCopyParams = { rows: number; slotCount: number; capacity: number; width: number };
@@ -20,7 +21,14 @@ const caseOf = (
   note,
 });
 
-export const kvCopy = defineKernel<KvCopyParams>({
+/** A prompt in the first slot for as many others as there are; it takes most of a slot. */
+function sharedPrompt({ rows, ...shape }: KvCopyParams): KernelCase<KvCopyParams> {
+  const { slotCount, capacity } = shape;
+  const copies = Array.from({ length: rows }, (_, row) => [0, row + 1 < slotCount ? row + 1 : noSlot, Math.ceil(0.8 * capacity)] as const);
+  return caseOf(shape, copies, 'a shared prompt');
+}
+
+const kernel = defineKernel<KvCopyParams>({
   name: 'kvCopy',
   shader,
   bindings: {
@@ -79,6 +87,11 @@ export const kvCopy = defineKernel<KvCopyParams>({
     ),
     caseOf({ slotCount: 3, capacity: 5, width: 3 }, [[2, 0, 4]], 'odd width'),
   ],
+  benchCases: [sharedPrompt({ rows: 56, slotCount: 64, capacity: 512, width: 32 })],
+  tuningCase: sharedPrompt,
   // A copy.
   tolerance: { absolute: 0, relative: 0 },
 });
+
+/** In float32, and with the cache in f16: a copy, too. */
+export const kvCopy = { f32: kernel, f16: { ...withStorage(kernel, ['cacheK', 'cacheV']), tolerance: kernel.tolerance } } as const;

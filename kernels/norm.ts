@@ -1,7 +1,8 @@
-/** LayerNorm and RMSNorm by rows, alone or fused with the residual addition before them. */
+/** LayerNorm and RMSNorm by rows, alone or fused with the residual addition before them; the result in float32 or, for a product that reads it, in f16. */
 import shader from '../shaders/norm.wgsl';
 import { heldRowVariants, type RowParams, rowDispatch, rowShapes, rowVariants } from './rows.ts';
 import { type BindingSpec, defineKernel, type KernelSpec } from './spec.ts';
+import { withStorage } from './storage.ts';
 
 export type NormParams = { rows: number; width: number; epsilon: number };
 
@@ -70,16 +71,22 @@ function reference({ centred, residual }: NormForm, given: Readonly<Record<strin
   return { y, scale, ...(centred ? { mean } : {}), ...(residual ? { sum } : {}) };
 }
 
+/** A norm with y in float32, and with y in f16. */
+function formsOf(form: NormForm) {
+  const kernel = normKernel(form);
+  return { f32: withStorage(kernel), f16: withStorage(kernel, ['y']) } as const;
+}
+
 /** y = (x − mean) / √(variance + epsilon) · weight + bias for each row; `mean`, and `scale`, the factor of each row before the weight. */
-export const layerNorm = normKernel({ centred: true, residual: false });
+export const layerNorm = formsOf({ centred: true, residual: false });
 
 /** `layerNorm` of sum = x + residual, which is kept. */
-export const addLayerNorm = normKernel({ centred: true, residual: true });
+export const addLayerNorm = formsOf({ centred: true, residual: true });
 
 /** y = x / √(mean(x²) + epsilon) · weight for each row; `scale` is the factor of each row before the weight. */
-export const rmsNorm = normKernel({ centred: false, residual: false });
+export const rmsNorm = formsOf({ centred: false, residual: false });
 
 /** `rmsNorm` of sum = x + residual, which is kept. */
-export const addRmsNorm = normKernel({ centred: false, residual: true });
+export const addRmsNorm = formsOf({ centred: false, residual: true });
 
-export const normKernels = [layerNorm, addLayerNorm, rmsNorm, addRmsNorm] as const;
+export const normKernels = [layerNorm, addLayerNorm, rmsNorm, addRmsNorm].flatMap(({ f32, f16 }) => [f32, f16]);

@@ -4,6 +4,7 @@
  */
 import shader from '../shaders/rope.wgsl';
 import { type BindingSpec, defineKernel, foldWorkgroups, type KernelCase, type KernelSpec, type Variant } from './spec.ts';
+import { withStorage } from './storage.ts';
 
 type RopeParams = { rows: number; heads: number; kvHeads: number; headDim: number; queryScale: number };
 
@@ -98,7 +99,7 @@ const tuningCase = (params: RopeParams) => ({ ...caseOf(params), params });
 const tolerance = { absolute: 2e-6, relative: 1e-6 };
 
 /** q, k [rows, heads or kvHeads, headDim] turned by their position, v as it is. */
-export const splitHeadsWithRope = defineKernel<RopeParams>({
+const split = defineKernel<RopeParams>({
   name: 'splitHeadsWithRope',
   shader,
   bindings: { qkv: read, ...tables, q: write, k: write, v: write },
@@ -138,8 +139,10 @@ export const splitHeadsWithRope = defineKernel<RopeParams>({
   tolerance,
 });
 
-/** Gradient of `splitHeadsWithRope` in qkv. */
-export const splitHeadsWithRopeBackward = defineKernel<RopeParams>({
+/** In float32, and with q, k and v in f16. */
+export const splitHeadsWithRope = { f32: withStorage(split), f16: withStorage(split, ['q', 'k', 'v']) } as const;
+
+const join = defineKernel<RopeParams>({
   name: 'splitHeadsWithRopeBackward',
   shader,
   bindings: { dq: read, dk: read, dv: read, ...tables, dqkv: write },
@@ -174,3 +177,6 @@ export const splitHeadsWithRopeBackward = defineKernel<RopeParams>({
   tuningCase,
   tolerance,
 });
+
+/** Gradient of `splitHeadsWithRope` in qkv. */
+export const splitHeadsWithRopeBackward = withStorage(join);

@@ -2,6 +2,7 @@
 import shader from '../shaders/swiglu.wgsl';
 import { rowDispatch, rowVariants } from './rows.ts';
 import { type BindingSpec, defineKernel, type KernelCase } from './spec.ts';
+import { withStorage } from './storage.ts';
 
 /** `width` is that of the result: half of the input's. */
 type SwigluParams = { rows: number; width: number };
@@ -20,39 +21,53 @@ const cases: readonly KernelCase<SwigluParams>[] = [
     params: { rows: 1, width: 4 },
     inputs: () => ({ gateUp: [-1000, -90, 90, 1000, 1, 1, 1, 1], dy: [1, 1, 1, 1] }),
   },
+  {
+    note: 'beyond what f16 holds',
+    params: { rows: 1, width: 4 },
+    inputs: () => ({ gateUp: [400, 70_000, -3, 5, 400, 1, 1e5, -1e5], dy: [1, 1, 1, 1] }),
+  },
 ];
 const benchCases = [{ params: { rows: 8192, width: 160 } }];
 // exp of drivers is good to about 1e-5.
 const tolerance = { absolute: 1e-5, relative: 1e-5 };
 
-/** y [rows, width] = silu(gateUp[:, 0 … width]) · gateUp[:, width … 2 · width] */
-export const swiglu = defineKernel<SwigluParams>({
-  name: 'swiglu',
-  shader,
-  bindings: { gateUp: read, y: write },
-  params: { rows: 'u32', width: 'u32' },
-  variants: rowVariants(['gateUp', 'y'], { BACKWARD: false }),
-  sizes: ({ rows, width }) => ({ gateUp: 2 * rows * width, y: rows * width }),
-  dispatch: rowDispatch,
-  cost: ({ rows, width }) => ({ flops: 7 * rows * width, bytes: 12 * rows * width }),
-  reference: ({ gateUp }, { rows, width }) => ({
-    y: Float64Array.from({ length: rows * width }, (_, at) => {
-      const gate = gateUp![at + Math.floor(at / width) * width]!;
-      return gate * sigmoid(gate) * gateUp![at + (Math.floor(at / width) + 1) * width]!;
+/** @param keeps whether a copy of gateUp is written beside the result */
+function forward(keeps: boolean) {
+  return defineKernel<SwigluParams>({
+    name: keeps ? 'swiglu.kept' : 'swiglu',
+    shader,
+    bindings: { gateUp: read, y: write, ...(keeps ? { kept: write } : {}) },
+    params: { rows: 'u32', width: 'u32' },
+    variants: rowVariants(['gateUp', 'y', 'kept'], { BACKWARD: false, KEPT: keeps }),
+    sizes: ({ rows, width }) => ({ gateUp: 2 * rows * width, y: rows * width, ...(keeps ? { kept: 2 * rows * width } : {}) }),
+    dispatch: rowDispatch,
+    cost: ({ rows, width }) => ({ flops: 7 * rows * width, bytes: (keeps ? 20 : 12) * rows * width }),
+    reference: ({ gateUp }, { rows, width }) => ({
+      y: Float64Array.from({ length: rows * width }, (_, at) => {
+        const gate = gateUp![at + Math.floor(at / width) * width]!;
+        return gate * sigmoid(gate) * gateUp![at + (Math.floor(at / width) + 1) * width]!;
+      }),
+      ...(keeps ? { kept: gateUp! } : {}),
     }),
-  }),
-  cases,
-  benchCases,
-  tolerance,
-});
+    cases,
+    benchCases,
+    tolerance,
+  });
+}
 
-/** Gradient of `swiglu` in gateUp. */
-export const swigluBackward = defineKernel<SwigluParams>({
+/** y [rows, width] = silu(gateUp[:, 0 … width]) · gateUp[:, width … 2 · width]: in float32; with y in f16; and with a copy of gateUp in f16 beside that, for the backward pass. */
+export const swiglu = {
+  f32: withStorage(forward(false)),
+  f16: withStorage(forward(false), ['y']),
+  kept: withStorage(forward(true), ['y', 'kept']),
+} as const;
+
+const backward = defineKernel<SwigluParams>({
   name: 'swigluBackward',
   shader,
   bindings: { dy: read, gateUp: read, dGateUp: write },
   params: { rows: 'u32', width: 'u32' },
-  variants: rowVariants(['dy', 'gateUp', 'dGateUp'], { BACKWARD: true }),
+  variants: rowVariants(['dy', 'gateUp', 'dGateUp'], { BACKWARD: true, KEPT: false }),
   sizes: ({ rows, width }) => ({ dy: rows * width, gateUp: 2 * rows * width, dGateUp: 2 * rows * width }),
   dispatch: rowDispatch,
   cost: ({ rows, width }) => ({ flops: 12 * rows * width, bytes: 20 * rows * width }),
@@ -69,4 +84,10 @@ export const swigluBackward = defineKernel<SwigluParams>({
   cases,
   benchCases,
   tolerance,
+  inPlace: { input: 'gateUp', output: 'dGateUp' },
 });
+
+/** Gradient of `swiglu` in gateUp, from gateUp in float32 or from the copy in f16. */
+export const swigluBackward = { f32: withStorage(backward), f16: withStorage(backward, ['gateUp']) } as const;
+
+export const swigluKernels = [...[swiglu.f32, swiglu.f16, swiglu.kept], ...[swigluBackward.f32, swigluBackward.f16]];

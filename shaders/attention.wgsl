@@ -1,6 +1,6 @@
 // Causal grouped-query attention over packed sequences.
 //
-// q, y: [rows, heads, headDim]; k, v: [rows, kvHeads, headDim], all as vec4 along headDim; segmentStart: [rows]; lse: [rows, heads]. Row i attends rows
+// q, y: [rows, heads, headDim]; k, v: [rows, kvHeads, headDim], all as vec4 along headDim, in float32 or f16; segmentStart: [rows]; lse: [rows, heads]. Row i attends rows
 // segmentStart[i]..i. Sequences lie one after another, so segmentStart never falls.
 //
 // The queries of one key head are counted as units: unit u is row u / group, head u % group of the key head's group. A workgroup takes a block of
@@ -11,6 +11,7 @@
 //#include "lib/grid.wgsl"
 //#include "lib/attention.wgsl"
 //#include "lib/attention_units.wgsl"
+//#include "lib/stored.wgsl"
 
 //#if SUBGROUP
 //#include "attention_subgroup.wgsl"

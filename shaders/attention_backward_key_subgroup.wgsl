@@ -25,8 +25,8 @@ fn main(
   var dValues: array<mat4x4<f32>, HEAD_VECS>;
 //#each c VECTORS
   let at$c = keyPlace * HEAD_VECS + $c;
-  keys[$c] = transpose(mat4x4(k[at$c.x], k[at$c.y], k[at$c.z], k[at$c.w]));
-  values[$c] = transpose(mat4x4(v[at$c.x], v[at$c.y], v[at$c.z], v[at$c.w]));
+  keys[$c] = transpose(mat4x4<f32>(mat4x4(k[at$c.x], k[at$c.y], k[at$c.z], k[at$c.w])));
+  values[$c] = transpose(mat4x4<f32>(mat4x4(v[at$c.x], v[at$c.y], v[at$c.z], v[at$c.w])));
 //#end
   var query: array<vec4<f32>, HEAD_VECS>;
   var gradient: array<vec4<f32>, HEAD_VECS>;
@@ -36,7 +36,7 @@ fn main(
     let place = (unit / group * params.kvHeads + kvHead) * group + unit % group;
     let statistic = vec4(statistics[place], 0.0, 0.0);
 //#each c VECTORS
-    query[$c] = q[place * HEAD_VECS + $c];
+    query[$c] = vec4<f32>(q[place * HEAD_VECS + $c]);
     gradient[$c] = dy[place * HEAD_VECS + $c];
 //#end
 //#each t BROADCASTS

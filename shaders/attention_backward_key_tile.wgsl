@@ -46,14 +46,14 @@ fn main(
     for (var chunk = 0u; chunk < CHUNKS; chunk++) {
       workgroupBarrier();
       for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
-        left[tileSlot(e)] = k[keyIndex(firstKey, kvHead, chunk, e)];
-        right[tileSlot(e)] = q[queryIndex(firstUnit, unitEnd, kvHead, group, chunk, e)];
+        left[tileSlot(e)] = vec4<f32>(k[keyIndex(firstKey, kvHead, chunk, e)]);
+        right[tileSlot(e)] = vec4<f32>(q[queryIndex(firstUnit, unitEnd, kvHead, group, chunk, e)]);
       }
       workgroupBarrier();
       score += product(i, j);
       workgroupBarrier();
       for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
-        left[tileSlot(e)] = v[keyIndex(firstKey, kvHead, chunk, e)];
+        left[tileSlot(e)] = vec4<f32>(v[keyIndex(firstKey, kvHead, chunk, e)]);
         right[tileSlot(e)] = dy[queryIndex(firstUnit, unitEnd, kvHead, group, chunk, e)];
       }
       workgroupBarrier();
@@ -82,7 +82,7 @@ fn main(
 //#each s CHUNKS
     workgroupBarrier();
     for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
-      right[tileSlot(e)] = q[queryIndex(firstUnit, unitEnd, kvHead, group, $s, e)];
+      right[tileSlot(e)] = vec4<f32>(q[queryIndex(firstUnit, unitEnd, kvHead, group, $s, e)]);
     }
     workgroupBarrier();
     dKeys$s += weightedSum(i, j);

@@ -23,7 +23,7 @@ fn main(
   var sum: array<mat4x4<f32>, HEAD_VECS>;
 //#each c VECTORS
   let at$c = place * HEAD_VECS + $c;
-  query[$c] = SCALE * mat4x4(q[at$c.x], q[at$c.y], q[at$c.z], q[at$c.w]);
+  query[$c] = SCALE * mat4x4<f32>(mat4x4(q[at$c.x], q[at$c.y], q[at$c.z], q[at$c.w]));
   gradient[$c] = mat4x4(dy[at$c.x], dy[at$c.y], dy[at$c.z], dy[at$c.w]);
 //#end
   var key: array<vec4<f32>, HEAD_VECS>;
@@ -32,8 +32,8 @@ fn main(
   for (var firstKey = segmentStart[firstRowOf(block)]; firstKey <= lastKey; firstKey += LANES) {
     let keyPlace = (min(firstKey + lane, lastKey) * params.kvHeads + block.kvHead) * HEAD_VECS;
 //#each c VECTORS
-    key[$c] = k[keyPlace + $c];
-    value[$c] = v[keyPlace + $c];
+    key[$c] = vec4<f32>(k[keyPlace + $c]);
+    value[$c] = vec4<f32>(v[keyPlace + $c]);
 //#end
 //#each t BROADCASTS
     let keys$t = vec4(firstKey + 4 * $t) + firstFour;

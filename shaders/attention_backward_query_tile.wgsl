@@ -18,10 +18,13 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let block = blockOf(workgroupNumber(workgroup, workgroups));
-  if (block.firstUnit >= block.units) {
+  // The last units of a sequence attend the most keys: first come, so that no long walk begins when the others end.
+  let blocks = params.kvHeads * ((params.rows * (params.heads / params.kvHeads) + BLOCK_ROWS - 1u) / BLOCK_ROWS);
+  let number = workgroupNumber(workgroup, workgroups);
+  if (number >= blocks) {
     return;
   }
+  let block = blockOf(blocks - 1u - number);
   let i = local / SIDE;
   let j = local % SIDE;
   let ownUnit = vec4(block.firstUnit + i) + spread;
@@ -43,14 +46,14 @@ fn main(
       workgroupBarrier();
       for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
         left[tileSlot(e)] = dy[queryIndex(block, chunk, e)];
-        right[tileSlot(e)] = v[keyIndex(block, firstKey, lastKey, chunk, e)];
+        right[tileSlot(e)] = vec4<f32>(v[keyIndex(block, firstKey, lastKey, chunk, e)]);
       }
       workgroupBarrier();
       dWeight += product(i, j);
       workgroupBarrier();
       for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
-        left[tileSlot(e)] = q[queryIndex(block, chunk, e)];
-        right[tileSlot(e)] = k[keyIndex(block, firstKey, lastKey, chunk, e)];
+        left[tileSlot(e)] = vec4<f32>(q[queryIndex(block, chunk, e)]);
+        right[tileSlot(e)] = vec4<f32>(k[keyIndex(block, firstKey, lastKey, chunk, e)]);
       }
       workgroupBarrier();
       score += product(i, j);
@@ -65,7 +68,7 @@ fn main(
 //#each s CHUNKS
     workgroupBarrier();
     for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
-      right[tileSlot(e)] = k[keyIndex(block, firstKey, lastKey, $s, e)];
+      right[tileSlot(e)] = vec4<f32>(k[keyIndex(block, firstKey, lastKey, $s, e)]);
     }
     workgroupBarrier();
     sum$s += weightedSum(i, j);

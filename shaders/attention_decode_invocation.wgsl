@@ -22,7 +22,7 @@ fn main(
   var largest$h = NEVER;
   var total$h = 0.0;
 //#each c VECTORS
-  query$h[$c] = SCALE * q[(firstQuery + $h) * HEAD_VECS + $c];
+  query$h[$c] = SCALE * vec4<f32>(q[(firstQuery + $h) * HEAD_VECS + $c]);
 //#end
 //#end
   for (var first = 0u; first < length; first += 4u) {
@@ -34,7 +34,7 @@ fn main(
 //#end
 //#each c VECTORS
     let at$c = place + $c;
-    let keys$c = mat4x4(cacheK[at$c.x], cacheK[at$c.y], cacheK[at$c.z], cacheK[at$c.w]);
+    let keys$c = mat4x4<f32>(mat4x4(cacheK[at$c.x], cacheK[at$c.y], cacheK[at$c.z], cacheK[at$c.w]));
 //#each h HEADS_EACH
     score$h += query$h[$c] * keys$c;
 //#end
@@ -49,7 +49,7 @@ fn main(
 //#end
 //#each c VECTORS
     let from$c = place + $c;
-    let values$c = mat4x4(cacheV[from$c.x], cacheV[from$c.y], cacheV[from$c.z], cacheV[from$c.w]);
+    let values$c = mat4x4<f32>(mat4x4(cacheV[from$c.x], cacheV[from$c.y], cacheV[from$c.z], cacheV[from$c.w]));
 //#each h HEADS_EACH
     sum$h[$c] = sum$h[$c] * shrink$h + values$c * weight$h;
 //#end
@@ -57,7 +57,7 @@ fn main(
   }
 //#each h HEADS_EACH
 //#each c VECTORS
-  y[(firstQuery + $h) * HEAD_VECS + $c] = sum$h[$c] / max(total$h, 1e-30);
+  y[(firstQuery + $h) * HEAD_VECS + $c] = stored(sum$h[$c] / max(total$h, 1e-30));
 //#end
 //#end
 }

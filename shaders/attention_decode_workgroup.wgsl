@@ -27,7 +27,7 @@ fn main(
   var query: array<vec4<f32>, HEAD_VECS>;
   var sum: array<vec4<f32>, HEAD_VECS>;
   for (var c = 0u; c < HEAD_VECS; c++) {
-    query[c] = SCALE * q[index * HEAD_VECS + c];
+    query[c] = SCALE * vec4<f32>(q[index * HEAD_VECS + c]);
   }
   var largest = NEVER;
   var total = 0.0;
@@ -35,7 +35,7 @@ fn main(
     let place = ((base + position) * params.kvHeads + kvHead) * HEAD_VECS;
     var score = vec4<f32>();
     for (var c = 0u; c < HEAD_VECS; c++) {
-      score += query[c] * cacheK[place + c];
+      score += query[c] * vec4<f32>(cacheK[place + c]);
     }
     let newScore = dot(score, vec4(1.0));
     let newLargest = max(largest, newScore);
@@ -44,7 +44,7 @@ fn main(
     largest = newLargest;
     total = total * shrink + weight;
     for (var c = 0u; c < HEAD_VECS; c++) {
-      sum[c] = sum[c] * shrink + weight * cacheV[place + c];
+      sum[c] = sum[c] * shrink + weight * vec4<f32>(cacheV[place + c]);
     }
   }
 
@@ -86,7 +86,7 @@ fn main(
     for (var n = 0u; n < SIDE; n++) {
       whole += parts[local * SIDE + n];
     }
-    y[index * HEAD_VECS + $s * CHUNK + local] = whole * inverse;
+    y[index * HEAD_VECS + $s * CHUNK + local] = stored(whole * inverse);
   }
   workgroupBarrier();
 //#end

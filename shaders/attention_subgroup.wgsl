@@ -21,7 +21,7 @@ fn main(
   var sum: array<mat4x4<f32>, HEAD_VECS>;
 //#each c VECTORS
   let at$c = place * HEAD_VECS + $c;
-  query[$c] = SCALE * mat4x4(q[at$c.x], q[at$c.y], q[at$c.z], q[at$c.w]);
+  query[$c] = SCALE * mat4x4<f32>(mat4x4(q[at$c.x], q[at$c.y], q[at$c.z], q[at$c.w]));
 //#end
   var key: array<vec4<f32>, HEAD_VECS>;
   var value: array<vec4<f32>, HEAD_VECS>;
@@ -31,8 +31,8 @@ fn main(
   for (var firstKey = segmentStart[firstRowOf(block)]; firstKey <= lastKey; firstKey += LANES) {
     let keyPlace = (min(firstKey + lane, lastKey) * params.kvHeads + block.kvHead) * HEAD_VECS;
 //#each c VECTORS
-    key[$c] = k[keyPlace + $c];
-    value[$c] = v[keyPlace + $c];
+    key[$c] = vec4<f32>(k[keyPlace + $c]);
+    value[$c] = vec4<f32>(v[keyPlace + $c]);
 //#end
     var newLargest = largest;
 //#each t BROADCASTS
@@ -70,7 +70,7 @@ fn main(
   if (firstUnit + $n < block.units) {
     lse[place[$n]] = logTotal[$n];
 //#each c VECTORS
-    y[place[$n] * HEAD_VECS + $c] = sum[$c][$n] * inverse[$n];
+    y[place[$n] * HEAD_VECS + $c] = stored(sum[$c][$n] * inverse[$n]);
 //#end
   }
 //#end

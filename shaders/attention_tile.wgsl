@@ -7,7 +7,7 @@ var<workgroup> partial: array<vec4<f32>, INVOCATIONS>;
 fn loadQueries(block: Block, chunk: u32, local: u32) {
   for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
     let unit = min(block.firstUnit + e / CHUNK, block.units - 1u);
-    left[tileSlot(e)] = q[placeOf(vec4(unit), block).x * HEAD_VECS + chunk * CHUNK + e % CHUNK];
+    left[tileSlot(e)] = vec4<f32>(q[placeOf(vec4(unit), block).x * HEAD_VECS + chunk * CHUNK + e % CHUNK]);
   }
 }
 
@@ -22,10 +22,13 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let block = blockOf(workgroupNumber(workgroup, workgroups));
-  if (block.firstUnit >= block.units) {
+  // The last units of a sequence attend the most keys: first come, so that no long walk begins when the others end.
+  let blocks = params.kvHeads * ((params.rows * (params.heads / params.kvHeads) + BLOCK_ROWS - 1u) / BLOCK_ROWS);
+  let number = workgroupNumber(workgroup, workgroups);
+  if (number >= blocks) {
     return;
   }
+  let block = blockOf(blocks - 1u - number);
   let i = local / SIDE;
   let j = local % SIDE;
   let ownUnit = vec4(block.firstUnit + i) + spread;
@@ -47,7 +50,7 @@ fn main(
       workgroupBarrier();
       loadQueries(block, chunk, local);
       for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
-        right[tileSlot(e)] = k[keyIndex(block, firstKey, lastKey, chunk, e)];
+        right[tileSlot(e)] = vec4<f32>(k[keyIndex(block, firstKey, lastKey, chunk, e)]);
       }
       workgroupBarrier();
       score += product(i, j);
@@ -74,7 +77,7 @@ fn main(
 //#each s CHUNKS
     workgroupBarrier();
     for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
-      right[tileSlot(e)] = v[keyIndex(block, firstKey, lastKey, $s, e)];
+      right[tileSlot(e)] = vec4<f32>(v[keyIndex(block, firstKey, lastKey, $s, e)]);
     }
     workgroupBarrier();
     sum$s = scaleColumns(sum$s, shrink) + weightedSum(i, j);
@@ -96,7 +99,7 @@ fn main(
     }
     if (j < CHUNK) {
 //#each s CHUNKS
-      y[place[$n] * HEAD_VECS + $s * CHUNK + j] = sum$s[$n] / total[$n];
+      y[place[$n] * HEAD_VECS + $s * CHUNK + j] = stored(sum$s[$n] / total[$n]);
 //#end
     }
   }

@@ -2,6 +2,7 @@
 // pass and a recomputed forward pass draw the same mask. An invocation takes four elements, as one Philox block gives four numbers.
 //#include "lib/grid.wgsl"
 //#include "lib/philox.wgsl"
+//#include "lib/stored.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -15,6 +16,6 @@ fn main(
   }
   let words = philox(vec4(four, params.stream, 0u, 0u), vec2(seed[0], seed[1]));
   for (var i = 4u * four; i < min(params.count, 4u * four + 4u); i++) {
-    y[i] = select(0.0, x[i] / params.keep, unitInterval(words[i % 4u]) < params.keep);
+    y[i] = stored(select(0.0, f32(x[i]) / params.keep, unitInterval(words[i % 4u]) < params.keep));
   }
 }

@@ -1,6 +1,7 @@
 // y[i] = f(a[i]) or f(a[i], b[i]), for the expression that a row of the table in kernels/elementwise.ts gives.
-// The expression sees `a`, `b` and `params.factor`. Elements as in lib/elements.wgsl.
+// The expression sees `a`, `b` and `params.factor`. a and y may be stored in f16; with KEPT, so is `kept`, a copy of a for the backward pass. Elements as in lib/elements.wgsl.
 //#include "lib/elements.wgsl"
+//#include "lib/stored.wgsl"
 
 //#if BINARY
 fn apply(a: $ELEMENT, b: $ELEMENT) -> $ELEMENT {
@@ -21,9 +22,12 @@ fn main(
   let block = workgroupNumber(workgroup, workgroups);
   for (var i = blockStart(block) + local; i < blockEnd(block, params.count / WIDTH); i += WORKGROUP) {
 //#if BINARY
-    y[i] = apply(a[i], b[i]);
+    y[i] = stored(apply($ELEMENT(a[i]), b[i]));
 //#else
-    y[i] = apply(a[i]);
+    y[i] = stored(apply(a[i]));
+//#if KEPT
+    kept[i] = stored(a[i]);
+//#endif
 //#endif
   }
 }

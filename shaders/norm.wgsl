@@ -1,8 +1,9 @@
 // LayerNorm (CENTRED; Ba et al., arXiv 1607.06450) and RMSNorm (Zhang and Sennrich, arXiv 1910.07467) of each row: y = (x − mean) · scale · weight + bias with scale =
 // 1 / √(variance + epsilon), or y = x · scale · weight with scale = 1 / √(mean(x²) + epsilon). mean and scale are kept for the backward pass.
 // With RESIDUAL, x + residual is normalised, and kept as `sum`. The variance is taken around the mean, so that rows far from 0 lose nothing.
-// Rows as in lib/row.wgsl.
+// Rows as in lib/row.wgsl; y may be stored in f16.
 //#include "lib/row.wgsl"
+//#include "lib/stored.wgsl"
 
 //#if HELD
 
@@ -53,7 +54,7 @@ fn main(
     let rowScale = inverseSqrt(rowSum(sumOf(squares), lane) / f32(params.width) + params.epsilon);
 //#each h HELD
     if (isInside$h) {
-      y[start + column$h] = value$h * rowScale * weight$h + bias$h;
+      y[start + column$h] = stored(value$h * rowScale * weight$h + bias$h);
     }
 //#end
     if (lane == 0u) {
@@ -102,9 +103,9 @@ fn main(
   for (var i = lane; i < width; i += LANES) {
     let normed = ($VALUES[start + i] - rowMean) * rowScale;
 //#if CENTRED
-    y[start + i] = normed * weight[i] + bias[i];
+    y[start + i] = stored(normed * weight[i] + bias[i]);
 //#else
-    y[start + i] = normed * weight[i];
+    y[start + i] = stored(normed * weight[i]);
 //#endif
   }
   if (lane == 0u) {

@@ -14,12 +14,20 @@ fn meanOf(row: u32) -> f32 {
 
 //#if HELD
 
+//#if TEAMED
+// Gradients of weight and bias that the teams have added so far.
+var<workgroup> weightGradients: array<vec4<f32>, LANES * HELD>;
+var<workgroup> biasGradients: array<vec4<f32>, LANES * HELD>;
+//#endif
+
 @compute @workgroup_size(WORKGROUP)
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
   @builtin(num_workgroups) workgroups: vec3<u32>,
-  @builtin(local_invocation_index) lane: u32,
+  @builtin(local_invocation_index) local: u32,
 ) {
+  let lane = local % LANES;
+  let team = local / LANES;
   let number = workgroupNumber(workgroup, workgroups);
   let width = params.width / 4u;
 //#if PARTIALS
@@ -41,7 +49,16 @@ fn main(
     weight$h = weight[column$h];
   }
 //#end
-  for (var row = first; row < min(first + run, params.rows); row++) {
+  let end = min(first + run, params.rows);
+//#if TEAMED
+  // All teams take as many turns; one without a row reads the last one and counts it for nothing.
+  for (var turn = first; turn < end; turn += TEAMS) {
+    let isRow = turn + team < end;
+    let row = min(turn + team, end - 1u);
+//#else
+  for (var row = first; row < end; row++) {
+    let isRow = true;
+//#endif
     let start = row * width;
     let rowMean = meanOf(row);
     let rowScale = scale[row];
@@ -50,7 +67,7 @@ fn main(
 //#each h HELD
     var gradient$h = vec4<f32>();
     var normed$h = vec4<f32>();
-    if (isInside$h) {
+    if (isInside$h && isRow) {
       gradient$h = dy[start + column$h];
       normed$h = (x[start + column$h] - rowMean) * rowScale;
     }
@@ -68,7 +85,7 @@ fn main(
 //#endif
     let meanProduct = rowSum(sumOf(products), lane) / f32(params.width);
 //#each h HELD
-    if (isInside$h) {
+    if (isInside$h && isRow) {
       var value$h = rowScale * (gradient$h - meanGradient - normed$h * meanProduct);
 //#if RESIDUAL
       value$h += dSum[start + column$h];
@@ -77,9 +94,24 @@ fn main(
     }
 //#end
   }
+//#if TEAMED
+  for (var turn = 0u; turn < TEAMS; turn++) {
+    if (turn == team) {
+//#each h HELD
+      if (turn > 0u) {
+        weightGradient$h += weightGradients[column$h];
+        biasGradient$h += biasGradients[column$h];
+      }
+      weightGradients[column$h] = weightGradient$h;
+      biasGradients[column$h] = biasGradient$h;
+//#end
+    }
+    workgroupBarrier();
+  }
+//#endif
 //#if PARTIALS
 //#each h HELD
-  if (isInside$h) {
+  if (isInside$h && team == TEAMS - 1u) {
     dWeight[number * width + column$h] = weightGradient$h;
 //#if CENTRED
     dBias[number * width + column$h] = biasGradient$h;

@@ -1,10 +1,11 @@
-// Splits a fused projection qkv [rows, heads + 2 · kvHeads, headDim] into q, k and v, and turns q and k by their row's position; or, with BACKWARD, does the
+// Splits a fused projection qkv [rows, heads + 2 · kvHeads, headDim] into q, k and v, which may be stored in f16, and turns q and k by their row's position; or, with BACKWARD, does the
 // reverse with gradients: joins dq, dk and dv, turned back.
 // Element i < headDim / 2 of a head forms a pair with element i + headDim / 2 ("rotate half", as Llama and Qwen in Hugging Face's code) and turns by
 // position · frequencies[i]; queries are also multiplied by queryScale. Su et al., arXiv 2104.09864.
 // An invocation takes elements i (one, or a vec4) of a row's heads from `first` to before `last`: all heads with LOOP, so that sine and cosine are computed once; else one.
 //#include "lib/grid.wgsl"
 //#include "lib/sin_cos.wgsl"
+//#include "lib/stored.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -44,8 +45,8 @@ fn main(
 //#else
     let a = qkv[fused];
     let b = qkv[fused + half];
-    q[part] = a * queryTurn.cos - b * queryTurn.sin;
-    q[part + half] = b * queryTurn.cos + a * queryTurn.sin;
+    q[part] = stored(a * queryTurn.cos - b * queryTurn.sin);
+    q[part + half] = stored(b * queryTurn.cos + a * queryTurn.sin);
 //#endif
   }
   for (var head = max(first, keyHead); head < min(last, valueHead); head++) {
@@ -59,8 +60,8 @@ fn main(
 //#else
     let a = qkv[fused];
     let b = qkv[fused + half];
-    k[part] = a * turn.cos - b * turn.sin;
-    k[part + half] = b * turn.cos + a * turn.sin;
+    k[part] = stored(a * turn.cos - b * turn.sin);
+    k[part + half] = stored(b * turn.cos + a * turn.sin);
 //#endif
   }
   for (var head = max(first, valueHead); head < last; head++) {
@@ -70,8 +71,8 @@ fn main(
     dqkv[fused] = dv[part];
     dqkv[fused + half] = dv[part + half];
 //#else
-    v[part] = qkv[fused];
-    v[part + half] = qkv[fused + half];
+    v[part] = stored(qkv[fused]);
+    v[part + half] = stored(qkv[fused + half]);
 //#endif
   }
 }

@@ -1,6 +1,7 @@
 // y[row, i] = silu(gate) · up, with gate = gateUp[row, i] and up = gateUp[row, i + width]; with BACKWARD, the gradients of both from dy.
-// Rows of y as in lib/row.wgsl; nothing is reduced. Shazeer, arXiv 2002.05202.
+// With KEPT, `kept` is gateUp in f16, for the backward pass. Rows of y as in lib/row.wgsl; nothing is reduced. Shazeer, arXiv 2002.05202.
 //#include "lib/row.wgsl"
+//#include "lib/stored.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -15,8 +16,8 @@ fn main(
   let width = params.width / WIDTH;
   for (var i = laneOf(local); i < width; i += LANES) {
     let gateAt = 2u * row * width + i;
-    let gate = gateUp[gateAt];
-    let up = gateUp[gateAt + width];
+    let gate = $ELEMENT(gateUp[gateAt]);
+    let up = $ELEMENT(gateUp[gateAt + width]);
     // exp(-gate) would overflow below -88.
     let sigmoid = 1.0 / (1.0 + exp(-max(gate, $ELEMENT(-80.0))));
 //#if BACKWARD
@@ -24,7 +25,11 @@ fn main(
     dGateUp[gateAt] = gradient * up * sigmoid * (1.0 + gate * (1.0 - sigmoid));
     dGateUp[gateAt + width] = gradient * gate * sigmoid;
 //#else
-    y[row * width + i] = gate * sigmoid * up;
+    y[row * width + i] = stored(gate * sigmoid * up);
+//#if KEPT
+    kept[gateAt] = stored(gate);
+    kept[gateAt + width] = stored(up);
+//#endif
 //#endif
   }
 }

@@ -1,8 +1,9 @@
 // Rows of a matrix, each handled by one invocation, or by a workgroup (COOPERATIVE) whose lanes reduce together. A kernel is written once for both: lane `laneOf` of
 // LANES takes the elements lane, lane + LANES, … of row `rowOf`, and `rowSum` and `rowMax` combine what the lanes found.
 // An element is a scalar or a vec4 (VECTOR); `sumOf` and `maxOf` reduce one.
+// With SUBGROUP_LANES, the size of the adapter's subgroups, which lie in the order of the lanes, subgroups reduce first.
 // A kernel may also have a form that holds a row in registers, HELD vectors a lane (`heldRowVariants` in kernels/rows.ts). There the lanes are a workgroup, or a
-// subgroup that is the whole workgroup (SUBGROUP).
+// subgroup (SUBGROUP), of which a workgroup has TEAMS.
 //#include "lib/grid.wgsl"
 
 //#if VECTOR
@@ -22,7 +23,7 @@ fn maxOf(v: f32) -> f32 {
 //#endif
 
 //#if SUBGROUP
-const LANES = WORKGROUP;
+const LANES = WORKGROUP / TEAMS;
 
 fn rowSum(value: f32, lane: u32) -> f32 {
   return subgroupAdd(value);
@@ -42,6 +43,35 @@ fn laneOf(local: u32) -> u32 {
   return local;
 }
 
+//#if SUBGROUP_LANES
+// Sums of the subgroups, then those in order. All lanes must call it.
+fn rowSum(value: f32, lane: u32) -> f32 {
+  let ownPart = subgroupAdd(value);
+  if (lane % SUBGROUP_LANES == 0u) {
+    laneValues[lane / SUBGROUP_LANES] = ownPart;
+  }
+  workgroupBarrier();
+  var total = 0.0;
+  for (var part = 0u; part < LANES; part += SUBGROUP_LANES) {
+    total += laneValues[part / SUBGROUP_LANES];
+  }
+  workgroupBarrier();
+  return total;
+}
+fn rowMax(value: f32, lane: u32) -> f32 {
+  let ownPart = subgroupMax(value);
+  if (lane % SUBGROUP_LANES == 0u) {
+    laneValues[lane / SUBGROUP_LANES] = ownPart;
+  }
+  workgroupBarrier();
+  var largest = laneValues[0];
+  for (var part = SUBGROUP_LANES; part < LANES; part += SUBGROUP_LANES) {
+    largest = max(largest, laneValues[part / SUBGROUP_LANES]);
+  }
+  workgroupBarrier();
+  return largest;
+}
+//#else
 // A tree over the lanes; the same order every time. All lanes must call it.
 fn rowSum(value: f32, lane: u32) -> f32 {
   laneValues[lane] = value;
@@ -69,6 +99,7 @@ fn rowMax(value: f32, lane: u32) -> f32 {
   workgroupBarrier();
   return largest;
 }
+//#endif
 //#else
 const LANES = 1u;
 

@@ -13,7 +13,7 @@ import { bucketSize, Cache } from './buckets.ts';
 import { type BoundReply, EdgeList } from './constraint.ts';
 import { type GenerationRequest, type Row, splitRequests } from './generatorBatch.ts';
 import { type BlockGraph, type BlockShape, decodeGraph, prefillGraph } from './generatorGraph.ts';
-import { type BatchLimits, batchLimits, smallestRowBucket, smallestTokenBucket } from './generatorLimits.ts';
+import { type BatchLimits, batchLimits, rowBucket, smallestTokenBucket } from './generatorLimits.ts';
 import { packSequences, paddingIndex } from './packing.ts';
 import type { Transformer } from './transformer.ts';
 
@@ -66,6 +66,7 @@ export class Generator {
   private readonly endTokens: ReadonlySet<number>;
   private readonly programs = new Cache<Program>();
   private counts = { given: 0, read: 0 };
+  private dispatchCount = 0;
 
   /** @throws {ProxmoError} `config` if prompt and reply may be longer than the model can take; `shape` if they may be longer than the device can bind */
   constructor(
@@ -83,13 +84,18 @@ export class Generator {
       );
     }
     this.endTokens = new Set([options.endToken].flat());
-    this.limits = batchLimits(model.config, options, engine.largestBinding);
-    this.cache = new KvCache({ layers, slots: this.limits.rows, capacity, kvHeads, headDim });
+    this.limits = batchLimits(model.config, options, engine.largestBinding, model.stored);
+    this.cache = new KvCache({ layers, slots: this.limits.rows, capacity, kvHeads, headDim, stored: model.stored });
   }
 
   /** Prompt tokens of all requests so far, and how many of them were read: equal prompts of a batch are read once. */
   get promptTokens(): { readonly given: number; readonly read: number } {
     return this.counts;
+  }
+
+  /** Kernel dispatches so far. */
+  get dispatches(): number {
+    return this.dispatchCount;
   }
 
   /**
@@ -141,7 +147,7 @@ export class Generator {
   }
 
   private async prefill(rows: readonly Row[], controls: SamplingControls): Promise<SampledBlock> {
-    const batch = bucketSize(rows.length, smallestRowBucket);
+    const batch = rowBucket(rows.length);
     const readers = rows.filter(({ twin }) => !twin);
     const sequences = readers.map(({ request }) => request.prompt);
     const read = sequences.reduce((sum, { length }) => sum + length, 0);
@@ -170,7 +176,7 @@ export class Generator {
   }
 
   private async decodeBlock(rows: readonly Row[], controls: SamplingControls): Promise<SampledBlock> {
-    const batch = bucketSize(rows.length, smallestRowBucket);
+    const batch = rowBucket(rows.length);
     const tokens = new Uint32Array(batch);
     rows.forEach((row, index) => {
       tokens[index] = row.tokens.at(-1) ?? 0;
@@ -194,6 +200,7 @@ export class Generator {
     const program = await this.programs.get(label, () =>
       this.engine.compile({ name: label, remedy: 'lower prompt.maxTokens', ...graph({ batch, steps, edges }) }),
     );
+    this.dispatchCount += program.dispatches;
     const ranges = new Uint32Array(batch * 2);
     for (const [index, { bound, node }] of rows.entries()) ranges.set(edgeList.rangeAt(bound?.trie ?? null, node), index * 2);
     const result = await program.run({

@@ -2,11 +2,11 @@
 
 import { followToken, maskLogits } from '../ops/allowedTokens.ts';
 import { attention } from '../ops/attention.ts';
-import { appendKv, copyKv, decodeAttention, type KvCache } from '../ops/kvCache.ts';
+import { appendKv, attendStep, copyKv, type KvCache } from '../ops/kvCache.ts';
 import { sample } from '../ops/sample.ts';
 import { input, type Tensor } from '../tensor/tensor.ts';
 import { packedInputs } from './packing.ts';
-import type { AttentionPath, Transformer } from './transformer.ts';
+import { type AttentionPath, splitHeads, type Transformer } from './transformer.ts';
 
 /** What a program is compiled for. */
 export interface BlockShape {
@@ -33,7 +33,8 @@ export function prefillGraph(model: Transformer, cache: KvCache, shape: BlockSha
   const cacheSlots = input('cacheSlots', [total], 'u32');
   const twins = { slots: input('twinSlots', [shape.batch], 'u32'), lengths: input('twinLengths', [shape.batch], 'u32') };
   const block = new DecodeGraph(model, cache, shape, null);
-  const attend: AttentionPath = (layer, { q, k, v }) => {
+  const attend: AttentionPath = (layer, projected) => {
+    const { q, k, v } = splitHeads(projected);
     block.append(layer, k, v, cacheSlots, positions);
     if (hasTwins) block.copyFrom(layer, twins);
     return attention(q, k, v, segments);
@@ -115,9 +116,11 @@ class DecodeGraph {
     if (!this.previous) throw new Error('a decode step needs a previous token');
     const positions = input(`positions${index}`, [this.shape.batch], 'u32');
     const lengths = input(`lengths${index}`, [this.shape.batch], 'u32');
-    const attend: AttentionPath = (layer, { q, k, v }) => {
-      this.append(layer, k, v, this.slots, positions);
-      return decodeAttention(q, this.layers[layer]!.k, this.layers[layer]!.v, this.slots, lengths);
+    const attend: AttentionPath = (layer, { qkv, layout }) => {
+      const { k, v } = this.layers[layer]!;
+      const { y, cacheK, cacheV } = attendStep(qkv, positions, layout, { cacheK: k, cacheV: v }, { slots: this.slots, lengths });
+      this.layers[layer] = { k: cacheK, v: cacheV };
+      return y;
     };
     this.sampleFrom(this.model.hidden(this.previous, positions, attend));
   }

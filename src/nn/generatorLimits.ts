@@ -1,12 +1,20 @@
 /** How many rows and tokens a generator handles at once, so that no buffer of it is larger than the device can bind. A reply does not depend on either. */
+import { elementBytes } from '../../kernels/spec.ts';
+import type { FloatStorage } from '../../kernels/storage.ts';
 import { ProxmoError } from '../errors.ts';
 import { mebibytes } from '../gpu/context.ts';
 import type { TransformerConfig } from '../models/transformerConfig.ts';
 import { bucketSize } from './buckets.ts';
 
-/** Token buckets of a prefill start here, row buckets of a batch there. */
+/** Token buckets of a prefill start here. */
 export const smallestTokenBucket = 64;
-export const smallestRowBucket = 4;
+/** Row buckets of a batch of several start here. */
+const smallestRowBucket = 4;
+
+/** Rows that a batch is compiled for: one row alone is not padded, because products of one row are the cheapest and a reply on its own is what a user waits for. */
+export function rowBucket(count: number): number {
+  return count === 1 ? 1 : bucketSize(count, smallestRowBucket);
+}
 
 export interface BatchSizes {
   readonly maxPromptTokens: number;
@@ -26,14 +34,20 @@ export interface BatchLimits {
 /**
  * The sizes that were asked for, lowered to what fits: rows by the keys of a layer and the logits, tokens by the widest activations of a layer. 0 where nothing fits.
  * @param largestBinding most bytes that a kernel can bind
+ * @param stored how the model stores keys
  */
-export function fittingBatch(config: TransformerConfig, sizes: BatchSizes, largestBinding: number): BatchLimits {
-  const bucketFits = (smallest: number, bytes: number) => (count: number) => bucketSize(count, smallest) * bytes <= largestBinding;
-  const logitsFit = bucketFits(smallestRowBucket, config.vocabSize * 4);
-  const keysFit = (count: number) => count * sequenceBytes(config, sizes) <= largestBinding;
+export function fittingBatch(
+  config: TransformerConfig,
+  sizes: BatchSizes,
+  largestBinding: number,
+  stored: FloatStorage = 'f32',
+): BatchLimits {
+  const logitsFit = (count: number) => rowBucket(count) * config.vocabSize * 4 <= largestBinding;
+  const promptsFit = (count: number) => bucketSize(count, smallestTokenBucket) * tokenBytes(config) <= largestBinding;
+  const keysFit = (count: number) => count * sequenceBytes(config, sizes, stored) <= largestBinding;
   return {
     rows: largestThat((count) => keysFit(count) && logitsFit(count), sizes.maxBatchRows),
-    tokens: largestThat(bucketFits(smallestTokenBucket, tokenBytes(config)), sizes.maxBatchTokens),
+    tokens: largestThat(promptsFit, sizes.maxBatchTokens),
   };
 }
 
@@ -41,12 +55,19 @@ export function fittingBatch(config: TransformerConfig, sizes: BatchSizes, large
  * `fittingBatch`, for a device that must be able to read any prompt and write any reply.
  * @throws {ProxmoError} `shape` if not even one sequence fits
  */
-export function batchLimits(config: TransformerConfig, sizes: BatchSizes, largestBinding: number): BatchLimits {
-  const fitting = fittingBatch(config, sizes, largestBinding);
+export function batchLimits(
+  config: TransformerConfig,
+  sizes: BatchSizes,
+  largestBinding: number,
+  stored: FloatStorage = 'f32',
+): BatchLimits {
+  const fitting = fittingBatch(config, sizes, largestBinding, stored);
   const { maxPromptTokens, maxNewTokens } = sizes;
   if (fitting.rows > 0 && fitting.tokens >= maxPromptTokens) return fitting;
   const prompt = bucketSize(maxPromptTokens, smallestTokenBucket) * tokenBytes(config);
-  const [limit, sequence, activations] = [largestBinding, sequenceBytes(config, sizes), prompt].map((bytes) => `${mebibytes(bytes)} MiB`);
+  const [limit, sequence, activations] = [largestBinding, sequenceBytes(config, sizes, stored), prompt].map(
+    (bytes) => `${mebibytes(bytes)} MiB`,
+  );
   throw new ProxmoError(
     'shape',
     `The device binds ${limit} at once, but the keys of a sequence of ${maxPromptTokens + maxNewTokens} tokens need ${sequence} and the activations of a prompt of ${maxPromptTokens} tokens ${activations}; lower prompt.maxTokens or sampling.maxNewTokens.`,
@@ -54,11 +75,15 @@ export function batchLimits(config: TransformerConfig, sizes: BatchSizes, larges
 }
 
 /** Bytes of the keys of a sequence in a layer's cache; its values take as many. */
-function sequenceBytes({ kvHeads, headDim }: TransformerConfig, { maxPromptTokens, maxNewTokens }: BatchSizes): number {
-  return (maxPromptTokens + maxNewTokens) * kvHeads * headDim * 4;
+export function sequenceBytes(
+  { kvHeads, headDim }: TransformerConfig,
+  { maxPromptTokens, maxNewTokens }: Pick<BatchSizes, 'maxPromptTokens' | 'maxNewTokens'>,
+  stored: FloatStorage,
+): number {
+  return (maxPromptTokens + maxNewTokens) * kvHeads * headDim * elementBytes[stored];
 }
 
-/** Bytes that the widest tensor of a layer has for a token. */
+/** Bytes that the widest tensor of a layer has for a token: what a product gives, in float32. */
 function tokenBytes({ heads, kvHeads, headDim, dModel, dFf, mlp = 'swiglu' }: TransformerConfig): number {
   return 4 * Math.max((heads + 2 * kvHeads) * headDim, dModel, mlp === 'swiglu' ? 2 * dFf : dFf);
 }

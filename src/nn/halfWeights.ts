@@ -1,12 +1,14 @@
 /**
- * Weights in half precision: the matrices that products and embeddings read are stored in f16, in half the bytes; norms and biases stay float32, and so do activations,
- * gradients, moments and all arithmetic. Gradients need no loss scaling, which is there to keep f16 gradients from vanishing.
+ * Weights in half precision: the matrices that products and embeddings read are stored in f16, in half the bytes; norms and biases stay float32, and so do gradients and
+ * moments. A model with such weights also stores in f16 what its products and its attention read (`Transformer.stored`): products round their operands to f16 and sum in
+ * float32 (kernels/matmul.ts), so that nothing more is lost, and gradients that they read are kept in its range (`lossScale.ts`).
  *
  * A model that is trained as a whole keeps float32 masters, which the optimiser updates, beside the f16 copies (Micikevicius et al., arXiv 1710.03740, section 3.1). A
  * frozen one (the base of adapters, a reference policy, a model that only generates) has the f16 matrices alone. Both are a `ParameterSlab` with a `half`; whatever writes
  * weights does it through this file, so that masters and copies stay the same weights.
  */
 import { narrow, widen } from '../../kernels/cast.ts';
+import { largestHalf } from '../../kernels/storage.ts';
 import { ProxmoError } from '../errors.ts';
 import { firstRows } from '../ops/rowParts.ts';
 import type { Engine } from '../tensor/engine.ts';
@@ -24,9 +26,6 @@ export type WeightStorage = 'f32' | 'f16' | 'mixed';
 export function storageFor(precision: Precision, isTrained: boolean): WeightStorage {
   return precision === 'f16' && isTrained ? 'mixed' : precision;
 }
-
-/** The largest number that f16 holds. */
-const largestHalf = 65504;
 
 /**
  * Storage for parameters. Matrices are those with weight decay.

@@ -5,7 +5,11 @@
  *
  * Sequences are packed: the tokens of many sequences lie one after another on one axis, `[rows]`. How queries meet keys is the caller's choice (`AttentionPath`), so that
  * training, prefill and decoding run the same blocks.
+ *
+ * Where matrices are stored in f16 (`halfWeights.ts`), so is what products with them read, and what attention reads and gives: it is rounded once, by the op that makes it.
+ * The residual stream, what products give, logits and gradients are float32.
  */
+import type { FloatStorage } from '../../kernels/storage.ts';
 import type { TransformerConfig } from '../models/transformerConfig.ts';
 import { type AllowedTokens, maskLogits } from '../ops/allowedTokens.ts';
 import { attention, type Segments } from '../ops/attention.ts';
@@ -13,7 +17,7 @@ import { add, gelu, geluErf } from '../ops/elementwise.ts';
 import { gatherRows } from '../ops/embedding.ts';
 import { headNorm } from '../ops/headNorm.ts';
 import { norm } from '../ops/norm.ts';
-import { splitHeadsWithRope } from '../ops/rope.ts';
+import { type HeadLayout, splitHeadsWithRope } from '../ops/rope.ts';
 import { embeddingOfParts, linearOfParts } from '../ops/rowParts.ts';
 import { swiglu } from '../ops/swiglu.ts';
 import { tokenLogProbs } from '../ops/tokenLogProbs.ts';
@@ -28,19 +32,35 @@ import { LoraAdapters } from './lora.ts';
 
 export type { TransformerConfig } from '../models/transformerConfig.ts';
 
-/** Queries `[rows, heads, headDim]`, keys and values `[rows, kvHeads, headDim]`. */
+/** Queries `[rows, heads, headDim]`, keys and values `[rows, kvHeads, headDim]`; all in `Transformer.stored`. */
 export interface Heads {
   readonly q: Tensor;
   readonly k: Tensor;
   readonly v: Tensor;
 }
 
+/** A layer's fused projection, and how it becomes heads. */
+export interface ProjectedHeads {
+  /** `[rows, (heads + 2 · kvHeads) · headDim]` */
+  readonly qkv: Tensor;
+  /** u32 `[rows]` */
+  readonly positions: Tensor;
+  readonly layout: HeadLayout;
+}
+
 /** What a layer's heads attend to; returns `[rows, heads, headDim]`. */
-export type AttentionPath = (layer: number, heads: Heads) => Tensor;
+export type AttentionPath = (layer: number, projected: ProjectedHeads) => Tensor;
+
+export function splitHeads({ qkv, positions, layout }: ProjectedHeads): Heads {
+  return splitHeadsWithRope(qkv, positions, layout);
+}
 
 /** Attention within packed sequences, for training and scoring. */
 export function packedAttention(segments: Segments): AttentionPath {
-  return (_, { q, k, v }) => attention(q, k, v, segments);
+  return (_, projected) => {
+    const { q, k, v } = splitHeads(projected);
+    return attention(q, k, v, segments);
+  };
 }
 
 /** The residual stream: `x`, and what is yet to be added to it, which the next norm does. */
@@ -90,6 +110,11 @@ export class Transformer {
   ) {
     this.slab = weights instanceof ParameterSlab ? weights : decoderSlab(config, weights, name);
     this.frequencies = constant(rotaryFrequencies(config), [config.headDim / 2]);
+  }
+
+  /** How the operands of products with weights are stored, and heads with them, in a KV cache too. */
+  get stored(): FloatStorage {
+    return this.slab.half ? 'f16' : 'f32';
   }
 
   /** What training changes: the adapters where there are any, else all weights. */
@@ -194,8 +219,13 @@ export class Transformer {
     const prefix = `layers.${layer}.attention`;
     const qkv = this.project(input, `${prefix}.qkv`, config.qkvBias);
     const normed = config.headNorm ? this.normHeads(qkv, prefix) : qkv;
-    const heads = splitHeadsWithRope(normed, positions, { ...config, frequencies, queryScale: queryScale(config, layer) });
-    return attend(layer, heads).reshape([input.dim(0), config.heads * config.headDim]);
+    const layout = {
+      ...config,
+      frequencies,
+      queryScale: queryScale(config, layer),
+      stored: this.stored,
+    };
+    return attend(layer, { qkv: normed, positions, layout }).reshape([input.dim(0), config.heads * config.headDim]);
   }
 
   private attentionOutput(layer: number, context: Tensor): Tensor {
@@ -212,8 +242,8 @@ export class Transformer {
     const prefix = `layers.${layer}.mlp`;
     const inner =
       mlp === 'swiglu'
-        ? swiglu(this.project(normed, `${prefix}.gateUp`, mlpBias))
-        : (mlp === 'gelu' ? gelu : geluErf)(this.project(normed, `${prefix}.up`, mlpBias));
+        ? swiglu(this.project(normed, `${prefix}.gateUp`, mlpBias), this.stored)
+        : (mlp === 'gelu' ? gelu : geluErf)(this.project(normed, `${prefix}.up`, mlpBias), this.stored);
     return this.project(inner, `${prefix}.down`, mlpBias);
   }
 
@@ -225,6 +255,7 @@ export class Transformer {
       weight: this.slab.get(name),
       ...(this.config.norm === 'layer' ? { bias: this.slab.get(`${name}.bias`) } : {}),
       epsilon: this.config.normEpsilon,
+      stored: this.stored,
     });
   }
 

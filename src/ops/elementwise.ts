@@ -1,6 +1,7 @@
 /** Elementwise arithmetic and activations. */
 import * as kernels from '../../kernels/elementwise.ts';
 import type { KernelSpec } from '../../kernels/spec.ts';
+import type { FloatStorage } from '../../kernels/storage.ts';
 import { ProxmoError } from '../errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
@@ -38,19 +39,37 @@ export function scale(x: Tensor, factor: number): Tensor {
   return differentiable('scale', [x], scaled(x), (dy) => [scaled(dy)]);
 }
 
-/** GELU in its tanh form (Hendrycks and Gimpel, arXiv 1606.08415). */
-export function gelu(x: Tensor): Tensor {
-  return differentiable('gelu', [x], unary(kernels.gelu, x), (dy) => [binary(kernels.geluBackward, x, dy)]);
+/**
+ * GELU in its tanh form (Hendrycks and Gimpel, arXiv 1606.08415).
+ * @param x any shape
+ * @param stored how the result is stored; in f16, so is the copy of x that the backward pass reads
+ */
+export function gelu(x: Tensor, stored: FloatStorage = 'f32'): Tensor {
+  return activation('gelu', kernels.gelu, kernels.geluBackward, x, stored);
 }
 
-/** GELU as it is defined, x · Φ(x) (Hendrycks and Gimpel, arXiv 1606.08415). */
-export function geluErf(x: Tensor): Tensor {
-  return differentiable('geluErf', [x], unary(kernels.geluErf, x), (dy) => [binary(kernels.geluErfBackward, x, dy)]);
+/** GELU as it is defined, x · Φ(x) (Hendrycks and Gimpel, arXiv 1606.08415); `stored` as for `gelu`. */
+export function geluErf(x: Tensor, stored: FloatStorage = 'f32'): Tensor {
+  return activation('geluErf', kernels.geluErf, kernels.geluErfBackward, x, stored);
 }
 
 /** SiLU, x · σ(x) (Elfwing et al., arXiv 1702.03118). */
 export function silu(x: Tensor): Tensor {
   return differentiable('silu', [x], unary(kernels.silu, x), (dy) => [binary(kernels.siluBackward, x, dy)]);
+}
+
+function activation(
+  op: string,
+  forms: typeof kernels.gelu,
+  derivative: typeof kernels.geluBackward,
+  x: Tensor,
+  stored: FloatStorage,
+): Tensor {
+  if (stored === 'f32' || !x.requiresGrad) {
+    return differentiable(op, [x], unary(forms[stored], x), (dy) => [binary(derivative.f32, x, dy)]);
+  }
+  const { y, kept } = launch(forms.kept, { count: x.size }, { a: x }, { y: x.shape, kept: x.shape });
+  return differentiable(op, [x], y, (dy) => [binary(derivative.f16, kept, dy)]);
 }
 
 function unary(kernel: KernelSpec<CountParams>, a: Tensor): Tensor {

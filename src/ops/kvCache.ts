@@ -1,10 +1,14 @@
 /** Keys and values of past tokens, kept on the device between programs, and attention over them. Nothing here is differentiable: it serves sampling. */
 import { attentionDecode } from '../../kernels/attentionDecode.ts';
+import { attentionStep, stepHeadGrain } from '../../kernels/attentionStep.ts';
 import { kvAppend } from '../../kernels/kvAppend.ts';
 import { kvCopy } from '../../kernels/kvCopy.ts';
+import type { FloatStorage } from '../../kernels/storage.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { Variable } from '../tensor/variable.ts';
 import { checkHeads } from './attention.ts';
+import { type HeadLayout, splitHeadsWithRope } from './rope.ts';
+import { storageOf } from './storage.ts';
 
 export interface KvCacheShape {
   readonly layers: number;
@@ -14,6 +18,8 @@ export interface KvCacheShape {
   readonly capacity: number;
   readonly kvHeads: number;
   readonly headDim: number;
+  /** How keys and values are stored, which is how the model stores its heads. Default: f32. */
+  readonly stored?: FloatStorage;
 }
 
 /**
@@ -24,12 +30,12 @@ export class KvCache {
   readonly layers: readonly { readonly k: Variable; readonly v: Variable }[];
   readonly capacity: number;
 
-  constructor({ layers, slots, capacity, kvHeads, headDim }: KvCacheShape) {
+  constructor({ layers, slots, capacity, kvHeads, headDim, stored = 'f32' }: KvCacheShape) {
     const shape = [slots, capacity, kvHeads, headDim];
     this.capacity = capacity;
     this.layers = Array.from({ length: layers }, (_, layer) => ({
-      k: new Variable(`keys of layer ${layer}`, shape),
-      v: new Variable(`values of layer ${layer}`, shape),
+      k: new Variable(`keys of layer ${layer}`, shape, stored),
+      v: new Variable(`values of layer ${layer}`, shape, stored),
     }));
   }
 
@@ -58,7 +64,12 @@ export interface KvTensors {
  */
 export function appendKv(cacheK: Tensor, cacheV: Tensor, k: Tensor, v: Tensor, slots: Tensor, positions: Tensor): KvTensors {
   const params = { rows: k.dim(0), slotCount: cacheK.dim(0), capacity: cacheK.dim(1), width: cacheK.dim(2) * cacheK.dim(3) };
-  return launch(kvAppend, params, { cacheK, cacheV, k, v, slots, positions }, { cacheK: cacheK.shape, cacheV: cacheV.shape });
+  return launch(
+    kvAppend[storageOf('appendKv', [cacheK, cacheV, k, v])],
+    params,
+    { cacheK, cacheV, k, v, slots, positions },
+    { cacheK: cacheK.shape, cacheV: cacheV.shape },
+  );
 }
 
 /**
@@ -74,7 +85,12 @@ export function appendKv(cacheK: Tensor, cacheV: Tensor, k: Tensor, v: Tensor, s
  */
 export function copyKv(cacheK: Tensor, cacheV: Tensor, sources: Tensor, targets: Tensor, lengths: Tensor): KvTensors {
   const params = { rows: sources.dim(0), slotCount: cacheK.dim(0), capacity: cacheK.dim(1), width: cacheK.dim(2) * cacheK.dim(3) };
-  return launch(kvCopy, params, { cacheK, cacheV, sources, targets, lengths }, { cacheK: cacheK.shape, cacheV: cacheV.shape });
+  return launch(
+    kvCopy[storageOf('copyKv', [cacheK, cacheV])],
+    params,
+    { cacheK, cacheV, sources, targets, lengths },
+    { cacheK: cacheK.shape, cacheV: cacheV.shape },
+  );
 }
 
 /**
@@ -92,5 +108,43 @@ export function decodeAttention(q: Tensor, cacheK: Tensor, cacheV: Tensor, slots
   const [batch, heads, headDim] = [q.dim(0), q.dim(1), q.dim(2)];
   const params = { batch, heads, kvHeads: cacheK.dim(2), headDim, slotCount: cacheK.dim(0), capacity: cacheK.dim(1) };
   checkHeads('decodeAttention', heads, params.kvHeads, headDim);
-  return launch(attentionDecode, params, { q, cacheK, cacheV, slots, lengths }, { y: q.shape }).y;
+  return launch(
+    attentionDecode[storageOf('decodeAttention', [q, cacheK, cacheV])],
+    params,
+    { q, cacheK, cacheV, slots, lengths },
+    { y: q.shape },
+  ).y;
+}
+
+/**
+ * A decoding step's attention, as `splitHeadsWithRope`, `appendKv` and `decodeAttention` one after another, in one kernel where the head dimension allows it.
+ * @param qkv `[batch, (heads + 2 · kvHeads) · headDim]`: the projection of one new token per sequence
+ * @param positions u32 `[batch]`: the token's index in its sequence; what lies before it in the cache is attended too
+ * @param rows `slots`, u32 `[batch]`; `lengths`, u32 `[batch]`, positions + 1. A row whose slot or position is out of range gives zeros and adds nothing to the cache. No two rows may have one slot
+ * @returns y `[batch, heads, headDim]`, and the cache after the update, which later steps of the program must use
+ * @throws {ProxmoError} `shape` if the shapes do not fit, or the head dimension has no kernel
+ */
+export function attendStep(
+  qkv: Tensor,
+  positions: Tensor,
+  layout: HeadLayout,
+  { cacheK, cacheV }: KvTensors,
+  rows: { readonly slots: Tensor; readonly lengths: Tensor },
+): KvTensors & { readonly y: Tensor } {
+  const { heads, kvHeads, headDim, frequencies, queryScale = 1 } = layout;
+  checkHeads('attendStep', heads, kvHeads, headDim);
+  const { slots, lengths } = rows;
+  const batch = qkv.dim(0);
+  if (headDim % stepHeadGrain !== 0) {
+    const { q, k, v } = splitHeadsWithRope(qkv, positions, layout);
+    const updated = appendKv(cacheK, cacheV, k, v, slots, positions);
+    return { ...updated, y: decodeAttention(q, updated.cacheK, updated.cacheV, slots, lengths) };
+  }
+  const params = { batch, heads, kvHeads, headDim, slotCount: cacheK.dim(0), capacity: cacheK.dim(1), queryScale };
+  return launch(
+    attentionStep[storageOf('attendStep', [cacheK, cacheV])],
+    params,
+    { qkv, positions, frequencies, slots, cacheK, cacheV },
+    { cacheK: cacheK.shape, cacheV: cacheV.shape, y: [batch, heads, headDim] },
+  );
 }

@@ -5,6 +5,7 @@ import { ProxmoError } from '../errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { linear } from './linear.ts';
+import { storageOf } from './storage.ts';
 
 export interface LowRankOptions {
   /** Column of y that the first of the update's columns is added to. */
@@ -41,7 +42,7 @@ export function addLowRank(y: Tensor, x: Tensor, down: Tensor, up: Tensor, { sta
 
 /**
  * Zeroes elements with a probability and scales the others by 1 / (1 − probability).
- * @param x any shape
+ * @param x any shape, in f32 or f16, as the result is stored; the gradient is in f32
  * @param seed u32 [2]; the mask follows from it, the stream and the element's index
  * @param probability in [0, 1)
  * @throws {ProxmoError} `config` if the probability is not in range
@@ -52,6 +53,6 @@ export function dropout(x: Tensor, seed: Tensor, stream: number, probability: nu
   }
   if (probability === 0) return x;
   const params = { count: x.size, stream, keep: 1 - probability };
-  const masked = (values: Tensor) => launch(kernels.dropout, params, { x: values, seed }, { y: x.shape }).y;
+  const masked = (values: Tensor) => launch(kernels.dropout[storageOf('dropout', [values])], params, { x: values, seed }, { y: x.shape }).y;
   return differentiable('dropout', [x], masked(x), (dy) => [masked(dy)]);
 }

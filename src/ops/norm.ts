@@ -1,6 +1,7 @@
 /** What LayerNorm and RMSNorm share: the launches, alone and with the residual addition before them, and their gradients. */
 import * as kernels from '../../kernels/norm.ts';
 import * as backward from '../../kernels/normBackward.ts';
+import type { FloatStorage } from '../../kernels/storage.ts';
 import { ProxmoError } from '../errors.ts';
 import { differentiableMany } from '../tensor/autograd.ts';
 import { launch, type Shape, type Tensor } from '../tensor/tensor.ts';
@@ -8,6 +9,7 @@ import { columnSum, columnSumPair } from './columnSum.ts';
 
 /** One form's kernels. */
 interface NormKernels {
+  /** By how the result is stored. */
   readonly forward: typeof kernels.layerNorm;
   /** The gradient in the input alone, and with those of weight and bias. */
   readonly backward: typeof backward.layerNormBackward;
@@ -37,6 +39,8 @@ export interface NormInputs {
   /** [width]; LayerNorm, and RMSNorm without it. */
   readonly bias?: Tensor;
   readonly epsilon: number;
+  /** How the result is stored; its sum is in f32. Default: f32. */
+  readonly stored?: FloatStorage;
 }
 
 /**
@@ -47,7 +51,7 @@ export interface NormInputs {
  */
 export function norm(op: string, inputs: NormInputs): { readonly sum: Tensor; readonly normed: Tensor } {
   checkShapes(op, inputs);
-  const { x, residual, weight, bias, epsilon } = inputs;
+  const { x, residual, weight, bias, epsilon, stored = 'f32' } = inputs;
   const plain = bias ? layerNorm : rmsNorm;
   const fused = bias ? addLayerNorm : addRmsNorm;
   const [rows, width] = [x.dim(0), x.dim(1)];
@@ -58,7 +62,7 @@ export function norm(op: string, inputs: NormInputs): { readonly sum: Tensor; re
     ...(bias ? { mean: [rows] } : {}),
   };
   const given = { x, weight, ...(residual ? { residual } : {}), ...(bias ? { bias } : {}) };
-  const launched = launch((residual ? fused : plain).forward, { rows, width, epsilon }, given, outputs);
+  const launched = launch((residual ? fused : plain).forward[stored], { rows, width, epsilon }, given, outputs);
   const { y: normed, scale, sum = x, mean } = launched as { y: Tensor; scale: Tensor; sum?: Tensor; mean?: Tensor };
   const operands = [x, ...(residual ? [residual] : []), weight, ...(bias ? [bias] : [])];
   differentiableMany(op, operands, residual ? [normed, sum] : [normed], ([dy = null, dSum = null]) => {
@@ -86,9 +90,9 @@ function launchGradients({ gradients }: NormKernels, inputs: Readonly<Record<str
   return launch(gradients, { rows, width, run }, inputs, outputs) as { dx: Tensor; dWeight: Tensor; dBias?: Tensor };
 }
 
-/** Rows of a partial sum of a weight's gradient: at most 64 sums, each of at least 16 rows. */
+/** Rows of a partial sum of a weight's gradient: at most 256 sums, each of at least 16 rows. */
 export function rowsPerPartial(rows: number): number {
-  return Math.max(16, Math.ceil(rows / 64));
+  return Math.max(16, Math.ceil(rows / 256));
 }
 
 function checkShapes(op: string, { x, residual, weight, bias }: NormInputs): void {

@@ -1,5 +1,6 @@
 /** Heads out of a fused projection, with rotary positions (Su et al., arXiv 2104.09864). */
 import * as kernels from '../../kernels/rope.ts';
+import type { FloatStorage } from '../../kernels/storage.ts';
 import { ProxmoError } from '../errors.ts';
 import { differentiableMany, filled } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
@@ -13,6 +14,8 @@ export interface HeadLayout {
   readonly frequencies: Tensor;
   /** Queries are multiplied by this. Default: 1. */
   readonly queryScale?: number;
+  /** How the heads are stored. Default: f32. */
+  readonly stored?: FloatStorage;
 }
 
 /**
@@ -29,11 +32,11 @@ export function splitHeadsWithRope(
   layout: HeadLayout,
 ): { readonly q: Tensor; readonly k: Tensor; readonly v: Tensor } {
   checkShapes(qkv, positions, layout);
-  const { heads, kvHeads, headDim, frequencies, queryScale = 1 } = layout;
+  const { heads, kvHeads, headDim, frequencies, queryScale = 1, stored = 'f32' } = layout;
   const rows = qkv.dim(0);
   const params = { rows, heads, kvHeads, headDim, queryScale };
   const shapes = { q: [rows, heads, headDim], k: [rows, kvHeads, headDim], v: [rows, kvHeads, headDim] };
-  const { q, k, v } = launch(kernels.splitHeadsWithRope, params, { qkv, positions, frequencies }, shapes);
+  const { q, k, v } = launch(kernels.splitHeadsWithRope[stored], params, { qkv, positions, frequencies }, shapes);
   differentiableMany('splitHeadsWithRope', [qkv], [q, k, v], ([givenQ, givenK, givenV]) => {
     const dq = givenQ ?? filled(shapes.q, 0);
     const dk = givenK ?? filled(shapes.k, 0);

@@ -171,8 +171,9 @@ const settings = z.strictObject({
   /** Null trains all weights. */
   lora: lora.nullable().default(null),
   /**
-   * How the policy's matrices are stored: `f16` halves what products read of them, and what a frozen model takes; everything else, masters of trained weights included,
-   * stays float32. Needs an adapter with `shader-f16`.
+   * What products with the policy's matrices multiply: float32, or numbers rounded to `f16`, whose products are summed in float32. With `f16`, matrices, the activations that
+   * products and attention read, and the KV cache take half the bytes; the residual stream, logits, gradients and masters of trained weights stay float32. Needs an adapter
+   * with `shader-f16`.
    */
   precision: z.enum(precisions).default('f32'),
   policy: policy.prefault({}),

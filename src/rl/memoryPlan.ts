@@ -4,7 +4,7 @@
  */
 import { mebibytes } from '../gpu/context.ts';
 import { bucketSize } from '../nn/buckets.ts';
-import { type BatchLimits, fittingBatch, smallestRowBucket, smallestTokenBucket } from '../nn/generatorLimits.ts';
+import { type BatchLimits, fittingBatch, rowBucket, sequenceBytes, smallestTokenBucket } from '../nn/generatorLimits.ts';
 import { packedInputs } from '../nn/packing.ts';
 import { replyGraph } from '../nn/replies.ts';
 import { packedAttention, type Transformer, vocabChunkSize } from '../nn/transformer.ts';
@@ -58,7 +58,7 @@ export interface MemoryPlan {
   /** Sizes of the buffers that programs share for activations and logits, largest first: what `Engine.reserve` makes. */
   readonly shared: readonly number[];
   /** The buffer that is larger than the device can bind, of those that cannot be cut into several (weights and what goes with them can), by name and bytes; null if none is. */
-  readonly tooLarge: { readonly name: string; readonly bytes: number } | null;
+  readonly tooLarge: { readonly name: keyof MemoryParts; readonly bytes: number } | null;
   readonly fits: boolean;
   /** The largest micro-batch that fits, in packed tokens, up to `searchLimit`; null if not even one turn does. Searched for when it is asked for: a run that fits needs no answer. */
   readonly largestMicroBatch: number | null;
@@ -80,7 +80,7 @@ export function planMemory(run: PlannedRun, limits: MemoryLimits): MemoryPlan {
     const sharedBytes = shared.reduce((sum, bytes) => sum + bytes, 0);
     const total = buffers.reduce((sum, { bytes, count }) => sum + bytes * count, sharedBytes);
     const logits = Math.max(update.logits, prefill.logits);
-    const uncut = [...buffers.filter(({ name }) => name === 'kvCache'), { name: 'activations', bytes: shared[0] ?? 0 }];
+    const uncut = [...buffers.filter(({ name }) => name === 'kvCache'), { name: 'activations' as const, bytes: shared[0] ?? 0 }];
     const largest = uncut.reduce((a, b) => (b.bytes > a.bytes ? b : a));
     const tooLarge = largest.bytes > limits.largestBuffer ? { name: largest.name, bytes: largest.bytes } : null;
     return {
@@ -112,10 +112,11 @@ export function planMemory(run: PlannedRun, limits: MemoryLimits): MemoryPlan {
 
 /** Buffers that outlive programs: the bytes of each, and how many there are. */
 function fixedBuffers({ model, config }: PlannedRun, cacheRows: number): { name: keyof MemoryParts; bytes: number; count: number }[] {
-  const { layers, kvHeads, headDim } = model.config;
+  const { layers } = model.config;
   const trained = model.trainable.size * 4;
   const reference = ownWeightsOf(referenceOf(model, config), model);
-  const cache = cacheRows * (config.prompt.maxTokens + config.sampling.maxNewTokens) * kvHeads * headDim * 4;
+  const lengths = { maxPromptTokens: config.prompt.maxTokens, maxNewTokens: config.sampling.maxNewTokens };
+  const cache = cacheRows * sequenceBytes(model.config, lengths, model.stored);
   return [
     { name: 'weights', bytes: model.slab.bytes, count: 1 },
     { name: 'adapters', bytes: trained, count: model.adapters ? 1 : 0 },
@@ -135,7 +136,7 @@ function generatorBatch({ model, config }: PlannedRun, { largestBuffer }: Memory
     maxBatchTokens: Math.max(maxBatchTokens, prompt.maxTokens),
     maxBatchRows: batchRows(config),
   };
-  const { rows, tokens } = fittingBatch(model.config, sizes, largestBuffer);
+  const { rows, tokens } = fittingBatch(model.config, sizes, largestBuffer, model.stored);
   return { rows: Math.max(rows, 1), tokens: Math.max(tokens, prompt.maxTokens) };
 }
 
@@ -170,7 +171,7 @@ function updateMemory({ model, config }: PlannedRun, rows: number): ProgramMemor
 /** The generator's program that reads prompts. */
 function prefillMemory({ model }: PlannedRun, limits: BatchLimits): ProgramMemory {
   const rows = bucketSize(limits.tokens, smallestTokenBucket);
-  const batch = bucketSize(limits.rows, smallestRowBucket);
+  const batch = rowBucket(limits.rows);
   const { tokens, positions, segments } = packedInputs(rows);
   const hidden = model.hidden(tokens, positions, packedAttention(segments), input('lastRows', [batch], 'u32'));
   const logits = model.logits(hidden);
@@ -213,7 +214,7 @@ export function memoryProblem(plan: MemoryPlan): string | null {
   if (plan.fits) return null;
   const { total, limits, tooLarge, microBatchTokens, largestMicroBatch } = plan;
   const need = tooLarge
-    ? `The ${labels[tooLarge.name as keyof MemoryParts]} need a buffer of ${mebibytes(tooLarge.bytes)} MiB, but the device binds ${mebibytes(limits.largestBuffer)} MiB`
+    ? `The ${labels[tooLarge.name]} need a buffer of ${mebibytes(tooLarge.bytes)} MiB, but the device binds ${mebibytes(limits.largestBuffer)} MiB`
     : `The run needs ${mebibytes(total)} MiB, but engine.memory allows ${mebibytes(limits.total ?? 0)} MiB`;
   const advice =
     largestMicroBatch === null

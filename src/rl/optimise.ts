@@ -1,8 +1,9 @@
 /**
  * Optimiser steps over mini-batches of replies. A mini-batch is split into micro-batches that fit memory; each adds its gradient to a slab, and one update follows: norm,
- * clipping and AdamW.
+ * clipping and AdamW. Where products read f16, the loss is scaled (src/nn/lossScale.ts) by the largest weight of the whole mini-batch.
  */
 import { Cache } from '../nn/buckets.ts';
+import { lossScale } from '../nn/lossScale.ts';
 import { AdamW, type AdamWOptions } from '../nn/optimizer.ts';
 import { splitBySize } from '../nn/packing.ts';
 import {
@@ -23,7 +24,7 @@ import { accumulate, gatherGradients } from '../tensor/gradients.ts';
 import { input, type Tensor } from '../tensor/tensor.ts';
 import type { Variable } from '../tensor/variable.ts';
 
-/** Numbers that go with each reply token, by column. */
+/** Numbers that go with each reply token, by column; `weight` is the token's share in the loss. */
 export interface TrainingPair extends PromptReply {
   readonly columns: Readonly<Record<string, ArrayLike<number>>>;
 }
@@ -55,7 +56,7 @@ export interface OptimiserProgress {
 export interface StepReport {
   /** Statistics of each micro-batch, as the loss graph lays them out. */
   readonly statistics: readonly ArrayLike<number>[];
-  /** Global gradient norm before clipping. */
+  /** Global gradient norm before clipping, of the loss as it is without a scale. */
   readonly gradientNorm: number;
   /** The norm was not finite, and nothing was changed. */
   readonly skipped: boolean;
@@ -87,6 +88,7 @@ export class Optimiser {
   async step(pairs: readonly TrainingPair[], learningRate: number): Promise<StepReport> {
     this.engine.clear(this.total);
     const statistics: ArrayLike<number>[] = [];
+    const scale = lossScale(this.model.stored, largestWeight(pairs));
     for (const batch of splitBySize(pairs, packedLength, this.options.microBatchTokens)) {
       const bucket = replyBucket(batch);
       const program = await this.programs.get(bucketName(bucket), () => this.compileGradient(bucket));
@@ -98,13 +100,18 @@ export class Optimiser {
         ),
       ]);
       const dropoutSeed = Uint32Array.of(this.options.seed, this.progress.microBatches);
-      const result = await program.run({ ...packReplies(batch, bucket), ...Object.fromEntries(columns), dropoutSeed });
+      const result = await program.run({
+        ...packReplies(batch, bucket),
+        ...Object.fromEntries(columns),
+        dropoutSeed,
+        lossScale: Float32Array.of(scale),
+      });
       statistics.push(result.statistics);
       this.progress = { ...this.progress, microBatches: this.progress.microBatches + 1 };
     }
     this.updateProgram ??= this.compileUpdate();
     const { norm } = await (await this.updateProgram).run({
-      hyperparameters: this.adamW.hyperparameters(this.progress.steps + 1, learningRate),
+      hyperparameters: this.adamW.hyperparameters(this.progress.steps + 1, learningRate, 1 / scale),
     });
     const gradientNorm = norm[0] ?? Number.NaN;
     const skipped = !Number.isFinite(gradientNorm);
@@ -112,8 +119,16 @@ export class Optimiser {
     return { statistics, gradientNorm, skipped };
   }
 
-  /** Frees gradients and moments. */
+  /** Frees gradients, moments and programs. */
   destroy(): void {
+    const programs: readonly Promise<Program>[] = [...this.programs.drain(), ...(this.updateProgram ? [this.updateProgram] : [])];
+    this.updateProgram = undefined;
+    // One that did not compile has nothing to free, and its error went to the step that needed it.
+    for (const program of programs)
+      void program.then(
+        (compiled) => compiled.destroy(),
+        () => undefined,
+      );
     for (const variable of [this.micro, this.total, ...this.adamW.variables]) this.engine.release(variable);
   }
 
@@ -121,8 +136,9 @@ export class Optimiser {
     const { logProbs } = replyGraph(this.model.inTraining(trainingMode(this.model, this.options)), bucket);
     const column = (name: string) => input(name, [bucket.targets]);
     const { loss, statistics } = this.loss({ logProbs, column });
-    const { trainable } = this.model;
-    const gradients = gatherGradients(trainable, this.micro, grad(loss, trainable.tensors));
+    const { trainable, stored } = this.model;
+    const seed = stored === 'f16' ? input('lossScale', [1]) : undefined;
+    const gradients = gatherGradients(trainable, this.micro, grad(loss, trainable.tensors, seed));
     const total = accumulate(this.total.tensor, gradients);
     return this.engine.compile({
       name: `gradient ${bucket.rows}`,
@@ -136,6 +152,13 @@ export class Optimiser {
     const { updates, norm } = this.adamW.update(this.total.tensor);
     return this.engine.compile({ name: 'update', outputs: { norm }, updates });
   }
+}
+
+function largestWeight(pairs: readonly TrainingPair[]): number {
+  return pairs.reduce(
+    (largest, { columns }) => Array.from(columns.weight ?? []).reduce((most, weight) => Math.max(most, Math.abs(weight)), largest),
+    0,
+  );
 }
 
 /** What a model's training step needs: the seed of dropout is an input only where there is dropout. */

@@ -62,17 +62,19 @@ describe('verify', () => {
     expect(checksOf(stdout)).toHaveLength(8);
   });
 
-  describe.skipIf(!halfAdapter)('with weights in f16', () => {
+  describe.skipIf(!halfAdapter)('in f16', () => {
     const verifyHalf = (dir: string) => run('verify', dir, '--precision', 'f16', '--adapter', halfAdapter!, '--json');
 
-    it.each(hfFixtures)('%s computes what it does in float32: its weights are f16 numbers', async (name) => {
-      const { stdout, error } = await verifyHalf(hfFixture(name));
-      expect(error).toBeNull();
-      const checks = checksOf(stdout);
-      expect(checks.map((check) => check.name)).not.toContain('greedy continuation');
-      const exact = checks.filter((check) => check.name !== 'losses over AdamW steps');
-      for (const check of exact) expect(check.error, check.name).toBeLessThan(1e-5);
-    });
+    it.each(hfFixtures)(
+      '%s is within the tolerances of f16: its weights are f16 numbers, but not what they are multiplied with',
+      async (name) => {
+        const { stdout, error } = await verifyHalf(hfFixture(name));
+        expect(error).toBeNull();
+        const checks = checksOf(stdout);
+        expect(checks.map((check) => check.name)).not.toContain('greedy continuation');
+        expect(checks.find((check) => check.name === 'logits')?.error).toBeGreaterThan(1e-4);
+      },
+    );
 
     it.skipIf(!existsSync(larger)).each(hfFixtures)(`${larger}/%s is within the tolerances of f16, but not of float32`, async (name) => {
       const { stdout, error } = await verifyHalf(join(larger, name));

@@ -1,10 +1,12 @@
 /** Batched generation: the KV cache changes nothing, a reply does not depend on its neighbours, and rows end where they should. */
 import { describe, expect, it } from 'vitest';
+import { decoderSlab } from '../../src/nn/decoderParameters.ts';
 import { Generator, type SamplingControls } from '../../src/nn/generator.ts';
+import type { WeightStorage } from '../../src/nn/halfWeights.ts';
 import { packedInputs, packSequences } from '../../src/nn/packing.ts';
 import { packedAttention, Transformer } from '../../src/nn/transformer.ts';
 import { Engine } from '../../src/tensor/engine.ts';
-import { testAdapters, testDevice } from '../support/adapters.ts';
+import { halfAdapter, testAdapters, testDevice } from '../support/adapters.ts';
 
 const vocabSize = 23;
 const endToken = 2;
@@ -14,7 +16,7 @@ const sampling: SamplingControls = { ...greedy, temperature: 1 };
 const prompts = [[3, 4, 5, 6], [7], [8, 9, 10, 11, 12, 13, 14, 15, 16], [17, 18], [19, 20, 21], [1, 1, 1, 1, 1, 1]];
 const requests = prompts.map((prompt, episode) => ({ prompt, episode, turn: 1 }));
 
-async function open(adapter: string, endTokens: number | readonly number[] = endToken) {
+async function open(adapter: string, endTokens: number | readonly number[] = endToken, storage: WeightStorage = 'f32') {
   const engine = new Engine(await testDevice(adapter));
   const config = {
     vocabSize,
@@ -28,7 +30,7 @@ async function open(adapter: string, endTokens: number | readonly number[] = end
     tiedHead: false,
     normEpsilon: 1e-6,
   };
-  const model = new Transformer(config, 3);
+  const model = new Transformer(config, decoderSlab(config, 3, 'model', undefined, storage));
   return { engine, model, generator: new Generator(engine, model, { ...limits, endToken: endTokens }) };
 }
 
@@ -50,6 +52,20 @@ async function nextToken(engine: Engine, model: Transformer, tokens: readonly nu
   program.destroy();
   return last.indexOf(Math.max(...last));
 }
+
+it.skipIf(!halfAdapter)('takes the tokens that a forward pass would take with keys and values in f16, too', async () => {
+  const { engine, model, generator } = await open(halfAdapter!, endToken, 'f16');
+  const before = engine.memory.variables;
+  const replies = await generator.generate(requests, greedy);
+  // Two layers of keys and values: 4 slots of 19 positions, a head of 8.
+  expect(engine.memory.variables - before).toBe(2 * 2 * (4 * 19 * 8) * 2 + model.slab.bytes);
+  for (const [index, { tokens }] of replies.entries()) {
+    for (let length = 0; length < tokens.length; length++) {
+      expect(await nextToken(engine, model, [...prompts[index]!, ...tokens.slice(0, length)])).toBe(tokens[length]);
+    }
+  }
+  generator.destroy();
+});
 
 describe.each(testAdapters)('on %s', (adapter) => {
   it('takes the tokens that a forward pass without a cache would take', async () => {

@@ -31,6 +31,8 @@ it('is as many rows as keys and logits allow, and as many tokens as activations 
   expect(batchLimits(config, asked, 25 * kibibyte)).toEqual({ rows: 25, tokens: 64 });
   expect(batchLimits({ ...config, vocabSize: 1000 }, asked, 25 * kibibyte)).toEqual({ rows: 4, tokens: 64 });
   expect(batchLimits(config, asked, 48 * kibibyte)).toEqual({ rows: 48, tokens: 128 });
+  // Keys in f16 take half.
+  expect(batchLimits(config, asked, 25 * kibibyte, 'f16')).toEqual({ rows: 50, tokens: 64 });
 });
 
 it('is refused where not one sequence fits, or not one prompt', () => {

@@ -115,17 +115,23 @@ describe.skipIf(!halfAdapter)('weights in f16', () => {
     ['with biases, LayerNorm and learned positions', gpt, portablePieceBytes],
     ['whose embedding, which is the head, lies in several buffers', { ...llama, vocabSize: 300 }, 8192],
   ])('of a transformer %s', (_, config, largestPiece) => {
-    it.each(['none', 'block'] as const)(
-      'give the loss and gradients that the rounded weights give in float32 (checkpointing: %s)',
-      async (checkpointing) => {
-        const engine = await makeEngine();
-        const [half, single] = [make(config, 'mixed', largestPiece), make(config, 'f32')];
-        roundWeights(engine, single);
-        const [got, want] = [await gradientsOf(engine, half, { checkpointing }), await gradientsOf(engine, single)];
-        expect(got.loss).toBeCloseTo(want.loss, 5);
-        expect(distance(want.gradients, got.gradients)).toBeLessThan(1e-5);
-      },
-    );
+    it('give nearly the loss and gradients that the rounded weights give in float32', async () => {
+      const engine = await makeEngine();
+      const [half, single] = [make(config, 'mixed', largestPiece), make(config, 'f32')];
+      roundWeights(engine, single);
+      const [got, want] = [await gradientsOf(engine, half), await gradientsOf(engine, single)];
+      // What a product reads is off by up to 2^-11 = 4.9e-4 of itself, by chance up or down.
+      expect(Math.abs(got.loss - want.loss)).toBeLessThan(1e-3);
+      expect(distance(want.gradients, got.gradients)).toBeLessThan(3e-3);
+      expect(distance(want.gradients, got.gradients)).toBeGreaterThan(1e-5);
+    });
+
+    it('give the same bits where activations are computed again', async () => {
+      const engine = await makeEngine();
+      const model = make(config, 'mixed', largestPiece);
+      const [kept, again] = [await gradientsOf(engine, model), await gradientsOf(engine, model, { checkpointing: 'block' })];
+      expect(again).toEqual(kept);
+    });
 
     it('train much as those in float32 do', async () => {
       const engine = await makeEngine();

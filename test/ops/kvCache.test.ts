@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { packSegments } from '../../kernels/attentionReference.ts';
 import { noSlot } from '../../kernels/kvAppend.ts';
 import { attention } from '../../src/ops/attention.ts';
-import { appendKv, decodeAttention, KvCache, type KvCacheShape } from '../../src/ops/kvCache.ts';
+import { appendKv, attendStep, decodeAttention, KvCache, type KvCacheShape } from '../../src/ops/kvCache.ts';
+import { splitHeadsWithRope } from '../../src/ops/rope.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { Random } from '../../src/tensor/random.ts';
 import { constant, input, type Tensor } from '../../src/tensor/tensor.ts';
@@ -72,6 +73,41 @@ describe.each(testAdapters)('on %s', (adapter) => {
       [9 - decoded + step, 15 - decoded + step].forEach((row, item) => {
         for (let i = 0; i < widths.q; i++) expect(got[item * widths.q + i]).toBeCloseTo(result.whole[row * widths.q + i]!, 5);
       });
+    }
+  });
+
+  // 12 is no multiple of 8: there the step is the three ops.
+  it.each([16, 12, 40])('takes a step as splitting, appending and attending do, with heads of %i', async (headDim) => {
+    const engine = await makeEngine();
+    const [heads, kvHeads, width] = [6, 2, 10 * headDim];
+    const frequencies = constant(normal(headDim / 2, 'frequencies'), [headDim / 2]);
+    const layout = { heads, kvHeads, headDim, frequencies, queryScale: 1.5 };
+    const slots = indices([2, 0, noSlot]);
+    const stepsOf = (apart: boolean) => {
+      let layer = cacheOf({ slots: 3, capacity: 4, kvHeads, headDim });
+      return Array.from({ length: 4 }, (_, step) => {
+        const qkv = constant(normal(3 * width, `step ${step}`), [3, width]);
+        const [positions, lengths] = [indices([step, step, step]), indices([step + 1, step + 1, step + 1])];
+        if (!apart) {
+          const { y, ...updated } = attendStep(qkv, positions, layout, layer, { slots, lengths });
+          layer = updated;
+          return y;
+        }
+        const { q, k, v } = splitHeadsWithRope(qkv, positions, layout);
+        layer = appendKv(layer.cacheK, layer.cacheV, k, v, slots, positions);
+        return decodeAttention(q, layer.cacheK, layer.cacheV, slots, lengths);
+      });
+    };
+    const outputsOf = async (apart: boolean) => {
+      const program = await engine.compile({
+        name: 'steps',
+        outputs: Object.fromEntries(stepsOf(apart).map((y, step) => [`y${step}`, y])),
+      });
+      return program.run();
+    };
+    const [together, expected] = [await outputsOf(false), await outputsOf(true)];
+    for (const [name, values] of Object.entries(expected)) {
+      for (const [at, value] of values.entries()) expect(together[name]![at]).toBeCloseTo(value, 4);
     }
   });
 

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { createTaskSet } from '../../src/envs/index.ts';
 import { readHfModel } from '../../src/models/hf/checkpoint.node.ts';
 import { parseHfConfig } from '../../src/models/hf/config.ts';
+import { decoderSlab } from '../../src/nn/decoderParameters.ts';
 import { LoraAdapters } from '../../src/nn/lora.ts';
 import { Transformer } from '../../src/nn/transformer.ts';
 import { dot } from '../../src/ops/reduce.ts';
@@ -45,6 +46,13 @@ it('counts weights, gradients, moments and the cache as a run makes them', () =>
   const kvCache = 2 * 3 * 64 * 110 * 2 * 16 * 4;
   expect(parts).toMatchObject({ weights: slab, adapters: 0, reference: slab, gradients: 2 * slab, moments: 2 * slab, kvCache });
   expect(total).toBe(Object.values(parts).reduce((sum, bytes) => sum + bytes, 0));
+});
+
+it('counts two bytes for keys and values, and for what products read, where matrices are in f16', () => {
+  const half = new Transformer(sizes, decoderSlab(sizes, null, 'half', undefined, 'mixed'));
+  const [in32, in16] = [planMemory(runOf(new Transformer(sizes, null)), endless).parts, planMemory(runOf(half), endless).parts];
+  expect(in16.kvCache).toBe(in32.kvCache / 2);
+  expect(in16.activations / in32.activations).toBeLessThan(0.9);
 });
 
 it.each([

@@ -47,6 +47,6 @@ export function decodeCost(
   const read = batch * pairsOf(length);
   return {
     flops: 2 * weights * batch * length + 4 * config.layers * queryWidth(config) * read,
-    bytes: elementBytes[precision] * weights * length + 4 * 2 * config.layers * keyWidth(config) * read,
+    bytes: elementBytes[precision] * (weights * length + 2 * config.layers * keyWidth(config) * read),
   };
 }

@@ -1,5 +1,6 @@
 /** What a bench measures, as rows for tables and JSON, and how a time relates to the best that the adapter showed in the same run. */
 import type { Timing } from '../../gpu/benchmark.ts';
+import type { Precision } from '../../nn/halfWeights.ts';
 
 export interface BenchRow {
   readonly name: string;
@@ -16,6 +17,8 @@ export interface BenchRow {
   readonly ofCopy?: number;
   /** Kernel dispatches of one run, for workloads of many. */
   readonly dispatches?: number;
+  /** Kernel dispatches for each token of a reply, all rows of the batch together. */
+  readonly dispatchesPerStep?: number;
   /** How many times as fast as the default the variant is that tuning chose; absent if that is the default. */
   readonly speedup?: number;
   /** Bytes on the device: of variables, and of intermediate values as they are planned, added up, and at the least. */
@@ -31,6 +34,8 @@ export interface BenchRow {
 /** What the adapter reached in matrix products and copies. */
 export interface Ceilings {
   readonly gflops: number;
+  /** In products of operands stored in f16; absent where the adapter stores none. */
+  readonly halfGflops?: number;
   readonly gbps: number;
 }
 
@@ -39,11 +44,14 @@ export interface Work {
   readonly flops: number;
   readonly bytes: number;
   readonly tokens?: number;
+  /** How products' operands are stored; default f32. */
+  readonly precision?: Precision;
 }
 
 /** What work of a median time comes to: 10⁹ operations and bytes a second, tokens a second, and the share of the ceilings (the roofline model). */
-export function rates({ flops, bytes, tokens }: Work, { median }: Timing, ceilings: Ceilings | null) {
-  const least = ceilings ? Math.max(flops / ceilings.gflops, bytes / ceilings.gbps) / 1e6 : 0;
+export function rates({ flops, bytes, tokens, precision }: Work, { median }: Timing, ceilings: Ceilings | null) {
+  const products = precision === 'f16' ? (ceilings?.halfGflops ?? ceilings?.gflops) : ceilings?.gflops;
+  const least = ceilings && products ? Math.max(flops / products, bytes / ceilings.gbps) / 1e6 : 0;
   return {
     ...(flops > 0 ? { gflops: flops / median / 1e6 } : {}),
     ...(bytes > 0 ? { gbps: bytes / median / 1e6 } : {}),
@@ -82,12 +90,13 @@ export function benchCells(row: BenchRow): string[] {
   ];
 }
 
-function notes({ check, speedup, dispatches, memory, host, growth = {} }: BenchRow): string[] {
+function notes({ check, speedup, dispatches, dispatchesPerStep, memory, host, growth = {} }: BenchRow): string[] {
   const mebibytes = (bytes: number) => figure(bytes / 2 ** 20);
   return [
     ...(check === 'wrong' ? ['WRONG'] : []),
     ...(speedup ? [`${speedup.toFixed(2)} × the default`] : []),
     ...(dispatches === undefined ? [] : [`${dispatches} dispatches`]),
+    ...(dispatchesPerStep === undefined ? [] : [`${figure(dispatchesPerStep)} dispatches a token`]),
     ...(memory
       ? [
           `${mebibytes(memory.variables)} MiB of variables + ${mebibytes(memory.planned)} planned of ${mebibytes(memory.sum)} (least ${mebibytes(memory.lowerBound)})`,

@@ -1,11 +1,12 @@
 /**
  * A training step of a tiny GPT, as a workload that other libraries can run too: vocabulary 512, width 128, 4 layers of 4 heads, an MLP of 512 with tanh GELU, LayerNorm
  * before each block, learned positions, an untied head, no biases in linear layers: 936,192 parameters. A batch is 8 sequences of 128 tokens, each with its next token as
- * target; a step is forward, backward and Adam in float32, with the mean cross-entropy read back.
+ * target; a step is forward, backward and Adam, with the mean cross-entropy read back.
  */
 
 import { decoderSlab } from '../../nn/decoderParameters.ts';
 import { type Precision, releaseWeights, storageFor } from '../../nn/halfWeights.ts';
+import { lossScale } from '../../nn/lossScale.ts';
 import { AdamW } from '../../nn/optimizer.ts';
 import { packSequences } from '../../nn/packing.ts';
 import { packedAttention, Transformer, type TransformerConfig } from '../../nn/transformer.ts';
@@ -57,7 +58,7 @@ export class TinyGpt {
   ) {}
 
   /**
-   * @param precision of the weights as products read them
+   * @param precision f16: what products read is stored in f16
    * @throws {ProxmoError} `gpu-error`; `config` if the device has no f16
    */
   static async create(engine: Engine, precision: Precision = 'f32'): Promise<TinyGpt> {
@@ -66,7 +67,8 @@ export class TinyGpt {
     const optimiser = new AdamW(model.slab, { weightDecay: 0, maxGradNorm: Number.POSITIVE_INFINITY });
     const gradients = model.slab.variableLike('tiny GPT gradients');
     const loss = lossGraph(model);
-    const { updates } = optimiser.update(gatherGradients(model.slab, gradients, grad(loss, model.slab.tensors)));
+    const seed = filled([1], lossScale(model.stored, 1 / tinyGptTokens));
+    const { updates } = optimiser.update(gatherGradients(model.slab, gradients, grad(loss, model.slab.tensors, seed)));
     const program = await engine.compile({ name: 'tiny GPT step', outputs: { loss }, updates });
     return new TinyGpt(engine, model, optimiser, gradients, program);
   }
@@ -79,7 +81,11 @@ export class TinyGpt {
 
   /** The program's inputs for the next step, which they count. */
   inputs({ tokens, targets }: TinyGptData, learningRate = 1e-3) {
-    return { tokens, targets, hyperparameters: this.optimiser.hyperparameters(++this.steps, learningRate) };
+    return {
+      tokens,
+      targets,
+      hyperparameters: this.optimiser.hyperparameters(++this.steps, learningRate, 1 / lossScale(this.model.stored, 1 / tinyGptTokens)),
+    };
   }
 
   destroy(): void {

@@ -9,7 +9,7 @@ export interface Workload extends Work {
   readonly name: string;
   readonly shape: string;
   readonly variant: string;
-  /** Of the model's weights; f16 is left out where the adapter has none. Default: f32. */
+  /** Of the model; f16 is left out where the adapter has none. Default: f32. */
   readonly precision?: Precision;
   /** Whether it takes an adapter so long that it is measured on demand only. Default: no. */
   readonly isLarge?: (adapter: AdapterProfile) => boolean;
@@ -24,7 +24,7 @@ export interface OpenWorkload {
   /** @param round counts up, to choose inputs by */
   readonly run: (round: number) => Promise<unknown>;
   /** What is measured besides the time, after it. */
-  readonly figures?: () => Promise<Pick<BenchRow, 'memory' | 'host' | 'growth'>>;
+  readonly figures?: () => Promise<Pick<BenchRow, 'memory' | 'host' | 'growth' | 'dispatchesPerStep'>>;
   readonly destroy: () => void;
 }
 

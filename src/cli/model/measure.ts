@@ -2,12 +2,14 @@
 import { ProxmoError } from '../../errors.ts';
 import { positionLimit } from '../../models/transformerConfig.ts';
 import { Generator } from '../../nn/generator.ts';
+import { lossScale } from '../../nn/lossScale.ts';
 import { AdamW } from '../../nn/optimizer.ts';
 import { packedInputs, packSequences } from '../../nn/packing.ts';
 import { packedAttention, type Transformer } from '../../nn/transformer.ts';
 import { crossEntropy } from '../../ops/crossEntropy.ts';
+import { scale } from '../../ops/elementwise.ts';
 import { gatherRows } from '../../ops/embedding.ts';
-import { grad } from '../../tensor/autograd.ts';
+import { filled, grad } from '../../tensor/autograd.ts';
 import type { Engine, Program } from '../../tensor/engine.ts';
 import { gatherGradients } from '../../tensor/gradients.ts';
 import { input, type Tensor } from '../../tensor/tensor.ts';
@@ -82,7 +84,9 @@ export class TrainingProbe {
     const loss = crossEntropy(logits, input('targets', [count], 'u32'), input('weights', [count]));
     const { slab } = model;
     const gradients = slab.variableLike('gradients');
-    const gathered = gatherGradients(slab, gradients, grad(loss, slab.tensors));
+    const factor = lossScale(model.stored, 1 / count);
+    const scaled = grad(loss, slab.tensors, filled([1], factor));
+    const gathered = gatherGradients(slab, gradients, factor === 1 ? scaled : scaled.map((gradient) => scale(gradient, 1 / factor)));
     const lossProgram = await engine.compile({ name: 'loss', outputs: { loss }, updates: [gathered] });
     const inputs = {
       ...arrays,

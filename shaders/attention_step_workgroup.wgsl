@@ -1,0 +1,125 @@
+// Part of attention_step.wgsl, for GPUs: a workgroup takes one query. Its first invocations turn the query and the new key, and keep them and the new value in
+// workgroup memory. Then all share the keys out, each with a softmax of its own, and their results are combined in a fixed order, CHUNK vectors of the head at a time
+// (CHUNK divides HEAD_VECS and is at most 8).
+
+const SIDE = 8u;
+const WORKGROUP = SIDE * SIDE;
+
+var<workgroup> query: array<vec4<f32>, HEAD_VECS>;
+var<workgroup> ownKey: array<vec4<f32>, HEAD_VECS>;
+var<workgroup> ownValue: array<vec4<f32>, HEAD_VECS>;
+// Each invocation's largest score, its total, and its sums.
+var<workgroup> maxima: array<f32, WORKGROUP>;
+var<workgroup> totals: array<f32, WORKGROUP>;
+var<workgroup> parts: array<vec4<f32>, CHUNK * WORKGROUP>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let index = workgroupNumber(workgroup, workgroups);
+  if (index >= params.batch * params.heads) {
+    return;
+  }
+  let item = index / params.heads;
+  let head = index % params.heads;
+  let group = params.heads / params.kvHeads;
+  let kvHead = head / group;
+  let row = item * (params.heads + 2u * params.kvHeads);
+  let queryStart = (row + head) * HEAD_VECS;
+  let keyStart = (row + params.heads + kvHead) * HEAD_VECS;
+  let valueStart = keyStart + params.kvHeads * HEAD_VECS;
+  let exists = hasPlace(item);
+  let base = slots[item] * params.capacity;
+  let length = positions[item];
+
+  for (var c = local; c < HALF_VECS; c += WORKGROUP) {
+    let turn = turnOf(item, c);
+    let a = params.queryScale * SCALE * qkv[queryStart + c];
+    let b = params.queryScale * SCALE * qkv[queryStart + HALF_VECS + c];
+    query[c] = a * turn.cos - b * turn.sin;
+    query[c + HALF_VECS] = b * turn.cos + a * turn.sin;
+    let x = qkv[keyStart + c];
+    let z = qkv[keyStart + HALF_VECS + c];
+    ownKey[c] = x * turn.cos - z * turn.sin;
+    ownKey[c + HALF_VECS] = z * turn.cos + x * turn.sin;
+  }
+  for (var c = local; c < HEAD_VECS; c += WORKGROUP) {
+    ownValue[c] = qkv[valueStart + c];
+  }
+  workgroupBarrier();
+  if (exists && head % group == 0u) {
+    let place = ((base + length) * params.kvHeads + kvHead) * HEAD_VECS;
+    for (var c = local; c < HEAD_VECS; c += WORKGROUP) {
+      cacheK[place + c] = stored(ownKey[c]);
+      cacheV[place + c] = stored(ownValue[c]);
+    }
+  }
+
+  var sum: array<vec4<f32>, HEAD_VECS>;
+  var largest = NEVER;
+  var total = 0.0;
+  for (var position = local; position < select(0u, length + 1u, exists); position += WORKGROUP) {
+    // What another workgroup is putting into the cache right here is taken from this one's own memory.
+    let isOwn = position == length;
+    let place = ((base + position) * params.kvHeads + kvHead) * HEAD_VECS;
+    var score = vec4<f32>();
+    for (var c = 0u; c < HEAD_VECS; c++) {
+      score += query[c] * select(vec4<f32>(cacheK[place + c]), ownKey[c], isOwn);
+    }
+    let newScore = dot(score, vec4(1.0));
+    let newLargest = max(largest, newScore);
+    let weight = exp(newScore - newLargest);
+    let shrink = exp(largest - newLargest);
+    largest = newLargest;
+    total = total * shrink + weight;
+    for (var c = 0u; c < HEAD_VECS; c++) {
+      sum[c] = sum[c] * shrink + weight * select(vec4<f32>(cacheV[place + c]), ownValue[c], isOwn);
+    }
+  }
+
+  maxima[local] = largest;
+  for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (local < half) {
+      maxima[local] = max(maxima[local], maxima[local + half]);
+    }
+  }
+  let factor = exp(largest - workgroupUniformLoad(&maxima[0]));
+  totals[local] = total * factor;
+  for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (local < half) {
+      totals[local] += totals[local + half];
+    }
+  }
+  let inverse = 1.0 / max(workgroupUniformLoad(&totals[0]), 1e-30);
+
+  // Eight invocations a vector add up the parts of eight invocations each; then one adds their sums.
+  let vector = local / SIDE;
+//#each s CHUNKS
+  for (var c = 0u; c < CHUNK; c++) {
+    parts[c * WORKGROUP + local] = sum[$s * CHUNK + c] * factor;
+  }
+  workgroupBarrier();
+  var eighth$s = vec4<f32>();
+  for (var n = 0u; n < SIDE; n++) {
+    eighth$s += parts[min(vector, CHUNK - 1u) * WORKGROUP + local % SIDE * SIDE + n];
+  }
+  workgroupBarrier();
+  if (vector < CHUNK) {
+    parts[local] = eighth$s;
+  }
+  workgroupBarrier();
+  if (local < CHUNK) {
+    var whole = vec4<f32>();
+    for (var n = 0u; n < SIDE; n++) {
+      whole += parts[local * SIDE + n];
+    }
+    y[index * HEAD_VECS + $s * CHUNK + local] = stored(whole * inverse);
+  }
+  workgroupBarrier();
+//#end
+}
