@@ -27,71 +27,81 @@ const placeOf = (i: number, { columns, width, start }: ColumnParams) => Math.flo
 const caseOf = (rows: number, columns: number, width: number, start: number, factor = 0.5): KernelCase<ColumnParams> => ({
   params: { count: rows * columns, columns, width, start, factor },
 });
-const cases = [
-  caseOf(1, 1, 1, 0),
-  caseOf(0, 4, 8, 4),
-  caseOf(5, 3, 7, 2, -2),
-  caseOf(70, 16, 48, 32),
-  caseOf(9, 8, 12, 2),
-  caseOf(600, 64, 64, 0),
-];
-const benchCases = [caseOf(4096, 896, 1152, 0)];
-const tolerance = { absolute: 1e-6, relative: 1e-6 };
+
+/** What is different about one of the three; `flops` and `words` are those of an element of the part. */
+interface Mode extends Pick<KernelSpec<ColumnParams>, 'name' | 'bindings' | 'reference'> {
+  readonly mode: 'add' | 'set' | 'take';
+  readonly flops: number;
+  readonly words: number;
+}
+
+const columnKernel = ({ mode, flops, words, ...own }: Mode) =>
+  defineKernel<ColumnParams>({
+    ...own,
+    shader,
+    params,
+    variants: variants(mode),
+    sizes,
+    dispatch: elementDispatch,
+    cost: ({ count }) => ({ flops: flops * count, bytes: 4 * words * count }),
+    cases: [
+      caseOf(1, 1, 1, 0),
+      caseOf(0, 4, 8, 4),
+      caseOf(5, 3, 7, 2, -2),
+      caseOf(70, 16, 48, 32),
+      caseOf(9, 8, 12, 2),
+      caseOf(600, 64, 64, 0),
+    ],
+    benchCases: [caseOf(4096, 896, 1152, 0)],
+    // A product and a sum of numbers of size 1.
+    tolerance: { absolute: 1e-6, relative: 1e-6 },
+  });
+
+/** The whole after each element of the part was put in its place. */
+function placed(
+  part: Float64Array,
+  total: Float64Array,
+  given: ColumnParams,
+  put: (before: number, value: number) => number,
+): Float64Array {
+  const after = Float64Array.from(total);
+  for (let i = 0; i < given.count; i++) {
+    const place = placeOf(i, given);
+    after[place] = put(after[place]!, given.factor * part[i]!);
+  }
+  return after;
+}
+
+const intoWhole = { part: { dtype: 'f32', access: 'read' }, total: { dtype: 'f32', access: 'readWrite' } } as const;
 
 /** total[row, start + c] += factor · part[row, c]. */
-export const addColumns = defineKernel<ColumnParams>({
+export const addColumns = columnKernel({
   name: 'addColumns',
-  shader,
-  bindings: { part: { dtype: 'f32', access: 'read' }, total: { dtype: 'f32', access: 'readWrite' } },
-  params,
-  variants: variants('add'),
-  sizes,
-  dispatch: elementDispatch,
-  cost: ({ count }) => ({ flops: 2 * count, bytes: 12 * count }),
-  reference: ({ part, total }, given) => {
-    const sum = Float64Array.from(total!);
-    for (let i = 0; i < given.count; i++) sum[placeOf(i, given)]! += given.factor * part![i]!;
-    return { total: sum };
-  },
-  cases,
-  benchCases,
-  tolerance,
+  mode: 'add',
+  bindings: intoWhole,
+  flops: 2,
+  words: 3,
+  reference: ({ part, total }, given) => ({ total: placed(part!, total!, given, (before, value) => before + value) }),
 });
 
 /** total[row, start + c] = factor · part[row, c]. */
-export const setColumns = defineKernel<ColumnParams>({
+export const setColumns = columnKernel({
   name: 'setColumns',
-  shader,
-  bindings: { part: { dtype: 'f32', access: 'read' }, total: { dtype: 'f32', access: 'readWrite' } },
-  params,
-  variants: variants('set'),
-  sizes,
-  dispatch: elementDispatch,
-  cost: ({ count }) => ({ flops: count, bytes: 8 * count }),
-  reference: ({ part, total }, given) => {
-    const after = Float64Array.from(total!);
-    for (let i = 0; i < given.count; i++) after[placeOf(i, given)] = given.factor * part![i]!;
-    return { total: after };
-  },
-  cases,
-  benchCases,
-  tolerance,
+  mode: 'set',
+  bindings: intoWhole,
+  flops: 1,
+  words: 2,
+  reference: ({ part, total }, given) => ({ total: placed(part!, total!, given, (_, value) => value) }),
 });
 
 /** part[row, c] = factor · total[row, start + c]. */
-export const takeColumns = defineKernel<ColumnParams>({
+export const takeColumns = columnKernel({
   name: 'takeColumns',
-  shader,
+  mode: 'take',
   bindings: { total: { dtype: 'f32', access: 'read' }, part: { dtype: 'f32', access: 'write' } },
-  params,
-  variants: variants('take'),
-  sizes,
-  dispatch: elementDispatch,
-  cost: ({ count }) => ({ flops: count, bytes: 8 * count }),
+  flops: 1,
+  words: 2,
   reference: ({ total }, given) => ({
     part: Float64Array.from({ length: given.count }, (_, i) => given.factor * total![placeOf(i, given)]!),
   }),
-  cases,
-  benchCases,
-  tolerance,
 });

@@ -3,9 +3,9 @@
  * partial sums in one run. The order is fixed.
  */
 import shader from '../shaders/column_sum.wgsl';
-import { defineKernel, foldWorkgroups, type KernelCase, type KernelSpec, type Variant } from './spec.ts';
+import { type AdapterProfile, defineKernel, foldWorkgroups, type KernelCase, type KernelSpec, type Variant } from './spec.ts';
 
-/** `run`: rows that one invocation sums. */
+/** `run`: rows of a partial sum. */
 export type ColumnSumParams = { rows: number; columns: number; run: number };
 
 const runsOf = ({ rows, run }: ColumnSumParams) => Math.max(1, Math.ceil(rows / run));
@@ -34,8 +34,8 @@ function kernelOf(name: string, count: 1 | 2): KernelSpec<ColumnSumParams> {
           [y, runsOf(params) * params.columns],
         ]),
       ),
-    dispatch: (params, { WORKGROUP, WIDTH }) => {
-      const across = Math.ceil(params.columns / Number(WIDTH) / Number(WORKGROUP));
+    dispatch: (params, { COLUMNS, WIDTH }) => {
+      const across = Math.ceil(params.columns / Number(WIDTH) / Number(COLUMNS));
       return foldWorkgroups(across * runsOf(params));
     },
     cost: (params) => ({
@@ -50,7 +50,16 @@ function kernelOf(name: string, count: 1 | 2): KernelSpec<ColumnSumParams> {
   });
 }
 
-/** Small workgroups for software adapters, so that every core has some. */
+/** Runs that an invocation sums alone before a GPU shares them among the invocations of a workgroup. */
+const shortRun = 8;
+
+/** Small workgroups for software adapters, so that every core has some. GPUs have an invocation for each column of a short run, 16 for one of a longer run. */
+const layouts = [
+  { columns: 16, depth: 1, prefer: ({ kind }: AdapterProfile) => kind === 'cpu' },
+  { columns: 16, depth: 16, prefer: ({ kind }: AdapterProfile, { run }: ColumnSumParams) => kind === 'gpu' && run > shortRun },
+  { columns: 64, depth: 1 },
+] as const;
+
 function variantsOf(count: 1 | 2): readonly Variant<ColumnSumParams>[] {
   const vector = Object.fromEntries(
     matrices
@@ -58,13 +67,16 @@ function variantsOf(count: 1 | 2): readonly Variant<ColumnSumParams>[] {
       .flat()
       .map((name) => [name, 4 as const]),
   );
-  return [16, 64].flatMap((workgroup) =>
+  return layouts.flatMap(({ columns, depth, ...rest }) =>
     [4, 1].map((width) => ({
-      label: `columns${workgroup}.${width === 4 ? 'vec4' : 'scalar'}.f32`,
-      constants: { WORKGROUP: workgroup, WIDTH: width, ELEMENT: width === 4 ? 'vec4<f32>' : 'f32', PAIR: count === 2 },
+      ...rest,
+      label: `columns${columns}${depth === 1 ? '' : `x${depth}`}.${width === 4 ? 'vec4' : 'scalar'}.f32`,
+      constants: {
+        ...{ COLUMNS: columns, DEPTH: depth, SHARED: depth > 1, PAIR: count === 2 },
+        ...{ WIDTH: width, ELEMENT: width === 4 ? 'vec4<f32>' : 'f32' },
+      },
       vector: width === 4 ? vector : {},
-      requires: (_, { columns }) => columns % width === 0,
-      prefer: ({ kind }) => (kind === 'cpu') === (workgroup === 16),
+      requires: (_, params) => params.columns % width === 0,
     })),
   );
 }

@@ -1,10 +1,19 @@
 /** Copies a tensor: where a value must also stand in a variable's storage and its kernel cannot write it there. */
 import shader from '../shaders/copy.wgsl';
 import { elementDispatch, elementVariants } from './elements.ts';
-import { type Dtype, defineKernel } from './spec.ts';
+import { type Dtype, defineKernel, type KernelCase } from './spec.ts';
+
+type CopyParams = { count: number };
+
+const caseOf =
+  (dtype: Dtype) =>
+  (params: CopyParams): KernelCase<CopyParams> => ({
+    params,
+    ...(dtype === 'f32' ? {} : { inputs: () => ({ x: Uint32Array.from({ length: params.count }, (_, i) => i * 7) }) }),
+  });
 
 const copyOf = (dtype: Dtype) =>
-  defineKernel<{ count: number }>({
+  defineKernel<CopyParams>({
     name: dtype === 'f32' ? 'copy' : `copy.${dtype}`,
     shader,
     bindings: { x: { dtype, access: 'read' }, y: { dtype, access: 'write' } },
@@ -14,11 +23,9 @@ const copyOf = (dtype: Dtype) =>
     dispatch: elementDispatch,
     cost: ({ count }) => ({ flops: 0, bytes: 8 * count }),
     reference: ({ x }) => ({ y: x ?? [] }),
-    cases: [1, 0, 65, 260, 2500, 2501].map((count) => ({
-      params: { count },
-      ...(dtype === 'f32' ? {} : { inputs: () => ({ x: Array.from({ length: count }, (_, i) => i * 7) }) }),
-    })),
-    benchCases: [{ params: { count: 1 << 22 }, ...(dtype === 'f32' ? {} : { inputs: () => ({ x: new Uint32Array(1 << 22).fill(3) }) }) }],
+    cases: [1, 0, 65, 260, 2500, 2501].map((count) => caseOf(dtype)({ count })),
+    benchCases: [caseOf(dtype)({ count: 1 << 22 })],
+    tuningCase: caseOf(dtype),
     // Bits are copied as they are.
     tolerance: { absolute: 0, relative: 0 },
   });

@@ -47,7 +47,7 @@ const shapes: readonly GatherRowsParams[] = [
   { count: 5, tableRows: 3, width: 7 },
   { count: 300, tableRows: 70, width: 12 },
   { count: 40, tableRows: 3000, width: 16 },
-  { count: 2000, tableRows: 2, width: 8 },
+  { count: 4100, tableRows: 5, width: 8 },
 ];
 const embeddingBench: GatherRowsParams = { count: 8192, tableRows: 300, width: 64 };
 const selectionBench: GatherRowsParams = { count: 1000, tableRows: 8192, width: 64 };
@@ -98,9 +98,10 @@ export const gatherRowsLists = defineKernel<GatherListsParams>({
   bindings: { indices: { dtype: 'u32', access: 'read' }, head: { dtype: 'u32', access: 'write' }, next: { dtype: 'u32', access: 'write' } },
   params: { count: 'u32', tableRows: 'u32' },
   variants: [
-    // Every bucket reads all indices, so a CPU takes few.
-    { label: 'buckets16', constants: { WORKGROUP: 8, BUCKETS: 16 }, prefer: ({ kind }) => kind === 'cpu' },
-    { label: 'buckets1024', constants: { WORKGROUP: 64, BUCKETS: 1024 } },
+    // Every bucket reads all indices, so a CPU takes few, and a GPU enough to keep each of its cores busy.
+    { label: 'buckets16', constants: { WORKGROUP: 8, BUCKETS: 16, STAGED: false }, prefer: ({ kind }) => kind === 'cpu' },
+    { label: 'staged16384', constants: { WORKGROUP: 128, BUCKETS: 16_384, STAGED: true } },
+    { label: 'buckets1024', constants: { WORKGROUP: 64, BUCKETS: 1024, STAGED: false } },
   ],
   sizes: ({ count, tableRows }) => ({ indices: count, head: tableRows, next: count }),
   dispatch: (_, { WORKGROUP, BUCKETS }) => [Number(BUCKETS) / Number(WORKGROUP), 1, 1],

@@ -1,9 +1,10 @@
 /** The policy loss of PPO with its slope and statistics, and the sum of those over runs of rows. Formulas: src/ops/ppoLoss.ts. */
 import shader from '../shaders/ppo_loss.wgsl';
 import totalsShader from '../shaders/ppo_loss_totals.wgsl';
-import { type BindingSpec, defineKernel, type KernelCase } from './spec.ts';
+import { rowDispatch, rowVariants } from './rows.ts';
+import { type BindingSpec, defineKernel, type KernelCase, type Variant } from './spec.ts';
 
-/** `run`: rows that one invocation sums. `dualClip` is 0 for none. `klEstimator` is 1, 2 or 3 for k1, k2 or k3. */
+/** `run`: rows of a partial sum. `dualClip` is 0 for none. `klEstimator` is 1, 2 or 3 for k1, k2 or k3. */
 type PpoLossParams = {
   rows: number;
   run: number;
@@ -107,6 +108,16 @@ function caseOf(changes: Partial<PpoLossParams> & { rows: number; run: number })
   };
 }
 
+/** Where the totals lie, for the shaders. */
+const layout = { TOTALS: ppoTotals.length, LARGEST: ppoTotals.indexOf('largestLogProbChange') };
+
+/** An invocation a run on software adapters, in small workgroups so that every core has some; a workgroup a run on GPUs. */
+function runVariants(): readonly Variant<PpoLossParams>[] {
+  return rowVariants<PpoLossParams>([], layout)
+    .filter(({ constants }) => constants.WIDTH === 1)
+    .map((variant) => ({ ...variant, constants: { ...variant.constants, ...(variant.constants.COOPERATIVE ? {} : { WORKGROUP: 16 }) } }));
+}
+
 export const ppoLoss = defineKernel<PpoLossParams>({
   name: 'ppoLoss',
   shader,
@@ -130,14 +141,14 @@ export const ppoLoss = defineKernel<PpoLossParams>({
     klEstimator: 'u32',
     entropyCoefficient: 'f32',
   },
-  variants: [{ label: 'f32', constants: { WORKGROUP: 16 } }],
+  variants: runVariants(),
   sizes: (params) => ({
     ...Object.fromEntries(
       ['logProb', 'oldLogProb', 'referenceLogProb', 'entropy', 'advantage', 'weight', 'slope'].map((name) => [name, params.rows]),
     ),
     partial: ppoRunsOf(params) * ppoTotals.length,
   }),
-  dispatch: (params, { WORKGROUP }) => [Math.ceil(ppoRunsOf(params) / Number(WORKGROUP)), 1, 1],
+  dispatch: (params, constants) => rowDispatch({ rows: ppoRunsOf(params) }, constants),
   cost: (params) => ({ flops: 40 * params.rows, bytes: 4 * (7 * params.rows + ppoRunsOf(params) * ppoTotals.length) }),
   reference,
   cases: [
@@ -162,7 +173,10 @@ export const ppoLossTotals = defineKernel<{ runs: number }>({
   shader: totalsShader,
   bindings: { partial: read, loss: write, statistics: write },
   params: { runs: 'u32' },
-  variants: [{ label: 'f32', constants: {} }],
+  variants: [
+    { label: 'serial.f32', constants: { ...layout, DEPTH: 1 }, prefer: ({ kind }) => kind === 'cpu' },
+    { label: 'shared16.f32', constants: { ...layout, DEPTH: 16 } },
+  ],
   sizes: ({ runs }) => ({ partial: runs * ppoTotals.length, loss: 1, statistics: ppoTotals.length - 1 }),
   dispatch: () => [1, 1, 1],
   cost: ({ runs }) => ({ flops: runs * ppoTotals.length, bytes: 4 * (runs + 1) * ppoTotals.length }),

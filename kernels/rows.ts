@@ -1,5 +1,5 @@
 /** What kernels that handle a matrix row by row share (`shaders/lib/row.wgsl`): their variants and grids. */
-import { type Constants, type Dispatch, foldWorkgroups, type Params, type Variant } from './spec.ts';
+import { type AdapterProfile, type Constants, type Dispatch, foldWorkgroups, type Params, type Variant } from './spec.ts';
 
 /** A matrix of [rows, width]. */
 export interface RowParams {
@@ -7,9 +7,17 @@ export interface RowParams {
   readonly width: number;
 }
 
+type Layout<P extends Params> = Pick<Variant<P>, 'label' | 'constants' | 'enables' | 'requires' | 'prefer'>;
+
+/** Sizes of subgroups that adapters have: two software drivers, then GPUs. */
+const subgroupSizes = [4, 8, 32, 64] as const;
+
+/** From this width on a row has work for a wide workgroup. */
+const wideRow = 8192;
+
 /**
- * One invocation a row for software adapters, where barriers are dear; a workgroup a row for GPUs, where neighbouring lanes must read neighbouring elements. Each
- * with vec4 elements where the width allows.
+ * One invocation a row for software adapters, where barriers are dear; a workgroup a row for GPUs, where neighbouring lanes must read neighbouring elements, and
+ * where subgroups take two barriers to add what the lanes found instead of nine. Each with vec4 elements where the width allows.
  * @param vectorised the bindings that hold whole rows
  * @param widthOf the width that must be a multiple of 4 for vec4 elements
  */
@@ -17,6 +25,36 @@ export function rowVariants<P extends Params>(
   vectorised: readonly string[],
   constants: Constants = {},
   widthOf: (params: P) => number = ({ width }) => width ?? 0,
+): readonly Variant<P>[] {
+  const layouts: readonly Layout<P>[] = [
+    { label: 'row', constants: { WORKGROUP: 32, COOPERATIVE: false }, prefer: ({ kind }) => kind === 'cpu' },
+    ...subgroupSizes.map((lanes) => subgroupsLayout<P>(lanes)),
+    { label: 'workgroup', constants: { WORKGROUP: 128, COOPERATIVE: true } },
+  ];
+  return layouts.flatMap((layout) => withElements(layout, vectorised, constants, widthOf));
+}
+
+/** `rowVariants` for rows that may be as long as a vocabulary, of which a few must keep a GPU busy. */
+export function longRowVariants<P extends Params & RowParams>(vectorised: readonly string[]): readonly Variant<P>[] {
+  const widthOf = ({ width }: P) => width;
+  const layouts = subgroupSizes.map((lanes): Layout<P> => {
+    const { requires, ...layout } = subgroupsLayout<P>(lanes);
+    return {
+      ...layout,
+      label: `wide${lanes}`,
+      constants: { ...layout.constants, WORKGROUP: 256 },
+      requires: (adapter, params) => params.width >= wideRow && (requires?.(adapter, params) ?? true),
+    };
+  });
+  return [...layouts.flatMap((layout) => withElements(layout, vectorised, {}, widthOf)), ...rowVariants<P>(vectorised)];
+}
+
+/** A layout with vec4 elements, for widths that allow it, and with scalars. */
+function withElements<P extends Params>(
+  layout: Layout<P>,
+  vectorised: readonly string[],
+  constants: Constants,
+  widthOf: (params: P) => number,
 ): readonly Variant<P>[] {
   const elements = [
     {
@@ -26,57 +64,81 @@ export function rowVariants<P extends Params>(
     },
     { name: 'scalar', constants: { WIDTH: 1, ELEMENT: 'f32', VECTOR: false }, vector: {} },
   ];
-  const layouts: readonly Pick<Variant<P>, 'label' | 'constants' | 'prefer'>[] = [
-    { label: 'row', constants: { WORKGROUP: 32, COOPERATIVE: false }, prefer: ({ kind }) => kind === 'cpu' },
-    { label: 'workgroup', constants: { WORKGROUP: 128, COOPERATIVE: true } },
-  ];
-  return layouts.flatMap((layout) =>
-    elements.map((element) => ({
-      ...layout,
-      label: `${layout.label}.${element.name}.f32`,
-      constants: { ...constants, ...layout.constants, ...element.constants },
-      vector: element.vector,
-      requires: (_, params) => element.name === 'scalar' || widthOf(params) % 4 === 0,
-    })),
-  );
+  return elements.map((element) => ({
+    ...layout,
+    label: `${layout.label}.${element.name}.f32`,
+    constants: { ...constants, ...layout.constants, ...element.constants },
+    vector: element.vector,
+    requires: (adapter, params) => (element.name === 'scalar' || widthOf(params) % 4 === 0) && (layout.requires?.(adapter, params) ?? true),
+  }));
 }
 
-/** Rows that a workgroup which holds rows in registers takes in turn, where the kernel's parameters do not say. */
-const heldRows = 16;
+function subgroupsLayout<P extends Params>(lanes: number): Layout<P> {
+  return {
+    label: `subgroups${lanes}`,
+    constants: { WORKGROUP: 128, COOPERATIVE: true, SUBGROUP_LANES: lanes },
+    enables: ['subgroups'],
+    requires: (adapter) => hasSubgroupsOf(lanes, adapter),
+    prefer: ({ kind }) => kind === 'gpu',
+  };
+}
 
-/** Lanes and vectors a lane: rows of up to 4 · lanes · held elements. Subgroups for software adapters, workgroups for GPUs. */
-const subgroupShapes = [4, 8].flatMap((lanes) => [4, 8, 16].map((held) => ({ lanes, held })));
-const workgroupShapes = [4, 16].map((held) => ({ lanes: 64, held }));
+/** Whether every subgroup has that many lanes. */
+function hasSubgroupsOf(lanes: number, { features, subgroupMinSize, subgroupMaxSize }: AdapterProfile): boolean {
+  return features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes;
+}
+
+interface HeldShape {
+  readonly lanes: number;
+  readonly held: number;
+  readonly rows: number;
+  /** Subgroups of a workgroup, which take its rows in turn; default 1. */
+  readonly teams?: number;
+}
+
+/**
+ * Lanes, vectors a lane, and rows that a workgroup takes in turn where the kernel's parameters do not say: rows of up to 4 · lanes · held elements. Subgroups for software
+ * adapters, where starting a workgroup costs more than a row, and for GPUs, which want many workgroups; workgroups for GPUs where a workgroup takes many rows.
+ */
+const cpuShapes = [4, 8].flatMap((lanes) => [4, 8, 16].map((held) => ({ lanes, held, rows: 16 })));
+const gpuShapes = [4, 8].map((held) => ({ lanes: 32, held, rows: 1 }));
+const teamShapes = [
+  // Small ones, to be tried on software adapters: their compilers take long over barriers.
+  ...[4, 8].map((lanes) => ({ lanes, held: 2, rows: 1, teams: 2 })),
+  ...[4, 8].map((held) => ({ lanes: 32, held, rows: 1, teams: 8 })),
+];
+const workgroupShapes = [64, 256].map((lanes) => ({ lanes, held: 4, rows: 16 }));
 
 /**
  * Variants that read each element once and hold the row in registers. On software adapters, where a storage read costs as much for each lane as several multiplications,
- * that is most of the time. Rows whose width is a multiple of 4 and not too large.
+ * that is most of the time; on GPUs no barrier is left. Rows whose width is a multiple of 4 and not too large.
  * @param vectorised the bindings that hold whole rows
- * @param gpu whether there are such variants for GPUs too, and are preferred there
+ * @param inRuns whether a workgroup takes as many rows as the kernel's parameters say: then GPUs have larger ones
  */
 export function heldRowVariants<P extends Params>(
   vectorised: readonly string[],
   constants: Constants = {},
-  gpu = false,
+  inRuns = false,
 ): readonly Variant<P>[] {
-  const variantOf = (lanes: number, held: number, subgroup: boolean): Variant<P> => ({
-    label: `held.${subgroup ? 'subgroup' : 'workgroup'}${lanes}x${held}.f32`,
+  const variantOf = ({ lanes, held, rows, teams = 1 }: HeldShape, subgroup: boolean): Variant<P> => ({
+    label: `held.${teams > 1 ? `teams${teams}x` : subgroup ? 'subgroup' : 'workgroup'}${lanes}x${held}.f32`,
     constants: {
       ...constants,
-      ...{ SUBGROUP: subgroup, COOPERATIVE: !subgroup, WORKGROUP: lanes, HELD: held, ROWS: heldRows },
+      ...{ SUBGROUP: subgroup, COOPERATIVE: !subgroup, WORKGROUP: lanes * teams, HELD: held, ROWS: rows, TEAMS: teams, TEAMED: teams > 1 },
       ...{ WIDTH: 4, ELEMENT: 'vec4<f32>', VECTOR: true },
     },
     vector: Object.fromEntries(vectorised.map((binding) => [binding, 4 as const])),
     ...(subgroup ? { enables: ['subgroups'] } : {}),
-    requires: ({ features, subgroupMinSize, subgroupMaxSize }, { width = 0 }) =>
+    requires: (adapter, { width = 0 }) =>
       width % 4 === 0 &&
       width <= 4 * lanes * held &&
-      (!subgroup || (features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes)),
-    prefer: ({ kind }) => (kind === 'cpu') === subgroup,
+      adapter.maxInvocations >= lanes * teams &&
+      (!subgroup || hasSubgroupsOf(lanes, adapter)),
+    prefer: ({ kind }) => (kind === 'gpu' ? teams > 1 || !inRuns || !subgroup : subgroup && teams === 1),
   });
   return [
-    ...subgroupShapes.map(({ lanes, held }) => variantOf(lanes, held, true)),
-    ...(gpu ? workgroupShapes.map(({ lanes, held }) => variantOf(lanes, held, false)) : []),
+    ...[...cpuShapes, ...(inRuns ? teamShapes : gpuShapes)].map((shape) => variantOf(shape, true)),
+    ...(inRuns ? workgroupShapes : []).map((shape) => variantOf(shape, false)),
   ];
 }
 
@@ -94,3 +156,6 @@ export const rowShapes: readonly RowParams[] = [
   { rows: 9, width: 300 },
   { rows: 2, width: 1204 },
 ];
+
+/** These, and a row as long as a vocabulary. */
+export const longRowShapes: readonly RowParams[] = [...rowShapes, { rows: 1, width: 8196 }];

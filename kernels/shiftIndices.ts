@@ -8,7 +8,7 @@ type ShiftParams = { count: number; start: number };
 
 const caseOf = (count: number, start: number): KernelCase<ShiftParams> => ({
   params: { count, start },
-  inputs: () => ({ x: Array.from({ length: count }, (_, i) => (i % 11 === 10 ? 0xffffffff : i * 7)) }),
+  inputs: () => ({ x: Uint32Array.from({ length: count }, (_, i) => (i % 11 === 10 ? 0xffffffff : i * 7)) }),
 });
 
 export const shiftIndices = defineKernel<ShiftParams>({
@@ -23,6 +23,7 @@ export const shiftIndices = defineKernel<ShiftParams>({
   reference: ({ x }, { start }) => ({ y: x!.map((index) => (index - start + 2 ** 32) % 2 ** 32) }),
   cases: [caseOf(1, 0), caseOf(0, 3), caseOf(65, 64), caseOf(260, 500)],
   benchCases: [caseOf(8192, 1024)],
+  tuningCase: ({ count, start }) => caseOf(count, start),
   // Whole numbers.
   tolerance: { absolute: 0, relative: 0 },
 });

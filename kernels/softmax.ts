@@ -2,7 +2,7 @@
 
 import shader from '../shaders/softmax.wgsl';
 import backwardShader from '../shaders/softmax_backward.wgsl';
-import { type RowParams, rowDispatch, rowShapes, rowVariants } from './rows.ts';
+import { longRowShapes, longRowVariants, type RowParams, rowDispatch } from './rows.ts';
 import { type BindingSpec, defineKernel } from './spec.ts';
 
 type SoftmaxParams = { rows: number; width: number };
@@ -19,7 +19,7 @@ export const softmax = defineKernel<SoftmaxParams>({
   shader,
   bindings: { x: read, y: write },
   params: { rows: 'u32', width: 'u32' },
-  variants: rowVariants(['x', 'y']),
+  variants: longRowVariants(['x', 'y']),
   sizes: ({ rows, width }) => ({ x: rows * width, y: rows * width }),
   dispatch: rowDispatch,
   cost: ({ rows, width }) => ({ flops: 8 * rows * width, bytes: 8 * rows * width }),
@@ -38,7 +38,7 @@ export const softmax = defineKernel<SoftmaxParams>({
     return { y };
   },
   cases: [
-    ...rowShapes.map(caseOf),
+    ...longRowShapes.map(caseOf),
     { note: 'masked and far apart', ...caseOf({ rows: 2, width: 4 }), inputs: () => ({ x: [-1e30, 1, 2, -1e30, 5000, -5000, 0, 0] }) },
   ],
   benchCases,
@@ -51,7 +51,7 @@ export const softmaxBackward = defineKernel<SoftmaxParams>({
   shader: backwardShader,
   bindings: { dy: read, y: read, dx: write },
   params: { rows: 'u32', width: 'u32' },
-  variants: rowVariants(['dy', 'y', 'dx']),
+  variants: longRowVariants(['dy', 'y', 'dx']),
   sizes: ({ rows, width }) => ({ dy: rows * width, y: rows * width, dx: rows * width }),
   dispatch: rowDispatch,
   cost: ({ rows, width }) => ({ flops: 4 * rows * width, bytes: 12 * rows * width }),
@@ -64,7 +64,7 @@ export const softmaxBackward = defineKernel<SoftmaxParams>({
     }
     return { dx };
   },
-  cases: rowShapes.map((shape) => ({
+  cases: longRowShapes.map((shape) => ({
     ...caseOf(shape),
     inputs: (random) => ({ y: Array.from({ length: shape.rows * shape.width }, () => Math.abs(random()) / shape.width) }),
   })),

@@ -2,7 +2,7 @@
 
 import shader from '../shaders/token_log_probs.wgsl';
 import backwardShader from '../shaders/token_log_probs_backward.wgsl';
-import { type RowParams, rowDispatch, rowShapes, rowVariants } from './rows.ts';
+import { longRowShapes, longRowVariants, type RowParams, rowDispatch } from './rows.ts';
 import { type BindingSpec, defineKernel, type KernelCase } from './spec.ts';
 
 /** `width` is the size of the vocabulary. */
@@ -44,7 +44,7 @@ export const tokenLogProbs = defineKernel<TokenLogProbsParams>({
   shader,
   bindings: { logits: read, targets: index, logProb: write, entropy: write, logSumExp: write },
   params: { rows: 'u32', width: 'u32', inverseTemperature: 'f32' },
-  variants: rowVariants(['logits']),
+  variants: longRowVariants(['logits']),
   sizes: ({ rows, width }) => ({ logits: rows * width, targets: rows, logProb: rows, entropy: rows, logSumExp: rows }),
   dispatch: rowDispatch,
   cost: ({ rows, width }) => ({ flops: 8 * rows * width, bytes: 4 * (rows * width + 4 * rows) }),
@@ -57,7 +57,7 @@ export const tokenLogProbs = defineKernel<TokenLogProbsParams>({
     };
   },
   cases: [
-    ...rowShapes.map((shape) => caseOf(shape)),
+    ...longRowShapes.map((shape) => caseOf(shape)),
     caseOf({ rows: 8, width: 40 }, 2.5),
     { note: 'masked and far apart logits', params: edge, inputs: () => edgeInputs },
   ],
@@ -72,7 +72,7 @@ export const tokenLogProbsBackward = defineKernel<BackwardParams>({
   shader: backwardShader,
   bindings: { logits: read, targets: index, logSumExp: read, entropy: read, dLogProb: read, dEntropy: read, dLogits: write },
   params: { rows: 'u32', width: 'u32', inverseTemperature: 'f32', vocab: 'u32', start: 'u32' },
-  variants: rowVariants(['logits', 'dLogits']),
+  variants: longRowVariants(['logits', 'dLogits']),
   sizes: ({ rows, width }) => ({
     logits: rows * width,
     targets: rows,
@@ -97,7 +97,7 @@ export const tokenLogProbsBackward = defineKernel<BackwardParams>({
     return { dLogits };
   },
   cases: [
-    ...rowShapes.map((shape) => backwardCase(caseOf(shape))),
+    ...longRowShapes.map((shape) => backwardCase(caseOf(shape))),
     backwardCase(caseOf({ rows: 8, width: 40 }, 2.5)),
     {
       ...backwardCase(caseOf({ rows: 9, width: 12 })),
@@ -116,6 +116,7 @@ export const tokenLogProbsBackward = defineKernel<BackwardParams>({
   }),
   benchCases: [backwardCase(caseOf({ rows: 1024, width: 300 })), backwardCase(caseOf({ rows: 8, width: 150_000 }))],
   tolerance: { absolute: 3e-5, relative: 1e-5 },
+  inPlace: { input: 'logits', output: 'dLogits' },
 });
 
 /** The forward case with its statistics. */

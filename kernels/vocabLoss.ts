@@ -4,7 +4,7 @@
  */
 import shader from '../shaders/vocab_chunk.wgsl';
 import finishShader from '../shaders/vocab_finish.wgsl';
-import { type RowParams, rowDispatch, rowShapes, rowVariants } from './rows.ts';
+import { longRowShapes, longRowVariants, type RowParams, rowDispatch } from './rows.ts';
 import { type BindingSpec, defineKernel, foldWorkgroups, type KernelCase } from './spec.ts';
 
 /** Logits of `width` tokens from `start` on. */
@@ -39,7 +39,7 @@ export const vocabChunk = defineKernel<VocabChunkParams>({
   shader,
   bindings: { logits: read, targets: index, state: { dtype: 'f32', access: 'readWrite' } },
   params: { rows: 'u32', width: 'u32', start: 'u32', inverseTemperature: 'f32' },
-  variants: rowVariants(['logits']),
+  variants: longRowVariants(['logits']),
   sizes: ({ rows, width }) => ({ logits: rows * width, targets: rows, state: rows * stateSize }),
   dispatch: rowDispatch,
   cost: ({ rows, width }) => ({ flops: 8 * rows * width, bytes: 4 * (rows * width + 9 * rows) }),
@@ -64,7 +64,7 @@ export const vocabChunk = defineKernel<VocabChunkParams>({
     return { state: next };
   },
   cases: [
-    ...rowShapes.map((shape) => chunkCase(shape)),
+    ...longRowShapes.map((shape) => chunkCase(shape)),
     chunkCase({ rows: 8, width: 40 }, 64, 2.5),
     chunkCase({ rows: 70, width: 9 }, 128),
   ],

@@ -1,43 +1,72 @@
 // y[runs, columns]: sums over runs of rows of x[rows, columns], in fours, in the order of the rows; with PAIR, y2 of x2 as well.
-// An invocation sums one column (or four) of one run.
+// A workgroup takes COLUMNS columns (or fours of columns) of one run, and DEPTH invocations share each: number d sums the rows d, d + DEPTH, …, and a tree adds their sums.
 //#include "lib/grid.wgsl"
 
-@compute @workgroup_size(WORKGROUP)
+//#if SHARED
+var<workgroup> sums: array<$ELEMENT, COLUMNS * DEPTH>;
+//#if PAIR
+var<workgroup> sums2: array<$ELEMENT, COLUMNS * DEPTH>;
+//#endif
+//#endif
+
+@compute @workgroup_size(COLUMNS * DEPTH)
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
   @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
   let columns = params.columns / WIDTH;
-  let across = (columns + WORKGROUP - 1u) / WORKGROUP;
+  let across = (columns + COLUMNS - 1u) / COLUMNS;
   let number = workgroupNumber(workgroup, workgroups);
   let run = number / across;
-  let column = number % across * WORKGROUP + local;
-  if (column >= columns || run * params.run >= max(params.rows, 1u)) {
-    return;
-  }
-  let end = min(params.rows, (run + 1u) * params.run);
+  let column = number % across * COLUMNS + local % COLUMNS;
+  let depth = local / COLUMNS;
+  let isInside = column < columns && run * params.run < max(params.rows, 1u);
+  let end = select(0u, min(params.rows, (run + 1u) * params.run), isInside);
   var sum = $ELEMENT();
 //#if PAIR
   var sum2 = $ELEMENT();
 //#endif
-  var row = run * params.run;
-  // Four rows a step: on software adapters the loop costs more than the sums.
-  for (; row + 4u <= end; row += 4u) {
+  var row = run * params.run + depth;
+  // Four rows a step: on software adapters the loop costs more than the sums, and on GPUs four reads are under way at once.
+  for (; row + 3u * DEPTH < end; row += 4u * DEPTH) {
     let at = row * columns + column;
-    sum += (x[at] + x[at + columns]) + (x[at + 2u * columns] + x[at + 3u * columns]);
+    let step = DEPTH * columns;
+    sum += (x[at] + x[at + step]) + (x[at + 2u * step] + x[at + 3u * step]);
 //#if PAIR
-    sum2 += (x2[at] + x2[at + columns]) + (x2[at + 2u * columns] + x2[at + 3u * columns]);
+    sum2 += (x2[at] + x2[at + step]) + (x2[at + 2u * step] + x2[at + 3u * step]);
 //#endif
   }
-  for (; row < end; row++) {
+  for (; row < end; row += DEPTH) {
     sum += x[row * columns + column];
 //#if PAIR
     sum2 += x2[row * columns + column];
 //#endif
   }
-  y[run * columns + column] = sum;
+//#if SHARED
+  sums[local] = sum;
 //#if PAIR
-  y2[run * columns + column] = sum2;
+  sums2[local] = sum2;
 //#endif
+  workgroupBarrier();
+  for (var half = DEPTH / 2u; half > 0u; half /= 2u) {
+    if (depth < half) {
+      sums[local] += sums[local + half * COLUMNS];
+//#if PAIR
+      sums2[local] += sums2[local + half * COLUMNS];
+//#endif
+    }
+    workgroupBarrier();
+  }
+  sum = sums[local];
+//#if PAIR
+  sum2 = sums2[local];
+//#endif
+//#endif
+  if (isInside && depth == 0u) {
+    y[run * columns + column] = sum;
+//#if PAIR
+    y2[run * columns + column] = sum2;
+//#endif
+  }
 }

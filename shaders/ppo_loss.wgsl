@@ -1,17 +1,22 @@
 // The clipped policy loss with a KL term and an entropy bonus (formulas in src/ops/ppoLoss.ts), token by token: the loss' slope in each log-probability, and sums over runs of rows
-// of what kernels/ppoLoss.ts lists as `ppoTotals`: partial[run, total]. One run per invocation. Rows of weight 0 count for nothing, whatever they hold.
-
-const TOTALS = 10u;
+// of what kernels/ppoLoss.ts lists as `ppoTotals`: partial[run, total]. A run is handled as a row of lib/row.wgsl. Tokens of weight 0 count for nothing, whatever they hold.
+//#include "lib/row.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) global: vec3<u32>) {
-  let start = global.x * params.run;
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let run = rowOf(workgroupNumber(workgroup, workgroups), local);
+  let lane = laneOf(local);
+  let start = run * params.run;
   if (start >= max(params.rows, 1u)) {
     return;
   }
   var totals = array<f32, TOTALS>();
   var largestChange = 0.0;
-  for (var row = start; row < min(params.rows, start + params.run); row++) {
+  for (var row = start + lane; row < min(params.rows, start + params.run); row += LANES) {
     let share = weight[row];
     if (share <= 0.0) {
       slope[row] = 0.0;
@@ -53,8 +58,14 @@ fn main(@builtin(global_invocation_id) global: vec3<u32>) {
     largestChange = max(largestChange, abs(change));
     totals[9] += 1.0;
   }
-  totals[8] = largestChange;
-  for (var total = 0u; total < TOTALS; total++) {
-    partial[global.x * TOTALS + total] = totals[total];
+//#each t TOTALS
+  let total$t = rowSum(totals[$t], lane);
+//#end
+  let largest = rowMax(largestChange, lane);
+  if (lane == 0u) {
+//#each t TOTALS
+    partial[run * TOTALS + $t] = total$t;
+//#end
+    partial[run * TOTALS + LARGEST] = largest;
   }
 }

@@ -1,7 +1,7 @@
 /** `proxmo bench`: how fast kernels and whole workloads run on an adapter, against what it reaches in matrix products and copies, and against an earlier bench. */
 import { Command } from 'commander';
 import { kernels } from '../../kernels/index.ts';
-import { isSupported } from '../../kernels/spec.ts';
+import { isSupported, type KernelSpec } from '../../kernels/spec.ts';
 import { ProxmoError } from '../errors.ts';
 import { type Ceiling, measureCeilings } from '../gpu/ceilings.ts';
 import type { GpuContext } from '../gpu/context.ts';
@@ -9,7 +9,7 @@ import { openDevice } from '../gpu/device.node.ts';
 import { Tuner } from '../gpu/tuner.ts';
 import { TuningCache } from '../gpu/tuningCache.node.ts';
 import { Engine } from '../tensor/engine.ts';
-import { realNumber, wholeNumber } from './arguments.ts';
+import { adapterOption, count, nonNegative } from './arguments.ts';
 import { type Change, compareRows, readOldRows } from './bench/compare.ts';
 import { kernelRows } from './bench/kernelRows.ts';
 import { leakWorkload } from './bench/leakWorkload.ts';
@@ -44,13 +44,12 @@ export function benchCommand(version: string): Command {
     .option('--variants', 'every variant of a kernel that the adapter can run, not only the one that programs use')
     .option('--full', 'large models and contexts too, which take a CPU minutes each')
     .option('--tune', 'measure the variants first, use the fastest, and keep what was chosen for runs with engine.tune')
-    .option('--repeats <n>', 'times each is measured; the table shows the median', wholeNumber, 7)
+    .option('--repeats <n>', 'times each is measured; the table shows the median', count, 7)
     .option('--compare <file>', 'what an earlier bench --json printed; fails if a row got slower')
-    .option('--threshold <share>', 'how much slower a row may get with --compare', realNumber, 0.2)
-    .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name (default: the best there is)')
+    .option('--threshold <share>', 'how much slower a row may get with --compare', nonNegative, 0.2)
+    .addOption(adapterOption())
     .option('--json', 'print the rows as JSON')
     .action(async (options: BenchOptions) => {
-      if (options.repeats < 1) throw new ProxmoError('usage', '--repeats must be 1 or more.');
       const old = options.compare === undefined ? null : await readOldRows(options.compare);
       const gpu = await openDevice(options.adapter);
       try {
@@ -65,36 +64,27 @@ export function benchCommand(version: string): Command {
     });
 }
 
+/** What all measurements of a bench share. */
+interface Bench {
+  readonly gpu: GpuContext;
+  readonly ceilings: Ceilings;
+  readonly line: ProgressLine;
+  readonly tuner: Tuner | undefined;
+}
+
 /** The ceilings first: they are part of every bench. */
 async function measureAll(gpu: GpuContext, options: BenchOptions, version: string): Promise<BenchRow[]> {
-  const { variants = false, tune = false, repeats } = options;
   const { specs, workloads, leftOut } = selectWork(gpu.profile, options, kernels, allWorkloads);
   const line = new ProgressLine();
   try {
     line.show('ceilings', 'ceilings');
-    const { matmul, copy } = await measureCeilings(gpu, { repeats });
-    const ceilings = { gflops: matmul.gflops ?? 0, gbps: copy.gbps };
+    const { matmul, copy } = await measureCeilings(gpu, { repeats: options.repeats });
     const rows = [ceilingRow(gpu, 'ceiling/matmul', matmul), ceilingRow(gpu, 'ceiling/copy', copy)];
     const cache = await TuningCache.open(gpu.adapter, version, (text) => line.print(text));
-    const tuner = tune ? startTuner(gpu, version, cache, line) : undefined;
-    for (const workload of workloads) {
-      if (workload.precision === 'f16' && !gpu.profile.features.has('shader-f16')) {
-        line.print(`left out: ${workload.name} ${workload.shape} in f16, because ${gpu.adapter.name} stores no f16`);
-        continue;
-      }
-      line.show(workload.name, `${workload.name} ${workload.shape}`);
-      const row = await measureWorkload(gpu, workload, ceilings, repeats, tuner).catch((error) => skipTooLarge(error, workload, line));
-      if (row) rows.push(row);
-    }
-    for (const spec of specs) {
-      if (!isSupported(spec, gpu.profile)) {
-        line.print(`left out: ${spec.name}, because ${gpu.adapter.name} stores no f16`);
-        continue;
-      }
-      line.show(spec.name, spec.name);
-      for await (const row of kernelRows(gpu, spec, ceilings, { allVariants: variants, repeats, ...(tuner ? { tuner } : {}) }))
-        rows.push(row);
-    }
+    const tuner = options.tune ? startTuner(gpu, version, cache, line) : undefined;
+    const bench = { gpu, ceilings: { gflops: matmul.gflops ?? 0, gbps: copy.gbps }, line, tuner };
+    for (const workload of workloads) rows.push(...(await measureWorkload(bench, workload, options.repeats)));
+    for (const spec of specs) rows.push(...(await measureKernel(bench, spec, options)));
     if (leftOut.length > 0)
       line.print(`left out: ${leftOut.length} that take this adapter long (--full measures all, as does a filter that fits no other)`);
     if (tuner) line.print(`${cache.size} choices for this adapter are kept in ${cache.path}`);
@@ -104,28 +94,40 @@ async function measureAll(gpu: GpuContext, options: BenchOptions, version: strin
   }
 }
 
-/** Each on an engine of its own; what its programs shared is freed for the next. */
-async function measureWorkload(
-  gpu: GpuContext,
-  workload: Workload,
-  ceilings: Ceilings,
-  repeats: number,
-  tuner: Tuner | undefined,
-): Promise<BenchRow> {
+async function measureKernel(
+  { gpu, ceilings, line, tuner }: Bench,
+  spec: KernelSpec,
+  { variants = false, repeats }: BenchOptions,
+): Promise<BenchRow[]> {
+  if (!isSupported(spec, gpu.profile)) {
+    line.print(`left out: ${spec.name}, because ${gpu.adapter.name} stores no f16`);
+    return [];
+  }
+  line.show(spec.name, spec.name);
+  const rows: BenchRow[] = [];
+  for await (const row of kernelRows(gpu, spec, ceilings, { allVariants: variants, repeats, ...(tuner ? { tuner } : {}) })) rows.push(row);
+  return rows;
+}
+
+/** On an engine of its own; what its programs shared is freed for the next. None where the workload does not fit the device, which is told. */
+async function measureWorkload({ gpu, ceilings, line, tuner }: Bench, workload: Workload, repeats: number): Promise<BenchRow[]> {
+  const { name, shape, precision } = workload;
+  if (precision === 'f16' && !gpu.profile.features.has('shader-f16')) {
+    line.print(`left out: ${name} ${shape} in f16, because ${gpu.adapter.name} stores no f16`);
+    return [];
+  }
+  line.show(name, `${name} ${shape}`);
   const engine = new Engine(gpu);
   if (tuner) engine.variantChooser = tuner;
   try {
-    return await workloadRow(engine, workload, ceilings, repeats);
+    return [await workloadRow(engine, workload, ceilings, repeats)];
+  } catch (error) {
+    if (!(error instanceof ProxmoError && error.code === 'shape')) throw error;
+    line.print(`left out: ${name} ${shape}, because ${error.message}`);
+    return [];
   } finally {
     gpu.arena.clear();
   }
-}
-
-/** A workload that does not fit the device is told of and left out. */
-function skipTooLarge(error: unknown, { name, shape }: Workload, line: ProgressLine): null {
-  if (!(error instanceof ProxmoError && error.code === 'shape')) throw error;
-  line.print(`left out: ${name} ${shape}, because ${error.message}`);
-  return null;
 }
 
 function startTuner(gpu: GpuContext, version: string, cache: TuningCache, line: ProgressLine): Tuner {

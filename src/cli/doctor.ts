@@ -1,12 +1,19 @@
-/** `proxmo doctor`: which adapter there is, what it can do, how fast it is, and what to install for a better one. */
+/** `proxmo doctor`: which adapter there is, what it can do, how fast it is, what to install for a better one, and whether kernels are right on it. */
 import { Command } from 'commander';
-import { type Ceiling, measureCeilings } from '../gpu/ceilings.ts';
+import { kernels } from '../../kernels/index.ts';
+import { ProxmoError } from '../errors.ts';
+import { type Ceiling, type MeasuredCeilings, measureCeilings } from '../gpu/ceilings.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { TuningCache } from '../gpu/tuningCache.node.ts';
+import { adapterOption } from './arguments.ts';
+import { checkKernels, describeFindings } from './doctor/kernelChecks.ts';
+import { ProgressLine } from './progressLine.ts';
 import { formatTable } from './table.ts';
 
 interface DoctorOptions {
+  /** Part of the names of kernels to check; true for all. */
+  readonly kernels?: string | true;
   readonly adapter?: string;
   readonly json?: boolean;
 }
@@ -24,17 +31,35 @@ const shownLimits = [
 export function doctorCommand(version: string): Command {
   return new Command('doctor')
     .description('Show the adapter that would be used, its features and limits, its measured speed, and what to install for a better one.')
-    .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name (default: the best there is)')
+    .option('--kernels [name]', 'check every variant of every kernel, or of those with this in their names, against its reference instead')
+    .addOption(adapterOption())
     .option('--json', 'print as JSON')
-    .action(async ({ adapter, json }: DoctorOptions) => {
-      const gpu = await openDevice(adapter);
+    .action(async (options: DoctorOptions) => {
+      const gpu = await openDevice(options.adapter);
       try {
-        const findings = await examine(gpu, version);
-        process.stdout.write(json ? `${JSON.stringify(findings, null, 2)}\n` : `${describe(findings)}\n`);
+        await (options.kernels === undefined ? showAdapter(gpu, version, options) : showKernels(gpu, options.kernels, options));
       } finally {
         gpu.destroy();
       }
     });
+}
+
+async function showAdapter(gpu: GpuContext, version: string, { json }: DoctorOptions): Promise<void> {
+  const findings = await examine(gpu, version);
+  process.stdout.write(json ? `${JSON.stringify(findings, null, 2)}\n` : `${describe(findings)}\n`);
+}
+
+/** @throws {ProxmoError} `data` if a kernel is wrong, `usage` if none has the name */
+async function showKernels(gpu: GpuContext, name: string | true, { json }: DoctorOptions): Promise<void> {
+  const chosen = kernels.filter((spec) => name === true || spec.name.includes(name));
+  if (chosen.length === 0) throw new ProxmoError('usage', `No kernel has ${name} in its name; proxmo doctor --kernels checks all.`);
+  const line = new ProgressLine();
+  const findings = await checkKernels(gpu, chosen, (spec) => line.show('kernels', spec.name));
+  line.clear();
+  process.stdout.write(json ? `${JSON.stringify(findings, null, 2)}\n` : `${gpu.adapter.name}\n${describeFindings(findings)}\n`);
+  const wrong = findings.filter(({ problems }) => problems.length > 0);
+  if (wrong.length > 0)
+    throw new ProxmoError('data', `${wrong.length} kernels are wrong, first ${wrong[0]?.kernel}; do not train on ${gpu.adapter.name}.`);
 }
 
 interface Findings {
@@ -43,13 +68,17 @@ interface Findings {
   readonly driver: string;
   readonly kind: 'gpu' | 'cpu';
   readonly features: readonly string[];
+  /** Matrix units of the device, by the sizes that they multiply, as `f16 16x16x16 f32`: operands, m × n × k, sums. */
+  readonly matrixUnits: readonly string[];
   readonly limits: Readonly<Record<string, number>>;
   /** The best of a few matrix products in float32, 10⁹ operations a second. */
   readonly matmulGflops: number;
+  /** The same of products with operands in f16; null where the adapter stores none. */
+  readonly halfMatmulGflops: number | null;
   /** Bytes read plus bytes written of a large copy, 10⁹ a second. */
   readonly copyGbps: number;
-  /** What was measured for these two. */
-  readonly ceilings: { readonly matmul: Ceiling; readonly copy: Ceiling };
+  /** What was measured for these. */
+  readonly ceilings: MeasuredCeilings;
   /** Where choices of variants for this adapter are kept, how many there are, and what is wrong with the file. */
   readonly tuning: { readonly path: string; readonly choices: number; readonly problem: string | null };
   readonly advice: string;
@@ -68,8 +97,12 @@ async function examine(gpu: GpuContext, version: string): Promise<Findings> {
     driver,
     kind: profile.kind,
     features: [...profile.features],
+    matrixUnits: profile.subgroupMatrixConfigs.map(
+      ({ componentType, resultComponentType, M, N, K }) => `${componentType} ${M}x${N}x${K} ${resultComponentType}`,
+    ),
     limits: Object.fromEntries(shownLimits.map((limit) => [limit, limits[limit] ?? 0])),
     matmulGflops: ceilings.matmul.gflops ?? 0,
+    halfMatmulGflops: ceilings.halfMatmul?.gflops ?? null,
     copyGbps: ceilings.copy.gbps,
     ceilings,
     tuning: { path: cache.path, choices: cache.size, problem },
@@ -89,7 +122,21 @@ function adviceFor({ profile }: GpuContext): string {
 }
 
 function describe(findings: Findings): string {
-  const { adapter, vendor, driver, kind, features, limits, matmulGflops, copyGbps, ceilings, tuning, advice } = findings;
+  const {
+    adapter,
+    vendor,
+    driver,
+    kind,
+    features,
+    matrixUnits,
+    limits,
+    matmulGflops,
+    halfMatmulGflops,
+    copyGbps,
+    ceilings,
+    tuning,
+    advice,
+  } = findings;
   return [
     formatTable([
       ['adapter', adapter],
@@ -97,11 +144,13 @@ function describe(findings: Findings): string {
       ['driver', driver],
       ['kind', kind === 'gpu' ? 'hardware GPU' : 'software (CPU)'],
       ['matmul', `${matmulGflops.toFixed(1)} GFLOP/s`],
+      ...(halfMatmulGflops === null ? [] : [['matmul of f16', `${halfMatmulGflops.toFixed(1)} GFLOP/s`]]),
       ['copy', `${copyGbps.toFixed(1)} GB/s`],
       ...Object.entries(limits).map(([limit, value]) => [limit, value.toLocaleString('en')]),
     ]),
     `features: ${features.join(', ') || 'none of those that kernels can use'}`,
-    `measured: ${describeCeiling(ceilings.matmul)}, ${describeCeiling(ceilings.copy)}`,
+    `matrix units: ${matrixUnits.join(', ') || 'none'}`,
+    `measured: ${[ceilings.matmul, ceilings.halfMatmul, ceilings.copy].flatMap((each) => (each ? [describeCeiling(each)] : [])).join(', ')}`,
     `tuning: ${tuning.problem ?? describeTuning(tuning)}`,
     '',
     advice,

@@ -34,9 +34,9 @@ export interface TimingOptions {
   readonly repeats?: number;
 }
 
-/** Most sets of input buffers, and most bytes in all of them. */
-const mostSets = 4;
-const mostInputBytes = 2 ** 28;
+/** Most sets of input buffers, and bytes of all of them: on a GPU enough sets to be several times its largest cache. */
+const mostSets = { cpu: 4, gpu: 32 } as const;
+const inputBytesOfSets = 2 ** 28;
 /** Dispatches of a pass: enough for its own cost to vanish, few enough for the bind groups that each needs. */
 const dispatchesPerPass = 32;
 const mostPasses = 128;
@@ -97,9 +97,9 @@ export class KernelBench {
   ): Promise<KernelBench> {
     const { params } = kernelCase;
     const kernel = await gpu.pipelines.get(spec, variant);
-    const inputs = makeInputs(spec, kernelCase);
+    const inputs = caseInputs(spec, kernelCase);
     const inputBytes = Object.values(inputs).reduce((sum, { byteLength }) => sum + byteLength, 0);
-    const sets = Math.max(1, Math.min(mostSets, Math.floor(mostInputBytes / inputBytes)));
+    const sets = Math.max(1, Math.min(mostSets[gpu.profile.kind], Math.floor(inputBytesOfSets / inputBytes)));
     const anySpec = spec as unknown as KernelSpec;
     const dispatch = spec.dispatch(params, variant.constants);
     const outputs = createBuffers(gpu, anySpec, params, inputs, ({ access }) => access !== 'read');
@@ -217,18 +217,29 @@ function createBuffers(
   return buffers;
 }
 
-/** The case's own values, and numbers with the spread of standard normal ones where it has none. */
-function makeInputs<P extends Params>(spec: KernelSpec<P>, { params, inputs }: KernelCase<P>): Record<string, InputArray> {
+/** The case's own values, and numbers with the spread of standard normal ones where it has none, as kernels see them. */
+export function caseInputs<P extends Params>(spec: KernelSpec<P>, { params, inputs }: KernelCase<P>): Record<string, InputArray> {
   const random = normalNumbers();
   const given = inputs?.(random) ?? {};
   const sizes = spec.sizes(params);
   const arrays: Record<string, InputArray> = {};
   for (const [name, { access, dtype }] of Object.entries(spec.bindings)) {
     if (access === 'write') continue;
-    const values = given[name] ?? Float32Array.from({ length: sizes[name] ?? 0 }, random);
+    const values = given[name] ?? manyNumbers(sizes[name] ?? 0, random);
     arrays[name] = rounded(dtype, values);
   }
   return arrays;
+}
+
+/** How many numbers are made before they repeat: more take the host seconds. */
+const mostNumbers = 2 ** 20;
+
+function manyNumbers(count: number, random: () => number): Float32Array<ArrayBuffer> {
+  const numbers = new Float32Array(count);
+  const made = Math.min(count, mostNumbers);
+  for (let i = 0; i < made; i++) numbers[i] = random();
+  for (let filled = made; filled < count; filled *= 2) numbers.copyWithin(filled, 0, Math.min(filled, count - filled));
+  return numbers;
 }
 
 /** Roughly normal numbers, the same in each bench: sums of three uniform ones of a linear congruential generator. */

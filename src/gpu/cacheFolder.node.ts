@@ -2,13 +2,14 @@
 import { mkdirSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ProxmoError } from '../errors.ts';
 
 /** The user's cache folder by the XDG convention, whether it is there or not. */
 export function cacheFolder(): string {
   return process.env.PROXMO_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'proxmo');
 }
 
-/** The same, made; the temporary folder where it cannot be. */
+/** The same, made; the temporary folder where it cannot be. @throws {ProxmoError} `file` if neither can be written */
 export function makeCacheFolder(): string {
   for (const folder of [cacheFolder(), join(tmpdir(), 'proxmo')]) {
     try {
@@ -18,5 +19,5 @@ export function makeCacheFolder(): string {
       // A read-only home folder: the temporary folder serves.
     }
   }
-  throw new Error('neither the cache folder nor the temporary folder can be written');
+  throw new ProxmoError('file', `Neither ${cacheFolder()} nor ${tmpdir()} can be written; name a folder that can as PROXMO_CACHE.`);
 }

@@ -1,7 +1,7 @@
-/** What an adapter reaches in the two kernels that bound all others: matrix products for arithmetic, copies for memory. */
+/** What an adapter reaches in the kernels that bound all others: matrix products for arithmetic, in float32 and of halves, and copies for memory. */
 import { copy } from '../../kernels/copy.ts';
-import { matmulNn, matmulNt, matmulTn } from '../../kernels/matmul.ts';
-import { defaultVariant, type KernelSpec, type Params } from '../../kernels/spec.ts';
+import { findMatmul, matmulNn, matmulNt, matmulTn } from '../../kernels/matmul.ts';
+import { defaultVariant, isSupported, type KernelSpec, type Params } from '../../kernels/spec.ts';
 import { type Timing, type TimingOptions, throughput, timeKernel } from './benchmark.ts';
 import type { GpuContext } from './context.ts';
 
@@ -16,29 +16,42 @@ export interface Ceiling {
   readonly gbps: number;
 }
 
+export interface MeasuredCeilings {
+  readonly matmul: Ceiling;
+  /** Products of operands that are stored in f16; null where the adapter stores none. */
+  readonly halfMatmul: Ceiling | null;
+  readonly copy: Ceiling;
+}
+
+/** Sides of square matrices, and elements of a copy that no cache holds. */
+const sizes = { cpu: { sides: [512], copied: 2 ** 22 }, gpu: { sides: [2048, 4096], copied: 2 ** 26 } } as const;
+
 /**
- * Products of square matrices and of those in a small transformer's layers, and copies that no cache holds. Takes about a second.
+ * Products of square matrices and of those in a small transformer's layers, and copies that no cache holds. Takes about a second on a CPU, some seconds on a GPU.
  * @throws {ProxmoError} `gpu-error`
  */
-export async function measureCeilings(
-  gpu: GpuContext,
-  options: TimingOptions = {},
-): Promise<{ readonly matmul: Ceiling; readonly copy: Ceiling }> {
-  const isCpu = gpu.profile.kind === 'cpu';
-  const side = isCpu ? 512 : 2048;
-  const square = { m: side, n: side, k: side, batch: 1, splits: 1 };
+export async function measureCeilings(gpu: GpuContext, options: TimingOptions = {}): Promise<MeasuredCeilings> {
+  const { sides, copied } = sizes[gpu.profile.kind];
+  const squares = sides.map((side) => ({ m: side, n: side, k: side, batch: 1, splits: 1 }));
   const layer = { m: 2048, n: 512, k: 128, batch: 1, splits: 1 };
   const weight = { m: 512, n: 128, k: 2048, batch: 1, splits: 8 };
-  const products = [
-    await measureKernel(gpu, matmulNn, square, options),
-    await measureKernel(gpu, matmulNt, square, options),
-    await measureKernel(gpu, matmulNt, layer, options),
-    await measureKernel(gpu, matmulTn, weight, options),
-  ];
+  const half = findMatmul({ layout: 'nt', a: 'f16', b: 'f16' });
+  const products: Ceiling[] = [];
+  for (const square of squares) {
+    products.push(await measureKernel(gpu, matmulNn, square, options), await measureKernel(gpu, matmulNt, square, options));
+  }
+  products.push(await measureKernel(gpu, matmulNt, layer, options), await measureKernel(gpu, matmulTn, weight, options));
+  const halves: Ceiling[] = [];
+  if (half && isSupported(half, gpu.profile)) for (const square of squares) halves.push(await measureKernel(gpu, half, square, options));
   return {
-    matmul: products.reduce((best, next) => ((next.gflops ?? 0) > (best.gflops ?? 0) ? next : best)),
-    copy: await measureKernel(gpu, copy, { count: isCpu ? 2 ** 22 : 2 ** 26 }, options),
+    matmul: fastest(products)!,
+    halfMatmul: fastest(halves),
+    copy: await measureKernel(gpu, copy, { count: copied }, options),
   };
+}
+
+function fastest(products: readonly Ceiling[]): Ceiling | null {
+  return products.reduce<Ceiling | null>((best, next) => (best && (best.gflops ?? 0) >= (next.gflops ?? 0) ? best : next), null);
 }
 
 /** Times the default variant of a kernel. @throws {ProxmoError} `gpu-error` */

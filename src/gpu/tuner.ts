@@ -54,6 +54,26 @@ export function defaultChooser({ profile }: Pick<GpuContext, 'profile'>): Varian
   return { choose: async (spec, params) => defaultVariant(spec, profile, params) };
 }
 
+/** Takes what was chosen before, and measures nothing: the default where nothing was chosen. */
+export class RecordedChooser implements VariantChooser {
+  private readonly keys: TunerKeys;
+
+  /** @param version of the package that made the records */
+  constructor(
+    private readonly gpu: Pick<GpuContext, 'adapter' | 'profile'>,
+    private readonly records: ReadonlyMap<string, TuningRecord>,
+    version: string,
+  ) {
+    this.keys = new TunerKeys(gpu.adapter, version);
+  }
+
+  async choose<P extends Params>(spec: KernelSpec<P>, params: P): Promise<Variant<P>> {
+    const able = ableVariants(spec, this.gpu.profile, params);
+    const record = this.records.get(await this.keys.keyOf(spec, params, able));
+    return able.find(({ label }) => label === record?.variant) ?? defaultVariant(spec, this.gpu.profile, params);
+  }
+}
+
 export class Tuner implements VariantChooser {
   private readonly keys: TunerKeys;
   private readonly chosen = new Map<string, Promise<TuningRecord>>();

@@ -4,12 +4,13 @@ import { add } from '../../kernels/elementwise.ts';
 import { gatherRows } from '../../kernels/gatherRows.ts';
 import { kernels } from '../../kernels/index.ts';
 import { ableVariants, defaultVariant } from '../../kernels/spec.ts';
+import { firstMismatch, runKernel } from '../../src/gpu/kernelCheck.ts';
 import { Tuner, type TunerOptions, type TuningReport } from '../../src/gpu/tuner.ts';
 import { roundedShape, TunerKeys } from '../../src/gpu/tunerKey.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { input, launch } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { firstMismatch, makeInputs, runKernel } from '../support/kernelHarness.ts';
+import { makeInputs } from '../support/kernelHarness.ts';
 import { broken, MemoryStore, quick, slow, slower, tunable, wrong } from '../support/tunable.ts';
 
 const params = { count: 4096 };

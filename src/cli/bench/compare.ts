@@ -1,7 +1,7 @@
 /** Compares a bench with an earlier one. */
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { ProxmoError } from '../../errors.ts';
+import { textOfFile } from '../../models/wholeFile.node.ts';
 import type { BenchRow } from './rows.ts';
 
 const oldRow = z.object({
@@ -27,9 +27,7 @@ export interface Change {
  * @throws {ProxmoError} `file` if it cannot be read or is not such a file
  */
 export async function readOldRows(path: string): Promise<OldRow[]> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new ProxmoError('file', `${path} cannot be read (${cause.code}); give what an earlier proxmo bench --json printed.`, { cause });
-  });
+  const text = await textOfFile(path, 'give what an earlier proxmo bench --json printed');
   let value: unknown;
   try {
     value = JSON.parse(text);

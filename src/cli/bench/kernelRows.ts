@@ -1,17 +1,11 @@
 /** Measures kernels: a row for each bench case, of the variant that programs use or of all that the adapter can run, each checked against the kernel's reference. */
-import {
-  ableVariants,
-  defaultVariant,
-  type InputArray,
-  type KernelCase,
-  type KernelSpec,
-  type Params,
-  type Variant,
-} from '../../../kernels/spec.ts';
+import { ableVariants, defaultVariant, type InputArray, type KernelSpec, type Params, type Variant } from '../../../kernels/spec.ts';
 import { type KernelResults, resultsAgree } from '../../gpu/agreement.ts';
 import { KernelBench, type Timing, type TimingOptions } from '../../gpu/benchmark.ts';
 import type { GpuContext } from '../../gpu/context.ts';
 import type { Tuner } from '../../gpu/tuner.ts';
+import type { Precision } from '../../nn/halfWeights.ts';
+import { type BenchCase, gpuCases, inFloat64 } from './gpuCases.ts';
 import { type BenchRow, type Ceilings, rates } from './rows.ts';
 
 /** More operations than this take JavaScript some seconds. */
@@ -31,28 +25,37 @@ export async function* kernelRows(
   ceilings: Ceilings,
   { allVariants = false, tuner, ...timing }: KernelRowOptions,
 ): AsyncGenerator<BenchRow> {
-  for (const kernelCase of spec.benchCases ?? spec.cases.slice(-1)) {
+  for (const benchCase of casesFor(gpu, spec)) {
+    const { kernelCase } = benchCase;
     const { params } = kernelCase;
     let expected: { readonly results: KernelResults; readonly from: 'reference' | 'variant' } | undefined;
     const chosen = tuner ? await tuner.tune(spec, kernelCase) : defaultVariant(spec, gpu.profile, params);
     for (const variant of allVariants ? ableVariants(spec, gpu.profile, params) : [chosen]) {
       const bench = await KernelBench.create(gpu, spec, variant, kernelCase);
       const results = await bench.run();
-      expected ??= await expectedResults(gpu, spec, kernelCase, bench.inputs);
+      expected ??= await expectedResults(gpu, spec, benchCase, bench.inputs);
       const ms = await bench.time(timing);
       bench.destroy();
-      const row = rowOf(
-        gpu,
-        spec,
-        variant,
-        kernelCase,
-        ms,
-        ceilings,
-        resultsAgree(spec, results, expected.results) ? expected.from : 'wrong',
-      );
+      const check = resultsAgree(spec, firstOf(results, expected.results), expected.results) ? expected.from : 'wrong';
+      const row = rowOf(gpu, spec, variant, benchCase, ms, ceilings, check);
       yield { ...row, ...(tuner && variant === chosen ? await speedupOf(tuner, spec, params) : {}) };
     }
   }
+}
+
+/** Matrix products with an operand in f16 are held against the adapter's products of halves. */
+function precisionOf({ name, bindings }: KernelSpec): Precision {
+  return name.startsWith('matmul') && Object.values(bindings).some(({ dtype }) => dtype === 'f16') ? 'f16' : 'f32';
+}
+
+function casesFor({ profile, largestBinding }: GpuContext, spec: KernelSpec): readonly BenchCase[] {
+  if (profile.kind === 'gpu') return gpuCases(spec, largestBinding);
+  return (spec.benchCases ?? spec.cases.slice(-1)).map((kernelCase) => ({ kernelCase }));
+}
+
+/** As many of the results as there are expected ones. */
+function firstOf(results: Readonly<Record<string, InputArray>>, expected: KernelResults): KernelResults {
+  return Object.fromEntries(Object.entries(results).map(([name, values]) => [name, values.subarray(0, expected[name]?.length)]));
 }
 
 async function speedupOf(tuner: Tuner, spec: KernelSpec, params: Params): Promise<Pick<BenchRow, 'speedup'>> {
@@ -64,7 +67,7 @@ function rowOf(
   gpu: GpuContext,
   spec: KernelSpec,
   variant: Variant,
-  { params }: KernelCase,
+  { kernelCase: { params }, flops }: BenchCase,
   ms: Timing,
   ceilings: Ceilings,
   check: BenchRow['check'],
@@ -77,23 +80,25 @@ function rowOf(
     variant: variant.label,
     adapter: gpu.adapter.name,
     ms,
-    ...rates(spec.cost(params), ms, ceilings),
+    ...rates({ ...spec.cost(params), ...(flops === undefined ? {} : { flops }), precision: precisionOf(spec) }, ms, ceilings),
     check,
   };
 }
 
-/** The float64 reference's results; where it would take too long, those of the plainest variant, which is the last. */
-async function expectedResults(gpu: GpuContext, spec: KernelSpec, kernelCase: KernelCase, inputs: Readonly<Record<string, InputArray>>) {
+/** What the case knows, or the float64 reference's results; where that would take too long, those of the plainest variant, which is the last. */
+async function expectedResults(
+  gpu: GpuContext,
+  spec: KernelSpec,
+  { kernelCase, expected }: BenchCase,
+  inputs: Readonly<Record<string, InputArray>>,
+) {
   const { params } = kernelCase;
+  if (expected) return { results: expected(), from: 'reference' } as const;
   if (spec.cost(params).flops <= mostReferenceFlops)
-    return { results: referenceResults(spec, kernelCase, inputs), from: 'reference' } as const;
+    return { results: spec.reference(inFloat64(inputs), params), from: 'reference' } as const;
   const plainest = ableVariants(spec, gpu.profile, params).at(-1);
   const bench = await KernelBench.create(gpu, spec, plainest ?? defaultVariant(spec, gpu.profile, params), kernelCase);
   const results = await bench.run();
   bench.destroy();
   return { results, from: 'variant' } as const;
-}
-
-function referenceResults(spec: KernelSpec, { params }: KernelCase, inputs: Readonly<Record<string, InputArray>>): KernelResults {
-  return spec.reference(Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, Float64Array.from(values)])), params);
 }

@@ -1,0 +1,136 @@
+/**
+ * Runs one case of a kernel variant on a device, between sentinels, and compares it with the spec's float64 reference: for tests, and for `doctor --kernels`, which does it on the
+ * adapter that will train.
+ */
+import { type Dtype, elementBytes, type KernelCase, type KernelSpec, type Variant } from '../../kernels/spec.ts';
+import { CommandList, readBuffer } from './commands.ts';
+import type { GpuContext } from './context.ts';
+import { fromStorage, storedBytes, toStorage } from './hostArrays.ts';
+
+/** Bytes on either side of each binding that no kernel may touch: the alignment of a binding's offset. */
+const guard = 256;
+const sentinel = 0xdb;
+
+/** Values of each `read` and `readWrite` binding in float64. */
+export type CaseInputs = Record<string, Float64Array>;
+
+export interface KernelRun {
+  readonly inputs: CaseInputs;
+  /** The raw bits of each output. */
+  readonly bits: Record<string, Uint8Array<ArrayBuffer>>;
+  /** Names of bindings with a changed byte outside their range. */
+  readonly overruns: string[];
+}
+
+/**
+ * What is wrong with a variant's results, as a sentence; null if they are the reference's within the tolerance, twice with the same bits, and nothing outside was written.
+ * @throws {ProxmoError} `gpu-error` if the kernel does not compile or run
+ */
+export async function checkVariant(
+  gpu: GpuContext,
+  spec: KernelSpec,
+  variant: Variant,
+  kernelCase: KernelCase,
+  inputs: CaseInputs,
+): Promise<string | null> {
+  const run = await runKernel(gpu, spec, variant, kernelCase, inputs);
+  const mismatch = firstMismatch(spec, kernelCase.params, run);
+  if (mismatch) return mismatch;
+  if (run.overruns.length > 0) return `it wrote outside ${run.overruns.join(', ')}`;
+  const again = await runKernel(gpu, spec, variant, kernelCase, inputs);
+  const changed = Object.keys(run.bits).filter((name) => !haveEqualBits(run.bits[name]!, again.bits[name]!));
+  return changed.length > 0 ? `a second run gave other bits of ${changed.join(', ')}` : null;
+}
+
+/** Inputs of a case, rounded to what the device gets. @param random standard normal numbers */
+export function inputsOf(spec: KernelSpec, { params, inputs }: KernelCase, random: () => number): CaseInputs {
+  const given = inputs?.(random) ?? {};
+  const sizes = spec.sizes(params);
+  const arrays: CaseInputs = {};
+  for (const [name, { access, dtype }] of Object.entries(spec.bindings)) {
+    if (access === 'write') continue;
+    const values = given[name] ?? Float64Array.from({ length: sizes[name] ?? 0 }, random);
+    if (values.length !== sizes[name])
+      throw new Error(`${spec.name}: the case gives ${values.length} values for ${name}, not ${sizes[name]}`);
+    arrays[name] = Float64Array.from(dtype === 'u32' || dtype === 'i32' ? values : roundedTo(dtype, values));
+  }
+  return arrays;
+}
+
+/** Runs a variant once. @throws {ProxmoError} `gpu-error` if it does not compile or run */
+export async function runKernel(
+  gpu: GpuContext,
+  spec: KernelSpec,
+  variant: Variant,
+  { params }: KernelCase,
+  inputs: CaseInputs,
+): Promise<KernelRun> {
+  const kernel = await gpu.pipelines.get(spec, variant);
+  const sizes = spec.sizes(params);
+  const bindings = Object.entries(spec.bindings).map(([name, { dtype, access }]) => {
+    const count = sizes[name] ?? 0;
+    return { name, dtype, access, count, buffer: guardedBuffer(gpu, name, dtype, count, inputs[name]) };
+  });
+  const ranges = bindings.map(({ dtype, count, buffer }) => ({
+    buffer,
+    offset: guard,
+    size: Math.max(16, storedBytes(dtype, count)),
+  }));
+  const commands = new CommandList(gpu, [{ kernel, spec, params, ranges, dispatch: spec.dispatch(params, variant.constants) }], spec.name);
+  const encoder = gpu.device.createCommandEncoder();
+  commands.encode(encoder);
+  gpu.device.queue.submit([encoder.finish()]);
+
+  const bits: KernelRun['bits'] = {};
+  const overruns: string[] = [];
+  for (const { name, dtype, access, count, buffer } of bindings) {
+    const end = guard + count * elementBytes[dtype];
+    const bytes = new Uint8Array(await readBuffer(gpu, { buffer, offset: 0, size: buffer.size }));
+    const isSentinel = (byte: number) => byte === sentinel;
+    if (!bytes.subarray(0, guard).every(isSentinel) || !bytes.subarray(end).every(isSentinel)) overruns.push(name);
+    if (access !== 'read') bits[name] = bytes.slice(guard, end);
+    buffer.destroy();
+  }
+  commands.destroy();
+  return { inputs, bits, overruns };
+}
+
+/** A binding's storage between sentinels, which also stand where it has no values. */
+function guardedBuffer(gpu: GpuContext, name: string, dtype: Dtype, count: number, values: Float64Array | undefined): GPUBuffer {
+  const buffer = gpu.createStorage(Math.ceil(storedBytes(dtype, count) / 16) * 16 + 2 * guard, name);
+  const bytes = new Uint8Array(buffer.size).fill(sentinel);
+  if (values) bytes.set(toBits(values, dtype), guard);
+  gpu.device.queue.writeBuffer(buffer, 0, bytes);
+  return buffer;
+}
+
+/** The first element beyond the tolerance, as a sentence; null if there is none. NaN never passes where a number is expected. */
+export function firstMismatch(spec: KernelSpec, params: KernelCase['params'], run: KernelRun): string | null {
+  const expected = spec.reference(run.inputs, params);
+  const { absolute, relative } = spec.tolerance;
+  for (const [name, bits] of Object.entries(run.bits)) {
+    const want = expected[name];
+    if (!want) return `the reference gives no ${name}`;
+    const got = fromStorage(spec.bindings[name]!.dtype, bits.buffer);
+    if (want.length !== got.length) return `${name} has ${want.length} elements in the reference, not ${got.length}`;
+    for (let i = 0; i < got.length; i++) {
+      const error = Math.abs(got[i]! - want[i]!);
+      if (Object.is(got[i], want[i])) continue;
+      if (!(error <= absolute + relative * Math.abs(want[i]!))) return `${name}[${i}] is ${got[i]}, not ${want[i]} (error ${error})`;
+    }
+  }
+  return null;
+}
+
+function haveEqualBits(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+}
+
+function toBits(values: Float64Array, dtype: Dtype): Uint8Array {
+  return new Uint8Array(toStorage(dtype, values).buffer, 0, values.length * elementBytes[dtype]);
+}
+
+/** Values as storage has them. */
+function roundedTo(dtype: Dtype, values: ArrayLike<number>): ArrayLike<number> {
+  return fromStorage(dtype, toBits(Float64Array.from(values), dtype).slice().buffer);
+}
