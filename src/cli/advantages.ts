@@ -1,12 +1,12 @@
 /** `proxmo advantages`: advantages of rollout rows in a file, for other training frameworks. */
-import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { parse as parseYaml } from 'yaml';
 import { ProxmoError } from '../errors.ts';
 import { openDevice } from '../gpu/device.node.ts';
+import { textOfFile } from '../models/wholeFile.node.ts';
 import { type AdvantageOptions, advantagesOfJsonl } from '../rl/advantages/index.ts';
 import { Engine } from '../tensor/engine.ts';
-import { collect } from './arguments.ts';
+import { adapterOption, repeatedOption } from './arguments.ts';
 import { formatTable } from './table.ts';
 
 interface AdvantagesOptions {
@@ -29,8 +29,8 @@ export function advantagesCommand(): Command {
         .choices(['paper', 'reference'])
         .default('paper'),
     )
-    .option('--set <key=value>', 'an option of the estimator, as temperature=0.2 or psc=false; may be given several times', collect, [])
-    .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name')
+    .addOption(repeatedOption('--set <key=value>', 'an option of the estimator, as temperature=0.2 or psc=false'))
+    .addOption(adapterOption())
     .option('--json', 'print a JSON array with one {episode, step, advantage} a row, in input order')
     .action(async (path: string, options: AdvantagesOptions) => {
       const text = await readRows(path);
@@ -62,9 +62,7 @@ async function readRows(path: string): Promise<string> {
     for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
     return Buffer.concat(chunks).toString('utf8');
   }
-  return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new ProxmoError('file', `${path} cannot be read (${cause.code}); give a file of rollout rows as JSON Lines.`, { cause });
-  });
+  return textOfFile(path, 'give a file of rollout rows as JSON Lines');
 }
 
 function parseAssignments(assignments: readonly string[]): Record<string, unknown> {

@@ -1,25 +1,54 @@
 /** Parsers of command-line values, and options that several commands have. */
 import { InvalidArgumentError, Option } from 'commander';
+import { splits } from '../envs/taskLists.ts';
 import { precisions } from '../nn/halfWeights.ts';
 
-export function precisionOption(): Option {
-  return new Option('--precision <precision>', 'how matrices are stored; f16 takes half the memory').choices(precisions);
+export function adapterOption(): Option {
+  return new Option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name (default: the best there is)');
 }
 
-/** Gathers an option that may be given several times. */
-export function collect(value: string, previous: readonly string[]): string[] {
-  return [...previous, value];
+export function precisionOption(): Option {
+  return new Option(
+    '--precision <precision>',
+    'how matrices, what they are multiplied with, and the KV cache are stored; f16 takes half the memory',
+  ).choices(precisions);
+}
+
+export function splitOption(description: string): Option {
+  return new Option('--split <name>', description).choices(splits);
+}
+
+/** An option that may be given several times: its value is the list of them. */
+export function repeatedOption(flags: string, description: string): Option {
+  return new Option(flags, `${description}; may be given several times`)
+    .argParser((value, previous: readonly string[]) => [...previous, value])
+    .default([], 'none');
 }
 
 export function wholeNumber(value: string): number {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number) || number < 0 || value.trim() === '')
-    throw new InvalidArgumentError('It must be a whole number of 0 or more.');
-  return number;
+  return checked(value, (number) => Number.isSafeInteger(number) && number >= 0, 'a whole number of 0 or more');
 }
 
-export function realNumber(value: string): number {
+/** A whole number of things that there must be. */
+export function count(value: string): number {
+  return checked(value, (number) => Number.isSafeInteger(number) && number >= 1, 'a whole number of 1 or more');
+}
+
+export function nonNegative(value: string): number {
+  return checked(value, (number) => Number.isFinite(number) && number >= 0, 'a number of 0 or more');
+}
+
+export function positive(value: string): number {
+  return checked(value, (number) => Number.isFinite(number) && number > 0, 'a number above 0');
+}
+
+/** A share of a whole, of which there must be some. */
+export function share(value: string): number {
+  return checked(value, (number) => number > 0 && number <= 1, 'a number above 0 and at most 1');
+}
+
+function checked(value: string, isRight: (number: number) => boolean, what: string): number {
   const number = Number(value);
-  if (!Number.isFinite(number) || value.trim() === '') throw new InvalidArgumentError('It must be a number.');
+  if (value.trim() === '' || !isRight(number)) throw new InvalidArgumentError(`It must be ${what}.`);
   return number;
 }

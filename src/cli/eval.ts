@@ -1,19 +1,18 @@
 /** `proxmo eval`: how often a trained policy succeeds on fixed held-out tasks. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { Split, Task, TaskSet } from '../envs/environment.ts';
-import { splits } from '../envs/taskLists.ts';
 import { ProxmoError } from '../errors.ts';
 import { evaluate } from '../rl/evaluate.ts';
 import { summariseEvaluation } from '../rl/run.node.ts';
 import { firstEvaluationEpisode } from '../rl/trainer.ts';
-import { realNumber, wholeNumber } from './arguments.ts';
+import { adapterOption, count, nonNegative, splitOption, wholeNumber } from './arguments.ts';
 import { creditRows } from './credit.ts';
 import { withRun } from './loadedRun.ts';
 import { ProgressLine } from './progressLine.ts';
 import { duration, formatTable, percent } from './table.ts';
 
 interface EvalOptions {
-  readonly split?: string;
+  readonly split?: Split;
   readonly tasks?: number;
   readonly all?: boolean;
   readonly seed?: number;
@@ -27,19 +26,19 @@ export function evalCommand(): Command {
   return new Command('eval')
     .description('Evaluate a trained policy on fixed held-out tasks, each once, with a 95 % interval.')
     .argument('<run>', 'run folder')
-    .option('--split <name>', `${splits.join(', ')} (default: the run's)`)
-    .option('--tasks <n>', "number of tasks (default: the run's)", wholeNumber)
-    .option('--all', 'every task of the split, in a fixed order')
+    .addOption(splitOption("where its tasks come from (default: the run's)"))
+    .option('--tasks <n>', "number of tasks (default: the run's)", count)
+    .addOption(new Option('--all', 'every task of the split, in a fixed order').conflicts('tasks'))
     .option('--seed <n>', "seed of tasks and sampling (default: the run's)", wholeNumber)
-    .option('--temperature <t>', "sampling temperature, 0 for the likeliest token (default: the run's)", realNumber)
+    .option('--temperature <t>', "sampling temperature, 0 for the likeliest token (default: the run's)", nonNegative)
     .option('--checkpoint <iteration>', 'iteration whose checkpoint is evaluated (default: the last)', wholeNumber)
-    .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name')
+    .addOption(adapterOption())
     .option('--json', 'print the result as JSON')
     .action((dir: string, options: EvalOptions) =>
-      withRun(dir, options, async ({ gpu, trainer, iteration }) => {
+      withRun(dir, { ...options, ...episodesOf(options) }, async ({ gpu, trainer, iteration }) => {
         const { taskSet } = trainer;
         const { evaluation: defaults, seed: runSeed } = trainer.config;
-        const split = parseSplit(options.split ?? defaults.split);
+        const split = options.split ?? defaults.split;
         const seed = options.seed ?? runSeed;
         const tasks = options.all ? everyTask(taskSet, split) : taskSet.tasks(split, options.tasks ?? defaults.tasks, seed);
         const line = new ProgressLine();
@@ -70,14 +69,14 @@ export function evalCommand(): Command {
     );
 }
 
+/** How many tasks are asked for, where that is said. */
+function episodesOf({ all, tasks }: EvalOptions): { episodes?: number } {
+  if (all) return { episodes: Number.POSITIVE_INFINITY };
+  return tasks === undefined ? {} : { episodes: tasks };
+}
+
 function everyTask(taskSet: TaskSet, split: Split): readonly Task[] {
   if (!taskSet.allTasks)
     throw new ProxmoError('usage', `The environment ${taskSet.name} does not list its tasks; give --tasks instead of --all.`);
   return taskSet.allTasks(split);
-}
-
-export function parseSplit(name: string): Split {
-  const split = splits.find((candidate) => candidate === name);
-  if (!split) throw new ProxmoError('usage', `There is no split ${name}; choose one of ${splits.join(', ')}.`);
-  return split;
 }

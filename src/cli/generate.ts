@@ -1,13 +1,13 @@
 /** `proxmo generate`: text from a pretrained model or a trained policy, as it is sampled. */
-import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { ProxmoError } from '../errors.ts';
 import { openDevice } from '../gpu/device.node.ts';
+import { textOfFile } from '../models/wholeFile.node.ts';
 import type { Precision } from '../nn/halfWeights.ts';
 import type { PolicySource } from '../rl/policySource.ts';
 import { Engine } from '../tensor/engine.ts';
-import { collect, precisionOption, realNumber, wholeNumber } from './arguments.ts';
+import { adapterOption, count, nonNegative, precisionOption, repeatedOption, share, wholeNumber } from './arguments.ts';
 import { type AnswerOptions, type AnswerStatistics, answer } from './generate/answer.ts';
 import { converse, openingOf } from './generate/conversation.ts';
 import { encodeConversation, encodeText, openSource } from './generate/source.ts';
@@ -36,22 +36,22 @@ export function generateCommand(): Command {
       'Continue a prompt, or talk, with a pretrained model or a trained policy. Text goes to standard output, figures to standard error.',
     )
     .requiredOption('--model <path>', 'folder of a Hugging Face model, GGUF file, or folder of a run')
-    .option('--prompt <text>', 'what to continue, or with --chat what to answer')
+    .addOption(new Option('--prompt <text>', 'what to continue, or with --chat what to answer').conflicts('promptFile'))
     .option('--prompt-file <file>', 'the prompt in a file; - for standard input')
     .option('--chat', "put the prompt into the model's chat template; on a terminal without a prompt, talk line by line")
     .option('--system <text>', 'system message, with --chat')
-    .option('--max-tokens <n>', 'most tokens of a reply (default: 256, or what the model has room for)', wholeNumber)
-    .option('--temperature <t>', 'sampling temperature, 0 for the likeliest token', realNumber, 1)
-    .option('--top-p <p>', 'keep the likeliest tokens up to this share of probability', realNumber, 1)
+    .option('--max-tokens <n>', 'most tokens of a reply (default: 256, or what the model has room for)', count)
+    .option('--temperature <t>', 'sampling temperature, 0 for the likeliest token', nonNegative, 1)
+    .option('--top-p <p>', 'keep the likeliest tokens up to this share of probability', share, 1)
     .option('--top-k <n>', 'keep this many of the likeliest tokens; 0 for all', wholeNumber, 0)
     .option('--seed <n>', 'seed of the sampling', wholeNumber, 1)
-    .option('--stop <text>', 'end the reply before this text; may be given several times', collect, [])
-    .option('--samples <n>', 'replies to the same prompt', wholeNumber, 1)
+    .addOption(repeatedOption('--stop <text>', 'end the reply before this text'))
+    .option('--samples <n>', 'replies to the same prompt', count, 1)
     .addOption(precisionOption())
-    .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name')
+    .addOption(adapterOption())
     .option('--json', 'print replies and figures as JSON')
     .action(async (options: GenerateOptions) => {
-      checkOptions(options);
+      if (options.system !== undefined && !options.chat) throw new ProxmoError('usage', '--system needs --chat.');
       const prompt = await readPrompt(options);
       const gpu = await openDevice(options.adapter);
       try {
@@ -65,30 +65,10 @@ export function generateCommand(): Command {
     });
 }
 
-function checkOptions({ temperature, topP, maxTokens, samples, prompt, promptFile, chat, system }: GenerateOptions): void {
-  const problem =
-    temperature < 0
-      ? '--temperature must be 0 or more'
-      : !(topP > 0 && topP <= 1)
-        ? '--top-p must be above 0 and at most 1'
-        : maxTokens === 0 || samples === 0
-          ? '--max-tokens and --samples must be 1 or more'
-          : prompt !== undefined && promptFile !== undefined
-            ? '--prompt and --prompt-file both give a prompt; leave one out'
-            : system !== undefined && !chat
-              ? '--system needs --chat'
-              : null;
-  if (problem) throw new ProxmoError('usage', `${problem}.`);
-}
-
 /** The prompt; null for a conversation on the terminal. */
 async function readPrompt({ prompt, promptFile, chat, json, samples }: GenerateOptions): Promise<string | null> {
   if (prompt !== undefined) return prompt;
-  if (promptFile !== undefined) {
-    return readFile(promptFile === '-' ? '/dev/stdin' : promptFile, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-      throw new ProxmoError('file', `${promptFile} cannot be read (${cause.code}); give the path of a text file.`, { cause });
-    });
-  }
+  if (promptFile !== undefined) return textOfFile(promptFile === '-' ? '/dev/stdin' : promptFile, 'give the path of a text file');
   if (chat && process.stdin.isTTY && !json && samples === 1) return null;
   throw new ProxmoError('usage', 'There is no prompt; give --prompt or --prompt-file, or --chat on a terminal.');
 }

@@ -2,6 +2,7 @@
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { loadRun } from '../rl/run.node.ts';
+import type { KeptChoices } from '../rl/runTuning.node.ts';
 import type { Trainer } from '../rl/trainer.ts';
 import { Engine } from '../tensor/engine.ts';
 
@@ -9,6 +10,8 @@ interface RunChoice {
   readonly adapter?: string;
   /** Iteration of the checkpoint; the last by default. */
   readonly checkpoint?: number;
+  /** Episodes that it is to play; as many as its own evaluations by default. */
+  readonly episodes?: number;
 }
 
 export interface LoadedRun {
@@ -18,10 +21,15 @@ export interface LoadedRun {
 }
 
 /** Loads a run for as long as `use` takes. @throws {ProxmoError} as `openDevice` and `loadRun` */
-export async function withRun(dir: string, { adapter, checkpoint }: RunChoice, use: (run: LoadedRun) => Promise<void>): Promise<void> {
+export async function withRun(
+  dir: string,
+  { adapter, checkpoint, episodes }: RunChoice,
+  use: (run: LoadedRun) => Promise<void>,
+): Promise<void> {
   const gpu = await openDevice(adapter);
   try {
-    const { trainer, iteration } = await loadRun(new Engine(gpu), dir, checkpoint);
+    const { trainer, iteration, tuning } = await loadRun(new Engine(gpu), dir, checkpoint, episodes);
+    tellTuning(tuning);
     try {
       await use({ gpu, trainer, iteration });
     } finally {
@@ -30,4 +38,12 @@ export async function withRun(dir: string, { adapter, checkpoint }: RunChoice, u
   } finally {
     gpu.destroy();
   }
+}
+
+/** Says on standard error how the kernels of a run that was tuned are chosen. */
+export function tellTuning(tuning: KeptChoices | null): void {
+  if (tuning)
+    process.stderr.write(
+      `${tuning.problem ?? `kernels run in the variants of ${tuning.path} (${tuning.choices} choices), where their code is the same`}\n`,
+    );
 }

@@ -58,8 +58,19 @@ function report(error: unknown): number {
     process.stderr.write(`proxmo: ${error.message}\n`);
     return error.code === 'usage' ? 2 : error.code === 'interrupted' ? interrupted : 1;
   }
+  if (isSystemError(error)) {
+    process.stderr.write(
+      `proxmo: A file or folder cannot be used (${error.message}); check the path, its permissions and the space there.\n`,
+    );
+    return 1;
+  }
   process.stderr.write(`proxmo: an unexpected error, which is a bug of proxmo: ${error instanceof Error ? error.stack : String(error)}\n`);
   return 70;
+}
+
+/** Whether the operating system refused something, as when a disk is full. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
 }
 
 // The GPU driver's threads would keep the process alive.

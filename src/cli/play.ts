@@ -1,14 +1,14 @@
 /** `proxmo play`: watch a trained policy play an episode, step by step. */
 import { Command } from 'commander';
+import type { Split } from '../envs/environment.ts';
 import { ProxmoError } from '../errors.ts';
 import { type Episode, playEpisodes } from '../rl/rollout.ts';
 import { firstEvaluationEpisode } from '../rl/trainer.ts';
-import { realNumber, wholeNumber } from './arguments.ts';
-import { parseSplit } from './eval.ts';
+import { adapterOption, count, nonNegative, splitOption, wholeNumber } from './arguments.ts';
 import { withRun } from './loadedRun.ts';
 
 interface PlayOptions {
-  readonly split?: string;
+  readonly split?: Split;
   readonly type?: string;
   readonly seed?: number;
   readonly episodes: number;
@@ -22,19 +22,19 @@ export function playCommand(): Command {
   return new Command('play')
     .description('Watch a trained policy play episodes, step by step.')
     .argument('<run>', 'run folder')
-    .option('--split <name>', "train, seen or unseen (default: the run's evaluation split)")
+    .addOption(splitOption("where its tasks come from (default: the run's evaluation split)"))
     .option('--type <type>', 'only tasks of this type')
-    .option('--episodes <n>', 'how many', wholeNumber, 1)
+    .option('--episodes <n>', 'how many', count, 1)
     .option('--seed <n>', "seed of tasks and sampling (default: the run's)", wholeNumber)
-    .option('--temperature <t>', "sampling temperature (default: the run's for evaluation)", realNumber)
+    .option('--temperature <t>', "sampling temperature (default: the run's for evaluation)", nonNegative)
     .option('--checkpoint <iteration>', 'iteration whose checkpoint plays (default: the last)', wholeNumber)
-    .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name')
+    .addOption(adapterOption())
     .option('--json', 'print the episodes as JSON')
     .action((dir: string, options: PlayOptions) =>
       withRun(dir, options, async ({ trainer }) => {
         const { config, taskSet, policy } = trainer;
         const seed = options.seed ?? config.seed;
-        const split = parseSplit(options.split ?? config.evaluation.split);
+        const split = options.split ?? config.evaluation.split;
         if (options.type !== undefined && !taskSet.types.includes(options.type)) {
           throw new ProxmoError('usage', `There is no task type ${options.type}; choose one of ${taskSet.types.join(', ')}.`);
         }
@@ -44,10 +44,7 @@ export function playCommand(): Command {
           .filter(({ type }) => options.type === undefined || type === options.type)
           .slice(0, options.episodes);
         if (tasks.length === 0)
-          throw new ProxmoError(
-            'usage',
-            `The ${split} split has no ${options.type ?? ''} task among its first; choose another type or split.`,
-          );
+          throw new ProxmoError('usage', `The ${split} split has no task of the type ${options.type}; choose another type or split.`);
         const temperature = options.temperature ?? config.evaluation.temperature;
         const controls = { ...policy.evaluationControls, seed, temperature };
         const episodes = await playEpisodes(policy.player, taskSet, tasks, {

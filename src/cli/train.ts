@@ -8,11 +8,11 @@ import { openDevice } from '../gpu/device.node.ts';
 import { presets, type TrainConfig, trainConfigSchema } from '../rl/config.ts';
 import { formatMemoryPlan } from '../rl/memoryPlan.ts';
 import { checkPlan, planRun } from '../rl/planRun.node.ts';
-import { runConfig, type Summary, type TrainEvent, trainRun } from '../rl/run.node.ts';
+import { runConfig, type TrainRunOptions, trainRun } from '../rl/run.node.ts';
 import { loadConfig } from '../runs/config.ts';
 import { openRun } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
-import { collect, wholeNumber } from './arguments.ts';
+import { adapterOption, repeatedOption, wholeNumber } from './arguments.ts';
 import { ProgressLine } from './progressLine.ts';
 import { TrainReporter } from './trainReport.ts';
 
@@ -40,51 +40,52 @@ export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Pro
       'environment: a name (proxmo env list) or the path of a module, as ./my-env.mjs; options by --set environment.options.key=value',
     )
     .option('--model <path>', 'pretrained model to start from: folder of a Hugging Face model, or GGUF file (default: random weights)')
-    .option('--set <key=value>', 'one setting, as training.iterations=40; may be given several times', collect, [])
+    .addOption(repeatedOption('--set <key=value>', 'one setting, as training.iterations=40'))
     .option('--out <dir>', 'folder of the run; must be new or empty (default: a new folder under runs/)')
     .option('--seed <n>', 'seed of all chance', wholeNumber)
     .option('--resume <dir>', 'go on with a run from its last checkpoint')
-    .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name (default: the best there is)')
+    .addOption(adapterOption())
     .option('--plan', 'print the memory that the run would take, and the largest micro-batch that fits, and train nothing')
     .option('--json', 'print the summary, or the plan, as JSON')
     .action(async (file: string | undefined, options: TrainOptions) => {
       const { dir, config } = options.resume === undefined ? await newRun(file, options) : await resumedRun(file, options, options.resume);
       if (options.plan) return printPlan(config, options);
-      const reporter = new TrainReporter(new ProgressLine(), config, dir, options.resume !== undefined);
       const gpu = await openDevice(options.adapter);
-      await onDevice(gpu);
-      reporter.start(gpu.adapter);
-      const interrupt = new AbortController();
-      const onSignal = () => {
-        if (interrupt.signal.aborted) process.exit(130);
-        reporter.interrupted();
-        interrupt.abort();
-      };
-      process.on('SIGINT', onSignal);
-      process.on('SIGTERM', onSignal);
       try {
-        const summary: Summary = await trainRun(new Engine(gpu), {
-          dir,
-          config,
-          version,
-          resume: options.resume !== undefined,
-          signal: interrupt.signal,
-          onEvent: (event: TrainEvent) => reporter.show(event),
-        });
-        if (options.json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
-        else reporter.finish(summary);
-      } catch (error) {
-        reporter.stop();
-        if (error instanceof ProxmoError && error.code === 'interrupted') {
-          throw new ProxmoError('interrupted', `Stopped; go on with: proxmo train --resume ${dir}`, { cause: error });
-        }
-        throw error;
+        await onDevice(gpu);
+        await train(gpu, { dir, config, version, resume: options.resume !== undefined }, options.json ?? false);
       } finally {
-        process.off('SIGINT', onSignal);
-        process.off('SIGTERM', onSignal);
         gpu.destroy();
       }
     });
+}
+
+/** Trains until it is done or interrupted: by the first signal at the next checkpoint, by the second at once. */
+async function train(gpu: GpuContext, run: TrainRunOptions, json: boolean): Promise<void> {
+  const reporter = new TrainReporter(new ProgressLine(), run.config, run.dir, run.resume ?? false);
+  reporter.start(gpu.adapter);
+  const interrupt = new AbortController();
+  const onSignal = () => {
+    if (interrupt.signal.aborted) process.exit(130);
+    reporter.interrupted();
+    interrupt.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  try {
+    const summary = await trainRun(new Engine(gpu), { ...run, signal: interrupt.signal, onEvent: (event) => reporter.show(event) });
+    if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
+    else reporter.finish(summary);
+  } catch (error) {
+    reporter.stop();
+    if (error instanceof ProxmoError && error.code === 'interrupted') {
+      throw new ProxmoError('interrupted', `Stopped; go on with: proxmo train --resume ${run.dir}`, { cause: error });
+    }
+    throw error;
+  } finally {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  }
 }
 
 /** @throws {ProxmoError} `config` after a plan that does not fit */
@@ -138,7 +139,7 @@ function isPreset(name: string): name is keyof typeof presets {
   return Object.hasOwn(presets, name);
 }
 
-/** A resumed run keeps its configuration; only a longer run may be asked for. */
+/** A run to go on with: its folder, and the configuration in it. @throws {ProxmoError} `usage` if anything else is named beside it */
 async function resumedRun(file: string | undefined, options: TrainOptions, dir: string): Promise<{ dir: string; config: TrainConfig }> {
   if (
     file !== undefined ||
@@ -149,7 +150,10 @@ async function resumedRun(file: string | undefined, options: TrainOptions, dir: 
     options.seed !== undefined ||
     options.out !== undefined
   ) {
-    throw new ProxmoError('usage', 'A resumed run keeps its folder and settings; give --resume alone, or with --adapter.');
+    throw new ProxmoError(
+      'usage',
+      'A resumed run keeps its folder and settings; give nothing with --resume but --adapter, --plan and --json.',
+    );
   }
   return { dir, config: runConfig(await openRun(dir)) };
 }

@@ -97,8 +97,8 @@ export class TrainReporter {
     this.line.show('tuning', `tuned ${kernel} ${shape}: ${variant}, ${(defaultMs / ms).toFixed(2)} times as fast as the default`);
   }
 
-  /** From the mean of the last iterations; null before the first. */
-  private timeLeft(iteration: number): string | null {
+  /** Time that is left, by the mean of the last iterations; before the first of them, the time so far. */
+  private timeLeft(iteration: number): string {
     const recent = this.iterationSeconds.slice(-5);
     if (recent.length === 0) return `${duration((performance.now() - this.started) / 1000)} so far`;
     const mean = recent.reduce((sum, seconds) => sum + seconds, 0) / recent.length;
@@ -123,7 +123,7 @@ function briefly({ success, return: reward, kl, entropy }: IterationMetrics): st
 }
 
 /** The result: before and after, in all and by task type. */
-export function describeSummary({ before, after, wallSeconds, tokensPerSecond, advantageShare, adapter, seed }: Summary): string {
+function describeSummary({ before, after, wallSeconds, tokensPerSecond, advantageShare, adapter, seed }: Summary): string {
   const signed = (value: number, digits: number) => `${value >= 0 ? '+' : ''}${value.toFixed(digits)}`;
   const row = (name: string, from: number, to: number) => [name, percent(from), percent(to), signed(100 * (to - from), 1)];
   return [

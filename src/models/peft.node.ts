@@ -1,13 +1,14 @@
 /** Adapters as folders that PEFT loads and saves: adapter_config.json and adapter_model.safetensors. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ProxmoError } from '../errors.ts';
 import { writeFileAtomic, writeFolderAtomic } from './atomicFile.node.ts';
+import { parseFetchedJson } from './fetchedJson.ts';
 import type { HfModel } from './hf/config.ts';
 import { adapterConfig, type LoraConfig, parseAdapterConfig } from './peft.ts';
 import { digestOfFiles } from './pretrained.node.ts';
 import { SafetensorsFile, streamSafetensors } from './safetensors.node.ts';
 import type { WeightSource } from './weightSource.ts';
+import { textOfFile } from './wholeFile.node.ts';
 
 const configFile = 'adapter_config.json';
 const weightsFile = 'adapter_model.safetensors';
@@ -23,14 +24,12 @@ export class AdapterFolder implements WeightSource {
   /** @throws {ProxmoError} `file` if a file is missing or damaged, `config` as `parseAdapterConfig` */
   static async open(dir: string): Promise<AdapterFolder> {
     const path = join(dir, configFile);
-    const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-      throw new ProxmoError(
-        'file',
-        `${path} cannot be read (${cause.code}); give the folder of an adapter that PEFT or this program saved.`,
-        { cause },
-      );
-    });
-    return new AdapterFolder(dir, parseAdapterConfig(parseJson(text, path), path), await SafetensorsFile.open(join(dir, weightsFile)));
+    const text = await textOfFile(path, 'give the folder of an adapter that PEFT or this program saved');
+    return new AdapterFolder(
+      dir,
+      parseAdapterConfig(parseFetchedJson(text, path), path),
+      await SafetensorsFile.open(join(dir, weightsFile)),
+    );
   }
 
   names(): readonly string[] {
@@ -75,12 +74,4 @@ export async function saveAdapter(
     const layouts = source.names().map((name) => ({ name, dtype: 'F32' as const, shape: source.shape(name) }));
     await streamSafetensors(join(folder, weightsFile), layouts, ({ name }) => source.read(name), { format: 'pt' });
   });
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new ProxmoError('file', `${path} is not JSON; it is damaged, so fetch it again.`, { cause });
-  }
 }

@@ -1,9 +1,7 @@
 /** A pretrained model on disk, in whichever form: a folder as Hugging Face keeps it, or a GGUF file. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { ProxmoError } from '../errors.ts';
 import type { HfTokenizer } from '../text/hf/hfTokenizer.ts';
 import { loadHfTokenizer } from '../text/hf/loadHfTokenizer.node.ts';
@@ -11,6 +9,7 @@ import { openGguf } from './gguf/ggufFile.node.ts';
 import { HfCheckpoint } from './hf/checkpoint.node.ts';
 import { type HfModel, parseHfConfig } from './hf/config.ts';
 import type { WeightSource } from './weightSource.ts';
+import { digestOfFile } from './wholeFile.node.ts';
 
 /** An open model. Close it when its weights are read. */
 export interface PretrainedModel {
@@ -57,24 +56,13 @@ const isModelFile = (name: string) => readFiles.includes(name) || /\.safetensors
 
 /** A SHA-256 of a model's files and their names, as hexadecimal digits. Reads all of them. @throws {ProxmoError} `file` if one cannot be read */
 export async function digestOfModel(path: string): Promise<string> {
-  return (await isFolder(path)) ? digestOfFiles(path, (await readdir(path)).filter(isModelFile)) : digestOfFile(path);
+  return (await isFolder(path)) ? digestOfFiles(path, (await readdir(path)).filter(isModelFile)) : (await digestOfFile(path)).sha256;
 }
 
 /** A SHA-256 of some files of a folder and their names, as hexadecimal digits. @throws {ProxmoError} `file` if one cannot be read */
 export async function digestOfFiles(folder: string, names: readonly string[]): Promise<string> {
   const hash = createHash('sha256');
-  for (const name of [...names].sort()) hash.update(`${name} ${await digestOfFile(join(folder, name))}\n`);
-  return hash.digest('hex');
-}
-
-async function digestOfFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  try {
-    await pipeline(createReadStream(path), hash);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new ProxmoError('file', `${path} cannot be read (${code}); check the path and its permissions.`, { cause });
-  }
+  for (const name of [...names].sort()) hash.update(`${name} ${(await digestOfFile(join(folder, name))).sha256}\n`);
   return hash.digest('hex');
 }
 

@@ -1,6 +1,7 @@
 /** The index of a checkpoint that is split into several files: `model.safetensors.index.json`. */
 import * as z from 'zod';
 import { ProxmoError } from '../errors.ts';
+import { parseFetchedJson } from './fetchedJson.ts';
 import { repeatedKey } from './repeatedKey.ts';
 
 const schema = z.object({ metadata: z.unknown().optional(), weight_map: z.record(z.string(), z.string()) });
@@ -14,13 +15,7 @@ const shardName = /^[\w-][\w.-]*\.safetensors$/;
  * @throws {ProxmoError} `file` if the text is not such an index, or a file of it is not a safetensors file beside it
  */
 export function parseShardIndex(text: string, where = 'model.safetensors.index.json'): ReadonlyMap<string, string> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new ProxmoError('file', `${where} is not JSON; it is damaged, so fetch it again.`, { cause });
-  }
-  const parsed = schema.safeParse(json);
+  const parsed = schema.safeParse(parseFetchedJson(text, where));
   if (!parsed.success) throw new ProxmoError('file', `${where} has no weight_map of tensors to files; it is damaged, so fetch it again.`);
   const repeated = repeatedKey(text);
   if (repeated !== undefined) {

@@ -8,6 +8,8 @@ import type { StreamingTokenizer } from '../text/tokenizer.ts';
 import { TokenTrie } from '../text/tokenTrie.ts';
 
 const opening = '<action>';
+/** In any case, as replies are read. Not by lower-casing the text, which may change its length. */
+const openingPattern = new RegExp(opening, 'i');
 const closing = '</action>';
 
 /** Actions repeat from turn to turn; so many are remembered as tokens. */
@@ -36,7 +38,7 @@ export class ActionConstraints {
     return (token) => {
       if (isOpen) return null;
       text += stream.push([token]);
-      const at = text.toLowerCase().indexOf(opening);
+      const at = text.search(openingPattern);
       if (at < 0) {
         text = text.slice(-opening.length);
         return null;

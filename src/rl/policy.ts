@@ -37,6 +37,8 @@ export class Policy {
     readonly config: TrainConfig,
     source: PolicySource,
     thinkAction?: ThinkActionStyle,
+    /** Most prompts that it answers at once. */
+    rows = batchRows(config),
   ) {
     const { sampling, prompt } = config;
     const { model, tokenizer, endTokens, encodeMessage } = source;
@@ -53,7 +55,7 @@ export class Policy {
       maxNewTokens: sampling.maxNewTokens,
       blockSize: Math.min(sampling.blockSize, sampling.maxNewTokens),
       maxBatchTokens: Math.max(maxBatchTokens, prompt.maxTokens),
-      maxBatchRows: batchRows(config),
+      maxBatchRows: rows,
       endToken: endTokens,
     });
     const constraints = sampling.constrained ? new ActionConstraints(tokenizer, prompt.format) : null;

@@ -16,9 +16,10 @@ import { type TrainConfig, trainConfigSchema } from './config.ts';
 import type { Evaluation } from './evaluate.ts';
 import type { IterationMetrics } from './metrics.ts';
 import { checkPlan, planRun } from './planRun.node.ts';
+import { batchRows } from './policy.ts';
 import { loadPolicySource, type NewPolicySource, newPolicySource } from './policySource.node.ts';
 import type { PolicySource } from './policySource.ts';
-import { RunChoices, type TuningEvent } from './runTuning.node.ts';
+import { type KeptChoices, keepToChoices, RunChoices, type TuningEvent } from './runTuning.node.ts';
 import { type Progress, Trainer } from './trainer.ts';
 import { captureState, restoreState, restoreWeights, type Totals } from './trainerState.node.ts';
 
@@ -128,10 +129,12 @@ export interface TrainedModel {
   readonly config: TrainConfig;
   readonly run: Run;
   readonly iteration: number;
+  /** What became of the run's choices of variants, if it was tuned. */
+  readonly tuning: KeptChoices | null;
 }
 
 /**
- * The policy of a run: what `proxmo generate` and `proxmo model export` start from.
+ * The policy of a run, on kernels in the variants that it was trained with: what `proxmo generate` and `proxmo model export` start from.
  * @param checkpoint the iteration; default: the last
  * @param precision of its matrices, which are not trained on; default: the run's
  * @throws {ProxmoError} `file`, `config`
@@ -141,25 +144,42 @@ export async function loadRunModel(engine: Engine, dir: string, checkpoint?: num
   const config = runConfig(run);
   const saved = await run.openCheckpoint(checkpoint);
   try {
+    const tuning = await keepToChoices(engine, run);
     const source = await loadPolicySource(engine, config, run, storageFor(precision ?? config.precision, false));
     await restoreWeights(engine, source.model, saved);
-    return { source, config, run, iteration: saved.iteration };
+    return { source, config, run, iteration: saved.iteration, tuning };
   } finally {
     await saved.close();
   }
 }
 
-/** A trained run, ready to act: what `proxmo eval` and `proxmo play` start from. */
+/**
+ * A trained run, ready to act: what `proxmo eval` and `proxmo play` start from.
+ * @param checkpoint the iteration; default: the last
+ * @param episodes that there are to play; where they are more than those of the run's evaluations, more of them are played at once, as far as `engine.memory` allows
+ */
 export async function loadRun(
   engine: Engine,
   dir: string,
   checkpoint?: number,
-): Promise<{ trainer: Trainer; run: Run; iteration: number }> {
-  const { source, config, run, iteration } = await loadRunModel(engine, dir, checkpoint);
+  episodes = 0,
+): Promise<{ trainer: Trainer } & Pick<TrainedModel, 'run' | 'iteration' | 'tuning'>> {
+  const { source, config, run, iteration, tuning } = await loadRunModel(engine, dir, checkpoint);
   const { name, options } = config.environment;
   // To act takes no reference, which may be as large as the policy.
   const acting = { ...config, loss: { ...config.loss, klCoefficient: 0 } };
-  return { trainer: new Trainer(engine, acting, await createNamedTaskSet(name, options), source), run, iteration };
+  const taskSet = await createNamedTaskSet(name, options);
+  const rows = await actingRows(engine, acting, taskSet, episodes);
+  return { trainer: new Trainer(engine, acting, taskSet, source, { rows }), run, iteration, tuning };
+}
+
+/** Episodes that a run plays at once: as many as while it trained, or those of a larger evaluation where the memory that its settings allow holds them. */
+async function actingRows(engine: Engine, config: TrainConfig, taskSet: TaskSet, episodes: number): Promise<number> {
+  const own = batchRows(config);
+  const larger = { ...config, evaluation: { ...config.evaluation, tasks: Math.max(config.evaluation.tasks, episodes) } };
+  const rows = batchRows(larger);
+  if (rows === own || config.engine.memory === null) return rows;
+  return (await planRun(engine, larger, taskSet)).fits ? rows : own;
 }
 
 class TrainRun {

@@ -1,13 +1,14 @@
 /**
  * Tuning in a training run. What is chosen stands in the run's `tuning.json` before any program runs with it, so that a run that is stopped at any moment goes on with the same
- * variants, whatever the cache of the device says by then.
+ * variants, whatever the cache of the device says by then; and so does whatever plays, evaluates or samples from the trained policy.
  */
+import { join } from 'node:path';
 import { ProxmoError } from '../errors.ts';
-import { Tuner, type TuningRecord, type TuningReport, type TuningStore } from '../gpu/tuner.ts';
+import { RecordedChooser, Tuner, type TuningRecord, type TuningReport, type TuningStore } from '../gpu/tuner.ts';
 import { TuningCache } from '../gpu/tuningCache.node.ts';
 import { formatTuning, parseTuning, type TuningOrigin } from '../gpu/tuningRecords.ts';
-import { readTextOrNull } from '../runs/json.ts';
-import { openRun, type RunWriter } from '../runs/run.ts';
+import { readTextOrNull } from '../models/wholeFile.node.ts';
+import { openRun, type Run, type RunWriter } from '../runs/run.ts';
 import type { Engine } from '../tensor/engine.ts';
 import type { TrainConfig } from './config.ts';
 
@@ -88,10 +89,39 @@ export class RunChoices implements TuningStore {
   }
 }
 
+/** How a run that was tuned is used: by the variants that it was trained with, or why not. */
+export interface KeptChoices {
+  readonly path: string;
+  readonly choices: number;
+  /** In a sentence: why kernels run in their default variants instead. Null if they do not. */
+  readonly problem: string | null;
+}
+
+/**
+ * Lets the engine compile with what a run chose while it trained, as long as it stands on the same adapter and driver; nothing is measured, and what the run never met runs as by
+ * default. Null for a run that was not tuned.
+ */
+export async function keepToChoices(engine: Engine, run: Pick<Run, 'dir' | 'readFile'>): Promise<KeptChoices | null> {
+  const text = await run.readFile(tuningFile);
+  if (text === null) return null;
+  const path = join(run.dir, tuningFile);
+  const parsed = await parseTuning(text);
+  if (!parsed)
+    return { path, choices: 0, problem: `${path} is damaged: kernels run in their default variants, which may change last bits.` };
+  const { origin, records } = parsed;
+  const { adapter } = engine.gpu;
+  if (origin.adapter !== adapter.name || origin.driver !== adapter.driver) {
+    const problem = `${path} was measured on ${origin.adapter} (${origin.driver}), and this is ${adapter.name} (${adapter.driver}): kernels run in their default variants.`;
+    return { path, choices: 0, problem };
+  }
+  engine.variantChooser = new RecordedChooser(engine.gpu, records, origin.version);
+  return { path, choices: records.size, problem: null };
+}
+
 /** Those of the run itself where it goes on, or of the run that it is to repeat. */
 async function recordsToKeepTo(dir: string, resume: boolean, variants: string | undefined): Promise<Map<string, TuningRecord>> {
   const own = resume ? await (await openRun(dir)).readFile(tuningFile) : null;
-  if (own !== null) return parse(own, `${dir}/${tuningFile}`);
+  if (own !== null) return parse(own, join(dir, tuningFile));
   if (variants === undefined) return new Map();
   const text = await readTextOrNull(variants);
   if (text === null)

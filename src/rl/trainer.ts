@@ -36,6 +36,8 @@ export interface Progress {
 }
 
 export interface TrainerOptions {
+  /** Most episodes that are played at once; default: as `batchRows` of the settings. */
+  readonly rows?: number;
   readonly onProgress?: (progress: Progress) => void;
   /** Told of every fault of the environment. */
   readonly onFault?: (fault: Fault) => void;
@@ -72,7 +74,7 @@ export class Trainer {
     private readonly options: TrainerOptions = {},
   ) {
     const { optimiser, sampling, loss, evaluation, training, seed } = config;
-    this.policy = new Policy(engine, config, source, taskSet.thinkAction);
+    this.policy = new Policy(engine, config, source, taskSet.thinkAction, options.rows);
     this.faults = new FaultLog(config.environment, options.onFault);
     this.reference = referenceOf(this.policy.model, config);
     this.rememberPolicy();

@@ -19,6 +19,7 @@ type OnStep = (done: number, loss: number) => void;
 /**
  * Minimises the cross-entropy of the demonstrated replies, and to a lesser degree of their prompts. The learning rate falls linearly to 0.
  * @returns mean loss of the replies in the last epoch, in nats a token
+ * @throws {ProxmoError} `gpu-error`; what `onStep` throws, which ends it
  */
 export async function cloneBehaviour(
   engine: Engine,
@@ -27,29 +28,42 @@ export async function cloneBehaviour(
   config: TrainConfig,
   onStep: OnStep,
 ): Promise<number> {
-  const { epochs, batchTurns, learningRate, promptWeight } = config.warmStart;
   const options = { ...config.optimiser, seed: new Random(config.seed, 'warm start dropout').nextWord() };
   const optimiser = new Optimiser(engine, model, options, ['weight', 'replyWeight'], ({ logProbs, column }) => {
     const { logProb } = logProbs();
     const negativeSum = (weights: Tensor) => scale(dot(logProb, weights), -1);
     return { loss: negativeSum(column('weight')), statistics: negativeSum(column('replyWeight')) };
   });
+  try {
+    return await runEpochs(optimiser, demonstrations, config, onStep);
+  } finally {
+    optimiser.destroy();
+  }
+}
+
+async function runEpochs(
+  optimiser: Optimiser,
+  demonstrations: readonly PromptReply[],
+  { warmStart, seed }: TrainConfig,
+  onStep: OnStep,
+): Promise<number> {
+  const { epochs, batchTurns, learningRate, promptWeight } = warmStart;
   const batchCount = Math.ceil(demonstrations.length / batchTurns);
-  const schedule = { peak: learningRate, course: 'linear', warmupSteps, totalSteps: epochs * batchCount, finalShare: 0 } as const;
+  const totalSteps = epochs * batchCount;
+  const schedule = { peak: learningRate, course: 'linear', warmupSteps, totalSteps, finalShare: 0 } as const;
+  let step = 0;
   let meanLoss = Number.NaN;
   for (let epoch = 0; epoch < epochs; epoch++) {
-    const shuffled = new Random(config.seed, `warm start ${epoch}`).shuffle(demonstrations);
+    const shuffled = new Random(seed, `warm start ${epoch}`).shuffle(demonstrations);
     let sum = 0;
     for (let batch = 0; batch < batchCount; batch++) {
-      const done = (epoch * batchCount + batch) / (epochs * batchCount);
       const pairs = shuffled.slice(batch * batchTurns, (batch + 1) * batchTurns);
-      const report = await optimiser.step(withWeights(pairs, promptWeight), learningRateAt(schedule, epoch * batchCount + batch));
+      const report = await optimiser.step(withWeights(pairs, promptWeight), learningRateAt(schedule, step++));
       sum += report.statistics.reduce((total, loss) => total + (loss[0] ?? 0), 0);
-      onStep(done, sum / (batch + 1));
+      meanLoss = sum / (batch + 1);
+      onStep(step / totalSteps, meanLoss);
     }
-    meanLoss = sum / batchCount;
   }
-  optimiser.destroy();
   return meanLoss;
 }
 

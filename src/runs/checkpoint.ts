@@ -9,15 +9,14 @@
  * The folder is made under a temporary name and renamed when it is whole, and `latest` is written last, so what it names is always a whole
  * checkpoint; it never changes from then on. Tensors go to and from the files in pieces, so that a checkpoint may be larger than memory.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { ProxmoError } from '../errors.ts';
 import { type FileDigest, isTemporaryName, syncFolder, temporaryPath, writeFileAtomic } from '../models/atomicFile.node.ts';
 import { SafetensorsFile, streamSafetensors } from '../models/safetensors.node.ts';
-import { type JsonObject, jsonObjectSchema, parseJson, readText, readTextOrNull, writeJson } from './json.ts';
+import { digestOfFile, readTextOrNull } from '../models/wholeFile.node.ts';
+import { type JsonObject, jsonObjectSchema, parseJson, readText, writeJson } from './json.ts';
 
 /** A tensor by name. */
 export interface NamedTensor {
@@ -177,7 +176,7 @@ function writeTensors(path: string, tensors: readonly NamedTensor[]): Promise<Fi
 }
 
 async function openTensors(path: string, expected: FileDigest): Promise<SafetensorsFile> {
-  const found = await digestOf(path);
+  const found = await digestOfFile(path, 'the checkpoint is damaged, so use another one');
   if (found.bytes !== expected.bytes || found.sha256 !== expected.sha256) {
     throw new ProxmoError('file', `${path} does not match the hash in its ${stateFile}; it is damaged, so use another checkpoint.`);
   }
@@ -186,19 +185,4 @@ async function openTensors(path: string, expected: FileDigest): Promise<Safetens
 
 function tensorsOf(file: SafetensorsFile): NamedTensor[] {
   return Array.from(file.entries.values(), ({ name, shape }) => ({ name, shape, pieces: () => file.float32Pieces(name) }));
-}
-
-async function digestOf(path: string): Promise<FileDigest> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-      hash.update(chunk);
-      bytes += chunk.length;
-    }
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new ProxmoError('file', `${path} cannot be read (${code}); the checkpoint is damaged, so use another one.`, { cause });
-  }
-  return { bytes, sha256: hash.digest('hex') };
 }

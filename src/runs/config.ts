@@ -5,8 +5,9 @@
  */
 import type * as z from 'zod';
 import { ProxmoError } from '../errors.ts';
+import { readTextOrNull } from '../models/wholeFile.node.ts';
 import { describeIssue } from './configIssues.ts';
-import { isPlainObject, readTextOrNull } from './json.ts';
+import { isPlainObject } from './json.ts';
 import { nearestKey } from './nearestKey.ts';
 import { knownPaths, type UnknownKey, unknownKeys } from './schemaKeys.ts';
 import { parseYaml } from './yaml.ts';

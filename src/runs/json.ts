@@ -1,8 +1,8 @@
 /** JSON files of a run: typed values, and reading with a schema so that a damaged file ends in one clear sentence. */
-import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { ProxmoError } from '../errors.ts';
 import { writeFileAtomic } from '../models/atomicFile.node.ts';
+import { readTextOrNull } from '../models/wholeFile.node.ts';
 
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
@@ -15,17 +15,6 @@ export const jsonObjectSchema: z.ZodType<JsonObject> = z.custom<JsonObject>(isPl
 /** An object of keys and values, not a list or a date. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
-}
-
-/** Text of a file, or null where there is none. @throws {ProxmoError} `file` if it is there but cannot be read. */
-export async function readTextOrNull(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
-    throw new ProxmoError('file', `${path} cannot be read (${code}); check the path and its permissions.`, { cause: error });
-  }
 }
 
 /** Text of a file. @throws {ProxmoError} `file` if it is missing or cannot be read. */

@@ -8,6 +8,8 @@
  *   checkpoints/    weights, optimiser and state (`checkpoint.ts`)
  *   summary.json    the outcome, once it is finished
  *   run.lock        while a process writes to it (`lock.ts`)
+ *
+ * and files of the trainer's own, which it writes by name: what its policy started from, its choices of kernel variants, its rollouts.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,6 +17,7 @@ import { stringify } from 'yaml';
 import * as z from 'zod';
 import { ProxmoError } from '../errors.ts';
 import { writeFileAtomic } from '../models/atomicFile.node.ts';
+import { readTextOrNull } from '../models/wholeFile.node.ts';
 import {
   type Checkpoint,
   latestCheckpoint,
@@ -24,7 +27,7 @@ import {
   removeLeftovers,
   saveCheckpoint,
 } from './checkpoint.ts';
-import { type JsonObject, jsonObjectSchema, parseJson, readText, readTextOrNull, writeJson } from './json.ts';
+import { type JsonObject, jsonObjectSchema, parseJson, readText, writeJson } from './json.ts';
 import { acquireLock } from './lock.ts';
 import { type MetricRecord, MetricsWriter, readMetrics } from './metrics.ts';
 import { parseYaml } from './yaml.ts';
@@ -176,6 +179,7 @@ export async function createRun(dir: string, options: CreateRunOptions): Promise
  * @throws {ProxmoError} `file` if the folder is not a run, is damaged, or is in use.
  */
 export async function resumeRun(dir: string, session: RunSession): Promise<RunWriter> {
+  // What is no run gets no lock.
   await openRun(dir);
   const release = acquireLock(join(dir, lockFile));
   let metrics: MetricsWriter | undefined;

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { formatTuning } from '../../src/gpu/tuningRecords.ts';
 import { proxmo } from '../support/cli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-cli-'));
@@ -57,6 +58,9 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
     [['train', '--set', 'environment.name=moon', '--out', join(folder, 'moon')], 1, /no environment moon; choose one of household/],
     [['train', '--adapter', 'no-such-gpu', '--out', join(folder, 'device')], 1, /No WebGPU adapter "no-such-gpu" was found; install/],
     [['eval', folder], 1, /is not a run: it has no run\.json/],
+    [['eval', folder, '--all', '--tasks', '3'], 2, /'--all' cannot be used with option '--tasks <n>'/],
+    [['eval', folder, '--temperature', '-1'], 2, /--temperature.* It must be a number of 0 or more/],
+    [['play', folder, '--episodes', '0'], 2, /--episodes.* It must be a whole number of 1 or more/],
     [['advantages', join(folder, 'absent.jsonl')], 1, /absent\.jsonl cannot be read \(ENOENT\)/],
   ] as const)('%j', async (args, code, message) => {
     const result = await proxmo(args);
@@ -142,6 +146,18 @@ describe('a run', () => {
     const played = await proxmo(['play', dir, '--type', 'heat']);
     expect(played.stdout).toMatch(/^heat: /);
     expect(played.stdout).toMatch(/ {2}1\. you are in/);
+  });
+
+  it('says by which variants of its kernels a tuned run acts', async () => {
+    const path = join(dir, 'tuning.json');
+    writeFileSync(path, await formatTuning({ adapter: 'another', driver: 'd', version: '1' }, new Map()));
+    const elsewhere = await proxmo(['generate', '--model', dir, '--prompt', 'you', '--max-tokens', '2', '--json']);
+    const origin = /this is (?<adapter>.*) \((?<driver>.*)\): kernels run in their default variants/.exec(elsewhere.stderr)?.groups;
+    writeFileSync(path, await formatTuning({ adapter: origin!.adapter!, driver: origin!.driver!, version: '1' }, new Map()));
+    const here = await proxmo(['eval', dir, '--json']);
+    expect(here.stderr).toContain(`kernels run in the variants of ${path} (0 choices)`);
+    rmSync(path);
+    expect(JSON.parse(here.stdout)).toMatchObject({ success: summaryOf(dir).after.success });
   });
 
   it('goes on from a checkpoint to the same weights', async () => {

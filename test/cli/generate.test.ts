@@ -42,7 +42,7 @@ describe('generate', () => {
       /absent cannot be opened \(ENOENT\); give the folder of a Hugging Face model/,
     ],
     [['--model', gguf], 2, /There is no prompt; give --prompt or --prompt-file/],
-    [['--model', gguf, '--prompt', 'x', '--top-p', '0'], 2, /--top-p must be above 0/],
+    [['--model', gguf, '--prompt', 'x', '--top-p', '0'], 2, /--top-p.* It must be a number above 0 and at most 1/],
     [['--model', gguf, '--prompt', 'x', '--chat'], 2, /has no chat template, so it holds no conversations; leave out --chat/],
     [['--model', hfFixture('gpt2'), '--prompt', 'x'], 1, /gpt2 has no tokenizer\.json/],
     [['--prompt', 'x'], 2, /required option '--model <path>'/],

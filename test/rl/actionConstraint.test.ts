@@ -5,7 +5,15 @@ import type { TokenTrie } from '../../src/text/tokenTrie.ts';
 import { WordTokenizer } from '../../src/text/wordTokenizer.ts';
 
 const actions = ['go to desk 1', 'go to bed 1', 'look'];
-const tokenizer = WordTokenizer.build(['go to desk 1 bed look think I', '<think>', '</think>', '<action>', '</action>', '<action>go']);
+const tokenizer = WordTokenizer.build([
+  'go to desk 1 bed look think I',
+  '<think>',
+  '</think>',
+  '<action>',
+  '</action>',
+  '<action>go',
+  'İ<action>go',
+]);
 
 /** Every text that a tree allows, each with its end token left out. */
 function textsOf(trie: TokenTrie, node = 0, prefix: readonly number[] = []): string[] {
@@ -58,6 +66,12 @@ describe('a think-action reply', () => {
   it('goes on from a token that begins an action already', () => {
     const [joined = 0] = tokenizer.encode('<action>go');
     expect(tokenizer.decode([joined])).toBe('<action>go');
+    expect(follow([joined])?.texts).toEqual([' to bed 1</action>', ' to desk 1</action>']);
+  });
+
+  it('begins its action at the right place after a letter that is two in lower case', () => {
+    const [joined = 0] = tokenizer.encode('İ<action>go');
+    expect(tokenizer.decode([joined])).toBe('İ<action>go');
     expect(follow([joined])?.texts).toEqual([' to bed 1</action>', ' to desk 1</action>']);
   });
 });

@@ -1,14 +1,14 @@
-/** A run that tunes keeps to what it chose, whatever the cache of the device says later. */
+/** A run that tunes keeps to what it chose, whatever the cache of the device says later, and so does who uses its policy. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Variant } from '../../kernels/spec.ts';
 import { TuningCache } from '../../src/gpu/tuningCache.node.ts';
-import { parseTuning } from '../../src/gpu/tuningRecords.ts';
+import { formatTuning, parseTuning } from '../../src/gpu/tuningRecords.ts';
 import { trainConfigSchema } from '../../src/rl/config.ts';
-import { RunChoices, type TuningEvent } from '../../src/rl/runTuning.node.ts';
-import { createRun, resumeRun } from '../../src/runs/run.ts';
+import { keepToChoices, RunChoices, type TuningEvent } from '../../src/rl/runTuning.node.ts';
+import { createRun, openRun, resumeRun } from '../../src/runs/run.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { quick, slow, tunable } from '../support/tunable.ts';
@@ -107,6 +107,51 @@ describe.each(testAdapters)('on %s', (adapter) => {
     await expect(startRun(join(folder, 'next'), { variants: join(folder, 'none.json') })).rejects.toThrow(
       /none\.json does not exist; name/,
     );
+  });
+
+  describe('who uses the policy of a run', () => {
+    const trainedRun = async () => {
+      const dir = join(folder, 'run');
+      const { engine, writer } = await startRun(dir);
+      await engine.variantChooser.choose(spec, params);
+      writer.close();
+      return openRun(dir);
+    };
+    const freshEngine = async () => new Engine(await testDevice(adapter));
+
+    it('has the variants that it was trained with, and the default of what it never met', async () => {
+      const run = await trainedRun();
+      const engine = await freshEngine();
+      expect(await keepToChoices(engine, run)).toEqual({ path: join(run.dir, 'tuning.json'), choices: 1, problem: null });
+      expect(await labelOf(engine.variantChooser.choose(spec, params))).toBe('quick');
+      expect(await labelOf(engine.variantChooser.choose(spec, { count: 64 }))).toBe('slow');
+      expect((await parseTuning(readFileSync(join(run.dir, 'tuning.json'), 'utf8')))?.records.size).toBe(1);
+    });
+
+    it('has the defaults, and is told so, on another adapter or driver and where the choices are damaged', async () => {
+      const run = await trainedRun();
+      const path = join(run.dir, 'tuning.json');
+      const { origin, records } = (await parseTuning(readFileSync(path, 'utf8')))!;
+      const stored = async (change: object) => formatTuning({ ...origin, ...change }, records);
+      for (const [text, problem] of [
+        [await stored({ adapter: 'another' }), /was measured on another \(.*, and this is .*: kernels run in their default variants\.$/],
+        [await stored({ driver: 'older' }), /was measured on .* \(older\), and this is /],
+        ['{}', /tuning\.json is damaged/],
+      ] as const) {
+        writeFileSync(path, text);
+        const engine = await freshEngine();
+        expect((await keepToChoices(engine, run))?.problem).toMatch(problem);
+        expect(await labelOf(engine.variantChooser.choose(spec, params))).toBe('slow');
+      }
+    });
+
+    it('has the defaults where the run was not tuned', async () => {
+      const run = await trainedRun();
+      rmSync(join(run.dir, 'tuning.json'));
+      const engine = await freshEngine();
+      expect(await keepToChoices(engine, run)).toBeNull();
+      expect(await labelOf(engine.variantChooser.choose(spec, params))).toBe('slow');
+    });
   });
 
   it('leaves an engine alone that is not to tune', async () => {

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { checkTaskSet } from '../../envs/check.ts';
 import { ProxmoError } from '../../errors.ts';
-import { realNumber, wholeNumber } from '../arguments.ts';
+import { count, positive, wholeNumber } from '../arguments.ts';
 import { type EnvironmentOptions, withEnvironment, withTaskSet } from './options.ts';
 
 interface CheckOptions extends EnvironmentOptions {
@@ -15,13 +15,12 @@ interface CheckOptions extends EnvironmentOptions {
 export function checkCommand(): Command {
   return withEnvironment(new Command('check'))
     .description('Run an environment through its contract, and say in one line each what breaks.')
-    .option('--tasks <n>', 'tasks of each split that are played', wholeNumber, 6)
+    .option('--tasks <n>', 'tasks of each split that are played', count, 6)
     .option('--seed <n>', 'seed of tasks and actions', wholeNumber, 1)
-    .option('--timeout <seconds>', 'longest wait for an answer', realNumber, 20)
+    .option('--timeout <seconds>', 'longest wait for an answer', positive, 20)
     .option('--json', 'print the findings as JSON')
     .action(async (name: string, options: CheckOptions) => {
       const { tasks, seed, timeout, json } = options;
-      if (tasks < 1 || timeout <= 0) throw new ProxmoError('usage', '--tasks and --timeout must be more than 0.');
       const report = await withTaskSet(name, options, (taskSet) => checkTaskSet(taskSet, { tasks, seed, timeoutSeconds: timeout }));
       if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
       else {

@@ -1,5 +1,5 @@
 /** What the `env` commands share: naming an environment with its options, as a configuration would. */
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { TaskSet } from '../../envs/environment.ts';
 import { createNamedTaskSet } from '../../envs/registry.node.ts';
 import { isPlainObject } from '../../runs/json.ts';
@@ -15,7 +15,11 @@ export interface EnvironmentOptions {
 export function withEnvironment(command: Command): Command {
   return command
     .argument('<environment>', 'a name (proxmo env list) or the path of a module, as ./my-env.mjs')
-    .option('--option <key=value>', 'an option of the environment; may be given several times', addOption, {});
+    .addOption(
+      new Option('--option <key=value>', 'an option of the environment; may be given several times')
+        .argParser(addOption)
+        .default({}, 'none'),
+    );
 }
 
 /** Makes the task set, uses it, and frees what it holds. */

@@ -1,18 +1,17 @@
 /** `proxmo env play`: play an environment by hand, at the terminal or from a pipe. */
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';
-import type { Environment, Task, TaskSet, Turn } from '../../envs/environment.ts';
+import type { Environment, Split, Task, TaskSet, Turn } from '../../envs/environment.ts';
 import { askOnce } from '../../envs/faults.ts';
 import { ProxmoError } from '../../errors.ts';
-import { wholeNumber } from '../arguments.ts';
-import { parseSplit } from '../eval.ts';
+import { splitOption, wholeNumber } from '../arguments.ts';
 import { type EnvironmentOptions, withEnvironment, withTaskSet } from './options.ts';
 
 /** A person waits longer than a trainer would. */
 const longestWaitSeconds = 600;
 
 interface PlayOptions extends EnvironmentOptions {
-  readonly split: string;
+  readonly split: Split;
   readonly type?: string;
   readonly seed: number;
 }
@@ -20,7 +19,7 @@ interface PlayOptions extends EnvironmentOptions {
 export function playByHandCommand(): Command {
   return withEnvironment(new Command('play'))
     .description('Play an episode by hand: answer with the number of an action or with any text; an empty line or Ctrl-D ends it.')
-    .option('--split <name>', 'train, seen or unseen', 'train')
+    .addOption(splitOption('where its tasks come from').default('train'))
     .option('--type <type>', 'a task of this type')
     .option('--seed <n>', 'seed that chooses the task', wholeNumber, 1)
     .action(async (name: string, options: PlayOptions) => {
@@ -36,8 +35,7 @@ export function playByHandCommand(): Command {
     });
 }
 
-function chooseTask(taskSet: TaskSet, { split: splitName, type, seed }: PlayOptions): Task {
-  const split = parseSplit(splitName);
+function chooseTask(taskSet: TaskSet, { split, type, seed }: PlayOptions): Task {
   if (type !== undefined && !taskSet.types.includes(type)) {
     throw new ProxmoError('usage', `There is no task type ${type} in ${taskSet.name}; choose one of ${taskSet.types.join(', ')}.`);
   }

@@ -9,13 +9,18 @@ import { loadRunModel } from '../../rl/run.node.ts';
 import type { Engine } from '../../tensor/engine.ts';
 import type { ChatMessage } from '../../text/hf/chatTemplate.ts';
 import { HfTokenizer } from '../../text/hf/hfTokenizer.ts';
+import { tellTuning } from '../loadedRun.ts';
 
 /**
  * @param precision of the matrices; default: the run's, or f32
  * @throws {ProxmoError} `file`, `config`
  */
 export async function openSource(engine: Engine, path: string, precision?: Precision): Promise<PolicySource> {
-  if (await exists(join(path, 'run.json'))) return (await loadRunModel(engine, path, undefined, precision)).source;
+  if (await exists(join(path, 'run.json'))) {
+    const { source, tuning } = await loadRunModel(engine, path, undefined, precision);
+    tellTuning(tuning);
+    return source;
+  }
   return openPolicyModel(engine, path, undefined, precision);
 }
 

@@ -9,9 +9,9 @@
  *   adamw                losses before each of some steps on the same batch, with clipped gradients and decay of all parameters
  *   tokenizer, chat      texts with their ids, and messages with the text that the chat template makes of them
  */
-import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { ProxmoError } from '../../errors.ts';
+import { textOfFile } from '../../models/wholeFile.node.ts';
 
 const ids = z.array(z.int().min(0));
 const numbers = z.array(z.number());
@@ -41,13 +41,7 @@ export type Expected = z.output<typeof schema>;
 
 /** @throws {ProxmoError} `file` if the file cannot be read or is not what it should be */
 export async function readExpected(path: string): Promise<Expected> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new ProxmoError('file', `${path} cannot be read (${code}); name a reference's results with --expected.`, { cause });
-  }
+  const text = await textOfFile(path, "name a reference's results with --expected");
   let json: unknown;
   try {
     json = JSON.parse(text);

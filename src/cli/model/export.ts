@@ -13,7 +13,7 @@ import type { TrainConfig } from '../../rl/config.ts';
 import { loadRunModel, runConfig } from '../../rl/run.node.ts';
 import { openRun } from '../../runs/run.ts';
 import { Engine } from '../../tensor/engine.ts';
-import { wholeNumber } from '../arguments.ts';
+import { adapterOption, wholeNumber } from '../arguments.ts';
 
 const dtypes: readonly SavedDtype[] = ['float32', 'float16', 'bfloat16'];
 
@@ -34,7 +34,7 @@ export function exportCommand(): Command {
     .option('--merge', 'add the adapters to the weights of their model, and save these')
     .option('--dtype <name>', `precision of the weights: ${dtypes.join(', ')} (default: float32); adapters are always float32`)
     .option('--checkpoint <iteration>', 'iteration whose checkpoint is saved (default: the last)', wholeNumber)
-    .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name')
+    .addOption(adapterOption())
     .action(async (run: string, dir: string, options: ExportOptions) => {
       const dtype = dtypeOf(options.dtype);
       const base = baseOf(run, runConfig(await openRun(run)), options);

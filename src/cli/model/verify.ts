@@ -10,7 +10,7 @@ import { loadPretrained, pretrainedWeights } from '../../nn/decoderWeights.ts';
 import { type Precision, storageFor } from '../../nn/halfWeights.ts';
 import type { Transformer } from '../../nn/transformer.ts';
 import { Engine } from '../../tensor/engine.ts';
-import { precisionOption } from '../arguments.ts';
+import { adapterOption, precisionOption } from '../arguments.ts';
 import { formatTable } from '../table.ts';
 import { type Check, checkOf, type Difference, equalTokens, mixedError, type Tolerances, tolerances } from './compare.ts';
 import { type Expected, readExpected } from './expected.ts';
@@ -30,7 +30,7 @@ export function verifyCommand(): Command {
     .argument('<dir>', 'folder of a Hugging Face model: config.json and safetensors')
     .option('--expected <file>', "the reference's results (default: expected.json in the folder)")
     .addOption(precisionOption().default('f32'))
-    .option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name')
+    .addOption(adapterOption())
     .option('--json', 'print the checks as JSON')
     .action(async (dir: string, { expected: file, precision, adapter, json }: VerifyOptions) => {
       const expected = await readExpected(file ?? join(dir, 'expected.json'));

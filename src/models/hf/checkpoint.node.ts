@@ -2,13 +2,14 @@
  * A model's folder as Hugging Face keeps it: config.json, and weights in model.safetensors, or in shards that model.safetensors.index.json lists. Opening reads the
  * configuration and the headers; a tensor is read when it is asked for.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ProxmoError } from '../../errors.ts';
+import { parseFetchedJson } from '../fetchedJson.ts';
 import { SafetensorsFile } from '../safetensors.node.ts';
 import type { SafetensorsEntry } from '../safetensors.ts';
 import { parseShardIndex } from '../shardIndex.ts';
 import type { WeightSource } from '../weightSource.ts';
+import { readTextOrNull } from '../wholeFile.node.ts';
 import { type HfModel, parseHfConfig } from './config.ts';
 
 const weightsFile = 'model.safetensors';
@@ -72,12 +73,7 @@ export async function readHfModel(dir: string): Promise<HfModel> {
   const path = join(dir, 'config.json');
   const text = await readTextOrNull(path);
   if (text === null) throw new ProxmoError('file', `${path} does not exist; give the folder of a Hugging Face model.`);
-  try {
-    return parseHfConfig(JSON.parse(text), path);
-  } catch (cause) {
-    if (cause instanceof ProxmoError) throw cause;
-    throw new ProxmoError('file', `${path} is not JSON; it is damaged, so fetch it again.`, { cause });
-  }
+  return parseHfConfig(parseFetchedJson(text, path), path);
 }
 
 /** Opens each shard once, into `files`, and finds every tensor of the index in its shard. */
@@ -103,14 +99,4 @@ async function openShards(dir: string, index: string, files: Map<string, Safeten
     );
   }
   return fileOf;
-}
-
-async function readTextOrNull(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return null;
-    throw new ProxmoError('file', `${path} cannot be read (${code}); check the path and its permissions.`, { cause });
-  }
 }

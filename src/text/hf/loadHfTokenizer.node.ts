@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ProxmoError } from '../../errors.ts';
+import { parseFetchedJson } from '../../models/fetchedJson.ts';
 import { HfTokenizer } from './hfTokenizer.ts';
 
 /** Most bytes of one file; the largest vocabularies take some 35 MB. */
@@ -30,12 +31,7 @@ export async function loadHfTokenizer(folder: string): Promise<HfTokenizer> {
 
 async function readJson(path: string): Promise<unknown> {
   const text = await readText(path);
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new ProxmoError('file', `${path} is not JSON; fetch it again.`, { cause });
-  }
+  return text === undefined ? undefined : parseFetchedJson(text, path);
 }
 
 /** The text of a file; undefined where there is none. */

@@ -1,0 +1,53 @@
+/** Reading files as a whole: texts, one that need not be there among them, and the hash of a file of any size. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { ProxmoError } from '../errors.ts';
+import type { FileDigest } from './atomicFile.node.ts';
+
+const checkPath = 'check the path and its permissions';
+
+/**
+ * Text of a file.
+ * @param advice what to do about one that cannot be read, for the end of a sentence
+ * @throws {ProxmoError} `file` if it cannot be read
+ */
+export function textOfFile(path: string, advice: string): Promise<string> {
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    throw unreadable(path, error, advice);
+  });
+}
+
+/** Text of a file, or null where there is none. @throws {ProxmoError} `file` if it is there but cannot be read */
+export async function readTextOrNull(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    throw unreadable(path, error, checkPath);
+  }
+}
+
+/**
+ * Size and SHA-256 of a file, which is read piece by piece.
+ * @param advice as of `textOfFile`
+ * @throws {ProxmoError} `file` if it cannot be read
+ */
+export async function digestOfFile(path: string, advice = checkPath): Promise<FileDigest> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  try {
+    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      bytes += chunk.length;
+    }
+  } catch (error) {
+    throw unreadable(path, error, advice);
+  }
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+function unreadable(path: string, cause: unknown, advice: string): ProxmoError {
+  return new ProxmoError('file', `${path} cannot be read (${(cause as NodeJS.ErrnoException).code}); ${advice}.`, { cause });
+}
