@@ -8,7 +8,7 @@ import { type BindingSpec, defineKernel, type Variant } from './spec.ts';
 
 type Heads = { rows: number; heads: number; kvHeads: number; headDim: number };
 type HeadNormParams = Heads & { epsilon: number };
-/** `run`: rows that one invocation sums. */
+/** `run`: rows of a partial sum. */
 type HeadNormWeightParams = Heads & { run: number };
 
 const read: BindingSpec = { dtype: 'f32', access: 'read' };
@@ -25,6 +25,22 @@ const headDispatch = (params: Heads, constants: Variant['constants']) => rowDisp
 function headVariants<P extends Heads>(vectorised: readonly string[]): readonly Variant<P>[] {
   const variants = rowVariants<P>(vectorised, {}, ({ headDim }) => headDim);
   return variants.map((variant) => ({ ...variant, constants: { ...variant.constants, WORKGROUP: 32 } }));
+}
+
+/** One invocation for each element of the weights on software adapters, where a barrier is dear; GPUs share its rows among 16. */
+function weightVariants(): readonly Variant<HeadNormWeightParams>[] {
+  const vector = Object.fromEntries(['dy', 'x', 'partialQ', 'partialK'].map((name) => [name, 4 as const]));
+  const shared = [4, 1].map((width): Variant<HeadNormWeightParams> => {
+    const isVector = width === 4;
+    return {
+      label: `columns16x16.${isVector ? 'vec4' : 'scalar'}.f32`,
+      constants: { COLUMNS: 16, DEPTH: 16, SHARED: true, WIDTH: width, ELEMENT: isVector ? 'vec4<f32>' : 'f32' },
+      vector: isVector ? vector : {},
+      requires: (_, { headDim }) => headDim % width === 0,
+    };
+  });
+  const alone = { COLUMNS: 16, DEPTH: 1, SHARED: false, WIDTH: 1, ELEMENT: 'f32' };
+  return [{ label: 'columns16.f32', constants: alone, prefer: ({ kind }) => kind === 'cpu' }, ...shared];
 }
 
 /** Calls `visit` for each head: `at` is its first element, `weight` which weight it has, null for values. */
@@ -112,15 +128,12 @@ export const headNormWeightGradient = defineKernel<HeadNormWeightParams>({
   shader: weightShader,
   bindings: { dy: read, x: read, scale: read, partialQ: write, partialK: write },
   params: { ...fields, run: 'u32' },
-  variants: [
-    { label: 'columns16.f32', constants: { WORKGROUP: 16 }, prefer: ({ kind }) => kind === 'cpu' },
-    { label: 'columns64.f32', constants: { WORKGROUP: 64 } },
-  ],
+  variants: weightVariants(),
   sizes: (params) => {
     const partial = normRuns(params) * params.headDim;
     return { dy: sizeOf(params), x: sizeOf(params), scale: params.rows * headsOf(params), partialQ: partial, partialK: partial };
   },
-  dispatch: (params, { WORKGROUP }) => [Math.ceil((2 * params.headDim) / Number(WORKGROUP)), normRuns(params), 1],
+  dispatch: (params, { COLUMNS, WIDTH }) => [Math.ceil((2 * params.headDim) / (Number(COLUMNS) * Number(WIDTH))), normRuns(params), 1],
   cost: (params) => ({ flops: 3 * sizeOf(params), bytes: 8 * sizeOf(params) }),
   reference: ({ dy, x, scale }, params) => {
     const size = normRuns(params) * params.headDim;
@@ -132,9 +145,9 @@ export const headNormWeightGradient = defineKernel<HeadNormWeightParams>({
     });
     return { partialQ: partial.weightQ, partialK: partial.weightK };
   },
-  cases: shapes.flatMap((heads) => [1, 16].map((run) => ({ params: { ...heads, run } }))),
+  cases: shapes.flatMap((heads) => [1, 16, 40].map((run) => ({ params: { ...heads, run } }))),
   benchCases: [{ params: { ...bench, run: 128 } }],
-  // Sums of up to 64 products of three standard normal numbers.
+  // Sums of up to 132 products of three standard normal numbers.
   tolerance: { absolute: 1e-4, relative: 1e-5 },
 });
 

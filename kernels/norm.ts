@@ -1,7 +1,7 @@
 /** LayerNorm and RMSNorm by rows, alone or fused with the residual addition before them; the result in float32 or, for a product that reads it, in f16. */
 import shader from '../shaders/norm.wgsl';
 import { heldRowVariants, type RowParams, rowDispatch, rowShapes, rowVariants } from './rows.ts';
-import { type BindingSpec, defineKernel, type KernelSpec } from './spec.ts';
+import { type BindingSpec, defineKernel, type KernelSpec, type Params, type Variant } from './spec.ts';
 import { withStorage } from './storage.ts';
 
 export type NormParams = { rows: number; width: number; epsilon: number };
@@ -25,30 +25,40 @@ export function normName({ centred, residual }: NormForm): string {
   return residual ? `add${name.charAt(0).toUpperCase()}${name.slice(1)}` : name;
 }
 
+/** Numbers of a row that the backward pass reads, in one binding: LayerNorm's mean and scale, RMSNorm's scale. */
+export const statisticsOf = ({ centred }: NormForm): 1 | 2 => (centred ? 2 : 1);
+
+/** The variants of a form: LayerNorm's statistics are a vector in each. */
+export function withStatistics<P extends Params>({ centred }: NormForm, variants: readonly Variant<P>[]): readonly Variant<P>[] {
+  return centred ? variants.map((variant) => ({ ...variant, vector: { ...variant.vector, statistics: 2 } })) : variants;
+}
+
 function normKernel(form: NormForm): KernelSpec<NormParams> {
   const { centred, residual } = form;
   const inputs = ['x', ...(residual ? ['residual'] : []), 'weight', ...(centred ? ['bias'] : [])];
   const outputs = [...(residual ? ['sum'] : []), 'y'];
-  const statistics = [...(centred ? ['mean'] : []), 'scale'];
   const constants = { CENTRED: centred, RESIDUAL: residual, VALUES: residual ? 'sum' : 'x' };
   const vectorised = [...inputs, ...outputs];
   const caseOf = ({ rows, width }: RowParams) => ({ params: { rows, width, epsilon: 1e-5 } });
   return defineKernel<NormParams>({
     name: normName(form),
     shader,
-    bindings: Object.fromEntries([...inputs.map((name) => [name, read]), ...[...outputs, ...statistics].map((name) => [name, write])]),
+    bindings: Object.fromEntries([...inputs.map((name) => [name, read]), ...[...outputs, 'statistics'].map((name) => [name, write])]),
     params: { rows: 'u32', width: 'u32', epsilon: 'f32' },
-    variants: [...heldRowVariants<NormParams>(vectorised, constants), ...rowVariants<NormParams>(vectorised, constants)],
+    variants: withStatistics(form, [
+      ...heldRowVariants<NormParams>(vectorised, constants),
+      ...rowVariants<NormParams>(vectorised, constants),
+    ]),
     sizes: ({ rows, width }) => ({
       ...Object.fromEntries([...inputs, ...outputs].map((name) => [name, rows * width])),
       weight: width,
       ...(centred ? { bias: width } : {}),
-      ...Object.fromEntries(statistics.map((name) => [name, rows])),
+      statistics: statisticsOf(form) * rows,
     }),
     dispatch: rowDispatch,
     cost: ({ rows, width }) => ({
       flops: (centred ? 8 : 4) * rows * width,
-      bytes: 4 * ((residual ? 4 : 2) * rows * width + (centred ? 2 : 1) * (rows + width)),
+      bytes: 4 * ((residual ? 4 : 2) * rows * width + statisticsOf(form) * rows + (centred ? 2 : 1) * width),
     }),
     reference: (given, params) => reference(form, given, params),
     cases: rowShapes.map(caseOf),
@@ -68,7 +78,8 @@ function reference({ centred, residual }: NormForm, given: Readonly<Record<strin
     scale[row] = 1 / Math.sqrt(variance + epsilon);
     for (let i = 0; i < width; i++) y[row * width + i] = (values[i]! - mean[row]!) * scale[row]! * weight![i]! + (bias?.[i] ?? 0);
   }
-  return { y, scale, ...(centred ? { mean } : {}), ...(residual ? { sum } : {}) };
+  const statistics = centred ? Array.from(scale).flatMap((value, row) => [mean[row]!, value]) : scale;
+  return { y, statistics, ...(residual ? { sum } : {}) };
 }
 
 /** A norm with y in float32, and with y in f16. */
@@ -77,13 +88,13 @@ function formsOf(form: NormForm) {
   return { f32: withStorage(kernel), f16: withStorage(kernel, ['y']) } as const;
 }
 
-/** y = (x − mean) / √(variance + epsilon) · weight + bias for each row; `mean`, and `scale`, the factor of each row before the weight. */
+/** y = (x − mean) / √(variance + epsilon) · weight + bias for each row; `statistics` [rows, 2] are the mean, and the factor of the row before the weight. */
 export const layerNorm = formsOf({ centred: true, residual: false });
 
 /** `layerNorm` of sum = x + residual, which is kept. */
 export const addLayerNorm = formsOf({ centred: true, residual: true });
 
-/** y = x / √(mean(x²) + epsilon) · weight for each row; `scale` is the factor of each row before the weight. */
+/** y = x / √(mean(x²) + epsilon) · weight for each row; `statistics` [rows] are the factor of the row before the weight. */
 export const rmsNorm = formsOf({ centred: false, residual: false });
 
 /** `rmsNorm` of sum = x + residual, which is kept. */

@@ -1,6 +1,6 @@
 /** Gradients of LayerNorm and RMSNorm: in the input alone, or in weight and bias as well, these in runs of rows. */
 import shader from '../shaders/norm_backward.wgsl';
-import { type NormForm, normBench, normName, normTolerance } from './norm.ts';
+import { type NormForm, normBench, normName, normTolerance, statisticsOf, withStatistics } from './norm.ts';
 import { heldRowVariants, rowDispatch, rowShapes, rowVariants } from './rows.ts';
 import { type BindingSpec, defineKernel, foldWorkgroups, type KernelSpec } from './spec.ts';
 
@@ -16,20 +16,20 @@ const read: BindingSpec = { dtype: 'f32', access: 'read' };
 const write: BindingSpec = { dtype: 'f32', access: 'write' };
 
 /** What the two kernels of a form share. */
-function partsOf({ centred, residual }: NormForm) {
+function partsOf(form: NormForm) {
+  const { centred, residual } = form;
   const matrices = ['dy', 'x', ...(residual ? ['dSum'] : [])];
-  const statistics = [...(centred ? ['mean'] : []), 'scale'];
   return {
     matrices,
-    bindings: Object.fromEntries([...matrices, 'weight', ...statistics].map((name) => [name, read])),
+    bindings: Object.fromEntries([...matrices, 'weight', 'statistics'].map((name) => [name, read])),
     constants: { CENTRED: centred, RESIDUAL: residual },
     vectorised: [...matrices, 'weight', 'dx'],
     sizes: ({ rows, width }: NormBackwardParams) => ({
       ...Object.fromEntries([...matrices, 'dx'].map((name) => [name, rows * width])),
       weight: width,
-      ...Object.fromEntries(statistics.map((name) => [name, rows])),
+      statistics: statisticsOf(form) * rows,
     }),
-    bytes: ({ rows, width }: NormBackwardParams) => 4 * ((matrices.length + 1) * rows * width + width + statistics.length * rows),
+    bytes: ({ rows, width }: NormBackwardParams) => 4 * ((matrices.length + 1) * rows * width + width + statisticsOf(form) * rows),
   };
 }
 
@@ -40,10 +40,10 @@ function backwardKernel(form: NormForm): KernelSpec<NormBackwardParams> {
     shader,
     bindings: { ...bindings, dx: write },
     params: { rows: 'u32', width: 'u32' },
-    variants: [
+    variants: withStatistics(form, [
       ...heldRowVariants<NormBackwardParams>(vectorised, { ...constants, PARTIALS: false }),
       ...rowVariants<NormBackwardParams>(vectorised, { ...constants, PARTIALS: false }),
-    ],
+    ]),
     sizes,
     dispatch: rowDispatch,
     cost: (params) => ({ flops: 12 * params.rows * params.width, bytes: bytes(params) }),
@@ -64,10 +64,10 @@ function gradientsKernel(form: NormForm): KernelSpec<NormGradientsParams> {
     shader,
     bindings: { ...bindings, dx: write, ...Object.fromEntries(partials.map((name) => [name, write])) },
     params: { rows: 'u32', width: 'u32', run: 'u32' },
-    variants: [
+    variants: withStatistics(form, [
       ...heldRowVariants<NormGradientsParams>(rows, { ...constants, PARTIALS: true }, true),
       ...plain.filter(({ constants: { COOPERATIVE } }) => COOPERATIVE),
-    ],
+    ]),
     sizes: (params) => ({ ...sizes(params), ...Object.fromEntries(partials.map((name) => [name, normRuns(params) * params.width])) }),
     dispatch: (params) => foldWorkgroups(normRuns(params)),
     cost: (params) => ({
@@ -91,41 +91,45 @@ function gradientsKernel(form: NormForm): KernelSpec<NormGradientsParams> {
 
 type Arrays = Readonly<Record<string, Float64Array>>;
 
-function inputGradient(
-  { residual }: NormForm,
-  { dy, x, weight, mean, scale, dSum }: Arrays,
-  { rows, width }: NormBackwardParams,
-): Float64Array {
+/** The mean, which is 0 for RMSNorm, and the scale of a row. */
+function statisticsAt({ centred }: NormForm, statistics: Float64Array, row: number): readonly [mean: number, scale: number] {
+  return centred ? [statistics[2 * row]!, statistics[2 * row + 1]!] : [0, statistics[row]!];
+}
+
+function inputGradient(form: NormForm, { dy, x, weight, statistics, dSum }: Arrays, { rows, width }: NormBackwardParams): Float64Array {
+  const { centred, residual } = form;
   const dx = new Float64Array(rows * width);
   for (let row = 0; row < rows; row++) {
-    const normed = (i: number) => (x![row * width + i]! - (mean?.[row] ?? 0)) * scale![row]!;
+    const [mean, scale] = statisticsAt(form, statistics!, row);
+    const normed = (i: number) => (x![row * width + i]! - mean) * scale;
     const gradient = (i: number) => dy![row * width + i]! * weight![i]!;
     let [meanGradient, meanProduct] = [0, 0];
     for (let i = 0; i < width; i++) {
-      if (mean) meanGradient += gradient(i) / width;
+      if (centred) meanGradient += gradient(i) / width;
       meanProduct += (gradient(i) * normed(i)) / width;
     }
     for (let i = 0; i < width; i++) {
       const at = row * width + i;
-      dx[at] = scale![row]! * (gradient(i) - meanGradient - normed(i) * meanProduct) + (residual ? dSum![at]! : 0);
+      dx[at] = scale * (gradient(i) - meanGradient - normed(i) * meanProduct) + (residual ? dSum![at]! : 0);
     }
   }
   return dx;
 }
 
-function parameterGradients({ centred }: NormForm, { dy, x, mean, scale }: Arrays, params: NormGradientsParams) {
+function parameterGradients(form: NormForm, { dy, x, statistics }: Arrays, params: NormGradientsParams) {
   const { rows, width, run } = params;
   const dWeight = new Float64Array(normRuns(params) * width);
   const dBias = new Float64Array(normRuns(params) * width);
   for (let row = 0; row < rows; row++) {
+    const [mean, scale] = statisticsAt(form, statistics!, row);
     for (let i = 0; i < width; i++) {
       const at = row * width + i;
       const partial = Math.floor(row / run) * width + i;
-      dWeight[partial]! += dy![at]! * (x![at]! - (mean?.[row] ?? 0)) * scale![row]!;
+      dWeight[partial]! += dy![at]! * (x![at]! - mean) * scale;
       dBias[partial]! += dy![at]!;
     }
   }
-  return { dWeight, ...(centred ? { dBias } : {}) };
+  return { dWeight, ...(form.centred ? { dBias } : {}) };
 }
 
 const layer: NormForm = { centred: true, residual: false };

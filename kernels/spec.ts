@@ -41,7 +41,6 @@ export interface AdapterProfile {
   readonly features: ReadonlySet<string>;
   readonly maxInvocations: number;
   readonly maxWorkgroupBytes: number;
-  readonly maxStorageBindings: number;
   readonly subgroupMinSize: number;
   readonly subgroupMaxSize: number;
   /** Empty where there are no matrix units. */

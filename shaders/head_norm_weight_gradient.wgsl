@@ -1,27 +1,49 @@
 // Gradient of head_norm.wgsl's weights, in runs of rows: partial[run, i] = Σ over the run's rows and their heads of dy · x · scale, in partialQ over the heads of queries, in
-// partialK over those of keys. A column sum of each follows. An invocation takes element i of either.
+// partialK over those of keys. A column sum of each follows.
+// A workgroup takes COLUMNS elements (or fours of elements) of the two of one run, and DEPTH invocations share each: number d sums the rows d, d + DEPTH, …, and a tree adds
+// their sums.
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) global: vec3<u32>) {
-  let i = global.x % params.headDim;
-  let isQuery = global.x < params.headDim;
-  if (global.x >= 2u * params.headDim) {
-    return;
-  }
+//#if SHARED
+var<workgroup> sums: array<$ELEMENT, COLUMNS * DEPTH>;
+//#endif
+
+@compute @workgroup_size(COLUMNS * DEPTH)
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let elements = params.headDim / WIDTH;
+  let column = workgroup.x * COLUMNS + local % COLUMNS;
+  let depth = local / COLUMNS;
+  let isInside = column < 2u * elements;
+  let isQuery = column < elements;
+  let i = column % elements;
   let allHeads = params.heads + 2u * params.kvHeads;
   let first = select(params.heads, 0u, isQuery);
   let last = select(params.heads + params.kvHeads, params.heads, isQuery);
-  let end = min(params.rows, (global.y + 1u) * params.run);
-  var sum = 0.0;
-  for (var row = global.y * params.run; row < end; row++) {
+  let run = workgroup.y;
+  let end = select(0u, min(params.rows, (run + 1u) * params.run), isInside);
+  var sum = $ELEMENT();
+  for (var row = run * params.run + depth; row < end; row += DEPTH) {
     for (var head = first; head < last; head++) {
       let at = row * allHeads + head;
-      sum += dy[at * params.headDim + i] * (x[at * params.headDim + i] * scale[at]);
+      sum += dy[at * elements + i] * (x[at * elements + i] * scale[at]);
     }
   }
+//#if SHARED
+  sums[local] = sum;
+  workgroupBarrier();
+  for (var half = DEPTH / 2u; half > 0u; half /= 2u) {
+    if (depth < half) {
+      sums[local] += sums[local + half * COLUMNS];
+    }
+    workgroupBarrier();
+  }
+  sum = sums[local];
+//#endif
+  if (!isInside || depth > 0u) {
+    return;
+  }
   if (isQuery) {
-    partialQ[global.y * params.headDim + i] = sum;
+    partialQ[run * elements + i] = sum;
   } else {
-    partialK[global.y * params.headDim + i] = sum;
+    partialK[run * elements + i] = sum;
   }
 }

@@ -1,5 +1,6 @@
 // LayerNorm (CENTRED; Ba et al., arXiv 1607.06450) and RMSNorm (Zhang and Sennrich, arXiv 1910.07467) of each row: y = (x − mean) · scale · weight + bias with scale =
-// 1 / √(variance + epsilon), or y = x · scale · weight with scale = 1 / √(mean(x²) + epsilon). mean and scale are kept for the backward pass.
+// 1 / √(variance + epsilon), or y = x · scale · weight with scale = 1 / √(mean(x²) + epsilon). mean and scale of each row, or scale alone, are
+// kept for the backward pass as `statistics`.
 // With RESIDUAL, x + residual is normalised, and kept as `sum`. The variance is taken around the mean, so that rows far from 0 lose nothing.
 // Rows as in lib/row.wgsl; y may be stored in f16.
 //#include "lib/row.wgsl"
@@ -58,9 +59,10 @@ fn main(
     }
 //#end
     if (lane == 0u) {
-      scale[row] = rowScale;
 //#if CENTRED
-      mean[row] = rowMean;
+      statistics[row] = vec2(rowMean, rowScale);
+//#else
+      statistics[row] = rowScale;
 //#endif
     }
   }
@@ -109,9 +111,10 @@ fn main(
 //#endif
   }
   if (lane == 0u) {
-    scale[row] = rowScale;
 //#if CENTRED
-    mean[row] = rowMean;
+    statistics[row] = vec2(rowMean, rowScale);
+//#else
+    statistics[row] = rowScale;
 //#endif
   }
 }

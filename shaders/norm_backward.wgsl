@@ -4,11 +4,17 @@
 // in the order of the rows; a column sum of these follows. Rows as in lib/row.wgsl.
 //#include "lib/row.wgsl"
 
-fn meanOf(row: u32) -> f32 {
+struct Statistics {
+  mean: f32,
+  scale: f32,
+}
+
+fn statisticsOf(row: u32) -> Statistics {
 //#if CENTRED
-  return mean[row];
+  let pair = statistics[row];
+  return Statistics(pair.x, pair.y);
 //#else
-  return 0.0;
+  return Statistics(0.0, statistics[row]);
 //#endif
 }
 
@@ -60,8 +66,7 @@ fn main(
     let isRow = true;
 //#endif
     let start = row * width;
-    let rowMean = meanOf(row);
-    let rowScale = scale[row];
+    let ofRow = statisticsOf(row);
     var total = vec4<f32>();
     var products = vec4<f32>();
 //#each h HELD
@@ -69,7 +74,7 @@ fn main(
     var normed$h = vec4<f32>();
     if (isInside$h && isRow) {
       gradient$h = dy[start + column$h];
-      normed$h = (x[start + column$h] - rowMean) * rowScale;
+      normed$h = (x[start + column$h] - ofRow.mean) * ofRow.scale;
     }
 //#if PARTIALS
     weightGradient$h += gradient$h * normed$h;
@@ -86,7 +91,7 @@ fn main(
     let meanProduct = rowSum(sumOf(products), lane) / f32(params.width);
 //#each h HELD
     if (isInside$h && isRow) {
-      var value$h = rowScale * (gradient$h - meanGradient - normed$h * meanProduct);
+      var value$h = ofRow.scale * (gradient$h - meanGradient - normed$h * meanProduct);
 //#if RESIDUAL
       value$h += dSum[start + column$h];
 //#endif
@@ -127,23 +132,22 @@ fn main(
 fn inputGradient(row: u32, lane: u32) {
   let width = params.width / WIDTH;
   let start = row * width;
-  let rowMean = meanOf(row);
-  let rowScale = scale[row];
+  let ofRow = statisticsOf(row);
   var total = $ELEMENT(0.0);
   var products = $ELEMENT(0.0);
   for (var i = lane; i < width; i += LANES) {
     let gradient = dy[start + i] * weight[i];
     total += gradient;
-    products += gradient * (x[start + i] - rowMean);
+    products += gradient * (x[start + i] - ofRow.mean);
   }
   var meanGradient = 0.0;
 //#if CENTRED
   meanGradient = rowSum(sumOf(total), lane) / f32(params.width);
 //#endif
-  let meanProduct = rowSum(sumOf(products), lane) * rowScale / f32(params.width);
+  let meanProduct = rowSum(sumOf(products), lane) * ofRow.scale / f32(params.width);
   for (var i = lane; i < width; i += LANES) {
-    let normed = (x[start + i] - rowMean) * rowScale;
-    let gradient = rowScale * (dy[start + i] * weight[i] - meanGradient - normed * meanProduct);
+    let normed = (x[start + i] - ofRow.mean) * ofRow.scale;
+    let gradient = ofRow.scale * (dy[start + i] * weight[i] - meanGradient - normed * meanProduct);
 //#if RESIDUAL
     dx[start + i] = gradient + dSum[start + i];
 //#else
@@ -174,7 +178,8 @@ fn main(
     var biasGradient = $ELEMENT(0.0);
     for (var row = first; row < end; row++) {
       let gradient = dy[row * width + i];
-      weightGradient += gradient * ((x[row * width + i] - meanOf(row)) * scale[row]);
+      let ofRow = statisticsOf(row);
+      weightGradient += gradient * ((x[row * width + i] - ofRow.mean) * ofRow.scale);
       biasGradient += gradient;
     }
     dWeight[number * width + i] = weightGradient;

@@ -31,7 +31,15 @@ fn main(
   if (row >= params.rows) {
     return;
   }
+//#if LOOP
   let turn = sinCos(f32(positions[row]) * frequencies[i]);
+//#else
+  // An invocation of a value head turns nothing.
+  var turn = SinCos();
+  if (first < valueHead) {
+    turn = sinCos(f32(positions[row]) * frequencies[i]);
+  }
+//#endif
   let queryTurn = SinCos(params.queryScale * turn.sin, params.queryScale * turn.cos);
   let rowStart = row * allHeads * 2u * half + i;
   for (var head = first; head < min(last, keyHead); head++) {

@@ -122,7 +122,6 @@ function describe(adapter: GPUAdapter, features: readonly string[], limits: Reco
     features: new Set(features),
     maxInvocations: limits.maxComputeInvocationsPerWorkgroup ?? 256,
     maxWorkgroupBytes: limits.maxComputeWorkgroupStorageSize ?? 16_384,
-    maxStorageBindings: limits.maxStorageBuffersPerShaderStage ?? 8,
     subgroupMinSize: info.subgroupMinSize ?? 0,
     subgroupMaxSize: info.subgroupMaxSize ?? 0,
     subgroupMatrixConfigs: matrixConfigsOf(info),

@@ -57,19 +57,18 @@ export function norm(op: string, inputs: NormInputs): { readonly sum: Tensor; re
   const [rows, width] = [x.dim(0), x.dim(1)];
   const outputs: Record<string, Shape> = {
     y: x.shape,
-    scale: [rows],
+    statistics: bias ? [rows, 2] : [rows],
     ...(residual ? { sum: x.shape } : {}),
-    ...(bias ? { mean: [rows] } : {}),
   };
   const given = { x, weight, ...(residual ? { residual } : {}), ...(bias ? { bias } : {}) };
   const launched = launch((residual ? fused : plain).forward[stored], { rows, width, epsilon }, given, outputs);
-  const { y: normed, scale, sum = x, mean } = launched as { y: Tensor; scale: Tensor; sum?: Tensor; mean?: Tensor };
+  const { y: normed, statistics, sum = x } = launched as { y: Tensor; statistics: Tensor; sum?: Tensor };
   const operands = [x, ...(residual ? [residual] : []), weight, ...(bias ? [bias] : [])];
   differentiableMany(op, operands, residual ? [normed, sum] : [normed], ([dy = null, dSum = null]) => {
     const ends = (dx: Tensor | null) => (residual ? [dx, dx] : [dx]);
     const none = bias ? [null, null] : [null];
     if (!dy) return [...ends(dSum), ...none];
-    const known = { dy, x: sum, weight, scale, ...(mean ? { mean } : {}), ...(dSum ? { dSum } : {}) };
+    const known = { dy, x: sum, weight, statistics, ...(dSum ? { dSum } : {}) };
     const form = dSum ? fused : plain;
     if (!weight.requiresGrad && !bias?.requiresGrad) {
       return [...ends(launch(form.backward, { rows, width }, known, { dx: x.shape }).dx), ...none];

@@ -12,7 +12,6 @@ const gpu: AdapterProfile = {
   features: new Set(['shader-f16', 'subgroups', 'subgroup-size-control', 'chromium-experimental-subgroup-matrix']),
   maxInvocations: 1024,
   maxWorkgroupBytes: 32_768,
-  maxStorageBindings: 16,
   subgroupMinSize: 32,
   subgroupMaxSize: 32,
   subgroupMatrixConfigs: [{ ...unit16, resultComponentType: 'f16' }, unit16],
