@@ -2,9 +2,10 @@
  * Variants of A · Bᵀ for few rows of A, as a step of decoding has them (shaders/matmul_row.wgsl). Such a product takes as long as B takes to read: so every element of B is read once
  * for all rows of a tile, and no rows are computed that are not there.
  *
- * On adapters on the CPU a row's bits are those that it has among many rows. On GPUs the depths of a sum are shared out among lanes, and a row's last bits differ from those that
- * it has among more than `mostRows`.
+ * On adapters on the CPU a row's bits are those that it has among many rows, by default variants. On GPUs the depths of a sum are shared out among lanes, and a row's last bits
+ * differ from those that it has among more than `mostRows`.
  */
+import { readsLanes } from './lanes.ts';
 import type { MatmulForm, MatmulParams } from './matmulVariants.ts';
 import type { AdapterProfile, Constants, Variant } from './spec.ts';
 
@@ -67,7 +68,16 @@ export function rowVariants(
   const vector = { a: 4, b: 4 } as const;
   const columnVariant = ({ lanes, rows, columns, step }: ColumnTile): Variant<MatmulParams> => ({
     label: `row.columns.${operand}.${rows}x${columns * lanes}x${step}`,
-    constants: { ...constants({ rows, columns: columns * lanes }), ROW: true, DEPTHS: false, LANES: lanes, COLUMNS: columns, STEP: step },
+    constants: {
+      ...constants({ rows, columns: columns * lanes }),
+      ROW: true,
+      DEPTHS: false,
+      ...readsLanes(lanes),
+      // A single row is handed on faster by broadcast: by nothing to a fifth, depending on the driver.
+      ...(rows === 1 ? { FROM_LANE: 'subgroupBroadcast' } : {}),
+      COLUMNS: columns,
+      STEP: step,
+    },
     vector,
     enables: ['subgroups'],
     requires: (adapter, { m, k }) => m <= mostRows && k % (4 * step) === 0 && hasSubgroupsOf(adapter, lanes),

@@ -1,5 +1,6 @@
 /** Softmax-weighted baselines over the rows of a group, by the cosine similarity of dense rows, in one kernel (`shaders/proximity_dense.wgsl`). */
 import shader from '../shaders/proximity_dense.wgsl';
+import { readsLanes } from './lanes.ts';
 import { type BindingSpec, defineKernel, foldWorkgroups, type KernelCase, type Variant } from './spec.ts';
 
 type ProximityDenseParams = { rows: number; features: number; temperature: number };
@@ -15,7 +16,7 @@ const side = 16;
 function subgroupVariant(lanes: number, rowsEach: number, depth: 2 | 4): Variant<ProximityDenseParams> {
   return {
     label: `subgroup${lanes}.f32.${rowsEach * lanes}x${depth}`,
-    constants: { SUBGROUP: true, LANES: lanes, ROWS: rowsEach, DEPTH: depth, BLOCK: rowsEach * lanes },
+    constants: { SUBGROUP: true, ...readsLanes(lanes), ROWS: rowsEach, DEPTH: depth, BLOCK: rowsEach * lanes },
     vector: { x: depth, ranges: 2 },
     enables: ['subgroups'],
     requires: ({ features, subgroupMinSize, subgroupMaxSize }, params) =>

@@ -4,8 +4,8 @@
 // With DEPTHS, for GPUs: the LANES invocations of a workgroup share the depths out, neighbours reading neighbouring quads, and each has a sum for every element of the
 // tile. These are added up at the end: by the subgroup that the workgroup is (SUBGROUP_SUM), or by a tree in workgroup memory.
 // Without, for adapters on the CPU, where a read costs as much for each lane wherever it lies: a workgroup is a subgroup of LANES lanes. Each owns COLUMNS columns and
-// sums them along k in order, as the tiles for many rows do, with the same bits. A step takes STEP quads of each row of A, which are read once and handed on by
-// broadcast: the one at place p = row · STEP + quad by lane p.
+// sums them along k in order and as fma, as the tiles for many rows do (matmul_subgroup.wgsl), with the same bits. A step takes STEP quads of each row of A, which are
+// read once and handed on: the one at place p = row · STEP + quad by lane p.
 // Lines are repeated as text because drivers that do not unroll loops would keep an array that a loop indexes in memory.
 
 fn leftQuad(at: u32) -> vec4<f32> {
@@ -121,12 +121,12 @@ fn main(
     let y$s$t = rightQuad(right$t + i + $s);
 //#end
 //#each r TILE_M
-    let x$s$r = subgroupBroadcast(x, $r * STEP + $s);
+    let x$s$r = $FROM_LANE(x, $r * STEP + $s);
 //#each t COLUMNS
-    sum$r$t += x$s$r.x * y$s$t.x;
-    sum$r$t += x$s$r.y * y$s$t.y;
-    sum$r$t += x$s$r.z * y$s$t.z;
-    sum$r$t += x$s$r.w * y$s$t.w;
+    sum$r$t = fma(x$s$r.x, y$s$t.x, sum$r$t);
+    sum$r$t = fma(x$s$r.y, y$s$t.y, sum$r$t);
+    sum$r$t = fma(x$s$r.z, y$s$t.z, sum$r$t);
+    sum$r$t = fma(x$s$r.w, y$s$t.w, sum$r$t);
 //#end
 //#end
 //#end

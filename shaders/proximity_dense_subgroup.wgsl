@@ -1,7 +1,7 @@
 // Part of proximity_dense.wgsl. For adapters that run on the CPU, where a subgroup is a SIMD register, a barrier is expensive, and a storage
 // read costs as much for each lane as several multiplications: so a row that was read is multiplied with as many as there is room for. A
 // workgroup is one subgroup of LANES lanes. It holds the products of ROWS · LANES rows with each other, one triangle of them: each lane reads
-// ROWS of the rows and also hands them to the others by broadcast.
+// ROWS of the rows and also hands them to the others.
 //
 // Rows are taken by blocks that begin with a group: as many whole groups as fit in ROWS · LANES rows, or one group that is longer. A workgroup
 // has the blocks that begin in its stretch of the rows. A block consists of halves, HALF rows each, and a step takes two of them: the first
@@ -64,7 +64,7 @@ fn main(
 //#end
 //#each g ROWS
 //#each t LANES
-      let shared$g_$t = subgroupBroadcast(own$g, $t);
+      let shared$g_$t = $FROM_LANE(own$g, $t);
 //#each h ROWS
       if ($h >= $g) {
         product$g_$t_$h += dot(shared$g_$t, own$h);

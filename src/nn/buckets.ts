@@ -2,6 +2,7 @@
  * Shapes that vary are rounded up to buckets, so that a few compiled programs serve them all. Padding costs compute, programs cost time to compile: eighths of a power of
  * two waste at most an eighth.
  */
+import type { Program } from '../tensor/engine.ts';
 
 /** The smallest bucket that holds `count`: a multiple of an eighth of the next power of two, at least `minimum`. */
 export function bucketSize(count: number, minimum: number): number {
@@ -10,7 +11,7 @@ export function bucketSize(count: number, minimum: number): number {
   return Math.ceil(count / step) * step;
 }
 
-/** Values that are made once for each key. */
+/** Values that are made once for each key. One that could not be made stays so: whoever asks for it again gets the same rejection. */
 export class Cache<T> {
   private readonly values = new Map<string, Promise<T>>();
 
@@ -28,4 +29,13 @@ export class Cache<T> {
     this.values.clear();
     return values;
   }
+}
+
+/** Frees programs, also those that are still being compiled. One that did not compile has nothing to free, and its error went to whoever was to run it. */
+export function destroyPrograms(programs: readonly Promise<Program>[]): void {
+  for (const program of programs)
+    void program.then(
+      (compiled) => compiled.destroy(),
+      () => undefined,
+    );
 }

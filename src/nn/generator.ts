@@ -9,7 +9,7 @@ import { ProxmoError } from '../errors.ts';
 import { positionLimit } from '../models/transformerConfig.ts';
 import { KvCache } from '../ops/kvCache.ts';
 import type { Engine, Program } from '../tensor/engine.ts';
-import { bucketSize, Cache } from './buckets.ts';
+import { bucketSize, Cache, destroyPrograms } from './buckets.ts';
 import { type BoundReply, EdgeList } from './constraint.ts';
 import { type GenerationRequest, type Row, splitRequests } from './generatorBatch.ts';
 import { type BlockGraph, type BlockShape, decodeGraph, prefillGraph } from './generatorGraph.ts';
@@ -117,7 +117,7 @@ export class Generator {
 
   /** Frees the KV cache and the programs. */
   destroy(): void {
-    for (const program of this.programs.drain()) void program.then((compiled) => compiled.destroy());
+    destroyPrograms(this.programs.drain());
     for (const variable of this.cache.variables) this.engine.release(variable);
   }
 

@@ -1,7 +1,7 @@
 /** Batches of a generator: which requests are answered together, what each row has come to, and which rows share a prompt. */
 import type { BoundReply, Constraint } from './constraint.ts';
 
-/** Which random numbers a reply draws: a sample depends on the seed and on these, not on its neighbours in the batch. */
+/** Which random numbers a reply draws: they follow from the seed and from these, not from its neighbours in the batch, and a sample from them and its logits. */
 export interface GenerationRequest {
   readonly prompt: ArrayLike<number>;
   readonly episode: number;

@@ -1,4 +1,7 @@
-/** How many rows and tokens a generator handles at once, so that no buffer of it is larger than the device can bind. A reply does not depend on either. */
+/**
+ * How many rows and tokens a generator handles at once, so that no buffer of it is larger than the device can bind. A reply depends on neither, up to the rounding of its logits:
+ * attention sums the keys of a packed prompt by tiles that begin where those of its neighbours do, and GPUs share the sums of a few rows out (kernels/matmulRow.ts).
+ */
 import { elementBytes } from '../../kernels/spec.ts';
 import type { FloatStorage } from '../../kernels/storage.ts';
 import { ProxmoError } from '../errors.ts';

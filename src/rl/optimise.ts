@@ -2,7 +2,7 @@
  * Optimiser steps over mini-batches of replies. A mini-batch is split into micro-batches that fit memory; each adds its gradient to a slab, and one update follows: norm,
  * clipping and AdamW. Where products read f16, the loss is scaled (src/nn/lossScale.ts) by the largest weight of the whole mini-batch.
  */
-import { Cache } from '../nn/buckets.ts';
+import { Cache, destroyPrograms } from '../nn/buckets.ts';
 import { lossScale } from '../nn/lossScale.ts';
 import { AdamW, type AdamWOptions } from '../nn/optimizer.ts';
 import { splitBySize } from '../nn/packing.ts';
@@ -26,7 +26,7 @@ import type { Variable } from '../tensor/variable.ts';
 
 /** Numbers that go with each reply token, by column; `weight` is the token's share in the loss. */
 export interface TrainingPair extends PromptReply {
-  readonly columns: Readonly<Record<string, ArrayLike<number>>>;
+  readonly columns: { readonly weight: ArrayLike<number>; readonly [name: string]: ArrayLike<number> };
 }
 
 /** Builds the loss of a micro-batch. Losses of a mini-batch's micro-batches are summed, so weights must be relative to the whole mini-batch. */
@@ -95,7 +95,7 @@ export class Optimiser {
       const columns = this.columns.map((name) => [
         name,
         packColumn(
-          batch.map((pair) => pair.columns[name] ?? []),
+          batch.map((pair) => columnOf(pair, name)),
           bucket,
         ),
       ]);
@@ -121,14 +121,8 @@ export class Optimiser {
 
   /** Frees gradients, moments and programs. */
   destroy(): void {
-    const programs: readonly Promise<Program>[] = [...this.programs.drain(), ...(this.updateProgram ? [this.updateProgram] : [])];
+    destroyPrograms([...this.programs.drain(), ...(this.updateProgram ? [this.updateProgram] : [])]);
     this.updateProgram = undefined;
-    // One that did not compile has nothing to free, and its error went to the step that needed it.
-    for (const program of programs)
-      void program.then(
-        (compiled) => compiled.destroy(),
-        () => undefined,
-      );
     for (const variable of [this.micro, this.total, ...this.adamW.variables]) this.engine.release(variable);
   }
 
@@ -154,9 +148,18 @@ export class Optimiser {
   }
 }
 
+/** The column of a pair, which must have a number for each reply token: with one more or less, all later replies would get each other's. */
+function columnOf({ columns, reply }: TrainingPair, name: string): ArrayLike<number> {
+  const column = columns[name];
+  if (column?.length !== reply.length) {
+    throw new Error(`a reply of ${reply.length} tokens has ${column ? `${column.length} numbers in its` : 'no'} column ${name}`);
+  }
+  return column;
+}
+
 function largestWeight(pairs: readonly TrainingPair[]): number {
   return pairs.reduce(
-    (largest, { columns }) => Array.from(columns.weight ?? []).reduce((most, weight) => Math.max(most, Math.abs(weight)), largest),
+    (largest, pair) => Array.from(columnOf(pair, 'weight')).reduce((most, weight) => Math.max(most, Math.abs(weight)), largest),
     0,
   );
 }

@@ -157,6 +157,8 @@ export async function loadRunModel(engine: Engine, dir: string, checkpoint?: num
  * A trained run, ready to act: what `proxmo eval` and `proxmo play` start from.
  * @param checkpoint the iteration; default: the last
  * @param episodes that there are to play; where they are more than those of the run's evaluations, more of them are played at once, as far as `engine.memory` allows
+ * @returns a trainer whose task set the caller closes
+ * @throws {ProxmoError} `file`, `config`, `environment`; `shape` if the device cannot bind what the policy needs
  */
 export async function loadRun(
   engine: Engine,
@@ -169,8 +171,13 @@ export async function loadRun(
   // To act takes no reference, which may be as large as the policy.
   const acting = { ...config, loss: { ...config.loss, klCoefficient: 0 } };
   const taskSet = await createNamedTaskSet(name, options);
-  const rows = await actingRows(engine, acting, taskSet, episodes);
-  return { trainer: new Trainer(engine, acting, taskSet, source, { rows }), run, iteration, tuning };
+  try {
+    const rows = await actingRows(engine, acting, taskSet, episodes);
+    return { trainer: new Trainer(engine, acting, taskSet, source, { rows }), run, iteration, tuning };
+  } catch (error) {
+    await taskSet.close?.();
+    throw error;
+  }
 }
 
 /** Episodes that a run plays at once: as many as while it trained, or those of a larger evaluation where the memory that its settings allow holds them. */

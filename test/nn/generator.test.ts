@@ -125,7 +125,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
     for (const [index, request] of shared.entries()) {
       const [alone] = await generator.generate([request], sampling);
       expect(alone!.tokens).toEqual(together[index]!.tokens);
-      // Kernels are chosen by the shape of the batch, and round differently.
+      // What is read beside a prompt decides where attention's tiles begin, and the size of a batch which kernels GPUs take; both round differently.
       for (const [token, value] of alone!.logProbs.entries()) expect(value).toBeCloseTo(together[index]!.logProbs[token]!, 5);
     }
     expect(generator.promptTokens).toEqual({ given: 72, read: 63 });

@@ -1,4 +1,4 @@
-/** Linear layers of few rows, which have kernels of their own: what a row becomes does not depend on how many others there are. */
+/** Linear layers of few rows, which have kernels of their own: what a row becomes does not depend on how many others there are, on GPUs up to rounding. */
 import { describe, expect, it } from 'vitest';
 import { linear } from '../../src/ops/linear.ts';
 import { Engine } from '../../src/tensor/engine.ts';

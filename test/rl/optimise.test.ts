@@ -1,0 +1,51 @@
+/** What an optimiser is given: a column of numbers for each that its loss reads, with one for each reply token. */
+import { expect, it } from 'vitest';
+import { Transformer } from '../../src/nn/transformer.ts';
+import { scale } from '../../src/ops/elementwise.ts';
+import { dot } from '../../src/ops/reduce.ts';
+import { Optimiser, type TrainingPair } from '../../src/rl/optimise.ts';
+import { Engine } from '../../src/tensor/engine.ts';
+import { testAdapters, testDevice } from '../support/adapters.ts';
+
+const config = {
+  vocabSize: 8,
+  dModel: 8,
+  layers: 1,
+  heads: 1,
+  kvHeads: 1,
+  headDim: 8,
+  dFf: 8,
+  ropeTheta: 100,
+  tiedHead: true,
+  normEpsilon: 1e-5,
+};
+const options = { microBatchTokens: 64, checkpointing: 'none', seed: 1 } as const;
+const whole: TrainingPair = { prompt: [1, 2], reply: [3, 4, 5], columns: { weight: [0.1, 0.1, 0.1], advantage: [1, 1, 1] } };
+const { weight, advantage } = whole.columns;
+
+it.each([
+  ['a column is missing', { weight }, 'a reply of 3 tokens has no column advantage'],
+  ['a column is short', { weight, advantage: [1, 1] }, 'a reply of 3 tokens has 2 numbers in its column advantage'],
+  ['a column is long', { weight: [0.1, 0.1, 0.1, 0.1], advantage }, 'a reply of 3 tokens has 4 numbers in its column weight'],
+  ['the weights are missing', { advantage }, 'a reply of 3 tokens has no column weight'],
+])('makes no step where %s', async (_, columns, sentence) => {
+  const engine = new Engine(await testDevice(testAdapters.at(-1)!));
+  const model = new Transformer(config, 1);
+  const before = await engine.read(model.trainable.variable);
+  // The loss of the last case does not read the weights; the scale of the loss does.
+  const optimiser = new Optimiser(
+    engine,
+    model,
+    options,
+    ['advantage', ...('weight' in columns ? ['weight'] : [])],
+    ({ logProbs, column }) => {
+      const loss = scale(dot(logProbs().logProb, column('advantage')), -1);
+      return { loss, statistics: loss };
+    },
+  );
+  const broken = { ...whole, columns: columns as TrainingPair['columns'] };
+  await expect(optimiser.step([whole, broken, whole], 1e-2)).rejects.toThrow(sentence);
+  expect(optimiser.progress.steps).toBe(0);
+  expect(await engine.read(model.trainable.variable)).toEqual(before);
+  optimiser.destroy();
+});
