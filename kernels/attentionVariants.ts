@@ -1,7 +1,7 @@
 /**
  * The variants that the attention kernels share, for every head dimension: it is a constant of the shader, so that a head's vectors stay in registers.
  */
-import { readsLanes } from './lanes.ts';
+import { hasSubgroupsOf, readsLanes } from './lanes.ts';
 import type { Constants, Variant } from './spec.ts';
 
 /** Widest head that the kernels take; the head dimension is a multiple of 4. */
@@ -59,8 +59,7 @@ function subgroupVariant<P extends { readonly headDim: number }>(lanes: number, 
     constants: { SUBGROUP: true, ...readsLanes(lanes), BROADCASTS: lanes / 4, FOUR: 4, BLOCK_ROWS: 4 * lanes },
     vector,
     enables: ['subgroups'],
-    requires: ({ features, subgroupMinSize, subgroupMaxSize }) =>
-      features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes,
+    requires: (adapter) => hasSubgroupsOf(lanes, adapter),
     prefer: ({ kind }) => kind === 'cpu',
   };
 }

@@ -14,7 +14,7 @@ import { roundToHalf } from './cast.ts';
 import { rowShapes } from './matmulRow.ts';
 import { type MatmulForm, type MatmulLayout, type MatmulParams, matmulVariants, operandOf, tilesOf } from './matmulVariants.ts';
 import { defineKernel, elementBytes, foldWorkgroups, type KernelCase, type KernelSpec } from './spec.ts';
-import { largestHalf } from './storage.ts';
+import { clampedToHalf } from './storage.ts';
 
 /** Depths of a split are a multiple of this (as in shaders/matmul.wgsl). */
 const splitGrain = 16;
@@ -61,7 +61,7 @@ function halfOperands({ a, b, ...others }: Readonly<Record<string, Float64Array>
 }
 
 function toHalf(x: number): number {
-  return roundToHalf(Math.min(largestHalf, Math.max(-largestHalf, x)));
+  return roundToHalf(clampedToHalf(x));
 }
 
 /** The products in float64. */

@@ -5,9 +5,9 @@
  * On adapters on the CPU a row's bits are those that it has among many rows, by default variants. On GPUs the depths of a sum are shared out among lanes, and a row's last bits
  * differ from those that it has among more than `mostRows`.
  */
-import { readsLanes } from './lanes.ts';
+import { hasSubgroupsOf, readsLanes } from './lanes.ts';
 import type { MatmulForm, MatmulParams } from './matmulVariants.ts';
-import type { AdapterProfile, Constants, Variant } from './spec.ts';
+import type { Constants, Variant } from './spec.ts';
 
 /** Products of more rows than this are computed by tiles. */
 const mostRows = 8;
@@ -80,7 +80,7 @@ export function rowVariants(
     },
     vector,
     enables: ['subgroups'],
-    requires: (adapter, { m, k }) => m <= mostRows && k % (4 * step) === 0 && hasSubgroupsOf(adapter, lanes),
+    requires: (adapter, { m, k }) => m <= mostRows && k % (4 * step) === 0 && hasSubgroupsOf(lanes, adapter),
     prefer: ({ kind }, { m }) => kind === 'cpu' && (m === 1 ? rows === 1 : rows > 1 && (m <= rows || rows === lanes)),
   });
   const depthVariant = ({ lanes, rows, columns, subgroup }: DepthTile): Variant<MatmulParams> => ({
@@ -88,15 +88,11 @@ export function rowVariants(
     constants: { ...constants({ rows, columns }), ROW: true, DEPTHS: true, LANES: lanes, SUBGROUP_SUM: subgroup },
     vector,
     ...(subgroup ? { enables: ['subgroups'] } : {}),
-    requires: (adapter, { m, k }) => m <= mostRows && k % 4 === 0 && (!subgroup || hasSubgroupsOf(adapter, lanes)),
+    requires: (adapter, { m, k }) => m <= mostRows && k % 4 === 0 && (!subgroup || hasSubgroupsOf(lanes, adapter)),
     prefer: ({ kind }, { m, n }) =>
       kind === 'gpu' && (m === 1 ? rows === 1 && (columns === 1 || n >= columns * enoughWorkgroups) : rows > 1),
   });
   return [...columnTiles.map(columnVariant), ...depthTiles.map(depthVariant)];
-}
-
-function hasSubgroupsOf({ features, subgroupMinSize, subgroupMaxSize }: AdapterProfile, lanes: number): boolean {
-  return features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes;
 }
 
 /** Shapes to test that these variants can take: single rows and several, fewer columns than a tile has and more, depths for all of them and for some. */

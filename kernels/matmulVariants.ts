@@ -2,7 +2,7 @@
  * How matrix products are computed, as rows of data. Three methods: tiles in workgroup memory for GPUs (shaders/matmul_tile.wgsl); matrix units, for half products on GPUs that
  * have them (shaders/matmul_matrix.wgsl); and for adapters on the CPU tiles in the registers of one subgroup, without barriers (shaders/matmul_subgroup.wgsl).
  */
-import { readsLanes } from './lanes.ts';
+import { hasSubgroupsOf, readsLanes } from './lanes.ts';
 import { rowVariants } from './matmulRow.ts';
 import { type AdapterProfile, type Constants, elementBytes, type Variant } from './spec.ts';
 import type { FloatStorage } from './storage.ts';
@@ -146,8 +146,7 @@ function subgroupVariant(form: MatmulForm, { lanes, rows, depth, vector }: Subgr
     },
     vector: vector ? subgroupVectors(form.layout, depth) : {},
     enables: ['subgroups'],
-    requires: ({ features, subgroupMinSize, subgroupMaxSize }, { n, k }) =>
-      features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes && (!vector || (n % 4 === 0 && k % depth === 0)),
+    requires: (adapter, { n, k }) => hasSubgroupsOf(lanes, adapter) && (!vector || (n % 4 === 0 && k % depth === 0)),
     prefer: ({ kind }, params) => kind === 'cpu' && (rows === 16 || prefersTallTiles(params, columns)),
   };
 }

@@ -4,6 +4,7 @@
  * `entries` counts the places of the CSR matrix that `columns` and `weights` hold, `features` its columns, `proximityFeatures` at most.
  */
 import shader from '../shaders/proximity.wgsl';
+import { hasSubgroupsOf } from './lanes.ts';
 import { defineKernel, foldWorkgroups, type KernelCase, type Variant } from './spec.ts';
 
 /** Most columns that a vector may have. */
@@ -71,8 +72,8 @@ function unitWeights(keys: readonly number[], entries: number, random: () => num
   return weights;
 }
 
-/** Keys of a group that the kernel is tuned on: the episodes of a task, and a few turns of each. */
-const tunedGroup = 64;
+/** Rows of a group that the kernels of sparse and of dense rows are tuned on: the episodes of a task, and a few turns of each. */
+export const tunedGroup = 64;
 
 /** Keys in groups of one size, with the entries spread evenly among them. */
 function evenCase(params: ProximityParams): KernelCase<ProximityParams> {
@@ -101,8 +102,7 @@ function subgroupVariant(lanes: number, columns: number): Variant<ProximityParam
     constants: { SUBGROUP: true, LANES: lanes, QUERIES: 2, FEATURES: columns },
     vector: { keys: 4, ranges: 2 },
     enables: ['subgroups'],
-    requires: (adapter, { features }) =>
-      features <= columns && adapter.features.has('subgroups') && adapter.subgroupMinSize === lanes && adapter.subgroupMaxSize === lanes,
+    requires: (adapter, { features }) => features <= columns && hasSubgroupsOf(lanes, adapter),
     prefer: ({ kind }) => kind === 'cpu',
   };
 }

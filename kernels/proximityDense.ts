@@ -1,6 +1,7 @@
 /** Softmax-weighted baselines over the rows of a group, by the cosine similarity of dense rows, in one kernel (`shaders/proximity_dense.wgsl`). */
 import shader from '../shaders/proximity_dense.wgsl';
-import { readsLanes } from './lanes.ts';
+import { hasSubgroupsOf, readsLanes } from './lanes.ts';
+import { tunedGroup } from './proximity.ts';
 import { type BindingSpec, defineKernel, foldWorkgroups, type KernelCase, type Variant } from './spec.ts';
 
 type ProximityDenseParams = { rows: number; features: number; temperature: number };
@@ -19,14 +20,10 @@ function subgroupVariant(lanes: number, rowsEach: number, depth: 2 | 4): Variant
     constants: { SUBGROUP: true, ...readsLanes(lanes), ROWS: rowsEach, DEPTH: depth, BLOCK: rowsEach * lanes },
     vector: { x: depth, ranges: 2 },
     enables: ['subgroups'],
-    requires: ({ features, subgroupMinSize, subgroupMaxSize }, params) =>
-      features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes && params.features % depth === 0,
+    requires: (adapter, { features }) => hasSubgroupsOf(lanes, adapter) && features % depth === 0,
     prefer: ({ kind }) => kind === 'cpu',
   };
 }
-
-/** Rows of a group that the kernel is tuned on: the episodes of a task, and a few turns of each. */
-const tunedGroup = 64;
 
 /** Rows in groups of the given sizes, then `padding` rows of no group. */
 function caseOf(groups: readonly number[], features: number, temperature = 0.1, padding = 0): KernelCase<ProximityDenseParams> {

@@ -1,5 +1,6 @@
 /** What kernels that handle a matrix row by row share (`shaders/lib/row.wgsl`): their variants and grids. */
-import { type AdapterProfile, type Constants, type Dispatch, foldWorkgroups, type Params, type Variant } from './spec.ts';
+import { hasSubgroupsOf } from './lanes.ts';
+import { type Constants, type Dispatch, foldWorkgroups, type Params, type Variant } from './spec.ts';
 
 /** A matrix of [rows, width]. */
 export interface RowParams {
@@ -81,11 +82,6 @@ function subgroupsLayout<P extends Params>(lanes: number): Layout<P> {
     requires: (adapter) => hasSubgroupsOf(lanes, adapter),
     prefer: ({ kind }) => kind === 'gpu',
   };
-}
-
-/** Whether every subgroup has that many lanes. */
-function hasSubgroupsOf(lanes: number, { features, subgroupMinSize, subgroupMaxSize }: AdapterProfile): boolean {
-  return features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes;
 }
 
 interface HeldShape {

@@ -54,6 +54,7 @@ export function withStorage<P extends Params>(spec: KernelSpec<P>, half: readonl
   };
 }
 
-function clampedToHalf(x: number): number {
+/** A finite number within the range of f16; what is not finite stays so. */
+export function clampedToHalf(x: number): number {
   return Number.isFinite(x) ? Math.min(largestHalf, Math.max(-largestHalf, x)) : x;
 }

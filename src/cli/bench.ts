@@ -78,11 +78,20 @@ async function measureAll(gpu: GpuContext, options: BenchOptions, version: strin
   const line = new ProgressLine();
   try {
     line.show('ceilings', 'ceilings');
-    const { matmul, copy } = await measureCeilings(gpu, { repeats: options.repeats });
-    const rows = [ceilingRow(gpu, 'ceiling/matmul', matmul), ceilingRow(gpu, 'ceiling/copy', copy)];
+    const { matmul, halfMatmul, copy } = await measureCeilings(gpu, { repeats: options.repeats });
+    const rows = [
+      ceilingRow(gpu, 'ceiling/matmul', matmul),
+      ...(halfMatmul ? [ceilingRow(gpu, 'ceiling/matmul-f16', halfMatmul)] : []),
+      ceilingRow(gpu, 'ceiling/copy', copy),
+    ];
+    const ceilings = {
+      gflops: matmul.gflops ?? 0,
+      ...(halfMatmul?.gflops === undefined ? {} : { halfGflops: halfMatmul.gflops }),
+      gbps: copy.gbps,
+    };
     const cache = await TuningCache.open(gpu.adapter, version, (text) => line.print(text));
     const tuner = options.tune ? startTuner(gpu, version, cache, line) : undefined;
-    const bench = { gpu, ceilings: { gflops: matmul.gflops ?? 0, gbps: copy.gbps }, line, tuner };
+    const bench = { gpu, ceilings, line, tuner };
     for (const workload of workloads) rows.push(...(await measureWorkload(bench, workload, options.repeats)));
     for (const spec of specs) rows.push(...(await measureKernel(bench, spec, options)));
     if (leftOut.length > 0)

@@ -7,7 +7,6 @@
  */
 import {
   type BindingSpec,
-  type Dtype,
   elementBytes,
   type InputArray,
   type KernelCase,
@@ -15,10 +14,9 @@ import {
   type Params,
   type Variant,
 } from '../../kernels/spec.ts';
-import { float16ToFloat32, float32ToFloat16 } from '../models/float16.ts';
 import { CommandList, type Launch, readBuffer } from './commands.ts';
 import type { GpuContext } from './context.ts';
-import { fromStorage, storedBytes, toStorage, typedArray } from './hostArrays.ts';
+import { asStored, fromStorage, repeatFirst, storedBytes, toStorage } from './hostArrays.ts';
 
 /** Milliseconds a dispatch. */
 export interface Timing {
@@ -226,7 +224,7 @@ export function caseInputs<P extends Params>(spec: KernelSpec<P>, { params, inpu
   for (const [name, { access, dtype }] of Object.entries(spec.bindings)) {
     if (access === 'write') continue;
     const values = given[name] ?? manyNumbers(sizes[name] ?? 0, random);
-    arrays[name] = rounded(dtype, values);
+    arrays[name] = asStored(dtype, values);
   }
   return arrays;
 }
@@ -238,8 +236,7 @@ function manyNumbers(count: number, random: () => number): Float32Array<ArrayBuf
   const numbers = new Float32Array(count);
   const made = Math.min(count, mostNumbers);
   for (let i = 0; i < made; i++) numbers[i] = random();
-  for (let filled = made; filled < count; filled *= 2) numbers.copyWithin(filled, 0, Math.min(filled, count - filled));
-  return numbers;
+  return repeatFirst(numbers, made);
 }
 
 /** Roughly normal numbers, the same in each bench: sums of three uniform ones of a linear congruential generator. */
@@ -250,9 +247,4 @@ function normalNumbers(): () => number {
     return state / 2 ** 31 - 1;
   };
   return () => uniform() + uniform() + uniform();
-}
-
-/** Values as kernels see them. */
-function rounded(dtype: Dtype, values: ArrayLike<number>): InputArray {
-  return dtype === 'f16' ? float16ToFloat32(float32ToFloat16(Float32Array.from(values))) : typedArray(dtype, values);
 }

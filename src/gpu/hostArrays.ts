@@ -31,6 +31,19 @@ export function toStorage(dtype: Dtype, values: ArrayLike<number>): HostArray | 
   return bits;
 }
 
+/** Values as a kernel reads them: rounded to what storage holds. */
+export function asStored(dtype: Dtype, values: ArrayLike<number>): HostArray {
+  return dtype === 'f16' ? float16ToFloat32(float32ToFloat16(Float32Array.from(values))) : typedArray(dtype, values);
+}
+
+/** The values at the start of an array over and over, up to its end. @param count how many values there are */
+export function repeatFirst<T extends HostArray>(values: T, count: number): T {
+  for (let filled = count; filled > 0 && filled < values.length; filled *= 2) {
+    values.copyWithin(filled, 0, Math.min(filled, values.length - filled));
+  }
+  return values;
+}
+
 /** What the device wrote, as values. */
 export function fromStorage(dtype: Dtype, bytes: ArrayBuffer): HostArray {
   if (dtype === 'u32') return new Uint32Array(bytes);

@@ -5,7 +5,7 @@
 import { type Dtype, elementBytes, type KernelCase, type KernelSpec, type Variant } from '../../kernels/spec.ts';
 import { CommandList, readBuffer } from './commands.ts';
 import type { GpuContext } from './context.ts';
-import { fromStorage, storedBytes, toStorage } from './hostArrays.ts';
+import { asStored, fromStorage, storedBytes, toStorage } from './hostArrays.ts';
 
 /** Bytes on either side of each binding that no kernel may touch: the alignment of a binding's offset. */
 const guard = 256;
@@ -52,7 +52,7 @@ export function inputsOf(spec: KernelSpec, { params, inputs }: KernelCase, rando
     const values = given[name] ?? Float64Array.from({ length: sizes[name] ?? 0 }, random);
     if (values.length !== sizes[name])
       throw new Error(`${spec.name}: the case gives ${values.length} values for ${name}, not ${sizes[name]}`);
-    arrays[name] = Float64Array.from(dtype === 'u32' || dtype === 'i32' ? values : roundedTo(dtype, values));
+    arrays[name] = Float64Array.from(asStored(dtype, values));
   }
   return arrays;
 }
@@ -128,9 +128,4 @@ function haveEqualBits(a: Uint8Array, b: Uint8Array): boolean {
 
 function toBits(values: Float64Array, dtype: Dtype): Uint8Array {
   return new Uint8Array(toStorage(dtype, values).buffer, 0, values.length * elementBytes[dtype]);
-}
-
-/** Values as storage has them. */
-function roundedTo(dtype: Dtype, values: ArrayLike<number>): ArrayLike<number> {
-  return fromStorage(dtype, toBits(Float64Array.from(values), dtype).slice().buffer);
 }

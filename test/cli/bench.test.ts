@@ -43,6 +43,13 @@ describe('rates', () => {
     expect(rates({ flops: 0, bytes: 1e6 }, ms, ceilings)).toEqual({ gbps: 0.5, ofCeiling: 0.25, ofCopy: 0.25 });
     expect(rates({ flops: 0, bytes: 0, tokens: 30 }, ms, ceilings)).toEqual({ tokensPerSecond: 15_000 });
   });
+
+  it('hold f16 against the ceiling of products in f16, where there is one', () => {
+    const work = { flops: 1e7, bytes: 0, precision: 'f16' } as const;
+    const ms = { median: 2, min: 1, max: 3 };
+    expect(rates(work, ms, { ...ceilings, halfGflops: 40 })).toEqual({ gflops: 5, ofCeiling: 0.125 });
+    expect(rates(work, ms, ceilings)).toEqual({ gflops: 5, ofCeiling: 0.5 });
+  });
 });
 
 describe('a selection', () => {

@@ -62,15 +62,15 @@ async function openGenerator(
   });
   const requests = (round: number) =>
     Array.from({ length: batch }, (_, row) => ({ prompt: promptOf(config, round, row, prompt), episode: row, turn: round }));
-  const run = (round: number) => generator.generate(requests(round), { seed: 1, temperature: 1, topP: 1, topK: 0 });
   let runs = 0;
+  const run = (round: number) => {
+    runs++;
+    return generator.generate(requests(round), { seed: 1, temperature: 1, topP: 1, topK: 0 });
+  };
   return {
-    run: (round) => {
-      runs++;
-      return run(round);
-    },
+    run,
     // Every run has as many.
-    figures: async () => ({ dispatchesPerStep: generator.dispatches / (runs + 1) / reply }),
+    figures: async () => ({ dispatchesPerStep: generator.dispatches / runs / reply }),
     isCorrect: async () => agreesWithForward(engine, model, promptOf(config, 0, 0, prompt), (await run(0))[0]!),
     destroy: () => {
       generator.destroy();

@@ -6,6 +6,7 @@ import { type AttentionParams, packSegments } from '../../../kernels/attentionRe
 import type { InputArray, KernelCase, KernelSpec, Params } from '../../../kernels/spec.ts';
 import type { KernelResults } from '../../gpu/agreement.ts';
 import { caseInputs } from '../../gpu/benchmark.ts';
+import { repeatFirst } from '../../gpu/hostArrays.ts';
 
 /** A case with what cannot be told from its parameters. */
 export interface BenchCase {
@@ -64,15 +65,20 @@ function entries(names: readonly string[], value: Repeated): Record<string, Repe
   return Object.fromEntries(names.map((name) => [name, value]));
 }
 
+/** The cases that the kernel itself gives. */
+export function ownCases(spec: KernelSpec): readonly BenchCase[] {
+  return (spec.benchCases ?? spec.cases.slice(-1)).map((kernelCase) => ({ kernelCase }));
+}
+
 /** The kernel's bench cases on a GPU: grown where it is known how, else its own. @param largestBinding in bytes */
 export function gpuCases(spec: KernelSpec, largestBinding: number, sizes: GpuSizes = gpuSizes): readonly BenchCase[] {
-  const own = spec.benchCases ?? spec.cases.slice(-1);
+  const own = ownCases(spec);
   const [family = '', form = ''] = spec.name.split('.');
   if (['attention', 'attentionBackwardQuery', 'attentionBackwardKey'].includes(family)) return attentionCases(spec, sizes);
   if (family === 'matmul') return [productCase(spec, form, sizes.side)];
   const found = howToRepeat(spec, family);
-  const first = own[0];
-  if (!found || !first) return own.map((kernelCase) => ({ kernelCase }));
+  const first = own[0]?.kernelCase;
+  if (!found || !first) return own;
   const short = { ...first.params, ...found.unit };
   const repeats = repeatsOf(spec, short, found.along, Math.min(largestBinding, mostBindingBytes), sizes.leastBytes);
   return [repeatedCase(spec, short, { ...short, [found.along]: short[found.along]! * repeats })];
@@ -118,10 +124,8 @@ function repeatsOf(spec: KernelSpec, short: Params, along: string, mostBytes: nu
 /** The values over and over; weights and other values that do not grow as they are. */
 function repeatedTo(size: number, part: ArrayLike<number>): InputArray {
   const whole = part instanceof Uint32Array || part instanceof Int32Array ? new Uint32Array(size) : new Float32Array(size);
-  if (part.length === 0) return whole;
   whole.set(part, 0);
-  for (let filled = part.length; filled < size; filled *= 2) whole.copyWithin(filled, 0, Math.min(filled, size - filled));
-  return whole;
+  return repeatFirst(whole, part.length);
 }
 
 /** Inputs as references take them. */

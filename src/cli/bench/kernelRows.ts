@@ -5,7 +5,7 @@ import { KernelBench, type Timing, type TimingOptions } from '../../gpu/benchmar
 import type { GpuContext } from '../../gpu/context.ts';
 import type { Tuner } from '../../gpu/tuner.ts';
 import type { Precision } from '../../nn/halfWeights.ts';
-import { type BenchCase, gpuCases, inFloat64 } from './gpuCases.ts';
+import { type BenchCase, gpuCases, inFloat64, ownCases } from './gpuCases.ts';
 import { type BenchRow, type Ceilings, rates } from './rows.ts';
 
 /** More operations than this take JavaScript some seconds. */
@@ -49,8 +49,7 @@ function precisionOf({ name, bindings }: KernelSpec): Precision {
 }
 
 function casesFor({ profile, largestBinding }: GpuContext, spec: KernelSpec): readonly BenchCase[] {
-  if (profile.kind === 'gpu') return gpuCases(spec, largestBinding);
-  return (spec.benchCases ?? spec.cases.slice(-1)).map((kernelCase) => ({ kernelCase }));
+  return profile.kind === 'gpu' ? gpuCases(spec, largestBinding) : ownCases(spec);
 }
 
 /** As many of the results as there are expected ones. */

@@ -67,7 +67,7 @@ export class TinyGpt {
     const optimiser = new AdamW(model.slab, { weightDecay: 0, maxGradNorm: Number.POSITIVE_INFINITY });
     const gradients = model.slab.variableLike('tiny GPT gradients');
     const loss = lossGraph(model);
-    const seed = filled([1], lossScale(model.stored, 1 / tinyGptTokens));
+    const seed = filled([1], scaleOf(model));
     const { updates } = optimiser.update(gatherGradients(model.slab, gradients, grad(loss, model.slab.tensors, seed)));
     const program = await engine.compile({ name: 'tiny GPT step', outputs: { loss }, updates });
     return new TinyGpt(engine, model, optimiser, gradients, program);
@@ -81,11 +81,7 @@ export class TinyGpt {
 
   /** The program's inputs for the next step, which they count. */
   inputs({ tokens, targets }: TinyGptData, learningRate = 1e-3) {
-    return {
-      tokens,
-      targets,
-      hyperparameters: this.optimiser.hyperparameters(++this.steps, learningRate, 1 / lossScale(this.model.stored, 1 / tinyGptTokens)),
-    };
+    return { tokens, targets, hyperparameters: this.optimiser.hyperparameters(++this.steps, learningRate, 1 / scaleOf(this.model)) };
   }
 
   destroy(): void {
@@ -93,6 +89,11 @@ export class TinyGpt {
     releaseWeights(this.engine, this.model.slab);
     for (const variable of [this.gradients, ...this.optimiser.variables]) this.engine.release(variable);
   }
+}
+
+/** Of the mean over all tokens. */
+function scaleOf({ stored }: Transformer): number {
+  return lossScale(stored, 1 / tinyGptTokens);
 }
 
 /** Mean cross-entropy of the targets, `[1]`. */
