@@ -1,6 +1,7 @@
 /**
- * The layer rule: imports go one way. shaders ← kernels ← gpu ← tensor ← ops ← nn ← rl ← cli; text, models, envs and runs know nothing of the upper layers.
- * Only `src/gpu/device.node.ts` imports `webgpu`, and only `*.node.ts` files, `src/runs` and the command line may use Node's own modules.
+ * The layer rule: imports go one way. shaders ← kernels ← gpu ← tensor ← ops ← nn ← rl ← cli; text, models, envs and
+ * runs know nothing of the upper layers. Only `src/gpu/device.node.ts` imports `webgpu`, and only `*.node.ts` files,
+ * `src/runs` and the command line may use Node's own modules.
  */
 const layers = ['^shaders/', '^kernels/', '^src/gpu/', '^src/tensor/', '^src/ops/', '^src/nn/', '^src/rl/', '^src/cli/'];
 
@@ -17,11 +18,38 @@ module.exports = {
   forbidden: [
     ...oneWay,
     {
+      name: 'base-imports-nothing',
+      severity: 'error',
+      comment: 'base is under everything: errors, files, number formats.',
+      from: { path: '^src/base/' },
+      to: { path: '^(src/(?!base/)|kernels/|shaders/)' },
+    },
+    {
       name: 'side-layers-know-no-engine',
       severity: 'error',
-      comment: 'text, models, envs and runs stand beside the engine: they may use each other and the errors, nothing of the layers.',
+      comment: 'text, models, envs and runs stand beside the engine: of the layers they know base alone.',
       from: { path: '^src/(text|models|envs|runs)/' },
-      to: { path: ['^src/(gpu|ops|nn|rl|cli)/', '^kernels/', '^shaders/'] },
+      to: { path: ['^src/(gpu|tensor|ops|nn|rl|cli)/', '^kernels/', '^shaders/'] },
+    },
+    {
+      name: 'side-layers-in-their-order',
+      severity: 'error',
+      comment: 'Models contain tokenizers, and environments prompts: both may use text. Nothing else goes sideways.',
+      from: { path: '^src/(text|models|envs|runs)/' },
+      to: { path: '^src/(models|envs|runs)/', pathNot: '^src/$1/' },
+    },
+    {
+      name: 'runs-and-text-stand-alone',
+      severity: 'error',
+      from: { path: '^src/(runs|text)/' },
+      to: { path: '^src/(models|envs|runs|text)/', pathNot: '^src/$1/' },
+    },
+    {
+      name: 'engine-knows-no-side-layer',
+      severity: 'error',
+      comment: 'The engine computes; what it is used for is known above it.',
+      from: { path: '^(kernels/|src/(gpu|tensor|ops)/)' },
+      to: { path: '^src/(text|models|envs|runs)/' },
     },
     {
       name: 'webgpu-only-in-device',
@@ -41,7 +69,12 @@ module.exports = {
       from: { path: '^(src|kernels)/', pathNot: nodeOnly },
       to: { path: nodeOnly },
     },
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     { name: 'no-orphans', severity: 'error', from: { orphan: true, path: '^(src|kernels)/', pathNot: '\\.d\\.ts$' }, to: {} },
   ],
   options: {

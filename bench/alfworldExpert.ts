@@ -1,6 +1,6 @@
 /**
- * How well the hand-written ALFWorld player does: every game of every split once, within 50 steps. Prints one JSON row per split and task
- * type: games, share won, and mean number of steps of the games won.
+ * How well the hand-written ALFWorld player does: every game of every split once, within 50 steps. Prints one JSON row
+ * per split and task type: games, share won, and mean number of steps of the games won.
  *
  * Run: `node scripts/run.mjs bench/alfworldExpert.ts [folder of the games]`
  */

@@ -1,6 +1,7 @@
 /**
- * Speed of the environments: loads and steps, by a second of processor time, of household games and, where the data lies beside the checkout, of real
- * ALFWorld games. Steps are random admissible commands, with the list of admissible commands made at each. Prints one JSON row per figure.
+ * Speed of the environments: loads and steps, by a second of processor time, of household games and, where the data
+ * lies beside the checkout, of real ALFWorld games. Steps are random admissible commands, with the list of admissible
+ * commands made at each. Prints one JSON row per figure.
  *
  * Run: `node scripts/run.mjs bench/envs.ts`
  */

@@ -1,6 +1,7 @@
 /**
- * Speed and memory of the shop: loading a catalogue, searches, and steps with random admissible actions, by a second of processor time; for the self-made catalogue of 600
- * and of 100,000 products and, where the data lies beside the checkout, for WebShop's 1,000. Prints one JSON row per shop.
+ * Speed and memory of the shop: loading a catalogue, searches, and steps with random admissible actions, by a second of
+ * processor time; for the self-made catalogue of 600 and of 100,000 products and, where the data lies beside the
+ * checkout, for WebShop's 1,000. Prints one JSON row per shop.
  *
  * Run: `node scripts/run.mjs bench/webshop.ts` (with `NODE_OPTIONS=--expose-gc` memory is exact)
  */
@@ -21,7 +22,10 @@ function now(): number {
   return (user + system) / 1e6;
 }
 
-/** Calls `work`, which answers how many things it did, for two seconds; gives how many a second it did in the second one. */
+/**
+ * Calls `work`, which answers how many things it did, for two seconds; gives how many a second it did in the second
+ * one.
+ */
 function perSecond(work: () => number): number {
   const run = (seconds: number): number => {
     const start = now();
@@ -47,7 +51,13 @@ async function benchShop(name: string, options: WebshopOptions): Promise<void> {
   const loadSeconds = now() - start;
   const megabytes = (usedMemory() - memory) / 2 ** 20;
   const tasks = set.allTasks('train');
-  const row = { shop: name, goals: tasks.length, loadSeconds: round(loadSeconds), megabytes: Math.round(megabytes), ...speeds(set) };
+  const row = {
+    shop: name,
+    goals: tasks.length,
+    loadSeconds: round(loadSeconds),
+    megabytes: Math.round(megabytes),
+    ...speeds(set),
+  };
   console.log(JSON.stringify(row));
 }
 
@@ -57,7 +67,8 @@ function speeds(set: WebshopTaskSet): { steps: number; expertSteps: number } {
   const random = new RandomStream(1);
   const episode = (choose: (turn: Turn) => string): number => {
     let steps = 0;
-    for (let turn: Turn = environment.reset(random.pick(tasks)); !turn.done; steps++) turn = environment.step(choose(turn));
+    for (let turn: Turn = environment.reset(random.pick(tasks)); !turn.done; steps++)
+      turn = environment.step(choose(turn));
     return steps;
   };
   const expert = set.createExpert();
@@ -86,7 +97,9 @@ function benchSearch(count: number): void {
     index.search(products[(next += 7919) % count]!.instruction!.text, 50);
     return 1;
   });
-  console.log(JSON.stringify({ index: count, buildSeconds: round(buildSeconds), megabytes: Math.round(megabytes), searches }));
+  console.log(
+    JSON.stringify({ index: count, buildSeconds: round(buildSeconds), megabytes: Math.round(megabytes), searches }),
+  );
 }
 
 function round(value: number): number {

@@ -11,7 +11,9 @@ const trainer = new Trainer(engine, config, taskSet, wordPolicySource(config, to
 await trainer.warmStart(); // behaviour cloning on demonstrations
 for (let iteration = 0; iteration < 3; iteration++) {
   const { metrics } = await trainer.iterate(iteration); // rollout, advantages, update
-  console.log(`success ${metrics.success.toFixed(2)}, KL ${metrics.kl.toFixed(4)}, ${Math.round(metrics.tokensPerSecond)} tokens/s`);
+  console.log(
+    `success ${metrics.success.toFixed(2)}, KL ${metrics.kl.toFixed(4)}, ${Math.round(metrics.tokensPerSecond)} tokens/s`,
+  );
 }
 const { success, interval } = await trainer.evaluate();
 console.log(`held-out success ${success.toFixed(2)} (95 %: ${interval.map((bound) => bound.toFixed(2)).join(' to ')})`);

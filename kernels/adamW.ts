@@ -1,4 +1,7 @@
-/** The optimiser's step over a slab of parameters, with clipping by the global norm; a gradient that is not finite changes nothing. */
+/**
+ * The optimiser's step over a slab of parameters, with clipping by the global norm; a gradient that is not finite
+ * changes nothing.
+ */
 import shader from '../shaders/adam_w.wgsl';
 import { elementDispatch, elementVariants } from './elements.ts';
 import { defineKernel, type KernelCase } from './spec.ts';
@@ -67,7 +70,12 @@ export const adamW = defineKernel<AdamWParams>({
   cost: ({ count }) => ({ flops: 14 * count, bytes: 28 * count }),
   reference: (inputs, params) => {
     const { gradients, norm, hyperparameters } = inputs;
-    const [learningRate, correction1, correction2, gradientScale] = hyperparameters as unknown as [number, number, number, number];
+    const [learningRate, correction1, correction2, gradientScale] = hyperparameters as unknown as [
+      number,
+      number,
+      number,
+      number,
+    ];
     const wholeNorm = norm![0]! * gradientScale;
     const parameters = Float64Array.from(inputs.parameters!);
     const firstMoment = Float64Array.from(inputs.firstMoment!);
@@ -78,7 +86,8 @@ export const adamW = defineKernel<AdamWParams>({
       firstMoment[i] = params.beta1 * firstMoment[i]! + params.gain1 * g;
       secondMoment[i] = params.beta2 * secondMoment[i]! + params.gain2 * g * g;
       const step = firstMoment[i]! / correction1 / (Math.sqrt(secondMoment[i]! / correction2) + params.epsilon);
-      parameters[i] = parameters[i]! * (1 - learningRate * (i < params.decaySize ? params.weightDecay : 0)) - learningRate * step;
+      parameters[i] =
+        parameters[i]! * (1 - learningRate * (i < params.decaySize ? params.weightDecay : 0)) - learningRate * step;
     }
     return { parameters, firstMoment, secondMoment, scaledNorm: [wholeNorm] };
   },

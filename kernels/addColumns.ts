@@ -1,6 +1,6 @@
 /**
- * Adds a narrow matrix to some columns of a wide one, in place, sets them, and takes them out: how low-rank adapters of fused projections reach their part, and how
- * products with the parts of a matrix are put side by side.
+ * Adds a narrow matrix to some columns of a wide one, in place, sets them, and takes them out: how low-rank adapters of
+ * fused projections reach their part, and how products with the parts of a matrix are put side by side.
  */
 import shader from '../shaders/add_columns.wgsl';
 import { elementDispatch, elementVariants } from './elements.ts';
@@ -12,19 +12,29 @@ type ColumnParams = { count: number; columns: number; width: number; start: numb
 const params = { count: 'u32', columns: 'u32', width: 'u32', start: 'u32', factor: 'f32' } as const;
 
 function variants(mode: 'add' | 'set' | 'take'): readonly Variant<ColumnParams>[] {
-  return elementVariants<ColumnParams>(['part', 'total'], { TAKE: mode === 'take', SET: mode === 'set' }).map((variant) => ({
-    ...variant,
-    requires: (_, { columns, width, start }) => !variant.vector?.part || [columns, width, start].every((extent) => extent % 4 === 0),
-  }));
+  return elementVariants<ColumnParams>(['part', 'total'], { TAKE: mode === 'take', SET: mode === 'set' }).map(
+    (variant) => ({
+      ...variant,
+      requires: (_, { columns, width, start }) =>
+        !variant.vector?.part || [columns, width, start].every((extent) => extent % 4 === 0),
+    }),
+  );
 }
 
 const rowsOf = ({ count, columns }: ColumnParams) => (columns === 0 ? 0 : count / columns);
 const sizes: KernelSpec<ColumnParams>['sizes'] = (given) => ({ part: given.count, total: rowsOf(given) * given.width });
 
 /** Where an element of the part lies in the whole. */
-const placeOf = (i: number, { columns, width, start }: ColumnParams) => Math.floor(i / columns) * width + start + (i % columns);
+const placeOf = (i: number, { columns, width, start }: ColumnParams) =>
+  Math.floor(i / columns) * width + start + (i % columns);
 
-const caseOf = (rows: number, columns: number, width: number, start: number, factor = 0.5): KernelCase<ColumnParams> => ({
+const caseOf = (
+  rows: number,
+  columns: number,
+  width: number,
+  start: number,
+  factor = 0.5,
+): KernelCase<ColumnParams> => ({
   params: { count: rows * columns, columns, width, start, factor },
 });
 

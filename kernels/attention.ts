@@ -1,6 +1,6 @@
 /**
- * Causal grouped-query attention over packed sequences, forward. Shapes and method: shaders/attention.wgsl. Nothing of the size time × time is stored;
- * the cost is linear in the sum of the squared sequence lengths.
+ * Causal grouped-query attention over packed sequences, forward. Shapes and method: shaders/attention.wgsl. Nothing of
+ * the size time × time is stored; the cost is linear in the sum of the squared sequence lengths.
  */
 import shader from '../shaders/attention.wgsl';
 import {
@@ -40,7 +40,8 @@ const kernel = defineKernel<AttentionParams>({
     y: rows * heads * headDim,
     lse: rows * heads,
   }),
-  dispatch: ({ rows, heads, kvHeads }, constants) => foldWorkgroups(kvHeads * blockCount((rows * heads) / kvHeads, constants)),
+  dispatch: ({ rows, heads, kvHeads }, constants) =>
+    foldWorkgroups(kvHeads * blockCount((rows * heads) / kvHeads, constants)),
   cost: (params) => ({
     flops: 4 * params.headDim * assumedPairs(params),
     bytes: 4 * params.rows * (2 * (params.heads + params.kvHeads) * params.headDim + params.heads + 1),
@@ -49,7 +50,8 @@ const kernel = defineKernel<AttentionParams>({
   cases: attentionTestPacks.map(forwardCase),
   benchCases: attentionBenchPacks.map(forwardCase),
   tuningCase: attentionTuningCase,
-  // exp of the drivers is good to about 1e-5 relative for scores of a few units; sums of normal numbers with weights that add to one stay near one.
+  // exp of the drivers is good to about 1e-5 relative for scores of a few units; sums of normal numbers with weights
+  // that add to one stay near one.
   tolerance: { absolute: 2e-5, relative: 2e-5 },
 });
 

@@ -1,6 +1,7 @@
 /**
- * The backward pass of attention over packed sequences, in three kernels: the statistics of each query, the gradient of the queries, and the gradients of
- * keys and values. Method: shaders/attention_backward_query.wgsl, shaders/attention_backward_key.wgsl.
+ * The backward pass of attention over packed sequences, in three kernels: the statistics of each query, the gradient of
+ * the queries, and the gradients of keys and values. Method: shaders/attention_backward_query.wgsl,
+ * shaders/attention_backward_key.wgsl.
  */
 import keyShader from '../shaders/attention_backward_key.wgsl';
 import queryShader from '../shaders/attention_backward_query.wgsl';
@@ -58,7 +59,10 @@ const statisticsKernel = defineKernel<StatisticsParams>({
   }),
   dispatch: ({ rows, heads }, { WORKGROUP, SHARED, HEAD_VECS }) =>
     foldWorkgroups(Math.ceil((rows * heads * (SHARED ? Number(HEAD_VECS) : 1)) / Number(WORKGROUP))),
-  cost: ({ rows, heads, headDim }) => ({ flops: 2 * rows * heads * headDim, bytes: 4 * rows * heads * (2 * headDim + 3) }),
+  cost: ({ rows, heads, headDim }) => ({
+    flops: 2 * rows * heads * headDim,
+    bytes: 4 * rows * heads * (2 * headDim + 3),
+  }),
   reference: ({ y, dy, lse }, { headDim }) => ({ statistics: attentionStatisticsReference(y!, dy!, lse!, headDim) }),
   cases: [
     { params: { rows: 1, heads: 1, headDim: 16 } },
@@ -79,9 +83,18 @@ const queryKernel = defineKernel<AttentionParams>({
   variants: attentionVariants({ q: 4, k: 4, v: 4, dy: 4, statistics: 2, dq: 4 }),
   sizes: (params) => {
     const { ofQueries, ofKeys, ofStatistics } = sizes(params);
-    return { q: ofQueries, k: ofKeys, v: ofKeys, dy: ofQueries, statistics: ofStatistics, segmentStart: params.rows, dq: ofQueries };
+    return {
+      q: ofQueries,
+      k: ofKeys,
+      v: ofKeys,
+      dy: ofQueries,
+      statistics: ofStatistics,
+      segmentStart: params.rows,
+      dq: ofQueries,
+    };
   },
-  dispatch: ({ rows, heads, kvHeads }, constants) => foldWorkgroups(kvHeads * blockCount((rows * heads) / kvHeads, constants)),
+  dispatch: ({ rows, heads, kvHeads }, constants) =>
+    foldWorkgroups(kvHeads * blockCount((rows * heads) / kvHeads, constants)),
   cost: (params) => ({
     flops: 6 * params.headDim * assumedPairs(params),
     bytes: 4 * (3 * sizes(params).ofQueries + 2 * sizes(params).ofKeys + sizes(params).ofStatistics + params.rows),
@@ -138,14 +151,26 @@ function segmentStarts(segmentEnd: ArrayLike<number>): number[] {
   return starts;
 }
 
-/** lse and delta = Σ dy · y of each query, side by side: the other two kernels have no binding to spare. With y in float32 or f16. */
-export const attentionStatistics = { f32: withStorage(statisticsKernel), f16: withStorage(statisticsKernel, ['y']) } as const;
+/**
+ * lse and delta = Σ dy · y of each query, side by side: the other two kernels have no binding to spare. With y in
+ * float32 or f16.
+ */
+export const attentionStatistics = {
+  f32: withStorage(statisticsKernel),
+  f16: withStorage(statisticsKernel, ['y']),
+} as const;
 
 /** Gradient with respect to the queries. With queries, keys and values in float32 or f16. */
-export const attentionBackwardQuery = { f32: withStorage(queryKernel), f16: withStorage(queryKernel, ['q', 'k', 'v']) } as const;
+export const attentionBackwardQuery = {
+  f32: withStorage(queryKernel),
+  f16: withStorage(queryKernel, ['q', 'k', 'v']),
+} as const;
 
 /** Gradients with respect to keys and values. With queries, keys and values in float32 or f16. */
-export const attentionBackwardKey = { f32: withStorage(keyKernel), f16: withStorage(keyKernel, ['q', 'k', 'v']) } as const;
+export const attentionBackwardKey = {
+  f32: withStorage(keyKernel),
+  f16: withStorage(keyKernel, ['q', 'k', 'v']),
+} as const;
 
 export const attentionBackwardKernels = [
   ...[attentionStatistics.f32, attentionStatistics.f16],

@@ -4,9 +4,21 @@ import { forEachHeadDim } from './attentionVariants.ts';
 import { defineKernel, foldWorkgroups, type KernelCase, type Variant } from './spec.ts';
 import { withStorage } from './storage.ts';
 
-export type DecodeParams = { batch: number; heads: number; kvHeads: number; headDim: number; slotCount: number; capacity: number };
+export type DecodeParams = {
+  batch: number;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  slotCount: number;
+  capacity: number;
+};
 
-const caseOf = (params: DecodeParams, slots: readonly number[], lengths: readonly number[], note?: string): KernelCase<DecodeParams> => ({
+const caseOf = (
+  params: DecodeParams,
+  slots: readonly number[],
+  lengths: readonly number[],
+  note?: string,
+): KernelCase<DecodeParams> => ({
   params,
   inputs: () => ({ slots, lengths }),
   ...(note ? { note } : {}),
@@ -29,7 +41,10 @@ const workgroupVariant: Variant<DecodeParams> = { label: 'workgroup64.f32', cons
 
 const counting = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-/** Lengths are data: this takes caches to be half full. @param stored bytes of an element of queries, cache and result */
+/**
+ * Lengths are data: this takes caches to be half full.
+ * @param stored bytes of an element of queries, cache and result
+ */
 function costOf(stored: number) {
   return ({ batch, heads, kvHeads, headDim, capacity }: DecodeParams) => ({
     flops: 4 * batch * heads * headDim * (capacity / 2),
@@ -72,13 +87,17 @@ const kernel = defineKernel<DecodeParams>({
         const placeOf = (position: number) => ((slot * capacity + position) * kvHeads + kvHead) * headDim;
         const query = q!.subarray(at, at + headDim);
         const scores = counting(length).map(
-          (position) => query.reduce((sum, x, d) => sum + x * (cacheK![placeOf(position) + d] ?? 0), 0) / Math.sqrt(headDim),
+          (position) =>
+            query.reduce((sum, x, d) => sum + x * (cacheK![placeOf(position) + d] ?? 0), 0) / Math.sqrt(headDim),
         );
         const largest = Math.max(...scores);
         const weights = scores.map((score) => Math.exp(score - largest));
         const total = weights.reduce((sum, weight) => sum + weight, 0);
         for (let d = 0; d < headDim; d++) {
-          y[at + d] = weights.reduce((sum, weight, position) => sum + (weight / total) * (cacheV![placeOf(position) + d] ?? 0), 0);
+          y[at + d] = weights.reduce(
+            (sum, weight, position) => sum + (weight / total) * (cacheV![placeOf(position) + d] ?? 0),
+            0,
+          );
         }
       }
     }
@@ -87,11 +106,31 @@ const kernel = defineKernel<DecodeParams>({
   cases: [
     caseOf({ batch: 1, heads: 1, kvHeads: 1, headDim: 16, slotCount: 1, capacity: 1 }, [0], [1]),
     caseOf({ batch: 0, heads: 2, kvHeads: 1, headDim: 16, slotCount: 2, capacity: 4 }, [], []),
-    caseOf({ batch: 3, heads: 4, kvHeads: 2, headDim: 16, slotCount: 4, capacity: 37 }, [3, 0, 2], [37, 0, 5], 'an empty slot'),
-    caseOf({ batch: 3, heads: 2, kvHeads: 1, headDim: 16, slotCount: 2, capacity: 6 }, [0xffffffff, 1, 1], [3, 9, 2], 'out of range'),
-    caseOf({ batch: 2, heads: 6, kvHeads: 2, headDim: 40, slotCount: 2, capacity: 70 }, [1, 0], [70, 65], 'group of three'),
+    caseOf(
+      { batch: 3, heads: 4, kvHeads: 2, headDim: 16, slotCount: 4, capacity: 37 },
+      [3, 0, 2],
+      [37, 0, 5],
+      'an empty slot',
+    ),
+    caseOf(
+      { batch: 3, heads: 2, kvHeads: 1, headDim: 16, slotCount: 2, capacity: 6 },
+      [0xffffffff, 1, 1],
+      [3, 9, 2],
+      'out of range',
+    ),
+    caseOf(
+      { batch: 2, heads: 6, kvHeads: 2, headDim: 40, slotCount: 2, capacity: 70 },
+      [1, 0],
+      [70, 65],
+      'group of three',
+    ),
     caseOf({ batch: 1, heads: 4, kvHeads: 1, headDim: 16, slotCount: 1, capacity: 300 }, [0], [299], 'long and alone'),
-    caseOf({ batch: 2, heads: 2, kvHeads: 1, headDim: 40, slotCount: 2, capacity: 130 }, [1, 0], [129, 130], 'wide heads'),
+    caseOf(
+      { batch: 2, heads: 2, kvHeads: 1, headDim: 40, slotCount: 2, capacity: 130 },
+      [1, 0],
+      [129, 130],
+      'wide heads',
+    ),
   ],
   benchCases: [
     caseOf(

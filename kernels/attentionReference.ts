@@ -82,7 +82,12 @@ export function attentionBackwardReference(
 }
 
 /** `[row, head] → (lse, Σ dy · y)`, `[rows, heads, 2]`. */
-export function attentionStatisticsReference(y: Array64, dy: Array64, lse: ArrayLike<number>, headDim: number): Array64 {
+export function attentionStatisticsReference(
+  y: Array64,
+  dy: Array64,
+  lse: ArrayLike<number>,
+  headDim: number,
+): Array64 {
   return Float64Array.from({ length: 2 * lse.length }, (_, i) => {
     const query = i >> 1;
     return i % 2 === 0 ? (lse[query] ?? 0) : dot(y, query * headDim, dy, query * headDim, headDim);
@@ -143,7 +148,8 @@ export interface Pack {
   readonly headDim: number;
 }
 
-// Few head dimensions, because each is a shader of its own: a common one, and one that is beyond unrolling and takes the workgroup variants several chunks.
+// Few head dimensions, because each is a shader of its own: a common one, and one that is beyond unrolling and takes
+// the workgroup variants several chunks.
 export const attentionTestPacks: readonly Pack[] = [
   { note: 'one row', lengths: [1], heads: 1, kvHeads: 1, headDim: 16 },
   { note: 'no rows', lengths: [], heads: 4, kvHeads: 2, headDim: 16 },
@@ -161,7 +167,13 @@ export const attentionBenchPacks: readonly Pack[] = [
 ];
 
 const caseOf =
-  (inputs: (lengths: readonly number[], params: AttentionParams, random: () => number) => Record<string, ArrayLike<number>>) =>
+  (
+    inputs: (
+      lengths: readonly number[],
+      params: AttentionParams,
+      random: () => number,
+    ) => Record<string, ArrayLike<number>>,
+  ) =>
   ({ note, lengths, heads, kvHeads, headDim }: Pack): KernelCase<AttentionParams> => {
     const params = { rows: lengths.reduce((sum, length) => sum + length, 0), heads, kvHeads, headDim };
     return { note, params, inputs: (random) => inputs(lengths, params, random) };
@@ -174,19 +186,29 @@ export const forwardCase = caseOf((lengths) => ({ segmentStart: packSegments(len
 export const backwardCase = caseOf((lengths, params, random) => {
   const { rows, heads, kvHeads, headDim } = params;
   const normal = (size: number) => Float64Array.from({ length: size }, () => Math.fround(random()));
-  const [q, k, v] = [normal(rows * heads * headDim), normal(rows * kvHeads * headDim), normal(rows * kvHeads * headDim)];
+  const [q, k, v] = [
+    normal(rows * heads * headDim),
+    normal(rows * kvHeads * headDim),
+    normal(rows * kvHeads * headDim),
+  ];
   const dy = normal(rows * heads * headDim);
   const tables = packSegments(lengths);
   const { y, lse } = attentionReference(q, k, v, tables.segmentStart, params);
   return { q, k, v, dy, statistics: attentionStatisticsReference(y, dy, lse, headDim), ...tables };
 });
 
-/** A case of any shape: sequences of about 100 rows, as costs assume. Statistics say that the scores' exponentials add up to e⁵, so that no weight is large. */
+/**
+ * A case of any shape: sequences of about 100 rows, as costs assume. Statistics say that the scores' exponentials add
+ * up to e⁵, so that no weight is large.
+ */
 export function attentionTuningCase(params: AttentionParams): KernelCase<AttentionParams> {
   const tables = packSegments(variedLengths(params.rows, 100));
   const statistics = Float32Array.from({ length: 2 * params.rows * params.heads }, (_, i) => (i % 2 === 0 ? 5 : 0));
   return { params, inputs: () => ({ ...tables, statistics }) };
 }
 
-/** Pairs of a query and a key that it attends, for costs. Lengths are data, so this takes the mean of sequences of 100 rows. */
+/**
+ * Pairs of a query and a key that it attends, for costs. Lengths are data, so this takes the mean of sequences of 100
+ * rows.
+ */
 export const assumedPairs = ({ rows, heads }: AttentionParams): number => rows * heads * 50;

@@ -1,4 +1,7 @@
-/** A decoding step's attention, from the fused projection of one new token per sequence to what its heads read: shaders/attention_step.wgsl. */
+/**
+ * A decoding step's attention, from the fused projection of one new token per sequence to what its heads read:
+ * shaders/attention_step.wgsl.
+ */
 import shader from '../shaders/attention_step.wgsl';
 import { attentionDecode } from './attentionDecode.ts';
 import { forEachHeadDim } from './attentionVariants.ts';
@@ -55,14 +58,19 @@ function caseOf(
 ): KernelCase<StepParams> {
   const { headDim } = shape;
   const frequencies = Array.from({ length: headDim / 2 }, (_, i) => 10_000 ** ((-2 * i) / headDim));
-  return { params: { ...shape, queryScale }, inputs: () => ({ slots, positions, frequencies }), ...(note ? { note } : {}) };
+  return {
+    params: { ...shape, queryScale },
+    inputs: () => ({ slots, positions, frequencies }),
+    ...(note ? { note } : {}),
+  };
 }
 
 /** Positions are data: this takes caches to be half full. @param stored bytes of an element of cache and result */
 function costOf(stored: number) {
   return ({ batch, heads, kvHeads, headDim, capacity }: StepParams) => ({
     flops: 4 * batch * heads * headDim * (capacity / 2),
-    bytes: batch * headDim * (4 * (heads + 2 * kvHeads) + stored * (heads + 2 * kvHeads + capacity * kvHeads)) + 8 * batch,
+    bytes:
+      batch * headDim * (4 * (heads + 2 * kvHeads) + stored * (heads + 2 * kvHeads + capacity * kvHeads)) + 8 * batch,
   });
 }
 
@@ -87,7 +95,10 @@ const kernel = defineKernel<StepParams>({
     capacity: 'u32',
     queryScale: 'f32',
   },
-  variants: [...[4, 2, 1].flatMap(invocationVariants), ...variantsOf({ label: 'workgroup64.f32', constants: { WORKGROUPS: true } })],
+  variants: [
+    ...[4, 2, 1].flatMap(invocationVariants),
+    ...variantsOf({ label: 'workgroup64.f32', constants: { WORKGROUPS: true } }),
+  ],
   sizes: ({ batch, heads, kvHeads, headDim, slotCount, capacity }) => ({
     qkv: batch * (heads + 2 * kvHeads) * headDim,
     positions: batch,
@@ -123,16 +134,32 @@ const kernel = defineKernel<StepParams>({
   cases: [
     caseOf({ batch: 1, heads: 1, kvHeads: 1, headDim: 16, slotCount: 1, capacity: 1 }, [0], [0]),
     caseOf({ batch: 0, heads: 2, kvHeads: 1, headDim: 16, slotCount: 2, capacity: 4 }, [], []),
-    caseOf({ batch: 3, heads: 4, kvHeads: 2, headDim: 16, slotCount: 4, capacity: 37 }, [3, 0, 2], [36, 0, 5], 'groups of two'),
+    caseOf(
+      { batch: 3, heads: 4, kvHeads: 2, headDim: 16, slotCount: 4, capacity: 37 },
+      [3, 0, 2],
+      [36, 0, 5],
+      'groups of two',
+    ),
     caseOf(
       { batch: 4, heads: 2, kvHeads: 1, headDim: 16, slotCount: 3, capacity: 6 },
       [noSlot, 1, 0, 2],
       [3, 6, 2, noSlot],
       'out of range',
     ),
-    caseOf({ batch: 2, heads: 6, kvHeads: 2, headDim: 40, slotCount: 2, capacity: 70 }, [1, 0], [69, 64], 'groups of three'),
+    caseOf(
+      { batch: 2, heads: 6, kvHeads: 2, headDim: 40, slotCount: 2, capacity: 70 },
+      [1, 0],
+      [69, 64],
+      'groups of three',
+    ),
     caseOf({ batch: 1, heads: 4, kvHeads: 1, headDim: 16, slotCount: 1, capacity: 300 }, [0], [299], 'long and alone'),
-    caseOf({ batch: 2, heads: 2, kvHeads: 1, headDim: 16, slotCount: 2, capacity: 8 }, [1, 0], [7, 4], 'scaled queries', 1.75),
+    caseOf(
+      { batch: 2, heads: 2, kvHeads: 1, headDim: 16, slotCount: 2, capacity: 8 },
+      [1, 0],
+      [7, 4],
+      'scaled queries',
+      1.75,
+    ),
   ],
   benchCases: [
     caseOf(
@@ -154,7 +181,10 @@ const kernel = defineKernel<StepParams>({
   tolerance: { absolute: 2e-5, relative: 2e-5 },
 });
 
-/** In float32, and with cache and result in f16: there the new key and value are attended as they were before they were rounded. */
+/**
+ * In float32, and with cache and result in f16: there the new key and value are attended as they were before they were
+ * rounded.
+ */
 export const attentionStep = {
   f32: withStorage(kernel),
   f16: { ...withStorage(kernel, ['cacheK', 'cacheV', 'y']), cost: costOf(2) },

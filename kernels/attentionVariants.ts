@@ -1,5 +1,6 @@
 /**
- * The variants that the attention kernels share, for every head dimension: it is a constant of the shader, so that a head's vectors stay in registers.
+ * The variants that the attention kernels share, for every head dimension: it is a constant of the shader, so that a
+ * head's vectors stay in registers.
  */
 import { hasSubgroupsOf, readsLanes } from './lanes.ts';
 import type { Constants, Variant } from './spec.ts';
@@ -7,18 +8,27 @@ import type { Constants, Variant } from './spec.ts';
 /** Widest head that the kernels take; the head dimension is a multiple of 4. */
 export const maxHeadDim = 128;
 
-/** Up to this head dimension loops over a head's vectors are unrolled on software adapters. Beyond it their compilers take seconds to minutes. */
+/**
+ * Up to this head dimension loops over a head's vectors are unrolled on software adapters. Beyond it their compilers
+ * take seconds to minutes.
+ */
 const widestUnrolled = 32;
 
 /** Rows of a block of the workgroup variant: units of queries, or keys. */
 const tileBlock = 32;
 
 /**
- * Subgroups of 4 and 8 lanes for adapters on the CPU, where the adapter has just that size, and tiles in workgroup memory for all others.
+ * Subgroups of 4 and 8 lanes for adapters on the CPU, where the adapter has just that size, and tiles in workgroup
+ * memory for all others.
  * @param vector bindings that are read as vectors
  */
-export function attentionVariants<P extends { readonly headDim: number }>(vector: Readonly<Record<string, 2 | 4>>): Variant<P>[] {
-  return [...[4, 8].flatMap((lanes) => forEachHeadDim(subgroupVariant<P>(lanes, vector))), ...forEachHeadDim(tileVariant<P>(vector))];
+export function attentionVariants<P extends { readonly headDim: number }>(
+  vector: Readonly<Record<string, 2 | 4>>,
+): Variant<P>[] {
+  return [
+    ...[4, 8].flatMap((lanes) => forEachHeadDim(subgroupVariant<P>(lanes, vector))),
+    ...forEachHeadDim(tileVariant<P>(vector)),
+  ];
 }
 
 /** Blocks of rows (or units) that a dispatch needs. */
@@ -53,7 +63,10 @@ function chunkOf(vectors: number): number {
   return chunk;
 }
 
-function subgroupVariant<P extends { readonly headDim: number }>(lanes: number, vector: Readonly<Record<string, 2 | 4>>): Variant<P> {
+function subgroupVariant<P extends { readonly headDim: number }>(
+  lanes: number,
+  vector: Readonly<Record<string, 2 | 4>>,
+): Variant<P> {
   return {
     label: `subgroup${lanes}.f32`,
     constants: { SUBGROUP: true, ...readsLanes(lanes), BROADCASTS: lanes / 4, FOUR: 4, BLOCK_ROWS: 4 * lanes },

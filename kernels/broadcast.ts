@@ -17,7 +17,9 @@ function kernelOf(scaled: boolean): KernelSpec<BroadcastParams> {
     sizes: ({ count }) => ({ ...Object.fromEntries(elements.map((name) => [name, count])), factor: 1 }),
     dispatch: elementDispatch,
     cost: ({ count }) => ({ flops: scaled ? count : 0, bytes: 4 * (elements.length * count + 1) }),
-    reference: ({ x, factor }, { count }) => ({ y: Float64Array.from({ length: count }, (_, i) => (x?.[i] ?? 1) * factor![0]!) }),
+    reference: ({ x, factor }, { count }) => ({
+      y: Float64Array.from({ length: count }, (_, i) => (x?.[i] ?? 1) * factor![0]!),
+    }),
     cases: [1, 0, 63, 1028].map((count) => ({ params: { count } })),
     benchCases: [{ params: { count: 1 << 20 } }],
     // One rounding.

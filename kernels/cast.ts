@@ -18,7 +18,19 @@ export function roundToHalf(x: number): number {
 /** Ties, the edges of normal, subnormal and infinite, and what is neither. */
 const edges = [
   [0, -0, 1, -1, 1 + 2 ** -11, 1 + 3 * 2 ** -11, 2049, 2051, -4098, 65504, 65519, 65520, -65520, 1e30],
-  [2 ** -14, 2 ** -14 - 2 ** -26, 2 ** -15, 3 * 2 ** -25, 5 * 2 ** -25, 2 ** -24, 2 ** -25, 1.5 * 2 ** -25, 2 ** -26, 1e-30, -1e-7],
+  [
+    2 ** -14,
+    2 ** -14 - 2 ** -26,
+    2 ** -15,
+    3 * 2 ** -25,
+    5 * 2 ** -25,
+    2 ** -24,
+    2 ** -25,
+    1.5 * 2 ** -25,
+    2 ** -26,
+    1e-30,
+    -1e-7,
+  ],
   [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN],
 ].flat();
 
@@ -30,12 +42,21 @@ function variantsOf(from: FloatType, to: FloatType): readonly Variant<CastParams
     const typeOf = (scalar: string) => (vector ? `vec4<${scalar}>` : scalar);
     return {
       ...variant,
-      constants: { ...variant.constants, NARROW: to === 'f16', VECTOR: vector, RESULT: typeOf(to), WORDS: typeOf('u32') },
+      constants: {
+        ...variant.constants,
+        NARROW: to === 'f16',
+        VECTOR: vector,
+        RESULT: typeOf(to),
+        WORDS: typeOf('u32'),
+      },
     };
   });
 }
 
-/** y = x as the nearest f16, ties to even; the same bits as on the host. y is a variable's storage, which is overwritten. */
+/**
+ * y = x as the nearest f16, ties to even; the same bits as on the host. y is a variable's storage, which is
+ * overwritten.
+ */
 export const narrow = defineKernel<CastParams>({
   name: 'cast.narrow',
   shader,

@@ -1,9 +1,16 @@
 /**
- * Sums over the rows of a matrix, in runs of rows, so that a long matrix is summed in two launches: first y[runs, columns] with `run` rows each, then the
- * partial sums in one run. The order is fixed.
+ * Sums over the rows of a matrix, in runs of rows, so that a long matrix is summed in two launches: first y[runs,
+ * columns] with `run` rows each, then the partial sums in one run. The order is fixed.
  */
 import shader from '../shaders/column_sum.wgsl';
-import { type AdapterProfile, defineKernel, foldWorkgroups, type KernelCase, type KernelSpec, type Variant } from './spec.ts';
+import {
+  type AdapterProfile,
+  defineKernel,
+  foldWorkgroups,
+  type KernelCase,
+  type KernelSpec,
+  type Variant,
+} from './spec.ts';
 
 /** `run`: rows of a partial sum. */
 export type ColumnSumParams = { rows: number; columns: number; run: number };
@@ -53,10 +60,17 @@ function kernelOf(name: string, count: 1 | 2): KernelSpec<ColumnSumParams> {
 /** Runs that an invocation sums alone before a GPU shares them among the invocations of a workgroup. */
 const shortRun = 8;
 
-/** Small workgroups for software adapters, so that every core has some. GPUs have an invocation for each column of a short run, 16 for one of a longer run. */
+/**
+ * Small workgroups for software adapters, so that every core has some. GPUs have an invocation for each column of a
+ * short run, 16 for one of a longer run.
+ */
 const layouts = [
   { columns: 16, depth: 1, prefer: ({ kind }: AdapterProfile) => kind === 'cpu' },
-  { columns: 16, depth: 16, prefer: ({ kind }: AdapterProfile, { run }: ColumnSumParams) => kind === 'gpu' && run > shortRun },
+  {
+    columns: 16,
+    depth: 16,
+    prefer: ({ kind }: AdapterProfile, { run }: ColumnSumParams) => kind === 'gpu' && run > shortRun,
+  },
   { columns: 64, depth: 1 },
 ] as const;
 
@@ -85,7 +99,8 @@ function sumsOf(x: Float64Array, params: ColumnSumParams): Float64Array {
   const { rows, columns, run } = params;
   const y = new Float64Array(runsOf(params) * columns);
   for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) y[Math.floor(row / run) * columns + column]! += x[row * columns + column]!;
+    for (let column = 0; column < columns; column++)
+      y[Math.floor(row / run) * columns + column]! += x[row * columns + column]!;
   }
   return y;
 }

@@ -15,7 +15,11 @@ const caseOf = (count: number, stream: number, keep: number): KernelCase<Dropout
 const kernel = defineKernel<DropoutParams>({
   name: 'dropout',
   shader,
-  bindings: { x: { dtype: 'f32', access: 'read' }, seed: { dtype: 'u32', access: 'read' }, y: { dtype: 'f32', access: 'write' } },
+  bindings: {
+    x: { dtype: 'f32', access: 'read' },
+    seed: { dtype: 'u32', access: 'read' },
+    y: { dtype: 'f32', access: 'write' },
+  },
   params: { count: 'u32', stream: 'u32', keep: 'f32' },
   variants: [{ label: 'f32', constants: { WORKGROUP: 64, ELEMENT: 'f32' } }],
   sizes: ({ count }) => ({ x: count, seed: 2, y: count }),

@@ -1,9 +1,12 @@
-/** What kernels that handle a flat array element by element share (`shaders/lib/elements.wgsl`): their variants and grids. */
+/**
+ * What kernels that handle a flat array element by element share (`shaders/lib/elements.wgsl`): their variants and
+ * grids.
+ */
 import { type Constants, type Dispatch, type Dtype, foldWorkgroups, type Variant } from './spec.ts';
 
 /**
- * One element an invocation for GPUs, runs of 16 for software adapters, where starting an invocation costs more than an element. Each with vec4 elements where the
- * count allows.
+ * One element an invocation for GPUs, runs of 16 for software adapters, where starting an invocation costs more than an
+ * element. Each with vec4 elements where the count allows.
  * @param bindings those that hold the elements
  * @param dtype of the elements; the shader names their type `ELEMENT`
  */

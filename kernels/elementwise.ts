@@ -1,6 +1,6 @@
 /**
- * Elementwise kernels, each a row in a table: its expression in WGSL and the same in float64. A row's derivative, where it needs one, is a row too:
- * it takes the input as `a` and the output's gradient as `b`.
+ * Elementwise kernels, each a row in a table: its expression in WGSL and the same in float64. A row's derivative, where
+ * it needs one, is a row too: it takes the input as `a` and the output's gradient as `b`.
  */
 import shader from '../shaders/elementwise.wgsl';
 import { elementDispatch, elementVariants } from './elements.ts';
@@ -31,10 +31,16 @@ const hugeInputs = { a: [-70_000, -65_520, 65_520, 70_000] };
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 /** √(2/π), in the tanh form of GELU (Hendrycks and Gimpel, arXiv 1606.08415, section 2). */
 const geluScale = Math.sqrt(2 / Math.PI);
-/** σ(2u) = (1 + tanh u) / 2 for GELU's u: one exp, where tanh takes two in some drivers. exp would overflow beyond 88. */
-const geluSigmoid = '(1.0 / (1.0 + exp(clamp(-1.5957691216 * (a + 0.044715 * a * a * a), $ELEMENT(-80.0), $ELEMENT(80.0)))))';
+/**
+ * σ(2u) = (1 + tanh u) / 2 for GELU's u: one exp, where tanh takes two in some drivers. exp would overflow beyond 88.
+ */
+const geluSigmoid =
+  '(1.0 / (1.0 + exp(clamp(-1.5957691216 * (a + 0.044715 * a * a * a), $ELEMENT(-80.0), $ELEMENT(80.0)))))';
 
-/** Φ, the standard normal distribution function, in WGSL: good to 1e-7 (Abramowitz and Stegun, Handbook of Mathematical Functions, 26.2.17). */
+/**
+ * Φ, the standard normal distribution function, in WGSL: good to 1e-7 (Abramowitz and Stegun, Handbook of Mathematical
+ * Functions, 26.2.17).
+ */
 const normalCdf = (() => {
   const t = '(1.0 / (1.0 + 0.2316419 * abs(a)))';
   const series = [1.330274429, -1.821255978, 1.781477937, -0.356563782, 0.31938153].reduce(
@@ -89,7 +95,9 @@ function kernelIn32<P extends PlainParams = PlainParams>(row: Row, factor?: numb
     dispatch: elementDispatch,
     cost: ({ count }) => ({ flops: row.flops * count, bytes: 4 * names.length * count }),
     reference: ({ a, b }, { count, ...rest }) => ({
-      y: Float64Array.from({ length: count }, (_, i) => row.reference(a?.[i] ?? 0, b?.[i] ?? 0, (rest as { factor?: number }).factor ?? 0)),
+      y: Float64Array.from({ length: count }, (_, i) =>
+        row.reference(a?.[i] ?? 0, b?.[i] ?? 0, (rest as { factor?: number }).factor ?? 0),
+      ),
       ...(keeps ? { kept: a ?? [] } : {}),
     }),
     cases: [
@@ -103,7 +111,10 @@ function kernelIn32<P extends PlainParams = PlainParams>(row: Row, factor?: numb
   });
 }
 
-/** An activation in float32; with the result in f16; and with a copy of the input in f16 beside that, for the backward pass. */
+/**
+ * An activation in float32; with the result in f16; and with a copy of the input in f16 beside that, for the backward
+ * pass.
+ */
 function activationForms(row: Row) {
   const kernel = kernelIn32(row);
   return {
@@ -123,7 +134,13 @@ function derivativeForms(row: Row) {
 export const add = kernelOfRow({ name: 'add', arity: 2, flops: 1, wgsl: 'a + b', reference: (a, b) => a + b });
 
 /** a · b */
-export const multiply = kernelOfRow({ name: 'multiply', arity: 2, flops: 1, wgsl: 'a * b', reference: (a, b) => a * b });
+export const multiply = kernelOfRow({
+  name: 'multiply',
+  arity: 2,
+  flops: 1,
+  wgsl: 'a * b',
+  reference: (a, b) => a * b,
+});
 
 /** factor · a */
 export const scale = kernelOfRow<ScaledParams>(

@@ -1,5 +1,6 @@
 /**
- * Rows of a table by index, and the gradient of that. The gradient needs the inverse of the index table, which a kernel of its own builds as linked lists.
+ * Rows of a table by index, and the gradient of that. The gradient needs the inverse of the index table, which a kernel
+ * of its own builds as linked lists.
  */
 
 import shader from '../shaders/gather_rows.wgsl';
@@ -63,7 +64,8 @@ const listsCase = ({ count, tableRows }: GatherListsParams): KernelCase<GatherLi
 });
 const backwardCase = (params: GatherRowsParams): KernelCase<GatherRowsParams> => ({
   params,
-  inputs: (random) => listsOf(someIndices(params, random), params.tableRows) as unknown as Readonly<Record<string, ArrayLike<number>>>,
+  inputs: (random) =>
+    listsOf(someIndices(params, random), params.tableRows) as unknown as Readonly<Record<string, ArrayLike<number>>>,
 });
 
 /** y[i, :] = table[indices[i], :]; zeros where the index lies beyond the table. */
@@ -71,14 +73,21 @@ const gatherRowsFrom = (dtype: 'f32' | 'f16') =>
   defineKernel<GatherRowsParams>({
     name: dtype === 'f32' ? 'gatherRows' : `gatherRows.${dtype}`,
     shader,
-    bindings: { table: { dtype, access: 'read' }, indices: { dtype: 'u32', access: 'read' }, y: { dtype: 'f32', access: 'write' } },
+    bindings: {
+      table: { dtype, access: 'read' },
+      indices: { dtype: 'u32', access: 'read' },
+      y: { dtype: 'f32', access: 'write' },
+    },
     params: { count: 'u32', tableRows: 'u32', width: 'u32' },
     variants: rowVariants(['table', 'y']),
     sizes: ({ count, tableRows, width }) => ({ table: tableRows * width, indices: count, y: count * width }),
     dispatch: ({ count }, constants) => rowDispatch({ rows: count }, constants),
     cost: ({ count, width }) => ({ flops: 0, bytes: count * ((elementBytes[dtype] + 4) * width + 4) }),
     reference: ({ table, indices }, { count, width }) => ({
-      y: Float64Array.from({ length: count * width }, (_, at) => table![indices![Math.floor(at / width)]! * width + (at % width)] ?? 0),
+      y: Float64Array.from(
+        { length: count * width },
+        (_, at) => table![indices![Math.floor(at / width)]! * width + (at % width)] ?? 0,
+      ),
     }),
     cases: shapes.map(forwardCase),
     benchCases: benches.map(forwardCase),
@@ -95,18 +104,27 @@ export const gatherRowsHalf = gatherRowsFrom('f16');
 export const gatherRowsLists = defineKernel<GatherListsParams>({
   name: 'gatherRowsLists',
   shader: listsShader,
-  bindings: { indices: { dtype: 'u32', access: 'read' }, head: { dtype: 'u32', access: 'write' }, next: { dtype: 'u32', access: 'write' } },
+  bindings: {
+    indices: { dtype: 'u32', access: 'read' },
+    head: { dtype: 'u32', access: 'write' },
+    next: { dtype: 'u32', access: 'write' },
+  },
   params: { count: 'u32', tableRows: 'u32' },
   variants: [
     // Every bucket reads all indices, so a CPU takes few, and a GPU enough to keep each of its cores busy.
-    { label: 'buckets16', constants: { WORKGROUP: 8, BUCKETS: 16, STAGED: false }, prefer: ({ kind }) => kind === 'cpu' },
+    {
+      label: 'buckets16',
+      constants: { WORKGROUP: 8, BUCKETS: 16, STAGED: false },
+      prefer: ({ kind }) => kind === 'cpu',
+    },
     { label: 'staged16384', constants: { WORKGROUP: 128, BUCKETS: 16_384, STAGED: true } },
     { label: 'buckets1024', constants: { WORKGROUP: 64, BUCKETS: 1024, STAGED: false } },
   ],
   sizes: ({ count, tableRows }) => ({ indices: count, head: tableRows, next: count }),
   dispatch: (_, { WORKGROUP, BUCKETS }) => [Number(BUCKETS) / Number(WORKGROUP), 1, 1],
   cost: ({ count, tableRows }) => ({ flops: 0, bytes: 4 * (2 * count + tableRows) }),
-  reference: ({ indices }, { tableRows }) => listsOf(indices!, tableRows) as unknown as Readonly<Record<string, ArrayLike<number>>>,
+  reference: ({ indices }, { tableRows }) =>
+    listsOf(indices!, tableRows) as unknown as Readonly<Record<string, ArrayLike<number>>>,
   cases: shapes.map(listsCase),
   benchCases: benches.map(listsCase),
   tuningCase: listsCase,
@@ -126,9 +144,17 @@ export const gatherRowsBackward = defineKernel<GatherRowsParams>({
   },
   params: { count: 'u32', tableRows: 'u32', width: 'u32' },
   variants: rowVariants(['dy', 'dTable']),
-  sizes: ({ count, tableRows, width }) => ({ dy: count * width, head: tableRows, next: count, dTable: tableRows * width }),
+  sizes: ({ count, tableRows, width }) => ({
+    dy: count * width,
+    head: tableRows,
+    next: count,
+    dTable: tableRows * width,
+  }),
   dispatch: ({ tableRows }, constants) => rowDispatch({ rows: tableRows }, constants),
-  cost: ({ count, tableRows, width }) => ({ flops: count * width, bytes: 4 * ((count + tableRows) * width + count + tableRows) }),
+  cost: ({ count, tableRows, width }) => ({
+    flops: count * width,
+    bytes: 4 * ((count + tableRows) * width + count + tableRows),
+  }),
   reference: ({ dy, head, next }, { tableRows, width }) => {
     const dTable = new Float64Array(tableRows * width);
     for (let row = 0; row < tableRows; row++) {

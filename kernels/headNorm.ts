@@ -19,7 +19,8 @@ const tolerance = { absolute: 1e-5, relative: 1e-5 };
 
 const headsOf = ({ heads, kvHeads }: Heads) => heads + 2 * kvHeads;
 const sizeOf = (params: Heads) => params.rows * headsOf(params) * params.headDim;
-const headDispatch = (params: Heads, constants: Variant['constants']) => rowDispatch({ rows: params.rows * headsOf(params) }, constants);
+const headDispatch = (params: Heads, constants: Variant['constants']) =>
+  rowDispatch({ rows: params.rows * headsOf(params) }, constants);
 
 /** Rows as short as a head keep 32 lanes busy at most. */
 function headVariants<P extends Heads>(vectorised: readonly string[]): readonly Variant<P>[] {
@@ -27,7 +28,10 @@ function headVariants<P extends Heads>(vectorised: readonly string[]): readonly 
   return variants.map((variant) => ({ ...variant, constants: { ...variant.constants, WORKGROUP: 32 } }));
 }
 
-/** One invocation for each element of the weights on software adapters, where a barrier is dear; GPUs share its rows among 16. */
+/**
+ * One invocation for each element of the weights on software adapters, where a barrier is dear; GPUs share its rows
+ * among 16.
+ */
 function weightVariants(): readonly Variant<HeadNormWeightParams>[] {
   const vector = Object.fromEntries(['dy', 'x', 'partialQ', 'partialK'].map((name) => [name, 4 as const]));
   const shared = [4, 1].map((width): Variant<HeadNormWeightParams> => {
@@ -131,9 +135,19 @@ export const headNormWeightGradient = defineKernel<HeadNormWeightParams>({
   variants: weightVariants(),
   sizes: (params) => {
     const partial = normRuns(params) * params.headDim;
-    return { dy: sizeOf(params), x: sizeOf(params), scale: params.rows * headsOf(params), partialQ: partial, partialK: partial };
+    return {
+      dy: sizeOf(params),
+      x: sizeOf(params),
+      scale: params.rows * headsOf(params),
+      partialQ: partial,
+      partialK: partial,
+    };
   },
-  dispatch: (params, { COLUMNS, WIDTH }) => [Math.ceil((2 * params.headDim) / (Number(COLUMNS) * Number(WIDTH))), normRuns(params), 1],
+  dispatch: (params, { COLUMNS, WIDTH }) => [
+    Math.ceil((2 * params.headDim) / (Number(COLUMNS) * Number(WIDTH))),
+    normRuns(params),
+    1,
+  ],
   cost: (params) => ({ flops: 3 * sizeOf(params), bytes: 8 * sizeOf(params) }),
   reference: ({ dy, x, scale }, params) => {
     const size = normRuns(params) * params.headDim;
@@ -141,7 +155,8 @@ export const headNormWeightGradient = defineKernel<HeadNormWeightParams>({
     eachHead(params, (row, at, weight) => {
       if (!weight) return;
       const run = Math.floor(row / headsOf(params) / params.run);
-      for (let i = 0; i < params.headDim; i++) partial[weight][run * params.headDim + i]! += dy![at + i]! * x![at + i]! * scale![row]!;
+      for (let i = 0; i < params.headDim; i++)
+        partial[weight][run * params.headDim + i]! += dy![at + i]! * x![at + i]! * scale![row]!;
     });
     return { partialQ: partial.weightQ, partialK: partial.weightK };
   },

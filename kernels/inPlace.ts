@@ -1,12 +1,14 @@
 /**
- * Forms of kernels in which an output takes the storage of an input. WebGPU forbids binding one buffer for reading and for writing in the same dispatch, so such a form has a
- * single binding for both, `readWrite`; its code is that of the kernel with the input's name replaced, and it gives the same bits.
+ * Forms of kernels in which an output takes the storage of an input. WebGPU forbids binding one buffer for reading and
+ * for writing in the same dispatch, so such a form has a single binding for both, `readWrite`; its code is that of the
+ * kernel with the input's name replaced, and it gives the same bits.
  */
 import type { InPlacePair, KernelCase, KernelSpec, Params } from './spec.ts';
 
 /**
- * The form of a kernel that works in place; null if it has none, or its input and output are stored in different types. Its variants are those of the kernel, and programs run
- * the one that the kernel itself would run: so neither bits nor tuning depend on where a result is stored, and there is nothing to bench.
+ * The form of a kernel that works in place; null if it has none, or its input and output are stored in different types.
+ * Its variants are those of the kernel, and programs run the one that the kernel itself would run: so neither bits nor
+ * tuning depend on where a result is stored, and there is nothing to bench.
  */
 export function inPlaceForm<P extends Params>(spec: KernelSpec<P>): KernelSpec<P> | null {
   const { tuningCase, inPlace, ...rest } = spec;
@@ -22,7 +24,8 @@ export function inPlaceForm<P extends Params>(spec: KernelSpec<P>): KernelSpec<P
     ...rest,
     name: `${spec.name}.inPlace`,
     bindings: { ...bindings, [output]: { ...kept, access: 'readWrite' } },
-    reference: ({ [output]: values, ...inputs }, params) => spec.reference({ ...inputs, ...(values ? { [input]: values } : {}) }, params),
+    reference: ({ [output]: values, ...inputs }, params) =>
+      spec.reference({ ...inputs, ...(values ? { [input]: values } : {}) }, params),
     cases: spec.cases.map((each) => renamed(each, inPlace)),
     benchCases: [],
     formOf: { spec, ...inPlace },

@@ -92,4 +92,7 @@ const kernelsByHand = [
   adamW,
 ] as unknown as readonly KernelSpec[];
 
-export const kernels: readonly KernelSpec[] = [...kernelsByHand, ...kernelsByHand.flatMap((spec) => inPlaceForm(spec) ?? [])];
+export const kernels: readonly KernelSpec[] = [
+  ...kernelsByHand,
+  ...kernelsByHand.flatMap((spec) => inPlaceForm(spec) ?? []),
+];

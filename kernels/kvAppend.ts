@@ -9,7 +9,12 @@ export type KvAppendParams = { rows: number; slotCount: number; capacity: number
 /** Slot of a row that has none in the KV cache: nothing is written for it, and it attends nothing. */
 export const noSlot = 0xffffffff;
 
-const caseOf = (params: KvAppendParams, slots: number[], positions: number[], note?: string): KernelCase<KvAppendParams> => ({
+const caseOf = (
+  params: KvAppendParams,
+  slots: number[],
+  positions: number[],
+  note?: string,
+): KernelCase<KvAppendParams> => ({
   params,
   inputs: () => ({ slots, positions }),
   ...(note ? { note } : {}),
@@ -51,7 +56,8 @@ const kernel = defineKernel<KvAppendParams>({
     slots: rows,
     positions: rows,
   }),
-  dispatch: ({ rows, width }, { WORKGROUP, WIDTH }) => foldWorkgroups(Math.ceil((rows * width) / Number(WIDTH) / Number(WORKGROUP))),
+  dispatch: ({ rows, width }, { WORKGROUP, WIDTH }) =>
+    foldWorkgroups(Math.ceil((rows * width) / Number(WIDTH) / Number(WORKGROUP))),
   cost: costOf(4),
   reference: ({ cacheK, cacheV, k, v, slots, positions }, { rows, slotCount, capacity, width }) => {
     const updated = { cacheK: Float64Array.from(cacheK!), cacheV: Float64Array.from(cacheV!) };
@@ -67,7 +73,12 @@ const kernel = defineKernel<KvAppendParams>({
   cases: [
     caseOf({ rows: 1, slotCount: 1, capacity: 1, width: 1 }, [0], [0]),
     caseOf({ rows: 0, slotCount: 2, capacity: 3, width: 8 }, [], []),
-    caseOf({ rows: 5, slotCount: 3, capacity: 4, width: 12 }, [2, noSlot, 0, 3, 1], [3, 0, 4, 0, 0xffffffff], 'skipped rows'),
+    caseOf(
+      { rows: 5, slotCount: 3, capacity: 4, width: 12 },
+      [2, noSlot, 0, 3, 1],
+      [3, 0, 4, 0, 0xffffffff],
+      'skipped rows',
+    ),
     caseOf({ rows: 4, slotCount: 2, capacity: 7, width: 5 }, [1, 1, 0, 1], [0, 1, 6, 6]),
     caseOf(
       { rows: 64, slotCount: 9, capacity: 8, width: 64 },

@@ -24,7 +24,10 @@ const caseOf = (
 /** A prompt in the first slot for as many others as there are; it takes most of a slot. */
 function sharedPrompt({ rows, ...shape }: KvCopyParams): KernelCase<KvCopyParams> {
   const { slotCount, capacity } = shape;
-  const copies = Array.from({ length: rows }, (_, row) => [0, row + 1 < slotCount ? row + 1 : noSlot, Math.ceil(0.8 * capacity)] as const);
+  const copies = Array.from(
+    { length: rows },
+    (_, row) => [0, row + 1 < slotCount ? row + 1 : noSlot, Math.ceil(0.8 * capacity)] as const,
+  );
   return caseOf(shape, copies, 'a shared prompt');
 }
 
@@ -94,4 +97,7 @@ const kernel = defineKernel<KvCopyParams>({
 });
 
 /** In float32, and with the cache in f16: a copy, too. */
-export const kvCopy = { f32: kernel, f16: { ...withStorage(kernel, ['cacheK', 'cacheV']), tolerance: kernel.tolerance } } as const;
+export const kvCopy = {
+  f32: kernel,
+  f16: { ...withStorage(kernel, ['cacheK', 'cacheV']), tolerance: kernel.tolerance },
+} as const;

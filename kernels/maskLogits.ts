@@ -1,8 +1,14 @@
-/** Takes tokens that are not allowed out of logits: shaders/mask_logits.wgsl. With a fill of 0 it is its own backward pass. */
+/**
+ * Takes tokens that are not allowed out of logits: shaders/mask_logits.wgsl. With a fill of 0 it is its own backward
+ * pass.
+ */
 import shader from '../shaders/mask_logits.wgsl';
 import { defineKernel, foldWorkgroups, type KernelCase } from './spec.ts';
 
-/** Logits of `width` tokens from `start` on; all of them, or a chunk. `edges` is the length of the list of allowed tokens. */
+/**
+ * Logits of `width` tokens from `start` on; all of them, or a chunk. `edges` is the length of the list of allowed
+ * tokens.
+ */
 export type MaskLogitsParams = { rows: number; width: number; edges: number; start: number; fill: number };
 
 /** The logit of a token that is not allowed: its probability is 0, and no arithmetic on it overflows. */
@@ -43,7 +49,8 @@ export const maskLogits = defineKernel<MaskLogitsParams>({
     { label: 'run.f32', constants: { WORKGROUP: 16, RUN: 256 } },
   ],
   sizes: ({ rows, width, edges }) => ({ x: rows * width, ranges: 2 * rows, tokens: edges, y: rows * width }),
-  dispatch: ({ rows, width }, { WORKGROUP, RUN }) => foldWorkgroups(Math.ceil((rows * Math.ceil(width / Number(RUN))) / Number(WORKGROUP))),
+  dispatch: ({ rows, width }, { WORKGROUP, RUN }) =>
+    foldWorkgroups(Math.ceil((rows * Math.ceil(width / Number(RUN))) / Number(WORKGROUP))),
   cost: ({ rows, width, edges }) => ({ flops: 0, bytes: 4 * (2 * rows * width + 2 * rows + edges) }),
   reference: ({ x, ranges, tokens }, { rows, width, edges, start, fill }) => {
     const y = Float64Array.from(x!);
@@ -51,7 +58,8 @@ export const maskLogits = defineKernel<MaskLogitsParams>({
       const begin = Math.min(ranges![2 * row]!, edges);
       const allowed = new Set(tokens!.subarray(begin, Math.min(edges, begin + ranges![2 * row + 1]!)));
       if (allowed.size === 0) continue;
-      for (let index = 0; index < width; index++) if (!allowed.has(start + index)) y[row * width + index] = Math.fround(fill);
+      for (let index = 0; index < width; index++)
+        if (!allowed.has(start + index)) y[row * width + index] = Math.fround(fill);
     }
     return { y };
   },
@@ -61,7 +69,13 @@ export const maskLogits = defineKernel<MaskLogitsParams>({
     caseOf(4, 7, [[0, 6], [], [3], [0, 1, 2, 3, 4, 5, 6]], 'a row that allows everything'),
     caseOf(3, 1000, [everyThird(1000, 2), [], everyThird(1000, 0)], 'long lists'),
     caseOf(2, 513, [[511, 512], [600]], 'the last tokens, and one beyond the row'),
-    caseOf(4, 70, [[3, 63, 64, 133, 134], [], [2], [500]], 'a chunk, with tokens before, in and after it, or none in it', 64),
+    caseOf(
+      4,
+      70,
+      [[3, 63, 64, 133, 134], [], [2], [500]],
+      'a chunk, with tokens before, in and after it, or none in it',
+      64,
+    ),
     caseOf(1, 300, [everyThird(2000, 1)], 'a chunk within a long list', 960),
   ],
   benchCases: [

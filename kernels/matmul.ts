@@ -2,17 +2,26 @@
  * Matrix products C = op(A) · op(B) in the three layouts that a linear layer and its gradients need:
  * `nn` A[m, k] · B[k, n], `nt` A[m, k] · B[n, k]ᵀ, `tn` A[k, m]ᵀ · B[k, n]; each for a batch of matrices.
  *
- * `splits` cuts k into that many parts whose products are written apart, C[batch, splits, m, n], for products with a long k and few outputs; `columnSum`
- * adds them up.
+ * `splits` cuts k into that many parts whose products are written apart, C[batch, splits, m, n], for products with a
+ * long k and few outputs; `columnSum` adds them up.
  *
- * C and all sums are float32. A product of two operands in float32 is float32 throughout. With an operand that is stored in f16 it is a half product: both operands are rounded
- * to f16 (to the nearest, ties to even; a finite one beyond ±65504 to that), their products are exact, and the sums are float32. That is what matrix units compute, and every other
- * variant computes the same, so that a precision means the same numbers on every adapter, up to the order of sums.
+ * C and all sums are float32. A product of two operands in float32 is float32 throughout. With an operand that is
+ * stored in f16 it is a half product: both operands are rounded to f16 (to the nearest, ties to even; a finite one
+ * beyond ±65504 to that), their products are exact, and the sums are float32. That is what matrix units compute, and
+ * every other variant computes the same, so that a precision means the same numbers on every adapter, up to the order
+ * of sums.
  */
 import shader from '../shaders/matmul.wgsl';
 import { roundToHalf } from './cast.ts';
 import { rowShapes } from './matmulRow.ts';
-import { type MatmulForm, type MatmulLayout, type MatmulParams, matmulVariants, operandOf, tilesOf } from './matmulVariants.ts';
+import {
+  type MatmulForm,
+  type MatmulLayout,
+  type MatmulParams,
+  matmulVariants,
+  operandOf,
+  tilesOf,
+} from './matmulVariants.ts';
 import { defineKernel, elementBytes, foldWorkgroups, type KernelCase, type KernelSpec } from './spec.ts';
 import { clampedToHalf } from './storage.ts';
 
@@ -38,13 +47,20 @@ function matmulKernel(form: MatmulForm): KernelSpec<MatmulParams> {
       ...(bias ? { bias: n } : {}),
       c: batch * splits * m * n,
     }),
-    dispatch: (params, { TILE_M, TILE_N }) => foldWorkgroups(tilesOf(params, { rows: Number(TILE_M), columns: Number(TILE_N) })),
+    dispatch: (params, { TILE_M, TILE_N }) =>
+      foldWorkgroups(tilesOf(params, { rows: Number(TILE_M), columns: Number(TILE_N) })),
     cost: ({ m, n, k, batch, splits }) => ({
       flops: 2 * batch * m * n * k,
       bytes: batch * (elementBytes[a] * m * k + elementBytes[b] * k * n + 4 * splits * m * n),
     }),
-    reference: (inputs, params) => ({ c: multiply(layout, operandOf(form) === 'f16' ? halfOperands(inputs) : inputs, params) }),
-    cases: [...cases, ...roundingCases(form), ...(layout === 'nt' ? rowShapes.map((params) => ({ params, note: 'few rows' })) : [])],
+    reference: (inputs, params) => ({
+      c: multiply(layout, operandOf(form) === 'f16' ? halfOperands(inputs) : inputs, params),
+    }),
+    cases: [
+      ...cases,
+      ...roundingCases(form),
+      ...(layout === 'nt' ? rowShapes.map((params) => ({ params, note: 'few rows' })) : []),
+    ],
     benchCases: layout === 'tn' ? gradientBenchCases : benchCases,
     // Sums of up to 200 products of standard normal numbers, each rounded: about √k · 1e-7 at a time, in any order.
     tolerance: { absolute: 1e-4, relative: 1e-5 },
@@ -56,7 +72,11 @@ function nameOf({ layout, bias = false, a = 'f32', b = 'f32' }: MatmulForm): str
 }
 
 /** Operands of a half product, rounded. */
-function halfOperands({ a, b, ...others }: Readonly<Record<string, Float64Array>>): Readonly<Record<string, Float64Array>> {
+function halfOperands({
+  a,
+  b,
+  ...others
+}: Readonly<Record<string, Float64Array>>): Readonly<Record<string, Float64Array>> {
   return { a: a!.map(toHalf), b: b!.map(toHalf), ...others };
 }
 
@@ -111,7 +131,10 @@ const cases = [
 const unfit = [65504, 65519, 65520, 70_000, -1e6, 1e30, 2049, 2051, 1 + 2 ** -11, 1 + 3 * 2 ** -11, 0.1, -1 / 3];
 const unfitSmall = [2 ** -14 - 2 ** -26, 3 * 2 ** -25, 5 * 2 ** -25, 2 ** -25, 1.5 * 2 ** -25, 2 ** -26, -1e-7, 1e-30];
 
-/** An operand in float32 that has to be rounded, multiplied with a diagonal matrix, so that each element of C is one product. */
+/**
+ * An operand in float32 that has to be rounded, multiplied with a diagonal matrix, so that each element of C is one
+ * product.
+ */
 function roundingCases({ a = 'f32', b = 'f32' }: MatmulForm): KernelCase<MatmulParams>[] {
   if (a === b) return [];
   const diagonal = Float64Array.from({ length: 16 }, (_, i) => (i % 5 === 0 ? [1, 65504, 4096, 0.375][i % 4]! : 0));
@@ -121,7 +144,10 @@ function roundingCases({ a = 'f32', b = 'f32' }: MatmulForm): KernelCase<MatmulP
     return { params, inputs: () => (a === 'f32' ? { a: values, b: diagonal } : { a: diagonal, b: values }), note };
   };
   const values = [...unfit, ...unfitSmall];
-  return [round([...values, ...values, ...values, ...values], 'rounding'), round([1, Number.NaN, 2, 3, 4, 5, 6, 7], 'NaN stays NaN')];
+  return [
+    round([...values, ...values, ...values, ...values], 'rounding'),
+    round([1, Number.NaN, 2, 3, 4, 5, 6, 7], 'NaN stays NaN'),
+  ];
 }
 
 /** A square product, one of a decoding step, and those of small transformers' layers. */
@@ -149,7 +175,10 @@ export const matmulNn = matmulKernel({ layout: 'nn' });
 export const matmulNt = matmulKernel({ layout: 'nt' });
 export const matmulTn = matmulKernel({ layout: 'tn' });
 
-/** The half products that ops can reach: a linear layer whose weights, activations or both are in f16, and its gradients, which are float32 themselves. */
+/**
+ * The half products that ops can reach: a linear layer whose weights, activations or both are in f16, and its
+ * gradients, which are float32 themselves.
+ */
 const halfForms: readonly MatmulForm[] = [
   { layout: 'nt', b: 'f16' },
   { layout: 'nt', a: 'f16', b: 'f16' },

@@ -1,9 +1,10 @@
 /**
- * Variants of A · Bᵀ for few rows of A, as a step of decoding has them (shaders/matmul_row.wgsl). Such a product takes as long as B takes to read: so every element of B is read once
- * for all rows of a tile, and no rows are computed that are not there.
+ * Variants of A · Bᵀ for few rows of A, as a step of decoding has them (shaders/matmul_row.wgsl). Such a product takes
+ * as long as B takes to read: so every element of B is read once for all rows of a tile, and no rows are computed that
+ * are not there.
  *
- * On adapters on the CPU a row's bits are those that it has among many rows, by default variants. On GPUs the depths of a sum are shared out among lanes, and a row's last bits
- * differ from those that it has among more than `mostRows`.
+ * On adapters on the CPU a row's bits are those that it has among many rows, by default variants. On GPUs the depths of
+ * a sum are shared out among lanes, and a row's last bits differ from those that it has among more than `mostRows`.
  */
 import { hasSubgroupsOf, readsLanes } from './lanes.ts';
 import type { MatmulForm, MatmulParams } from './matmulVariants.ts';
@@ -40,7 +41,10 @@ const columnTiles: readonly ColumnTile[] = [
   { lanes: 4, rows: 4, columns: 4, step: 1 },
 ];
 
-const depthTiles: readonly DepthTile[] = [...[32, 8, 4].flatMap((lanes) => depthTilesOf(lanes, true)), ...depthTilesOf(64, false)];
+const depthTiles: readonly DepthTile[] = [
+  ...[32, 8, 4].flatMap((lanes) => depthTilesOf(lanes, true)),
+  ...depthTilesOf(64, false),
+];
 
 function depthTilesOf(lanes: number, subgroup: boolean): DepthTile[] {
   const tiles = [
@@ -95,7 +99,10 @@ export function rowVariants(
   return [...columnTiles.map(columnVariant), ...depthTiles.map(depthVariant)];
 }
 
-/** Shapes to test that these variants can take: single rows and several, fewer columns than a tile has and more, depths for all of them and for some. */
+/**
+ * Shapes to test that these variants can take: single rows and several, fewer columns than a tile has and more, depths
+ * for all of them and for some.
+ */
 export const rowShapes: readonly MatmulParams[] = [
   { m: 1, n: 37, k: 72, batch: 1, splits: 1 },
   { m: 3, n: 70, k: 44, batch: 2, splits: 1 },

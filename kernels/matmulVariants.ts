@@ -1,6 +1,7 @@
 /**
- * How matrix products are computed, as rows of data. Three methods: tiles in workgroup memory for GPUs (shaders/matmul_tile.wgsl); matrix units, for half products on GPUs that
- * have them (shaders/matmul_matrix.wgsl); and for adapters on the CPU tiles in the registers of one subgroup, without barriers (shaders/matmul_subgroup.wgsl).
+ * How matrix products are computed, as rows of data. Three methods: tiles in workgroup memory for GPUs
+ * (shaders/matmul_tile.wgsl); matrix units, for half products on GPUs that have them (shaders/matmul_matrix.wgsl); and
+ * for adapters on the CPU tiles in the registers of one subgroup, without barriers (shaders/matmul_subgroup.wgsl).
  */
 import { hasSubgroupsOf, readsLanes } from './lanes.ts';
 import { rowVariants } from './matmulRow.ts';
@@ -80,7 +81,10 @@ function subgroupVectors(layout: MatmulLayout, depth: 2 | 4): Readonly<Record<st
 /** Fewer tiles of 32 rows than this leave processors idle at the end. */
 const enoughTallTiles = 16;
 
-/** Whether tiles of 32 rows are the faster ones: they take about five sixths of the time a row, but more of their rows may be empty. */
+/**
+ * Whether tiles of 32 rows are the faster ones: they take about five sixths of the time a row, but more of their rows
+ * may be empty.
+ */
 function prefersTallTiles(params: MatmulParams, columns: number): boolean {
   const padded = (rows: number) => Math.ceil(params.m / rows) * rows;
   return tilesOf(params, { rows: 32, columns }) >= enoughTallTiles && 5 * padded(32) <= 6 * padded(16);
@@ -96,15 +100,24 @@ const unit8 = { m: 8, n: 8, k: 8 };
 const unit16 = { m: 16, n: 16, k: 16 };
 
 /**
- * In order of preference: those of NVIDIA and AMD, Intel, Apple, and of drivers on the CPU. The first, eight subgroups with 4 × 2 units each, is that sweep's best compromise; the
- * second is what ONNX Runtime takes on NVIDIA.
+ * In order of preference: those of NVIDIA and AMD, Intel, Apple, and of drivers on the CPU. The first, eight subgroups
+ * with 4 × 2 units each, is that sweep's best compromise; the second is what ONNX Runtime takes on NVIDIA.
  */
 const matrixTiles: readonly MatrixTile[] = [
   { unit: unit16, lanes: 32, rows: 128, columns: 128, depth: 32, unitsDown: 4, unitsAcross: 2, preferred: true },
   { unit: unit16, lanes: 32, rows: 64, columns: 64, depth: 32, unitsDown: 2, unitsAcross: 2, preferred: true },
   { unit: unit16, lanes: 32, rows: 128, columns: 64, depth: 32, unitsDown: 4, unitsAcross: 2, preferred: false },
   { unit: unit16, lanes: 32, rows: 32, columns: 64, depth: 32, unitsDown: 1, unitsAcross: 2, preferred: false },
-  { unit: { m: 8, n: 16, k: 16 }, lanes: 16, rows: 64, columns: 64, depth: 32, unitsDown: 4, unitsAcross: 2, preferred: false },
+  {
+    unit: { m: 8, n: 16, k: 16 },
+    lanes: 16,
+    rows: 64,
+    columns: 64,
+    depth: 32,
+    unitsDown: 4,
+    unitsAcross: 2,
+    preferred: false,
+  },
   { unit: unit8, lanes: 32, rows: 64, columns: 64, depth: 32, unitsDown: 4, unitsAcross: 2, preferred: false },
   { unit: unit8, lanes: 8, rows: 32, columns: 32, depth: 16, unitsDown: 2, unitsAcross: 2, preferred: false },
 ];
@@ -168,7 +181,9 @@ function workgroupVariant(form: MatmulForm, tile: WorkgroupTile, vector: boolean
     },
     vector: vector ? { a: 4, b: 4, ...(layout === 'nt' ? {} : { c: 4 }) } : {},
     requires: ({ maxInvocations, maxWorkgroupBytes }, params) =>
-      invocations <= maxInvocations && workgroupBytes(form, tile) <= maxWorkgroupBytes && (!vector || hasQuads(layout, params)),
+      invocations <= maxInvocations &&
+      workgroupBytes(form, tile) <= maxWorkgroupBytes &&
+      (!vector || hasQuads(layout, params)),
     // The last one, which reads scalars, is for all shapes that the others cannot take.
     prefer: ({ kind }, params) => kind === 'gpu' && (!vector || preferredTile(params) === tile),
   };
@@ -208,14 +223,18 @@ function matrixVariant(form: MatmulForm, tile: MatrixTile): Variant<MatmulParams
   };
 }
 
-/** Whether an adapter multiplies matrices of that size in f16, with sums in float32, in subgroups of that many lanes. */
+/**
+ * Whether an adapter multiplies matrices of that size in f16, with sums in float32, in subgroups of that many lanes.
+ */
 function hasUnit(
   { features, subgroupMinSize, subgroupMaxSize, subgroupMatrixConfigs }: AdapterProfile,
   { unit, lanes }: MatrixTile,
 ): boolean {
   const { m, n, k } = unit;
   return (
-    ['subgroups', 'subgroup-size-control', 'chromium-experimental-subgroup-matrix'].every((feature) => features.has(feature)) &&
+    ['subgroups', 'subgroup-size-control', 'chromium-experimental-subgroup-matrix'].every((feature) =>
+      features.has(feature),
+    ) &&
     subgroupMinSize <= lanes &&
     lanes <= subgroupMaxSize &&
     subgroupMatrixConfigs.some(
@@ -225,7 +244,10 @@ function hasUnit(
   );
 }
 
-/** Workgroup memory of a matrix tile: eight spare elements in each line, and a unit's result for each subgroup (as in shaders/matmul_matrix.wgsl). */
+/**
+ * Workgroup memory of a matrix tile: eight spare elements in each line, and a unit's result for each subgroup (as in
+ * shaders/matmul_matrix.wgsl).
+ */
 function matrixBytes({ layout }: MatmulForm, { unit, rows, columns, depth }: MatrixTile, subgroups: number): number {
   const lines = (count: number, length: number) => count * (length + 8);
   const left = layout === 'tn' ? lines(depth, rows) : lines(rows, depth);

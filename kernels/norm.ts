@@ -1,4 +1,7 @@
-/** LayerNorm and RMSNorm by rows, alone or fused with the residual addition before them; the result in float32 or, for a product that reads it, in f16. */
+/**
+ * LayerNorm and RMSNorm by rows, alone or fused with the residual addition before them; the result in float32 or, for a
+ * product that reads it, in f16.
+ */
 import shader from '../shaders/norm.wgsl';
 import { heldRowVariants, type RowParams, rowDispatch, rowShapes, rowVariants } from './rows.ts';
 import { type BindingSpec, defineKernel, type KernelSpec, type Params, type Variant } from './spec.ts';
@@ -15,7 +18,8 @@ export interface NormForm {
 const read: BindingSpec = { dtype: 'f32', access: 'read' };
 const write: BindingSpec = { dtype: 'f32', access: 'write' };
 
-// inverseSqrt is good to 2 ulp, a row's sums to a few more. A row of one element has variance 0: its scale is 1 / √epsilon, about 300, and multiplies the roundings.
+// inverseSqrt is good to 2 ulp, a row's sums to a few more. A row of one element has variance 0: its scale is 1 /
+// √epsilon, about 300, and multiplies the roundings.
 export const normTolerance = { absolute: 2e-5, relative: 1e-5 };
 export const normBench: RowParams = { rows: 8192, width: 64 };
 
@@ -29,7 +33,10 @@ export function normName({ centred, residual }: NormForm): string {
 export const statisticsOf = ({ centred }: NormForm): 1 | 2 => (centred ? 2 : 1);
 
 /** The variants of a form: LayerNorm's statistics are a vector in each. */
-export function withStatistics<P extends Params>({ centred }: NormForm, variants: readonly Variant<P>[]): readonly Variant<P>[] {
+export function withStatistics<P extends Params>(
+  { centred }: NormForm,
+  variants: readonly Variant<P>[],
+): readonly Variant<P>[] {
   return centred ? variants.map((variant) => ({ ...variant, vector: { ...variant.vector, statistics: 2 } })) : variants;
 }
 
@@ -43,7 +50,10 @@ function normKernel(form: NormForm): KernelSpec<NormParams> {
   return defineKernel<NormParams>({
     name: normName(form),
     shader,
-    bindings: Object.fromEntries([...inputs.map((name) => [name, read]), ...[...outputs, 'statistics'].map((name) => [name, write])]),
+    bindings: Object.fromEntries([
+      ...inputs.map((name) => [name, read]),
+      ...[...outputs, 'statistics'].map((name) => [name, write]),
+    ]),
     params: { rows: 'u32', width: 'u32', epsilon: 'f32' },
     variants: withStatistics(form, [
       ...heldRowVariants<NormParams>(vectorised, constants),
@@ -67,7 +77,11 @@ function normKernel(form: NormForm): KernelSpec<NormParams> {
   });
 }
 
-function reference({ centred, residual }: NormForm, given: Readonly<Record<string, Float64Array>>, { rows, width, epsilon }: NormParams) {
+function reference(
+  { centred, residual }: NormForm,
+  given: Readonly<Record<string, Float64Array>>,
+  { rows, width, epsilon }: NormParams,
+) {
   const { weight, bias } = given;
   const sum = residual ? given.x!.map((value, at) => value + given.residual![at]!) : given.x!;
   const [y, mean, scale] = [new Float64Array(rows * width), new Float64Array(rows), new Float64Array(rows)];
@@ -76,7 +90,8 @@ function reference({ centred, residual }: NormForm, given: Readonly<Record<strin
     if (centred) mean[row] = values.reduce((total, value) => total + value, 0) / width;
     const variance = values.reduce((total, value) => total + (value - mean[row]!) ** 2, 0) / width;
     scale[row] = 1 / Math.sqrt(variance + epsilon);
-    for (let i = 0; i < width; i++) y[row * width + i] = (values[i]! - mean[row]!) * scale[row]! * weight![i]! + (bias?.[i] ?? 0);
+    for (let i = 0; i < width; i++)
+      y[row * width + i] = (values[i]! - mean[row]!) * scale[row]! * weight![i]! + (bias?.[i] ?? 0);
   }
   const statistics = centred ? Array.from(scale).flatMap((value, row) => [mean[row]!, value]) : scale;
   return { y, statistics, ...(residual ? { sum } : {}) };
@@ -88,13 +103,18 @@ function formsOf(form: NormForm) {
   return { f32: withStorage(kernel), f16: withStorage(kernel, ['y']) } as const;
 }
 
-/** y = (x − mean) / √(variance + epsilon) · weight + bias for each row; `statistics` [rows, 2] are the mean, and the factor of the row before the weight. */
+/**
+ * y = (x − mean) / √(variance + epsilon) · weight + bias for each row; `statistics` [rows, 2] are the mean, and the
+ * factor of the row before the weight.
+ */
 export const layerNorm = formsOf({ centred: true, residual: false });
 
 /** `layerNorm` of sum = x + residual, which is kept. */
 export const addLayerNorm = formsOf({ centred: true, residual: true });
 
-/** y = x / √(mean(x²) + epsilon) · weight for each row; `statistics` [rows] are the factor of the row before the weight. */
+/**
+ * y = x / √(mean(x²) + epsilon) · weight for each row; `statistics` [rows] are the factor of the row before the weight.
+ */
 export const rmsNorm = formsOf({ centred: false, residual: false });
 
 /** `rmsNorm` of sum = x + residual, which is kept. */

@@ -10,7 +10,8 @@ export type NormBackwardParams = { rows: number; width: number };
 export type NormGradientsParams = NormBackwardParams & { run: number };
 
 /** Partial sums that remain; at least one, so that an empty matrix gives zeros. */
-export const normRuns = ({ rows, run }: Pick<NormGradientsParams, 'rows' | 'run'>): number => Math.max(1, Math.ceil(rows / run));
+export const normRuns = ({ rows, run }: Pick<NormGradientsParams, 'rows' | 'run'>): number =>
+  Math.max(1, Math.ceil(rows / run));
 
 const read: BindingSpec = { dtype: 'f32', access: 'read' };
 const write: BindingSpec = { dtype: 'f32', access: 'write' };
@@ -29,7 +30,8 @@ function partsOf(form: NormForm) {
       weight: width,
       statistics: statisticsOf(form) * rows,
     }),
-    bytes: ({ rows, width }: NormBackwardParams) => 4 * ((matrices.length + 1) * rows * width + width + statisticsOf(form) * rows),
+    bytes: ({ rows, width }: NormBackwardParams) =>
+      4 * ((matrices.length + 1) * rows * width + width + statisticsOf(form) * rows),
   };
 }
 
@@ -68,13 +70,19 @@ function gradientsKernel(form: NormForm): KernelSpec<NormGradientsParams> {
       ...heldRowVariants<NormGradientsParams>(rows, { ...constants, PARTIALS: true }, true),
       ...plain.filter(({ constants: { COOPERATIVE } }) => COOPERATIVE),
     ]),
-    sizes: (params) => ({ ...sizes(params), ...Object.fromEntries(partials.map((name) => [name, normRuns(params) * params.width])) }),
+    sizes: (params) => ({
+      ...sizes(params),
+      ...Object.fromEntries(partials.map((name) => [name, normRuns(params) * params.width])),
+    }),
     dispatch: (params) => foldWorkgroups(normRuns(params)),
     cost: (params) => ({
       flops: 15 * params.rows * params.width,
       bytes: bytes(params) + 4 * partials.length * normRuns(params) * params.width,
     }),
-    reference: (inputs, params) => ({ dx: inputGradient(form, inputs, params), ...parameterGradients(form, inputs, params) }),
+    reference: (inputs, params) => ({
+      dx: inputGradient(form, inputs, params),
+      ...parameterGradients(form, inputs, params),
+    }),
     cases: [
       { params: { rows: 1, width: 1, run: 1 } },
       { params: { rows: 0, width: 8, run: 16 } },
@@ -92,11 +100,19 @@ function gradientsKernel(form: NormForm): KernelSpec<NormGradientsParams> {
 type Arrays = Readonly<Record<string, Float64Array>>;
 
 /** The mean, which is 0 for RMSNorm, and the scale of a row. */
-function statisticsAt({ centred }: NormForm, statistics: Float64Array, row: number): readonly [mean: number, scale: number] {
+function statisticsAt(
+  { centred }: NormForm,
+  statistics: Float64Array,
+  row: number,
+): readonly [mean: number, scale: number] {
   return centred ? [statistics[2 * row]!, statistics[2 * row + 1]!] : [0, statistics[row]!];
 }
 
-function inputGradient(form: NormForm, { dy, x, weight, statistics, dSum }: Arrays, { rows, width }: NormBackwardParams): Float64Array {
+function inputGradient(
+  form: NormForm,
+  { dy, x, weight, statistics, dSum }: Arrays,
+  { rows, width }: NormBackwardParams,
+): Float64Array {
   const { centred, residual } = form;
   const dx = new Float64Array(rows * width);
   for (let row = 0; row < rows; row++) {
@@ -137,7 +153,10 @@ const addLayer: NormForm = { centred: true, residual: true };
 const rms: NormForm = { centred: false, residual: false };
 const addRms: NormForm = { centred: false, residual: true };
 
-/** Gradients in x. Those of the `add…` kernels are in x and in the residual, which is one and the same; dSum is the gradient of the sum from elsewhere. */
+/**
+ * Gradients in x. Those of the `add…` kernels are in x and in the residual, which is one and the same; dSum is the
+ * gradient of the sum from elsewhere.
+ */
 export const layerNormBackward = backwardKernel(layer);
 export const addLayerNormBackward = backwardKernel(addLayer);
 export const rmsNormBackward = backwardKernel(rms);

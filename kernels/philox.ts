@@ -1,6 +1,6 @@
 /**
- * Philox 4×32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), for the host and for the references of kernels.
- * `shaders/lib/philox.wgsl` is its twin.
+ * Philox 4×32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), for the host and for the
+ * references of kernels. `shaders/lib/philox.wgsl` is its twin.
  */
 
 const multiplierA = 0xd2511f53;

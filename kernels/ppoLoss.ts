@@ -1,4 +1,7 @@
-/** The policy loss of PPO with its slope and statistics, and the sum of those over runs of rows. Formulas: src/ops/ppoLoss.ts. */
+/**
+ * The policy loss of PPO with its slope and statistics, and the sum of those over runs of rows. Formulas:
+ * src/ops/ppoLoss.ts.
+ */
 import shader from '../shaders/ppo_loss.wgsl';
 import totalsShader from '../shaders/ppo_loss_totals.wgsl';
 import { rowDispatch, rowVariants } from './rows.ts';
@@ -16,7 +19,10 @@ type PpoLossParams = {
   entropyCoefficient: number;
 };
 
-/** What is summed over rows, weighted but for the last two: the largest |logProb − oldLogProb|, and the count of rows with a weight. */
+/**
+ * What is summed over rows, weighted but for the last two: the largest |logProb − oldLogProb|, and the count of rows
+ * with a weight.
+ */
 export const ppoTotals = [
   'loss',
   'policyLoss',
@@ -35,13 +41,15 @@ const read: BindingSpec = { dtype: 'f32', access: 'read' };
 const write: BindingSpec = { dtype: 'f32', access: 'write' };
 
 /** Partial sums; at least one, so that no rows sum to 0. */
-export const ppoRunsOf = ({ rows, run }: Pick<PpoLossParams, 'rows' | 'run'>): number => Math.max(1, Math.ceil(rows / run));
+export const ppoRunsOf = ({ rows, run }: Pick<PpoLossParams, 'rows' | 'run'>): number =>
+  Math.max(1, Math.ceil(rows / run));
 
 type RowTotals = Record<PpoTotal, number> & { readonly slope: number };
 
 /** One row of weight above 0 in float64. */
 function rowTotals(row: Readonly<Record<string, number>>, params: PpoLossParams): RowTotals {
-  const { logProb, oldLogProb, referenceLogProb, entropy, advantage, weight } = row as Record<string, number> & Record<'weight', number>;
+  const { logProb, oldLogProb, referenceLogProb, entropy, advantage, weight } = row as Record<string, number> &
+    Record<'weight', number>;
   const { clipLow, clipHigh, dualClip, klCoefficient, klEstimator, entropyCoefficient } = params;
   const ratio = Math.exp(logProb! - oldLogProb!);
   const unclipped = -advantage! * ratio;
@@ -52,7 +60,11 @@ function rowTotals(row: Readonly<Record<string, number>>, params: PpoLossParams)
   const delta = referenceLogProb! - logProb!;
   const k3 = Math.exp(delta) - delta - 1;
   const [kl, klSlope] =
-    klEstimator === 1 ? [-delta, 1] : klEstimator === 2 ? [delta ** 2 / 2, -delta] : [Math.min(k3, 10), k3 > 10 ? 0 : 1 - Math.exp(delta)];
+    klEstimator === 1
+      ? [-delta, 1]
+      : klEstimator === 2
+        ? [delta ** 2 / 2, -delta]
+        : [Math.min(k3, 10), k3 > 10 ? 0 : 1 - Math.exp(delta)];
   return {
     loss: weight * (policyLoss + klCoefficient * kl - entropyCoefficient * entropy!),
     policyLoss: weight * policyLoss,
@@ -80,13 +92,21 @@ function reference(inputs: Readonly<Record<string, Float64Array>>, params: PpoLo
     slope[row] = totals.slope;
     ppoTotals.forEach((name, index) => {
       const at = Math.floor(row / run) * ppoTotals.length + index;
-      partial[at] = name === 'largestLogProbChange' ? Math.max(partial[at]!, totals[name]) : partial[at]! + totals[name];
+      partial[at] =
+        name === 'largestLogProbChange' ? Math.max(partial[at]!, totals[name]) : partial[at]! + totals[name];
     });
   }
   return { slope, partial };
 }
 
-const defaults = { clipLow: 0.2, clipHigh: 0.2, dualClip: 3, klCoefficient: 0.01, klEstimator: 3, entropyCoefficient: 0.001 };
+const defaults = {
+  clipLow: 0.2,
+  clipHigh: 0.2,
+  dualClip: 3,
+  klCoefficient: 0.01,
+  klEstimator: 3,
+  entropyCoefficient: 0.001,
+};
 
 /** Ratios within and outside every clip range, advantages of both signs, and every fourth row without weight. */
 function caseOf(changes: Partial<PpoLossParams> & { rows: number; run: number }): KernelCase<PpoLossParams> {
@@ -111,11 +131,16 @@ function caseOf(changes: Partial<PpoLossParams> & { rows: number; run: number })
 /** Where the totals lie, for the shaders. */
 const layout = { TOTALS: ppoTotals.length, LARGEST: ppoTotals.indexOf('largestLogProbChange') };
 
-/** An invocation a run on software adapters, in small workgroups so that every core has some; a workgroup a run on GPUs. */
+/**
+ * An invocation a run on software adapters, in small workgroups so that every core has some; a workgroup a run on GPUs.
+ */
 function runVariants(): readonly Variant<PpoLossParams>[] {
   return rowVariants<PpoLossParams>([], layout)
     .filter(({ constants }) => constants.WIDTH === 1)
-    .map((variant) => ({ ...variant, constants: { ...variant.constants, ...(variant.constants.COOPERATIVE ? {} : { WORKGROUP: 16 }) } }));
+    .map((variant) => ({
+      ...variant,
+      constants: { ...variant.constants, ...(variant.constants.COOPERATIVE ? {} : { WORKGROUP: 16 }) },
+    }));
 }
 
 export const ppoLoss = defineKernel<PpoLossParams>({
@@ -144,7 +169,10 @@ export const ppoLoss = defineKernel<PpoLossParams>({
   variants: runVariants(),
   sizes: (params) => ({
     ...Object.fromEntries(
-      ['logProb', 'oldLogProb', 'referenceLogProb', 'entropy', 'advantage', 'weight', 'slope'].map((name) => [name, params.rows]),
+      ['logProb', 'oldLogProb', 'referenceLogProb', 'entropy', 'advantage', 'weight', 'slope'].map((name) => [
+        name,
+        params.rows,
+      ]),
     ),
     partial: ppoRunsOf(params) * ppoTotals.length,
   }),

@@ -1,7 +1,9 @@
 /**
- * Softmax-weighted baselines over the rows of a group, by the similarity of sparse unit vectors (`shaders/proximity.wgsl` has the layout).
+ * Softmax-weighted baselines over the rows of a group, by the similarity of sparse unit vectors
+ * (`shaders/proximity.wgsl` has the layout).
  *
- * `entries` counts the places of the CSR matrix that `columns` and `weights` hold, `features` its columns, `proximityFeatures` at most.
+ * `entries` counts the places of the CSR matrix that `columns` and `weights` hold, `features` its columns,
+ * `proximityFeatures` at most.
  */
 import shader from '../shaders/proximity.wgsl';
 import { hasSubgroupsOf } from './lanes.ts';
@@ -42,7 +44,10 @@ function caseOf({
     const start = keys.length / 4;
     for (let i = 0; i < size; i++) {
       const first = columns.length;
-      const row = Array.from({ length: (start + i) % 5 === 4 ? 0 : length }, (_, e) => (7 * i + 3 * e * (e + 1)) % features);
+      const row = Array.from(
+        { length: (start + i) % 5 === 4 ? 0 : length },
+        (_, e) => (7 * i + 3 * e * (e + 1)) % features,
+      );
       columns.push(...[...new Set(row)].sort((a, b) => a - b));
       keys.push(first, columns.length, ownerRun > 0 ? 1 + Math.floor((start + i) / ownerRun) : 0, 1 + (i % 3));
       ranges.push(start, start + size);
@@ -72,7 +77,10 @@ function unitWeights(keys: readonly number[], entries: number, random: () => num
   return weights;
 }
 
-/** Rows of a group that the kernels of sparse and of dense rows are tuned on: the episodes of a task, and a few turns of each. */
+/**
+ * Rows of a group that the kernels of sparse and of dense rows are tuned on: the episodes of a task, and a few turns of
+ * each.
+ */
 export const tunedGroup = 64;
 
 /** Keys in groups of one size, with the entries spread evenly among them. */
@@ -92,10 +100,16 @@ function evenCase(params: ProximityParams): KernelCase<ProximityParams> {
   return { params, inputs: (random) => ({ keys, ranges, columns, weights: unitWeights(keys, entries, random) }) };
 }
 
-/** Columns of the tables for few words: drivers compile the zeroing of a table, in a tenth of the time that one of `proximityFeatures` columns takes. */
+/**
+ * Columns of the tables for few words: drivers compile the zeroing of a table, in a tenth of the time that one of
+ * `proximityFeatures` columns takes.
+ */
 const fewFeatures = 256;
 
-/** For software drivers whose subgroups have just this many lanes, with tables of so many columns. Two queries a lane: each needs a table. */
+/**
+ * For software drivers whose subgroups have just this many lanes, with tables of so many columns. Two queries a lane:
+ * each needs a table.
+ */
 function subgroupVariant(lanes: number, columns: number): Variant<ProximityParams> {
   return {
     label: `subgroup${lanes}.f32.${2 * lanes}x${columns}`,
@@ -167,12 +181,19 @@ export const proximity = defineKernel<ProximityParams>({
     caseOf({ groups: new Array<number>(16).fill(64), length: 6, features: 64 }),
   ],
   tuningCase: evenCase,
-  // Logits are inner products of up to 1,024 float32 products (error about 1e-7) divided by τ ≥ 0.001, then exponentials and means of returns of size 1.
+  // Logits are inner products of up to 1,024 float32 products (error about 1e-7) divided by τ ≥ 0.001, then
+  // exponentials and means of returns of size 1.
   tolerance: { absolute: 5e-4, relative: 1e-4 },
 });
 
-function referenceBaselines(inputs: Readonly<Record<string, Float64Array>>, { keys: count, temperature }: ProximityParams) {
-  const { columns, weights, keys, ranges, returns } = inputs as Record<'columns' | 'weights' | 'keys' | 'ranges' | 'returns', Float64Array>;
+function referenceBaselines(
+  inputs: Readonly<Record<string, Float64Array>>,
+  { keys: count, temperature }: ProximityParams,
+) {
+  const { columns, weights, keys, ranges, returns } = inputs as Record<
+    'columns' | 'weights' | 'keys' | 'ranges' | 'returns',
+    Float64Array
+  >;
   const keyAt = (index: number) => ({
     first: keys[4 * index]!,
     end: keys[4 * index + 1]!,

@@ -1,4 +1,7 @@
-/** Softmax-weighted baselines over the rows of a group, by the cosine similarity of dense rows, in one kernel (`shaders/proximity_dense.wgsl`). */
+/**
+ * Softmax-weighted baselines over the rows of a group, by the cosine similarity of dense rows, in one kernel
+ * (`shaders/proximity_dense.wgsl`).
+ */
 import shader from '../shaders/proximity_dense.wgsl';
 import { hasSubgroupsOf, readsLanes } from './lanes.ts';
 import { tunedGroup } from './proximity.ts';
@@ -11,8 +14,9 @@ const read: BindingSpec = { dtype: 'f32', access: 'read' };
 /** Side of the tile of queries and keys that a workgroup of the tile variant holds. */
 const side = 16;
 /**
- * A workgroup holds the products of `rowsEach · lanes` rows with each other and takes `depth` features at a time. More rows take fewer reads a product, until
- * the code outgrows the instruction cache, which is why lavapipe takes two features and not four.
+ * A workgroup holds the products of `rowsEach · lanes` rows with each other and takes `depth` features at a time. More
+ * rows take fewer reads a product, until the code outgrows the instruction cache, which is why lavapipe takes two
+ * features and not four.
  */
 function subgroupVariant(lanes: number, rowsEach: number, depth: 2 | 4): Variant<ProximityDenseParams> {
   return {
@@ -26,7 +30,12 @@ function subgroupVariant(lanes: number, rowsEach: number, depth: 2 | 4): Variant
 }
 
 /** Rows in groups of the given sizes, then `padding` rows of no group. */
-function caseOf(groups: readonly number[], features: number, temperature = 0.1, padding = 0): KernelCase<ProximityDenseParams> {
+function caseOf(
+  groups: readonly number[],
+  features: number,
+  temperature = 0.1,
+  padding = 0,
+): KernelCase<ProximityDenseParams> {
   const ranges: number[] = [];
   for (const size of groups) {
     const first = ranges.length / 2;
@@ -43,7 +52,10 @@ function withZeros({ params, inputs }: KernelCase<ProximityDenseParams>): Kernel
   return {
     params,
     note: 'rows of zeros',
-    inputs: (random) => ({ ...inputs?.(random), x: Array.from({ length: rows * features }, (_, at) => value(at, random)) }),
+    inputs: (random) => ({
+      ...inputs?.(random),
+      x: Array.from({ length: rows * features }, (_, at) => value(at, random)),
+    }),
   };
 }
 
@@ -61,12 +73,25 @@ export const proximityDense = defineKernel<ProximityDenseParams>({
   variants: [
     subgroupVariant(4, 4, 4),
     subgroupVariant(8, 8, 2),
-    { label: `tile.f32.${side}x${side}`, constants: { SUBGROUP: false, SIDE: side, BLOCK: side }, vector: { ranges: 2 } },
+    {
+      label: `tile.f32.${side}x${side}`,
+      constants: { SUBGROUP: false, SIDE: side, BLOCK: side },
+      vector: { ranges: 2 },
+    },
   ],
-  sizes: ({ rows, features }) => ({ x: rows * features, ranges: 2 * rows, returns: rows, baseline: rows, totals: rows }),
+  sizes: ({ rows, features }) => ({
+    x: rows * features,
+    ranges: 2 * rows,
+    returns: rows,
+    baseline: rows,
+    totals: rows,
+  }),
   dispatch: ({ rows }, { BLOCK }) => foldWorkgroups(Math.ceil(rows / Number(BLOCK))),
   // The work depends on the sizes of groups, which are data; this is the cost of one group.
-  cost: ({ rows, features }) => ({ flops: 2 * rows * rows * features + 10 * rows * rows, bytes: 4 * rows * (features + 5) }),
+  cost: ({ rows, features }) => ({
+    flops: 2 * rows * rows * features + 10 * rows * rows,
+    bytes: 4 * rows * (features + 5),
+  }),
   reference: ({ x, ranges, returns }, { rows, features, temperature }) => {
     const row = (index: number) => x!.subarray(index * features, (index + 1) * features);
     const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, i) => sum + value * b[i]!, 0);

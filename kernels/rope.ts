@@ -1,9 +1,17 @@
 /**
- * Splits a fused query, key and value projection into heads with rotary positions, and the gradient of that. `queryScale` multiplies queries: attention's own scale is fixed
- * at 1 / √headDim, and models that want another one have the quotient here.
+ * Splits a fused query, key and value projection into heads with rotary positions, and the gradient of that.
+ * `queryScale` multiplies queries: attention's own scale is fixed at 1 / √headDim, and models that want another one
+ * have the quotient here.
  */
 import shader from '../shaders/rope.wgsl';
-import { type BindingSpec, defineKernel, foldWorkgroups, type KernelCase, type KernelSpec, type Variant } from './spec.ts';
+import {
+  type BindingSpec,
+  defineKernel,
+  foldWorkgroups,
+  type KernelCase,
+  type KernelSpec,
+  type Variant,
+} from './spec.ts';
 import { withStorage } from './storage.ts';
 
 type RopeParams = { rows: number; heads: number; kvHeads: number; headDim: number; queryScale: number };
@@ -15,7 +23,11 @@ const tables = { positions: { dtype: 'u32', access: 'read' }, frequencies: read 
 
 function variants(vectorised: readonly string[], backward: boolean): readonly Variant<RopeParams>[] {
   const layouts = [
-    { label: 'heads', constants: { WORKGROUP: 32, LOOP: true }, prefer: ({ kind }: { kind: string }) => kind === 'cpu' },
+    {
+      label: 'heads',
+      constants: { WORKGROUP: 32, LOOP: true },
+      prefer: ({ kind }: { kind: string }) => kind === 'cpu',
+    },
     { label: 'head', constants: { WORKGROUP: 64, LOOP: false } },
   ];
   const elements = [
@@ -39,15 +51,20 @@ function variants(vectorised: readonly string[], backward: boolean): readonly Va
 
 const headsOf = ({ heads, kvHeads }: RopeParams) => heads + 2 * kvHeads;
 const dispatch: KernelSpec<RopeParams>['dispatch'] = (params, { WORKGROUP, WIDTH, LOOP }) =>
-  foldWorkgroups(Math.ceil((params.rows * (LOOP ? 1 : headsOf(params)) * (params.headDim / (2 * Number(WIDTH)))) / Number(WORKGROUP)));
+  foldWorkgroups(
+    Math.ceil(
+      (params.rows * (LOOP ? 1 : headsOf(params)) * (params.headDim / (2 * Number(WIDTH)))) / Number(WORKGROUP),
+    ),
+  );
 const cost: KernelSpec<RopeParams>['cost'] = (params) => {
   const size = params.rows * headsOf(params) * params.headDim;
   return { flops: 3 * size, bytes: 4 * (2 * size + params.rows) };
 };
 
 /**
- * Calls `visit` for every pair of elements: `fused` and `fused + headDim / 2` in qkv are `part` and `part + headDim / 2` in `name`, which are turned and scaled by
- * multiplication with the complex number cos + i · sin. Values are not turned.
+ * Calls `visit` for every pair of elements: `fused` and `fused + headDim / 2` in qkv are `part` and `part + headDim /
+ * 2` in `name`, which are turned and scaled by multiplication with the complex number cos + i · sin. Values are not
+ * turned.
  */
 function eachPair(
   { rows, heads, kvHeads, headDim, queryScale }: RopeParams,

@@ -17,8 +17,9 @@ const subgroupSizes = [4, 8, 32, 64] as const;
 const wideRow = 8192;
 
 /**
- * One invocation a row for software adapters, where barriers are dear; a workgroup a row for GPUs, where neighbouring lanes must read neighbouring elements, and
- * where subgroups take two barriers to add what the lanes found instead of nine. Each with vec4 elements where the width allows.
+ * One invocation a row for software adapters, where barriers are dear; a workgroup a row for GPUs, where neighbouring
+ * lanes must read neighbouring elements, and where subgroups take two barriers to add what the lanes found instead of
+ * nine. Each with vec4 elements where the width allows.
  * @param vectorised the bindings that hold whole rows
  * @param widthOf the width that must be a multiple of 4 for vec4 elements
  */
@@ -70,7 +71,8 @@ function withElements<P extends Params>(
     label: `${layout.label}.${element.name}.f32`,
     constants: { ...constants, ...layout.constants, ...element.constants },
     vector: element.vector,
-    requires: (adapter, params) => (element.name === 'scalar' || widthOf(params) % 4 === 0) && (layout.requires?.(adapter, params) ?? true),
+    requires: (adapter, params) =>
+      (element.name === 'scalar' || widthOf(params) % 4 === 0) && (layout.requires?.(adapter, params) ?? true),
   }));
 }
 
@@ -93,8 +95,9 @@ interface HeldShape {
 }
 
 /**
- * Lanes, vectors a lane, and rows that a workgroup takes in turn where the kernel's parameters do not say: rows of up to 4 · lanes · held elements. Subgroups for software
- * adapters, where starting a workgroup costs more than a row, and for GPUs, which want many workgroups; workgroups for GPUs where a workgroup takes many rows.
+ * Lanes, vectors a lane, and rows that a workgroup takes in turn where the kernel's parameters do not say: rows of up
+ * to 4 · lanes · held elements. Subgroups for software adapters, where starting a workgroup costs more than a row, and
+ * for GPUs, which want many workgroups; workgroups for GPUs where a workgroup takes many rows.
  */
 const cpuShapes = [4, 8].flatMap((lanes) => [4, 8, 16].map((held) => ({ lanes, held, rows: 16 })));
 const gpuShapes = [4, 8].map((held) => ({ lanes: 32, held, rows: 1 }));
@@ -106,8 +109,9 @@ const teamShapes = [
 const workgroupShapes = [64, 256].map((lanes) => ({ lanes, held: 4, rows: 16 }));
 
 /**
- * Variants that read each element once and hold the row in registers. On software adapters, where a storage read costs as much for each lane as several multiplications,
- * that is most of the time; on GPUs no barrier is left. Rows whose width is a multiple of 4 and not too large.
+ * Variants that read each element once and hold the row in registers. On software adapters, where a storage read costs
+ * as much for each lane as several multiplications, that is most of the time; on GPUs no barrier is left. Rows whose
+ * width is a multiple of 4 and not too large.
  * @param vectorised the bindings that hold whole rows
  * @param inRuns whether a workgroup takes as many rows as the kernel's parameters say: then GPUs have larger ones
  */
@@ -120,7 +124,15 @@ export function heldRowVariants<P extends Params>(
     label: `held.${teams > 1 ? `teams${teams}x` : subgroup ? 'subgroup' : 'workgroup'}${lanes}x${held}.f32`,
     constants: {
       ...constants,
-      ...{ SUBGROUP: subgroup, COOPERATIVE: !subgroup, WORKGROUP: lanes * teams, HELD: held, ROWS: rows, TEAMS: teams, TEAMED: teams > 1 },
+      ...{
+        SUBGROUP: subgroup,
+        COOPERATIVE: !subgroup,
+        WORKGROUP: lanes * teams,
+        HELD: held,
+        ROWS: rows,
+        TEAMS: teams,
+        TEAMED: teams > 1,
+      },
       ...{ WIDTH: 4, ELEMENT: 'vec4<f32>', VECTOR: true },
     },
     vector: Object.fromEntries(vectorised.map((binding) => [binding, 4 as const])),
@@ -138,7 +150,10 @@ export function heldRowVariants<P extends Params>(
   ];
 }
 
-export function rowDispatch({ rows }: Pick<RowParams, 'rows'>, { WORKGROUP, COOPERATIVE, HELD, ROWS }: Constants): Dispatch {
+export function rowDispatch(
+  { rows }: Pick<RowParams, 'rows'>,
+  { WORKGROUP, COOPERATIVE, HELD, ROWS }: Constants,
+): Dispatch {
   if (HELD) return foldWorkgroups(Math.ceil(rows / Number(ROWS)));
   return foldWorkgroups(COOPERATIVE ? rows : Math.ceil(rows / Number(WORKGROUP)));
 }

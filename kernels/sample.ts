@@ -25,12 +25,22 @@ export const sample = defineKernel<SampleParams>({
     },
     { label: 'row.f32', constants: { WORKGROUP: 16, LANES: 1, COOPERATIVE: false } },
   ],
-  sizes: ({ batch, vocab }) => ({ logits: batch * vocab, streams: 3 * batch, seed: 2, controls: 3, token: batch, logProb: batch }),
-  dispatch: ({ batch }, { COOPERATIVE, WORKGROUP }) => foldWorkgroups(COOPERATIVE ? batch : Math.ceil(batch / Number(WORKGROUP))),
+  sizes: ({ batch, vocab }) => ({
+    logits: batch * vocab,
+    streams: 3 * batch,
+    seed: 2,
+    controls: 3,
+    token: batch,
+    logProb: batch,
+  }),
+  dispatch: ({ batch }, { COOPERATIVE, WORKGROUP }) =>
+    foldWorkgroups(COOPERATIVE ? batch : Math.ceil(batch / Number(WORKGROUP))),
   // Without top-k and top-p: the largest logit, the sum, and the draw.
   cost: ({ batch, vocab }) => ({ flops: 8 * batch * vocab, bytes: 4 * batch * (vocab + 5) }),
   reference: ({ logits, streams, seed, controls }, { batch, vocab, tokenOffset }) => {
-    const draws = Array.from({ length: batch }, (_, row) => drawOf(row, logits!, streams!, seed!, controls!, vocab, tokenOffset));
+    const draws = Array.from({ length: batch }, (_, row) =>
+      drawOf(row, logits!, streams!, seed!, controls!, vocab, tokenOffset),
+    );
     return { token: draws.map(({ token }) => token), logProb: draws.map(({ logProb }) => logProb) };
   },
   cases: [
@@ -49,7 +59,11 @@ export const sample = defineKernel<SampleParams>({
   ],
   tuningCase: (params) => ({
     params,
-    inputs: () => ({ streams: Array.from({ length: 3 * params.batch }, (_, i) => i), seed: [7, 11], controls: [1, 1, 0] }),
+    inputs: () => ({
+      streams: Array.from({ length: 3 * params.batch }, (_, i) => i),
+      seed: [7, 11],
+      controls: [1, 1, 0],
+    }),
   }),
   // Tokens must agree exactly. log and exp of the drivers are good to about 1e-5.
   tolerance: { absolute: 5e-5, relative: 1e-5 },
@@ -67,12 +81,16 @@ function drawOf(
   const [episode = 0, turn = 0, first = 0] = [streams[3 * row], streams[3 * row + 1], streams[3 * row + 2]];
   const [temperature = 1, topP = 1, topK = 0] = [controls[0], controls[1], controls[2]];
   const rowLogits = Array.from({ length: vocab }, (_, token) => logits[row * vocab + token] ?? 0);
-  return sampleReference(rowLogits, [episode, turn, first + tokenOffset], [seed[0] ?? 0, seed[1] ?? 0], { temperature, topP, topK });
+  return sampleReference(rowLogits, [episode, turn, first + tokenOffset], [seed[0] ?? 0, seed[1] ?? 0], {
+    temperature,
+    topP,
+    topK,
+  });
 }
 
 /**
- * Normal logits with a pair of equals in each row, drawn again until the row's draw is far from the edge between two tokens: there the rounding of exp cannot
- * change the token.
+ * Normal logits with a pair of equals in each row, drawn again until the row's draw is far from the edge between two
+ * tokens: there the rounding of exp cannot change the token.
  */
 function caseOf(params: SampleParams, controls: SampleControls, note?: string): KernelCase<SampleParams> {
   const { batch, vocab, tokenOffset } = params;

@@ -16,8 +16,8 @@ export interface Draw {
   /** Under softmax(logits / temperature), before top-k and top-p; at temperature 0, under softmax(logits). */
   readonly logProb: number;
   /**
-   * Distance of the draw, and of the top-p threshold, from the nearest place where the token would change, as a part of the total probability. Where
-   * it is far above the rounding of float32, every adapter must draw this token.
+   * Distance of the draw, and of the top-p threshold, from the nearest place where the token would change, as a part of
+   * the total probability. Where it is far above the rounding of float32, every adapter must draw this token.
    */
   readonly margin: number;
 }
@@ -65,7 +65,11 @@ export function sampleReference(
 }
 
 /** The first tokens of `byRank` that hold `topP` of their weight. */
-function keepTopP(byRank: readonly number[], weights: readonly number[], topP: number): { kept: readonly number[]; margin: number } {
+function keepTopP(
+  byRank: readonly number[],
+  weights: readonly number[],
+  topP: number,
+): { kept: readonly number[]; margin: number } {
   if (!(topP < 1)) return { kept: byRank, margin: 1 };
   const total = sumOf(byRank, weights);
   const fraction = Math.floor(Math.min(Math.max(Math.fround(topP), 0), 0.99999994) * 2 ** 32);

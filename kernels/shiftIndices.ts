@@ -1,4 +1,6 @@
-/** Indices into a table as indices into a part of it: what lies before the part wraps around to a number beyond its end. */
+/**
+ * Indices into a table as indices into a part of it: what lies before the part wraps around to a number beyond its end.
+ */
 import shader from '../shaders/shift_indices.wgsl';
 import { elementDispatch, elementVariants } from './elements.ts';
 import { defineKernel, type KernelCase } from './spec.ts';

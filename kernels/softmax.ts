@@ -39,7 +39,11 @@ export const softmax = defineKernel<SoftmaxParams>({
   },
   cases: [
     ...longRowShapes.map(caseOf),
-    { note: 'masked and far apart', ...caseOf({ rows: 2, width: 4 }), inputs: () => ({ x: [-1e30, 1, 2, -1e30, 5000, -5000, 0, 0] }) },
+    {
+      note: 'masked and far apart',
+      ...caseOf({ rows: 2, width: 4 }),
+      inputs: () => ({ x: [-1e30, 1, 2, -1e30, 5000, -5000, 0, 0] }),
+    },
   ],
   benchCases,
   tolerance,
@@ -66,7 +70,9 @@ export const softmaxBackward = defineKernel<SoftmaxParams>({
   },
   cases: longRowShapes.map((shape) => ({
     ...caseOf(shape),
-    inputs: (random) => ({ y: Array.from({ length: shape.rows * shape.width }, () => Math.abs(random()) / shape.width) }),
+    inputs: (random) => ({
+      y: Array.from({ length: shape.rows * shape.width }, () => Math.abs(random()) / shape.width),
+    }),
   })),
   benchCases,
   tolerance,

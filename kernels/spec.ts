@@ -1,12 +1,16 @@
 /**
- * What a kernel is, as data. A KernelSpec names a WGSL file, its bindings and parameters, its variants, the dispatch for a shape, its cost, and a
- * float64 reference. Everything else walks these: the program runs them, the tests check them, the benches time them.
+ * What a kernel is, as data. A KernelSpec names a WGSL file, its bindings and parameters, its variants, the dispatch
+ * for a shape, its cost, and a float64 reference. Everything else walks these: the program runs them, the tests check
+ * them, the benches time them.
  *
- * The declarations of a shader (parameter struct, bindings, constants) are generated from its spec by `assembleShader`, so they cannot differ.
- * No WebGPU calls here.
+ * The declarations of a shader (parameter struct, bindings, constants) are generated from its spec by `assembleShader`,
+ * so they cannot differ. No WebGPU calls here.
  */
 
-/** Types of elements in storage. f16 is for storage alone: kernels compute in float32, and on the host such values are float32 too. */
+/**
+ * Types of elements in storage. f16 is for storage alone: kernels compute in float32, and on the host such values are
+ * float32 too.
+ */
 export type Dtype = 'f32' | 'f16' | 'u32' | 'i32';
 
 /** Bytes of an element in storage. */
@@ -20,10 +24,16 @@ export interface BindingSpec {
   readonly access: Access;
 }
 
-/** Scalar parameters of one dispatch, fixed when the program is compiled. They reach the shader as `params.<name>` in a uniform buffer. */
+/**
+ * Scalar parameters of one dispatch, fixed when the program is compiled. They reach the shader as `params.<name>` in a
+ * uniform buffer.
+ */
 export type Params = Readonly<Record<string, number>>;
 
-/** Matrices that a subgroup multiplies at once, M × K by K × N, and the types of their elements, as WebGPU names them (`GPUAdapterInfo.subgroupMatrixConfigs`). */
+/**
+ * Matrices that a subgroup multiplies at once, M × K by K × N, and the types of their elements, as WebGPU names them
+ * (`GPUAdapterInfo.subgroupMatrixConfigs`).
+ */
 export interface SubgroupMatrixConfig {
   readonly componentType: string;
   readonly resultComponentType: string;
@@ -34,7 +44,9 @@ export interface SubgroupMatrixConfig {
 
 /** What a variant may ask of an adapter. */
 export interface AdapterProfile {
-  /** `cpu` is a software driver: there a barrier is the expensive thing, and workgroup memory is no faster than storage. */
+  /**
+   * `cpu` is a software driver: there a barrier is the expensive thing, and workgroup memory is no faster than storage.
+   */
   readonly kind: 'gpu' | 'cpu';
   /** Name of the driver class, for defaults that differ between software drivers. */
   readonly driver: 'lavapipe' | 'swiftshader' | 'hardware';
@@ -47,7 +59,10 @@ export interface AdapterProfile {
   readonly subgroupMatrixConfigs: readonly SubgroupMatrixConfig[];
 }
 
-/** Compile-time constants of a shader. A string value is pasted as WGSL (a type or an expression); a number becomes a `u32`, or `f32` if it has a fraction. */
+/**
+ * Compile-time constants of a shader. A string value is pasted as WGSL (a type or an expression); a number becomes a
+ * `u32`, or `f32` if it has a fraction.
+ */
 export type Constants = Readonly<Record<string, number | boolean | string>>;
 
 export interface Variant<P extends Params = Params> {
@@ -55,7 +70,10 @@ export interface Variant<P extends Params = Params> {
   readonly label: string;
   /** Constants for the shader; also read by `dispatch`. */
   readonly constants: Constants;
-  /** Bindings whose elements are vectors in this variant: `{ x: 4 }` declares `array<vec4<f32>>`. Sizes stay counted in scalars. */
+  /**
+   * Bindings whose elements are vectors in this variant: `{ x: 4 }` declares `array<vec4<f32>>`. Sizes stay counted in
+   * scalars.
+   */
   readonly vector?: Readonly<Record<string, 2 | 4>>;
   /** WGSL extensions, as `subgroups`. `f16` comes by itself where a binding stores it. */
   readonly enables?: readonly string[];
@@ -70,13 +88,19 @@ export type InputArray = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | 
 /** One shape to test or bench. */
 export interface KernelCase<P extends Params = Params> {
   readonly params: P;
-  /** Contents of `read` and `readWrite` bindings where random normal numbers will not do (indices, probabilities, segment tables). */
+  /**
+   * Contents of `read` and `readWrite` bindings where random normal numbers will not do (indices, probabilities,
+   * segment tables).
+   */
   readonly inputs?: (random: () => number) => Readonly<Record<string, ArrayLike<number>>>;
   /** What is special about this case, for the test's name. */
   readonly note?: string;
 }
 
-/** Both of one size. In every variant an element of the input is read by no invocation but the one that writes that of the output, and never after that. */
+/**
+ * Both of one size. In every variant an element of the input is read by no invocation but the one that writes that of
+ * the output, and never after that.
+ */
 export interface InPlacePair {
   readonly input: string;
   readonly output: string;
@@ -100,29 +124,46 @@ export interface KernelSpec<P extends Params = Params> {
   readonly dispatch: (params: P, constants: Constants) => Dispatch;
   /** Arithmetic operations, and the fewest bytes moved (each input read once, each output written once). */
   readonly cost: (params: P) => { readonly flops: number; readonly bytes: number };
-  /** The result in float64, for every `write` and `readWrite` binding. Inputs hold every `read` and `readWrite` binding. */
-  readonly reference: (inputs: Readonly<Record<string, Float64Array>>, params: P) => Readonly<Record<string, ArrayLike<number>>>;
+  /**
+   * The result in float64, for every `write` and `readWrite` binding. Inputs hold every `read` and `readWrite` binding.
+   */
+  readonly reference: (
+    inputs: Readonly<Record<string, Float64Array>>,
+    params: P,
+  ) => Readonly<Record<string, ArrayLike<number>>>;
   /** Shapes to test: odd ones, ones, empty ones, large ones. */
   readonly cases: readonly KernelCase<P>[];
   /** Shapes to bench; the last test case if absent. */
   readonly benchCases?: readonly KernelCase<P>[];
-  /** A case for any parameters, for tuning. Where it is absent, kernels that only read float32 are tuned on random numbers, others not at all. */
+  /**
+   * A case for any parameters, for tuning. Where it is absent, kernels that only read float32 are tuned on random
+   * numbers, others not at all.
+   */
   readonly tuningCase?: (params: P) => KernelCase<P>;
   /** Largest allowed |result − reference| ≤ absolute + relative · |reference|, with the reason in the kernel's file. */
   readonly tolerance: { readonly absolute: number; readonly relative: number };
-  /** An output that may take the storage of an input: `inPlace.ts` derives a kernel from it, which programs run where nothing reads the input afterwards. */
+  /**
+   * An output that may take the storage of an input: `inPlace.ts` derives a kernel from it, which programs run where
+   * nothing reads the input afterwards.
+   */
   readonly inPlace?: InPlacePair;
   /** Of such a derived kernel: what it was derived from. */
   readonly formOf?: InPlacePair & { readonly spec: KernelSpec<P> };
 }
 
-/** Size of the grid in workgroups. Each dimension may be at most 65,535: fold with `foldWorkgroups` and bounds-check in the shader. */
+/**
+ * Size of the grid in workgroups. Each dimension may be at most 65,535: fold with `foldWorkgroups` and bounds-check in
+ * the shader.
+ */
 export type Dispatch = readonly [x: number, y: number, z: number];
 
 /** Most workgroups a dimension of a dispatch may have in WebGPU's default limits. */
 const maxWorkgroupsPerDimension = 65_535;
 
-/** Folds a one-dimensional count of workgroups into x and y. The shader finds its number as `workgroup.x + workgroup.y * numWorkgroups.x`. */
+/**
+ * Folds a one-dimensional count of workgroups into x and y. The shader finds its number as `workgroup.x + workgroup.y *
+ * numWorkgroups.x`.
+ */
 export function foldWorkgroups(count: number): Dispatch {
   if (count <= maxWorkgroupsPerDimension) return [count, 1, 1];
   const y = Math.ceil(count / maxWorkgroupsPerDimension);
@@ -141,14 +182,19 @@ export function isSupported({ bindings }: Pick<KernelSpec, 'bindings'>, { featur
 
 /** The variants that an adapter can run for some parameters, in order of preference. */
 export function ableVariants<P extends Params>(spec: KernelSpec<P>, adapter: AdapterProfile, params: P): Variant<P>[] {
-  return isSupported(spec, adapter) ? spec.variants.filter((variant) => variant.requires?.(adapter, params) ?? true) : [];
+  return isSupported(spec, adapter)
+    ? spec.variants.filter((variant) => variant.requires?.(adapter, params) ?? true)
+    : [];
 }
 
 function storesHalf(bindings: KernelSpec['bindings']): boolean {
   return Object.values(bindings).some(({ dtype }) => dtype === 'f16');
 }
 
-/** The variant that an adapter runs by default. Throws if there is none: a kernel keeps one variant without requirements wherever it is supported. */
+/**
+ * The variant that an adapter runs by default. Throws if there is none: a kernel keeps one variant without requirements
+ * wherever it is supported.
+ */
 export function defaultVariant<P extends Params>(spec: KernelSpec<P>, adapter: AdapterProfile, params: P): Variant<P> {
   const able = ableVariants(spec, adapter, params);
   const chosen = able.find((variant) => variant.prefer?.(adapter, params) ?? true) ?? able[0];
@@ -161,7 +207,10 @@ export function kernelLabel(spec: Pick<KernelSpec, 'name'>, variant: Pick<Varian
   return `${spec.name}.${variant.label}`;
 }
 
-/** The whole WGSL module of a variant: extensions, constants, parameters, bindings, then the shader file with its `#if` parts chosen. */
+/**
+ * The whole WGSL module of a variant: extensions, constants, parameters, bindings, then the shader file with its `#if`
+ * parts chosen.
+ */
 export function assembleShader<P extends Params>(spec: KernelSpec<P>, variant: Variant<P>): string {
   const extensions = new Set([...(storesHalf(spec.bindings) ? ['f16'] : []), ...(variant.enables ?? [])]);
   const enables = [...extensions].map((name) => `enable ${name};`);
@@ -187,7 +236,10 @@ export function assembleShader<P extends Params>(spec: KernelSpec<P>, variant: V
   ].join('\n');
 }
 
-/** Reads of the input's elements become reads of the output's. Components of vectors and local values may bear the same name: they have no index. */
+/**
+ * Reads of the input's elements become reads of the output's. Components of vectors and local values may bear the same
+ * name: they have no index.
+ */
 function renameArray(body: string, { input, output }: InPlacePair): string {
   return body.replace(new RegExp(`(?<![.\\w])${input}\\[`, 'g'), `${output}[`);
 }
@@ -228,16 +280,18 @@ function chooseBranches(source: string, constants: Constants): string {
 }
 
 /**
- * Repeats the lines between `//#each c NAME` and `//#end`, as text, for `$c` = 0 to the constant's value − 1. They nest. For small arrays whose elements must
- * stay in registers: some drivers keep an array that a loop indexes in memory. Where the constant is a string, an expression, the lines become a
- * loop with `$c` = `c`.
+ * Repeats the lines between `//#each c NAME` and `//#end`, as text, for `$c` = 0 to the constant's value − 1. They
+ * nest. For small arrays whose elements must stay in registers: some drivers keep an array that a loop indexes in
+ * memory. Where the constant is a string, an expression, the lines become a loop with `$c` = `c`.
  */
 function repeatLines(lines: readonly string[], constants: Constants): string[] {
   const opens = (line: string) => /^\s*\/\/#each (\w+) (\w+)$/.exec(line);
   const first = lines.findIndex(opens);
   if (first < 0) return [...lines];
   let depth = 0;
-  const length = lines.slice(first).findIndex((line) => (depth += opens(line) ? 1 : /^\s*\/\/#end$/.test(line) ? -1 : 0) === 0);
+  const length = lines
+    .slice(first)
+    .findIndex((line) => (depth += opens(line) ? 1 : /^\s*\/\/#end$/.test(line) ? -1 : 0) === 0);
   const [, index = '', name = ''] = opens(lines[first] ?? '') ?? [];
   const count = constants[name];
   if (length < 0 || count === undefined)
@@ -248,5 +302,9 @@ function repeatLines(lines: readonly string[], constants: Constants): string[] {
     typeof count === 'string'
       ? [`for (var ${index} = 0u; ${index} < ${count}; ${index}++) {`, ...turn(index), '}']
       : Array.from({ length: Number(count) }, (_, value) => turn(value)).flat();
-  return [...lines.slice(0, first), ...repeatLines(repeated, constants), ...repeatLines(lines.slice(first + length + 1), constants)];
+  return [
+    ...lines.slice(0, first),
+    ...repeatLines(repeated, constants),
+    ...repeatLines(lines.slice(first + length + 1), constants),
+  ];
 }

@@ -1,6 +1,7 @@
 /**
- * Forms of a kernel by how it stores what it reads and writes: all in float32, or some of it in f16. Both compute in float32: f16 is widened as it is read, and rounded as it
- * is written (shaders/lib/stored.wgsl). An f16 form has the variants, cases and reference of its kernel.
+ * Forms of a kernel by how it stores what it reads and writes: all in float32, or some of it in f16. Both compute in
+ * float32: f16 is widened as it is read, and rounded as it is written (shaders/lib/stored.wgsl). An f16 form has the
+ * variants, cases and reference of its kernel.
  */
 import type { KernelSpec, Params } from './spec.ts';
 
@@ -10,7 +11,10 @@ export type FloatStorage = 'f32' | 'f16';
 /** The largest number that f16 holds. */
 export const largestHalf = 65504;
 
-/** Neighbours in f16 are at most this far apart, relative to a number of at least 2^-14, and `subnormalSpacing` below that. */
+/**
+ * Neighbours in f16 are at most this far apart, relative to a number of at least 2^-14, and `subnormalSpacing` below
+ * that.
+ */
 const halfSpacing = 2 ** -10;
 const subnormalSpacing = 2 ** -24;
 
@@ -28,7 +32,10 @@ export function withStorage<P extends Params>(spec: KernelSpec<P>, half: readonl
     const element = String(variant.constants.ELEMENT ?? defaultElement);
     const stored = narrows ? element.replace('f32', 'f16') : element;
     const words = element.replace('f32', 'u32');
-    return { ...variant, constants: { ...variant.constants, ELEMENT: element, STORED: stored, WORDS: words, HALF: narrows } };
+    return {
+      ...variant,
+      constants: { ...variant.constants, ELEMENT: element, STORED: stored, WORDS: words, HALF: narrows },
+    };
   });
   if (half.length === 0) return { ...spec, variants };
   const { absolute, relative } = spec.tolerance;
@@ -37,7 +44,10 @@ export function withStorage<P extends Params>(spec: KernelSpec<P>, half: readonl
     name: `${spec.name}.f16`,
     variants,
     bindings: Object.fromEntries(
-      Object.entries(spec.bindings).map(([name, binding]) => [name, half.includes(name) ? { ...binding, dtype: 'f16' } : binding]),
+      Object.entries(spec.bindings).map(([name, binding]) => [
+        name,
+        half.includes(name) ? { ...binding, dtype: 'f16' } : binding,
+      ]),
     ),
     cost: (params) => {
       const { flops, bytes } = spec.cost(params);

@@ -39,7 +39,11 @@ function forward(keeps: boolean) {
     bindings: { gateUp: read, y: write, ...(keeps ? { kept: write } : {}) },
     params: { rows: 'u32', width: 'u32' },
     variants: rowVariants(['gateUp', 'y', 'kept'], { BACKWARD: false, KEPT: keeps }),
-    sizes: ({ rows, width }) => ({ gateUp: 2 * rows * width, y: rows * width, ...(keeps ? { kept: 2 * rows * width } : {}) }),
+    sizes: ({ rows, width }) => ({
+      gateUp: 2 * rows * width,
+      y: rows * width,
+      ...(keeps ? { kept: 2 * rows * width } : {}),
+    }),
     dispatch: rowDispatch,
     cost: ({ rows, width }) => ({ flops: 7 * rows * width, bytes: (keeps ? 20 : 12) * rows * width }),
     reference: ({ gateUp }, { rows, width }) => ({
@@ -55,7 +59,10 @@ function forward(keeps: boolean) {
   });
 }
 
-/** y [rows, width] = silu(gateUp[:, 0 … width]) · gateUp[:, width … 2 · width]: in float32; with y in f16; and with a copy of gateUp in f16 beside that, for the backward pass. */
+/**
+ * y [rows, width] = silu(gateUp[:, 0 … width]) · gateUp[:, width … 2 · width]: in float32; with y in f16; and with a
+ * copy of gateUp in f16 beside that, for the backward pass.
+ */
 export const swiglu = {
   f32: withStorage(forward(false)),
   f16: withStorage(forward(false), ['y']),

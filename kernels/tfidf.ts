@@ -1,7 +1,8 @@
 /**
  * TF-IDF weights of a sparse count matrix, rows scaled to length 1 (CSR; layout as `TermCounts` in src/text/tfidf.ts).
  *
- * `documents` rows, `entries` places for entries (those after the last row are padding and become 0), `features` columns.
+ * `documents` rows, `entries` places for entries (those after the last row are padding and become 0), `features`
+ * columns.
  */
 import shader from '../shaders/tfidf.wgsl';
 import { defineKernel, foldWorkgroups, type KernelCase } from './spec.ts';
@@ -9,7 +10,13 @@ import { defineKernel, foldWorkgroups, type KernelCase } from './spec.ts';
 type TfidfParams = { documents: number; entries: number; features: number };
 
 /** Rows of `length` entries each, but every seventh row empty, and `padding` entries after the last. */
-function caseOf(documents: number, features: number, length: number, padding: number, note?: string): KernelCase<TfidfParams> {
+function caseOf(
+  documents: number,
+  features: number,
+  length: number,
+  padding: number,
+  note?: string,
+): KernelCase<TfidfParams> {
   const lengths = Array.from({ length: documents }, (_, row) => (row % 7 === 3 ? 0 : Math.min(length, features)));
   const offsets = [0];
   for (const rowLength of lengths) offsets.push(offsets.at(-1)! + rowLength);
@@ -18,7 +25,9 @@ function caseOf(documents: number, features: number, length: number, padding: nu
     params: { documents, entries, features },
     ...(note === undefined ? {} : { note }),
     inputs: (random) => {
-      const columns = lengths.flatMap((rowLength, row) => Array.from({ length: rowLength }, (_, i) => (row + i) % features));
+      const columns = lengths.flatMap((rowLength, row) =>
+        Array.from({ length: rowLength }, (_, i) => (row + i) % features),
+      );
       return {
         offsets,
         columns: [...columns, ...new Array<number>(padding).fill(0)],
@@ -49,7 +58,10 @@ export const tfidf = defineKernel<TfidfParams>({
     weights: entries,
   }),
   dispatch: ({ documents }, { WORKGROUP }) => foldWorkgroups(Math.ceil(documents / Number(WORKGROUP))),
-  cost: ({ documents, entries, features }) => ({ flops: 5 * entries, bytes: 4 * (documents + 1 + 3 * entries + features) }),
+  cost: ({ documents, entries, features }) => ({
+    flops: 5 * entries,
+    bytes: 4 * (documents + 1 + 3 * entries + features),
+  }),
   reference: ({ offsets, columns, counts, idf }, { documents, entries }) => {
     const weights = new Float64Array(entries);
     for (let row = 0; row < documents; row++) {

@@ -27,7 +27,8 @@ function rowStatistics(logits: Float64Array, row: number, { width, inverseTemper
 /** Some tokens, and every fifth one beyond the vocabulary. */
 const someTargets = ({ rows, width }: RowParams) =>
   Array.from({ length: rows }, (_, row) => (row % 5 === 4 ? width + row : (row * 37) % width));
-const someLogits = ({ rows, width }: RowParams, random: () => number) => Array.from({ length: rows * width }, () => 3 * random());
+const someLogits = ({ rows, width }: RowParams, random: () => number) =>
+  Array.from({ length: rows * width }, () => 3 * random());
 
 function caseOf({ rows, width }: RowParams, inverseTemperature = 1): KernelCase<TokenLogProbsParams> {
   return {
@@ -70,7 +71,15 @@ export const tokenLogProbs = defineKernel<TokenLogProbsParams>({
 export const tokenLogProbsBackward = defineKernel<BackwardParams>({
   name: 'tokenLogProbsBackward',
   shader: backwardShader,
-  bindings: { logits: read, targets: index, logSumExp: read, entropy: read, dLogProb: read, dEntropy: read, dLogits: write },
+  bindings: {
+    logits: read,
+    targets: index,
+    logSumExp: read,
+    entropy: read,
+    dLogProb: read,
+    dEntropy: read,
+    dLogits: write,
+  },
   params: { rows: 'u32', width: 'u32', inverseTemperature: 'f32', vocab: 'u32', start: 'u32' },
   variants: longRowVariants(['logits', 'dLogits']),
   sizes: ({ rows, width }) => ({
@@ -84,13 +93,17 @@ export const tokenLogProbsBackward = defineKernel<BackwardParams>({
   }),
   dispatch: rowDispatch,
   cost: ({ rows, width }) => ({ flops: 8 * rows * width, bytes: 4 * (2 * rows * width + 5 * rows) }),
-  reference: ({ logits, targets, logSumExp, entropy, dLogProb, dEntropy }, { rows, width, inverseTemperature, vocab, start }) => {
+  reference: (
+    { logits, targets, logSumExp, entropy, dLogProb, dEntropy },
+    { rows, width, inverseTemperature, vocab, start },
+  ) => {
     const dLogits = new Float64Array(rows * width);
     for (let row = 0; row < rows; row++) {
       const hit = targets![row]! < vocab ? dLogProb![row]! : 0;
       for (let i = 0; i < width; i++) {
         const logP = logits![row * width + i]! * inverseTemperature - logSumExp![row]!;
-        const gradient = (targets![row] === start + i ? hit : 0) - Math.exp(logP) * (hit + dEntropy![row]! * (logP + entropy![row]!));
+        const gradient =
+          (targets![row] === start + i ? hit : 0) - Math.exp(logP) * (hit + dEntropy![row]! * (logP + entropy![row]!));
         dLogits[row * width + i] = gradient * inverseTemperature;
       }
     }
@@ -125,8 +138,15 @@ function backwardCase({ params, inputs }: KernelCase<TokenLogProbsParams>): Kern
     params: { ...params, vocab: params.width, start: 0 },
     inputs: (random) => {
       const { logits, targets } = inputs!(random) as { logits: number[]; targets: number[] };
-      const rows = Array.from({ length: params.rows }, (_, row) => rowStatistics(Float64Array.from(logits), row, params));
-      return { logits, targets, logSumExp: rows.map(({ logSumExp }) => logSumExp), entropy: rows.map(({ entropy }) => entropy) };
+      const rows = Array.from({ length: params.rows }, (_, row) =>
+        rowStatistics(Float64Array.from(logits), row, params),
+      );
+      return {
+        logits,
+        targets,
+        logSumExp: rows.map(({ logSumExp }) => logSumExp),
+        entropy: rows.map(({ entropy }) => entropy),
+      };
     },
   };
 }

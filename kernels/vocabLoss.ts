@@ -1,6 +1,6 @@
 /**
- * The statistics of `tokenLogProbs` gathered chunk by chunk over the vocabulary, so that the logits of a whole batch never exist. The gradient of a chunk is
- * `tokenLogProbsBackward` with its `start`.
+ * The statistics of `tokenLogProbs` gathered chunk by chunk over the vocabulary, so that the logits of a whole batch
+ * never exist. The gradient of a chunk is `tokenLogProbsBackward` with its `start`.
  */
 import shader from '../shaders/vocab_chunk.wgsl';
 import finishShader from '../shaders/vocab_finish.wgsl';
@@ -77,7 +77,10 @@ export const vocabChunk = defineKernel<VocabChunkParams>({
 function finishCase(rows: number): KernelCase<VocabFinishParams> {
   return {
     params: { rows, vocab: 100 },
-    inputs: (random) => ({ state: states(rows, random), targets: Array.from({ length: rows }, (_, row) => (row * 31) % 130) }),
+    inputs: (random) => ({
+      state: states(rows, random),
+      targets: Array.from({ length: rows }, (_, row) => (row * 31) % 130),
+    }),
   };
 }
 
@@ -93,7 +96,9 @@ export const vocabFinish = defineKernel<VocabFinishParams>({
   cost: ({ rows }) => ({ flops: 5 * rows, bytes: 4 * 8 * rows }),
   reference: ({ state, targets }, { rows, vocab }) => {
     const of = (value: (row: readonly number[], target: number) => number) =>
-      Float64Array.from({ length: rows }, (_, row) => value([...state!.subarray(row * stateSize, (row + 1) * stateSize)], targets![row]!));
+      Float64Array.from({ length: rows }, (_, row) =>
+        value([...state!.subarray(row * stateSize, (row + 1) * stateSize)], targets![row]!),
+      );
     const logSumExpOf = ([largest, total]: readonly number[]) => largest! + Math.log(total!);
     return {
       logProb: of((row, target) => (target < vocab ? row[3]! - logSumExpOf(row) : 0)),

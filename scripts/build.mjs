@@ -1,4 +1,7 @@
-/** Builds `dist/`: the library, its Node entry and the command line as ES modules with the shaders inlined, and the type declarations. */
+/**
+ * Builds `dist/`: the library, its Node entry and the command line as ES modules with the shaders inlined, and the type
+ * declarations.
+ */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Bundles a TypeScript file of the repository for Node, so that its `.wgsl` imports work. The bundle lies within the checkout, where packages are found, and goes with the process. */
+/**
+ * Bundles a TypeScript file of the repository for Node, so that its `.wgsl` imports work. The bundle lies within the
+ * checkout, where packages are found, and goes with the process.
+ */
 import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

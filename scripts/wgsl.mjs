@@ -1,6 +1,6 @@
 /**
- * Turns a `.wgsl` file into a string module. A line `//#include "lib/x.wgsl"` is replaced by that file, found from `shaders/`;
- * a file is included once however often it is named.
+ * Turns a `.wgsl` file into a string module. A line `//#include "lib/x.wgsl"` is replaced by that file, found from
+ * `shaders/`; a file is included once however often it is named.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

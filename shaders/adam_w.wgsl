@@ -1,10 +1,10 @@
 // One AdamW step over a slab, in place (Loshchilov and Hutter, arXiv 1711.05101, with decoupled decay as PyTorch):
 //   g = gradient · gradientScale · min(1, maxNorm / (norm + 1e-6))
 //   m = beta1 · m + (1 − beta1) · g        v = beta2 · v + (1 − beta2) · g²
-//   parameter = parameter · (1 − learningRate · decay) − learningRate / correction1 · m / (√v / √correction2 + epsilon)
-// `hyperparameters` is [learningRate, correction1, correction2, gradientScale] with correction = 1 − beta^step; `norm` is the norm of the gradient as it is, and
-// `scaledNorm` receives norm · gradientScale. Where that is not finite, nothing else is written. Decay holds for the first `decaySize` elements.
-// Elements as in lib/elements.wgsl.
+// parameter = parameter · (1 − learningRate · decay) − learningRate / correction1 · m / (√v / √correction2 + epsilon)
+// `hyperparameters` is [learningRate, correction1, correction2, gradientScale] with correction = 1 − beta^step; `norm`
+// is the norm of the gradient as it is, and `scaledNorm` receives norm · gradientScale. Where that is not finite,
+// nothing else is written. Decay holds for the first `decaySize` elements. Elements as in lib/elements.wgsl.
 //#include "lib/elements.wgsl"
 
 // By its bits: WGSL compilers may assume that there is no NaN or infinity.

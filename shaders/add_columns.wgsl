@@ -1,6 +1,5 @@
-// Some columns of a matrix and a narrower matrix: total[row, start + c] += factor * part[row, c], in place, or = with SET; or, with TAKE,
-// part[row, c] = factor * total[row, start + c].
-// Elements of `part` as in lib/elements.wgsl.
+// Some columns of a matrix and a narrower matrix: total[row, start + c] += factor * part[row, c], in place, or = with
+// SET; or, with TAKE, part[row, c] = factor * total[row, start + c]. Elements of `part` as in lib/elements.wgsl.
 //#include "lib/elements.wgsl"
 
 @compute @workgroup_size(WORKGROUP)

@@ -1,4 +1,5 @@
-// Part of attention_backward_query.wgsl: see lib/attention_subgroup.wgsl. A lane owns four units; tiles have one column per unit and one row per key.
+// Part of attention_backward_query.wgsl: see lib/attention_subgroup.wgsl. A lane owns four units; tiles have one column
+// per unit and one row per key.
 //#include "lib/attention_subgroup.wgsl"
 
 @compute @workgroup_size(LANES)

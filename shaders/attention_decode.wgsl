@@ -1,7 +1,9 @@
-// Attention of one new token per sequence over a KV cache: y[b] attends positions 0..lengths[b] − 1 of slot slots[b]; a length of 0 gives zeros.
+// Attention of one new token per sequence over a KV cache: y[b] attends positions 0..lengths[b] − 1 of slot slots[b]; a
+// length of 0 gives zeros.
 //
-// q, y: [batch, heads, headDim]; cacheK, cacheV: [slotCount, capacity, kvHeads, headDim], all as vec4 along headDim, in float32 or f16; slots, lengths: [batch].
-// Lengths are cut at the capacity; a slot out of range counts as empty. Numerics: float32, softmax online with a running maximum, as in attention.wgsl.
+// q, y: [batch, heads, headDim]; cacheK, cacheV: [slotCount, capacity, kvHeads, headDim], all as vec4 along headDim, in
+// float32 or f16; slots, lengths: [batch]. Lengths are cut at the capacity; a slot out of range counts as empty.
+// Numerics: float32, softmax online with a running maximum, as in attention.wgsl.
 //#include "lib/grid.wgsl"
 //#include "lib/attention.wgsl"
 //#include "lib/stored.wgsl"

@@ -1,5 +1,5 @@
-// Part of attention_decode.wgsl, without barriers: an invocation takes HEADS_EACH queries of an item that share a key head, so that every key it reads serves
-// them all, and walks the keys four at a time.
+// Part of attention_decode.wgsl, without barriers: an invocation takes HEADS_EACH queries of an item that share a key
+// head, so that every key it reads serves them all, and walks the keys four at a time.
 
 @compute @workgroup_size(WORKGROUP)
 fn main(

@@ -1,6 +1,7 @@
-// What the backward pass of attention needs of each query: statistics[row, head] = (lse, delta), delta = Σ dy · y over headDim
-// (the D of FlashAttention-2, arXiv 2307.08691, algorithm 2). y, dy: [rows, heads, headDim] as vec4. One invocation per row and head; with SHARED one
-// per vector, so that neighbours read neighbours, and the first of a head adds up what all found in order.
+// What the backward pass of attention needs of each query: statistics[row, head] = (lse, delta), delta = Σ dy · y over
+// headDim (the D of FlashAttention-2, arXiv 2307.08691, algorithm 2). y, dy: [rows, heads, headDim] as vec4. One
+// invocation per row and head; with SHARED one per vector, so that neighbours read neighbours, and the first of a head
+// adds up what all found in order.
 //#include "lib/grid.wgsl"
 
 //#if SHARED

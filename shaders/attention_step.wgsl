@@ -1,10 +1,12 @@
-// A decoding step's attention: splits the fused projection of one new token per sequence into heads, turns queries and keys by the token's position (as rope.wgsl),
-// puts its keys and values into the KV cache, and attends the positions before it and itself.
+// A decoding step's attention: splits the fused projection of one new token per sequence into heads, turns queries and
+// keys by the token's position (as rope.wgsl), puts its keys and values into the KV cache, and attends the positions
+// before it and itself.
 //
-// qkv: [batch, heads + 2 · kvHeads, headDim]; frequencies: [headDim / 2]; y: [batch, heads, headDim]; cacheK, cacheV: [slotCount, capacity, kvHeads, headDim], all as
-// vec4 along headDim, y and the cache in float32 or f16; positions, slots: [batch]. A row whose slot or position does not exist gives zeros and puts nothing anywhere.
-// No two rows may have one slot. What the step adds to the cache is taken from registers, never read back: so no invocation waits for another.
-// Numerics: float32, softmax online with a running maximum, as in attention.wgsl; the new key comes first.
+// qkv: [batch, heads + 2 · kvHeads, headDim]; frequencies: [headDim / 2]; y: [batch, heads, headDim]; cacheK, cacheV:
+// [slotCount, capacity, kvHeads, headDim], all as vec4 along headDim, y and the cache in float32 or f16; positions,
+// slots: [batch]. A row whose slot or position does not exist gives zeros and puts nothing anywhere. No two rows may
+// have one slot. What the step adds to the cache is taken from registers, never read back: so no invocation waits for
+// another. Numerics: float32, softmax online with a running maximum, as in attention.wgsl; the new key comes first.
 //#include "lib/grid.wgsl"
 //#include "lib/attention.wgsl"
 //#include "lib/sin_cos.wgsl"

@@ -1,5 +1,6 @@
-// Part of attention_step.wgsl, without barriers: an invocation takes HEADS_EACH queries of an item that share a key head, so that every key it reads serves them all,
-// and walks the keys four at a time. The one with the first queries of a key head writes its key and value.
+// Part of attention_step.wgsl, without barriers: an invocation takes HEADS_EACH queries of an item that share a key
+// head, so that every key it reads serves them all, and walks the keys four at a time. The one with the first queries
+// of a key head writes its key and value.
 
 @compute @workgroup_size(WORKGROUP)
 fn main(

@@ -1,6 +1,7 @@
-// Part of attention_step.wgsl, for GPUs: a workgroup takes one query. Its first invocations turn the query and the new key, and keep them and the new value in
-// workgroup memory. Then all share the keys out, each with a softmax of its own, and their results are combined in a fixed order, CHUNK vectors of the head at a time
-// (CHUNK divides HEAD_VECS and is at most 8).
+// Part of attention_step.wgsl, for GPUs: a workgroup takes one query. Its first invocations turn the query and the new
+// key, and keep them and the new value in workgroup memory. Then all share the keys out, each with a softmax of its
+// own, and their results are combined in a fixed order, CHUNK vectors of the head at a time (CHUNK divides HEAD_VECS
+// and is at most 8).
 
 const SIDE = 8u;
 const WORKGROUP = SIDE * SIDE;

@@ -1,6 +1,6 @@
-// y[i] = x[i] between float32 and f16. Elements as in lib/elements.wgsl.
-// Narrowing rounds to the nearest f16, ties to even, in integers: WGSL leaves the rounding of its own conversion to the driver, and weights must get the same bits on
-// every device and on the host. Beyond 65504 it gives infinity, below 2^-14 multiples of 2^-24. Widening is exact.
+// y[i] = x[i] between float32 and f16. Elements as in lib/elements.wgsl. Narrowing rounds to the nearest f16, ties to
+// even, in integers: WGSL leaves the rounding of its own conversion to the driver, and weights must get the same bits
+// on every device and on the host. Beyond 65504 it gives infinity, below 2^-14 multiples of 2^-24. Widening is exact.
 //#include "lib/elements.wgsl"
 
 //#if NARROW

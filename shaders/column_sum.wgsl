@@ -1,5 +1,6 @@
-// y[runs, columns]: sums over runs of rows of x[rows, columns], in fours, in the order of the rows; with PAIR, y2 of x2 as well.
-// A workgroup takes COLUMNS columns (or fours of columns) of one run, and DEPTH invocations share each: number d sums the rows d, d + DEPTH, …, and a tree adds their sums.
+// y[runs, columns]: sums over runs of rows of x[rows, columns], in fours, in the order of the rows; with PAIR, y2 of x2
+// as well. A workgroup takes COLUMNS columns (or fours of columns) of one run, and DEPTH invocations share each: number
+// d sums the rows d, d + DEPTH, …, and a tree adds their sums.
 //#include "lib/grid.wgsl"
 
 //#if SHARED
@@ -28,7 +29,8 @@ fn main(
   var sum2 = $ELEMENT();
 //#endif
   var row = run * params.run + depth;
-  // Four rows a step: on software adapters the loop costs more than the sums, and on GPUs four reads are under way at once.
+  // Four rows a step: on software adapters the loop costs more than the sums, and on GPUs four reads are under way at
+  // once.
   for (; row + 3u * DEPTH < end; row += 4u * DEPTH) {
     let at = row * columns + column;
     let step = DEPTH * columns;

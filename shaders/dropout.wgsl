@@ -1,5 +1,6 @@
-// y[i] = x[i] / keep with probability `keep`, else 0 (Srivastava et al., JMLR 15, 2014). Whether an element is kept follows from (seed, stream, i) alone, so the backward
-// pass and a recomputed forward pass draw the same mask. An invocation takes four elements, as one Philox block gives four numbers.
+// y[i] = x[i] / keep with probability `keep`, else 0 (Srivastava et al., JMLR 15, 2014). Whether an element is kept
+// follows from (seed, stream, i) alone, so the backward pass and a recomputed forward pass draw the same mask. An
+// invocation takes four elements, as one Philox block gives four numbers.
 //#include "lib/grid.wgsl"
 //#include "lib/philox.wgsl"
 //#include "lib/stored.wgsl"

@@ -1,4 +1,5 @@
-// y[row, :] = table[indices[row], :] in float32, or zeros where the index lies beyond the table. Rows of y as in lib/row.wgsl; nothing is reduced.
+// y[row, :] = table[indices[row], :] in float32, or zeros where the index lies beyond the table. Rows of y as in
+// lib/row.wgsl; nothing is reduced.
 //#include "lib/row.wgsl"
 
 @compute @workgroup_size(WORKGROUP)

@@ -1,9 +1,10 @@
-// Which positions read each row of a table, as linked lists: head[row] is the first position i with indices[i] = row, next[i] the one after it, NONE the end.
-// Lists ascend. Positions whose index lies beyond the table are in no list.
+// Which positions read each row of a table, as linked lists: head[row] is the first position i with indices[i] = row,
+// next[i] the one after it, NONE the end. Lists ascend. Positions whose index lies beyond the table are in no list.
 //
-// The rows are dealt out to BUCKETS invocations. Each reads all indices from the last to the first and pushes those of its own rows onto the front of their lists.
-// No two invocations write the same word, so no atomics are needed and the order is fixed; memory is linear in both sizes.
-// With STAGED, BUCKETS is a power of two, and a workgroup reads the indices in turns of STAGE into workgroup memory, four at a time from there.
+// The rows are dealt out to BUCKETS invocations. Each reads all indices from the last to the first and pushes those of
+// its own rows onto the front of their lists. No two invocations write the same word, so no atomics are needed and the
+// order is fixed; memory is linear in both sizes. With STAGED, BUCKETS is a power of two, and a workgroup reads the
+// indices in turns of STAGE into workgroup memory, four at a time from there.
 
 const NONE = 0xffffffffu;
 

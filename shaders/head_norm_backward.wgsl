@@ -1,4 +1,5 @@
-// Gradient of head_norm.wgsl in x: with g = dy · weight, dx = scale · g − x · scale³ / headDim · Σ(g · x) for each head of queries and keys, dy for values.
+// Gradient of head_norm.wgsl in x: with g = dy · weight, dx = scale · g − x · scale³ / headDim · Σ(g · x) for each head
+// of queries and keys, dy for values.
 //#include "lib/row.wgsl"
 
 @compute @workgroup_size(WORKGROUP)

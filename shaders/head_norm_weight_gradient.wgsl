@@ -1,7 +1,7 @@
-// Gradient of head_norm.wgsl's weights, in runs of rows: partial[run, i] = Σ over the run's rows and their heads of dy · x · scale, in partialQ over the heads of queries, in
-// partialK over those of keys. A column sum of each follows.
-// A workgroup takes COLUMNS elements (or fours of elements) of the two of one run, and DEPTH invocations share each: number d sums the rows d, d + DEPTH, …, and a tree adds
-// their sums.
+// Gradient of head_norm.wgsl's weights, in runs of rows: partial[run, i] = Σ over the run's rows and their heads of dy
+// · x · scale, in partialQ over the heads of queries, in partialK over those of keys. A column sum of each follows. A
+// workgroup takes COLUMNS elements (or fours of elements) of the two of one run, and DEPTH invocations share each:
+// number d sums the rows d, d + DEPTH, …, and a tree adds their sums.
 
 //#if SHARED
 var<workgroup> sums: array<$ELEMENT, COLUMNS * DEPTH>;

@@ -1,5 +1,6 @@
-// Puts keys and values into a KV cache, in place. k, v: [rows, width]; cacheK, cacheV: [slotCount, capacity, width], as vec4 where WIDTH is 4.
-// Row i goes to position positions[i] of slot slots[i]; rows whose slot or position does not exist are skipped. One element (or vec4) per invocation.
+// Puts keys and values into a KV cache, in place. k, v: [rows, width]; cacheK, cacheV: [slotCount, capacity, width], as
+// vec4 where WIDTH is 4. Row i goes to position positions[i] of slot slots[i]; rows whose slot or position does not
+// exist are skipped. One element (or vec4) per invocation.
 //#include "lib/grid.wgsl"
 
 @compute @workgroup_size(WORKGROUP)

@@ -1,5 +1,6 @@
-// Copies sequences within a KV cache. cacheK, cacheV: [slotCount, capacity, width], as vec4 where WIDTH is 4. For each row, positions 0 to lengths[row] − 1 of slot
-// sources[row] go to slot targets[row]; rows with a slot that does not exist are skipped. No target may be a source. One element (or vec4) per invocation.
+// Copies sequences within a KV cache. cacheK, cacheV: [slotCount, capacity, width], as vec4 where WIDTH is 4. For each
+// row, positions 0 to lengths[row] − 1 of slot sources[row] go to slot targets[row]; rows with a slot that does not
+// exist are skipped. No target may be a source. One element (or vec4) per invocation.
 //#include "lib/grid.wgsl"
 
 @compute @workgroup_size(WORKGROUP)

@@ -1,6 +1,7 @@
-// Takes the tokens that are not allowed out of logits [rows, width], those of the tokens from `start` on: y = x where the token may follow, else `fill`.
-// Row r allows the tokens of its edges (lib/edges.wgsl); a row that allows nothing is left as it is.
-// An invocation takes RUN tokens of a row: it looks for its first allowed one by bisection and walks on from there.
+// Takes the tokens that are not allowed out of logits [rows, width], those of the tokens from `start` on: y = x where
+// the token may follow, else `fill`. Row r allows the tokens of its edges (lib/edges.wgsl); a row that allows nothing
+// is left as it is. An invocation takes RUN tokens of a row: it looks for its first allowed one by bisection and walks
+// on from there.
 //#include "lib/grid.wgsl"
 //#include "lib/edges.wgsl"
 

@@ -1,7 +1,8 @@
-// C[batch, splits, m, n] = op(A) · op(B), row-major, for the layouts nn, nt and tn (see kernels/matmul.ts). C and the bias are float32; the operands are stored as $A and $B,
-// f32 or f16, and multiplied as $OPERAND: where one is stored in f16, the other is rounded to f16 as it is read. A workgroup computes one tile of one C.
-// Split s sums the depths from s · depthOfSplit to the next split's first; with more than one split, the C's are partial sums for a later kernel.
-// Sums are in float32; they run along k in order unless a method says otherwise.
+// C[batch, splits, m, n] = op(A) · op(B), row-major, for the layouts nn, nt and tn (see kernels/matmul.ts). C and the
+// bias are float32; the operands are stored as $A and $B, f32 or f16, and multiplied as $OPERAND: where one is stored
+// in f16, the other is rounded to f16 as it is read. A workgroup computes one tile of one C. Split s sums the depths
+// from s · depthOfSplit to the next split's first; with more than one split, the C's are partial sums for a later
+// kernel. Sums are in float32; they run along k in order unless a method says otherwise.
 //#include "lib/grid.wgsl"
 
 // What a workgroup computes: the tile of C whose first element is (row, column), from depth `start` to `end`.

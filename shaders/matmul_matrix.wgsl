@@ -1,10 +1,13 @@
-// Part of matmul.wgsl. For GPUs with matrix units (tensor cores), on half products: tiles of A and B are copied to workgroup memory as f16, TILE_K depths at a time, and each
-// subgroup sums a block of the tile, UNITS_M × UNITS_N results of the matrix units, in float32. A unit multiplies UNIT_M × UNIT_K by UNIT_K × UNIT_N elements; in which order it
-// adds its UNIT_K products is its own matter.
+// Part of matmul.wgsl. For GPUs with matrix units (tensor cores), on half products: tiles of A and B are copied to
+// workgroup memory as f16, TILE_K depths at a time, and each subgroup sums a block of the tile, UNITS_M × UNITS_N
+// results of the matrix units, in float32. A unit multiplies UNIT_M × UNIT_K by UNIT_K × UNIT_N elements; in which
+// order it adds its UNIT_K products is its own matter.
 //
-// Lines in workgroup memory are as in storage; a unit reads those that run along k as rows of A or columns of B, the others the other way round. Each has eight spare elements, which
-// spread the lines over the memory banks and keep them aligned to 16 bytes, as drivers require. While the units work on some depths, the next ones are on their way to registers,
-// LEFT_COPIES and RIGHT_COPIES quads an invocation. Units are repeated as text, since an array of them must not be indexed by a variable.
+// Lines in workgroup memory are as in storage; a unit reads those that run along k as rows of A or columns of B, the
+// others the other way round. Each has eight spare elements, which spread the lines over the memory banks and keep them
+// aligned to 16 bytes, as drivers require. While the units work on some depths, the next ones are on their way to
+// registers, LEFT_COPIES and RIGHT_COPIES quads an invocation. Units are repeated as text, since an array of them must
+// not be indexed by a variable.
 
 const LEFT_PITCH = 4u * LEFT_QUADS + 8u;
 const RIGHT_PITCH = 4u * RIGHT_QUADS + 8u;

@@ -1,12 +1,14 @@
-// Part of matmul.wgsl, in layout nt. For few rows of A, where the product takes as long as B takes to read. A workgroup computes TILE_M rows × TILE_N columns, and
-// reads A and B in quads along k.
+// Part of matmul.wgsl, in layout nt. For few rows of A, where the product takes as long as B takes to read. A workgroup
+// computes TILE_M rows × TILE_N columns, and reads A and B in quads along k.
 //
-// With DEPTHS, for GPUs: the LANES invocations of a workgroup share the depths out, neighbours reading neighbouring quads, and each has a sum for every element of the
-// tile. These are added up at the end: by the subgroup that the workgroup is (SUBGROUP_SUM), or by a tree in workgroup memory.
-// Without, for adapters on the CPU, where a read costs as much for each lane wherever it lies: a workgroup is a subgroup of LANES lanes. Each owns COLUMNS columns and
-// sums them along k in order and as fma, as the tiles for many rows do (matmul_subgroup.wgsl), with the same bits. A step takes STEP quads of each row of A, which are
-// read once and handed on: the one at place p = row · STEP + quad by lane p.
-// Lines are repeated as text because drivers that do not unroll loops would keep an array that a loop indexes in memory.
+// With DEPTHS, for GPUs: the LANES invocations of a workgroup share the depths out, neighbours reading neighbouring
+// quads, and each has a sum for every element of the tile. These are added up at the end: by the subgroup that the
+// workgroup is (SUBGROUP_SUM), or by a tree in workgroup memory. Without, for adapters on the CPU, where a read costs
+// as much for each lane wherever it lies: a workgroup is a subgroup of LANES lanes. Each owns COLUMNS columns and sums
+// them along k in order and as fma, as the tiles for many rows do (matmul_subgroup.wgsl), with the same bits. A step
+// takes STEP quads of each row of A, which are read once and handed on: the one at place p = row · STEP + quad by lane
+// p. Lines are repeated as text because drivers that do not unroll loops would keep an array that a loop indexes in
+// memory.
 
 fn leftQuad(at: u32) -> vec4<f32> {
   let x = a[at];

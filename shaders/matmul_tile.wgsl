@@ -1,8 +1,10 @@
-// Part of matmul.wgsl. For GPUs: tiles of A and B are copied to workgroup memory, TILE_K depths at a time, and each invocation sums ROWS × 4 · VECTORS elements
-// of C in registers. The method is the usual one (Volkov and Demmel, "Benchmarking GPUs to tune dense linear algebra", SC 2008).
+// Part of matmul.wgsl. For GPUs: tiles of A and B are copied to workgroup memory, TILE_K depths at a time, and each
+// invocation sums ROWS × 4 · VECTORS elements of C in registers. The method is the usual one (Volkov and Demmel,
+// "Benchmarking GPUs to tune dense linear algebra", SC 2008).
 //
-// Workgroup memory holds the quads as they are, so that every read of it is a vec4, f16 or f32 as $OPERAND says; f16 is widened on its way to the sums. Tiles of quads along k have a
-// spare quad in each line, which spreads their lines over the memory banks.
+// Workgroup memory holds the quads as they are, so that every read of it is a vec4, f16 or f32 as $OPERAND says; f16 is
+// widened on its way to the sums. Tiles of quads along k have a spare quad in each line, which spreads their lines over
+// the memory banks.
 
 const ACROSS = TILE_N / (4u * VECTORS);
 const DOWN = TILE_M / ROWS;
@@ -53,7 +55,8 @@ fn columnOf(across: u32, v: u32, j: u32) -> u32 {
 //#endif
 }
 
-// Elements of B at four depths, for the invocation's v-th four columns: a column of the matrix for each column of C in nt, for each depth otherwise.
+// Elements of B at four depths, for the invocation's v-th four columns: a column of the matrix for each column of C in
+// nt, for each depth otherwise.
 fn rightBlock(across: u32, v: u32, quad: u32) -> mat4x4<f32> {
 //#if TRANSPOSE_B
   let at = columnOf(across, v, 0u) * RIGHT_PITCH + quad;

@@ -1,7 +1,7 @@
 // Part of matmul.wgsl. How workgroups copy their tiles of A and B to workgroup memory, TILE_K depths at a time.
 //
-// A tile is copied in quads, four elements that are neighbours in storage: along k for A in nn and nt and for B in nt, along the rows or columns of C otherwise. So nothing
-// is transposed on the way.
+// A tile is copied in quads, four elements that are neighbours in storage: along k for A in nn and nt and for B in nt,
+// along the rows or columns of C otherwise. So nothing is transposed on the way.
 
 // A tile of quads: LINES of QUADS each.
 //#if TRANSPOSE_A
@@ -19,8 +19,8 @@ const RIGHT_LINES = TILE_K;
 const RIGHT_QUADS = TILE_N / 4u;
 //#endif
 
-// Elements as they are kept in workgroup memory and multiplied. In a half product those in float32 become the nearest f16, and what lies beyond the largest f16 becomes
-// that; what is not finite stays so.
+// Elements as they are kept in workgroup memory and multiplied. In a half product those in float32 become the nearest
+// f16, and what lies beyond the largest f16 becomes that; what is not finite stays so.
 //#if ROUND_A
 fn leftOperand(x: vec4<f32>) -> vec4<f16> {
   return roundedToHalf(x);

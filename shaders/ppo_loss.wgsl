@@ -1,5 +1,7 @@
-// The clipped policy loss with a KL term and an entropy bonus (formulas in src/ops/ppoLoss.ts), token by token: the loss' slope in each log-probability, and sums over runs of rows
-// of what kernels/ppoLoss.ts lists as `ppoTotals`: partial[run, total]. A run is handled as a row of lib/row.wgsl. Tokens of weight 0 count for nothing, whatever they hold.
+// The clipped policy loss with a KL term and an entropy bonus (formulas in src/ops/ppoLoss.ts), token by token: the
+// loss' slope in each log-probability, and sums over runs of rows of what kernels/ppoLoss.ts lists as `ppoTotals`:
+// partial[run, total]. A run is handled as a row of lib/row.wgsl. Tokens of weight 0 count for nothing, whatever they
+// hold.
 //#include "lib/row.wgsl"
 
 @compute @workgroup_size(WORKGROUP)

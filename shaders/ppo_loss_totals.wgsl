@@ -1,5 +1,6 @@
-// The totals of ppo_loss.wgsl over all its runs: the first is the loss, the others the statistics. LARGEST is a maximum, the others sums. DEPTH invocations share a
-// total: number d takes the runs d, d + DEPTH, … in order, and the first adds what they found.
+// The totals of ppo_loss.wgsl over all its runs: the first is the loss, the others the statistics. LARGEST is a
+// maximum, the others sums. DEPTH invocations share a total: number d takes the runs d, d + DEPTH, … in order, and the
+// first adds what they found.
 
 var<workgroup> found: array<f32, TOTALS * DEPTH>;
 

@@ -1,18 +1,20 @@
-// Softmax-weighted baselines of ProxMO (arXiv 2602.19225): baseline[i] = Σ_j softmax_j(x_i·x_j / τ)·(mean return of j), over the keys of i's group.
+// Softmax-weighted baselines of ProxMO (arXiv 2602.19225): baseline[i] = Σ_j softmax_j(x_i·x_j / τ)·(mean return of j),
+// over the keys of i's group.
 //
-// A key stands for rows of one group that have the same sparse unit vector: `keys[j]` = (first entry, end of entries, owner, number of rows);
-// `returns[j]` is the sum of their returns, and `ranges[j]` = (first key, end) of the group. The entries of a vector are in the order of their columns.
-// Keys with the same owner, unless it is 0, stay out of each other's baselines. A key with an empty range is padding.
-// Where a key has nothing to compare with, its baseline is 0.
+// A key stands for rows of one group that have the same sparse unit vector: `keys[j]` = (first entry, end of entries,
+// owner, number of rows); `returns[j]` is the sum of their returns, and `ranges[j]` = (first key, end) of the group.
+// The entries of a vector are in the order of their columns. Keys with the same owner, unless it is 0, stay out of each
+// other's baselines. A key with an empty range is padding. Where a key has nothing to compare with, its baseline is 0.
 //
-// The softmax is online: a running largest logit, with the sum of weights and the weighted sum of returns scaled to it. So no row of similarities is
-// stored, and the order of every sum is fixed. Logits start from −1e30 because WGSL need not honour infinities.
+// The softmax is online: a running largest logit, with the sum of weights and the weighted sum of returns scaled to it.
+// So no row of similarities is stored, and the order of every sum is fixed. Logits start from −1e30 because WGSL need
+// not honour infinities.
 //
-// Form TABLE, for GPUs: a workgroup a query. It spreads the query over a dense table in workgroup memory; its invocations take the keys in turn, and
-// their partial softmaxes are merged in a tree.
-// Form SUBGROUP, for software drivers: proximity_subgroup.wgsl.
-// The form for software drivers without subgroups of a known size: an invocation a query, no barrier and no workgroup memory. The query's columns are a
-// bitmap; the entry of a column is found by counting the bits before it.
+// Form TABLE, for GPUs: a workgroup a query. It spreads the query over a dense table in workgroup memory; its
+// invocations take the keys in turn, and their partial softmaxes are merged in a tree. Form SUBGROUP, for software
+// drivers: proximity_subgroup.wgsl. The form for software drivers without subgroups of a known size: an invocation a
+// query, no barrier and no workgroup memory. The query's columns are a bitmap; the entry of a column is found by
+// counting the bits before it.
 //#include "lib/grid.wgsl"
 
 struct Softmax {

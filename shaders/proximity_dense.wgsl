@@ -1,11 +1,11 @@
-// Softmax-weighted baselines of ProxMO (arXiv 2602.19225) for dense rows: baseline[i] = Σ_j softmax_j(cos(x_i, x_j) / τ) · returns[j], over the
-// rows of i's group, `ranges[i]` = (first row, end), of which i is one. A row with an empty range has baseline 0. Only products within a group
-// are computed, and none is stored. Squares are summed beside them, so that rows need not be normalised before. Sums run along the features in
-// order.
+// Softmax-weighted baselines of ProxMO (arXiv 2602.19225) for dense rows: baseline[i] = Σ_j softmax_j(cos(x_i, x_j) /
+// τ) · returns[j], over the rows of i's group, `ranges[i]` = (first row, end), of which i is one. A row with an empty
+// range has baseline 0. Only products within a group are computed, and none is stored. Squares are summed beside them,
+// so that rows need not be normalised before. Sums run along the features in order.
 //
-// No row is more similar to another than to itself, so the largest logit is 1/τ, and the softmax needs no running maximum: a pair's weight is
-// exp((cos − 1)/τ), the same for both rows. `totals[i]` is the sum of i's weights. A weight is at least e⁻⁸⁰: so a row of zeros, whose cosines
-// are all 0, has the mean return as its baseline at any temperature.
+// No row is more similar to another than to itself, so the largest logit is 1/τ, and the softmax needs no running
+// maximum: a pair's weight is exp((cos − 1)/τ), the same for both rows. `totals[i]` is the sum of i's weights. A weight
+// is at least e⁻⁸⁰: so a row of zeros, whose cosines are all 0, has the mean return as its baseline at any temperature.
 //#include "lib/grid.wgsl"
 
 // What makes logits of products: 1/√(squares · τ).
@@ -26,8 +26,9 @@ fn baselineOf(sums: vec2<f32>) -> f32 {
 //#include "proximity_dense_subgroup.wgsl"
 //#else
 
-// A workgroup of SIDE × SIDE invocations has SIDE queries and walks the keys by SIDE; an invocation has one pair of them at a time. Tiles of
-// SIDE features pass through workgroup memory. At the end the sums of a query are added in a tree.
+// A workgroup of SIDE × SIDE invocations has SIDE queries and walks the keys by SIDE; an invocation has one pair of
+// them at a time. Tiles of SIDE features pass through workgroup memory. At the end the sums of a query are added in a
+// tree.
 
 var<workgroup> left: array<f32, SIDE * SIDE>;
 var<workgroup> right: array<f32, SIDE * SIDE>;

@@ -1,7 +1,8 @@
-// Part of proximity.wgsl. For adapters that run on the CPU, where a subgroup is a SIMD register, a barrier is expensive, and a storage read costs as much for each
-// lane as several multiplications. A workgroup is one subgroup of LANES lanes; a lane owns QUERIES queries, each spread over a dense table of its own. The
-// lanes read the keys of the queries' groups, and then each key's entries, LANES at a time, one a lane, and hand them to each other by broadcast: every
-// entry is read once for QUERIES · LANES queries.
+// Part of proximity.wgsl. For adapters that run on the CPU, where a subgroup is a SIMD register, a barrier is
+// expensive, and a storage read costs as much for each lane as several multiplications. A workgroup is one subgroup of
+// LANES lanes; a lane owns QUERIES queries, each spread over a dense table of its own. The lanes read the keys of the
+// queries' groups, and then each key's entries, LANES at a time, one a lane, and hand them to each other by broadcast:
+// every entry is read once for QUERIES · LANES queries.
 
 //#each q QUERIES
 var<private> table$q: array<f32, FEATURES>;

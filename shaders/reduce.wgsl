@@ -1,5 +1,5 @@
-// partial[r] = Σ of a term over run r: elements r · run … (r + 1) · run of the inputs. With ROOT, the square root of that.
-// A run is handled as a row of lib/row.wgsl: the order of the sum is fixed.
+// partial[r] = Σ of a term over run r: elements r · run … (r + 1) · run of the inputs. With ROOT, the square root of
+// that. A run is handled as a row of lib/row.wgsl: the order of the sum is fixed.
 //#include "lib/row.wgsl"
 
 @compute @workgroup_size(WORKGROUP)

@@ -1,8 +1,9 @@
-// Splits a fused projection qkv [rows, heads + 2 · kvHeads, headDim] into q, k and v, which may be stored in f16, and turns q and k by their row's position; or, with BACKWARD, does the
-// reverse with gradients: joins dq, dk and dv, turned back.
-// Element i < headDim / 2 of a head forms a pair with element i + headDim / 2 ("rotate half", as Llama and Qwen in Hugging Face's code) and turns by
-// position · frequencies[i]; queries are also multiplied by queryScale. Su et al., arXiv 2104.09864.
-// An invocation takes elements i (one, or a vec4) of a row's heads from `first` to before `last`: all heads with LOOP, so that sine and cosine are computed once; else one.
+// Splits a fused projection qkv [rows, heads + 2 · kvHeads, headDim] into q, k and v, which may be stored in f16, and
+// turns q and k by their row's position; or, with BACKWARD, does the reverse with gradients: joins dq, dk and dv,
+// turned back. Element i < headDim / 2 of a head forms a pair with element i + headDim / 2 ("rotate half", as Llama and
+// Qwen in Hugging Face's code) and turns by position · frequencies[i]; queries are also multiplied by queryScale. Su et
+// al., arXiv 2104.09864. An invocation takes elements i (one, or a vec4) of a row's heads from `first` to before
+// `last`: all heads with LOOP, so that sine and cosine are computed once; else one.
 //#include "lib/grid.wgsl"
 //#include "lib/sin_cos.wgsl"
 //#include "lib/stored.wgsl"

@@ -1,13 +1,17 @@
-// Draws one token per row of logits, with temperature, top-k and top-p, and gives its log-probability under softmax(logits / temperature).
+// Draws one token per row of logits, with temperature, top-k and top-p, and gives its log-probability under
+// softmax(logits / temperature).
 //
-// logits: [batch, vocab]; streams: [batch, 3] of (episode, turn, first token index); seed: [2]; controls: (temperature, topP, topK); token, logProb: [batch].
-// The random number of a row is Philox with the key `seed` and the counter (episode, turn, first token index + tokenOffset), so it depends on nothing else.
+// logits: [batch, vocab]; streams: [batch, 3] of (episode, turn, first token index); seed: [2]; controls: (temperature,
+// topP, topK); token, logProb: [batch]. The random number of a row is Philox with the key `seed` and the counter
+// (episode, turn, first token index + tokenOffset), so it depends on nothing else.
 //
-// Method: a token weighs exp((logit − largest) / temperature) · 2^31, rounded to an integer, and sums of weights are 64-bit integers. They are exact, so the
-// result does not depend on the order of the sums, and every variant draws the same token. Tokens below 2^-32 of the likeliest weigh nothing; that moves
-// a probability by less than vocab · 2^-32. Top-k and top-p keep the tokens above a threshold, which is found by bisection on the bits of the logits, put in
-// the order of the numbers; of tokens that equal the threshold the first ones are kept. Top-p is of what top-k leaves. The draw inverts the cumulative weight
-// over the kept tokens in index order. Temperature 0 takes the largest logit, the first of equals. NaN counts as −1e30, infinities as ±1e30.
+// Method: a token weighs exp((logit − largest) / temperature) · 2^31, rounded to an integer, and sums of weights are
+// 64-bit integers. They are exact, so the result does not depend on the order of the sums, and every variant draws the
+// same token. Tokens below 2^-32 of the likeliest weigh nothing; that moves a probability by less than vocab · 2^-32.
+// Top-k and top-p keep the tokens above a threshold, which is found by bisection on the bits of the logits, put in the
+// order of the numbers; of tokens that equal the threshold the first ones are kept. Top-p is of what top-k leaves. The
+// draw inverts the cumulative weight over the kept tokens in index order. Temperature 0 takes the largest logit, the
+// first of equals. NaN counts as −1e30, infinities as ±1e30.
 //
 // LANES invocations share a row: one, or a workgroup (COOPERATIVE).
 //#include "lib/grid.wgsl"
@@ -149,7 +153,8 @@ fn walk(goal: vec2<u32>, before: vec2<u32>, begin: u32, end: u32, row: Row, kept
   return token;
 }
 
-// Keeps the highest of the kept tokens, as few as measure at least `need`, which is above 0 and not above the whole sum.
+// Keeps the highest of the kept tokens, as few as measure at least `need`, which is above 0 and not above the whole
+// sum.
 fn narrow(need: vec2<u32>, row: Row, kept: Kept, unit: u32, lane: u32) -> Kept {
   // The threshold is from `low` to `high`; tokens above `high` measure `above`.
   var low = 0u;

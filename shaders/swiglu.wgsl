@@ -1,5 +1,6 @@
-// y[row, i] = silu(gate) · up, with gate = gateUp[row, i] and up = gateUp[row, i + width]; with BACKWARD, the gradients of both from dy.
-// With KEPT, `kept` is gateUp in f16, for the backward pass. Rows of y as in lib/row.wgsl; nothing is reduced. Shazeer, arXiv 2002.05202.
+// y[row, i] = silu(gate) · up, with gate = gateUp[row, i] and up = gateUp[row, i + width]; with BACKWARD, the gradients
+// of both from dy. With KEPT, `kept` is gateUp in f16, for the backward pass. Rows of y as in lib/row.wgsl; nothing is
+// reduced. Shazeer, arXiv 2002.05202.
 //#include "lib/row.wgsl"
 //#include "lib/stored.wgsl"
 

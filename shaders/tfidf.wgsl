@@ -1,6 +1,7 @@
-// Weights the term counts of a sparse matrix (CSR) and scales its rows to length 1: weights[e] = counts[e]·idf[columns[e]] / norm of the row.
-// One row per invocation: rows are short, and neighbours are independent, so no barrier is needed. The sum of squares runs in the order of the
-// entries. Entries after the last row are padding; the invocations share them out and set them to 0. Rows without entries write nothing.
+// Weights the term counts of a sparse matrix (CSR) and scales its rows to length 1: weights[e] =
+// counts[e]·idf[columns[e]] / norm of the row. One row per invocation: rows are short, and neighbours are independent,
+// so no barrier is needed. The sum of squares runs in the order of the entries. Entries after the last row are padding;
+// the invocations share them out and set them to 0. Rows without entries write nothing.
 //#include "lib/grid.wgsl"
 
 @compute @workgroup_size(WORKGROUP)

@@ -1,6 +1,6 @@
-// For each row of logits, with z = logits / temperature: logProb = z[target] − log Σ exp(z), the entropy of softmax(z), and logSumExp for the backward pass.
-// A target beyond the row gives logProb 0.
-// entropy = log Σ − weighted / Σ, with the sums of lib/soft_statistics.wgsl.
+// For each row of logits, with z = logits / temperature: logProb = z[target] − log Σ exp(z), the entropy of softmax(z),
+// and logSumExp for the backward pass. A target beyond the row gives logProb 0. entropy = log Σ − weighted / Σ, with
+// the sums of lib/soft_statistics.wgsl.
 //#include "lib/soft_statistics.wgsl"
 
 @compute @workgroup_size(WORKGROUP)

@@ -1,7 +1,7 @@
 // Gradient of logProb and entropy (token_log_probs.wgsl) in the logits. With p = softmax(z), z = logits / temperature:
 //   d logProb / dz[i] = [i is the target] − p[i]            (nothing where the target lies beyond the row)
-//   d entropy / dz[i] = −p[i] · (log p[i] + entropy)
-// The logits are those of `width` tokens from `start` on, of a vocabulary of `vocab`. Rows as in lib/row.wgsl; nothing is reduced.
+// d entropy / dz[i] = −p[i] · (log p[i] + entropy) The logits are those of `width` tokens from `start` on, of a
+// vocabulary of `vocab`. Rows as in lib/row.wgsl; nothing is reduced.
 //#include "lib/row.wgsl"
 
 @compute @workgroup_size(WORKGROUP)

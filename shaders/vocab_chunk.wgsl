@@ -1,6 +1,8 @@
-// Takes a chunk of the vocabulary, logits [rows, width] of the tokens from `start` on, into each row's statistics: state[row] = [largest z, Σ exp(z − largest),
-// Σ exp(z − largest) · (z − largest), z of the target], with z = logits / temperature. The first chunk, whose `start` is 0, does not read the state.
-// The method is that of token_log_probs.wgsl, carried on from chunk to chunk (Milakov and Gimelshein, arXiv 1805.02867). Rows as in lib/row.wgsl.
+// Takes a chunk of the vocabulary, logits [rows, width] of the tokens from `start` on, into each row's statistics:
+// state[row] = [largest z, Σ exp(z − largest), Σ exp(z − largest) · (z − largest), z of the target], with z = logits /
+// temperature. The first chunk, whose `start` is 0, does not read the state. The method is that of
+// token_log_probs.wgsl, carried on from chunk to chunk (Milakov and Gimelshein, arXiv 1805.02867). Rows as in
+// lib/row.wgsl.
 //#include "lib/soft_statistics.wgsl"
 
 @compute @workgroup_size(WORKGROUP)

@@ -1,4 +1,5 @@
-// What token_log_probs.wgsl writes for each row, from the statistics that vocab_chunk.wgsl gathered over the whole vocabulary. One row an invocation.
+// What token_log_probs.wgsl writes for each row, from the statistics that vocab_chunk.wgsl gathered over the whole
+// vocabulary. One row an invocation.
 //#include "lib/grid.wgsl"
 
 @compute @workgroup_size(WORKGROUP)

@@ -1,9 +1,10 @@
 /**
- * The package's public interface: engine, models, policies, environments and ProxMO. Everything here runs in a browser too; what needs Node (opening a device under
- * Dawn, run folders) is in `proxmo/node`.
+ * The package's public interface: engine, models, policies, environments and ProxMO. Everything here runs in a browser
+ * too; what needs Node (opening a device under Dawn, run folders) is in `proxmo/node`.
  */
 
 export type { Dtype, KernelSpec } from '../kernels/spec.ts';
+export { type ErrorCode, ProxmoError } from './base/errors.ts';
 export { createHttpTaskSet } from './envs/bridge/http.ts';
 export { type CheckReport, checkTaskSet } from './envs/check.ts';
 export { defineTaskSet } from './envs/define.ts';
@@ -23,7 +24,6 @@ export {
   type Turn,
 } from './envs/index.ts';
 export { createWebshopTaskSet, type WebshopOptions } from './envs/webshop/index.ts';
-export { type ErrorCode, ProxmoError } from './errors.ts';
 export { GpuContext } from './gpu/context.ts';
 export { Tuner, type TunerOptions, type TuningRecord, type TuningStore, type VariantChooser } from './gpu/tuner.ts';
 export { type HfModel, parseHfConfig } from './models/hf/config.ts';

@@ -11,7 +11,15 @@ export { AdapterFolder, saveAdapter } from './models/peft.node.ts';
 export { digestOfModel, openPretrained, type PretrainedModel } from './models/pretrained.node.ts';
 export { checkPlan, planRun } from './rl/planRun.node.ts';
 export { openPolicyModel } from './rl/policySource.node.ts';
-export { loadRun, loadRunModel, runConfig, type Summary, type TrainEvent, type TrainRunOptions, trainRun } from './rl/run.node.ts';
+export {
+  loadRun,
+  loadRunModel,
+  runConfig,
+  type Summary,
+  type TrainEvent,
+  type TrainRunOptions,
+  trainRun,
+} from './rl/run.node.ts';
 export { loadConfig } from './runs/config.ts';
 export { openRun, type Run } from './runs/run.ts';
 export { loadHfTokenizer } from './text/hf/loadHfTokenizer.node.ts';

@@ -1,4 +1,7 @@
-/** The example program is what the README shows, and it runs: here against the sources, with a few demonstrations and episodes instead of the preset's. */
+/**
+ * The example program is what the README shows, and it runs: here against the sources, with a few demonstrations and
+ * episodes instead of the preset's.
+ */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -39,8 +42,12 @@ describe('examples/train.mjs', () => {
         packages: 'external',
         plugins: [wgslEsbuild],
       });
-      const { stdout } = await promisify(execFile)(process.execPath, [outfile], { env: { PROXMO_ADAPTER: 'swiftshader', ...process.env } });
-      expect(stdout).toMatch(/^(success [\d.]+, KL -?[\d.]+, \d+ tokens\/s\n){3}held-out success [\d.]+ \(95 %: [\d.]+ to [\d.]+\)\n$/);
+      const { stdout } = await promisify(execFile)(process.execPath, [outfile], {
+        env: { PROXMO_ADAPTER: 'swiftshader', ...process.env },
+      });
+      expect(stdout).toMatch(
+        /^(success [\d.]+, KL -?[\d.]+, \d+ tokens\/s\n){3}held-out success [\d.]+ \(95 %: [\d.]+ to [\d.]+\)\n$/,
+      );
     } finally {
       await rm(folder, { recursive: true, force: true });
     }

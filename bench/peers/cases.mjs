@@ -1,15 +1,24 @@
-/** The columns of the table: what every library computes, with inputs that are the same in every process, and what the results must be. */
+/**
+ * The columns of the table: what every library computes, with inputs that are the same in every process, and what the
+ * results must be.
+ */
 import { expectedLosses, tokensPerStep } from './tinyGpt.mjs';
 
 const matrix = (rows, columns, seed) => ({ shape: [rows, columns], values: uniformNumbers(rows * columns, seed) });
 
 /**
- * op: `nn` A · B, `nt` A · Bᵀ, `tn` Aᵀ · B; `softmax` and `layerNorm` (without weights, ε 1e-5) by rows; `baseline` of ProxMO: rows in groups of `groupSize`, softmax of
- * their cosines over `temperature`, weighted sums of the returns; `train`, a step of the tiny GPT.
+ * op: `nn` A · B, `nt` A · Bᵀ, `tn` Aᵀ · B; `softmax` and `layerNorm` (without weights, ε 1e-5) by rows; `baseline` of
+ * ProxMO: rows in groups of `groupSize`, softmax of their cosines over `temperature`, weighted sums of the returns;
+ * `train`, a step of the tiny GPT.
  */
 export const columns = [
   { name: 'matmul 512³', op: 'nn', inputs: [matrix(512, 512, 1), matrix(512, 512, 2)], flops: 2 * 512 ** 3 },
-  { name: '[2048×128]·[128×512]', op: 'nn', inputs: [matrix(2048, 128, 1), matrix(128, 512, 2)], flops: 2 * 2048 * 128 * 512 },
+  {
+    name: '[2048×128]·[128×512]',
+    op: 'nn',
+    inputs: [matrix(2048, 128, 1), matrix(128, 512, 2)],
+    flops: 2 * 2048 * 128 * 512,
+  },
   { name: 'its dx', op: 'nt', inputs: [matrix(2048, 512, 1), matrix(128, 512, 2)], flops: 2 * 2048 * 128 * 512 },
   { name: 'its dw', op: 'tn', inputs: [matrix(2048, 128, 1), matrix(2048, 512, 2)], flops: 2 * 2048 * 128 * 512 },
   { name: 'softmax 2048×512', op: 'softmax', inputs: [matrix(2048, 512, 1)] },
@@ -48,7 +57,10 @@ export function uniformNumbers(count, seed) {
   });
 }
 
-/** Largest error of a result, over the largest magnitude of the reference in float64; of the first training losses, as they are. NaN where the result has one, or has another size. */
+/**
+ * Largest error of a result, over the largest magnitude of the reference in float64; of the first training losses, as
+ * they are. NaN where the result has one, or has another size.
+ */
 export function errorOf({ op, inputs }, result) {
   const want = op === 'train' ? expectedLosses : references[op](...inputs);
   if (result.length !== want.length) return Number.NaN;
@@ -126,11 +138,15 @@ function baselines(x, returns) {
   });
   const result = new Float64Array(rows);
   for (let first = 0; first < rows; first += groupSize) {
-    const group = { shape: [groupSize, features], values: unit.subarray(first * features, (first + groupSize) * features) };
+    const group = {
+      shape: [groupSize, features],
+      values: unit.subarray(first * features, (first + groupSize) * features),
+    };
     const cosines = products(group, group).map((cosine) => cosine / temperature);
     const weights = byRows({ shape: [groupSize, groupSize], values: cosines }, softmaxOf);
     for (let query = 0; query < groupSize; query++) {
-      for (let key = 0; key < groupSize; key++) result[first + query] += weights[query * groupSize + key] * returns.values[first + key];
+      for (let key = 0; key < groupSize; key++)
+        result[first + query] += weights[query * groupSize + key] * returns.values[first + key];
     }
   }
   return result;

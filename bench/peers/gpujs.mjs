@@ -1,6 +1,7 @@
 /**
- * gpu.js on WebGPU in the table: `node gpujs.mjs [adapter]`, started by `table.mjs`. Kernels as its documentation has them, one element of the result a thread: it has no
- * workgroup memory, vectors or subgroups to write them with. Inputs and intermediate results lie on the device, as pipeline results.
+ * gpu.js on WebGPU in the table: `node gpujs.mjs [adapter]`, started by `table.mjs`. Kernels as its documentation has
+ * them, one element of the result a thread: it has no workgroup memory, vectors or subgroups to write them with. Inputs
+ * and intermediate results lie on the device, as pipeline results.
  */
 import { GPU, input } from 'gpu.js';
 import { groupSize, temperature } from './cases.mjs';
@@ -10,11 +11,21 @@ import { serve } from './worker.mjs';
 await provideWebGpu(process.argv[2] ?? '');
 const gpu = new GPU({ mode: 'webgpu' });
 
-/** @param body a kernel function, which gpu.js translates from its source @param output `[columns, rows]`, or `[length]` */
+/**
+ * @param body a kernel function, which gpu.js translates from its source
+ * @param output `[columns, rows]`, or `[length]`
+ */
 const kernelOf = (body, output, constants = {}) =>
   gpu.createKernel(body, { output, constants, pipeline: true, immutable: true, loopMaxIterations: 1 << 16 });
 
-const makers = { nn: productOf, nt: productOf, tn: productOf, softmax: softmaxOf, layerNorm: layerNormOf, baseline: baselineOf };
+const makers = {
+  nn: productOf,
+  nt: productOf,
+  tn: productOf,
+  softmax: softmaxOf,
+  layerNorm: layerNormOf,
+  baseline: baselineOf,
+};
 /** The element of A · B at a thread, of A · Bᵀ and Aᵀ · B. */
 const products = {
   nn: function (a, b) {
@@ -139,7 +150,10 @@ function layerNormOf([[rows, width]]) {
   };
 }
 
-/** Cosines within a group, over τ, and the weighted returns: norms first, then a row of the group for each row, then one thread a row. */
+/**
+ * Cosines within a group, over τ, and the weighted returns: norms first, then a row of the group for each row, then one
+ * thread a row.
+ */
 function baselineOf([[rows, features]]) {
   const norm = kernelOf(
     function (x) {

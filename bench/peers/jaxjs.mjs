@@ -1,4 +1,7 @@
-/** jax-js in the table: `node jaxjs.mjs webgpu|wasm [adapter]`, started by `table.mjs`. Arrays are moved into what uses them; `.ref` keeps one for another use. */
+/**
+ * jax-js in the table: `node jaxjs.mjs webgpu|wasm [adapter]`, started by `table.mjs`. Arrays are moved into what uses
+ * them; `.ref` keeps one for another use.
+ */
 import { groupSize, temperature } from './cases.mjs';
 import { openTraining } from './jaxjsTrain.mjs';
 import { serve } from './worker.mjs';

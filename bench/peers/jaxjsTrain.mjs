@@ -39,11 +39,18 @@ export function openTraining({ jit, nn, numpy: np, valueAndGrad }) {
     return np.transpose(context, [0, 2, 1, 3]).reshape([tokensPerStep, width]);
   }
 
-  /** @param parameters in the order of `parameterShapes` @param tokens and targets as one-hot rows, `[rows, vocabulary]` */
+  /**
+   * @param parameters in the order of `parameterShapes`
+   * @param tokens and targets as one-hot rows, `[rows, vocabulary]`
+   */
   function lossOf(parameters, tokens, targets) {
     const w = Object.fromEntries(parameterShapes.map(([name], index) => [name, parameters[index]]));
     const norm = (x, name) => layerNorm(x, w[`${name}.norm`], w[`${name}.bias`]);
-    let x = np.matmul(tokens, w.embedding).reshape([batch, length, width]).add(w.positions).reshape([tokensPerStep, width]);
+    let x = np
+      .matmul(tokens, w.embedding)
+      .reshape([batch, length, width])
+      .add(w.positions)
+      .reshape([tokensPerStep, width]);
     for (let layer = 0; layer < layers; layer++) {
       const qkv = linear(norm(x.ref, `${layer}.attention`), w[`${layer}.qkv`]);
       x = x.add(linear(attention(qkv), w[`${layer}.output`]));
@@ -81,7 +88,13 @@ export function openTraining({ jit, nn, numpy: np, valueAndGrad }) {
   ];
   return trainingCase(async ({ tokens, targets }, step) => {
     const rate = np.array(learningRate / (1 - 0.9 ** step));
-    const [loss, ...next] = update(...state, oneHot(tokens), oneHot(targets), rate, np.array(Math.sqrt(1 - 0.999 ** step)));
+    const [loss, ...next] = update(
+      ...state,
+      oneHot(tokens),
+      oneHot(targets),
+      rate,
+      np.array(Math.sqrt(1 - 0.999 ** step)),
+    );
     state = next;
     return (await loss.data())[0];
   });

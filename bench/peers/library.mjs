@@ -1,4 +1,6 @@
-/** A library of the table: its process, which is started when it is first asked for something, and again after it died. */
+/**
+ * A library of the table: its process, which is started when it is first asked for something, and again after it died.
+ */
 import { fork } from 'node:child_process';
 
 /** Of one answer: on a software adapter a library may compile its training step for minutes. */
@@ -40,7 +42,11 @@ export class Library {
   async #start() {
     const [file, ...args] = this.script;
     this.#said = '';
-    this.#child = fork(file, args, { cwd: this.folder, serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    this.#child = fork(file, args, {
+      cwd: this.folder,
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
     this.#child.stderr.on('data', (text) => {
       this.#said = (this.#said + text).slice(-4000);
     });

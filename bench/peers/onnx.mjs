@@ -1,4 +1,6 @@
-/** Writes small ONNX models: the few fields of its protocol buffers (onnx.proto) that graphs of float32 operators need. */
+/**
+ * Writes small ONNX models: the few fields of its protocol buffers (onnx.proto) that graphs of float32 operators need.
+ */
 
 const opset = 17;
 /** Of the opset: the newest version of the file format that it came with. */
@@ -6,7 +8,8 @@ const irVersion = 8;
 const dataTypes = { float32: 1, int64: 7 };
 
 /**
- * @param nodes `[operator, inputs, output, attributes]` in order, names as strings; an attribute is an integer or a list of integers
+ * @param nodes `[operator, inputs, output, attributes]` in order, names as strings; an attribute is an integer or a
+ * list of integers
  * @param inputs names and shapes; the output is `y`, of shape `outputShape`
  * @param constants names, dtypes, shapes and values
  */
@@ -34,7 +37,12 @@ function attributeOf(name, value) {
 
 function tensorOf({ name, dtype, shape, values }) {
   const array = dtype === 'int64' ? BigInt64Array.from(values, BigInt) : Float32Array.from(values);
-  return [...shape.map((extent) => integer(1, extent)), integer(2, dataTypes[dtype]), text(8, name), bytes(9, Buffer.from(array.buffer))];
+  return [
+    ...shape.map((extent) => integer(1, extent)),
+    integer(2, dataTypes[dtype]),
+    text(8, name),
+    bytes(9, Buffer.from(array.buffer)),
+  ];
 }
 
 function typedName(name, shape) {

@@ -1,4 +1,7 @@
-/** ONNX Runtime on WebGPU in the table: `node onnxruntime.mjs [adapter]`, started by `table.mjs`. It has a Dawn of its own. */
+/**
+ * ONNX Runtime on WebGPU in the table: `node onnxruntime.mjs [adapter]`, started by `table.mjs`. It has a Dawn of its
+ * own.
+ */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { groupSize, temperature } from './cases.mjs';
 import { onnxModel } from './onnx.mjs';
@@ -19,14 +22,17 @@ const graphs = {
   nt: ([a, b]) => graph([a, b], [a.shape[0], b.shape[0]], [['Gemm', ['a', 'b'], 'y', { transB: 1 }]]),
   tn: ([a, b]) => graph([a, b], [a.shape[1], b.shape[1]], [['Gemm', ['a', 'b'], 'y', { transA: 1 }]]),
   softmax: ([x]) => graph([x], x.shape, [['Softmax', ['a'], 'y', { axis: -1 }]]),
-  layerNorm: ([x]) => graph([x], x.shape, [['LayerNormalization', ['a', 'scale'], 'y', { axis: -1 }]], [vector('scale', x.shape[1], 1)]),
+  layerNorm: ([x]) =>
+    graph([x], x.shape, [['LayerNormalization', ['a', 'scale'], 'y', { axis: -1 }]], [vector('scale', x.shape[1], 1)]),
   baseline: baselineGraph,
 };
 const names = ['a', 'b'];
 
-const identity = (shape) => onnxModel({ nodes: [['Identity', ['a'], 'y']], inputs: [['a', shape]], outputShape: shape });
+const identity = (shape) =>
+  onnxModel({ nodes: [['Identity', ['a'], 'y']], inputs: [['a', shape]], outputShape: shape });
 const adapter = process.argv[2] ?? '';
-if (!['', 'lavapipe', 'swiftshader'].includes(adapter)) throw new Error(`it cannot be told to run on the adapter "${adapter}"`);
+if (!['', 'lavapipe', 'swiftshader'].includes(adapter))
+  throw new Error(`it cannot be told to run on the adapter "${adapter}"`);
 /** Its result is on the host only when the device has done all that was submitted before. */
 const waiting = await onDriver(adapter, async () => {
   const model = onnxModel({ nodes: [['Mul', ['a', 'a'], 'y']], inputs: [['a', [1]]], outputShape: [1] });
@@ -41,7 +47,9 @@ serve(openKernel, () => '');
 async function openKernel({ op, inputs }) {
   if (op === 'train') throw new Error('it does not train under Node');
   const session = await InferenceSession.create(graphs[op](inputs), toDevice);
-  const feeds = Object.fromEntries(await Promise.all(inputs.map(async (input, index) => [names[index], await upload(input)])));
+  const feeds = Object.fromEntries(
+    await Promise.all(inputs.map(async (input, index) => [names[index], await upload(input)])),
+  );
   return {
     run: async () => {
       const { y } = await session.run(feeds);

@@ -21,7 +21,8 @@ serve(
 
 async function openKernel({ name, op, inputs }: Column): Promise<OpenCase> {
   const [a, b] = inputs.map(({ shape, values }, index) => new Variable(`input ${index}`, shape, 'f32', values).tensor);
-  const isSparse = op === 'baseline' && inputs[0]!.values.filter((value) => value !== 0).length < inputs[0]!.values.length / 4;
+  const isSparse =
+    op === 'baseline' && inputs[0]!.values.filter((value) => value !== 0).length < inputs[0]!.values.length / 4;
   const y = isSparse && b ? sparseBaseline(inputs[0]!, b) : outputOf(op, a, b);
   const reading = await engine.compile({ name, outputs: { y } });
   const resident = await engine.compile({ name, updates: [y] });
@@ -43,12 +44,17 @@ function baselineOf(x: Tensor, returns: Tensor): Tensor {
 }
 
 /** The same for rows as entries, of length 1, in which form proxmo has its features. */
-function sparseBaseline({ shape: [rows = 0, features = 0], values }: Column['inputs'][number], returns: Tensor): Tensor {
+function sparseBaseline(
+  { shape: [rows = 0, features = 0], values }: Column['inputs'][number],
+  returns: Tensor,
+): Tensor {
   const columns: number[] = [];
   const weights: number[] = [];
   const keys: number[] = [];
   for (let row = 0; row < rows; row++) {
-    const entries = [...values.subarray(row * features, (row + 1) * features).entries()].filter(([, value]) => value !== 0);
+    const entries = [...values.subarray(row * features, (row + 1) * features).entries()].filter(
+      ([, value]) => value !== 0,
+    );
     const norm = Math.hypot(...entries.map(([, value]) => value));
     keys.push(columns.length, columns.length + entries.length, 0, 1);
     columns.push(...entries.map(([column]) => column));
@@ -61,12 +67,16 @@ function sparseBaseline({ shape: [rows = 0, features = 0], values }: Column['inp
     ranges: constant(rangesOf(rows), [rows, 2], 'u32'),
     returns: returns.reshape([rows]),
   };
-  return launch(proximity, { keys: rows, entries: columns.length, features, temperature }, inputs, { baseline: [rows] }).baseline;
+  return launch(proximity, { keys: rows, entries: columns.length, features, temperature }, inputs, { baseline: [rows] })
+    .baseline;
 }
 
 /** First row of each row's group, and the row after its last. */
 function rangesOf(rows: number): number[] {
-  return Array.from({ length: rows }, (_, row) => row - (row % groupSize)).flatMap((first) => [first, first + groupSize]);
+  return Array.from({ length: rows }, (_, row) => row - (row % groupSize)).flatMap((first) => [
+    first,
+    first + groupSize,
+  ]);
 }
 
 function filled(size: number, value: number): Tensor {

@@ -1,6 +1,7 @@
 /**
- * The table of peers for the machine at hand: `node table.mjs [adapter] [--json] [--rounds 5]`. Each library has a process of its own and they take turns: in every round of a
- * column each measures for a moment while the others sleep, so that what disturbs the machine disturbs all of them. A figure is the median of the rounds' medians. GFLOP/s for
+ * The table of peers for the machine at hand: `node table.mjs [adapter] [--json] [--rounds 5]`. Each library has a
+ * process of its own and they take turns: in every round of a column each measures for a moment while the others sleep,
+ * so that what disturbs the machine disturbs all of them. A figure is the median of the rounds' medians. GFLOP/s for
  * products, tokens a second for the training step, milliseconds otherwise; a result that is not right is no figure.
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -54,7 +55,12 @@ function peer(name, packageName, backend, script) {
     return null;
   }
   const { version } = JSON.parse(readFileSync(manifest, 'utf8'));
-  return new Library({ label: `${name} ${version} (${backend})`, webgpu: backend.endsWith('webgpu'), folder: here, script });
+  return new Library({
+    label: `${name} ${version} (${backend})`,
+    webgpu: backend.endsWith('webgpu'),
+    folder: here,
+    script,
+  });
 }
 
 /** The column's cells: `{ library, column, adapter, ms, error }`, or `{ library, column, failure }`. */
@@ -63,7 +69,11 @@ async function measure(column) {
   const found = [];
   for (const library of libraries) {
     console.error(`${column.name}: ${library.label}`);
-    const cell = { library: library.label, column: column.name, ...(await library.ask({ ask: 'prepare', column: column.name })) };
+    const cell = {
+      library: library.label,
+      column: column.name,
+      ...(await library.ask({ ask: 'prepare', column: column.name })),
+    };
     found.push(cell);
     if (cell.failure) continue;
     if (cell.error <= tolerance(column)) running.push({ library, cell, turns: [] });
@@ -78,7 +88,8 @@ async function measure(column) {
     }
   }
   for (const { cell, turns } of running) {
-    if (!cell.failure) cell.ms = { median: median(turns.map(median)), min: Math.min(...turns.flat()), max: Math.max(...turns.flat()) };
+    if (!cell.failure)
+      cell.ms = { median: median(turns.map(median)), min: Math.min(...turns.flat()), max: Math.max(...turns.flat()) };
   }
   return found;
 }
@@ -121,7 +132,11 @@ function ratioOf(column) {
   const peers = libraries.filter(({ webgpu }) => webgpu).map(({ label }) => cellOf(label, column));
   const [best] = peers.filter(({ ms }) => ms).sort((a, b) => a.ms.median - b.ms.median);
   const own = cellOf(ours.label, column);
-  return { column: column.name, best: best?.library ?? null, ratio: best && own.ms ? best.ms.median / own.ms.median : null };
+  return {
+    column: column.name,
+    best: best?.library ?? null,
+    ratio: best && own.ms ? best.ms.median / own.ms.median : null,
+  };
 }
 
 function ratioText({ best, ratio }) {

@@ -1,6 +1,6 @@
 /**
- * TensorFlow.js with WebGPU and its gradients. The gradients are registered by a module that Node cannot import as it is, because it names files without their endings, so
- * the packages are bundled, as they would be for a browser.
+ * TensorFlow.js with WebGPU and its gradients. The gradients are registered by a module that Node cannot import as it
+ * is, because it names files without their endings, so the packages are bundled, as they would be for a browser.
  */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

@@ -17,13 +17,18 @@ import {
 /** @param tf the library, on the backend that is to train */
 export function openTraining(tf) {
   const start = startValues(parameterShapes);
-  const w = Object.fromEntries(parameterShapes.map(([name, ...shape], i) => [name, tf.variable(tf.tensor(start[i], shape), true, name)]));
+  const w = Object.fromEntries(
+    parameterShapes.map(([name, ...shape], i) => [name, tf.variable(tf.tensor(start[i], shape), true, name)]),
+  );
   const ahead = tf.tensor2d(aheadMask(), [length, length]);
   const linear = (x, weight) => tf.matMul(x, weight, false, true);
 
   function norm(x, name) {
     const { mean, variance } = tf.moments(x, -1, true);
-    return tf.add(tf.mul(tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, 1e-5))), w[`${name}.norm`]), w[`${name}.bias`]);
+    return tf.add(
+      tf.mul(tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, 1e-5))), w[`${name}.norm`]),
+      w[`${name}.bias`],
+    );
   }
 
   function gelu(x) {

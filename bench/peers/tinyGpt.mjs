@@ -1,6 +1,6 @@
 /**
- * The tiny GPT that all libraries train: that of `src/cli/bench/tinyGpt.ts`. Weights and tokens are those of `test/oracle/tiny_gpt.py`, so that the first losses must be
- * PyTorch's.
+ * The tiny GPT that all libraries train: that of `src/cli/bench/tinyGpt.ts`. Weights and tokens are those of
+ * `test/oracle/tiny_gpt.py`, so that the first losses must be PyTorch's.
  */
 
 export const [vocabulary, width, layers, heads, hidden, length, batch] = [512, 128, 4, 4, 512, 128, 8];
@@ -20,10 +20,12 @@ export const parameterShapes = [
     [`${layer}.down`, width, hidden],
   ]).flat(),
   ['head', vocabulary, width],
-  ...[...Array.from({ length: layers }, (_, layer) => [`${layer}.attention`, `${layer}.mlp`]).flat(), 'final'].flatMap((name) => [
-    [`${name}.norm`, width],
-    [`${name}.bias`, width],
-  ]),
+  ...[...Array.from({ length: layers }, (_, layer) => [`${layer}.attention`, `${layer}.mlp`]).flat(), 'final'].flatMap(
+    (name) => [
+      [`${name}.norm`, width],
+      [`${name}.bias`, width],
+    ],
+  ),
 ];
 
 function* generator(seed) {
@@ -33,7 +35,10 @@ function* generator(seed) {
   }
 }
 
-/** The parameters' first values, in the order of their names and shapes: numbers in ±1/16, around 1 for the weights of norms. */
+/**
+ * The parameters' first values, in the order of their names and shapes: numbers in ±1/16, around 1 for the weights of
+ * norms.
+ */
 export function startValues(shapes) {
   const numbers = generator(7);
   return shapes.map(([name, ...shape]) => {
@@ -58,7 +63,8 @@ export function batchOf(step) {
 }
 
 /** What attention adds to the scores, `[length, length]`: a key that lies ahead of its query gets no weight. */
-export const aheadMask = () => Float32Array.from({ length: length * length }, (_, i) => (i % length > Math.floor(i / length) ? -1e30 : 0));
+export const aheadMask = () =>
+  Float32Array.from({ length: length * length }, (_, i) => (i % length > Math.floor(i / length) ? -1e30 : 0));
 
 /**
  * A training run as a case of the table (`worker.mjs`).

@@ -1,4 +1,7 @@
-/** The WebGPU that proxmo runs on as `navigator.gpu`, for libraries that expect a browser: the same Dawn and switches, the same drivers, and waits that sleep between polls. */
+/**
+ * The WebGPU that proxmo runs on as `navigator.gpu`, for libraries that expect a browser: the same Dawn and switches,
+ * the same drivers, and waits that sleep between polls.
+ */
 import { create, globals } from 'webgpu';
 import { findSwiftShaderBundle, withSwiftShader } from '../../src/gpu/swiftshader.node.ts';
 import { waitAsleep } from '../../src/gpu/wait.node.ts';

@@ -1,6 +1,7 @@
 /**
- * What the process of a library does: it answers the table's messages, one after another. `prepare` makes a column's case ready and says how far its result is from the
- * reference; `time` gives the milliseconds of some calls. Between messages it sleeps, so that the libraries can take turns.
+ * What the process of a library does: it answers the table's messages, one after another. `prepare` makes a column's
+ * case ready and says how far its result is from the reference; `time` gives the milliseconds of some calls. Between
+ * messages it sleeps, so that the libraries can take turns.
  */
 import { columns, errorOf } from './cases.mjs';
 
@@ -8,8 +9,8 @@ import { columns, errorOf } from './cases.mjs';
 const longCallMs = 500;
 
 /**
- * @param open makes a column's case: `read()` resolves with the result, or with the losses of the first steps; `run()` ends when the device is done. It throws where the library
- * has no such thing
+ * @param open makes a column's case: `read()` resolves with the result, or with the losses of the first steps; `run()`
+ * ends when the device is done. It throws where the library has no such thing
  * @param adapter asks for the name of the adapter in use
  */
 export function serve(open, adapter) {

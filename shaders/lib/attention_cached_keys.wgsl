@@ -1,5 +1,6 @@
-// The walk of a decoding kernel without barriers, within its `main`: an invocation's HEADS_EACH queries attend the first `length` positions of the cache from `base` on, four at a
-// time, with a softmax each that goes on from `largest$h`, `total$h` and `sum$h`.
+// The walk of a decoding kernel without barriers, within its `main`: an invocation's HEADS_EACH queries attend the
+// first `length` positions of the cache from `base` on, four at a time, with a softmax each that goes on from
+// `largest$h`, `total$h` and `sum$h`.
 
   for (var first = 0u; first < length; first += 4u) {
     let position = vec4(first) + firstFour;

@@ -1,10 +1,11 @@
-// Attention with tiles in workgroup memory, for GPUs. A workgroup of 8 × 8 invocations owns BLOCK_ROWS = 32 rows (units of queries, or keys) and walks tiles of
-// 32 rows of the other kind. Of the vectors of a head, CHUNK are in workgroup memory at a time: `left` holds them for the rows that the workgroup owns,
-// `right` for the tile. CHUNK divides HEAD_VECS and is at most 8.
+// Attention with tiles in workgroup memory, for GPUs. A workgroup of 8 × 8 invocations owns BLOCK_ROWS = 32 rows (units
+// of queries, or keys) and walks tiles of 32 rows of the other kind. Of the vectors of a head, CHUNK are in workgroup
+// memory at a time: `left` holds them for the rows that the workgroup owns, `right` for the tile. CHUNK divides
+// HEAD_VECS and is at most 8.
 //
-// Invocation (i, j) computes the products of left rows i + 8a with right rows j + 8b, as a matrix with column b and row a, and sums
-// vector j of the chunk for left rows i + 8a. Rows are spread by 8, and lines are an odd number of vectors apart, so that neighbouring invocations read
-// different banks.
+// Invocation (i, j) computes the products of left rows i + 8a with right rows j + 8b, as a matrix with column b and row
+// a, and sums vector j of the chunk for left rows i + 8a. Rows are spread by 8, and lines are an odd number of vectors
+// apart, so that neighbouring invocations read different banks.
 
 const SIDE = 8u;
 const INVOCATIONS = SIDE * SIDE;

@@ -1,4 +1,5 @@
-// Edges of trees of allowed tokens: the edges at a node are tokens[start] up to tokens[start + count], ascending, with (start, count) = ranges[row].
+// Edges of trees of allowed tokens: the edges at a node are tokens[start] up to tokens[start + count], ascending, with
+// (start, count) = ranges[row].
 
 // First edge of a row's node, and one past its last.
 fn edgesAt(row: u32) -> vec2<u32> {

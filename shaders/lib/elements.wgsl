@@ -1,4 +1,5 @@
-// A flat array in blocks of WORKGROUP · RUN elements, one block a workgroup. An invocation takes every WORKGROUP-th element of its block:
+// A flat array in blocks of WORKGROUP · RUN elements, one block a workgroup. An invocation takes every WORKGROUP-th
+// element of its block:
 //   for (var i = blockStart(number) + local; i < blockEnd(number, count); i += WORKGROUP)
 // An element is a scalar or a vec4.
 //#include "lib/grid.wgsl"

@@ -1,6 +1,7 @@
-// Sine and cosine, good to about 1e-7 for |angle| up to 1e5. WGSL's own are only promised to within 5e-4, and only for |angle| ≤ π.
-// The angle is brought into [−π/4, π/4] by subtracting a multiple of π/2 whose three parts have few bits each, so that the products are exact (Cody and Waite, 1980);
-// there, Taylor polynomials of degree 9 and 10 are good to the last bits.
+// Sine and cosine, good to about 1e-7 for |angle| up to 1e5. WGSL's own are only promised to within 5e-4, and only for
+// |angle| ≤ π. The angle is brought into [−π/4, π/4] by subtracting a multiple of π/2 whose three parts have few bits
+// each, so that the products are exact (Cody and Waite, 1980); there, Taylor polynomials of degree 9 and 10 are good to
+// the last bits.
 
 struct SinCos {
   sin: $ELEMENT,

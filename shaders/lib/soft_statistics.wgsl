@@ -1,5 +1,6 @@
-// What softmax, its logarithm and its entropy need of a row of logits, in one pass, with z = logits / temperature: the largest z, Σ exp(z − largest) and
-// Σ exp(z − largest) · (z − largest). Each lane rescales both sums when it meets a larger z (Milakov and Gimelshein, arXiv 1805.02867). Rows as in lib/row.wgsl.
+// What softmax, its logarithm and its entropy need of a row of logits, in one pass, with z = logits / temperature: the
+// largest z, Σ exp(z − largest) and Σ exp(z − largest) · (z − largest). Each lane rescales both sums when it meets a
+// larger z (Milakov and Gimelshein, arXiv 1805.02867). Rows as in lib/row.wgsl.
 //#include "lib/row.wgsl"
 
 struct SoftStatistics {

@@ -1,9 +1,9 @@
 /** `proxmo advantages`: advantages of rollout rows in a file, for other training frameworks. */
 import { Command, Option } from 'commander';
 import { parse as parseYaml } from 'yaml';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { textOfFile } from '../base/wholeFile.node.ts';
 import { openDevice } from '../gpu/device.node.ts';
-import { textOfFile } from '../models/wholeFile.node.ts';
 import { type AdvantageOptions, advantagesOfJsonl } from '../rl/advantages/index.ts';
 import { Engine } from '../tensor/engine.ts';
 import { adapterOption, repeatedOption } from './arguments.ts';
@@ -23,7 +23,11 @@ export function advantagesCommand(): Command {
       'Estimate the advantages of rollout rows: one JSON object a line with group, trajectory, step, reward, success, valid and observation.',
     )
     .argument('<rows>', 'JSON Lines file, or - for standard input')
-    .addOption(new Option('--estimator <name>', 'how').choices(['proxmo', 'gigpo', 'grpo', 'rloo', 'reinforce++']).default('proxmo'))
+    .addOption(
+      new Option('--estimator <name>', 'how')
+        .choices(['proxmo', 'gigpo', 'grpo', 'rloo', 'reinforce++'])
+        .default('proxmo'),
+    )
     .addOption(
       new Option('--preset <name>', "the paper's definitions, or the official implementation's")
         .choices(['paper', 'reference'])
@@ -40,7 +44,11 @@ export function advantagesCommand(): Command {
         return opened;
       };
       try {
-        const settings = { estimator: options.estimator, preset: options.preset, ...parseAssignments(options.set) } as AdvantageOptions;
+        const settings = {
+          estimator: options.estimator,
+          preset: options.preset,
+          ...parseAssignments(options.set),
+        } as AdvantageOptions;
         const records = await advantagesOfJsonl(text, settings, engine);
         if (options.json) process.stdout.write(`${JSON.stringify(records)}\n`);
         else {

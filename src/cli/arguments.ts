@@ -4,7 +4,10 @@ import { splits } from '../envs/taskLists.ts';
 import { precisions } from '../nn/halfWeights.ts';
 
 export function adapterOption(): Option {
-  return new Option('--adapter <name>', 'hardware, software, swiftshader, or part of an adapter name (default: the best there is)');
+  return new Option(
+    '--adapter <name>',
+    'hardware, software, swiftshader, or part of an adapter name (default: the best there is)',
+  );
 }
 
 export function precisionOption(): Option {

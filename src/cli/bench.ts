@@ -1,8 +1,11 @@
-/** `proxmo bench`: how fast kernels and whole workloads run on an adapter, against what it reaches in matrix products and copies, and against an earlier bench. */
+/**
+ * `proxmo bench`: how fast kernels and whole workloads run on an adapter, against what it reaches in matrix products
+ * and copies, and against an earlier bench.
+ */
 import { Command } from 'commander';
 import { kernels } from '../../kernels/index.ts';
 import { isSupported, type KernelSpec } from '../../kernels/spec.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { type Ceiling, measureCeilings } from '../gpu/ceilings.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
@@ -23,7 +26,13 @@ import { type Workload, workloadRow } from './bench/workload.ts';
 import { ProgressLine } from './progressLine.ts';
 import { formatTable } from './table.ts';
 
-const allWorkloads: readonly Workload[] = [...modelWorkloads, ...proximityWorkloads, ...rolloutWorkloads, ...scaleWorkloads, leakWorkload];
+const allWorkloads: readonly Workload[] = [
+  ...modelWorkloads,
+  ...proximityWorkloads,
+  ...rolloutWorkloads,
+  ...scaleWorkloads,
+  leakWorkload,
+];
 
 interface BenchOptions {
   readonly filter: string;
@@ -95,7 +104,9 @@ async function measureAll(gpu: GpuContext, options: BenchOptions, version: strin
     for (const workload of workloads) rows.push(...(await measureWorkload(bench, workload, options.repeats)));
     for (const spec of specs) rows.push(...(await measureKernel(bench, spec, options)));
     if (leftOut.length > 0)
-      line.print(`left out: ${leftOut.length} that take this adapter long (--full measures all, as does a filter that fits no other)`);
+      line.print(
+        `left out: ${leftOut.length} that take this adapter long (--full measures all, as does a filter that fits no other)`,
+      );
     if (tuner) line.print(`${cache.size} choices for this adapter are kept in ${cache.path}`);
     return rows;
   } finally {
@@ -114,12 +125,24 @@ async function measureKernel(
   }
   line.show(spec.name, spec.name);
   const rows: BenchRow[] = [];
-  for await (const row of kernelRows(gpu, spec, ceilings, { allVariants: variants, repeats, ...(tuner ? { tuner } : {}) })) rows.push(row);
+  for await (const row of kernelRows(gpu, spec, ceilings, {
+    allVariants: variants,
+    repeats,
+    ...(tuner ? { tuner } : {}),
+  }))
+    rows.push(row);
   return rows;
 }
 
-/** On an engine of its own; what its programs shared is freed for the next. None where the workload does not fit the device, which is told. */
-async function measureWorkload({ gpu, ceilings, line, tuner }: Bench, workload: Workload, repeats: number): Promise<BenchRow[]> {
+/**
+ * On an engine of its own; what its programs shared is freed for the next. None where the workload does not fit the
+ * device, which is told.
+ */
+async function measureWorkload(
+  { gpu, ceilings, line, tuner }: Bench,
+  workload: Workload,
+  repeats: number,
+): Promise<BenchRow[]> {
   const { name, shape, precision } = workload;
   if (precision === 'f16' && !gpu.profile.features.has('shader-f16')) {
     line.print(`left out: ${name} ${shape} in f16, because ${gpu.adapter.name} stores no f16`);
@@ -151,7 +174,16 @@ function startTuner(gpu: GpuContext, version: string, cache: TuningCache, line: 
 function ceilingRow(gpu: GpuContext, name: string, { label, shape, ms, gflops, gbps }: Ceiling): BenchRow {
   const named = Object.entries(shape).map(([key, value]) => `${key}=${value}`);
   const arithmetic = gflops === undefined ? {} : { gflops };
-  return { name, shape: named.join(' '), variant: label, adapter: gpu.adapter.name, ms, ...arithmetic, gbps, check: 'variant' };
+  return {
+    name,
+    shape: named.join(' '),
+    variant: label,
+    adapter: gpu.adapter.name,
+    ms,
+    ...arithmetic,
+    gbps,
+    check: 'variant',
+  };
 }
 
 function describe(gpu: GpuContext, rows: readonly BenchRow[]): string {
@@ -181,5 +213,8 @@ function failIfBad(rows: readonly BenchRow[], changes: readonly Change[] | null,
   const slower = (changes ?? []).filter(({ isSlower }) => isSlower);
   if (slower.length === 0) return;
   const names = [...new Set(slower.map(({ row }) => row.name))].join(', ');
-  throw new ProxmoError('data', `${slower.length} rows took over ${Math.round(100 * threshold)} % longer than before: ${names}.`);
+  throw new ProxmoError(
+    'data',
+    `${slower.length} rows took over ${Math.round(100 * threshold)} % longer than before: ${names}.`,
+  );
 }

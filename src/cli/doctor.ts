@@ -1,7 +1,10 @@
-/** `proxmo doctor`: which adapter there is, what it can do, how fast it is, what to install for a better one, and whether kernels are right on it. */
+/**
+ * `proxmo doctor`: which adapter there is, what it can do, how fast it is, what to install for a better one, and
+ * whether kernels are right on it.
+ */
 import { Command } from 'commander';
 import { kernels } from '../../kernels/index.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { type Ceiling, type MeasuredCeilings, measureCeilings } from '../gpu/ceilings.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
@@ -30,14 +33,21 @@ const shownLimits = [
 
 export function doctorCommand(version: string): Command {
   return new Command('doctor')
-    .description('Show the adapter that would be used, its features and limits, its measured speed, and what to install for a better one.')
-    .option('--kernels [name]', 'check every variant of every kernel, or of those with this in their names, against its reference instead')
+    .description(
+      'Show the adapter that would be used, its features and limits, its measured speed, and what to install for a better one.',
+    )
+    .option(
+      '--kernels [name]',
+      'check every variant of every kernel, or of those with this in their names, against its reference instead',
+    )
     .addOption(adapterOption())
     .option('--json', 'print as JSON')
     .action(async (options: DoctorOptions) => {
       const gpu = await openDevice(options.adapter);
       try {
-        await (options.kernels === undefined ? showAdapter(gpu, version, options) : showKernels(gpu, options.kernels, options));
+        await (options.kernels === undefined
+          ? showAdapter(gpu, version, options)
+          : showKernels(gpu, options.kernels, options));
       } finally {
         gpu.destroy();
       }
@@ -52,14 +62,20 @@ async function showAdapter(gpu: GpuContext, version: string, { json }: DoctorOpt
 /** @throws {ProxmoError} `data` if a kernel is wrong, `usage` if none has the name */
 async function showKernels(gpu: GpuContext, name: string | true, { json }: DoctorOptions): Promise<void> {
   const chosen = kernels.filter((spec) => name === true || spec.name.includes(name));
-  if (chosen.length === 0) throw new ProxmoError('usage', `No kernel has ${name} in its name; proxmo doctor --kernels checks all.`);
+  if (chosen.length === 0)
+    throw new ProxmoError('usage', `No kernel has ${name} in its name; proxmo doctor --kernels checks all.`);
   const line = new ProgressLine();
   const findings = await checkKernels(gpu, chosen, (spec) => line.show('kernels', spec.name));
   line.clear();
-  process.stdout.write(json ? `${JSON.stringify(findings, null, 2)}\n` : `${gpu.adapter.name}\n${describeFindings(findings)}\n`);
+  process.stdout.write(
+    json ? `${JSON.stringify(findings, null, 2)}\n` : `${gpu.adapter.name}\n${describeFindings(findings)}\n`,
+  );
   const wrong = findings.filter(({ problems }) => problems.length > 0);
   if (wrong.length > 0)
-    throw new ProxmoError('data', `${wrong.length} kernels are wrong, first ${wrong[0]?.kernel}; do not train on ${gpu.adapter.name}.`);
+    throw new ProxmoError(
+      'data',
+      `${wrong.length} kernels are wrong, first ${wrong[0]?.kernel}; do not train on ${gpu.adapter.name}.`,
+    );
 }
 
 interface Findings {

@@ -7,7 +7,9 @@ import { replayCommand } from './env/replay.ts';
 
 export function envCommand(): Command {
   return new Command('env')
-    .description('Look at environments: list them, play one by hand, check one against its contract, replay recorded sessions.')
+    .description(
+      'Look at environments: list them, play one by hand, check one against its contract, replay recorded sessions.',
+    )
     .addCommand(listCommand())
     .addCommand(playByHandCommand())
     .addCommand(checkCommand())

@@ -1,7 +1,7 @@
 /** `proxmo eval`: how often a trained policy succeeds on fixed held-out tasks. */
 import { Command, Option } from 'commander';
+import { ProxmoError } from '../base/errors.ts';
 import type { Split, Task, TaskSet } from '../envs/environment.ts';
-import { ProxmoError } from '../errors.ts';
 import { evaluate } from '../rl/evaluate.ts';
 import { summariseEvaluation } from '../rl/run.node.ts';
 import { firstEvaluationEpisode } from '../rl/trainer.ts';
@@ -40,16 +40,30 @@ export function evalCommand(): Command {
         const { evaluation: defaults, seed: runSeed } = trainer.config;
         const split = options.split ?? defaults.split;
         const seed = options.seed ?? runSeed;
-        const tasks = options.all ? everyTask(taskSet, split) : taskSet.tasks(split, options.tasks ?? defaults.tasks, seed);
+        const tasks = options.all
+          ? everyTask(taskSet, split)
+          : taskSet.tasks(split, options.tasks ?? defaults.tasks, seed);
         const line = new ProgressLine();
         const evaluation = await evaluate(trainer.policy.player, taskSet, tasks, {
-          controls: { ...trainer.policy.evaluationControls, seed, temperature: options.temperature ?? defaults.temperature },
+          controls: {
+            ...trainer.policy.evaluationControls,
+            seed,
+            temperature: options.temperature ?? defaults.temperature,
+          },
           firstEpisode: firstEvaluationEpisode,
           faults: trainer.faults,
-          onTurn: (running, total) => line.show('evaluation', `evaluation: ${total - running} of ${total} episodes done`),
+          onTurn: (running, total) =>
+            line.show('evaluation', `evaluation: ${total - running} of ${total} episodes done`),
         });
         line.clear();
-        const result = { run: dir, iteration, split, seed, seconds: evaluation.seconds, ...summariseEvaluation(evaluation) };
+        const result = {
+          run: dir,
+          iteration,
+          split,
+          seed,
+          seconds: evaluation.seconds,
+          ...summariseEvaluation(evaluation),
+        };
         if (options.json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
         else {
           const rows = [['all', evaluation] as const, ...Object.entries(evaluation.byTask)];
@@ -60,7 +74,9 @@ export function evalCommand(): Command {
             String(episodes),
           ]);
           const credit = creditRows(evaluation).map(([name, mean = 0]) => [name, mean.toFixed(3)]);
-          process.stdout.write(`${formatTable([['success', 'rate', '95 % interval', 'episodes'], ...cells, ...credit])}\n\n`);
+          process.stdout.write(
+            `${formatTable([['success', 'rate', '95 % interval', 'episodes'], ...cells, ...credit])}\n\n`,
+          );
           process.stdout.write(
             `${split} tasks, iteration ${iteration}; mean length ${evaluation.meanLength.toFixed(1)} steps, ${percent(evaluation.validShare)} valid actions, ${duration(evaluation.seconds)} on ${gpu.adapter.name}\n`,
           );
@@ -77,6 +93,9 @@ function episodesOf({ all, tasks }: EvalOptions): { episodes?: number } {
 
 function everyTask(taskSet: TaskSet, split: Split): readonly Task[] {
   if (!taskSet.allTasks)
-    throw new ProxmoError('usage', `The environment ${taskSet.name} does not list its tasks; give --tasks instead of --all.`);
+    throw new ProxmoError(
+      'usage',
+      `The environment ${taskSet.name} does not list its tasks; give --tasks instead of --all.`,
+    );
   return taskSet.allTasks(split);
 }

@@ -1,9 +1,9 @@
 /** `proxmo generate`: text from a pretrained model or a trained policy, as it is sampled. */
 import { createInterface } from 'node:readline';
 import { Command, Option } from 'commander';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { textOfFile } from '../base/wholeFile.node.ts';
 import { openDevice } from '../gpu/device.node.ts';
-import { textOfFile } from '../models/wholeFile.node.ts';
 import type { Precision } from '../nn/halfWeights.ts';
 import type { PolicySource } from '../rl/policySource.ts';
 import { Engine } from '../tensor/engine.ts';
@@ -38,7 +38,10 @@ export function generateCommand(): Command {
     .requiredOption('--model <path>', 'folder of a Hugging Face model, GGUF file, or folder of a run')
     .addOption(new Option('--prompt <text>', 'what to continue, or with --chat what to answer').conflicts('promptFile'))
     .option('--prompt-file <file>', 'the prompt in a file; - for standard input')
-    .option('--chat', "put the prompt into the model's chat template; on a terminal without a prompt, talk line by line")
+    .option(
+      '--chat',
+      "put the prompt into the model's chat template; on a terminal without a prompt, talk line by line",
+    )
     .option('--system <text>', 'system message, with --chat')
     .option('--max-tokens <n>', 'most tokens of a reply (default: 256, or what the model has room for)', count)
     .option('--temperature <t>', 'sampling temperature, 0 for the likeliest token', nonNegative, 1)
@@ -68,7 +71,8 @@ export function generateCommand(): Command {
 /** The prompt; null for a conversation on the terminal. */
 async function readPrompt({ prompt, promptFile, chat, json, samples }: GenerateOptions): Promise<string | null> {
   if (prompt !== undefined) return prompt;
-  if (promptFile !== undefined) return textOfFile(promptFile === '-' ? '/dev/stdin' : promptFile, 'give the path of a text file');
+  if (promptFile !== undefined)
+    return textOfFile(promptFile === '-' ? '/dev/stdin' : promptFile, 'give the path of a text file');
   if (chat && process.stdin.isTTY && !json && samples === 1) return null;
   throw new ProxmoError('usage', 'There is no prompt; give --prompt or --prompt-file, or --chat on a terminal.');
 }
@@ -92,11 +96,15 @@ async function continuePrompt(
   const { answers, statistics } = await answer(engine, source, ids, { ...answerOptions(options), turn: 0, onText });
   if (json) {
     const replies = answers.map(({ text, tokens, logProb, finishReason }) => ({ text, tokens, logProb, finishReason }));
-    process.stdout.write(`${JSON.stringify({ model, adapter, seed: options.seed, replies, ...statistics }, null, 2)}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ model, adapter, seed: options.seed, replies, ...statistics }, null, 2)}\n`,
+    );
     return;
   }
   if (isStreamed) process.stdout.write('\n');
-  else for (const [index, { text }] of answers.entries()) process.stdout.write(`--- ${index + 1} of ${samples}\n${text}\n`);
+  else
+    for (const [index, { text }] of answers.entries())
+      process.stdout.write(`--- ${index + 1} of ${samples}\n${text}\n`);
   process.stderr.write(`${describe(statistics)}\n`);
 }
 
@@ -124,9 +132,20 @@ function answerOptions({
   stop,
   samples,
 }: GenerateOptions): Omit<AnswerOptions, 'turn' | 'onText'> {
-  return { controls: { seed, temperature, topP, topK }, stop, samples, ...(maxTokens === undefined ? {} : { maxTokens }) };
+  return {
+    controls: { seed, temperature, topP, topK },
+    stop,
+    samples,
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+  };
 }
 
-function describe({ promptTokens, newTokens, seconds, tokensPerSecond, secondsToFirstToken }: AnswerStatistics): string {
+function describe({
+  promptTokens,
+  newTokens,
+  seconds,
+  tokensPerSecond,
+  secondsToFirstToken,
+}: AnswerStatistics): string {
   return `${promptTokens} prompt tokens, ${newTokens} new tokens in ${seconds.toFixed(2)} s (${tokensPerSecond.toFixed(1)} tokens/s), the first after ${secondsToFirstToken.toFixed(2)} s`;
 }

@@ -1,4 +1,7 @@
-/** What the commands on a trained run share: a device, the run loaded on it, and both given back at the end, whatever happens. */
+/**
+ * What the commands on a trained run share: a device, the run loaded on it, and both given back at the end, whatever
+ * happens.
+ */
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { loadRun } from '../rl/run.node.ts';

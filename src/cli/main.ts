@@ -1,8 +1,11 @@
 #!/usr/bin/env node
-/** The command line. Each command is a file of its own; this one puts them together, prints errors and sets the exit code. */
+/**
+ * The command line. Each command is a file of its own; this one puts them together, prints errors and sets the exit
+ * code.
+ */
 import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { advantagesCommand } from './advantages.ts';
 import { benchCommand } from './bench.ts';
 import { doctorCommand } from './doctor.ts';
@@ -64,7 +67,9 @@ function report(error: unknown): number {
     );
     return 1;
   }
-  process.stderr.write(`proxmo: an unexpected error, which is a bug of proxmo: ${error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(
+    `proxmo: an unexpected error, which is a bug of proxmo: ${error instanceof Error ? error.stack : String(error)}\n`,
+  );
   return 70;
 }
 

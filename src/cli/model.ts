@@ -1,4 +1,6 @@
-/** `proxmo model`: pretrained models on disk, what they are and whether they compute here what they compute elsewhere. */
+/**
+ * `proxmo model`: pretrained models on disk, what they are and whether they compute here what they compute elsewhere.
+ */
 import { Command } from 'commander';
 import { exportCommand } from './model/export.ts';
 import { inspectCommand } from './model/inspect.ts';

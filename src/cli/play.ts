@@ -1,7 +1,7 @@
 /** `proxmo play`: watch a trained policy play an episode, step by step. */
 import { Command } from 'commander';
+import { ProxmoError } from '../base/errors.ts';
 import type { Split } from '../envs/environment.ts';
-import { ProxmoError } from '../errors.ts';
 import { type Episode, playEpisodes } from '../rl/rollout.ts';
 import { firstEvaluationEpisode } from '../rl/trainer.ts';
 import { adapterOption, count, nonNegative, splitOption, wholeNumber } from './arguments.ts';
@@ -36,7 +36,10 @@ export function playCommand(): Command {
         const seed = options.seed ?? config.seed;
         const split = options.split ?? config.evaluation.split;
         if (options.type !== undefined && !taskSet.types.includes(options.type)) {
-          throw new ProxmoError('usage', `There is no task type ${options.type}; choose one of ${taskSet.types.join(', ')}.`);
+          throw new ProxmoError(
+            'usage',
+            `There is no task type ${options.type}; choose one of ${taskSet.types.join(', ')}.`,
+          );
         }
         const tasks = taskSet
           // Task types take turns, so this many tasks hold enough of each.
@@ -44,7 +47,10 @@ export function playCommand(): Command {
           .filter(({ type }) => options.type === undefined || type === options.type)
           .slice(0, options.episodes);
         if (tasks.length === 0)
-          throw new ProxmoError('usage', `The ${split} split has no task of the type ${options.type}; choose another type or split.`);
+          throw new ProxmoError(
+            'usage',
+            `The ${split} split has no task of the type ${options.type}; choose another type or split.`,
+          );
         const temperature = options.temperature ?? config.evaluation.temperature;
         const controls = { ...policy.evaluationControls, seed, temperature };
         const episodes = await playEpisodes(policy.player, taskSet, tasks, {

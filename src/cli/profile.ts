@@ -1,8 +1,11 @@
-/** `proxmo profile`: where a training run spends its time. Runs `proxmo train` with every dispatch timed; prints tables, leaves a trace and a roofline picture. */
+/**
+ * `proxmo profile`: where a training run spends its time. Runs `proxmo train` with every dispatch timed; prints tables,
+ * leaves a trace and a roofline picture.
+ */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { measureCeilings } from '../gpu/ceilings.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { Profiler } from '../gpu/profiler.ts';
@@ -73,8 +76,14 @@ class Profile {
     process.stdout.write(`\n${summary.describe(elapsed, timing, ceilings)}\n`);
     await mkdir(dir, { recursive: true });
     await writeFile(join(dir, 'trace.json'), trace.toString());
-    await writeFile(join(dir, 'roofline.svg'), rooflineSvg(summary.byKernel, ceilings, `Kernels of a training run on ${adapter}`));
-    await writeFile(join(dir, 'profile.json'), `${JSON.stringify({ adapter, ...summary.report(elapsed, timing, ceilings) }, null, 2)}\n`);
+    await writeFile(
+      join(dir, 'roofline.svg'),
+      rooflineSvg(summary.byKernel, ceilings, `Kernels of a training run on ${adapter}`),
+    );
+    await writeFile(
+      join(dir, 'profile.json'),
+      `${JSON.stringify({ adapter, ...summary.report(elapsed, timing, ceilings) }, null, 2)}\n`,
+    );
     const note = trace.isCut ? ' (the trace ends early: there were too many dispatches)' : '';
     process.stdout.write(`\ntrace, roofline and all figures: ${dir}${note}\n`);
   }

@@ -1,5 +1,6 @@
 /**
- * One line that shows what goes on. On a terminal it is rewritten in place; elsewhere a line is printed when the phase changes, and every ten seconds within one.
+ * One line that shows what goes on. On a terminal it is rewritten in place; elsewhere a line is printed when the phase
+ * changes, and every ten seconds within one.
  */
 
 const redrawMs = 100;

@@ -1,8 +1,8 @@
 /** `proxmo train`: trains a policy and prints what became of it. */
 import { basename, resolve } from 'node:path';
 import { Command } from 'commander';
+import { ProxmoError } from '../base/errors.ts';
 import { anchorEnvironment, createNamedTaskSet, environmentDefaults } from '../envs/registry.node.ts';
-import { ProxmoError } from '../errors.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { presets, type TrainConfig, trainConfigSchema } from '../rl/config.ts';
@@ -39,16 +39,23 @@ export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Pro
       '--env <name>',
       'environment: a name (proxmo env list) or the path of a module, as ./my-env.mjs; options by --set environment.options.key=value',
     )
-    .option('--model <path>', 'pretrained model to start from: folder of a Hugging Face model, or GGUF file (default: random weights)')
+    .option(
+      '--model <path>',
+      'pretrained model to start from: folder of a Hugging Face model, or GGUF file (default: random weights)',
+    )
     .addOption(repeatedOption('--set <key=value>', 'one setting, as training.iterations=40'))
     .option('--out <dir>', 'folder of the run; must be new or empty (default: a new folder under runs/)')
     .option('--seed <n>', 'seed of all chance', wholeNumber)
     .option('--resume <dir>', 'go on with a run from its last checkpoint')
     .addOption(adapterOption())
-    .option('--plan', 'print the memory that the run would take, and the largest micro-batch that fits, and train nothing')
+    .option(
+      '--plan',
+      'print the memory that the run would take, and the largest micro-batch that fits, and train nothing',
+    )
     .option('--json', 'print the summary, or the plan, as JSON')
     .action(async (file: string | undefined, options: TrainOptions) => {
-      const { dir, config } = options.resume === undefined ? await newRun(file, options) : await resumedRun(file, options, options.resume);
+      const { dir, config } =
+        options.resume === undefined ? await newRun(file, options) : await resumedRun(file, options, options.resume);
       if (options.plan) return printPlan(config, options);
       const gpu = await openDevice(options.adapter);
       try {
@@ -73,7 +80,11 @@ async function train(gpu: GpuContext, run: TrainRunOptions, json: boolean): Prom
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   try {
-    const summary = await trainRun(new Engine(gpu), { ...run, signal: interrupt.signal, onEvent: (event) => reporter.show(event) });
+    const summary = await trainRun(new Engine(gpu), {
+      ...run,
+      signal: interrupt.signal,
+      onEvent: (event) => reporter.show(event),
+    });
     if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
     else reporter.finish(summary);
   } catch (error) {
@@ -96,7 +107,9 @@ async function printPlan(config: TrainConfig, { adapter, json }: TrainOptions): 
     const taskSet = await createNamedTaskSet(name, options);
     const plan = await planRun(new Engine(gpu), config, taskSet).finally(() => taskSet.close?.());
     const { shared: _, ...figures } = plan;
-    process.stdout.write(`${json ? JSON.stringify({ adapter: gpu.adapter.name, ...figures }, null, 2) : formatMemoryPlan(plan)}\n`);
+    process.stdout.write(
+      `${json ? JSON.stringify({ adapter: gpu.adapter.name, ...figures }, null, 2) : formatMemoryPlan(plan)}\n`,
+    );
     checkPlan(plan);
   } finally {
     gpu.destroy();
@@ -105,7 +118,8 @@ async function printPlan(config: TrainConfig, { adapter, json }: TrainOptions): 
 
 async function newRun(file: string | undefined, options: TrainOptions): Promise<{ dir: string; config: TrainConfig }> {
   const preset = options.preset ?? 'small';
-  if (!isPreset(preset)) throw new ProxmoError('usage', `There is no preset ${preset}; choose one of ${Object.keys(presets).join(', ')}.`);
+  if (!isPreset(preset))
+    throw new ProxmoError('usage', `There is no preset ${preset}; choose one of ${Object.keys(presets).join(', ')}.`);
   const { environment: named, ...rest } = presets[preset];
   const set = [
     ...options.set,
@@ -113,7 +127,8 @@ async function newRun(file: string | undefined, options: TrainOptions): Promise<
     ...(options.model === undefined ? [] : [`model=${JSON.stringify(options.model)}`]),
     ...(options.seed === undefined ? [] : [`seed=${options.seed}`]),
   ];
-  const load = (values: object) => loadConfig(trainConfigSchema, { ...(file === undefined ? {} : { file }), preset: values, set });
+  const load = (values: object) =>
+    loadConfig(trainConfigSchema, { ...(file === undefined ? {} : { file }), preset: values, set });
   const withPreset = await load(presets[preset]);
   const loaded = withPreset.environment.name === named.name ? withPreset : await load(fitTo(await load(rest), rest));
   // A run goes on from wherever it is resumed.
@@ -125,22 +140,36 @@ async function newRun(file: string | undefined, options: TrainOptions): Promise<
   return { dir: options.out ?? `runs/${name}-seed${config.seed}-${timestamp()}`, config };
 }
 
-/** A preset for another environment than its own: without that one's options, and with lengths that fit the other's texts. */
+/**
+ * A preset for another environment than its own: without that one's options, and with lengths that fit the other's
+ * texts.
+ */
 function fitTo<P extends { readonly prompt: object; readonly sampling?: object }>(
   { environment, prompt, model }: TrainConfig,
   preset: P,
 ): object {
   const form = model !== undefined || prompt.format === 'think-action' ? 'messages' : 'words';
   const defaults = environmentDefaults(environment.name, environment.options, form);
-  return { ...preset, prompt: { ...preset.prompt, ...defaults.prompt }, sampling: { ...preset.sampling, ...defaults.sampling } };
+  return {
+    ...preset,
+    prompt: { ...preset.prompt, ...defaults.prompt },
+    sampling: { ...preset.sampling, ...defaults.sampling },
+  };
 }
 
 function isPreset(name: string): name is keyof typeof presets {
   return Object.hasOwn(presets, name);
 }
 
-/** A run to go on with: its folder, and the configuration in it. @throws {ProxmoError} `usage` if anything else is named beside it */
-async function resumedRun(file: string | undefined, options: TrainOptions, dir: string): Promise<{ dir: string; config: TrainConfig }> {
+/**
+ * A run to go on with: its folder, and the configuration in it.
+ * @throws {ProxmoError} `usage` if anything else is named beside it
+ */
+async function resumedRun(
+  file: string | undefined,
+  options: TrainOptions,
+  dir: string,
+): Promise<{ dir: string; config: TrainConfig }> {
   if (
     file !== undefined ||
     options.preset !== undefined ||

@@ -39,7 +39,9 @@ export class TrainReporter {
         break;
       case 'warm start':
         this.line.print(
-          event.loss === null ? 'no warm start' : `warm start: loss ${event.loss.toFixed(3)} nats a token after ${duration(event.seconds)}`,
+          event.loss === null
+            ? 'no warm start'
+            : `warm start: loss ${event.loss.toFixed(3)} nats a token after ${duration(event.seconds)}`,
         );
         break;
       case 'evaluation':
@@ -94,7 +96,10 @@ export class TrainReporter {
   }
 
   private showTuned({ kernel, shape, variant, ms, defaultMs }: TuningReport): void {
-    this.line.show('tuning', `tuned ${kernel} ${shape}: ${variant}, ${(defaultMs / ms).toFixed(2)} times as fast as the default`);
+    this.line.show(
+      'tuning',
+      `tuned ${kernel} ${shape}: ${variant}, ${(defaultMs / ms).toFixed(2)} times as fast as the default`,
+    );
   }
 
   /** Time that is left, by the mean of the last iterations; before the first of them, the time so far. */
@@ -123,9 +128,22 @@ function briefly({ success, return: reward, kl, entropy }: IterationMetrics): st
 }
 
 /** The result: before and after, in all and by task type. */
-function describeSummary({ before, after, wallSeconds, tokensPerSecond, advantageShare, adapter, seed }: Summary): string {
+function describeSummary({
+  before,
+  after,
+  wallSeconds,
+  tokensPerSecond,
+  advantageShare,
+  adapter,
+  seed,
+}: Summary): string {
   const signed = (value: number, digits: number) => `${value >= 0 ? '+' : ''}${value.toFixed(digits)}`;
-  const row = (name: string, from: number, to: number) => [name, percent(from), percent(to), signed(100 * (to - from), 1)];
+  const row = (name: string, from: number, to: number) => [
+    name,
+    percent(from),
+    percent(to),
+    signed(100 * (to - from), 1),
+  ];
   return [
     formatTable([
       ['held-out success', 'before', 'after', 'points'],
@@ -133,7 +151,12 @@ function describeSummary({ before, after, wallSeconds, tokensPerSecond, advantag
       ...Object.keys(after.byTask).map((type) => row(type, before.byTask[type] ?? 0, after.byTask[type] ?? 0)),
       ['episode length', before.meanLength.toFixed(1), after.meanLength.toFixed(1), ''],
       row('valid actions', before.validShare, after.validShare),
-      ...creditRows(before, after).map(([name, from = 0, to = 0]) => [name, from.toFixed(3), to.toFixed(3), signed(to - from, 3)]),
+      ...creditRows(before, after).map(([name, from = 0, to = 0]) => [
+        name,
+        from.toFixed(3),
+        to.toFixed(3),
+        signed(to - from, 3),
+      ]),
     ]),
     '',
     `seed ${seed}, ${after.episodes} held-out tasks, ${duration(wallSeconds)} on ${adapter}`,

@@ -1,8 +1,8 @@
 /**
- * What an environment gives back: its answer at once, or a promise of it. Worlds in this process answer at once, and then nothing here makes a promise or a timer, so
- * that they run at full speed; only a promise gets a time limit.
+ * What an environment gives back: its answer at once, or a promise of it. Worlds in this process answer at once, and
+ * then nothing here makes a promise or a timer, so that they run at full speed; only a promise gets a time limit.
  */
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 
 export type Answer<T> = T | Promise<T>;
 
@@ -26,7 +26,10 @@ export function withinTime<T>(answer: Answer<T>, seconds: number, what: () => st
 
 function race<T>(answer: Promise<T>, seconds: number, what: () => string): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const late = () => reject(new ProxmoError('environment', `${what()} gave no answer within ${seconds} s; it hangs or needs more time.`));
+    const late = () =>
+      reject(
+        new ProxmoError('environment', `${what()} gave no answer within ${seconds} s; it hangs or needs more time.`),
+      );
     const timer = setTimeout(late, 1000 * seconds);
     answer.then(resolve, reject).finally(() => clearTimeout(timer));
   });

@@ -1,8 +1,9 @@
 /**
- * Whether an environment keeps its contract (`environment.ts`): the checks that training relies on, each of which says in one line what breaks. They play a few tasks, at
- * random and by the rules, so a clean result is no proof; a finding is.
+ * Whether an environment keeps its contract (`environment.ts`): the checks that training relies on, each of which says
+ * in one line what breaks. They play a few tasks, at random and by the rules, so a clean result is no proof; a finding
+ * is.
  */
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { WordTokenizer } from '../text/wordTokenizer.ts';
 import { Broken, Observer, type Recording, recordingDifference, script, turnDifference, wander } from './checkPlay.ts';
 import type { Split, Task, TaskSet } from './environment.ts';
@@ -70,8 +71,14 @@ export async function checkTaskSet(taskSet: TaskSet, options: CheckOptions = {})
   return report();
 }
 
-/** Runs a check; null where it says that there is nothing to check, or fails for what another check has found already. */
-async function find(check: string, look: () => Promise<string | null> | string | null, known: Set<string>): Promise<Finding | null> {
+/**
+ * Runs a check; null where it says that there is nothing to check, or fails for what another check has found already.
+ */
+async function find(
+  check: string,
+  look: () => Promise<string | null> | string | null,
+  known: Set<string>,
+): Promise<Finding | null> {
   try {
     const detail = await look();
     return detail === null ? null : { check, holds: true, detail };
@@ -97,7 +104,10 @@ function sampleTasks(taskSet: TaskSet, count: number, seed: number): Task[] {
   return [...byId.values()];
 }
 
-/** Up to `most` tasks: fewer where the split has fewer. A split that cannot be asked has none here; the check of tasks tells why. */
+/**
+ * Up to `most` tasks: fewer where the split has fewer. A split that cannot be asked has none here; the check of tasks
+ * tells why.
+ */
 function someTasks(taskSet: TaskSet, split: Split, most: number, seed: number): readonly Task[] {
   for (let count = most; count >= 1; count = Math.floor(count / 2)) {
     try {
@@ -115,7 +125,9 @@ function checkTasks(taskSet: TaskSet, seed: number): string {
     const some = someTasks(taskSet, split, 64, seed);
     if (some.length === 0) throw new Broken(`the ${split} split gives not even one task`);
     const tasks = taskSet.allTasks?.(split) ?? some;
-    const wrong = [...some, ...tasks].map((task) => taskProblem(task, taskSet.types)).find((problem) => problem !== null);
+    const wrong = [...some, ...tasks]
+      .map((task) => taskProblem(task, taskSet.types))
+      .find((problem) => problem !== null);
     if (wrong) throw new Broken(wrong, `${split} split`);
     for (const list of [some, tasks]) {
       const repeated = firstRepeated(idsOf(list));
@@ -134,7 +146,8 @@ function checkTasks(taskSet: TaskSet, seed: number): string {
   const train = new Set(bySplit.get('train'));
   for (const split of ['seen', 'unseen'] as const) {
     const leaked = bySplit.get(split)!.find((id) => train.has(id));
-    if (leaked !== undefined) throw new Broken(`task ${leaked} is in the train split and held out in the ${split} split`);
+    if (leaked !== undefined)
+      throw new Broken(`task ${leaked} is in the train split and held out in the ${split} split`);
   }
   checkShortage(taskSet);
   return found.join(', ');
@@ -154,7 +167,9 @@ function checkShortage(taskSet: TaskSet): void {
   } catch (error) {
     // Not instanceof: a user's module may have a copy of the class of its own.
     if (error instanceof Error && error.name === ProxmoError.name) return;
-    throw new Broken(`tasks('train', ${count}) is more than there are, and throws something else than a ProxmoError: ${String(error)}`);
+    throw new Broken(
+      `tasks('train', ${count}) is more than there are, and throws something else than a ProxmoError: ${String(error)}`,
+    );
   }
   throw new Broken(`tasks('train', ${count}) is more than there are, and does not throw`);
 }
@@ -169,13 +184,15 @@ async function checkTurns(observer: Observer, sample: readonly Task[], seed: num
 
 /** Two environments, played turn and turn about, and one that played other tasks before. */
 async function checkDeterminism(observer: Observer, sample: readonly Task[], seed: number): Promise<string> {
-  const record = (task: Task) => observer.withEnvironment((environment) => observer.play(environment, task, wander(task, seed)));
+  const record = (task: Task) =>
+    observer.withEnvironment((environment) => observer.play(environment, task, wander(task, seed)));
   const [first, second] = [sample[0]!, sample.at(-1)!];
   const [alone, other] = [await record(first), await record(second)];
   const together = await Promise.all([record(first), record(second)]);
   for (const [index, recording] of [alone, other].entries()) {
     const difference = recordingDifference(recording, together[index]!);
-    if (difference !== null) throw new Broken(`task ${recording.task.id} plays differently beside another environment: ${difference}`);
+    if (difference !== null)
+      throw new Broken(`task ${recording.task.id} plays differently beside another environment: ${difference}`);
   }
   await observer.withEnvironment(async (used) => {
     for (const task of sample) {
@@ -195,11 +212,15 @@ async function checkWrongActions(observer: Observer, sample: readonly Task[]): P
       for (const action of [nonsense, '', '  ', 'ünïcödé 🙂 "\'\\\n']) {
         const after = await observer.step(environment, action, `task ${task.id}`);
         if (after.success) throw new Broken(`the action "${action}" accomplishes it`, `task ${task.id}`);
-        if (after.reward > 0) throw new Broken(`the action "${action}" is rewarded with ${after.reward}`, `task ${task.id}`);
+        if (after.reward > 0)
+          throw new Broken(`the action "${action}" is rewarded with ${after.reward}`, `task ${task.id}`);
         if (after.done) break;
         const [listed, unchanged] = [JSON.stringify(before.admissibleActions), JSON.stringify(after.admissibleActions)];
         if (before.admissibleActions !== null && listed !== unchanged)
-          throw new Broken(`the action "${action}", which is not admissible, changes the admissible actions`, `task ${task.id}`);
+          throw new Broken(
+            `the action "${action}", which is not admissible, changes the admissible actions`,
+            `task ${task.id}`,
+          );
       }
     }
   });
@@ -225,7 +246,8 @@ async function checkAdmissibleActions(observer: Observer, sample: readonly Task[
         if (turnDifference(turn, refusal) !== null) accepted++;
       }
       tried += actions.length;
-      // One action may do nothing that is seen, but if all are turned down in words, the list is not what the environment understands.
+      // One action may do nothing that is seen, but if all are turned down in words, the list is not what the
+      // environment understands.
       if (accepted === 0 && refusal.observation !== first.observation)
         throw new Broken(
           `task ${task.id}: every listed action is refused like one that does not exist: ${refusal.observation.slice(0, 80)}`,
@@ -246,8 +268,12 @@ async function checkEnd(observer: Observer, sample: readonly Task[], seed: numbe
       longest = Math.max(longest, turns.length - 1);
       if (!last.done) throw new Broken(`task ${task.id} is not done after maxSteps (${maxSteps}) steps`);
       for (const action of [nonsense, last.admissibleActions?.[0] ?? 'look']) {
-        const difference = turnDifference(last, await observer.step(environment, action, `task ${task.id}, after its end`));
-        if (difference !== null) throw new Broken(`a step after the end does not return the last turn: ${difference}`, `task ${task.id}`);
+        const difference = turnDifference(
+          last,
+          await observer.step(environment, action, `task ${task.id}, after its end`),
+        );
+        if (difference !== null)
+          throw new Broken(`a step after the end does not return the last turn: ${difference}`, `task ${task.id}`);
       }
     }
   });
@@ -269,7 +295,8 @@ async function checkClone(observer: Observer, sample: readonly Task[], seed: num
         for (let step = half; step < whole.actions.length; step++) {
           const turn = await observer.step(world, whole.actions[step]!, `task ${task.id}`);
           const difference = turnDifference(whole.turns[step + 1]!, turn);
-          if (difference !== null) throw new Broken(`${name} goes on differently: ${difference}`, `task ${task.id}, step ${step + 1}`);
+          if (difference !== null)
+            throw new Broken(`${name} goes on differently: ${difference}`, `task ${task.id}, step ${step + 1}`);
         }
       }
       await copy.close?.();
@@ -289,7 +316,8 @@ async function checkExpert(observer: Observer, sample: readonly Task[]): Promise
       const { turns } = await observer.play(environment, task, (turn, step) => {
         if (step === 0) expert.reset(instructionOf(turn));
         const action = expert.act(turn);
-        if (typeof action !== 'string') throw new Broken(`the expert's action is ${String(action)}`, `task ${task.id}, step ${step + 1}`);
+        if (typeof action !== 'string')
+          throw new Broken(`the expert's action is ${String(action)}`, `task ${task.id}, step ${step + 1}`);
         return action;
       });
       if (turns.at(-1)!.success) successes++;
@@ -314,7 +342,8 @@ async function checkSolutions(observer: Observer, sample: readonly Task[]): Prom
   await observer.withEnvironment(async (environment) => {
     for (const { task, actions } of solved) {
       const { turns } = await observer.play(environment, task, script(actions));
-      if (!turns.at(-1)!.success) throw new Broken(`its solution of ${actions.length} actions does not accomplish it`, `task ${task.id}`);
+      if (!turns.at(-1)!.success)
+        throw new Broken(`its solution of ${actions.length} actions does not accomplish it`, `task ${task.id}`);
     }
   });
   return `${solved.length} solutions accomplish their tasks`;
@@ -334,12 +363,17 @@ async function checkWords(observer: Observer, sample: readonly Task[], seed: num
   const missing = spelledWords(words, texts);
   if (missing.length > 0) {
     const examples = missing.slice(0, 6).join(', ');
-    throw new Broken(`words() lacks ${missing.length} words that turn up, among them ${examples}; they would be spelled byte by byte`);
+    throw new Broken(
+      `words() lacks ${missing.length} words that turn up, among them ${examples}; they would be spelled byte by byte`,
+    );
   }
   return `${words.length} words cover every text, but perhaps for numbers`;
 }
 
-/** Words of the texts that a tokenizer of these words spells letter by letter. Numbers have no end; spelled digit by digit they are still read. */
+/**
+ * Words of the texts that a tokenizer of these words spells letter by letter. Numbers have no end; spelled digit by
+ * digit they are still read.
+ */
 function spelledWords(words: readonly string[], texts: readonly string[]): string[] {
   const tokenizer = WordTokenizer.build(words);
   const firstWordId = WordTokenizer.build([]).vocabSize;

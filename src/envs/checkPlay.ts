@@ -1,4 +1,6 @@
-/** Playing an environment under observation, for `check.ts`: every call has a time limit, and every turn is looked at. */
+/**
+ * Playing an environment under observation, for `check.ts`: every call has a time limit, and every turn is looked at.
+ */
 import { type Answer, withinTime } from './answer.ts';
 import type { Environment, Task, TaskSet, Turn } from './environment.ts';
 import { nonsense } from './exploration.ts';
@@ -54,7 +56,10 @@ export class Observer {
     return turn;
   }
 
-  /** Plays an episode until it is done, the chooser stops, or there are no more steps. @throws {Broken} at the first thing that is not right */
+  /**
+   * Plays an episode until it is done, the chooser stops, or there are no more steps.
+   * @throws {Broken} at the first thing that is not right
+   */
   async play(environment: Environment, task: Task, choose: Chooser): Promise<Recording> {
     const first = await this.open(environment, task);
     const turns: Turn[] = [first];
@@ -92,7 +97,8 @@ export class Observer {
 /** Random admissible actions, the same for a task and a seed; now and then one that does not exist. */
 export function wander(task: Task, seed: number): Chooser {
   const random = new RandomStream(seed, hashText(task.id));
-  return ({ admissibleActions }) => (admissibleActions?.length && random.below(8) > 0 ? random.pick(admissibleActions) : nonsense);
+  return ({ admissibleActions }) =>
+    admissibleActions?.length && random.below(8) > 0 ? random.pick(admissibleActions) : nonsense;
 }
 
 /** Takes these actions in turn, then stops. */
@@ -102,7 +108,15 @@ export function script(actions: readonly string[]): Chooser {
 
 /** Where two turns differ, as `observation is "a" and then "b"`; null if they do not. */
 export function turnDifference(a: Turn, b: Turn): string | null {
-  for (const field of ['observation', 'admissibleActions', 'reward', 'done', 'success', 'score', 'components'] as const) {
+  for (const field of [
+    'observation',
+    'admissibleActions',
+    'reward',
+    'done',
+    'success',
+    'score',
+    'components',
+  ] as const) {
     const [x, y] = [JSON.stringify(a[field]), JSON.stringify(b[field])];
     if (x !== y) return `${field} is ${shorten(x)} and then ${shorten(y)}`;
   }
@@ -111,12 +125,14 @@ export function turnDifference(a: Turn, b: Turn): string | null {
 
 /** Where two recordings of the same actions differ; null if they do not. */
 export function recordingDifference(a: Recording, b: Recording): string | null {
-  if (a.instruction !== b.instruction) return `instruction is ${shorten(a.instruction)} and then ${shorten(b.instruction)}`;
+  if (a.instruction !== b.instruction)
+    return `instruction is ${shorten(a.instruction)} and then ${shorten(b.instruction)}`;
   for (const [step, turn] of a.turns.entries()) {
     const other = b.turns[step];
     if (!other) return `step ${step}: the episode has ended already`;
     const difference = turnDifference(turn, other);
-    if (difference !== null) return step === 0 ? `first turn: ${difference}` : `step ${step} ("${a.actions[step - 1]}"): ${difference}`;
+    if (difference !== null)
+      return step === 0 ? `first turn: ${difference}` : `step ${step} ("${a.actions[step - 1]}"): ${difference}`;
   }
   return null;
 }

@@ -1,6 +1,7 @@
 /**
- * A task set in a few lines. An episode is a generator function: it yields what the agent sees, gets the action back, and returns how it ended; its state is in its own
- * local variables. Splits, the vocabulary, rewards, the step limit and everything else that an environment owes its callers come by themselves.
+ * A task set in a few lines. An episode is a generator function: it yields what the agent sees, gets the action back,
+ * and returns how it ended; its state is in its own local variables. Splits, the vocabulary, rewards, the step limit
+ * and everything else that an environment owes its callers come by themselves.
  *
  *   defineTaskSet({
  *     name: 'doors',
@@ -13,7 +14,7 @@
  *     },
  *   });
  */
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { type Answer, whenAnswered } from './answer.ts';
 import type { Environment, Expert, Task, TaskSet, Turn } from './environment.ts';
 import { exploreWordsNow } from './exploration.ts';
@@ -63,7 +64,10 @@ export interface TaskSetDefinition<T extends Task> {
   readonly createExpert?: () => Expert;
   /** The actions that accomplish a task. */
   readonly solution?: (task: T) => readonly string[] | null;
-  /** Every word that the texts can hold. Default: those that turn up in episodes played at random; asynchronous worlds must give theirs. */
+  /**
+   * Every word that the texts can hold. Default: those that turn up in episodes played at random; asynchronous worlds
+   * must give theirs.
+   */
   readonly words?: readonly string[];
 }
 
@@ -98,7 +102,8 @@ function isList<T extends Task>(tasks: TaskSetDefinition<T>['tasks']): tasks is 
 }
 
 function checkTasks(name: string, tasks: TasksBySplit<Task>, types: readonly string[]): void {
-  const wrong = (problem: string) => new ProxmoError('config', `${name}: ${problem}; correct the definition of the task set.`);
+  const wrong = (problem: string) =>
+    new ProxmoError('config', `${name}: ${problem}; correct the definition of the task set.`);
   for (const split of splits) {
     const ids = new Set<string>();
     for (const task of tasks[split]) {
@@ -143,7 +148,11 @@ class PlayedEnvironment<T extends Task> implements Environment<T> {
     this.clock.start();
     this.play = play(task);
     return whenAnswered(this.play.next(), (result) => {
-      if (result.done) throw new ProxmoError('environment', `${name}: task ${task.id} ended before any action; yield what the agent sees.`);
+      if (result.done)
+        throw new ProxmoError(
+          'environment',
+          `${name}: task ${task.id} ended before any action; yield what the agent sees.`,
+        );
       return { ...sightTurn(result.value), instruction: instruction(task) };
     });
   }

@@ -1,6 +1,7 @@
 /**
- * The interface between the trainer and the worlds that its policies act in. An environment plays one episode at a time; a task set hands
- * out tasks and makes environments. All calls may be asynchronous, so that an environment can live in another process.
+ * The interface between the trainer and the worlds that its policies act in. An environment plays one episode at a
+ * time; a task set hands out tasks and makes environments. All calls may be asynchronous, so that an environment can
+ * live in another process.
  */
 import type { ThinkActionStyle } from '../text/promptTypes.ts';
 
@@ -24,9 +25,15 @@ export interface Turn {
   readonly done: boolean;
   /** The task is accomplished; only ever true on the turn that ends the episode. */
   readonly success: boolean;
-  /** Partial credit for the episode, from 0 to 1, on the turn that ends it; absent where the environment knows success alone. */
+  /**
+   * Partial credit for the episode, from 0 to 1, on the turn that ends it; absent where the environment knows success
+   * alone.
+   */
   readonly score?: number;
-  /** What the credit consists of, by name, for reports: evaluations and metrics have their means, in which an episode that does not name one counts 0. */
+  /**
+   * What the credit consists of, by name, for reports: evaluations and metrics have their means, in which an episode
+   * that does not name one counts 0.
+   */
   readonly components?: Readonly<Record<string, number>>;
 }
 
@@ -80,9 +87,13 @@ export interface Expert {
   reset(instruction: string): void;
   /**
    * The next action.
-   * @param taken the action that led to this turn, null on the first; by default the one that this expert named last, but a demonstration may have taken another
+   * @param taken the action that led to this turn, null on the first; by default the one that this expert named last,
+   * but a demonstration may have taken another
    */
   act(turn: Turn, taken?: string | null): string;
-  /** It thinks that the task is accomplished, rightly or not, and has nothing more to do; absent for those who go on until the episode ends. */
+  /**
+   * It thinks that the task is accomplished, rightly or not, and has nothing more to do; absent for those who go on
+   * until the episode ends.
+   */
   readonly done?: boolean;
 }

@@ -1,4 +1,7 @@
-/** Collecting the words of a world that does not list them: a few episodes are played at random, and every text that turns up is read. */
+/**
+ * Collecting the words of a world that does not list them: a few episodes are played at random, and every text that
+ * turns up is read.
+ */
 import { type Answer, isPromise } from './answer.ts';
 import type { TaskSet, Turn } from './environment.ts';
 import { RandomStream } from './random.ts';
@@ -39,7 +42,10 @@ export function exploreWordsNow(taskSet: Explorable, episodes: number): string[]
   return wordsOf(next.value);
 }
 
-/** Plays at random, wrongly now and then, and gives every text seen. Answers of the world are handed out, to be handed back once they are there. */
+/**
+ * Plays at random, wrongly now and then, and gives every text seen. Answers of the world are handed out, to be handed
+ * back once they are there.
+ */
 function* explore(taskSet: Explorable, episodes: number): Generator<Answer<Turn>, Set<string>, Turn> {
   const texts = new Set<string>();
   const random = new RandomStream(0);

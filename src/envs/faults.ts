@@ -1,15 +1,19 @@
 /**
- * Faults of environments. A world that throws, hangs, dies or answers nonsense says nothing about who acts in it: its episode is played again from the start, after a wait
- * that doubles each time, and the fault is counted. Too many faults are no accident any more, and end the run.
+ * Faults of environments. A world that throws, hangs, dies or answers nonsense says nothing about who acts in it: its
+ * episode is played again from the start, after a wait that doubles each time, and the fault is counted. Too many
+ * faults are no accident any more, and end the run.
  */
 import { z } from 'zod';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { type Answer, withinTime } from './answer.ts';
 import type { Task } from './environment.ts';
 
 /** The settings of fault handling, as a configuration has them. */
 export const faultSettingsShape = {
-  /** Longest wait for an answer of an environment in another process, in seconds. A world in this process that never returns cannot be stopped. */
+  /**
+   * Longest wait for an answer of an environment in another process, in seconds. A world in this process that never
+   * returns cannot be stopped.
+   */
   stepTimeoutSeconds: z.number().positive().default(60),
   /** How often an episode is tried before the run stops. */
   maxAttempts: z.int().min(1).default(4),

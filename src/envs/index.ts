@@ -1,5 +1,8 @@
-/** The environments by name. Each factory takes plain options, as a configuration file gives them, and checks them itself. */
-import { ProxmoError } from '../errors.ts';
+/**
+ * The environments by name. Each factory takes plain options, as a configuration file gives them, and checks them
+ * itself.
+ */
+import { ProxmoError } from '../base/errors.ts';
 import type { TaskSet } from './environment.ts';
 import { createHouseholdTaskSet } from './household/index.ts';
 
@@ -22,7 +25,10 @@ export const environments: Readonly<Record<string, TaskSetFactory>> = {
 export async function createTaskSet(name: string, options: Readonly<Record<string, unknown>> = {}): Promise<TaskSet> {
   const factory = Object.hasOwn(environments, name) ? environments[name] : undefined;
   if (factory === undefined) {
-    throw new ProxmoError('config', `There is no environment ${name}; choose one of ${Object.keys(environments).join(', ')}.`);
+    throw new ProxmoError(
+      'config',
+      `There is no environment ${name}; choose one of ${Object.keys(environments).join(', ')}.`,
+    );
   }
   return factory(options);
 }

@@ -8,7 +8,7 @@
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { defineTaskSet } from './define.ts';
 import type { TaskSet } from './environment.ts';
 import { taskSetProblem } from './turns.ts';
@@ -18,9 +18,14 @@ const toolkit = { defineTaskSet, ProxmoError } as const;
 export type ModuleToolkit = typeof toolkit;
 
 /** The default export of such a module. */
-export type ModuleFactory = (options: Readonly<Record<string, unknown>>, toolkit: ModuleToolkit) => TaskSet | Promise<TaskSet>;
+export type ModuleFactory = (
+  options: Readonly<Record<string, unknown>>,
+  toolkit: ModuleToolkit,
+) => TaskSet | Promise<TaskSet>;
 
-/** Whether the name of an environment is the path of a module: `./x`, `../x`, `/x`, or anything that ends like a module. */
+/**
+ * Whether the name of an environment is the path of a module: `./x`, `../x`, `/x`, or anything that ends like a module.
+ */
 export function isModulePath(name: string): boolean {
   return /^(\.{1,2}[/\\]|[/\\]|[A-Za-z]:[/\\])/.test(name) || /\.[cm]?[jt]s$/.test(name);
 }
@@ -33,7 +38,8 @@ export function absoluteName(name: string): string {
 /**
  * Loads a module and makes its task set.
  * @param path relative to the working directory, or absolute
- * @throws {ProxmoError} `file` if there is no such file; `config` if it cannot be loaded, exports no function, or that fails
+ * @throws {ProxmoError} `file` if there is no such file; `config` if it cannot be loaded, exports no function, or that
+ * fails
  */
 export async function createModuleTaskSet(path: string, options: Readonly<Record<string, unknown>>): Promise<TaskSet> {
   const file = resolve(path);
@@ -51,13 +57,16 @@ export async function createModuleTaskSet(path: string, options: Readonly<Record
     throw new ProxmoError('config', `${file}: making the task set failed: ${messageOf(error)}`, { cause: error });
   }
   const problem = taskSetProblem(set);
-  if (problem !== null) throw new ProxmoError('config', `${file}: the default export gives no task set: ${problem}; see defineTaskSet.`);
+  if (problem !== null)
+    throw new ProxmoError('config', `${file}: the default export gives no task set: ${problem}; see defineTaskSet.`);
   return set;
 }
 
 async function load(file: string): Promise<{ readonly default?: unknown }> {
   await access(file).catch((cause) => {
-    throw new ProxmoError('file', `There is no environment module ${file}; give its path from the working directory.`, { cause });
+    throw new ProxmoError('file', `There is no environment module ${file}; give its path from the working directory.`, {
+      cause,
+    });
   });
   try {
     return await import(pathToFileURL(file).href);
@@ -68,6 +77,11 @@ async function load(file: string): Promise<{ readonly default?: unknown }> {
 
 /** An error's message on one line. */
 function messageOf(error: unknown): string {
-  const text = error instanceof Error ? (error.name === 'ProxmoError' ? error.message : `${error.name}: ${error.message}`) : String(error);
+  const text =
+    error instanceof Error
+      ? error.name === 'ProxmoError'
+        ? error.message
+        : `${error.name}: ${error.message}`
+      : String(error);
   return text.replace(/\s*\n\s*/g, ' ');
 }

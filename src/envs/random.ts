@@ -1,8 +1,10 @@
 /**
- * Seeded chance for environments: a hash of text and a small generator, both exact on every platform. Not for cryptography.
+ * Seeded chance for environments: a hash of text and a small generator, both exact on every platform. Not for
+ * cryptography.
  *
- * The engine has a generator of its own (`src/tensor/random.ts`), whose numbers are those of its kernels. It cannot stand in here: environments know nothing of the engine, and
- * every room, task order and product that was ever drawn would be another one.
+ * The engine has a generator of its own (`src/tensor/random.ts`), whose numbers are those of its kernels. It cannot
+ * stand in here: environments know nothing of the engine, and every room, task order and product that was ever drawn
+ * would be another one.
  */
 
 /** A 32-bit hash of a text (FNV-1a with a final mix). */

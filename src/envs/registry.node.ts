@@ -1,7 +1,10 @@
-/** Every environment that Node can run, by the name that configurations use; and, in place of a name, the path of a module of the user's own. */
+/**
+ * Every environment that Node can run, by the name that configurations use; and, in place of a name, the path of a
+ * module of the user's own.
+ */
 import { resolve } from 'node:path';
-import { ProxmoError } from '../errors.ts';
-import { nearestKey } from '../runs/nearestKey.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { nearestKey } from '../base/nearestKey.ts';
 import { createAlfworldTaskSet } from './alfworld/index.node.ts';
 import { createHttpTaskSet } from './bridge/http.ts';
 import { createProcessTaskSet } from './bridge/process.node.ts';
@@ -16,7 +19,10 @@ export interface EnvironmentDefaults {
   readonly sampling: { readonly maxNewTokens: number };
 }
 
-/** What texts are read and written as: words of the environment's own vocabulary, or the `think-action` messages of pretrained models. */
+/**
+ * What texts are read and written as: words of the environment's own vocabulary, or the `think-action` messages of
+ * pretrained models.
+ */
 type TextForm = 'words' | 'messages';
 
 /** An environment, for a list. */
@@ -58,7 +64,10 @@ export const environmentEntries: readonly EnvironmentEntry[] = [
     data: "generated; or WebShop's files (options.data)",
     create: createWebshopTaskSet,
     // Pages of the original's products are longer than those of the self-made catalogue.
-    defaults: ({ data }) => ({ words: data === undefined ? lengths(576, 28) : lengths(2304, 56), messages: lengths(4096, 512) }),
+    defaults: ({ data }) => ({
+      words: data === undefined ? lengths(576, 28) : lengths(2304, 56),
+      messages: lengths(4096, 512),
+    }),
     paths: { data: null },
   },
   {
@@ -80,9 +89,13 @@ export const environmentEntries: readonly EnvironmentEntry[] = [
 
 /**
  * Makes the task set of a name or of a module's path.
- * @throws {ProxmoError} `config` if there is no such environment or its options are not valid; `file` if a module or data is missing
+ * @throws {ProxmoError} `config` if there is no such environment or its options are not valid; `file` if a module or
+ * data is missing
  */
-export async function createNamedTaskSet(name: string, options: Readonly<Record<string, unknown>> = {}): Promise<TaskSet> {
+export async function createNamedTaskSet(
+  name: string,
+  options: Readonly<Record<string, unknown>> = {},
+): Promise<TaskSet> {
   const entry = environmentEntries.find((candidate) => candidate.name === name);
   if (entry) return entry.create(options);
   if (isModulePath(name)) return createModuleTaskSet(name, options);
@@ -95,7 +108,11 @@ export async function createNamedTaskSet(name: string, options: Readonly<Record<
 }
 
 /** Settings of a run that fit the texts of an environment, for whatever its user does not set. */
-export function environmentDefaults(name: string, options: Readonly<Record<string, unknown>>, form: TextForm): EnvironmentDefaults {
+export function environmentDefaults(
+  name: string,
+  options: Readonly<Record<string, unknown>>,
+  form: TextForm,
+): EnvironmentDefaults {
   const entry = environmentEntries.find((candidate) => candidate.name === name);
   return (entry ? entry.defaults(options) : usualDefaults)[form];
 }
@@ -104,10 +121,12 @@ function lengths(prompt: number, reply: number): EnvironmentDefaults {
   return { prompt: { maxTokens: prompt }, sampling: { maxNewTokens: reply } };
 }
 
-/** Name and options of an environment with every path made absolute, so that a run can be taken up from another folder. */
-export function anchorEnvironment<E extends { readonly name: string; readonly options: Readonly<Record<string, unknown>> }>(
-  environment: E,
-): E {
+/**
+ * Name and options of an environment with every path made absolute, so that a run can be taken up from another folder.
+ */
+export function anchorEnvironment<
+  E extends { readonly name: string; readonly options: Readonly<Record<string, unknown>> },
+>(environment: E): E {
   const { name, options } = environment;
   const paths = environmentEntries.find((candidate) => candidate.name === name)?.paths ?? {};
   const anchored = Object.entries(paths).flatMap(([key, usual]) => {

@@ -1,4 +1,7 @@
-/** Replaying recorded sessions: an environment is fed the recorded actions, and all it says is compared with the record, character for character. */
+/**
+ * Replaying recorded sessions: an environment is fed the recorded actions, and all it says is compared with the record,
+ * character for character.
+ */
 
 /** What came out of a replay. A step is one comparison: a turn of a session, or a query. */
 export interface ReplayReport {

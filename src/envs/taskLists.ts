@@ -1,5 +1,5 @@
 /** Task sets whose tasks are a list: how the list falls into splits, and which tasks of a split are handed out. */
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import type { Split, Task } from './environment.ts';
 import { hashText, RandomStream } from './random.ts';
 
@@ -8,8 +8,8 @@ export const splits = ['train', 'seen', 'unseen'] as const satisfies readonly Sp
 export type TasksBySplit<T extends Task> = Readonly<Record<Split, readonly T[]>>;
 
 /**
- * Splits a list of tasks by their ids: of each type, a share is held out of training and makes both held-out splits. A task stays where it is while others come and go
- * around it, as far as the shares allow.
+ * Splits a list of tasks by their ids: of each type, a share is held out of training and makes both held-out splits. A
+ * task stays where it is while others come and go around it, as far as the shares allow.
  * @param heldOut share of the tasks that is held out, from 0 to 1; of two tasks of a type or more, at least one is
  */
 export function splitTasks<T extends Task>(tasks: readonly T[], heldOut: number): TasksBySplit<T> {
@@ -19,7 +19,8 @@ export function splitTasks<T extends Task>(tasks: readonly T[], heldOut: number)
     const order = members
       .map((task) => ({ task, key: hashText(task.id) }))
       .sort((a, b) => a.key - b.key || (a.task.id < b.task.id ? -1 : 1));
-    const count = members.length < 2 ? 0 : Math.min(members.length - 1, Math.max(1, Math.round(heldOut * members.length)));
+    const count =
+      members.length < 2 ? 0 : Math.min(members.length - 1, Math.max(1, Math.round(heldOut * members.length)));
     for (const [index, { task }] of order.entries()) (index < count ? rest : train).push(task);
   }
   return { train, seen: rest, unseen: rest };

@@ -1,7 +1,12 @@
-/** What every episode must keep to: turns of the right shape, an end after `maxSteps`, and the last turn again for whoever steps on. */
+/**
+ * What every episode must keep to: turns of the right shape, an end after `maxSteps`, and the last turn again for
+ * whoever steps on.
+ */
 import type { Task, TaskSet, Turn } from './environment.ts';
 
-/** What is wrong with a value that should be a turn, as `reward is NaN, not a number`; null for a turn that is right. */
+/**
+ * What is wrong with a value that should be a turn, as `reward is NaN, not a number`; null for a turn that is right.
+ */
 export function turnProblem(turn: Turn): string | null {
   if (typeof turn !== 'object' || turn === null) return `the turn is ${show(turn)}, not an object`;
   const { observation, admissibleActions, reward, done, success, score, components } = turn;
@@ -23,7 +28,8 @@ export function turnProblem(turn: Turn): string | null {
 export function openingProblem(turn: Turn & { readonly instruction: string }): string | null {
   const problem = turnProblem(turn);
   if (problem !== null) return problem;
-  if (typeof turn.instruction !== 'string' || turn.instruction === '') return `instruction is ${show(turn.instruction)}, not text`;
+  if (typeof turn.instruction !== 'string' || turn.instruction === '')
+    return `instruction is ${show(turn.instruction)}, not text`;
   if (turn.reward !== 0) return `reward is ${turn.reward} before any action, not 0`;
   return turn.done ? 'the episode is done before any action' : null;
 }
@@ -35,7 +41,11 @@ export function taskSetProblem(value: unknown): string | null {
   if (typeof set.name !== 'string' || set.name === '') return `its name is ${show(set.name)}, not text`;
   if (!Number.isSafeInteger(set.maxSteps) || set.maxSteps! < 1)
     return `its maxSteps is ${show(set.maxSteps)}, not a whole number of 1 or more`;
-  if (!Array.isArray(set.types) || set.types.length === 0 || set.types.some((type) => typeof type !== 'string' || type === ''))
+  if (
+    !Array.isArray(set.types) ||
+    set.types.length === 0 ||
+    set.types.some((type) => typeof type !== 'string' || type === '')
+  )
     return `its types are ${show(set.types)}, not a list of names`;
   if (new Set(set.types).size < set.types.length) return `its types ${set.types.join(', ')} repeat`;
   if (typeof set.tasks !== 'function') return 'it has no method tasks';
@@ -46,7 +56,9 @@ export function taskSetProblem(value: unknown): string | null {
 export function taskProblem(task: Task, types: readonly string[]): string | null {
   if (typeof task !== 'object' || task === null) return `the task is ${show(task)}, not an object`;
   if (typeof task.id !== 'string' || task.id === '') return `a task's id is ${show(task.id)}, not text`;
-  return types.includes(task.type) ? null : `the type of task ${task.id} is ${show(task.type)}, not one of ${types.join(', ')}`;
+  return types.includes(task.type)
+    ? null
+    : `the type of task ${task.id} is ${show(task.type)}, not one of ${types.join(', ')}`;
 }
 
 /** Ends an episode at its last step, and remembers how it ended. */

@@ -1,4 +1,7 @@
-/** Counts the buffers of a device: what lives, and how often one was made. The steady state of training and sampling makes none. */
+/**
+ * Counts the buffers of a device: what lives, and how often one was made. The steady state of training and sampling
+ * makes none.
+ */
 export class Allocations {
   private readonly live = new Map<GPUBuffer, number>();
   private count = 0;

@@ -1,6 +1,7 @@
 /**
- * Storage buffers that programs share. A program holds its intermediate values only while it runs, and runs never overlap, so every program may use the
- * same buffers. The planner asks for its slots once, when a program is compiled; nothing is allocated while programs run.
+ * Storage buffers that programs share. A program holds its intermediate values only while it runs, and runs never
+ * overlap, so every program may use the same buffers. The planner asks for its slots once, when a program is compiled;
+ * nothing is allocated while programs run.
  */
 import type { GpuContext } from './context.ts';
 
@@ -14,7 +15,10 @@ export class BufferArena {
     return this.buffers.reduce((sum, buffer) => sum + buffer.size, 0);
   }
 
-  /** One buffer for each size, all different. A buffer may be larger than asked for; the largest sizes choose first, so that none takes what another needs. */
+  /**
+   * One buffer for each size, all different. A buffer may be larger than asked for; the largest sizes choose first, so
+   * that none takes what another needs.
+   */
   take(sizes: readonly number[]): GPUBuffer[] {
     const free = new Set(this.buffers);
     const order = sizes.map((_, index) => index).sort((a, b) => (sizes[b] ?? 0) - (sizes[a] ?? 0));

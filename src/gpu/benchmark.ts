@@ -1,9 +1,11 @@
 /**
- * Times a kernel variant on a device: for benches, for `doctor` (which measures what the device reaches in matrix products and copies), and for tuning.
+ * Times a kernel variant on a device: for benches, for `doctor` (which measures what the device reaches in matrix
+ * products and copies), and for tuning.
  *
- * A measurement is a batch of dispatches in one submit, by the wall clock. The batch is long enough that submitting and waiting vanish in it. Inputs rotate
- * over a few sets of buffers, so that a small kernel does not find all of them in the nearest cache; all dispatches write the same outputs, so that one
- * starts after the other has ended, as in a program.
+ * A measurement is a batch of dispatches in one submit, by the wall clock. The batch is long enough that submitting and
+ * waiting vanish in it. Inputs rotate over a few sets of buffers, so that a small kernel does not find all of them in
+ * the nearest cache; all dispatches write the same outputs, so that one starts after the other has ended, as in a
+ * program.
  */
 import {
   type BindingSpec,
@@ -41,7 +43,8 @@ const mostPasses = 128;
 
 /**
  * Milliseconds that one dispatch of a variant takes.
- * @throws {ProxmoError} `gpu-error` if the kernel does not compile or run, `shape` if its buffers are too large for the device
+ * @throws {ProxmoError} `gpu-error` if the kernel does not compile or run, `shape` if its buffers are too large for the
+ * device
  */
 export async function timeKernel<P extends Params>(
   gpu: GpuContext,
@@ -58,7 +61,10 @@ export async function timeKernel<P extends Params>(
   }
 }
 
-/** What a kernel reaches in a dispatch of `ms` milliseconds: 10⁹ operations a second (absent for kernels without arithmetic) and 10⁹ bytes a second. */
+/**
+ * What a kernel reaches in a dispatch of `ms` milliseconds: 10⁹ operations a second (absent for kernels without
+ * arithmetic) and 10⁹ bytes a second.
+ */
 export function throughput<P extends Params>(
   spec: KernelSpec<P>,
   params: P,
@@ -86,7 +92,10 @@ export class KernelBench {
     readonly inputs: Readonly<Record<string, InputArray>>,
   ) {}
 
-  /** @throws {ProxmoError} `gpu-error` if the kernel does not compile, `shape` if its buffers are too large for the device */
+  /**
+   * @throws {ProxmoError} `gpu-error` if the kernel does not compile, `shape` if its buffers are too large for the
+   * device
+   */
   static async create<P extends Params>(
     gpu: GpuContext,
     spec: KernelSpec<P>,
@@ -103,31 +112,48 @@ export class KernelBench {
     const outputs = createBuffers(gpu, anySpec, params, inputs, ({ access }) => access !== 'read');
     const launches = Array.from({ length: sets }, () => {
       const buffers = { ...outputs, ...createBuffers(gpu, anySpec, params, inputs, ({ access }) => access === 'read') };
-      const ranges = Object.keys(spec.bindings).map((name) => ({ buffer: buffers[name]!, offset: 0, size: buffers[name]!.size }));
+      const ranges = Object.keys(spec.bindings).map((name) => ({
+        buffer: buffers[name]!,
+        offset: 0,
+        size: buffers[name]!.size,
+      }));
       return { kernel, spec: anySpec, params, dispatch, ranges };
     });
     return new KernelBench(gpu, anySpec, launches, inputs);
   }
 
-  /** Another variant on the same buffers, which live as long as this one's. @throws {ProxmoError} `gpu-error` if it does not compile */
+  /**
+   * Another variant on the same buffers, which live as long as this one's.
+   * @throws {ProxmoError} `gpu-error` if it does not compile
+   */
   async withVariant(variant: Variant): Promise<KernelBench> {
     const kernel = await this.gpu.pipelines.get(this.spec, variant);
-    const launches = this.launches.map((launch) => ({ ...launch, kernel, dispatch: this.spec.dispatch(launch.params, variant.constants) }));
+    const launches = this.launches.map((launch) => ({
+      ...launch,
+      kernel,
+      dispatch: this.spec.dispatch(launch.params, variant.constants),
+    }));
     return new KernelBench(this.gpu, this.spec, launches, this.inputs);
   }
 
-  /** Runs once on the first set of inputs, from cleared outputs, and returns what each `write` and `readWrite` binding then holds. */
+  /**
+   * Runs once on the first set of inputs, from cleared outputs, and returns what each `write` and `readWrite` binding
+   * then holds.
+   */
   async run(): Promise<Record<string, InputArray>> {
     const { params, ranges } = this.launches[0]!;
     const sizes = this.spec.sizes(params);
     const written = Object.entries(this.spec.bindings).flatMap(([name, { access, dtype }], index) =>
-      access === 'read' ? [] : [{ name, dtype, access, range: ranges[index]!, bytes: (sizes[name] ?? 0) * elementBytes[dtype] }],
+      access === 'read'
+        ? []
+        : [{ name, dtype, access, range: ranges[index]!, bytes: (sizes[name] ?? 0) * elementBytes[dtype] }],
     );
     const clearing = this.gpu.device.createCommandEncoder();
     for (const { range } of written) clearing.clearBuffer(range.buffer);
     this.gpu.device.queue.submit([clearing.finish()]);
     for (const { name, dtype, access, range } of written) {
-      if (access === 'readWrite') this.gpu.device.queue.writeBuffer(range.buffer, 0, toStorage(dtype, this.inputs[name]!));
+      if (access === 'readWrite')
+        this.gpu.device.queue.writeBuffer(range.buffer, 0, toStorage(dtype, this.inputs[name]!));
     }
     const commands = this.commandsFor(1);
     await this.runBatch(commands, 1);
@@ -162,7 +188,8 @@ export class KernelBench {
       passes = Math.min(mostPasses, Math.ceil(count / commands.length));
     }
     return {
-      run: async () => (commands.length === 0 ? 0 : (await this.runBatch(commands, passes)) / (commands.length * passes)),
+      run: async () =>
+        commands.length === 0 ? 0 : (await this.runBatch(commands, passes)) / (commands.length * passes),
       destroy: () => commands.destroy(),
     };
   }
@@ -176,7 +203,8 @@ export class KernelBench {
   }
 
   destroy(): void {
-    for (const buffer of new Set(this.launches.flatMap(({ ranges }) => ranges.map(({ buffer }) => buffer)))) buffer.destroy();
+    for (const buffer of new Set(this.launches.flatMap(({ ranges }) => ranges.map(({ buffer }) => buffer))))
+      buffer.destroy();
   }
 
   private commandsFor(count: number): CommandList {
@@ -215,8 +243,13 @@ function createBuffers(
   return buffers;
 }
 
-/** The case's own values, and numbers with the spread of standard normal ones where it has none, as kernels see them. */
-export function caseInputs<P extends Params>(spec: KernelSpec<P>, { params, inputs }: KernelCase<P>): Record<string, InputArray> {
+/**
+ * The case's own values, and numbers with the spread of standard normal ones where it has none, as kernels see them.
+ */
+export function caseInputs<P extends Params>(
+  spec: KernelSpec<P>,
+  { params, inputs }: KernelCase<P>,
+): Record<string, InputArray> {
   const random = normalNumbers();
   const given = inputs?.(random) ?? {};
   const sizes = spec.sizes(params);

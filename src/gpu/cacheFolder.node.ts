@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 
 /** The user's cache folder by the XDG convention, whether it is there or not. */
 export function cacheFolder(): string {
@@ -19,5 +19,8 @@ export function makeCacheFolder(): string {
       // A read-only home folder: the temporary folder serves.
     }
   }
-  throw new ProxmoError('file', `Neither ${cacheFolder()} nor ${tmpdir()} can be written; name a folder that can as PROXMO_CACHE.`);
+  throw new ProxmoError(
+    'file',
+    `Neither ${cacheFolder()} nor ${tmpdir()} can be written; name a folder that can as PROXMO_CACHE.`,
+  );
 }

@@ -1,4 +1,7 @@
-/** What an adapter reaches in the kernels that bound all others: matrix products for arithmetic, in float32 and of halves, and copies for memory. */
+/**
+ * What an adapter reaches in the kernels that bound all others: matrix products for arithmetic, in float32 and of
+ * halves, and copies for memory.
+ */
 import { copy } from '../../kernels/copy.ts';
 import { findMatmul, matmulNn, matmulNt, matmulTn } from '../../kernels/matmul.ts';
 import { defaultVariant, isSupported, type KernelSpec, type Params } from '../../kernels/spec.ts';
@@ -27,7 +30,8 @@ export interface MeasuredCeilings {
 const sizes = { cpu: { sides: [512], copied: 2 ** 22 }, gpu: { sides: [2048, 4096], copied: 2 ** 26 } } as const;
 
 /**
- * Products of square matrices and of those in a small transformer's layers, and copies that no cache holds. Takes about a second on a CPU, some seconds on a GPU.
+ * Products of square matrices and of those in a small transformer's layers, and copies that no cache holds. Takes about
+ * a second on a CPU, some seconds on a GPU.
  * @throws {ProxmoError} `gpu-error`
  */
 export async function measureCeilings(gpu: GpuContext, options: TimingOptions = {}): Promise<MeasuredCeilings> {
@@ -38,11 +42,18 @@ export async function measureCeilings(gpu: GpuContext, options: TimingOptions = 
   const half = findMatmul({ layout: 'nt', a: 'f16', b: 'f16' });
   const products: Ceiling[] = [];
   for (const square of squares) {
-    products.push(await measureKernel(gpu, matmulNn, square, options), await measureKernel(gpu, matmulNt, square, options));
+    products.push(
+      await measureKernel(gpu, matmulNn, square, options),
+      await measureKernel(gpu, matmulNt, square, options),
+    );
   }
-  products.push(await measureKernel(gpu, matmulNt, layer, options), await measureKernel(gpu, matmulTn, weight, options));
+  products.push(
+    await measureKernel(gpu, matmulNt, layer, options),
+    await measureKernel(gpu, matmulTn, weight, options),
+  );
   const halves: Ceiling[] = [];
-  if (half && isSupported(half, gpu.profile)) for (const square of squares) halves.push(await measureKernel(gpu, half, square, options));
+  if (half && isSupported(half, gpu.profile))
+    for (const square of squares) halves.push(await measureKernel(gpu, half, square, options));
   return {
     matmul: fastest(products)!,
     halfMatmul: fastest(halves),
@@ -51,7 +62,10 @@ export async function measureCeilings(gpu: GpuContext, options: TimingOptions = 
 }
 
 function fastest(products: readonly Ceiling[]): Ceiling | null {
-  return products.reduce<Ceiling | null>((best, next) => (best && (best.gflops ?? 0) >= (next.gflops ?? 0) ? best : next), null);
+  return products.reduce<Ceiling | null>(
+    (best, next) => (best && (best.gflops ?? 0) >= (next.gflops ?? 0) ? best : next),
+    null,
+  );
 }
 
 /** Times the default variant of a kernel. @throws {ProxmoError} `gpu-error` */

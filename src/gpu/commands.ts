@@ -1,4 +1,7 @@
-/** A fixed list of dispatches that is encoded into one compute pass and submitted at once. Bind groups and parameters are made when it is built. */
+/**
+ * A fixed list of dispatches that is encoded into one compute pass and submitted at once. Bind groups and parameters
+ * are made when it is built.
+ */
 import type { Dispatch, KernelSpec, Params } from '../../kernels/spec.ts';
 import type { GpuContext } from './context.ts';
 import type { Kernel } from './pipelines.ts';
@@ -46,7 +49,11 @@ export class CommandList {
     const live = launches.filter(({ dispatch }) => dispatch.every((count) => count > 0));
     const slot = Math.max(context.device.limits.minUniformBufferOffsetAlignment, 64);
     const bytes = new ArrayBuffer(Math.max(slot * live.length, 16));
-    this.parameters = context.createBuffer(bytes.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, `${label} parameters`);
+    this.parameters = context.createBuffer(
+      bytes.byteLength,
+      GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+      `${label} parameters`,
+    );
     this.commands = live.map((launch, index) => {
       packParams(launch.spec, launch.params, new DataView(bytes, index * slot, slot));
       return {

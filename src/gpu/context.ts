@@ -1,9 +1,11 @@
 /**
- * A WebGPU device with what the engine needs around it: its profile, pipelines, pooled buffers, readback, and errors that surface as typed errors.
- * Devices, buffers, pipelines and passes are made here alone; `src/tensor` fills its buffers and submits what it has encoded.
+ * A WebGPU device with what the engine needs around it: its profile, pipelines, pooled buffers, readback, and errors
+ * that surface as typed errors. Devices, buffers, pipelines and passes are made here alone; `src/tensor` fills its
+ * buffers and submits what it has encoded.
  */
 import type { AdapterProfile } from '../../kernels/spec.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { mebibytes } from '../base/sizes.ts';
 import { Allocations } from './allocations.ts';
 import { BufferArena } from './arena.ts';
 import type { CommandList } from './commands.ts';
@@ -69,7 +71,8 @@ export class GpuContext {
   }
 
   /**
-   * Throws the first error that the device reported, once there is one at every call: what it computed since is not to be trusted.
+   * Throws the first error that the device reported, once there is one at every call: what it computed since is not to
+   * be trusted.
    * @throws {ProxmoError} `gpu-error` or `device-lost`
    */
   check(): void {
@@ -118,9 +121,4 @@ export class GpuContext {
     this.closed = true;
     this.device.destroy();
   }
-}
-
-/** A number of MiB, as messages give it. */
-export function mebibytes(bytes: number): string {
-  return (bytes / 2 ** 20).toFixed(1);
 }

@@ -1,10 +1,10 @@
 /**
- * Opens a WebGPU device under Node. Order of choice: a hardware GPU, a software driver of the system, SwiftShader from npm. The only file that
- * imports `webgpu`.
+ * Opens a WebGPU device under Node. Order of choice: a hardware GPU, a software driver of the system, SwiftShader from
+ * npm. The only file that imports `webgpu`.
  */
 import { create, globals } from 'webgpu';
 import type { AdapterProfile, SubgroupMatrixConfig } from '../../kernels/spec.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { type AdapterDescription, GpuContext } from './context.ts';
 import { findSwiftShaderBundle, systemHasVulkanLoader, withSwiftShader } from './swiftshader.node.ts';
 import { waitAsleep } from './wait.node.ts';
@@ -41,7 +41,9 @@ interface Found {
  * @param choice default: the environment variable `PROXMO_ADAPTER`, else the best adapter there is
  * @throws {ProxmoError} `no-device` if no adapter fits; the message says what to install
  */
-export function openDevice(choice: AdapterChoice | undefined = process.env.PROXMO_ADAPTER || undefined): Promise<GpuContext> {
+export function openDevice(
+  choice: AdapterChoice | undefined = process.env.PROXMO_ADAPTER || undefined,
+): Promise<GpuContext> {
   const opening = lastOpening.then(() => open(choice));
   lastOpening = opening.catch(() => undefined);
   return opening;
@@ -53,11 +55,16 @@ let lastOpening: Promise<unknown> = Promise.resolve();
 async function open(choice: AdapterChoice | undefined): Promise<GpuContext> {
   const { gpu, adapter } = await findAdapter(choice);
   const limits = readLimits(adapter.limits);
-  const features = optionalFeatures.filter((feature) => adapter.features.has(feature as GPUFeatureName)) as GPUFeatureName[];
+  const features = optionalFeatures.filter((feature) =>
+    adapter.features.has(feature as GPUFeatureName),
+  ) as GPUFeatureName[];
   const device = await adapter
     .requestDevice({ requiredFeatures: features, requiredLimits: limits, label: 'proxmo' })
     .catch((error: unknown) => {
-      throw new ProxmoError('no-device', `The adapter ${adapter.info.device} gave no device (${String(error)}); ${howToGetAnAdapter}.`);
+      throw new ProxmoError(
+        'no-device',
+        `The adapter ${adapter.info.device} gave no device (${String(error)}); ${howToGetAnAdapter}.`,
+      );
     });
   return new GpuContext(device, describe(adapter, features, limits), { wait: waitAsleep, keepAlive: gpu });
 }
@@ -81,7 +88,10 @@ async function requestSystem(choice: AdapterChoice | undefined): Promise<Found |
   if (process.platform === 'linux' && !systemHasVulkanLoader()) return null;
   const named = choice !== undefined && choice !== 'hardware' && choice !== 'software';
   const options = named ? [`adapter=${choice === 'lavapipe' ? 'llvmpipe' : choice}`] : [];
-  const found = await request(options, { powerPreference: 'high-performance', forceFallbackAdapter: choice === 'software' });
+  const found = await request(options, {
+    powerPreference: 'high-performance',
+    forceFallbackAdapter: choice === 'software',
+  });
   if (choice === 'hardware' && found && isSoftware(found.adapter)) return null;
   return found;
 }
@@ -112,7 +122,11 @@ function readLimits(limits: GPUSupportedLimits): Record<string, number> {
   return values;
 }
 
-function describe(adapter: GPUAdapter, features: readonly string[], limits: Record<string, number>): AdapterDescription {
+function describe(
+  adapter: GPUAdapter,
+  features: readonly string[],
+  limits: Record<string, number>,
+): AdapterDescription {
   const { info } = adapter;
   const software = isSoftware(adapter);
   const swiftShader = /swiftshader/i.test(info.device + info.description);

@@ -1,6 +1,6 @@
 /**
- * Runs one case of a kernel variant on a device, between sentinels, and compares it with the spec's float64 reference: for tests, and for `doctor --kernels`, which does it on the
- * adapter that will train.
+ * Runs one case of a kernel variant on a device, between sentinels, and compares it with the spec's float64 reference:
+ * for tests, and for `doctor --kernels`, which does it on the adapter that will train.
  */
 import { type Dtype, elementBytes, type KernelCase, type KernelSpec, type Variant } from '../../kernels/spec.ts';
 import { CommandList, readBuffer } from './commands.ts';
@@ -23,7 +23,8 @@ export interface KernelRun {
 }
 
 /**
- * What is wrong with a variant's results, as a sentence; null if they are the reference's within the tolerance, twice with the same bits, and nothing outside was written.
+ * What is wrong with a variant's results, as a sentence; null if they are the reference's within the tolerance, twice
+ * with the same bits, and nothing outside was written.
  * @throws {ProxmoError} `gpu-error` if the kernel does not compile or run
  */
 export async function checkVariant(
@@ -76,7 +77,11 @@ export async function runKernel(
     offset: guard,
     size: Math.max(16, storedBytes(dtype, count)),
   }));
-  const commands = new CommandList(gpu, [{ kernel, spec, params, ranges, dispatch: spec.dispatch(params, variant.constants) }], spec.name);
+  const commands = new CommandList(
+    gpu,
+    [{ kernel, spec, params, ranges, dispatch: spec.dispatch(params, variant.constants) }],
+    spec.name,
+  );
   const encoder = gpu.device.createCommandEncoder();
   commands.encode(encoder);
   gpu.device.queue.submit([encoder.finish()]);
@@ -96,7 +101,13 @@ export async function runKernel(
 }
 
 /** A binding's storage between sentinels, which also stand where it has no values. */
-function guardedBuffer(gpu: GpuContext, name: string, dtype: Dtype, count: number, values: Float64Array | undefined): GPUBuffer {
+function guardedBuffer(
+  gpu: GpuContext,
+  name: string,
+  dtype: Dtype,
+  count: number,
+  values: Float64Array | undefined,
+): GPUBuffer {
   const buffer = gpu.createStorage(Math.ceil(storedBytes(dtype, count) / 16) * 16 + 2 * guard, name);
   const bytes = new Uint8Array(buffer.size).fill(sentinel);
   if (values) bytes.set(toBits(values, dtype), guard);
@@ -104,7 +115,10 @@ function guardedBuffer(gpu: GpuContext, name: string, dtype: Dtype, count: numbe
   return buffer;
 }
 
-/** The first element beyond the tolerance, as a sentence; null if there is none. NaN never passes where a number is expected. */
+/**
+ * The first element beyond the tolerance, as a sentence; null if there is none. NaN never passes where a number is
+ * expected.
+ */
 export function firstMismatch(spec: KernelSpec, params: KernelCase['params'], run: KernelRun): string | null {
   const expected = spec.reference(run.inputs, params);
   const { absolute, relative } = spec.tolerance;
@@ -116,7 +130,8 @@ export function firstMismatch(spec: KernelSpec, params: KernelCase['params'], ru
     for (let i = 0; i < got.length; i++) {
       const error = Math.abs(got[i]! - want[i]!);
       if (Object.is(got[i], want[i])) continue;
-      if (!(error <= absolute + relative * Math.abs(want[i]!))) return `${name}[${i}] is ${got[i]}, not ${want[i]} (error ${error})`;
+      if (!(error <= absolute + relative * Math.abs(want[i]!)))
+        return `${name}[${i}] is ${got[i]}, not ${want[i]} (error ${error})`;
     }
   }
   return null;

@@ -1,6 +1,16 @@
-/** Compiled kernels, one for each variant in use. Scalars reach a kernel through a uniform buffer, so a pipeline serves every shape. */
-import { type Access, assembleShader, type KernelSpec, kernelLabel, type Params, type Variant } from '../../kernels/spec.ts';
-import { ProxmoError } from '../errors.ts';
+/**
+ * Compiled kernels, one for each variant in use. Scalars reach a kernel through a uniform buffer, so a pipeline serves
+ * every shape.
+ */
+import {
+  type Access,
+  assembleShader,
+  type KernelSpec,
+  kernelLabel,
+  type Params,
+  type Variant,
+} from '../../kernels/spec.ts';
+import { ProxmoError } from '../base/errors.ts';
 import type { GpuContext } from './context.ts';
 
 export interface Kernel {
@@ -64,6 +74,8 @@ function bindingType(access: Access): GPUBufferBindingType {
 
 async function explain(module: GPUShaderModule, error: unknown): Promise<string> {
   const { messages } = await module.getCompilationInfo();
-  const lines = messages.filter(({ type }) => type === 'error').map(({ lineNum, message }) => `line ${lineNum}: ${message}`);
+  const lines = messages
+    .filter(({ type }) => type === 'error')
+    .map(({ lineNum, message }) => `line ${lineNum}: ${message}`);
   return lines.length > 0 ? lines.join('; ') : String(error);
 }

@@ -1,6 +1,7 @@
 /**
- * Runs programs so that every dispatch is timed. With `timestamp-query` each gets a pass of its own between two timestamps, all in one submit, as programs have them; on
- * adapters without it each gets a submit of its own and is timed by the host's clock, which adds the cost of submitting and waiting to every time.
+ * Runs programs so that every dispatch is timed. With `timestamp-query` each gets a pass of its own between two
+ * timestamps, all in one submit, as programs have them; on adapters without it each gets a submit of its own and is
+ * timed by the host's clock, which adds the cost of submitting and waiting to every time.
  *
  * Set it as the context's `runner`.
  */
@@ -60,7 +61,8 @@ export class Profiler implements CommandRunner {
   async run(list: CommandList): Promise<void> {
     const encodeMs = this.timeEncoding(list);
     const start = this.elapsed;
-    const spans = this.timing === 'timestamps' ? await this.runTimestamped(list.commands) : await this.runSerialised(list.commands);
+    const spans =
+      this.timing === 'timestamps' ? await this.runTimestamped(list.commands) : await this.runSerialised(list.commands);
     const [first, last] = [spans[0], spans.at(-1)];
     const gpuMs = first && last ? last[0] + last[1] - first[0] : 0;
     this.onRun({
@@ -93,11 +95,19 @@ export class Profiler implements CommandRunner {
     const { device } = this.gpu;
     const count = 2 * commands.length;
     const querySet = device.createQuerySet({ type: 'timestamp', count });
-    const resolved = this.gpu.createBuffer(count * 8, GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC, 'timestamps');
+    const resolved = this.gpu.createBuffer(
+      count * 8,
+      GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+      'timestamps',
+    );
     try {
       const encoder = device.createCommandEncoder();
       commands.forEach((command, index) => {
-        encodeOne(encoder, command, { querySet, beginningOfPassWriteIndex: 2 * index, endOfPassWriteIndex: 2 * index + 1 });
+        encodeOne(encoder, command, {
+          querySet,
+          beginningOfPassWriteIndex: 2 * index,
+          endOfPassWriteIndex: 2 * index + 1,
+        });
       });
       encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
       device.queue.submit([encoder.finish()]);

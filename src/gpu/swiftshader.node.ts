@@ -1,6 +1,7 @@
 /**
- * The software driver of last resort: SwiftShader with a Vulkan loader, out of the npm package `@sparticuz/chromium`. It needs nothing on the system. The
- * files are unpacked once into a cache folder, and the loader is put into the process, where Dawn finds it by its library name.
+ * The software driver of last resort: SwiftShader with a Vulkan loader, out of the npm package `@sparticuz/chromium`.
+ * It needs nothing on the system. The files are unpacked once into a cache folder, and the loader is put into the
+ * process, where Dawn finds it by its library name.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -52,7 +53,10 @@ export function systemHasVulkanLoader(): boolean {
   return loadLibrary('libvulkan.so.1');
 }
 
-/** Opens a shared library for the whole process. It is no Node addon, which `dlopen` reports as an error after it has loaded it. */
+/**
+ * Opens a shared library for the whole process. It is no Node addon, which `dlopen` reports as an error after it has
+ * loaded it.
+ */
 function loadLibrary(path: string): boolean {
   const { RTLD_NOW, RTLD_GLOBAL } = osConstants.dlopen;
   try {
@@ -63,7 +67,9 @@ function loadLibrary(path: string): boolean {
   }
 }
 
-/** Unpacks into a folder named by the bundle's hash; written aside and renamed, so that two processes may do it at once. */
+/**
+ * Unpacks into a folder named by the bundle's hash; written aside and renamed, so that two processes may do it at once.
+ */
 function unpack(bundle: string): string {
   const packed = readFileSync(bundle);
   const name = `swiftshader-${createHash('sha256').update(packed).digest('hex').slice(0, 16)}`;

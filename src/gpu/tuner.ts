@@ -1,10 +1,18 @@
 /**
- * Chooses variants of kernels by measuring them on the device, the first time that a kernel is met in about this shape, and remembers what it chose.
+ * Chooses variants of kernels by measuring them on the device, the first time that a kernel is met in about this shape,
+ * and remembers what it chose.
  *
- * Variants differ in the order of their sums, so a choice decides the last bits of a result. What must repeat bit for bit keeps the choices it was made with in a store of its
- * own, ahead of the one that all runs share.
+ * Variants differ in the order of their sums, so a choice decides the last bits of a result. What must repeat bit for
+ * bit keeps the choices it was made with in a store of its own, ahead of the one that all runs share.
  */
-import { ableVariants, defaultVariant, type KernelCase, type KernelSpec, type Params, type Variant } from '../../kernels/spec.ts';
+import {
+  ableVariants,
+  defaultVariant,
+  type KernelCase,
+  type KernelSpec,
+  type Params,
+  type Variant,
+} from '../../kernels/spec.ts';
 import type { GpuContext } from './context.ts';
 import { roundedShape, TunerKeys } from './tunerKey.ts';
 import { type RaceOptions, raceVariants } from './tunerRace.ts';
@@ -89,7 +97,10 @@ export class Tuner implements VariantChooser {
     this.keys = new TunerKeys(gpu.adapter, options.version);
   }
 
-  /** The default where there is nothing to choose from, or no inputs to measure the kernel on. @throws {ProxmoError} `gpu-error` */
+  /**
+   * The default where there is nothing to choose from, or no inputs to measure the kernel on.
+   * @throws {ProxmoError} `gpu-error`
+   */
   async choose<P extends Params>(spec: KernelSpec<P>, params: P): Promise<Variant<P>> {
     const kernelCase = caseFor(spec, params);
     return kernelCase ? this.tune(spec, kernelCase) : defaultVariant(spec, this.gpu.profile, params);
@@ -119,7 +130,8 @@ export class Tuner implements VariantChooser {
   }
 
   private async decide(key: string, question: Question): Promise<TuningRecord> {
-    const isAble = (record: TuningRecord | undefined) => question.variants.some(({ label }) => label === record?.variant);
+    const isAble = (record: TuningRecord | undefined) =>
+      question.variants.some(({ label }) => label === record?.variant);
     const known = this.options.afresh ? undefined : this.stores.map((store) => store.get(key)).find(isAble);
     const record = known ?? (await this.measure(question));
     for (const store of this.stores) if (!known || store.get(key) === undefined) await store.set(key, record);
@@ -150,7 +162,9 @@ interface Question {
 /** A case for a shape that a program runs. */
 function caseFor<P extends Params>(spec: KernelSpec<P>, params: P): KernelCase<P> | null {
   if (spec.tuningCase) return spec.tuningCase(params);
-  const readsIndices = Object.values(spec.bindings).some(({ access, dtype }) => access !== 'write' && (dtype === 'u32' || dtype === 'i32'));
+  const readsIndices = Object.values(spec.bindings).some(
+    ({ access, dtype }) => access !== 'write' && (dtype === 'u32' || dtype === 'i32'),
+  );
   return readsIndices ? null : { params };
 }
 

@@ -1,6 +1,7 @@
 /**
- * What a measurement of variants holds for: the kernel, its shape to the nearest powers of two, the code of every variant that was able to run, the adapter with its
- * driver, and the version of the package. A choice that was kept under one key is taken only where all of that is the same.
+ * What a measurement of variants holds for: the kernel, its shape to the nearest powers of two, the code of every
+ * variant that was able to run, the adapter with its driver, and the version of the package. A choice that was kept
+ * under one key is taken only where all of that is the same.
  */
 import { assembleShader, type KernelSpec, kernelLabel, type Params, type Variant } from '../../kernels/spec.ts';
 import type { AdapterDescription } from './context.ts';
@@ -17,7 +18,10 @@ export class TunerKeys {
     private readonly version: string,
   ) {}
 
-  /** As `matmul.nt m=2048 n=512 k=128 batch=1 splits=1 0f3a…`. @param variants those that the adapter can run for these parameters */
+  /**
+   * As `matmul.nt m=2048 n=512 k=128 batch=1 splits=1 0f3a…`.
+   * @param variants those that the adapter can run for these parameters
+   */
   async keyOf<P extends Params>(spec: KernelSpec<P>, params: P, variants: readonly Variant<P>[]): Promise<string> {
     return [spec.name, roundedShape(spec, params), await this.digestOf(spec, variants)].filter(Boolean).join(' ');
   }
@@ -29,13 +33,19 @@ export class TunerKeys {
     if (known) return known;
     const { name: adapter, vendor, architecture, driver } = this.adapter;
     const code = variants.map((variant) => assembleShader(spec, variant));
-    const digest = sha256(JSON.stringify([this.version, adapter, vendor, architecture, driver, labels, code]), digestLength);
+    const digest = sha256(
+      JSON.stringify([this.version, adapter, vendor, architecture, driver, labels, code]),
+      digestLength,
+    );
     this.digests.set(name, digest);
     return digest;
   }
 }
 
-/** The whole-number parameters to the nearest powers of two; the others (scales, temperatures) do not decide what is fast. */
+/**
+ * The whole-number parameters to the nearest powers of two; the others (scales, temperatures) do not decide what is
+ * fast.
+ */
 export function roundedShape<P extends Params>(spec: KernelSpec<P>, params: P): string {
   return Object.entries<string>(spec.params)
     .filter(([, type]) => type !== 'f32')

@@ -1,9 +1,10 @@
 /**
- * Measures the variants of a kernel against each other on one case. All work on the same buffers, and take turns, so that what else happens on the machine
- * meets all of them. A variant that does not compile, or whose result is not that of the default, is out, and so is one that falls far behind.
+ * Measures the variants of a kernel against each other on one case. All work on the same buffers, and take turns, so
+ * that what else happens on the machine meets all of them. A variant that does not compile, or whose result is not that
+ * of the default, is out, and so is one that falls far behind.
  */
 import { type KernelCase, type KernelSpec, kernelLabel, type Variant } from '../../kernels/spec.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { resultsAgree } from './agreement.ts';
 import { type Batch, KernelBench } from './benchmark.ts';
 import type { GpuContext } from './context.ts';
@@ -39,7 +40,10 @@ const measurableMs = 2;
 const secondChances = 2;
 /** Behind by this factor in its best time, a variant leaves the race. */
 const losingFactor = 1.25;
-/** Another variant must be faster than the default by this factor, in its median and in its best time: differences below it are noise. */
+/**
+ * Another variant must be faster than the default by this factor, in its median and in its best time: differences below
+ * it are noise.
+ */
 const winningFactor = 0.97;
 
 /**
@@ -97,7 +101,9 @@ async function qualify(
     });
     if (!entrant) continue;
     if (!resultsAgree(spec, await entrant.run(), expected)) {
-      onBroken(`Kernel ${kernelLabel(spec, variant)} gives another result than ${kernelLabel(spec, first)} on ${gpu.adapter.name}.`);
+      onBroken(
+        `Kernel ${kernelLabel(spec, variant)} gives another result than ${kernelLabel(spec, first)} on ${gpu.adapter.name}.`,
+      );
       continue;
     }
     let ms = await entrant.once();

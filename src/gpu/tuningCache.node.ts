@@ -1,7 +1,10 @@
-/** The tuning cache: a file for each adapter, driver and version of the package in the user's cache folder. Whatever is wrong with it costs one warning and new measurements. */
+/**
+ * The tuning cache: a file for each adapter, driver and version of the package in the user's cache folder. Whatever is
+ * wrong with it costs one warning and new measurements.
+ */
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { writeFileAtomic } from '../models/atomicFile.node.ts';
+import { writeFileAtomic } from '../base/atomicFile.node.ts';
 import { cacheFolder } from './cacheFolder.node.ts';
 import type { AdapterDescription } from './context.ts';
 import type { TuningRecord, TuningStore } from './tuner.ts';
@@ -71,13 +74,19 @@ export class TuningCache implements TuningStore {
   /** The records of the file; null if there is none that holds for this adapter. */
   private async read(): Promise<Map<string, TuningRecord> | null> {
     const text = await readFile(this.path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') this.warn(`The tuning cache ${this.path} cannot be read (${error.code}); kernels are measured again.`);
+      if (error.code !== 'ENOENT')
+        this.warn(`The tuning cache ${this.path} cannot be read (${error.code}); kernels are measured again.`);
       return null;
     });
     if (text === null) return null;
     const parsed = await parseTuning(text);
     const { adapter, driver, version } = this.origin;
-    if (parsed && parsed.origin.adapter === adapter && parsed.origin.driver === driver && parsed.origin.version === version)
+    if (
+      parsed &&
+      parsed.origin.adapter === adapter &&
+      parsed.origin.driver === driver &&
+      parsed.origin.version === version
+    )
       return parsed.records;
     this.warn(`The tuning cache ${this.path} is damaged or another adapter's; kernels are measured again.`);
     return null;

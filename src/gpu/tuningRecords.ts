@@ -1,6 +1,6 @@
 /**
- * Records of a tuner as text: JSON with a checksum, so that a file that was cut off, edited or mixed up is seen to be so. Used for the cache that all runs on a device share, and
- * for the choices that one run is bound to.
+ * Records of a tuner as text: JSON with a checksum, so that a file that was cut off, edited or mixed up is seen to be
+ * so. Used for the cache that all runs on a device share, and for the choices that one run is bound to.
  */
 import { z } from 'zod';
 import type { TuningRecord } from './tuner.ts';
@@ -41,7 +41,9 @@ export async function formatTuning(origin: TuningOrigin, records: ReadonlyMap<st
 }
 
 /** Null if the text is damaged, or something else altogether. */
-export async function parseTuning(text: string): Promise<{ origin: TuningOrigin; records: Map<string, TuningRecord> } | null> {
+export async function parseTuning(
+  text: string,
+): Promise<{ origin: TuningOrigin; records: Map<string, TuningRecord> } | null> {
   let json: unknown;
   try {
     json = JSON.parse(text);

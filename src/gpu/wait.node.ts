@@ -1,6 +1,7 @@
 /**
- * Waiting asleep. While a WebGPU promise is pending, Dawn's Node binding polls from `setImmediate` and keeps the main thread at full speed, which on a software
- * adapter takes a core from the threads that compute. Short sleeps between the polls give it back.
+ * Waiting asleep. While a WebGPU promise is pending, Dawn's Node binding polls from `setImmediate` and keeps the main
+ * thread at full speed, which on a software adapter takes a core from the threads that compute. Short sleeps between
+ * the polls give it back.
  */
 
 const cell = new Int32Array(new SharedArrayBuffer(4));

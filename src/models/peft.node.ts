@@ -1,14 +1,14 @@
 /** Adapters as folders that PEFT loads and saves: adapter_config.json and adapter_model.safetensors. */
 import { join } from 'node:path';
-import { ProxmoError } from '../errors.ts';
-import { writeFileAtomic, writeFolderAtomic } from './atomicFile.node.ts';
-import { parseFetchedJson } from './fetchedJson.ts';
+import { writeFileAtomic, writeFolderAtomic } from '../base/atomicFile.node.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { parseFetchedJson } from '../base/fetchedJson.ts';
+import { SafetensorsFile, streamSafetensors } from '../base/safetensors.node.ts';
+import { textOfFile } from '../base/wholeFile.node.ts';
 import type { HfModel } from './hf/config.ts';
 import { adapterConfig, type LoraConfig, parseAdapterConfig } from './peft.ts';
 import { digestOfFiles } from './pretrained.node.ts';
-import { SafetensorsFile, streamSafetensors } from './safetensors.node.ts';
 import type { WeightSource } from './weightSource.ts';
-import { textOfFile } from './wholeFile.node.ts';
 
 const configFile = 'adapter_config.json';
 const weightsFile = 'adapter_model.safetensors';
@@ -38,7 +38,8 @@ export class AdapterFolder implements WeightSource {
 
   shape(name: string): readonly number[] {
     const entry = this.file.entries.get(name);
-    if (!entry) throw new ProxmoError('file', `${this.dir} has no tensor "${name}"; it holds ${this.file.entries.size} others.`);
+    if (!entry)
+      throw new ProxmoError('file', `${this.dir} has no tensor "${name}"; it holds ${this.file.entries.size} others.`);
     return entry.shape;
   }
 
@@ -70,7 +71,9 @@ export async function saveAdapter(
   baseModel: string,
 ): Promise<void> {
   await writeFolderAtomic(dir, 'adapter', async (folder) => {
-    await writeFileAtomic(join(folder, configFile), [`${JSON.stringify(adapterConfig(model, config, baseModel), null, 2)}\n`]);
+    await writeFileAtomic(join(folder, configFile), [
+      `${JSON.stringify(adapterConfig(model, config, baseModel), null, 2)}\n`,
+    ]);
     const layouts = source.names().map((name) => ({ name, dtype: 'F32' as const, shape: source.shape(name) }));
     await streamSafetensors(join(folder, weightsFile), layouts, ({ name }) => source.read(name), { format: 'pt' });
   });

@@ -1,9 +1,10 @@
 /**
- * Low-rank adapters as the library PEFT describes and names them: which projections of a model they change, adapter_config.json, and the names of their tensors.
- * An adapter of a projection W `[out, in]` is A `[rank, in]` and B `[out, rank]`; the projection becomes W + factor · B · A (Hu et al., arXiv 2106.09685).
+ * Low-rank adapters as the library PEFT describes and names them: which projections of a model they change,
+ * adapter_config.json, and the names of their tensors. An adapter of a projection W `[out, in]` is A `[rank, in]` and B
+ * `[out, rank]`; the projection becomes W + factor · B · A (Hu et al., arXiv 2106.09685).
  */
 import * as z from 'zod';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import type { HfModel } from './hf/config.ts';
 import { firstIssue } from './hf/issues.ts';
 import { type WeightPlacement, weightPlacements } from './hf/weightNames.ts';
@@ -12,7 +13,10 @@ export interface LoraConfig {
   readonly rank: number;
   /** The update's factor is alpha / rank, or alpha / √rank where `rankStabilised`. */
   readonly alpha: number;
-  /** Names of projections as in the checkpoint, or their ends: `q_proj`, `down_proj`, `c_attn`, `attn.c_proj`. `all-linear` is every one but the head. */
+  /**
+   * Names of projections as in the checkpoint, or their ends: `q_proj`, `down_proj`, `c_attn`, `attn.c_proj`.
+   * `all-linear` is every one but the head.
+   */
   readonly targets: readonly string[] | 'all-linear';
   /** Share of a projection's inputs that the adapter does not see while it is trained. Default: 0. */
   readonly dropout?: number;
@@ -24,7 +28,10 @@ export interface LoraConfig {
 export interface LoraSite {
   /** The projection's name in the checkpoint, as `model.layers.0.self_attn.q_proj`. */
   readonly module: string;
-  /** The transformer's parameter that holds it, and its first output there: projections that read the same input are one parameter. */
+  /**
+   * The transformer's parameter that holds it, and its first output there: projections that read the same input are one
+   * parameter.
+   */
   readonly parameter: string;
   readonly firstOutput: number;
   readonly inputs: number;
@@ -44,7 +51,8 @@ export function loraSites(model: Pick<HfModel, 'family' | 'transformer'>, config
   const { rank, alpha, targets, dropout = 0 } = config;
   if (!Number.isSafeInteger(rank) || rank < 1)
     throw new ProxmoError('config', `the adapter's rank is ${rank}; it must be a whole number of 1 or more.`);
-  if (!Number.isFinite(alpha) || alpha <= 0) throw new ProxmoError('config', `the adapter's alpha is ${alpha}; it must be above 0.`);
+  if (!Number.isFinite(alpha) || alpha <= 0)
+    throw new ProxmoError('config', `the adapter's alpha is ${alpha}; it must be above 0.`);
   if (!(dropout >= 0 && dropout < 1))
     throw new ProxmoError('config', `the adapter's dropout is ${dropout}; it must be at least 0 and below 1.`);
   const all = weightPlacements(model).filter(isProjection).map(siteOf);
@@ -53,7 +61,10 @@ export function loraSites(model: Pick<HfModel, 'family' | 'transformer'>, config
   const unknown = targets.length === 0 ? '' : targets.find((target) => !all.some((site) => names(site, target)));
   if (unknown !== undefined) {
     const known = [...new Set(all.map(({ module }) => module.split('.').slice(-1)[0]))].join(', ');
-    throw new ProxmoError('config', `the adapter's targets name no projection "${unknown}"; a ${model.family} model has ${known}.`);
+    throw new ProxmoError(
+      'config',
+      `the adapter's targets name no projection "${unknown}"; a ${model.family} model has ${known}.`,
+    );
   }
   return all.filter((site) => targets.some((target) => names(site, target)));
 }
@@ -74,7 +85,11 @@ export function loraTensorName({ module }: LoraSite, matrix: 'A' | 'B'): string 
 }
 
 /** Shape of an adapter's matrix. */
-export function loraShape({ inputs, outputs }: LoraSite, { rank }: LoraConfig, matrix: 'A' | 'B'): readonly [number, number] {
+export function loraShape(
+  { inputs, outputs }: LoraSite,
+  { rank }: LoraConfig,
+  matrix: 'A' | 'B',
+): readonly [number, number] {
   return matrix === 'A' ? [rank, inputs] : [outputs, rank];
 }
 
@@ -90,7 +105,15 @@ const allowedValues: Readonly<Record<string, readonly unknown[]>> = {
 /** Settings that are read, and those that say how PEFT stores, merges or trains an adapter and change nothing here. */
 const knownSettings = new Set([
   ...['r', 'lora_alpha', 'lora_dropout', 'target_modules', 'use_rslora'],
-  ...['base_model_name_or_path', 'revision', 'peft_version', 'auto_mapping', 'inference_mode', 'fan_in_fan_out', 'ensure_weight_tying'],
+  ...[
+    'base_model_name_or_path',
+    'revision',
+    'peft_version',
+    'auto_mapping',
+    'inference_mode',
+    'fan_in_fan_out',
+    'ensure_weight_tying',
+  ],
   ...['runtime_config', 'ephemeral_gpu_offload', 'eva_config', 'megatron_core', 'qalora_group_size'],
 ]);
 
@@ -113,13 +136,26 @@ export function parseAdapterConfig(value: unknown, where = 'adapter_config.json'
   for (const name of new Set([...Object.keys(allowedValues), ...Object.keys(table.data)])) {
     const given = table.data[name];
     const allowed = allowedValues[name];
-    if (allowed ? allowed.includes(given) || (given === undefined && name !== 'peft_type') : knownSettings.has(name) || isOff(given))
+    if (
+      allowed
+        ? allowed.includes(given) || (given === undefined && name !== 'peft_type')
+        : knownSettings.has(name) || isOff(given)
+    )
       continue;
-    throw new ProxmoError('config', `${where}: ${name} is ${JSON.stringify(given)}, which is not supported; use a plain LoRA adapter.`);
+    throw new ProxmoError(
+      'config',
+      `${where}: ${name} is ${JSON.stringify(given)}, which is not supported; use a plain LoRA adapter.`,
+    );
   }
   const parsed = settings.safeParse(table.data);
   if (!parsed.success) throw new ProxmoError('config', `${where}: ${firstIssue(parsed.error, table.data)}`);
-  const { r, lora_alpha: alpha, lora_dropout: dropout, target_modules: targets, use_rslora: rankStabilised } = parsed.data;
+  const {
+    r,
+    lora_alpha: alpha,
+    lora_dropout: dropout,
+    target_modules: targets,
+    use_rslora: rankStabilised,
+  } = parsed.data;
   return { rank: r, alpha, targets, dropout, rankStabilised };
 }
 
@@ -143,7 +179,8 @@ export function adapterConfig(
     lora_dropout: config.dropout ?? 0,
     use_rslora: config.rankStabilised ?? false,
     // In full, so that no other module of that name is meant.
-    target_modules: config.targets === 'all-linear' ? loraSites(model, config).map(({ module }) => module) : config.targets,
+    target_modules:
+      config.targets === 'all-linear' ? loraSites(model, config).map(({ module }) => module) : config.targets,
     bias: 'none',
     // GPT-2 keeps its matrices as [in, out].
     fan_in_fan_out: model.family === 'gpt2',

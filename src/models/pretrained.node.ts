@@ -2,14 +2,14 @@
 import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { digestOfFile } from '../base/wholeFile.node.ts';
 import type { HfTokenizer } from '../text/hf/hfTokenizer.ts';
 import { loadHfTokenizer } from '../text/hf/loadHfTokenizer.node.ts';
 import { openGguf } from './gguf/ggufFile.node.ts';
 import { HfCheckpoint } from './hf/checkpoint.node.ts';
 import { type HfModel, parseHfConfig } from './hf/config.ts';
 import type { WeightSource } from './weightSource.ts';
-import { digestOfFile } from './wholeFile.node.ts';
 
 /** An open model. Close it when its weights are read. */
 export interface PretrainedModel {
@@ -54,12 +54,20 @@ const readFiles = [
 ];
 const isModelFile = (name: string) => readFiles.includes(name) || /\.safetensors(\.index\.json)?$/.test(name);
 
-/** A SHA-256 of a model's files and their names, as hexadecimal digits. Reads all of them. @throws {ProxmoError} `file` if one cannot be read */
+/**
+ * A SHA-256 of a model's files and their names, as hexadecimal digits. Reads all of them.
+ * @throws {ProxmoError} `file` if one cannot be read
+ */
 export async function digestOfModel(path: string): Promise<string> {
-  return (await isFolder(path)) ? digestOfFiles(path, (await readdir(path)).filter(isModelFile)) : (await digestOfFile(path)).sha256;
+  return (await isFolder(path))
+    ? digestOfFiles(path, (await readdir(path)).filter(isModelFile))
+    : (await digestOfFile(path)).sha256;
 }
 
-/** A SHA-256 of some files of a folder and their names, as hexadecimal digits. @throws {ProxmoError} `file` if one cannot be read */
+/**
+ * A SHA-256 of some files of a folder and their names, as hexadecimal digits.
+ * @throws {ProxmoError} `file` if one cannot be read
+ */
 export async function digestOfFiles(folder: string, names: readonly string[]): Promise<string> {
   const hash = createHash('sha256');
   for (const name of [...names].sort()) hash.update(`${name} ${(await digestOfFile(join(folder, name))).sha256}\n`);
@@ -68,9 +76,13 @@ export async function digestOfFiles(folder: string, names: readonly string[]): P
 
 async function isFolder(path: string): Promise<boolean> {
   const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new ProxmoError('file', `${path} cannot be opened (${cause.code}); give the folder of a Hugging Face model, or a GGUF file.`, {
-      cause,
-    });
+    throw new ProxmoError(
+      'file',
+      `${path} cannot be opened (${cause.code}); give the folder of a Hugging Face model, or a GGUF file.`,
+      {
+        cause,
+      },
+    );
   });
   return found.isDirectory();
 }

@@ -1,8 +1,8 @@
 /** The index of a checkpoint that is split into several files: `model.safetensors.index.json`. */
 import * as z from 'zod';
-import { ProxmoError } from '../errors.ts';
-import { parseFetchedJson } from './fetchedJson.ts';
-import { repeatedKey } from './repeatedKey.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { parseFetchedJson } from '../base/fetchedJson.ts';
+import { repeatedKey } from '../base/repeatedKey.ts';
 
 const schema = z.object({ metadata: z.unknown().optional(), weight_map: z.record(z.string(), z.string()) });
 
@@ -16,13 +16,18 @@ const shardName = /^[\w-][\w.-]*\.safetensors$/;
  */
 export function parseShardIndex(text: string, where = 'model.safetensors.index.json'): ReadonlyMap<string, string> {
   const parsed = schema.safeParse(parseFetchedJson(text, where));
-  if (!parsed.success) throw new ProxmoError('file', `${where} has no weight_map of tensors to files; it is damaged, so fetch it again.`);
+  if (!parsed.success)
+    throw new ProxmoError('file', `${where} has no weight_map of tensors to files; it is damaged, so fetch it again.`);
   const repeated = repeatedKey(text);
   if (repeated !== undefined) {
-    throw new ProxmoError('file', `${where} has the key ${JSON.stringify(repeated)} twice; it is damaged, so fetch it again.`);
+    throw new ProxmoError(
+      'file',
+      `${where} has the key ${JSON.stringify(repeated)} twice; it is damaged, so fetch it again.`,
+    );
   }
   const files = new Map(Object.entries(parsed.data.weight_map));
-  if (files.size === 0) throw new ProxmoError('file', `${where} has a weight_map without tensors; it is damaged, so fetch it again.`);
+  if (files.size === 0)
+    throw new ProxmoError('file', `${where} has a weight_map without tensors; it is damaged, so fetch it again.`);
   for (const [name, file] of files) {
     if (!shardName.test(file)) {
       throw new ProxmoError(

@@ -1,6 +1,7 @@
 /**
- * What a decoder-only transformer is, as data: its sizes, and where families of models differ. `src/nn/transformer.ts` builds it; `src/models/hf` and other readers of
- * checkpoints derive it from what they find. The fields that may be left out stand for a Llama; GPT-2, Qwen2 and Qwen3 set some of them.
+ * What a decoder-only transformer is, as data: its sizes, and where families of models differ. `src/nn/transformer.ts`
+ * builds it; `src/models/hf` and other readers of checkpoints derive it from what they find. The fields that may be
+ * left out stand for a Llama; GPT-2, Qwen2 and Qwen3 set some of them.
  */
 export interface TransformerConfig {
   readonly vocabSize: number;
@@ -19,7 +20,10 @@ export interface TransformerConfig {
   readonly normEpsilon: number;
   /** RMSNorm (default), or LayerNorm with biases. */
   readonly norm?: NormKind;
-  /** down(silu(gate) · up) (default), or down(gelu(up)) with GELU in its tanh form (`gelu`) or as it is defined (`geluErf`). */
+  /**
+   * down(silu(gate) · up) (default), or down(gelu(up)) with GELU in its tanh form (`gelu`) or as it is defined
+   * (`geluErf`).
+   */
   readonly mlp?: MlpKind;
   /** Biases on the projections to queries, keys and values. Default: false. */
   readonly qkvBias?: boolean;
@@ -31,7 +35,10 @@ export interface TransformerConfig {
   readonly headNorm?: boolean;
   /** Rotary (default), or a learned table of `maxPositions` rows that is added to the embeddings. */
   readonly positions?: PositionKind;
-  /** Longest sequence that the model was made for. Needed where positions are learned or `ropeScaling` is dynamic, which know nothing beyond it. */
+  /**
+   * Longest sequence that the model was made for. Needed where positions are learned or `ropeScaling` is dynamic, which
+   * know nothing beyond it.
+   */
   readonly maxPositions?: number;
   /** Default: angles as they are. */
   readonly ropeScaling?: RopeScaling;
@@ -49,9 +56,15 @@ export type PositionKind = 'rope' | 'learned';
 export type RopeScaling =
   /** Angles divided by `factor`. */
   | { readonly kind: 'linear'; readonly factor: number }
-  /** A base that grows with the sequence beyond `maxPositions`; up to there, angles are as they are, and longer sequences are refused. */
+  /**
+   * A base that grows with the sequence beyond `maxPositions`; up to there, angles are as they are, and longer
+   * sequences are refused.
+   */
   | { readonly kind: 'dynamic' }
-  /** Llama 3.1's: slow angles divided by `factor`, fast ones as they are, and a blend between. Wavelengths count in turns per `originalPositions`. */
+  /**
+   * Llama 3.1's: slow angles divided by `factor`, fast ones as they are, and a blend between. Wavelengths count in
+   * turns per `originalPositions`.
+   */
   | {
       readonly kind: 'llama3';
       readonly factor: number;

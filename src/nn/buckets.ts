@@ -1,6 +1,6 @@
 /**
- * Shapes that vary are rounded up to buckets, so that a few compiled programs serve them all. Padding costs compute, programs cost time to compile: eighths of a power of
- * two waste at most an eighth.
+ * Shapes that vary are rounded up to buckets, so that a few compiled programs serve them all. Padding costs compute,
+ * programs cost time to compile: eighths of a power of two waste at most an eighth.
  */
 import type { Program } from '../tensor/engine.ts';
 
@@ -11,7 +11,10 @@ export function bucketSize(count: number, minimum: number): number {
   return Math.ceil(count / step) * step;
 }
 
-/** Values that are made once for each key. One that could not be made stays so: whoever asks for it again gets the same rejection. */
+/**
+ * Values that are made once for each key. One that could not be made stays so: whoever asks for it again gets the same
+ * rejection.
+ */
 export class Cache<T> {
   private readonly values = new Map<string, Promise<T>>();
 
@@ -31,7 +34,10 @@ export class Cache<T> {
   }
 }
 
-/** Frees programs, also those that are still being compiled. One that did not compile has nothing to free, and its error went to whoever was to run it. */
+/**
+ * Frees programs, also those that are still being compiled. One that did not compile has nothing to free, and its error
+ * went to whoever was to run it.
+ */
 export function destroyPrograms(programs: readonly Promise<Program>[]): void {
   for (const program of programs)
     void program.then(

@@ -1,7 +1,8 @@
 /**
- * Replies that are bound to a tree of token sequences, such as the actions on offer: what a constraint is, and how trees go to the device. There each token's logits are
- * masked before it is sampled, so the log-probabilities are those of the constrained distribution; the trainer masks the same logits (`src/nn/replies.ts`) and so computes
- * the same ones.
+ * Replies that are bound to a tree of token sequences, such as the actions on offer: what a constraint is, and how
+ * trees go to the device. There each token's logits are masked before it is sampled, so the log-probabilities are those
+ * of the constrained distribution; the trainer masks the same logits (`src/nn/replies.ts`) and so computes the same
+ * ones.
  */
 import type { TokenTrie } from '../text/tokenTrie.ts';
 
@@ -9,7 +10,10 @@ import type { TokenTrie } from '../text/tokenTrie.ts';
 export interface Constraint {
   /** The tree that the reply is in from its first token on; null where it begins freely. */
   readonly start: TokenTrie | null;
-  /** Told of each token of a reply that is still free; gives the tree that the rest of the reply must be in, or null while it stays free. */
+  /**
+   * Told of each token of a reply that is still free; gives the tree that the rest of the reply must be in, or null
+   * while it stays free.
+   */
   readonly next?: (token: number) => TokenTrie | null;
 }
 
@@ -71,7 +75,10 @@ export class EdgeList {
   }
 }
 
-/** The range for each token of a reply: where it stood in its tree when the token was drawn. Free tokens have free ranges. */
+/**
+ * The range for each token of a reply: where it stood in its tree when the token was drawn. Free tokens have free
+ * ranges.
+ */
 export function rangesOfReply(edges: EdgeList, reply: ArrayLike<number>, bound: BoundReply | undefined): EdgeRange[] {
   let node = 0;
   return Array.from(reply, (token, index) => {

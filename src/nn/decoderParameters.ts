@@ -8,7 +8,8 @@ import { type WeightStorage, weightSlab } from './halfWeights.ts';
 
 /**
  * The storage of a transformer's parameters.
- * @param seed that starting weights are drawn from; null leaves them at 0, without a copy on the host, for those that are loaded later
+ * @param seed that starting weights are drawn from; null leaves them at 0, without a copy on the host, for those that
+ * are loaded later
  * @param name for error messages
  * @param largestPiece most bytes of a buffer, `engine.largestBinding`; by default what every device can bind
  * @param storage of matrices; default: f32
@@ -22,12 +23,18 @@ export function decoderSlab(
   storage: WeightStorage = 'f32',
 ): ParameterSlab {
   checkTransformerConfig(config, name);
-  return weightSlab(name, decoderParameters(config, seed === null ? null : new Random(seed, 'weights')), storage, largestPiece);
+  return weightSlab(
+    name,
+    decoderParameters(config, seed === null ? null : new Random(seed, 'weights')),
+    storage,
+    largestPiece,
+  );
 }
 
 /**
- * Matrices start as normals with variance 2 / (5 · dModel) (the small init of Nguyen and Salazar, arXiv 1910.05895); those that write into the residual stream are
- * divided by √(2 · layers), so that its size does not grow with depth (as GPT-2). Norm weights start at 1, biases at 0.
+ * Matrices start as normals with variance 2 / (5 · dModel) (the small init of Nguyen and Salazar, arXiv 1910.05895);
+ * those that write into the residual stream are divided by √(2 · layers), so that its size does not grow with depth (as
+ * GPT-2). Norm weights start at 1, biases at 0.
  * @param random null leaves everything at 0, for weights that are loaded later
  */
 export function decoderParameters(config: TransformerConfig, random: Random | null): ParameterRequest[] {
@@ -55,7 +62,9 @@ export function decoderParameters(config: TransformerConfig, random: Random | nu
     return [
       ...norm(`${prefix}.attention.norm`),
       ...withBias(matrix(`${prefix}.attention.qkv`, [(heads + 2 * kvHeads) * headDim, dModel]), config.qkvBias),
-      ...(config.headNorm ? ['queryNorm', 'keyNorm'].map((name) => vector(`${prefix}.attention.${name}`, headDim, 1)) : []),
+      ...(config.headNorm
+        ? ['queryNorm', 'keyNorm'].map((name) => vector(`${prefix}.attention.${name}`, headDim, 1))
+        : []),
       ...withBias(matrix(`${prefix}.attention.output`, [dModel, heads * headDim], residualSpread), config.outputBias),
       ...norm(`${prefix}.mlp.norm`),
       ...withBias(matrix(`${prefix}.mlp.${first}`, [width, dModel]), config.mlpBias),

@@ -1,5 +1,8 @@
-/** Weights between a checkpoint and a transformer on a device, one tensor at a time, so that the host never holds more than the largest. */
-import { ProxmoError } from '../errors.ts';
+/**
+ * Weights between a checkpoint and a transformer on a device, one tensor at a time, so that the host never holds more
+ * than the largest.
+ */
+import { ProxmoError } from '../base/errors.ts';
 import type { HfModel } from '../models/hf/config.ts';
 import { locateWeights } from '../models/hf/locate.ts';
 import { type WeightPlacement, weightPlacements } from '../models/hf/weightNames.ts';
@@ -16,7 +19,8 @@ import { Pace, pieceSize, piecesOf } from './weightTransfer.ts';
  * A transformer with the weights of a checkpoint.
  * @param where names the checkpoint in messages
  * @param storage of the matrices
- * @throws {ProxmoError} `file` if a tensor is missing, superfluous or of another shape, `config`, `shape` if the device has no room
+ * @throws {ProxmoError} `file` if a tensor is missing, superfluous or of another shape, `config`, `shape` if the device
+ * has no room
  */
 export async function loadPretrained(
   engine: Engine,
@@ -49,7 +53,8 @@ export async function loadPretrained(
 }
 
 /**
- * A transformer on a device as a source of tensors under Hugging Face's names: its weights, or other values in the layout of its parameters, as gradients.
+ * A transformer on a device as a source of tensors under Hugging Face's names: its weights, or other values in the
+ * layout of its parameters, as gradients.
  * @param variable `slab.variableLike(…)`; null for the weights
  */
 export function pretrainedWeights(
@@ -97,7 +102,9 @@ class SlabWriter {
 
   async write(placement: WeightPlacement, values: Float32Array): Promise<void> {
     for (const [start, end] of rangesOf(placement)) {
-      const piece = placement.transposed ? gatherRows(values, placement.shape, start, end) : values.subarray(start, end);
+      const piece = placement.transposed
+        ? gatherRows(values, placement.shape, start, end)
+        : values.subarray(start, end);
       writeParameter(this.engine, this.slab, placement.parameter, piece, placement.offset + start);
       await this.pace.wrote(piece.length);
     }
@@ -120,7 +127,12 @@ function gatherRows(values: Float32Array, [inputs = 0, outputs = 0]: Shape, star
 }
 
 /** The reverse: puts elements of the parameter from `start` on into its transpose. */
-function scatterRows(rows: ArrayLike<number>, values: Float32Array, [inputs = 0, outputs = 0]: Shape, start: number): void {
+function scatterRows(
+  rows: ArrayLike<number>,
+  values: Float32Array,
+  [inputs = 0, outputs = 0]: Shape,
+  start: number,
+): void {
   for (let at = 0, output = start / inputs; at < rows.length; output++) {
     for (let index = 0; index < inputs; index++) values[index * outputs + output] = rows[at++]!;
   }

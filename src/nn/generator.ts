@@ -1,11 +1,12 @@
 /**
- * Batched generation with a KV cache. One program reads the prompts (prefill), samples the first token and decodes a block of further tokens, all in one
- * submit; rows that are not finished by then go on in blocks, and rows that finish leave the batch. Equal prompts of a batch are read once. Replies may be
- * bound to trees of token sequences (`constraint.ts`), and are told of as they grow.
+ * Batched generation with a KV cache. One program reads the prompts (prefill), samples the first token and decodes a
+ * block of further tokens, all in one submit; rows that are not finished by then go on in blocks, and rows that finish
+ * leave the batch. Equal prompts of a batch are read once. Replies may be bound to trees of token sequences
+ * (`constraint.ts`), and are told of as they grow.
  */
 import { noSlot } from '../../kernels/kvAppend.ts';
 import type { InputArray } from '../../kernels/spec.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { positionLimit } from '../models/transformerConfig.ts';
 import { KvCache } from '../ops/kvCache.ts';
 import type { Engine, Program } from '../tensor/engine.ts';
@@ -24,9 +25,14 @@ export interface GeneratorOptions {
   readonly maxPromptTokens: number;
   /** Most tokens of a reply, the end token included. */
   readonly maxNewTokens: number;
-  /** Most prompt tokens that are read at once; bounds memory. Fewer are, where the device cannot bind what they need. */
+  /**
+   * Most prompt tokens that are read at once; bounds memory. Fewer are, where the device cannot bind what they need.
+   */
   readonly maxBatchTokens: number;
-  /** Most prompts in one batch: the KV cache has a slot for each. Fewer are, where the device cannot bind what they need. */
+  /**
+   * Most prompts in one batch: the KV cache has a slot for each. Fewer are, where the device cannot bind what they
+   * need.
+   */
   readonly maxBatchRows: number;
   /** Tokens that are sampled in one submit. */
   readonly blockSize: number;
@@ -45,7 +51,9 @@ export interface SamplingControls {
 }
 
 export interface Reply {
-  /** The sampled tokens; an end token is the last unless the reply was cut at `maxNewTokens`, or stopped by `onTokens`. */
+  /**
+   * The sampled tokens; an end token is the last unless the reply was cut at `maxNewTokens`, or stopped by `onTokens`.
+   */
   readonly tokens: readonly number[];
   /** Log-probability of each under the policy at the sampling temperature, among the tokens that were allowed. */
   readonly logProbs: readonly number[];
@@ -68,7 +76,10 @@ export class Generator {
   private counts = { given: 0, read: 0 };
   private dispatchCount = 0;
 
-  /** @throws {ProxmoError} `config` if prompt and reply may be longer than the model can take; `shape` if they may be longer than the device can bind */
+  /**
+   * @throws {ProxmoError} `config` if prompt and reply may be longer than the model can take; `shape` if they may be
+   * longer than the device can bind
+   */
   constructor(
     private readonly engine: Engine,
     private readonly model: Transformer,
@@ -102,12 +113,20 @@ export class Generator {
    * Replies to prompts.
    * @throws {ProxmoError} `shape` if a prompt is empty or longer than `maxPromptTokens`
    */
-  async generate(requests: readonly GenerationRequest[], controls: SamplingControls, onTokens?: OnTokens): Promise<Reply[]> {
+  async generate(
+    requests: readonly GenerationRequest[],
+    controls: SamplingControls,
+    onTokens?: OnTokens,
+  ): Promise<Reply[]> {
     for (const { prompt } of requests) this.checkPrompt(prompt);
     const replies: Reply[] = [];
     for (const rows of splitRequests(requests, this.limits.tokens, this.limits.rows)) {
       this.collect(rows, await this.prefill(rows, controls), onTokens);
-      for (let open = rows.filter((row) => this.isOpen(row)); open.length > 0; open = open.filter((row) => this.isOpen(row))) {
+      for (
+        let open = rows.filter((row) => this.isOpen(row));
+        open.length > 0;
+        open = open.filter((row) => this.isOpen(row))
+      ) {
         this.collect(open, await this.decodeBlock(open, controls), onTokens);
       }
       replies.push(...rows.map(({ tokens, logProbs, bound }) => ({ tokens, logProbs, ...(bound ? { bound } : {}) })));
@@ -132,7 +151,9 @@ export class Generator {
 
   private isOpen(row: Row): boolean {
     const { tokens, isStopped, isAtEnd } = row;
-    return !isStopped && !isAtEnd && tokens.length < this.options.maxNewTokens && !this.endTokens.has(tokens.at(-1) ?? -1);
+    return (
+      !isStopped && !isAtEnd && tokens.length < this.options.maxNewTokens && !this.endTokens.has(tokens.at(-1) ?? -1)
+    );
   }
 
   /** Appends the tokens of a block, `[block, batch]` in `sampled`, to their rows, up to each row's end. */
@@ -181,10 +202,15 @@ export class Generator {
     rows.forEach((row, index) => {
       tokens[index] = row.tokens.at(-1) ?? 0;
     });
-    return this.runBlock('decode', rows, batch, controls, { tokens }, (shape) => decodeGraph(this.model, this.cache, shape));
+    return this.runBlock('decode', rows, batch, controls, { tokens }, (shape) =>
+      decodeGraph(this.model, this.cache, shape),
+    );
   }
 
-  /** Runs the program that samples a block for rows. @param graph what the program is compiled from, the first time that it is needed */
+  /**
+   * Runs the program that samples a block for rows.
+   * @param graph what the program is compiled from, the first time that it is needed
+   */
   private async runBlock(
     name: string,
     rows: readonly Row[],
@@ -202,7 +228,8 @@ export class Generator {
     );
     this.dispatchCount += program.dispatches;
     const ranges = new Uint32Array(batch * 2);
-    for (const [index, { bound, node }] of rows.entries()) ranges.set(edgeList.rangeAt(bound?.trie ?? null, node), index * 2);
+    for (const [index, { bound, node }] of rows.entries())
+      ranges.set(edgeList.rangeAt(bound?.trie ?? null, node), index * 2);
     const result = await program.run({
       ...inputs,
       ...this.placeInputs(rows, batch),
@@ -227,7 +254,8 @@ export class Generator {
     rows.forEach(({ request, slot, tokens }, index) => {
       slots[index] = slot;
       streams.set([request.episode, request.turn, tokens.length], index * 3);
-      // Prefill samples the token after the prompt in step 0; a decode step reads the token sampled before it, at the position after the last known one.
+      // Prefill samples the token after the prompt in step 0; a decode step reads the token sampled before it, at the
+      // position after the last known one.
       const first = request.prompt.length + tokens.length - 1;
       for (const [step, { positions, lengths }] of places.entries()) {
         positions[index] = Math.min(first + step, this.cache.capacity - 1);

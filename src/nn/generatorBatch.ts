@@ -1,7 +1,13 @@
-/** Batches of a generator: which requests are answered together, what each row has come to, and which rows share a prompt. */
+/**
+ * Batches of a generator: which requests are answered together, what each row has come to, and which rows share a
+ * prompt.
+ */
 import type { BoundReply, Constraint } from './constraint.ts';
 
-/** Which random numbers a reply draws: they follow from the seed and from these, not from its neighbours in the batch, and a sample from them and its logits. */
+/**
+ * Which random numbers a reply draws: they follow from the seed and from these, not from its neighbours in the batch,
+ * and a sample from them and its logits.
+ */
 export interface GenerationRequest {
   readonly prompt: ArrayLike<number>;
   readonly episode: number;
@@ -33,7 +39,11 @@ export class Row {
     this.bound = trie ? { trie, from: 0 } : null;
   }
 
-  /** Adds a token. @returns whether the tokens that were sampled after it in the same block still count: not if the reply became bound with it */
+  /**
+   * Adds a token.
+   * @returns whether the tokens that were sampled after it in the same block still count: not if the reply became bound
+   * with it
+   */
   push(token: number, logProb: number): boolean {
     this.tokens.push(token);
     this.logProbs.push(logProb);
@@ -53,8 +63,8 @@ export class Row {
 }
 
 /**
- * Splits requests, in their order, into batches of at most `maxRows` rows whose distinct prompts have at most `maxTokens` tokens together; a prompt beyond the limit gets a
- * batch of its own.
+ * Splits requests, in their order, into batches of at most `maxRows` rows whose distinct prompts have at most
+ * `maxTokens` tokens together; a prompt beyond the limit gets a batch of its own.
  */
 export function splitRequests(requests: readonly GenerationRequest[], maxTokens: number, maxRows: number): Row[][] {
   const batches: Row[][] = [];

@@ -1,4 +1,7 @@
-/** The graphs of a generator's programs: reading prompts, and blocks of steps that each feed the token that the step before sampled. */
+/**
+ * The graphs of a generator's programs: reading prompts, and blocks of steps that each feed the token that the step
+ * before sampled.
+ */
 
 import { followToken, maskLogits } from '../ops/allowedTokens.ts';
 import { attention } from '../ops/attention.ts';
@@ -26,12 +29,22 @@ export interface BlockGraph {
 
 /**
  * Reads `total` packed prompt tokens and samples a block after them.
- * @param hasTwins rows may have the prompt of an earlier row, which is read once; its keys and values are copied to them
+ * @param hasTwins rows may have the prompt of an earlier row, which is read once; its keys and values are copied to
+ * them
  */
-export function prefillGraph(model: Transformer, cache: KvCache, shape: BlockShape, total: number, hasTwins: boolean): BlockGraph {
+export function prefillGraph(
+  model: Transformer,
+  cache: KvCache,
+  shape: BlockShape,
+  total: number,
+  hasTwins: boolean,
+): BlockGraph {
   const { tokens, positions, segments } = packedInputs(total);
   const cacheSlots = input('cacheSlots', [total], 'u32');
-  const twins = { slots: input('twinSlots', [shape.batch], 'u32'), lengths: input('twinLengths', [shape.batch], 'u32') };
+  const twins = {
+    slots: input('twinSlots', [shape.batch], 'u32'),
+    lengths: input('twinLengths', [shape.batch], 'u32'),
+  };
   const block = new DecodeGraph(model, cache, shape, null);
   const attend: AttentionPath = (layer, projected) => {
     const { q, k, v } = splitHeads(projected);
@@ -76,7 +89,11 @@ class DecodeGraph {
     const { batch, edges } = shape;
     this.layers = cache.layers.map(({ k, v }) => ({ k: k.tensor, v: v.tensor }));
     this.slots = input('slots', [batch], 'u32');
-    this.sampling = { streams: input('streams', [batch, 3], 'u32'), seed: input('seed', [2], 'u32'), controls: input('controls', [3]) };
+    this.sampling = {
+      streams: input('streams', [batch, 3], 'u32'),
+      seed: input('seed', [2], 'u32'),
+      controls: input('controls', [3]),
+    };
     this.bound =
       edges === 0
         ? null
@@ -118,7 +135,13 @@ class DecodeGraph {
     const lengths = input(`lengths${index}`, [this.shape.batch], 'u32');
     const attend: AttentionPath = (layer, { qkv, layout }) => {
       const { k, v } = this.layers[layer]!;
-      const { y, cacheK, cacheV } = attendStep(qkv, positions, layout, { cacheK: k, cacheV: v }, { slots: this.slots, lengths });
+      const { y, cacheK, cacheV } = attendStep(
+        qkv,
+        positions,
+        layout,
+        { cacheK: k, cacheV: v },
+        { slots: this.slots, lengths },
+      );
       this.layers[layer] = { k: cacheK, v: cacheV };
       return y;
     };
@@ -126,7 +149,8 @@ class DecodeGraph {
   }
 
   results(): BlockGraph {
-    const named = (name: string, tensors: readonly Tensor[]) => tensors.map((tensor, step) => [`${name}${step}`, tensor] as const);
+    const named = (name: string, tensors: readonly Tensor[]) =>
+      tensors.map((tensor, step) => [`${name}${step}`, tensor] as const);
     return {
       outputs: Object.fromEntries([...named('token', this.tokens), ...named('logProb', this.logProbs)]),
       updates: this.layers.flatMap(({ k, v }) => [k, v]),

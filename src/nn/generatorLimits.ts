@@ -1,11 +1,12 @@
 /**
- * How many rows and tokens a generator handles at once, so that no buffer of it is larger than the device can bind. A reply depends on neither, up to the rounding of its logits:
- * attention sums the keys of a packed prompt by tiles that begin where those of its neighbours do, and GPUs share the sums of a few rows out (kernels/matmulRow.ts).
+ * How many rows and tokens a generator handles at once, so that no buffer of it is larger than the device can bind. A
+ * reply depends on neither, up to the rounding of its logits: attention sums the keys of a packed prompt by tiles that
+ * begin where those of its neighbours do, and GPUs share the sums of a few rows out (kernels/matmulRow.ts).
  */
 import { elementBytes } from '../../kernels/spec.ts';
 import type { FloatStorage } from '../../kernels/storage.ts';
-import { ProxmoError } from '../errors.ts';
-import { mebibytes } from '../gpu/context.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { mebibytes } from '../base/sizes.ts';
 import type { TransformerConfig } from '../models/transformerConfig.ts';
 import { bucketSize } from './buckets.ts';
 
@@ -14,7 +15,10 @@ export const smallestTokenBucket = 64;
 /** Row buckets of a batch of several start here. */
 const smallestRowBucket = 4;
 
-/** Rows that a batch is compiled for: one row alone is not padded, because products of one row are the cheapest and a reply on its own is what a user waits for. */
+/**
+ * Rows that a batch is compiled for: one row alone is not padded, because products of one row are the cheapest and a
+ * reply on its own is what a user waits for.
+ */
 export function rowBucket(count: number): number {
   return count === 1 ? 1 : bucketSize(count, smallestRowBucket);
 }
@@ -35,7 +39,8 @@ export interface BatchLimits {
 }
 
 /**
- * The sizes that were asked for, lowered to what fits: rows by the keys of a layer and the logits, tokens by the widest activations of a layer. 0 where nothing fits.
+ * The sizes that were asked for, lowered to what fits: rows by the keys of a layer and the logits, tokens by the widest
+ * activations of a layer. 0 where nothing fits.
  * @param largestBinding most bytes that a kernel can bind
  * @param stored how the model stores keys
  */

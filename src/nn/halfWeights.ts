@@ -1,15 +1,18 @@
 /**
- * Weights in half precision: the matrices that products and embeddings read are stored in f16, in half the bytes; norms and biases stay float32, and so do gradients and
- * moments. A model with such weights also stores in f16 what its products and its attention read (`Transformer.stored`): products round their operands to f16 and sum in
- * float32 (kernels/matmul.ts), so that nothing more is lost, and gradients that they read are kept in its range (`lossScale.ts`).
+ * Weights in half precision: the matrices that products and embeddings read are stored in f16, in half the bytes; norms
+ * and biases stay float32, and so do gradients and moments. A model with such weights also stores in f16 what its
+ * products and its attention read (`Transformer.stored`): products round their operands to f16 and sum in float32
+ * (kernels/matmul.ts), so that nothing more is lost, and gradients that they read are kept in its range
+ * (`lossScale.ts`).
  *
- * A model that is trained as a whole keeps float32 masters, which the optimiser updates, beside the f16 copies (Micikevicius et al., arXiv 1710.03740, section 3.1). A
- * frozen one (the base of adapters, a reference policy, a model that only generates) has the f16 matrices alone. Both are a `ParameterSlab` with a `half`; whatever writes
- * weights does it through this file, so that masters and copies stay the same weights.
+ * A model that is trained as a whole keeps float32 masters, which the optimiser updates, beside the f16 copies
+ * (Micikevicius et al., arXiv 1710.03740, section 3.1). A frozen one (the base of adapters, a reference policy, a model
+ * that only generates) has the f16 matrices alone. Both are a `ParameterSlab` with a `half`; whatever writes weights
+ * does it through this file, so that masters and copies stay the same weights.
  */
 import { narrow, widen } from '../../kernels/cast.ts';
 import { largestHalf } from '../../kernels/storage.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { firstRows } from '../ops/rowParts.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { joined, partOf } from '../tensor/pieces.ts';
@@ -47,19 +50,31 @@ export function weightSlab(
     );
   }
   const half = new ParameterSlab(`${name} in f16`, matrices, { largestPiece, dtype: 'f16' });
-  return new ParameterSlab(name, storage === 'mixed' ? requests : requests.filter(({ decay }) => !decay), { largestPiece, half });
+  return new ParameterSlab(name, storage === 'mixed' ? requests : requests.filter(({ decay }) => !decay), {
+    largestPiece,
+    half,
+  });
 }
 
 /**
  * Overwrites elements of a parameter from `start` on, its master and its copy.
  * @throws {ProxmoError} `config` if f16 cannot hold a value; `shape` if they do not fit
  */
-export function writeParameter(engine: Engine, slab: ParameterSlab, name: string, values: Float32Array, start = 0): void {
+export function writeParameter(
+  engine: Engine,
+  slab: ParameterSlab,
+  name: string,
+  values: Float32Array,
+  start = 0,
+): void {
   const holders = [slab, slab.half].filter((holder) => holder?.has(name));
   if (holders.length === 0) throw new Error(`there is no parameter ${name}`);
   const tooLarge = slab.half?.has(name) ? values.find((value) => Math.abs(value) > largestHalf) : undefined;
   if (tooLarge !== undefined) {
-    throw new ProxmoError('config', `the weight ${name} has the value ${tooLarge}, which f16 cannot hold; use precision f32.`);
+    throw new ProxmoError(
+      'config',
+      `the weight ${name} has the value ${tooLarge}, which f16 cannot hold; use precision f32.`,
+    );
   }
   for (const holder of holders) if (holder) engine.write(holder.variable, values, holder.offsetOf(name) + start);
 }
@@ -77,7 +92,8 @@ export async function readParameter(
 }
 
 /**
- * Copies all weights of a model to another of the same form, on the device. The target may have f16 matrices alone where the source has masters, too.
+ * Copies all weights of a model to another of the same form, on the device. The target may have f16 matrices alone
+ * where the source has masters, too.
  * @throws {ProxmoError} `shape` if they are not of the same form
  */
 export function copyWeights(engine: Engine, from: ParameterSlab, to: ParameterSlab): void {
@@ -107,7 +123,11 @@ export function refreshed({ half }: ParameterSlab, updated: Tensor): Tensor[] {
  * An update of a whole parameter on the device, as tensors for a program's `updates`.
  * @param update from a part of the weights in float32, whose storage it may take, and the number of its first row
  */
-export function updatedParameter(slab: ParameterSlab, name: string, update: (weights: Tensor, firstRow: number) => Tensor): Tensor[] {
+export function updatedParameter(
+  slab: ParameterSlab,
+  name: string,
+  update: (weights: Tensor, firstRow: number) => Tensor,
+): Tensor[] {
   const masters = slab.parameters.find((parameter) => parameter.name === name)?.parts ?? [];
   const copies = slab.half?.has(name) ? slab.half.parts(name) : [];
   return firstRows(slab.parts(name)).flatMap((firstRow, index) => {

@@ -1,9 +1,10 @@
 /**
- * Low-rank adapters (LoRA; Hu et al., arXiv 2106.09685) on the projections of a pretrained transformer. They have a slab of their own, so that optimiser, gradients and
- * checkpoints are those of the adapters alone; the base stays as it is until they are merged into it.
+ * Low-rank adapters (LoRA; Hu et al., arXiv 2106.09685) on the projections of a pretrained transformer. They have a
+ * slab of their own, so that optimiser, gradients and checkpoints are those of the adapters alone; the base stays as it
+ * is until they are merged into it.
  */
 import { addColumns } from '../../kernels/addColumns.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import type { HfModel } from '../models/hf/config.ts';
 import { type LoraConfig, type LoraSite, loraFactor, loraShape, loraSites, loraTensorName } from '../models/peft.ts';
 import type { WeightSource } from '../models/weightSource.ts';
@@ -24,7 +25,8 @@ export class LoraAdapters {
   readonly sites: readonly LoraSite[];
 
   /**
-   * @param seed A starts as PEFT's does, uniform in ±1 / √in; B starts at 0, so that the model is the base at first. Null leaves both at 0, for adapters that are loaded
+   * @param seed A starts as PEFT's does, uniform in ±1 / √in; B starts at 0, so that the model is the base at first.
+   * Null leaves both at 0, for adapters that are loaded
    * @param name of the slab, for error messages
    * @throws {ProxmoError} `config`
    */
@@ -77,7 +79,8 @@ export class LoraAdapters {
 export function adapterWeights(engine: Engine, { slab }: Pick<LoraAdapters, 'slab'>): WeightSource {
   const find = (name: string) => {
     const found = slab.parameters.find((parameter) => parameter.name === name);
-    if (!found) throw new ProxmoError('file', `The adapter has no tensor "${name}"; it has ${slab.parameters.length} others.`);
+    if (!found)
+      throw new ProxmoError('file', `The adapter has no tensor "${name}"; it has ${slab.parameters.length} others.`);
     return found;
   };
   return {
@@ -107,9 +110,13 @@ export async function loadAdapters(
   const names = new Set(source.names());
   const missing = parameters.find(({ name }) => !names.has(name));
   if (missing)
-    throw new ProxmoError('file', `${where} has no tensor ${missing.name}; it does not fit its adapter_config.json or this model.`);
+    throw new ProxmoError(
+      'file',
+      `${where} has no tensor ${missing.name}; it does not fit its adapter_config.json or this model.`,
+    );
   const extra = [...names].find((name) => !parameters.some((parameter) => parameter.name === name));
-  if (extra !== undefined) throw new ProxmoError('file', `${where} has a tensor ${extra} that its adapter_config.json has no place for.`);
+  if (extra !== undefined)
+    throw new ProxmoError('file', `${where} has a tensor ${extra} that its adapter_config.json has no place for.`);
   for (const { name, shape, offset } of parameters) {
     const given = source.shape(name);
     if (given.join() !== shape.join()) {
@@ -125,13 +132,14 @@ export async function loadAdapters(
 }
 
 /**
- * Adds the adapters' updates to the weights of their base, on the device. Afterwards `transformer.withoutAdapters()` is the merged model; the adapters must not be used
- * with it again.
+ * Adds the adapters' updates to the weights of their base, on the device. Afterwards `transformer.withoutAdapters()` is
+ * the merged model; the adapters must not be used with it again.
  * @throws {ProxmoError} `config` if the transformer has no adapters
  */
 export async function mergeAdapters(engine: Engine, transformer: Transformer): Promise<void> {
   const { adapters, slab } = transformer;
-  if (!adapters) throw new ProxmoError('config', 'The model has no adapters to merge; give one that withAdapters returned.');
+  if (!adapters)
+    throw new ProxmoError('config', 'The model has no adapters to merge; give one that withAdapters returned.');
   const parameters = [...new Set(adapters.sites.map(({ parameter }) => parameter))];
   for (const parameter of parameters) {
     const sites = adapters.sites.filter((site) => site.parameter === parameter);
@@ -144,7 +152,10 @@ export async function mergeAdapters(engine: Engine, transformer: Transformer): P
   }
 }
 
-/** Rows of a fused projection from `firstRow` on, `[rows, in]`, with the update of a site added to those that are its own, in their storage. */
+/**
+ * Rows of a fused projection from `firstRow` on, `[rows, in]`, with the update of a site added to those that are its
+ * own, in their storage.
+ */
 function addUpdate(weights: Tensor, firstRow: number, site: LoraSite, { slab, config }: LoraAdapters): Tensor {
   const [down, up] = [slab.get(loraTensorName(site, 'A')), slab.get(loraTensorName(site, 'B'))];
   const first = Math.max(firstRow, site.firstOutput);

@@ -1,13 +1,15 @@
 /**
- * Loss scaling (Micikevicius et al., arXiv 1710.03740, section 3.2). Products with operands in f16 round the gradients that they read to f16, whose normal numbers are 2^-14 to
- * 65504, and the gradient of a mean over many tokens lies below them. So the backward pass starts from a power of two instead of 1, and the optimiser takes it back exactly.
- * It follows from the tokens' weights in the loss alone, and is never searched for.
+ * Loss scaling (Micikevicius et al., arXiv 1710.03740, section 3.2). Products with operands in f16 round the gradients
+ * that they read to f16, whose normal numbers are 2^-14 to 65504, and the gradient of a mean over many tokens lies
+ * below them. So the backward pass starts from a power of two instead of 1, and the optimiser takes it back exactly. It
+ * follows from the tokens' weights in the loss alone, and is never searched for.
  */
 import type { FloatStorage } from '../../kernels/storage.ts';
 
 /**
- * The log-probability of the token with the largest weight gets this gradient, or up to twice as much, times its advantage. Then logits that are uniform over a million words
- * still have gradients of 2^-14, and the largest gradients of a batch, a few times this, are far from 65504.
+ * The log-probability of the token with the largest weight gets this gradient, or up to twice as much, times its
+ * advantage. Then logits that are uniform over a million words still have gradients of 2^-14, and the largest gradients
+ * of a batch, a few times this, are far from 65504.
  */
 const tokenGradient = 64;
 

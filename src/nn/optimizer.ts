@@ -1,6 +1,6 @@
 /** AdamW over a slab of parameters (Loshchilov and Hutter, arXiv 1711.05101), with PyTorch's semantics. */
 import { adamW } from '../../kernels/adamW.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { norm } from '../ops/reduce.ts';
 import { joined, partOf, piecesOf } from '../tensor/pieces.ts';
 import { input, launch, type Tensor } from '../tensor/tensor.ts';
@@ -35,7 +35,14 @@ export class AdamW {
   /** @throws {ProxmoError} `config` if a beta is not in [0, 1), or another option is negative */
   constructor(
     private readonly slab: ParameterSlab,
-    { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01, decayAll = false, maxGradNorm = 1 }: AdamWOptions = {},
+    {
+      beta1 = 0.9,
+      beta2 = 0.999,
+      epsilon = 1e-8,
+      weightDecay = 0.01,
+      decayAll = false,
+      maxGradNorm = 1,
+    }: AdamWOptions = {},
   ) {
     this.options = { beta1, beta2, epsilon, weightDecay, maxGradNorm };
     for (const [name, value] of Object.entries(this.options)) {
@@ -57,17 +64,30 @@ export class AdamW {
   }
 
   /**
-   * One step, in place on parameters and moments. The program that holds it needs `hyperparameters` as an input of that name.
-   * If the norm is not finite, nothing changes; the caller sees it in `norm` and does not count the step.
+   * One step, in place on parameters and moments. The program that holds it needs `hyperparameters` as an input of that
+   * name. If the norm is not finite, nothing changes; the caller sees it in `norm` and does not count the step.
    * @param gradients [slab.size], as `gatherGradients` lays them out
-   * @returns the updated tensors for a program's `updates`, f16 copies of the parameters included, and the gradient's global norm before clipping, [1]
+   * @returns the updated tensors for a program's `updates`, f16 copies of the parameters included, and the gradient's
+   * global norm before clipping, [1]
    * @throws {ProxmoError} `shape`
    */
   update(gradients: Tensor): { readonly updates: readonly Tensor[]; readonly norm: Tensor } {
     const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = this.options;
-    const fixed = { beta1, beta2, gain1: 1 - beta1, gain2: 1 - beta2, epsilon, weightDecay, maxNorm: Math.min(maxGradNorm, hugeNorm) };
+    const fixed = {
+      beta1,
+      beta2,
+      gain1: 1 - beta1,
+      gain2: 1 - beta2,
+      epsilon,
+      weightDecay,
+      maxNorm: Math.min(maxGradNorm, hugeNorm),
+    };
     const shared = { norm: norm(gradients), hyperparameters: input('hyperparameters', [4]) };
-    const state = { parameters: this.slab.variable.tensor, firstMoment: this.firstMoment.tensor, secondMoment: this.secondMoment.tensor };
+    const state = {
+      parameters: this.slab.variable.tensor,
+      firstMoment: this.firstMoment.tensor,
+      secondMoment: this.secondMoment.tensor,
+    };
     const pieces = piecesOf(state.parameters);
     const steps = pieces.map((piece) => {
       const whole = [piece.size];

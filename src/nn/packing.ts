@@ -29,10 +29,14 @@ export interface PackedArrays extends Readonly<Record<string, InputArray>> {
 }
 
 /**
- * Lays sequences one after another on an axis of `rows` tokens. Rows that are left over are sequences of one token without an embedding.
+ * Lays sequences one after another on an axis of `rows` tokens. Rows that are left over are sequences of one token
+ * without an embedding.
  * @returns the input arrays, and the first row of each sequence
  */
-export function packSequences(sequences: readonly ArrayLike<number>[], rows: number): { arrays: PackedArrays; starts: number[] } {
+export function packSequences(
+  sequences: readonly ArrayLike<number>[],
+  rows: number,
+): { arrays: PackedArrays; starts: number[] } {
   const arrays = {
     tokens: new Uint32Array(rows).fill(paddingIndex),
     positions: new Uint32Array(rows),
@@ -54,7 +58,10 @@ export function packSequences(sequences: readonly ArrayLike<number>[], rows: num
   return { arrays, starts };
 }
 
-/** Splits items, in their order, into batches whose sizes sum to at most `limit`; an item beyond the limit gets a batch of its own. */
+/**
+ * Splits items, in their order, into batches whose sizes sum to at most `limit`; an item beyond the limit gets a batch
+ * of its own.
+ */
 export function splitBySize<T>(items: readonly T[], sizeOfItem: (item: T) => number, limit: number): T[][] {
   const batches: T[][] = [];
   let room = 0;

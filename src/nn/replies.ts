@@ -1,6 +1,7 @@
 /**
- * Batches of prompts with replies, for training and scoring: packed tokens, the rows whose logits predict reply tokens, and columns of numbers that go with each reply token.
- * A prompt's tokens are read but never predicted: that is the loss mask.
+ * Batches of prompts with replies, for training and scoring: packed tokens, the rows whose logits predict reply tokens,
+ * and columns of numbers that go with each reply token. A prompt's tokens are read but never predicted: that is the
+ * loss mask.
  */
 import type { InputArray } from '../../kernels/spec.ts';
 import { maskLogits } from '../ops/allowedTokens.ts';
@@ -14,7 +15,9 @@ import { packedAttention, type Transformer } from './transformer.ts';
 export interface PromptReply {
   readonly prompt: ArrayLike<number>;
   readonly reply: ArrayLike<number>;
-  /** The part of the reply that was bound to a tree; its log-probabilities are among the tokens that the tree allowed. */
+  /**
+   * The part of the reply that was bound to a tree; its log-probabilities are among the tokens that the tree allowed.
+   */
   readonly bound?: BoundReply;
 }
 
@@ -66,7 +69,10 @@ export interface ReplyGraph {
   readonly logits: Tensor;
   /** The reply tokens, u32 `[targets]`. */
   readonly targets: Tensor;
-  /** Log-probability of each target and entropy of what it was drawn from, both `[targets]`, without the logits of the whole batch in memory where they are large. */
+  /**
+   * Log-probability of each target and entropy of what it was drawn from, both `[targets]`, without the logits of the
+   * whole batch in memory where they are large.
+   */
   readonly logProbs: (temperature?: number) => { readonly logProb: Tensor; readonly entropy: Tensor };
 }
 
@@ -77,7 +83,9 @@ export function replyGraph(model: Transformer, bucket: ReplyBucket): ReplyGraph 
   const logits = model.logits(hidden);
   const targets = input('targets', [bucket.targets], 'u32');
   const allowed =
-    bucket.edges === 0 ? null : { ranges: input('ranges', [bucket.targets, 2], 'u32'), tokens: input('edgeTokens', [bucket.edges], 'u32') };
+    bucket.edges === 0
+      ? null
+      : { ranges: input('ranges', [bucket.targets, 2], 'u32'), tokens: input('edgeTokens', [bucket.edges], 'u32') };
   return {
     logits: allowed ? maskLogits(logits, allowed) : logits,
     targets,
@@ -85,7 +93,10 @@ export function replyGraph(model: Transformer, bucket: ReplyBucket): ReplyGraph 
   };
 }
 
-/** The host arrays of a batch for a bucket. Targets that are left over have no row; a weight of 0 takes them out of a loss. */
+/**
+ * The host arrays of a batch for a bucket. Targets that are left over have no row; a weight of 0 takes them out of a
+ * loss.
+ */
 export function packReplies(pairs: readonly PromptReply[], bucket: ReplyBucket): Record<string, InputArray> {
   const sequences = pairs.map(({ prompt, reply }) => {
     const tokens = new Uint32Array(prompt.length + reply.length - 1);

@@ -5,7 +5,10 @@ export const courses = ['constant', 'linear', 'cosine'] as const;
 export interface Schedule {
   /** The learning rate after the warm-up. */
   readonly peak: number;
-  /** After the warm-up: stay at the peak, or fall to `finalShare` of it along a line or half a cosine (Loshchilov and Hutter, arXiv 1608.03983). */
+  /**
+   * After the warm-up: stay at the peak, or fall to `finalShare` of it along a line or half a cosine (Loshchilov and
+   * Hutter, arXiv 1608.03983).
+   */
   readonly course: (typeof courses)[number];
   /** Steps of the warm-up, which rises by the same amount each step and ends at the peak. */
   readonly warmupSteps: number;

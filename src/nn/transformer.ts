@@ -1,13 +1,15 @@
 /**
- * A decoder-only transformer: pre-norm blocks of attention and MLP on a residual stream. The configuration chooses a family's form: RMSNorm or LayerNorm, rotary or
- * learned positions, grouped-query attention with or without norms on its heads, SwiGLU or GELU, biases, tied or untied head (Radford et al., GPT-2, 2019; Touvron et al.,
- * arXiv 2302.13971; Ainslie et al., arXiv 2305.13245; Shazeer, arXiv 2002.05202).
+ * A decoder-only transformer: pre-norm blocks of attention and MLP on a residual stream. The configuration chooses a
+ * family's form: RMSNorm or LayerNorm, rotary or learned positions, grouped-query attention with or without norms on
+ * its heads, SwiGLU or GELU, biases, tied or untied head (Radford et al., GPT-2, 2019; Touvron et al., arXiv
+ * 2302.13971; Ainslie et al., arXiv 2305.13245; Shazeer, arXiv 2002.05202).
  *
- * Sequences are packed: the tokens of many sequences lie one after another on one axis, `[rows]`. How queries meet keys is the caller's choice (`AttentionPath`), so that
- * training, prefill and decoding run the same blocks.
+ * Sequences are packed: the tokens of many sequences lie one after another on one axis, `[rows]`. How queries meet keys
+ * is the caller's choice (`AttentionPath`), so that training, prefill and decoding run the same blocks.
  *
- * Where matrices are stored in f16 (`halfWeights.ts`), so is what products with them read, and what attention reads and gives: it is rounded once, by the op that makes it.
- * The residual stream, what products give, logits and gradients are float32.
+ * Where matrices are stored in f16 (`halfWeights.ts`), so is what products with them read, and what attention reads and
+ * gives: it is rounded once, by the op that makes it. The residual stream, what products give, logits and gradients are
+ * float32.
  */
 import type { FloatStorage } from '../../kernels/storage.ts';
 import type { TransformerConfig } from '../models/transformerConfig.ts';
@@ -75,7 +77,10 @@ function joined({ x, update }: Stream): Tensor {
 
 /** How a transformer is trained; none of it changes what it computes but dropout. */
 export interface TrainingMode {
-  /** `block`: keeps the residual stream between blocks, and computes what is within a block again in the backward pass. Default: `none`. */
+  /**
+   * `block`: keeps the residual stream between blocks, and computes what is within a block again in the backward pass.
+   * Default: `none`.
+   */
   readonly checkpointing?: Checkpointing;
   /** u32 `[2]`: the adapters' dropout is drawn from it. Default: no dropout. */
   readonly dropoutSeed?: Tensor;
@@ -84,7 +89,10 @@ export interface TrainingMode {
 export const checkpointingModes = ['none', 'block'] as const;
 export type Checkpointing = (typeof checkpointingModes)[number];
 
-/** Logits of more bytes than this are computed in chunks of the vocabulary of about a quarter of it. WebGPU lets every device bind as much. */
+/**
+ * Logits of more bytes than this are computed in chunks of the vocabulary of about a quarter of it. WebGPU lets every
+ * device bind as much.
+ */
 const largestLogits = 2 ** 27;
 
 /** Tokens of a chunk of the vocabulary for `rows` targets, or null where all logits together are small enough. */
@@ -97,7 +105,8 @@ export class Transformer {
   private readonly frequencies: Tensor;
 
   /**
-   * @param weights a seed that starting weights are drawn from; null leaves them at 0, without a copy on the host, for those that are loaded later; or the slab of another transformer of this configuration, which is shared
+   * @param weights a seed that starting weights are drawn from; null leaves them at 0, without a copy on the host, for
+   * those that are loaded later; or the slab of another transformer of this configuration, which is shared
    * @param name of the slab, for error messages
    * @throws {ProxmoError} `config`
    */
@@ -133,14 +142,19 @@ export class Transformer {
   }
 
   /**
-   * A transformer of the same form whose trained part is its own, at 0, and whose frozen part is shared: a reference policy that what is trained is copied to
-   * (`copyWeights`). Its own matrices are in f16 alone where this one's are read in f16.
+   * A transformer of the same form whose trained part is its own, at 0, and whose frozen part is shared: a reference
+   * policy that what is trained is copied to (`copyWeights`). Its own matrices are in f16 alone where this one's are
+   * read in f16.
    */
   twin(name: string): Transformer {
     const { adapters } = this;
     return adapters
       ? this.withAdapters(new LoraAdapters(adapters.model, adapters.config, null, name))
-      : new Transformer(this.config, decoderSlab(this.config, null, name, this.slab.largestPiece, this.slab.half ? 'f16' : 'f32'), name);
+      : new Transformer(
+          this.config,
+          decoderSlab(this.config, null, name, this.slab.largestPiece, this.slab.half ? 'f16' : 'f32'),
+          name,
+        );
   }
 
   /** The same transformer as a training step computes it. */
@@ -152,15 +166,18 @@ export class Transformer {
    * The final hidden states.
    * @param tokens u32 `[rows]`
    * @param positions u32 `[rows]`: each token's index in its sequence
-   * @param wanted u32 `[count]`: the rows whose states are wanted; all by default. What comes after the last layer's attention is then computed for them alone
+   * @param wanted u32 `[count]`: the rows whose states are wanted; all by default. What comes after the last layer's
+   * attention is then computed for them alone
    * @returns `[rows, dModel]`, or `[count, dModel]`
    */
   hidden(tokens: Tensor, positions: Tensor, attend: AttentionPath, wanted?: Tensor): Tensor {
     const { layers } = this.config;
     let stream: Stream = { x: inScope('embedding', () => this.embed(tokens, positions)) };
     for (let layer = 0; layer < layers; layer++) {
-      const block = (before: Stream) => this.block(layer, before, positions, attend, layer === layers - 1 ? wanted : undefined);
-      stream = this.mode.checkpointing === 'block' ? { x: recomputed(stream.x, (x) => joined(block({ x }))) } : block(stream);
+      const block = (before: Stream) =>
+        this.block(layer, before, positions, attend, layer === layers - 1 ? wanted : undefined);
+      stream =
+        this.mode.checkpointing === 'block' ? { x: recomputed(stream.x, (x) => joined(block({ x }))) } : block(stream);
     }
     return inScope('finalNorm', () => this.norm(stream, 'finalNorm').normed);
   }
@@ -171,7 +188,8 @@ export class Transformer {
   }
 
   /**
-   * Log-probabilities of given tokens, and the entropies of what they were drawn from; both `[rows]`. Where the logits would be large, they never exist as a whole.
+   * Log-probabilities of given tokens, and the entropies of what they were drawn from; both `[rows]`. Where the logits
+   * would be large, they never exist as a whole.
    * @param hidden `[rows, dModel]`
    * @param targets u32 `[rows]`
    * @param allowed what each row's token is drawn from; all tokens by default
@@ -184,7 +202,8 @@ export class Transformer {
     allowed: AllowedTokens | null = null,
   ): { readonly logProb: Tensor; readonly entropy: Tensor } {
     const head = this.slab.parts(this.headName);
-    const chunk = vocabChunkSize(hidden.dim(0), this.config.vocabSize) ?? (head.length > 1 ? this.config.vocabSize : null);
+    const chunk =
+      vocabChunkSize(hidden.dim(0), this.config.vocabSize) ?? (head.length > 1 ? this.config.vocabSize : null);
     if (chunk !== null) return chunkedTokenLogProbs(hidden, head, targets, temperature, chunk, allowed);
     const logits = this.logits(hidden);
     return tokenLogProbs(allowed ? maskLogits(logits, allowed) : logits, targets, temperature);
@@ -195,7 +214,13 @@ export class Transformer {
   }
 
   /** One layer on the residual stream; `wanted` as in `hidden`. */
-  private block(layer: number, stream: Stream, positions: Tensor, attend: AttentionPath, wanted: Tensor | undefined): Stream {
+  private block(
+    layer: number,
+    stream: Stream,
+    positions: Tensor,
+    attend: AttentionPath,
+    wanted: Tensor | undefined,
+  ): Stream {
     const pick = (all: Tensor) => (wanted ? gatherRows(all, wanted) : all);
     const middle = inScope(`layers.${layer}.attention`, () => {
       const { sum, normed } = this.norm(stream, `layers.${layer}.attention.norm`);
@@ -234,7 +259,14 @@ export class Transformer {
 
   private normHeads(qkv: Tensor, prefix: string): Tensor {
     const { heads, kvHeads, normEpsilon } = this.config;
-    return headNorm(qkv, this.slab.get(`${prefix}.queryNorm`), this.slab.get(`${prefix}.keyNorm`), heads, kvHeads, normEpsilon);
+    return headNorm(
+      qkv,
+      this.slab.get(`${prefix}.queryNorm`),
+      this.slab.get(`${prefix}.keyNorm`),
+      heads,
+      kvHeads,
+      normEpsilon,
+    );
   }
 
   private mlpBlock(layer: number, normed: Tensor): Tensor {
@@ -259,7 +291,11 @@ export class Transformer {
     });
   }
 
-  /** Every product of activations with a weight matrix. @param x `[rows, in]` @returns `[rows, out]` for the weight's `[out, in]` */
+  /**
+   * Every product of activations with a weight matrix.
+   * @param x `[rows, in]`
+   * @returns `[rows, out]` for the weight's `[out, in]`
+   */
   private project(x: Tensor, name: string, hasBias = false): Tensor {
     const y = linearOfParts(x, this.slab.parts(name), hasBias ? this.slab.get(`${name}.bias`) : undefined);
     return this.adapters ? this.adapters.add(y, x, name, this.mode.dropoutSeed ?? null) : y;

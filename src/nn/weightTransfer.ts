@@ -1,4 +1,7 @@
-/** Weights and what goes with them between a device and the host, piece by piece: the driver keeps a copy of whatever is under way. */
+/**
+ * Weights and what goes with them between a device and the host, piece by piece: the driver keeps a copy of whatever is
+ * under way.
+ */
 import type { Engine } from '../tensor/engine.ts';
 
 /** Elements that go to or from the device at once. */

@@ -1,6 +1,7 @@
 /**
- * Distributions over allowed tokens only. What is allowed comes from trees of token sequences (`src/nn/constraint.ts` packs them): a list of edges, each with the token
- * that it takes and the range of the edges that may follow it. A row stands at a range of edges; an empty range allows everything.
+ * Distributions over allowed tokens only. What is allowed comes from trees of token sequences (`src/nn/constraint.ts`
+ * packs them): a list of edges, each with the token that it takes and the range of the edges that may follow it. A row
+ * stands at a range of edges; an empty range allows everything.
  */
 import * as kernel from '../../kernels/maskLogits.ts';
 import { trieStep } from '../../kernels/trieStep.ts';
@@ -16,7 +17,8 @@ export interface AllowedTokens {
 }
 
 /**
- * Logits with those of tokens that are not allowed at −1e30, so that they have probability 0 under softmax. No gradient flows to them.
+ * Logits with those of tokens that are not allowed at −1e30, so that they have probability 0 under softmax. No gradient
+ * flows to them.
  * @param logits `[rows, vocab]`
  * @returns `[rows, vocab]`
  * @throws {ProxmoError} `shape` if the shapes do not fit
@@ -41,7 +43,12 @@ export function maskedGradient(gradient: Tensor, allowed: AllowedTokens, start: 
 
 function fillMasked(x: Tensor, { ranges, tokens }: AllowedTokens, start: number, fill: number): Tensor {
   const [rows, width] = [x.dim(0), x.dim(1)];
-  return launch(kernel.maskLogits, { rows, width, edges: tokens.size, start, fill }, { x, ranges, tokens }, { y: x.shape }).y;
+  return launch(
+    kernel.maskLogits,
+    { rows, width, edges: tokens.size, start, fill },
+    { x, ranges, tokens },
+    { y: x.shape },
+  ).y;
 }
 
 /**

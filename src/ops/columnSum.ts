@@ -30,7 +30,10 @@ export function columnSumPair(x: Tensor, x2: Tensor): readonly [Tensor, Tensor] 
   return runs === 1 ? [y, y2] : columnSumPair(y, y2);
 }
 
-/** √rows runs of √rows rows: as many steps in sequence in either stage. A few hundred rows, as partial sums have them, are worth no second launch. */
+/**
+ * √rows runs of √rows rows: as many steps in sequence in either stage. A few hundred rows, as partial sums have them,
+ * are worth no second launch.
+ */
 function runOf(rows: number): number {
   return rows > 256 ? Math.ceil(Math.sqrt(rows)) : Math.max(rows, 1);
 }

@@ -1,6 +1,6 @@
 /** Columns of matrices: matrices side by side, and some columns of one. */
 import * as kernels from '../../kernels/addColumns.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { differentiable, filled } from '../tensor/autograd.ts';
 import { launch, scratch, type Tensor } from '../tensor/tensor.ts';
 
@@ -15,7 +15,10 @@ export function sideBySide(parts: readonly Tensor[]): Tensor {
   const rows = first?.dim(0) ?? 0;
   if (!first || parts.some(({ shape }) => shape.length !== 2 || shape[0] !== rows)) {
     const given = parts.map(({ shape }) => `[${shape.join(', ')}]`).join(', ');
-    throw new ProxmoError('shape', `sideBySide needs matrices with the same number of rows; it was given ${given || 'none'}.`);
+    throw new ProxmoError(
+      'shape',
+      `sideBySide needs matrices with the same number of rows; it was given ${given || 'none'}.`,
+    );
   }
   if (parts.length === 1) return first;
   const starts = startsOf(parts, 1);
@@ -41,7 +44,10 @@ export function sideBySide(parts: readonly Tensor[]): Tensor {
 export function columnsOf(x: Tensor, start: number, columns: number): Tensor {
   const [rows, width] = [x.dim(0), x.dim(-1)];
   if (x.shape.length !== 2 || start < 0 || start + columns > width)
-    throw new ProxmoError('shape', `columns ${start} to ${start + columns} are not within a matrix of shape [${x.shape.join(', ')}].`);
+    throw new ProxmoError(
+      'shape',
+      `columns ${start} to ${start + columns} are not within a matrix of shape [${x.shape.join(', ')}].`,
+    );
   return differentiable('columnsOf', [x], taken(x, start, columns), (dy) => {
     const zeros = filled([rows, width], 0);
     const params = { count: dy.size, columns, width, start, factor: 1 };

@@ -2,7 +2,7 @@
 import * as kernels from '../../kernels/elementwise.ts';
 import type { KernelSpec } from '../../kernels/spec.ts';
 import type { FloatStorage } from '../../kernels/storage.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 
@@ -35,7 +35,8 @@ export function multiply(a: Tensor, b: Tensor): Tensor {
 
 /** factor · x, for a number that is fixed when the program is compiled. */
 export function scale(x: Tensor, factor: number): Tensor {
-  const scaled = (tensor: Tensor) => launch(kernels.scale, { count: tensor.size, factor }, { a: tensor }, { y: tensor.shape }).y;
+  const scaled = (tensor: Tensor) =>
+    launch(kernels.scale, { count: tensor.size, factor }, { a: tensor }, { y: tensor.shape }).y;
   return differentiable('scale', [x], scaled(x), (dy) => [scaled(dy)]);
 }
 
@@ -82,5 +83,8 @@ function binary(kernel: KernelSpec<CountParams>, a: Tensor, b: Tensor): Tensor {
 
 function checkSameShape(op: string, a: Tensor, b: Tensor): void {
   if (a.shape.length === b.shape.length && a.shape.every((extent, axis) => extent === b.shape[axis])) return;
-  throw new ProxmoError('shape', `${op} needs two tensors of one shape; it was given [${a.shape.join(', ')}] and [${b.shape.join(', ')}].`);
+  throw new ProxmoError(
+    'shape',
+    `${op} needs two tensors of one shape; it was given [${a.shape.join(', ')}] and [${b.shape.join(', ')}].`,
+  );
 }

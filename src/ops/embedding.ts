@@ -1,6 +1,6 @@
 /** Rows of a table by index: token embeddings, and the selection of rows that need logits. */
 import * as kernels from '../../kernels/gatherRows.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 
@@ -29,7 +29,10 @@ export function gatherRows(x: Tensor, indices: Tensor): Tensor {
 function rowsOf(op: string, table: Tensor, indices: Tensor): Tensor {
   if (table.shape.length !== 2 || indices.shape.length !== 1 || indices.dtype !== 'u32') {
     const given = [table, indices].map(({ dtype, shape }) => `${dtype} [${shape.join(', ')}]`).join(' and ');
-    throw new ProxmoError('shape', `${op} needs an f32 or f16 matrix [rows, width] and u32 indices [count]; it was given ${given}.`);
+    throw new ProxmoError(
+      'shape',
+      `${op} needs an f32 or f16 matrix [rows, width] and u32 indices [count]; it was given ${given}.`,
+    );
   }
   const [tableRows, width] = [table.dim(0), table.dim(1)];
   const params = { count: indices.size, tableRows, width };
@@ -41,7 +44,12 @@ function rowsOf(op: string, table: Tensor, indices: Tensor): Tensor {
   );
   return differentiable(op, [table], y, (dy) => {
     const { count } = params;
-    const { head, next } = launch(kernels.gatherRowsLists, { count, tableRows }, { indices }, { head: [tableRows], next: [count] });
+    const { head, next } = launch(
+      kernels.gatherRowsLists,
+      { count, tableRows },
+      { indices },
+      { head: [tableRows], next: [count] },
+    );
     return [launch(kernels.gatherRowsBackward, params, { dy, head, next }, { dTable: table.shape }).dTable];
   });
 }

@@ -1,21 +1,29 @@
 /** RMSNorm over each head of queries and keys (as in Qwen3, arXiv 2505.09388). */
 import * as kernels from '../../kernels/headNorm.ts';
 import { normRuns } from '../../kernels/normBackward.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { columnSum } from './columnSum.ts';
 import { rowsPerPartial } from './norm.ts';
 
 /**
- * Normalises the heads of queries and keys in a fused projection, each by the root mean square of its elements; values stay as they are.
+ * Normalises the heads of queries and keys in a fused projection, each by the root mean square of its elements; values
+ * stay as they are.
  * @param qkv [rows, (heads + 2 · kvHeads) · headDim]: all queries of a row, then its keys, then its values
  * @param weightQ [headDim], for every head of queries
  * @param weightK [headDim], for every head of keys
  * @returns the same shape as qkv
  * @throws {ProxmoError} `shape`
  */
-export function headNorm(qkv: Tensor, weightQ: Tensor, weightK: Tensor, heads: number, kvHeads: number, epsilon = 1e-6): Tensor {
+export function headNorm(
+  qkv: Tensor,
+  weightQ: Tensor,
+  weightK: Tensor,
+  heads: number,
+  kvHeads: number,
+  epsilon = 1e-6,
+): Tensor {
   const headDim = weightQ.size;
   checkShapes(qkv, weightQ, weightK, heads + 2 * kvHeads);
   const params = { rows: qkv.dim(0), heads, kvHeads, headDim };
@@ -36,7 +44,12 @@ function weightGradients(
 ): [Tensor, Tensor] {
   const params = { ...heads, run: rowsPerPartial(heads.rows) };
   const shape = [normRuns(params), heads.headDim];
-  const { partialQ, partialK } = launch(kernels.headNormWeightGradient, params, { dy, x, scale }, { partialQ: shape, partialK: shape });
+  const { partialQ, partialK } = launch(
+    kernels.headNormWeightGradient,
+    params,
+    { dy, x, scale },
+    { partialQ: shape, partialK: shape },
+  );
   return [columnSum(partialQ), columnSum(partialK)];
 }
 

@@ -1,4 +1,7 @@
-/** Keys and values of past tokens, kept on the device between programs, and attention over them. Nothing here is differentiable: it serves sampling. */
+/**
+ * Keys and values of past tokens, kept on the device between programs, and attention over them. Nothing here is
+ * differentiable: it serves sampling.
+ */
 import { attentionDecode } from '../../kernels/attentionDecode.ts';
 import { attentionStep, stepHeadGrain } from '../../kernels/attentionStep.ts';
 import { kvAppend } from '../../kernels/kvAppend.ts';
@@ -23,8 +26,8 @@ export interface KvCacheShape {
 }
 
 /**
- * The KV cache of a model: keys and values of every layer, `[slots, capacity, kvHeads, headDim]` each. A slot holds one sequence; which positions of it are
- * valid is for the caller to know.
+ * The KV cache of a model: keys and values of every layer, `[slots, capacity, kvHeads, headDim]` each. A slot holds one
+ * sequence; which positions of it are valid is for the caller to know.
  */
 export class KvCache {
   readonly layers: readonly { readonly k: Variable; readonly v: Variable }[];
@@ -51,8 +54,9 @@ export interface KvTensors {
 }
 
 /**
- * Writes new tokens' keys and values into a layer's cache, in place: row r goes to position positions[r] of slot slots[r]. A row whose slot or position is out
- * of range is skipped (0xffffffff is never in range). No two rows may go to the same place.
+ * Writes new tokens' keys and values into a layer's cache, in place: row r goes to position positions[r] of slot
+ * slots[r]. A row whose slot or position is out of range is skipped (0xffffffff is never in range). No two rows may go
+ * to the same place.
  * @param cacheK `[slots, capacity, kvHeads, headDim]`
  * @param cacheV the same shape
  * @param k `[rows, kvHeads, headDim]`
@@ -62,8 +66,20 @@ export interface KvTensors {
  * @returns the cache after the update, which later steps of the program must use
  * @throws {ProxmoError} `shape` if the shapes do not fit
  */
-export function appendKv(cacheK: Tensor, cacheV: Tensor, k: Tensor, v: Tensor, slots: Tensor, positions: Tensor): KvTensors {
-  const params = { rows: k.dim(0), slotCount: cacheK.dim(0), capacity: cacheK.dim(1), width: cacheK.dim(2) * cacheK.dim(3) };
+export function appendKv(
+  cacheK: Tensor,
+  cacheV: Tensor,
+  k: Tensor,
+  v: Tensor,
+  slots: Tensor,
+  positions: Tensor,
+): KvTensors {
+  const params = {
+    rows: k.dim(0),
+    slotCount: cacheK.dim(0),
+    capacity: cacheK.dim(1),
+    width: cacheK.dim(2) * cacheK.dim(3),
+  };
   return launch(
     kvAppend[storageOf('appendKv', [cacheK, cacheV, k, v])],
     params,
@@ -73,8 +89,8 @@ export function appendKv(cacheK: Tensor, cacheV: Tensor, k: Tensor, v: Tensor, s
 }
 
 /**
- * Copies sequences within a layer's cache, in place: for row r, positions 0 to lengths[r] − 1 of slot sources[r] go to slot targets[r]. A row with a slot that is
- * out of range is skipped. No target may be a source, nor be named twice.
+ * Copies sequences within a layer's cache, in place: for row r, positions 0 to lengths[r] − 1 of slot sources[r] go to
+ * slot targets[r]. A row with a slot that is out of range is skipped. No target may be a source, nor be named twice.
  * @param cacheK `[slots, capacity, kvHeads, headDim]`
  * @param cacheV the same shape
  * @param sources u32 `[rows]`
@@ -84,7 +100,12 @@ export function appendKv(cacheK: Tensor, cacheV: Tensor, k: Tensor, v: Tensor, s
  * @throws {ProxmoError} `shape` if the shapes do not fit
  */
 export function copyKv(cacheK: Tensor, cacheV: Tensor, sources: Tensor, targets: Tensor, lengths: Tensor): KvTensors {
-  const params = { rows: sources.dim(0), slotCount: cacheK.dim(0), capacity: cacheK.dim(1), width: cacheK.dim(2) * cacheK.dim(3) };
+  const params = {
+    rows: sources.dim(0),
+    slotCount: cacheK.dim(0),
+    capacity: cacheK.dim(1),
+    width: cacheK.dim(2) * cacheK.dim(3),
+  };
   return launch(
     kvCopy[storageOf('copyKv', [cacheK, cacheV])],
     params,
@@ -94,8 +115,9 @@ export function copyKv(cacheK: Tensor, cacheV: Tensor, sources: Tensor, targets:
 }
 
 /**
- * Attention of one token per sequence over its cache: item b attends positions 0 to lengths[b] − 1 of slot slots[b], its own key included if it was appended
- * before. Heads and scores are those of `attention`. A length of 0, or a slot out of range, gives zeros.
+ * Attention of one token per sequence over its cache: item b attends positions 0 to lengths[b] − 1 of slot slots[b],
+ * its own key included if it was appended before. Heads and scores are those of `attention`. A length of 0, or a slot
+ * out of range, gives zeros.
  * @param q `[batch, heads, headDim]`
  * @param cacheK `[slots, capacity, kvHeads, headDim]`
  * @param cacheV the same shape
@@ -117,10 +139,12 @@ export function decodeAttention(q: Tensor, cacheK: Tensor, cacheV: Tensor, slots
 }
 
 /**
- * A decoding step's attention, as `splitHeadsWithRope`, `appendKv` and `decodeAttention` one after another, in one kernel where the head dimension allows it.
+ * A decoding step's attention, as `splitHeadsWithRope`, `appendKv` and `decodeAttention` one after another, in one
+ * kernel where the head dimension allows it.
  * @param qkv `[batch, (heads + 2 · kvHeads) · headDim]`: the projection of one new token per sequence
  * @param positions u32 `[batch]`: the token's index in its sequence; what lies before it in the cache is attended too
- * @param rows `slots`, u32 `[batch]`; `lengths`, u32 `[batch]`, positions + 1. A row whose slot or position is out of range gives zeros and adds nothing to the cache. No two rows may have one slot
+ * @param rows `slots`, u32 `[batch]`; `lengths`, u32 `[batch]`, positions + 1. A row whose slot or position is out of
+ * range gives zeros and adds nothing to the cache. No two rows may have one slot
  * @returns y `[batch, heads, headDim]`, and the cache after the update, which later steps of the program must use
  * @throws {ProxmoError} `shape` if the shapes do not fit, or the head dimension has no kernel
  */

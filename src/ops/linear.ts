@@ -1,18 +1,19 @@
 /** The linear layer, with weights as [out, in]. */
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { columnSum } from './columnSum.ts';
 import { matmulKernelFor, product } from './matmul.ts';
 
 /**
- * x · weightᵀ + bias. Where x or the weight is stored in f16, both are multiplied as f16 (kernels/matmul.ts), and so are their gradients' products; y, its gradient and all sums are
- * float32.
+ * x · weightᵀ + bias. Where x or the weight is stored in f16, both are multiplied as f16 (kernels/matmul.ts), and so
+ * are their gradients' products; y, its gradient and all sums are float32.
  * @param x [rows, in], f32 or f16
  * @param weight [out, in], f32 or f16; f32 with a bias only if x is f32 too
  * @param bias [out]
  * @returns [rows, out]
- * @throws {ProxmoError} `shape` if the shapes do not fit together, or if no kernel multiplies operands that are stored so
+ * @throws {ProxmoError} `shape` if the shapes do not fit together, or if no kernel multiplies operands that are stored
+ * so
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   checkShapes(x, weight, bias);

@@ -1,7 +1,7 @@
 /** What low-rank adapters add to a linear layer (Hu et al., LoRA, arXiv 2106.09685), and the dropout before it. */
 import { addColumns, takeColumns } from '../../kernels/addColumns.ts';
 import * as kernels from '../../kernels/dropout.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { linear } from './linear.ts';
@@ -15,7 +15,8 @@ export interface LowRankOptions {
 }
 
 /**
- * y, with factor · x · downᵀ · upᵀ added to its columns from `start` on. It takes y's storage: nothing else may read y afterwards.
+ * y, with factor · x · downᵀ · upᵀ added to its columns from `start` on. It takes y's storage: nothing else may read y
+ * afterwards.
  * @param y [rows, width], what an op has just made
  * @param x [rows, in]
  * @param down [rank, in], "A"
@@ -53,6 +54,7 @@ export function dropout(x: Tensor, seed: Tensor, stream: number, probability: nu
   }
   if (probability === 0) return x;
   const params = { count: x.size, stream, keep: 1 - probability };
-  const masked = (values: Tensor) => launch(kernels.dropout[storageOf('dropout', [values])], params, { x: values, seed }, { y: x.shape }).y;
+  const masked = (values: Tensor) =>
+    launch(kernels.dropout[storageOf('dropout', [values])], params, { x: values, seed }, { y: x.shape }).y;
   return differentiable('dropout', [x], masked(x), (dy) => [masked(dy)]);
 }

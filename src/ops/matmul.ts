@@ -3,7 +3,7 @@ import { findMatmul } from '../../kernels/matmul.ts';
 import type { MatmulForm, MatmulLayout, MatmulParams } from '../../kernels/matmulVariants.ts';
 import type { Dtype, KernelSpec } from '../../kernels/spec.ts';
 import type { FloatStorage } from '../../kernels/storage.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { columnSum } from './columnSum.ts';
@@ -24,7 +24,10 @@ export interface MatmulOptions {
  */
 export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions = {}): Tensor {
   if (transposeA && transposeB) {
-    throw new ProxmoError('shape', 'matmul transposes one operand at most; swap the operands and transpose the result instead.');
+    throw new ProxmoError(
+      'shape',
+      'matmul transposes one operand at most; swap the operands and transpose the result instead.',
+    );
   }
   const output = product(transposeA ? 'tn' : transposeB ? 'nt' : 'nn', a, b);
   return differentiable('matmul', [a, b], output, (dy) => {
@@ -35,14 +38,21 @@ export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = 
 }
 
 /**
- * A matrix product that no gradient flows through, in float32. Shapes as in `matmul`. Where one operand is stored in f16, both are rounded to that (kernels/matmul.ts).
- * @throws {ProxmoError} `shape` if the shapes do not fit together, or if no kernel multiplies operands that are stored so
+ * A matrix product that no gradient flows through, in float32. Shapes as in `matmul`. Where one operand is stored in
+ * f16, both are rounded to that (kernels/matmul.ts).
+ * @throws {ProxmoError} `shape` if the shapes do not fit together, or if no kernel multiplies operands that are stored
+ * so
  */
 export function product(layout: MatmulLayout, a: Tensor, b: Tensor): Tensor {
   const { m, n, k, batch } = checkShapes(layout, a, b);
   const shape = a.shape.length === 3 ? [batch, m, n] : [m, n];
   const splits = splitsOf(layout, m, n, k, batch);
-  const partial = launch(matmulKernelFor({ layout }, a, b), { m, n, k, batch, splits }, { a, b }, { c: [splits, ...shape] }).c;
+  const partial = launch(
+    matmulKernelFor({ layout }, a, b),
+    { m, n, k, batch, splits },
+    { a, b },
+    { c: [splits, ...shape] },
+  ).c;
   return splits === 1 ? partial.reshape(shape) : columnSum(partial.reshape([splits, m * n])).reshape(shape);
 }
 
@@ -50,7 +60,11 @@ export function product(layout: MatmulLayout, a: Tensor, b: Tensor): Tensor {
  * The kernel for two operands as they are stored.
  * @throws {ProxmoError} `shape` if there is none
  */
-export function matmulKernelFor(form: Pick<MatmulForm, 'layout' | 'bias'>, a: Tensor, b: Tensor): KernelSpec<MatmulParams> {
+export function matmulKernelFor(
+  form: Pick<MatmulForm, 'layout' | 'bias'>,
+  a: Tensor,
+  b: Tensor,
+): KernelSpec<MatmulParams> {
   const kernel = isFloat(a.dtype) && isFloat(b.dtype) ? findMatmul({ ...form, a: a.dtype, b: b.dtype }) : undefined;
   if (kernel) return kernel;
   throw new ProxmoError(
@@ -66,10 +80,11 @@ function isFloat(dtype: Dtype): dtype is FloatStorage {
 const operations: Readonly<Record<MatmulLayout, string>> = { nn: 'A · B', nt: 'A · Bᵀ', tn: 'Aᵀ · B' };
 
 /**
- * How many parts k is cut into: several where the product is a weight's gradient, which has a long k (every row of the batch) and few outputs, and so too
- * little to do side by side otherwise. It depends on the shape alone, so that the order of sums is the same on every adapter. Other products are not cut, so that a
- * row of activations does not depend on how many rows there are; only its last bits do where their number decides between variants that sum in another order: on GPUs (those of
- * kernels/matmulRow.ts, matrix units), and wherever kernels are tuned.
+ * How many parts k is cut into: several where the product is a weight's gradient, which has a long k (every row of the
+ * batch) and few outputs, and so too little to do side by side otherwise. It depends on the shape alone, so that the
+ * order of sums is the same on every adapter. Other products are not cut, so that a row of activations does not depend
+ * on how many rows there are; only its last bits do where their number decides between variants that sum in another
+ * order: on GPUs (those of kernels/matmulRow.ts, matrix units), and wherever kernels are tuned.
  */
 function splitsOf(layout: MatmulLayout, m: number, n: number, k: number, batch: number): number {
   if (layout !== 'tn' || batch !== 1 || m * n === 0) return 1;
@@ -83,7 +98,10 @@ const mostSplits = 32;
 function checkShapes(layout: MatmulLayout, a: Tensor, b: Tensor): { m: number; n: number; k: number; batch: number } {
   const rank = a.shape.length;
   if ((rank !== 2 && rank !== 3) || b.shape.length !== rank) {
-    throw new ProxmoError('shape', `matmul needs two matrices or two batches of matrices, not ${describe(a)} and ${describe(b)}.`);
+    throw new ProxmoError(
+      'shape',
+      `matmul needs two matrices or two batches of matrices, not ${describe(a)} and ${describe(b)}.`,
+    );
   }
   const [m, k] = layout === 'tn' ? [a.dim(-1), a.dim(-2)] : [a.dim(-2), a.dim(-1)];
   const [n, inner] = layout === 'nt' ? [b.dim(-2), b.dim(-1)] : [b.dim(-1), b.dim(-2)];

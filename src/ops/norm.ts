@@ -1,8 +1,11 @@
-/** What LayerNorm and RMSNorm share: the launches, alone and with the residual addition before them, and their gradients. */
+/**
+ * What LayerNorm and RMSNorm share: the launches, alone and with the residual addition before them, and their
+ * gradients.
+ */
 import * as kernels from '../../kernels/norm.ts';
 import * as backward from '../../kernels/normBackward.ts';
 import type { FloatStorage } from '../../kernels/storage.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { differentiableMany } from '../tensor/autograd.ts';
 import { launch, type Shape, type Tensor } from '../tensor/tensor.ts';
 import { columnSum, columnSumPair } from './columnSum.ts';
@@ -16,13 +19,21 @@ interface NormKernels {
   readonly gradients: typeof backward.layerNormGradients;
 }
 
-const layerNorm: NormKernels = { forward: kernels.layerNorm, backward: backward.layerNormBackward, gradients: backward.layerNormGradients };
+const layerNorm: NormKernels = {
+  forward: kernels.layerNorm,
+  backward: backward.layerNormBackward,
+  gradients: backward.layerNormGradients,
+};
 const addLayerNorm: NormKernels = {
   forward: kernels.addLayerNorm,
   backward: backward.addLayerNormBackward,
   gradients: backward.addLayerNormGradients,
 };
-const rmsNorm: NormKernels = { forward: kernels.rmsNorm, backward: backward.rmsNormBackward, gradients: backward.rmsNormGradients };
+const rmsNorm: NormKernels = {
+  forward: kernels.rmsNorm,
+  backward: backward.rmsNormBackward,
+  gradients: backward.rmsNormGradients,
+};
 const addRmsNorm: NormKernels = {
   forward: kernels.addRmsNorm,
   backward: backward.addRmsNormBackward,
@@ -80,7 +91,11 @@ export function norm(op: string, inputs: NormInputs): { readonly sum: Tensor; re
 }
 
 /** The gradient in the input, and partial sums of those in weight and bias, `[runs, width]`. */
-function launchGradients({ gradients }: NormKernels, inputs: Readonly<Record<string, Tensor>> & { readonly x: Tensor }, hasBias: boolean) {
+function launchGradients(
+  { gradients }: NormKernels,
+  inputs: Readonly<Record<string, Tensor>> & { readonly x: Tensor },
+  hasBias: boolean,
+) {
   const { shape } = inputs.x;
   const [rows, width] = [inputs.x.dim(0), inputs.x.dim(1)];
   const run = rowsPerPartial(rows);
@@ -97,7 +112,8 @@ export function rowsPerPartial(rows: number): number {
 function checkShapes(op: string, { x, residual, weight, bias }: NormInputs): void {
   const vectors = [weight, ...(bias ? [bias] : [])];
   const isVector = ({ shape }: Tensor) => shape.length === 1 && shape[0] === x.dim(-1);
-  const isAddable = !residual || (residual.shape.length === 2 && residual.shape.every((extent, axis) => extent === x.shape[axis]));
+  const isAddable =
+    !residual || (residual.shape.length === 2 && residual.shape.every((extent, axis) => extent === x.shape[axis]));
   if (x.shape.length === 2 && isAddable && vectors.every(isVector)) return;
   const given = [x, ...(residual ? [residual] : []), ...vectors].map(({ shape }) => `[${shape.join(', ')}]`);
   const needed = [

@@ -1,6 +1,6 @@
 /**
- * The policy loss: PPO's clipped surrogate (Schulman et al., arXiv 1707.06347) with a second clip for negative advantages (Ye et al., arXiv 1912.09729, equation 5), a KL
- * term against a reference policy, and an entropy bonus.
+ * The policy loss: PPO's clipped surrogate (Schulman et al., arXiv 1707.06347) with a second clip for negative
+ * advantages (Ye et al., arXiv 1912.09729, equation 5), a KL term against a reference policy, and an entropy bonus.
  *
  * For a token with ratio ρ = exp(logProb − oldLogProb) and Δ = referenceLogProb − logProb:
  * - policy loss: max(−A·ρ, −A·clip(ρ, 1 − clipLow, 1 + clipHigh)); where A < 0, at most −dualClip·A
@@ -8,7 +8,7 @@
  */
 import { scaleBy } from '../../kernels/broadcast.ts';
 import * as kernels from '../../kernels/ppoLoss.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { scale } from './elementwise.ts';
@@ -39,8 +39,9 @@ export interface PpoLossOptions {
 }
 
 /**
- * The layout of the statistics. Each is a sum over the tokens, times their weight; divided by `weight`, it is a mean. Two are not weighted: `tokens` counts tokens with a
- * weight, and `largestLogProbChange` is the largest |logProb − oldLogProb| among them.
+ * The layout of the statistics. Each is a sum over the tokens, times their weight; divided by `weight`, it is a mean.
+ * Two are not weighted: `tokens` counts tokens with a weight, and `largestLogProbChange` is the largest |logProb −
+ * oldLogProb| among them.
  * - `clipShare`: tokens whose loss was the clipped one; `dualClipShare`: tokens held by the second clip
  * - `ratio`: ρ
  */
@@ -52,7 +53,10 @@ export type PpoStatistic = Exclude<kernels.PpoTotal, 'loss'>;
  * @returns the loss, [1], and the statistics in the order of `ppoStatistics`
  * @throws {ProxmoError} `shape` if the inputs are not all [rows]
  */
-export function ppoLoss(inputs: PpoLossInputs, options: PpoLossOptions): { readonly loss: Tensor; readonly statistics: Tensor } {
+export function ppoLoss(
+  inputs: PpoLossInputs,
+  options: PpoLossOptions,
+): { readonly loss: Tensor; readonly statistics: Tensor } {
   const { logProb, oldLogProb, referenceLogProb, entropy, advantage, weight } = inputs;
   const columns = { logProb, oldLogProb, referenceLogProb, entropy, advantage, weight };
   checkShapes(columns);
@@ -69,8 +73,16 @@ export function ppoLoss(inputs: PpoLossInputs, options: PpoLossOptions): { reado
     entropyCoefficient,
   };
   const runs = kernels.ppoRunsOf(params);
-  const { slope, partial } = launch(kernels.ppoLoss, params, columns, { slope: [rows], partial: [runs, kernels.ppoTotals.length] });
-  const { loss, statistics } = launch(kernels.ppoLossTotals, { runs }, { partial }, { loss: [1], statistics: [ppoStatistics.length] });
+  const { slope, partial } = launch(kernels.ppoLoss, params, columns, {
+    slope: [rows],
+    partial: [runs, kernels.ppoTotals.length],
+  });
+  const { loss, statistics } = launch(
+    kernels.ppoLossTotals,
+    { runs },
+    { partial },
+    { loss: [1], statistics: [ppoStatistics.length] },
+  );
   differentiable('ppoLoss', [logProb, entropy], loss, (dy) => {
     const times = (x: Tensor) => launch(scaleBy, { count: rows }, { x, factor: dy }, { y: [rows] }).y;
     return [times(slope), entropyCoefficient === 0 ? null : scale(times(weight), -entropyCoefficient)];
@@ -82,6 +94,9 @@ function checkShapes(columns: Readonly<Record<string, Tensor>>): void {
   const rows = columns.logProb?.dim(0);
   for (const [name, { shape }] of Object.entries(columns)) {
     if (shape.length === 1 && shape[0] === rows) continue;
-    throw new ProxmoError('shape', `ppoLoss needs all its inputs as [rows], here [${rows}]; ${name} is [${shape.join(', ')}].`);
+    throw new ProxmoError(
+      'shape',
+      `ppoLoss needs all its inputs as [rows], here [${rows}]; ${name} is [${shape.join(', ')}].`,
+    );
   }
 }

@@ -2,7 +2,7 @@
 import { broadcast, scaleBy } from '../../kernels/broadcast.ts';
 import * as kernels from '../../kernels/reduce.ts';
 import type { KernelSpec } from '../../kernels/spec.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { accumulate } from '../tensor/gradients.ts';
 import { partOf, piecesOf } from '../tensor/pieces.ts';
@@ -28,7 +28,10 @@ export function sum(x: Tensor): Tensor {
  */
 export function dot(a: Tensor, b: Tensor): Tensor {
   if (a.size !== b.size) {
-    throw new ProxmoError('shape', `dot needs two tensors of one size; it was given [${a.shape.join(', ')}] and [${b.shape.join(', ')}].`);
+    throw new ProxmoError(
+      'shape',
+      `dot needs two tensors of one size; it was given [${a.shape.join(', ')}] and [${b.shape.join(', ')}].`,
+    );
   }
   return differentiable('dot', [a, b], reduce(kernels.dotRuns, { a, b }, kernels.sumRuns), (dy) => [
     a.requiresGrad ? scaledBy(b, dy, a) : null,
@@ -45,7 +48,9 @@ export function norm(x: Tensor): Tensor {
   const partials = piecesOf(x).map((piece) => partialSums(kernels.squareRuns, { a: partOf(x, piece) }));
   const [only] = partials;
   if (only && partials.length === 1) return total(kernels.rootSumRuns, only);
-  const squares = partials.map((partial) => total(kernels.sumRuns, partial)).reduce((sum, square) => accumulate(sum, square));
+  const squares = partials
+    .map((partial) => total(kernels.sumRuns, partial))
+    .reduce((sum, square) => accumulate(sum, square));
   return total(kernels.rootSumRuns, squares);
 }
 
@@ -62,7 +67,10 @@ function reduce(
   return total(second, partialSums(first, inputs));
 }
 
-/** About √count runs of √count elements, as many steps in sequence here as in what adds them up; runs are multiples of 4. */
+/**
+ * About √count runs of √count elements, as many steps in sequence here as in what adds them up; runs are multiples of
+ * 4.
+ */
 function partialSums(spec: KernelSpec<kernels.ReduceParams>, inputs: Readonly<Record<string, Tensor>>): Tensor {
   const count = Object.values(inputs)[0]!.size;
   const params = { count, run: Math.max(256, 4 * Math.ceil(Math.sqrt(count) / 4)) };

@@ -1,7 +1,7 @@
 /** Heads out of a fused projection, with rotary positions (Su et al., arXiv 2104.09864). */
 import * as kernels from '../../kernels/rope.ts';
 import type { FloatStorage } from '../../kernels/storage.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { differentiableMany, filled } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 
@@ -10,7 +10,9 @@ export interface HeadLayout {
   readonly kvHeads: number;
   /** Even. */
   readonly headDim: number;
-  /** Angle of each pair of elements for one step of position, `[headDim / 2]`; zeros in models with learned positions. */
+  /**
+   * Angle of each pair of elements for one step of position, `[headDim / 2]`; zeros in models with learned positions.
+   */
   readonly frequencies: Tensor;
   /** Queries are multiplied by this. Default: 1. */
   readonly queryScale?: number;
@@ -19,8 +21,8 @@ export interface HeadLayout {
 }
 
 /**
- * Splits a fused projection into queries, keys and values, and turns queries and keys by their position: elements i and i + headDim / 2 of a head, as a pair, by
- * position · frequencies[i].
+ * Splits a fused projection into queries, keys and values, and turns queries and keys by their position: elements i and
+ * i + headDim / 2 of a head, as a pair, by position · frequencies[i].
  * @param qkv [rows, (heads + 2 · kvHeads) · headDim]: all queries of a row, then its keys, then its values
  * @param positions u32 [rows]
  * @returns q [rows, heads, headDim]; k and v [rows, kvHeads, headDim]
@@ -41,7 +43,10 @@ export function splitHeadsWithRope(
     const dq = givenQ ?? filled(shapes.q, 0);
     const dk = givenK ?? filled(shapes.k, 0);
     const dv = givenV ?? filled(shapes.v, 0);
-    return [launch(kernels.splitHeadsWithRopeBackward, params, { dq, dk, dv, positions, frequencies }, { dqkv: qkv.shape }).dqkv];
+    return [
+      launch(kernels.splitHeadsWithRopeBackward, params, { dq, dk, dv, positions, frequencies }, { dqkv: qkv.shape })
+        .dqkv,
+    ];
   });
   return { q, k, v };
 }

@@ -1,6 +1,6 @@
 /**
- * Ops on a matrix whose rows lie in several buffers, because it is larger than a kernel can bind (`Parameter.parts`). Each part is an operand of its own; mostly there is
- * one, and nothing is added to the graph.
+ * Ops on a matrix whose rows lie in several buffers, because it is larger than a kernel can bind (`Parameter.parts`).
+ * Each part is an operand of its own; mostly there is one, and nothing is added to the graph.
  */
 import { shiftIndices } from '../../kernels/shiftIndices.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';

@@ -1,6 +1,6 @@
 /** Softmax over the last dimension of a matrix. */
 import * as kernels from '../../kernels/softmax.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 
@@ -11,8 +11,11 @@ import { launch, type Tensor } from '../tensor/tensor.ts';
  * @throws {ProxmoError} `shape`
  */
 export function softmax(x: Tensor): Tensor {
-  if (x.shape.length !== 2) throw new ProxmoError('shape', `softmax needs [rows, width]; it was given [${x.shape.join(', ')}].`);
+  if (x.shape.length !== 2)
+    throw new ProxmoError('shape', `softmax needs [rows, width]; it was given [${x.shape.join(', ')}].`);
   const params = { rows: x.dim(0), width: x.dim(1) };
   const { y } = launch(kernels.softmax, params, { x }, { y: x.shape });
-  return differentiable('softmax', [x], y, (dy) => [launch(kernels.softmaxBackward, params, { dy, y }, { dx: x.shape }).dx]);
+  return differentiable('softmax', [x], y, (dy) => [
+    launch(kernels.softmaxBackward, params, { dy, y }, { dx: x.shape }).dx,
+  ]);
 }

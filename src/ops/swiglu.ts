@@ -1,7 +1,7 @@
 /** The gated activation of the MLP (Shazeer, arXiv 2002.05202). */
 import type { FloatStorage } from '../../kernels/storage.ts';
 import * as kernels from '../../kernels/swiglu.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { storageOf } from './storage.ts';

@@ -1,10 +1,11 @@
 /**
- * Log-probabilities and entropies from hidden states, over chunks of the vocabulary: the logits of a whole batch never exist, in either pass. The forward pass carries the
- * sums of a softmax on from chunk to chunk; the backward pass computes each chunk's logits again (as Wijmans et al., arXiv 2411.09009).
+ * Log-probabilities and entropies from hidden states, over chunks of the vocabulary: the logits of a whole batch never
+ * exist, in either pass. The forward pass carries the sums of a softmax on from chunk to chunk; the backward pass
+ * computes each chunk's logits again (as Wijmans et al., arXiv 2411.09009).
  */
 import { tokenLogProbsBackward } from '../../kernels/tokenLogProbs.ts';
 import { vocabChunk, vocabFinish } from '../../kernels/vocabLoss.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { differentiableMany, filled } from '../tensor/autograd.ts';
 import { accumulate } from '../tensor/gradients.ts';
 import { assign, launch, scratch, type Tensor } from '../tensor/tensor.ts';
@@ -28,9 +29,11 @@ interface Chunk {
 }
 
 /**
- * `tokenLogProbs(linear(hidden, head), targets, temperature)`, with the logits of one chunk in memory at a time; with `maskLogits` between them where tokens are allowed.
+ * `tokenLogProbs(linear(hidden, head), targets, temperature)`, with the logits of one chunk in memory at a time; with
+ * `maskLogits` between them where tokens are allowed.
  * @param hidden [rows, dModel]
- * @param head the parts of the head [vocab, dModel], each of some of its rows (`Parameter.parts`); a chunk lies within one
+ * @param head the parts of the head [vocab, dModel], each of some of its rows (`Parameter.parts`); a chunk lies within
+ * one
  * @param targets u32 [rows]; a target of `vocab` or more has log-probability 0 and no gradient
  * @param temperature above 0
  * @param chunk tokens of a chunk, rounded up to a multiple of 64
@@ -60,7 +63,12 @@ export function chunkedTokenLogProbs(
   for (const each of chunks) {
     const { start, width } = each;
     const logits = logitsOf(each);
-    state = launch(vocabChunk, { rows, width, start, inverseTemperature }, { logits, targets, state }, { state: [rows, 4] }).state;
+    state = launch(
+      vocabChunk,
+      { rows, width, start, inverseTemperature },
+      { logits, targets, state },
+      { state: [rows, 4] },
+    ).state;
   }
   const outputs = { logProb: [rows], entropy: [rows], logSumExp: [rows] };
   const { logProb, entropy, logSumExp } = launch(vocabFinish, { rows, vocab }, { state, targets }, outputs);
@@ -100,11 +108,23 @@ function chunksOf(head: Tensor, part: number, first: number, size: number): Chun
   return Array.from({ length: Math.ceil(vocab / size) }, (_, index) => {
     const row = index * size;
     const tokens = Math.min(size, vocab - row);
-    return { start: first + row, width: tokens, head: head.part(row * width, [tokens, width]), part, offset: row * width };
+    return {
+      start: first + row,
+      width: tokens,
+      head: head.part(row * width, [tokens, width]),
+      part,
+      offset: row * width,
+    };
   });
 }
 
-function checkArguments(hidden: Tensor, head: readonly Tensor[], targets: Tensor, temperature: number, chunk: number): void {
+function checkArguments(
+  hidden: Tensor,
+  head: readonly Tensor[],
+  targets: Tensor,
+  temperature: number,
+  chunk: number,
+): void {
   const fits =
     hidden.shape.length === 2 &&
     head.length > 0 &&

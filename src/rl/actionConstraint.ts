@@ -1,6 +1,6 @@
 /**
- * Binds replies to the actions on offer. A plain reply is one of them and the end token. A think-action reply thinks freely; once it has opened its action with `<action>`,
- * it goes on with one of them, `</action>` and the end token.
+ * Binds replies to the actions on offer. A plain reply is one of them and the end token. A think-action reply thinks
+ * freely; once it has opened its action with `<action>`, it goes on with one of them, `</action>` and the end token.
  */
 import type { Constraint } from '../nn/constraint.ts';
 import type { ActionFormat } from '../text/actionFormat.ts';
@@ -27,10 +27,15 @@ export class ActionConstraints {
   /** The constraint of one reply; none where the environment does not say what can be done. */
   of(actions: readonly string[] | null): Constraint | undefined {
     if (!actions || actions.length === 0) return undefined;
-    return this.format === 'plain' ? { start: this.trieOf(actions) } : { start: null, next: this.afterOpening(actions) };
+    return this.format === 'plain'
+      ? { start: this.trieOf(actions) }
+      : { start: null, next: this.afterOpening(actions) };
   }
 
-  /** Watches a reply until it has opened its action. If a token goes on past the opening with what begins no action, the reply stays free. */
+  /**
+   * Watches a reply until it has opened its action. If a token goes on past the opening with what begins no action, the
+   * reply stays free.
+   */
   private afterOpening(actions: readonly string[]): (token: number) => TokenTrie | null {
     const stream = this.tokenizer.streamDecoder();
     let text = '';

@@ -4,13 +4,20 @@
  * - `token-mean`: the mean over all tokens
  * - `seq-mean-token-sum`: the sum over each sequence's tokens, the mean over sequences
  * - `seq-mean-token-mean`: the mean over each sequence's tokens, the mean over sequences
- * - `seq-mean-token-sum-norm`: the sum over all tokens, divided by the longest length a sequence may have (Liu et al., arXiv 2503.20783, up to a constant)
+ * - `seq-mean-token-sum-norm`: the sum over all tokens, divided by the longest length a sequence may have (Liu et al.,
+ *   arXiv 2503.20783, up to a constant)
  */
-export const aggregationModes = ['token-mean', 'seq-mean-token-sum', 'seq-mean-token-mean', 'seq-mean-token-sum-norm'] as const;
+export const aggregationModes = [
+  'token-mean',
+  'seq-mean-token-sum',
+  'seq-mean-token-mean',
+  'seq-mean-token-sum-norm',
+] as const;
 export type AggregationMode = (typeof aggregationModes)[number];
 
 /**
- * The weight of each sequence's tokens. With these, Σ weight · loss over a batch is the aggregated loss, however the batch is split up.
+ * The weight of each sequence's tokens. With these, Σ weight · loss over a batch is the aggregated loss, however the
+ * batch is split up.
  * @param lengths number of policy tokens in each sequence of the whole batch; sequences without any do not count
  * @param longest tokens that a sequence may have, for `seq-mean-token-sum-norm`; the longest of the batch if absent
  * @returns one weight a sequence, for each of its tokens

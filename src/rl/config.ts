@@ -30,14 +30,15 @@ const prompt = z.strictObject({
 });
 
 /**
- * Adapters that are trained in place of the weights of a pretrained model (LoRA, arXiv 2106.09685): the model is kept once, frozen, and is the reference of the KL term;
- * moments and checkpoints are those of the adapters.
+ * Adapters that are trained in place of the weights of a pretrained model (LoRA, arXiv 2106.09685): the model is kept
+ * once, frozen, and is the reference of the KL term; moments and checkpoints are those of the adapters.
  */
 const lora = z
   .strictObject({
     /**
-     * Folder of saved adapters to begin with, as PEFT or `proxmo model export` leaves it. Rank, alpha, targets and rankStabilised are then those of the folder, and need not be
-     * set; the reference is the policy with these adapters. Default: new adapters.
+     * Folder of saved adapters to begin with, as PEFT or `proxmo model export` leaves it. Rank, alpha, targets and
+     * rankStabilised are then those of the folder, and need not be set; the reference is the policy with these
+     * adapters. Default: new adapters.
      */
     from: z.string().optional(),
     /** Default: 16. */
@@ -48,7 +49,10 @@ const lora = z
     targets: z.union([z.literal('all-linear'), z.array(z.string()).min(1)]).optional(),
     /** The update counts alpha / √rank (arXiv 2312.03732). Default: false. */
     rankStabilised: z.boolean().optional(),
-    /** Share of a projection's inputs that its adapter does not see in training. The sampler sees all, so with more than 0 their log-probabilities differ. */
+    /**
+     * Share of a projection's inputs that its adapter does not see in training. The sampler sees all, so with more than
+     * 0 their log-probabilities differ.
+     */
     dropout: z.number().min(0).lt(1).default(0),
   })
   .transform((given) => {
@@ -120,7 +124,10 @@ const optimiser = z.strictObject({
   maxGradNorm: positive.default(1),
   /** Packed tokens in a micro-batch: bounds memory. */
   microBatchTokens: count.default(8192),
-  /** `block` computes what is within a transformer block again in the backward pass: less memory for a third more work, and the same bits. */
+  /**
+   * `block` computes what is within a transformer block again in the backward pass: less memory for a third more work,
+   * and the same bits.
+   */
   checkpointing: z.enum(checkpointingModes).default('none'),
 });
 
@@ -151,11 +158,15 @@ const checkpoints = z.strictObject({
 });
 
 const engine = z.strictObject({
-  /** MiB of device memory that the run may take, so that one that needs more stops before it begins. Null where that is not known: WebGPU does not tell. */
+  /**
+   * MiB of device memory that the run may take, so that one that needs more stops before it begins. Null where that is
+   * not known: WebGPU does not tell.
+   */
   memory: positive.nullable().default(null),
   /**
-   * Measure the variants of each kernel the first time that the run meets it in about this shape, and take the fastest. What was chosen is kept in the run's folder, and a resumed
-   * run keeps to it. Another run repeats these bits only with the same choices: name this run's `tuning.json` as its `engine.variants`.
+   * Measure the variants of each kernel the first time that the run meets it in about this shape, and take the fastest.
+   * What was chosen is kept in the run's folder, and a resumed run keeps to it. Another run repeats these bits only
+   * with the same choices: name this run's `tuning.json` as its `engine.variants`.
    */
   tune: z.boolean().default(false),
   /** A file with the choices of an earlier run, for a run that tunes. */
@@ -171,9 +182,10 @@ const settings = z.strictObject({
   /** Null trains all weights. */
   lora: lora.nullable().default(null),
   /**
-   * What products with the policy's matrices multiply: float32, or numbers rounded to `f16`, whose products are summed in float32. With `f16`, matrices, the activations that
-   * products and attention read, and the KV cache take half the bytes; the residual stream, logits, gradients and masters of trained weights stay float32. Needs an adapter
-   * with `shader-f16`.
+   * What products with the policy's matrices multiply: float32, or numbers rounded to `f16`, whose products are summed
+   * in float32. With `f16`, matrices, the activations that products and attention read, and the KV cache take half the
+   * bytes; the residual stream, logits, gradients and masters of trained weights stay float32. Needs an adapter with
+   * `shader-f16`.
    */
   precision: z.enum(precisions).default('f32'),
   policy: policy.prefault({}),
@@ -211,13 +223,21 @@ export function savedAdaptersOf({ lora }: Pick<TrainConfig, 'lora'>): string | u
 /** Configurations by name, as differences from the defaults. */
 export const presets = {
   /**
-   * Minutes on two CPU cores: rooms of four places, three types of tasks, replies bound to the actions on offer, and a hasty teacher, which the policy is to surpass: in
-   * four of five demonstrations it forgets to clean, heat or cool the thing.
+   * Minutes on two CPU cores: rooms of four places, three types of tasks, replies bound to the actions on offer, and a
+   * hasty teacher, which the policy is to surpass: in four of five demonstrations it forgets to clean, heat or cool the
+   * thing.
    */
   small: {
     environment: {
       name: 'household',
-      options: { receptacles: 4, objects: 3, maxSteps: 16, rooms: 2000, types: ['clean', 'heat', 'cool'], hastyShare: 0.8 },
+      options: {
+        receptacles: 4,
+        objects: 3,
+        maxSteps: 16,
+        rooms: 2000,
+        types: ['clean', 'heat', 'cool'],
+        hastyShare: 0.8,
+      },
     },
     prompt: { maxTokens: 128 },
     policy: { dModel: 64, layers: 2, heads: 8, kvHeads: 4, headDim: 8, dFf: 64, ropeTheta: 100 },
@@ -236,8 +256,9 @@ export const presets = {
     evaluation: { split: 'seen', tasks: 128, temperature: 0.4 },
   },
   /**
-   * A pretrained model of 100 million to 2 billion parameters, as Qwen2.5 and SmolLM2 Instruct, which thinks before it acts. Adapters in place of all weights, small
-   * micro-batches and recomputed blocks, so that it fits a GPU for one person. Adapters learn at ten times the rate of whole weights (the paper's 1e-6).
+   * A pretrained model of 100 million to 2 billion parameters, as Qwen2.5 and SmolLM2 Instruct, which thinks before it
+   * acts. Adapters in place of all weights, small micro-batches and recomputed blocks, so that it fits a GPU for one
+   * person. Adapters learn at ten times the rate of whole weights (the paper's 1e-6).
    */
   pretrained: {
     environment: { name: 'household', options: {} },

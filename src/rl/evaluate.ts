@@ -27,7 +27,12 @@ export interface Evaluation extends Rate {
 }
 
 /** Plays every task once and counts. */
-export async function evaluate(player: Player, taskSet: TaskSet, tasks: readonly Task[], options: RolloutOptions): Promise<Evaluation> {
+export async function evaluate(
+  player: Player,
+  taskSet: TaskSet,
+  tasks: readonly Task[],
+  options: RolloutOptions,
+): Promise<Evaluation> {
   const started = performance.now();
   const episodes = await playEpisodes(player, taskSet, tasks, options);
   const seconds = (performance.now() - started) / 1000;
@@ -35,7 +40,9 @@ export async function evaluate(player: Player, taskSet: TaskSet, tasks: readonly
   const typesSeen = taskSet.types.filter((type) => tasks.some((task) => task.type === type));
   return {
     ...rateOf(episodes),
-    byTask: Object.fromEntries(typesSeen.map((type) => [type, rateOf(episodes.filter(({ task }) => task.type === type))])),
+    byTask: Object.fromEntries(
+      typesSeen.map((type) => [type, rateOf(episodes.filter(({ task }) => task.type === type))]),
+    ),
     meanLength: episodes.length > 0 ? steps.length / episodes.length : 0,
     validShare: steps.length > 0 ? steps.filter(({ valid }) => valid).length / steps.length : 0,
     score: episodes.reduce((sum, { score }) => sum + score, 0) / Math.max(1, episodes.length),
@@ -65,5 +72,10 @@ export function rate(successes: number, episodes: number): Rate {
   const centre = p + z ** 2 / (2 * episodes);
   const spread = z * Math.sqrt((p * (1 - p)) / episodes + z ** 2 / (4 * episodes ** 2));
   const scale = 1 + z ** 2 / episodes;
-  return { successes, episodes, success: p, interval: [Math.max(0, (centre - spread) / scale), Math.min(1, (centre + spread) / scale)] };
+  return {
+    successes,
+    episodes,
+    success: p,
+    interval: [Math.max(0, (centre - spread) / scale), Math.min(1, (centre + spread) / scale)],
+  };
 }

@@ -1,10 +1,16 @@
 /**
- * What a training run needs of the device's memory, before any of it is allocated. Sizes of weights and caches follow from the configuration; those of activations are the
- * planner's own, from the same graphs that the run compiles.
+ * What a training run needs of the device's memory, before any of it is allocated. Sizes of weights and caches follow
+ * from the configuration; those of activations are the planner's own, from the same graphs that the run compiles.
  */
-import { mebibytes } from '../gpu/context.ts';
+import { mebibytes } from '../base/sizes.ts';
 import { bucketSize } from '../nn/buckets.ts';
-import { type BatchLimits, fittingBatch, rowBucket, sequenceBytes, smallestTokenBucket } from '../nn/generatorLimits.ts';
+import {
+  type BatchLimits,
+  fittingBatch,
+  rowBucket,
+  sequenceBytes,
+  smallestTokenBucket,
+} from '../nn/generatorLimits.ts';
 import { packedInputs } from '../nn/packing.ts';
 import { replyGraph } from '../nn/replies.ts';
 import { packedAttention, type Transformer, vocabChunkSize } from '../nn/transformer.ts';
@@ -22,7 +28,10 @@ import { ownWeightsOf, referenceOf } from './reference.ts';
 export interface PlannedRun {
   /** The policy, with its adapters if it has any; made with null for its weights, it takes no memory. */
   readonly model: Transformer;
-  readonly config: Pick<TrainConfig, 'prompt' | 'sampling' | 'training' | 'warmStart' | 'loss' | 'lora' | 'optimiser' | 'evaluation'>;
+  readonly config: Pick<
+    TrainConfig,
+    'prompt' | 'sampling' | 'training' | 'warmStart' | 'loss' | 'lora' | 'optimiser' | 'evaluation'
+  >;
 }
 
 export interface MemoryLimits {
@@ -55,12 +64,20 @@ export interface MemoryPlan {
   readonly parts: MemoryParts;
   readonly total: number;
   readonly limits: MemoryLimits;
-  /** Sizes of the buffers that programs share for activations and logits, largest first: what `Engine.reserve` makes. */
+  /**
+   * Sizes of the buffers that programs share for activations and logits, largest first: what `Engine.reserve` makes.
+   */
   readonly shared: readonly number[];
-  /** The buffer that is larger than the device can bind, of those that cannot be cut into several (weights and what goes with them can), by name and bytes; null if none is. */
+  /**
+   * The buffer that is larger than the device can bind, of those that cannot be cut into several (weights and what goes
+   * with them can), by name and bytes; null if none is.
+   */
   readonly tooLarge: { readonly name: keyof MemoryParts; readonly bytes: number } | null;
   readonly fits: boolean;
-  /** The largest micro-batch that fits, in packed tokens, up to `searchLimit`; null if not even one turn does. Searched for when it is asked for: a run that fits needs no answer. */
+  /**
+   * The largest micro-batch that fits, in packed tokens, up to `searchLimit`; null if not even one turn does. Searched
+   * for when it is asked for: a run that fits needs no answer.
+   */
   readonly largestMicroBatch: number | null;
 }
 
@@ -80,7 +97,10 @@ export function planMemory(run: PlannedRun, limits: MemoryLimits): MemoryPlan {
     const sharedBytes = shared.reduce((sum, bytes) => sum + bytes, 0);
     const total = buffers.reduce((sum, { bytes, count }) => sum + bytes * count, sharedBytes);
     const logits = Math.max(update.logits, prefill.logits);
-    const uncut = [...buffers.filter(({ name }) => name === 'kvCache'), { name: 'activations' as const, bytes: shared[0] ?? 0 }];
+    const uncut = [
+      ...buffers.filter(({ name }) => name === 'kvCache'),
+      { name: 'activations' as const, bytes: shared[0] ?? 0 },
+    ];
     const largest = uncut.reduce((a, b) => (b.bytes > a.bytes ? b : a));
     const tooLarge = largest.bytes > limits.largestBuffer ? { name: largest.name, bytes: largest.bytes } : null;
     return {
@@ -96,7 +116,10 @@ export function planMemory(run: PlannedRun, limits: MemoryLimits): MemoryPlan {
   const bytesOf = (part: keyof MemoryParts) =>
     buffers.reduce((sum, { name, bytes, count }) => sum + (name === part ? bytes * count : 0), 0);
   const fixed = ['weights', 'adapters', 'reference', 'gradients', 'moments', 'kvCache'] as const;
-  const sizes = Object.fromEntries(fixed.map((part) => [part, bytesOf(part)])) as Pick<MemoryParts, (typeof fixed)[number]>;
+  const sizes = Object.fromEntries(fixed.map((part) => [part, bytesOf(part)])) as Pick<
+    MemoryParts,
+    (typeof fixed)[number]
+  >;
   let largest: { readonly tokens: number | null } | null = null;
   return {
     microBatchTokens,
@@ -111,7 +134,10 @@ export function planMemory(run: PlannedRun, limits: MemoryLimits): MemoryPlan {
 }
 
 /** Buffers that outlive programs: the bytes of each, and how many there are. */
-function fixedBuffers({ model, config }: PlannedRun, cacheRows: number): { name: keyof MemoryParts; bytes: number; count: number }[] {
+function fixedBuffers(
+  { model, config }: PlannedRun,
+  cacheRows: number,
+): { name: keyof MemoryParts; bytes: number; count: number }[] {
   const { layers } = model.config;
   const trained = model.trainable.size * 4;
   const reference = ownWeightsOf(referenceOf(model, config), model);
@@ -149,17 +175,27 @@ interface ProgramMemory {
 /** Sizes of the buffers in which each of two programs finds its own, largest first. */
 function sharedBuffers(a: readonly number[], b: readonly number[]): number[] {
   const [first, second] = [a, b].map((sizes) => [...sizes].sort((x, y) => y - x)) as [number[], number[]];
-  return Array.from({ length: Math.max(a.length, b.length) }, (_, rank) => Math.max(first[rank] ?? 0, second[rank] ?? 0));
+  return Array.from({ length: Math.max(a.length, b.length) }, (_, rank) =>
+    Math.max(first[rank] ?? 0, second[rank] ?? 0),
+  );
 }
 
 /** The gradient program of a micro-batch. */
 function updateMemory({ model, config }: PlannedRun, rows: number): ProgramMemory {
   const { warmStart, sampling, prompt, optimiser } = config;
   // Demonstrations are learnt with their prompts, where these count; replies of turns are a share of their tokens.
-  const share = warmStart.tasks > 0 && warmStart.promptWeight > 0 ? 1 : sampling.maxNewTokens / (prompt.maxTokens + sampling.maxNewTokens);
+  const share =
+    warmStart.tasks > 0 && warmStart.promptWeight > 0
+      ? 1
+      : sampling.maxNewTokens / (prompt.maxTokens + sampling.maxNewTokens);
   const bucket = { rows, targets: bucketSize(Math.ceil(rows * share), 64), edges: sampling.constrained ? 64 : 0 };
-  const { logProb, entropy } = replyGraph(model.inTraining(trainingMode(model, optimiser)), bucket).logProbs(sampling.temperature);
-  const loss = add(dot(logProb, input('weight', [bucket.targets])), dot(entropy, input('entropyWeight', [bucket.targets])));
+  const { logProb, entropy } = replyGraph(model.inTraining(trainingMode(model, optimiser)), bucket).logProbs(
+    sampling.temperature,
+  );
+  const loss = add(
+    dot(logProb, input('weight', [bucket.targets])),
+    dot(entropy, input('entropyWeight', [bucket.targets])),
+  );
   const { trainable } = model;
   const gradients = gatherGradients(trainable, trainable.variableLike('gradients'), grad(loss, trainable.tensors));
   const { memory, slots } = plan([loss], [gradients]);

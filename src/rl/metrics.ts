@@ -57,7 +57,9 @@ export interface IterationMetrics {
   readonly gradientNorm: number;
   /** Optimiser steps left out because their gradient was not finite. */
   readonly skippedSteps: number;
-  /** Largest |Δ log-probability| between sampler and trainer, over the tokens that were trained before the first update. */
+  /**
+   * Largest |Δ log-probability| between sampler and trainer, over the tokens that were trained before the first update.
+   */
   readonly samplerMismatch: number;
   /** Prompt and reply tokens of the rollout. */
   readonly tokens: number;
@@ -75,7 +77,14 @@ interface IterationRecord {
   readonly config: TrainConfig;
 }
 
-export function iterationMetrics({ iteration, episodes, advantages, reports, seconds, config }: IterationRecord): IterationMetrics {
+export function iterationMetrics({
+  iteration,
+  episodes,
+  advantages,
+  reports,
+  seconds,
+  config,
+}: IterationRecord): IterationMetrics {
   const steps = episodes.flatMap((episode) => episode.steps);
   const tokens = sum(steps.map(({ prompt, reply }) => prompt.length + reply.length));
   const total = seconds.rollout + seconds.advantage + seconds.update;
@@ -90,7 +99,10 @@ export function iterationMetrics({ iteration, episodes, advantages, reports, sec
     steps: steps.length,
     success: share(episodes, ({ success }) => success),
     successByType: Object.fromEntries(
-      [...groupBy(episodes, ({ task }) => task.type)].map(([type, members]) => [type, share(members, ({ success }) => success)]),
+      [...groupBy(episodes, ({ task }) => task.type)].map(([type, members]) => [
+        type,
+        share(members, ({ success }) => success),
+      ]),
     ),
     score: sum(episodes.map(({ score }) => score)) / episodes.length,
     components: meanComponents(episodes),

@@ -1,6 +1,7 @@
 /**
- * Optimiser steps over mini-batches of replies. A mini-batch is split into micro-batches that fit memory; each adds its gradient to a slab, and one update follows: norm,
- * clipping and AdamW. Where products read f16, the loss is scaled (src/nn/lossScale.ts) by the largest weight of the whole mini-batch.
+ * Optimiser steps over mini-batches of replies. A mini-batch is split into micro-batches that fit memory; each adds its
+ * gradient to a slab, and one update follows: norm, clipping and AdamW. Where products read f16, the loss is scaled
+ * (src/nn/lossScale.ts) by the largest weight of the whole mini-batch.
  */
 import { Cache, destroyPrograms } from '../nn/buckets.ts';
 import { lossScale } from '../nn/lossScale.ts';
@@ -29,7 +30,10 @@ export interface TrainingPair extends PromptReply {
   readonly columns: { readonly weight: ArrayLike<number>; readonly [name: string]: ArrayLike<number> };
 }
 
-/** Builds the loss of a micro-batch. Losses of a mini-batch's micro-batches are summed, so weights must be relative to the whole mini-batch. */
+/**
+ * Builds the loss of a micro-batch. Losses of a mini-batch's micro-batches are summed, so weights must be relative to
+ * the whole mini-batch.
+ */
 export type LossGraph = (inputs: {
   /** Log-probability of each reply token and entropy of what it was drawn from, `[targets]` each. */
   readonly logProbs: ReplyGraph['logProbs'];
@@ -148,24 +152,33 @@ export class Optimiser {
   }
 }
 
-/** The column of a pair, which must have a number for each reply token: with one more or less, all later replies would get each other's. */
+/**
+ * The column of a pair, which must have a number for each reply token: with one more or less, all later replies would
+ * get each other's.
+ */
 function columnOf({ columns, reply }: TrainingPair, name: string): ArrayLike<number> {
   const column = columns[name];
   if (column?.length !== reply.length) {
-    throw new Error(`a reply of ${reply.length} tokens has ${column ? `${column.length} numbers in its` : 'no'} column ${name}`);
+    throw new Error(
+      `a reply of ${reply.length} tokens has ${column ? `${column.length} numbers in its` : 'no'} column ${name}`,
+    );
   }
   return column;
 }
 
 function largestWeight(pairs: readonly TrainingPair[]): number {
   return pairs.reduce(
-    (largest, pair) => Array.from(columnOf(pair, 'weight')).reduce((most, weight) => Math.max(most, Math.abs(weight)), largest),
+    (largest, pair) =>
+      Array.from(columnOf(pair, 'weight')).reduce((most, weight) => Math.max(most, Math.abs(weight)), largest),
     0,
   );
 }
 
 /** What a model's training step needs: the seed of dropout is an input only where there is dropout. */
-export function trainingMode({ adapters }: Transformer, { checkpointing }: Pick<OptimiserOptions, 'checkpointing'>): TrainingMode {
+export function trainingMode(
+  { adapters }: Transformer,
+  { checkpointing }: Pick<OptimiserOptions, 'checkpointing'>,
+): TrainingMode {
   const hasDropout = (adapters?.config.dropout ?? 0) > 0;
   return { checkpointing, ...(hasDropout ? { dropoutSeed: input('dropoutSeed', [2], 'u32') } : {}) };
 }

@@ -1,6 +1,10 @@
-/** The memory of a training run, planned from its settings and refused where it does not fit, before the device holds any of it. */
+/**
+ * The memory of a training run, planned from its settings and refused where it does not fit, before the device holds
+ * any of it.
+ */
+
+import { ProxmoError } from '../base/errors.ts';
 import type { TaskSet } from '../envs/environment.ts';
-import { ProxmoError } from '../errors.ts';
 import type { Engine } from '../tensor/engine.ts';
 import type { TrainConfig } from './config.ts';
 import { type MemoryPlan, memoryProblem, planMemory } from './memoryPlan.ts';

@@ -1,6 +1,7 @@
 /** A policy with all it needs to act: weights, tokenizer, prompts and generator. */
+
+import { ProxmoError } from '../base/errors.ts';
 import type { TaskSet } from '../envs/environment.ts';
-import { ProxmoError } from '../errors.ts';
 import { Generator, type SamplingControls } from '../nn/generator.ts';
 import type { Transformer } from '../nn/transformer.ts';
 import type { Engine } from '../tensor/engine.ts';
@@ -14,15 +15,19 @@ import type { TrainConfig } from './config.ts';
 import type { PolicySource } from './policySource.ts';
 import type { Player } from './rollout.ts';
 
-/** Most prompt tokens that a policy reads in one batch: enough to fill a device, small enough for 128 MiB bindings of activations. */
+/**
+ * Most prompt tokens that a policy reads in one batch: enough to fill a device, small enough for 128 MiB bindings of
+ * activations.
+ */
 export const maxBatchTokens = 8192;
 
 /** Most episodes of an evaluation that are played at once, where training has fewer. */
 const maxEvaluationRows = 64;
 
 /**
- * Most prompts that a policy answers at once, for each of which the KV cache has a slot: an iteration's episodes, or those of its evaluations. They need no rounding:
- * programs are compiled for buckets of the rows that are open, whatever the slots.
+ * Most prompts that a policy answers at once, for each of which the KV cache has a slot: an iteration's episodes, or
+ * those of its evaluations. They need no rounding: programs are compiled for buckets of the rows that are open,
+ * whatever the slots.
  */
 export function batchRows({ training, evaluation }: Pick<TrainConfig, 'training' | 'evaluation'>): number {
   return Math.max(training.tasks * training.groupSize, Math.min(evaluation.tasks, maxEvaluationRows));

@@ -1,10 +1,11 @@
 /**
- * What a run's policy starts from, on disk. A run with a word vocabulary keeps it as `tokenizer.json`; a run on a pretrained model keeps the model's path and hash as
- * `model.json`, those of the adapters that it began with, too, and finds them there whenever it goes on.
+ * What a run's policy starts from, on disk. A run with a word vocabulary keeps it as `tokenizer.json`; a run on a
+ * pretrained model keeps the model's path and hash as `model.json`, those of the adapters that it began with, too, and
+ * finds them there whenever it goes on.
  */
 import * as z from 'zod';
+import { ProxmoError } from '../base/errors.ts';
 import type { TaskSet } from '../envs/environment.ts';
-import { ProxmoError } from '../errors.ts';
 import { digestOfAdapter } from '../models/peft.node.ts';
 import { digestOfModel, openPretrained } from '../models/pretrained.node.ts';
 import { decoderSlab } from '../nn/decoderParameters.ts';
@@ -39,7 +40,10 @@ export async function newPolicySource(engine: Engine, config: TrainConfig, taskS
   checkDtype(engine.gpu, config.precision);
   if (config.model === undefined) {
     const tokenizer = tokenizerFor(taskSet, config.prompt.format);
-    return { source: wordPolicySource(config, tokenizer), files: { [tokenizerFile]: `${JSON.stringify(tokenizer)}\n` } };
+    return {
+      source: wordPolicySource(config, tokenizer),
+      files: { [tokenizerFile]: `${JSON.stringify(tokenizer)}\n` },
+    };
   }
   const source = await openPolicyModel(engine, config.model, config, trainedStorage(config));
   const from = savedAdaptersOf(config);
@@ -65,7 +69,10 @@ export async function loadPolicySource(
   const name = config.model === undefined ? tokenizerFile : modelFile;
   const text = await run.readFile(name);
   if (text === null)
-    throw new ProxmoError('file', `${run.dir} has no ${name}; the run is damaged or stopped before it began, so start it anew.`);
+    throw new ProxmoError(
+      'file',
+      `${run.dir} has no ${name}; the run is damaged or stopped before it began, so start it anew.`,
+    );
   if (config.model === undefined) return wordPolicySource(config, WordTokenizer.parse(text), storage);
   const { adapters, ...model } = parseRecord(text, run.dir);
   await checkUnchanged(run, 'model', model, config.model, digestOfModel);
@@ -73,7 +80,9 @@ export async function loadPolicySource(
   return openPolicyModel(engine, config.model, config, storage);
 }
 
-/** @throws {ProxmoError} `config` if the configuration names others than the run began with, `file` if they were changed */
+/**
+ * @throws {ProxmoError} `config` if the configuration names others than the run began with, `file` if they were changed
+ */
 async function checkUnchanged(
   { dir }: Run,
   what: string,
@@ -83,10 +92,16 @@ async function checkUnchanged(
 ): Promise<void> {
   if (known?.path !== named) {
     const [now, before] = [named, known?.path].map((path) => path ?? 'none');
-    throw new ProxmoError('config', `${dir}: config.yaml names the ${what} ${now}, but the run began with ${before}; restore it.`);
+    throw new ProxmoError(
+      'config',
+      `${dir}: config.yaml names the ${what} ${now}, but the run began with ${before}; restore it.`,
+    );
   }
   if (known && (await digest(known.path)) !== known.sha256) {
-    throw new ProxmoError('file', `${known.path} is not the ${what} that ${dir} began with: its files have changed; put them back.`);
+    throw new ProxmoError(
+      'file',
+      `${known.path} is not the ${what} that ${dir} began with: its files have changed; put them back.`,
+    );
   }
 }
 
@@ -121,7 +136,8 @@ export async function outlinePolicy(config: TrainConfig, taskSet: TaskSet, large
   const { model: path, policy, lora } = config;
   const outline = (sizes: TransformerConfig) =>
     new Transformer(sizes, decoderSlab(sizes, null, 'policy', largestPiece, trainedStorage(config)));
-  if (path === undefined) return outline({ ...policy, vocabSize: tokenizerFor(taskSet, config.prompt.format).vocabSize });
+  if (path === undefined)
+    return outline({ ...policy, vocabSize: tokenizerFor(taskSet, config.prompt.format).vocabSize });
   const { model, close } = await openPretrained(path);
   await close();
   const base = outline(model.transformer);

@@ -1,5 +1,8 @@
-/** What a policy starts from: a transformer of its own with random weights and a word vocabulary, or a pretrained model with its tokenizer. */
-import { ProxmoError } from '../errors.ts';
+/**
+ * What a policy starts from: a transformer of its own with random weights and a word vocabulary, or a pretrained model
+ * with its tokenizer.
+ */
+import { ProxmoError } from '../base/errors.ts';
 import { decoderSlab } from '../nn/decoderParameters.ts';
 import { storageFor, type WeightStorage } from '../nn/halfWeights.ts';
 import { Transformer } from '../nn/transformer.ts';
@@ -28,7 +31,11 @@ export function trainedStorage({ precision, lora }: Pick<TrainConfig, 'precision
  * @param storage of its matrices; default: as training needs it
  * @throws {ProxmoError} `config` if the sizes do not fit
  */
-export function wordPolicySource(config: TrainConfig, tokenizer: WordTokenizer, storage = trainedStorage(config)): PolicySource {
+export function wordPolicySource(
+  config: TrainConfig,
+  tokenizer: WordTokenizer,
+  storage = trainedStorage(config),
+): PolicySource {
   const sizes = { ...config.policy, vocabSize: tokenizer.vocabSize };
   const model = new Transformer(sizes, decoderSlab(sizes, config.seed, 'policy', undefined, storage));
   return { model, tokenizer, endTokens: [tokenizer.endId] };

@@ -1,7 +1,9 @@
 /** The statistics of the PPO loss over several micro-batches, as means a token. */
 import { type PpoStatistic, ppoStatistics } from '../ops/ppoLoss.ts';
 
-export type PpoReport = Readonly<Record<Exclude<PpoStatistic, 'weight' | 'tokens'>, number>> & { readonly tokens: number };
+export type PpoReport = Readonly<Record<Exclude<PpoStatistic, 'weight' | 'tokens'>, number>> & {
+  readonly tokens: number;
+};
 
 /** Means by token weight; 0 where there was no token. */
 export function combinePpoStatistics(parts: readonly ArrayLike<number>[]): PpoReport {

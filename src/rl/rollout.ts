@@ -1,15 +1,18 @@
 /**
- * Rollouts: episodes played by the policy, many at a time. Every turn, all episodes that have an answer of their world are prompted together, answered in one batch, and
- * stepped. What was sampled is kept as tokens, never decoded and encoded again.
+ * Rollouts: episodes played by the policy, many at a time. Every turn, all episodes that have an answer of their world
+ * are prompted together, answered in one batch, and stepped. What was sampled is kept as tokens, never decoded and
+ * encoded again.
  *
- * A world that fails costs its own episode only, which starts over (`src/envs/faults.ts`), and one that is slow holds up the others for a moment only. Random numbers are
- * keyed by episode, turn and token, so neither changes what any episode comes to.
+ * A world that fails costs its own episode only, which starts over (`src/envs/faults.ts`), and one that is slow holds
+ * up the others for a moment only. Random numbers are keyed by episode, turn and token, so neither changes what any
+ * episode comes to.
  */
+
+import { ProxmoError } from '../base/errors.ts';
 import { type Answer, isPromise, Waits, whenAnswered, withinTime } from '../envs/answer.ts';
 import type { Environment, Task, TaskSet, Turn } from '../envs/environment.ts';
 import { FaultLog } from '../envs/faults.ts';
 import { openingProblem, turnProblem } from '../envs/turns.ts';
-import { ProxmoError } from '../errors.ts';
 import type { BoundReply, Constraint } from '../nn/constraint.ts';
 import type { Generator, SamplingControls } from '../nn/generator.ts';
 import { type ActionFormat, parseReply } from '../text/actionFormat.ts';
@@ -94,7 +97,12 @@ interface Running {
  * Plays one episode for each task given; a task that stands there several times is a group.
  * @throws {ProxmoError} `interrupted` if the signal fires; `environment` if there were too many faults
  */
-export async function playEpisodes(player: Player, taskSet: TaskSet, tasks: readonly Task[], options: RolloutOptions): Promise<Episode[]> {
+export async function playEpisodes(
+  player: Player,
+  taskSet: TaskSet,
+  tasks: readonly Task[],
+  options: RolloutOptions,
+): Promise<Episode[]> {
   try {
     return await new Rollout(player, taskSet, options).play(tasks);
   } catch (error) {
@@ -105,7 +113,10 @@ export async function playEpisodes(player: Player, taskSet: TaskSet, tasks: read
 
 class Rollout {
   private readonly faults: FaultLog;
-  /** All that the rollout waits for besides answers. They end with it, for whatever reason, and then nothing is started over any more. */
+  /**
+   * All that the rollout waits for besides answers. They end with it, for whatever reason, and then nothing is started
+   * over any more.
+   */
   private readonly waits = new Waits();
   /** The error that ends the rollout. */
   private fatal: { readonly error: unknown } | null = null;
@@ -155,7 +166,12 @@ class Rollout {
     });
     const requests = ready.map(({ number, steps, turn }, index) => {
       const constraint = player.constrain?.(turn!.admissibleActions);
-      return { prompt: prompts[index]!.ids, episode: number, turn: steps.length, ...(constraint ? { constraint } : {}) };
+      return {
+        prompt: prompts[index]!.ids,
+        episode: number,
+        turn: steps.length,
+        ...(constraint ? { constraint } : {}),
+      };
     });
     const replies = await player.generator.generate(requests, options.controls);
     for (const [index, episode] of ready.entries()) {
@@ -237,7 +253,12 @@ class Rollout {
     if (this.waits.ended) return;
     const { task, environment, steps } = episode;
     episode.faults++;
-    const fault = { task, attempt: episode.faults, step: steps.length, error: error instanceof Error ? error : new Error(String(error)) };
+    const fault = {
+      task,
+      attempt: episode.faults,
+      step: steps.length,
+      error: error instanceof Error ? error : new Error(String(error)),
+    };
     Object.assign(episode, { environment: null, turn: null, instruction: '', history: [], steps: [] });
     if (environment) void closeQuietly(environment);
     await this.waits.start(this.faults.note(fault)).over;
@@ -274,7 +295,17 @@ class Rollout {
 }
 
 function newEpisode(task: Task, number: number): Running {
-  return { number, task, environment: null, instruction: '', history: [], steps: [], turn: null, faults: 0, pending: null };
+  return {
+    number,
+    task,
+    environment: null,
+    instruction: '',
+    history: [],
+    steps: [],
+    turn: null,
+    faults: 0,
+    pending: null,
+  };
 }
 
 function finish({ number, task, instruction, steps, turn, faults }: Running): Episode {

@@ -1,10 +1,12 @@
 /**
- * The rows that advantages are computed from, one for each environment step, and the index of a batch of them: which rows form a
- * trajectory, which trajectories form a group. Rows come from the trainer's rollouts or, as JSON Lines, from another framework.
+ * The rows that advantages are computed from, one for each environment step, and the index of a batch of them: which
+ * rows form a trajectory, which trajectories form a group. Rows come from the trainer's rollouts or, as JSON Lines,
+ * from another framework.
  *
- * `parseRollout` reads text, `indexRollout` takes objects. Both check everything that an estimator relies on, so that estimators check nothing.
+ * `parseRollout` reads text, `indexRollout` takes objects. Both check everything that an estimator relies on, so that
+ * estimators check nothing.
  */
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 
 /** One environment step. */
 export interface RolloutRow {
@@ -73,8 +75,9 @@ type RowName = (index: number) => string;
 /**
  * Checks rows and finds their trajectories and groups. Fields beyond those of `RolloutRow` are ignored.
  *
- * @throws {ProxmoError} `data`, naming the first bad row (counted from 0), if there is no row, a field has the wrong type, a reward is not
- * finite, a trajectory misses or repeats a step, differs in `success` between its rows, or belongs to two groups.
+ * @throws {ProxmoError} `data`, naming the first bad row (counted from 0), if there is no row, a field has the wrong
+ * type, a reward is not finite, a trajectory misses or repeats a step, differs in `success` between its rows, or
+ * belongs to two groups.
  */
 export function indexRollout(rows: readonly RolloutRow[]): RolloutBatch {
   return indexNamedRows(rows, (index) => `row ${index}`);
@@ -83,7 +86,8 @@ export function indexRollout(rows: readonly RolloutRow[]): RolloutBatch {
 /**
  * Reads rows from JSON Lines: one object a line; blank lines are skipped.
  *
- * @throws {ProxmoError} `data`, naming the line (counted from 1), if a line is not JSON or for any reason that `indexRollout` gives.
+ * @throws {ProxmoError} `data`, naming the line (counted from 1), if a line is not JSON or for any reason that
+ * `indexRollout` gives.
  */
 export function parseRollout(text: string): RolloutBatch {
   const rows: RolloutRow[] = [];
@@ -101,7 +105,9 @@ function parseLine(line: string, number: number): RolloutRow {
   try {
     return JSON.parse(line) as RolloutRow;
   } catch (cause) {
-    throw new ProxmoError('data', `Line ${number} of the rollout is not valid JSON; write one JSON object a line.`, { cause });
+    throw new ProxmoError('data', `Line ${number} of the rollout is not valid JSON; write one JSON object a line.`, {
+      cause,
+    });
   }
 }
 
@@ -146,7 +152,10 @@ function checkFields(row: unknown, name: string): void {
   for (const [field, expected, accepts] of fieldChecks) {
     const value = (row as Record<string, unknown>)[field];
     if (!accepts(value)) {
-      throw new ProxmoError('data', `The rollout's ${name} has ${describe(value)} as "${field}"; it must be ${expected}.`);
+      throw new ProxmoError(
+        'data',
+        `The rollout's ${name} has ${describe(value)} as "${field}"; it must be ${expected}.`,
+      );
     }
   }
 }
@@ -195,6 +204,7 @@ function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  if (typeof value === 'string') return `the string ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)}`;
+  if (typeof value === 'string')
+    return `the string ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)}`;
   return Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`;
 }

@@ -1,13 +1,13 @@
 /**
- * A training run from start to summary, with its folder: what `proxmo train` does, for programs. A run that was stopped goes on from its last checkpoint with the
- * same bits.
+ * A training run from start to summary, with its folder: what `proxmo train` does, for programs. A run that was stopped
+ * goes on from its last checkpoint with the same bits.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeFileAtomic } from '../base/atomicFile.node.ts';
+import { ProxmoError } from '../base/errors.ts';
 import type { TaskSet } from '../envs/environment.ts';
 import { createNamedTaskSet } from '../envs/registry.node.ts';
-import { ProxmoError } from '../errors.ts';
-import { writeFileAtomic } from '../models/atomicFile.node.ts';
 import { type Precision, storageFor } from '../nn/halfWeights.ts';
 import type { JsonObject } from '../runs/json.ts';
 import { createRun, openRun, type Run, type RunWriter, resumeRun } from '../runs/run.ts';
@@ -67,7 +67,10 @@ export interface EvaluationSummary {
   readonly byTask: Readonly<Record<string, number>>;
   readonly meanLength: number;
   readonly validShare: number;
-  /** Mean partial credit, and means of what it consists of; the success rate and nothing where the environment gives none. */
+  /**
+   * Mean partial credit, and means of what it consists of; the success rate and nothing where the environment gives
+   * none.
+   */
   readonly score: number;
   readonly components: Readonly<Record<string, number>>;
 }
@@ -101,7 +104,9 @@ async function trainOn(taskSet: TaskSet, engine: Engine, options: TrainRunOption
       : new TrainRun(engine, options, taskSet, { source: await loadPolicySource(engine, config, run), files: {} });
   // A new run makes its folder only when everything that can be wrong with the settings was checked.
   const fresh = resume ? null : await begin();
-  const writer = fresh ? await createRun(dir, { ...session, config: { ...config }, seed: config.seed }) : await resumeRun(dir, session);
+  const writer = fresh
+    ? await createRun(dir, { ...session, config: { ...config }, seed: config.seed })
+    : await resumeRun(dir, session);
   options.onEvent?.({ kind: 'begin' });
   try {
     await choices?.keepIn(writer);
@@ -134,12 +139,18 @@ export interface TrainedModel {
 }
 
 /**
- * The policy of a run, on kernels in the variants that it was trained with: what `proxmo generate` and `proxmo model export` start from.
+ * The policy of a run, on kernels in the variants that it was trained with: what `proxmo generate` and `proxmo model
+ * export` start from.
  * @param checkpoint the iteration; default: the last
  * @param precision of its matrices, which are not trained on; default: the run's
  * @throws {ProxmoError} `file`, `config`
  */
-export async function loadRunModel(engine: Engine, dir: string, checkpoint?: number, precision?: Precision): Promise<TrainedModel> {
+export async function loadRunModel(
+  engine: Engine,
+  dir: string,
+  checkpoint?: number,
+  precision?: Precision,
+): Promise<TrainedModel> {
   const run = await openRun(dir);
   const config = runConfig(run);
   const saved = await run.openCheckpoint(checkpoint);
@@ -156,7 +167,8 @@ export async function loadRunModel(engine: Engine, dir: string, checkpoint?: num
 /**
  * A trained run, ready to act: what `proxmo eval` and `proxmo play` start from.
  * @param checkpoint the iteration; default: the last
- * @param episodes that there are to play; where they are more than those of the run's evaluations, more of them are played at once, as far as `engine.memory` allows
+ * @param episodes that there are to play; where they are more than those of the run's evaluations, more of them are
+ * played at once, as far as `engine.memory` allows
  * @returns a trainer whose task set the caller closes
  * @throws {ProxmoError} `file`, `config`, `environment`; `shape` if the device cannot bind what the policy needs
  */
@@ -180,10 +192,16 @@ export async function loadRun(
   }
 }
 
-/** Episodes that a run plays at once: as many as while it trained, or those of a larger evaluation where the memory that its settings allow holds them. */
+/**
+ * Episodes that a run plays at once: as many as while it trained, or those of a larger evaluation where the memory that
+ * its settings allow holds them.
+ */
 async function actingRows(engine: Engine, config: TrainConfig, taskSet: TaskSet, episodes: number): Promise<number> {
   const own = batchRows(config);
-  const larger = { ...config, evaluation: { ...config.evaluation, tasks: Math.max(config.evaluation.tasks, episodes) } };
+  const larger = {
+    ...config,
+    evaluation: { ...config.evaluation, tasks: Math.max(config.evaluation.tasks, episodes) },
+  };
   const rows = batchRows(larger);
   if (rows === own || config.engine.memory === null) return rows;
   return (await planRun(engine, larger, taskSet)).fits ? rows : own;
@@ -243,7 +261,9 @@ class TrainRun {
 
   private async iterate(): Promise<void> {
     const { config } = this.options;
-    const { metrics, episodes, advantages } = await this.trainer.iterate(this.iteration).catch((error) => this.leave(error));
+    const { metrics, episodes, advantages } = await this.trainer
+      .iterate(this.iteration)
+      .catch((error) => this.leave(error));
     this.iteration++;
     this.totals = {
       ...this.totals,
@@ -270,7 +290,9 @@ class TrainRun {
     if (every > 0 && this.iteration % every === 0 && !isLast) await this.checkpoint();
   }
 
-  /** After an interruption the weights are those of the last whole iteration: they are saved before the error goes on. */
+  /**
+   * After an interruption the weights are those of the last whole iteration: they are saved before the error goes on.
+   */
   private async leave(error: unknown): Promise<never> {
     if (error instanceof ProxmoError && error.code === 'interrupted') await this.checkpoint();
     throw error;
@@ -289,7 +311,10 @@ class TrainRun {
   private async checkpoint(): Promise<void> {
     if ((await this.writer.latestCheckpoint()) === this.iteration) return;
     const totals = { ...this.totals, wallSeconds: this.wallSeconds };
-    await this.writer.saveCheckpoint(captureState(this.engine, this.trainer, this.iteration, totals), this.options.config.checkpoints.keep);
+    await this.writer.saveCheckpoint(
+      captureState(this.engine, this.trainer, this.iteration, totals),
+      this.options.config.checkpoints.keep,
+    );
     this.options.onEvent?.({ kind: 'checkpoint', iteration: this.iteration });
   }
 
@@ -328,9 +353,14 @@ export function summariseEvaluation(evaluation: Evaluation): EvaluationSummary {
 /** Nested figures as `seconds/rollout`, lists as `groupSuccessHistogram/3`. */
 function flatten(metrics: object): Record<string, number> {
   const flat: Record<string, number> = {};
-  for (const [name, value] of Object.entries(metrics) as [string, number | Record<string, number> | readonly number[]][]) {
+  for (const [name, value] of Object.entries(metrics) as [
+    string,
+    number | Record<string, number> | readonly number[],
+  ][]) {
     if (typeof value === 'number') flat[name] = value;
-    else for (const [part, figure] of Object.entries(value)) flat[`${name === 'successByType' ? 'success' : name}/${part}`] = figure;
+    else
+      for (const [part, figure] of Object.entries(value))
+        flat[`${name === 'successByType' ? 'success' : name}/${part}`] = figure;
   }
   return flat;
 }

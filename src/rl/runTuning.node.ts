@@ -1,13 +1,14 @@
 /**
- * Tuning in a training run. What is chosen stands in the run's `tuning.json` before any program runs with it, so that a run that is stopped at any moment goes on with the same
- * variants, whatever the cache of the device says by then; and so does whatever plays, evaluates or samples from the trained policy.
+ * Tuning in a training run. What is chosen stands in the run's `tuning.json` before any program runs with it, so that a
+ * run that is stopped at any moment goes on with the same variants, whatever the cache of the device says by then; and
+ * so does whatever plays, evaluates or samples from the trained policy.
  */
 import { join } from 'node:path';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { readTextOrNull } from '../base/wholeFile.node.ts';
 import { RecordedChooser, Tuner, type TuningRecord, type TuningReport, type TuningStore } from '../gpu/tuner.ts';
 import { TuningCache } from '../gpu/tuningCache.node.ts';
 import { formatTuning, parseTuning, type TuningOrigin } from '../gpu/tuningRecords.ts';
-import { readTextOrNull } from '../models/wholeFile.node.ts';
 import { openRun, type Run, type RunWriter } from '../runs/run.ts';
 import type { Engine } from '../tensor/engine.ts';
 import type { TrainConfig } from './config.ts';
@@ -44,7 +45,10 @@ export class RunChoices implements TuningStore {
    * Lets the engine tune what it compiles from now on, where the configuration says so; null where it does not.
    * @throws {ProxmoError} `file` if the choices that the run must keep to cannot be read
    */
-  static async start(engine: Engine, { dir, config, version, resume, onEvent }: RunTuningOptions): Promise<RunChoices | null> {
+  static async start(
+    engine: Engine,
+    { dir, config, version, resume, onEvent }: RunTuningOptions,
+  ): Promise<RunChoices | null> {
     if (!config.engine.tune) return null;
     const { gpu } = engine;
     const onWarning = (text: string) => onEvent?.({ kind: 'warning', text });
@@ -98,8 +102,8 @@ export interface KeptChoices {
 }
 
 /**
- * Lets the engine compile with what a run chose while it trained, as long as it stands on the same adapter and driver; nothing is measured, and what the run never met runs as by
- * default. Null for a run that was not tuned.
+ * Lets the engine compile with what a run chose while it trained, as long as it stands on the same adapter and driver;
+ * nothing is measured, and what the run never met runs as by default. Null for a run that was not tuned.
  */
 export async function keepToChoices(engine: Engine, run: Pick<Run, 'dir' | 'readFile'>): Promise<KeptChoices | null> {
   const text = await run.readFile(tuningFile);
@@ -107,7 +111,11 @@ export async function keepToChoices(engine: Engine, run: Pick<Run, 'dir' | 'read
   const path = join(run.dir, tuningFile);
   const parsed = await parseTuning(text);
   if (!parsed)
-    return { path, choices: 0, problem: `${path} is damaged: kernels run in their default variants, which may change last bits.` };
+    return {
+      path,
+      choices: 0,
+      problem: `${path} is damaged: kernels run in their default variants, which may change last bits.`,
+    };
   const { origin, records } = parsed;
   const { adapter } = engine.gpu;
   if (origin.adapter !== adapter.name || origin.driver !== adapter.driver) {
@@ -119,18 +127,28 @@ export async function keepToChoices(engine: Engine, run: Pick<Run, 'dir' | 'read
 }
 
 /** Those of the run itself where it goes on, or of the run that it is to repeat. */
-async function recordsToKeepTo(dir: string, resume: boolean, variants: string | undefined): Promise<Map<string, TuningRecord>> {
+async function recordsToKeepTo(
+  dir: string,
+  resume: boolean,
+  variants: string | undefined,
+): Promise<Map<string, TuningRecord>> {
   const own = resume ? await (await openRun(dir)).readFile(tuningFile) : null;
   if (own !== null) return parse(own, join(dir, tuningFile));
   if (variants === undefined) return new Map();
   const text = await readTextOrNull(variants);
   if (text === null)
-    throw new ProxmoError('file', `${variants} does not exist; name the tuning.json of an earlier run as engine.variants.`);
+    throw new ProxmoError(
+      'file',
+      `${variants} does not exist; name the tuning.json of an earlier run as engine.variants.`,
+    );
   return parse(text, variants);
 }
 
 async function parse(text: string, path: string): Promise<Map<string, TuningRecord>> {
   const parsed = await parseTuning(text);
   if (parsed) return parsed.records;
-  throw new ProxmoError('file', `${path} is damaged, so the run's bits cannot be repeated; restore it, or start a run anew.`);
+  throw new ProxmoError(
+    'file',
+    `${path} is damaged, so the run's bits cannot be repeated; restore it, or start a run anew.`,
+  );
 }

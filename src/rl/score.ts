@@ -1,7 +1,15 @@
 /** Log-probabilities of given replies under a policy: what the KL term compares with. */
 import { Cache } from '../nn/buckets.ts';
 import { splitBySize } from '../nn/packing.ts';
-import { bucketName, type PromptReply, packedLength, packReplies, type ReplyBucket, replyBucket, replyGraph } from '../nn/replies.ts';
+import {
+  bucketName,
+  type PromptReply,
+  packedLength,
+  packReplies,
+  type ReplyBucket,
+  replyBucket,
+  replyGraph,
+} from '../nn/replies.ts';
 import type { Transformer } from '../nn/transformer.ts';
 import type { Engine, Program } from '../tensor/engine.ts';
 import type { Tensor } from '../tensor/tensor.ts';

@@ -1,5 +1,8 @@
-/** The adapters that a run begins with: new ones, or those of a folder, whose form the run's settings must not contradict. */
-import { ProxmoError } from '../errors.ts';
+/**
+ * The adapters that a run begins with: new ones, or those of a folder, whose form the run's settings must not
+ * contradict.
+ */
+import { ProxmoError } from '../base/errors.ts';
 import type { HfModel } from '../models/hf/config.ts';
 import { AdapterFolder } from '../models/peft.node.ts';
 import { type LoraConfig, loraSites } from '../models/peft.ts';
@@ -11,9 +14,15 @@ type AdaptedModel = Pick<HfModel, 'family' | 'transformer'>;
 
 /**
  * @param seed of new adapters
- * @throws {ProxmoError} `config` if the settings do not fit the model or the saved adapters, `file` if these are missing or damaged
+ * @throws {ProxmoError} `config` if the settings do not fit the model or the saved adapters, `file` if these are
+ * missing or damaged
  */
-export async function startingAdapters(engine: Engine, model: AdaptedModel, settings: LoraSettings, seed: number): Promise<LoraAdapters> {
+export async function startingAdapters(
+  engine: Engine,
+  model: AdaptedModel,
+  settings: LoraSettings,
+  seed: number,
+): Promise<LoraAdapters> {
   if (!('from' in settings)) return new LoraAdapters(model, settings, seed);
   return withFolder(model, settings, (config, folder) => loadAdapters(engine, model, config, folder, settings.from));
 }
@@ -51,7 +60,8 @@ function checkAgreement(model: AdaptedModel, settings: SavedSettings, saved: Lor
     );
   }
   if (settings.targets === undefined) return;
-  const modules = (targets: LoraConfig['targets']) => loraSites(model, { ...saved, targets }).map(({ module }) => module);
+  const modules = (targets: LoraConfig['targets']) =>
+    loraSites(model, { ...saved, targets }).map(({ module }) => module);
   const [wanted, found] = [modules(settings.targets), modules(saved.targets)];
   const odd = wanted.find((module) => !found.includes(module)) ?? found.find((module) => !wanted.includes(module));
   if (odd !== undefined) {

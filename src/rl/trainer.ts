@@ -1,10 +1,12 @@
 /**
- * Training with ProxMO or a baseline: warm start on demonstrations, then iterations of rollout, advantages and policy update. All chance is drawn from the seed and
- * counters, so a run that is resumed at an iteration goes on with the same bits.
+ * Training with ProxMO or a baseline: warm start on demonstrations, then iterations of rollout, advantages and policy
+ * update. All chance is drawn from the seed and counters, so a run that is resumed at an iteration goes on with the
+ * same bits.
  */
+
+import { ProxmoError } from '../base/errors.ts';
 import type { Task, TaskSet } from '../envs/environment.ts';
 import { type Fault, FaultLog } from '../envs/faults.ts';
-import { ProxmoError } from '../errors.ts';
 import { copyWeights } from '../nn/halfWeights.ts';
 import type { PromptReply } from '../nn/replies.ts';
 import type { Transformer } from '../nn/transformer.ts';
@@ -78,7 +80,8 @@ export class Trainer {
     this.faults = new FaultLog(config.environment, options.onFault);
     this.reference = referenceOf(this.policy.model, config);
     this.rememberPolicy();
-    this.scorer = this.reference && new Scorer(engine, this.reference, optimiser.microBatchTokens, sampling.temperature);
+    this.scorer =
+      this.reference && new Scorer(engine, this.reference, optimiser.microBatchTokens, sampling.temperature);
     this.optimiser = new Optimiser(
       engine,
       this.policy.model,
@@ -104,12 +107,17 @@ export class Trainer {
     let loss: number | null = null;
     if (warmStart.tasks > 0) {
       this.report('demonstrations', 0);
-      const demonstrations = await demonstrate(this.policy.player, this.taskSet, this.taskSet.tasks('train', warmStart.tasks, seed), {
-        teacher: warmStart.teacher,
-        noise: warmStart.noise,
-        seed,
-        stepTimeoutSeconds: this.config.environment.stepTimeoutSeconds,
-      });
+      const demonstrations = await demonstrate(
+        this.policy.player,
+        this.taskSet,
+        this.taskSet.tasks('train', warmStart.tasks, seed),
+        {
+          teacher: warmStart.teacher,
+          noise: warmStart.noise,
+          seed,
+          stepTimeoutSeconds: this.config.environment.stepTimeoutSeconds,
+        },
+      );
       this.checkDemonstrations(demonstrations);
       loss = await cloneBehaviour(this.engine, this.policy.model, demonstrations, this.config, (done, current) => {
         this.checkSignal();
@@ -148,7 +156,14 @@ export class Trainer {
     const advantages = await watch.time('advantage', () => this.estimator.estimate(steps));
     const reports = await watch.time('update', () => this.update(iteration, steps, advantages));
     return {
-      metrics: iterationMetrics({ iteration, episodes, advantages, reports, seconds: watch.seconds, config: this.config }),
+      metrics: iterationMetrics({
+        iteration,
+        episodes,
+        advantages,
+        reports,
+        seconds: watch.seconds,
+        config: this.config,
+      }),
       episodes,
       advantages,
     };
@@ -172,7 +187,11 @@ export class Trainer {
     );
   }
 
-  private async update(iteration: number, steps: readonly RolloutStep[], advantages: AdvantageResult): Promise<StepReport[]> {
+  private async update(
+    iteration: number,
+    steps: readonly RolloutStep[],
+    advantages: AdvantageResult,
+  ): Promise<StepReport[]> {
     // Not between the steps: a checkpoint after an interruption must hold the weights of whole iterations.
     this.checkSignal();
     const { epochs, miniBatches, learningRate } = this.config.training;
@@ -195,7 +214,11 @@ export class Trainer {
   }
 
   private trainingPairs(
-    rows: readonly { readonly step: RolloutStep; readonly advantage: number; readonly referenceLogProb: ArrayLike<number> }[],
+    rows: readonly {
+      readonly step: RolloutStep;
+      readonly advantage: number;
+      readonly referenceLogProb: ArrayLike<number>;
+    }[],
   ): TrainingPair[] {
     const weights = tokenWeights(
       rows.map(({ step }) => step.reply.length),
@@ -221,7 +244,9 @@ export class Trainer {
     if (referenceWeights) copyWeights(this.engine, this.policy.model.trainable, referenceWeights);
   }
 
-  /** @throws {ProxmoError} `config` if there is nothing to learn from, or the policy could never write what it is shown */
+  /**
+   * @throws {ProxmoError} `config` if there is nothing to learn from, or the policy could never write what it is shown
+   */
   private checkDemonstrations(demonstrations: readonly PromptReply[]): void {
     const { maxNewTokens } = this.config.sampling;
     if (demonstrations.length === 0) {

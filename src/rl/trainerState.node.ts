@@ -1,6 +1,9 @@
-/** A trainer's state as tensors and numbers, for checkpoints, and back. They go to and from the device in pieces, of which the host holds few. */
+/**
+ * A trainer's state as tensors and numbers, for checkpoints, and back. They go to and from the device in pieces, of
+ * which the host holds few.
+ */
 import { z } from 'zod';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { readParameter, writeParameter } from '../nn/halfWeights.ts';
 import type { Transformer } from '../nn/transformer.ts';
 import { Pace, piecesOf } from '../nn/weightTransfer.ts';
@@ -38,8 +41,8 @@ const stateSchema = z.object({ optimiser: z.object({ steps: count, microBatches:
 const referencePrefix = 'reference.';
 
 /**
- * What is trained, with its moments, and what the reference has of its own. The frozen base of adapters is not part of a checkpoint. The tensors are read when they are asked
- * for, so the trainer must not go on before.
+ * What is trained, with its moments, and what the reference has of its own. The frozen base of adapters is not part of
+ * a checkpoint. The tensors are read when they are asked for, so the trainer must not go on before.
  */
 export function captureState(engine: Engine, trainer: Trainer, iteration: number, totals: Totals): Checkpoint {
   const { trainable } = trainer.policy.model;
@@ -56,7 +59,10 @@ export function captureState(engine: Engine, trainer: Trainer, iteration: number
   };
 }
 
-/** Puts a checkpoint's weights into a model. @throws {ProxmoError} `file` if a tensor is missing or has another shape */
+/**
+ * Puts a checkpoint's weights into a model.
+ * @throws {ProxmoError} `file` if a tensor is missing or has another shape
+ */
 export async function restoreWeights(engine: Engine, { trainable }: Transformer, saved: Checkpoint): Promise<void> {
   await writeWeights(engine, trainable, saved.weights, '');
 }
@@ -65,7 +71,10 @@ export async function restoreWeights(engine: Engine, { trainable }: Transformer,
 export async function restoreState(engine: Engine, trainer: Trainer, saved: Checkpoint): Promise<Totals> {
   const parsed = stateSchema.safeParse(saved.state);
   if (!parsed.success)
-    throw new ProxmoError('file', `The checkpoint of iteration ${saved.iteration} has no valid trainer state; resume from another one.`);
+    throw new ProxmoError(
+      'file',
+      `The checkpoint of iteration ${saved.iteration} has no valid trainer state; resume from another one.`,
+    );
   const { policy, optimiser, referenceWeights } = trainer;
   const { trainable } = policy.model;
   await restoreWeights(engine, policy.model, saved);
@@ -83,7 +92,12 @@ function weightTensors(engine: Engine, slab: ParameterSlab, prefix: string): Nam
   }));
 }
 
-async function writeWeights(engine: Engine, slab: ParameterSlab, tensors: readonly NamedTensor[], prefix: string): Promise<void> {
+async function writeWeights(
+  engine: Engine,
+  slab: ParameterSlab,
+  tensors: readonly NamedTensor[],
+  prefix: string,
+): Promise<void> {
   const pace = new Pace(engine);
   for (const parameter of slab.all) {
     const tensor = savedTensor(tensors, prefix, parameter);
@@ -95,7 +109,10 @@ function momentTensors(engine: Engine, moment: Variable, { parameters }: Paramet
   return parameters.map(({ name, shape, offset }) => ({
     name: `${moment.name}.${name}`,
     shape,
-    pieces: () => piecesFrom(sizeOf(shape), async (start, count) => Float32Array.from(await engine.read(moment, offset + start, count))),
+    pieces: () =>
+      piecesFrom(sizeOf(shape), async (start, count) =>
+        Float32Array.from(await engine.read(moment, offset + start, count)),
+      ),
   }));
 }
 
@@ -112,11 +129,18 @@ async function writeMoment(
   }
 }
 
-async function* piecesFrom(size: number, read: (start: number, count: number) => Promise<Float32Array>): AsyncGenerator<Float32Array> {
+async function* piecesFrom(
+  size: number,
+  read: (start: number, count: number) => Promise<Float32Array>,
+): AsyncGenerator<Float32Array> {
   for (const [start, end] of piecesOf(size)) yield await read(start, end - start);
 }
 
-async function writePieces(pace: Pace, { pieces }: NamedTensor, write: (piece: Float32Array, start: number) => void): Promise<void> {
+async function writePieces(
+  pace: Pace,
+  { pieces }: NamedTensor,
+  write: (piece: Float32Array, start: number) => void,
+): Promise<void> {
   let start = 0;
   for await (const piece of pieces()) {
     write(piece, start);

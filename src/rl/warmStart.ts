@@ -1,4 +1,6 @@
-/** The warm start: behaviour cloning on an expert's demonstrations, so that the policy has some success to learn from. */
+/**
+ * The warm start: behaviour cloning on an expert's demonstrations, so that the policy has some success to learn from.
+ */
 import type { PromptReply } from '../nn/replies.ts';
 import { learningRateAt } from '../nn/schedule.ts';
 import type { Transformer } from '../nn/transformer.ts';
@@ -13,11 +15,15 @@ import { Optimiser, type TrainingPair } from './optimise.ts';
 /** Steps over which the learning rate rises, so that AdamW's moments settle first. */
 const warmupSteps = 10;
 
-/** Called after each optimiser step with the share of all steps done and the mean loss of the epoch so far, in nats a token. */
+/**
+ * Called after each optimiser step with the share of all steps done and the mean loss of the epoch so far, in nats a
+ * token.
+ */
 type OnStep = (done: number, loss: number) => void;
 
 /**
- * Minimises the cross-entropy of the demonstrated replies, and to a lesser degree of their prompts. The learning rate falls linearly to 0.
+ * Minimises the cross-entropy of the demonstrated replies, and to a lesser degree of their prompts. The learning rate
+ * falls linearly to 0.
  * @returns mean loss of the replies in the last epoch, in nats a token
  * @throws {ProxmoError} `gpu-error`; what `onStep` throws, which ends it
  */
@@ -68,8 +74,8 @@ async function runEpochs(
 }
 
 /**
- * Pairs whose loss is the mean over reply tokens, plus `promptWeight` times that of the prompt tokens. Prompts repeat themselves (what is seen comes back among the options),
- * so predicting them is practice in copying.
+ * Pairs whose loss is the mean over reply tokens, plus `promptWeight` times that of the prompt tokens. Prompts repeat
+ * themselves (what is seen comes back among the options), so predicting them is practice in copying.
  */
 function withWeights(pairs: readonly PromptReply[], promptWeight: number): TrainingPair[] {
   const unit = 1 / pairs.reduce((total, { reply }) => total + reply.length, 0);

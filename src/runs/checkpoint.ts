@@ -6,16 +6,23 @@
  *                      state.json             the trainer's own state, and the size and SHA-256 of the two files
  *   checkpoints/latest                        the name of the folder to resume from
  *
- * The folder is made under a temporary name and renamed when it is whole, and `latest` is written last, so what it names is always a whole
- * checkpoint; it never changes from then on. Tensors go to and from the files in pieces, so that a checkpoint may be larger than memory.
+ * The folder is made under a temporary name and renamed when it is whole, and `latest` is written last, so what it
+ * names is always a whole checkpoint; it never changes from then on. Tensors go to and from the files in pieces, so
+ * that a checkpoint may be larger than memory.
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { ProxmoError } from '../errors.ts';
-import { type FileDigest, isTemporaryName, syncFolder, temporaryPath, writeFileAtomic } from '../models/atomicFile.node.ts';
-import { SafetensorsFile, streamSafetensors } from '../models/safetensors.node.ts';
-import { digestOfFile, readTextOrNull } from '../models/wholeFile.node.ts';
+import {
+  type FileDigest,
+  isTemporaryName,
+  syncFolder,
+  temporaryPath,
+  writeFileAtomic,
+} from '../base/atomicFile.node.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { SafetensorsFile, streamSafetensors } from '../base/safetensors.node.ts';
+import { digestOfFile, readTextOrNull } from '../base/wholeFile.node.ts';
 import { type JsonObject, jsonObjectSchema, parseJson, readText, writeJson } from './json.ts';
 
 /** A tensor by name. */
@@ -45,7 +52,10 @@ const optimizerFile = 'optimizer.safetensors';
 const stateFile = 'state.json';
 const latestFile = 'latest';
 
-const digestSchema: z.ZodType<FileDigest> = z.strictObject({ bytes: z.int().nonnegative(), sha256: z.string().regex(/^[0-9a-f]{64}$/) });
+const digestSchema: z.ZodType<FileDigest> = z.strictObject({
+  bytes: z.int().nonnegative(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
 const stateSchema = z.strictObject({
   format: z.literal('proxmo-checkpoint'),
   version: z.literal(1),
@@ -55,18 +65,26 @@ const stateSchema = z.strictObject({
 });
 
 /**
- * Saves a checkpoint, makes it the latest, and removes all but the last `keep`. Its tensors are read as they are written.
+ * Saves a checkpoint, makes it the latest, and removes all but the last `keep`. Its tensors are read as they are
+ * written.
  * @param folder the run's `checkpoints` folder; made if it is not there
- * @throws {ProxmoError} `data` if the latest checkpoint is of this iteration already, `keep` is below 1, or the state is no JSON.
+ * @throws {ProxmoError} `data` if the latest checkpoint is of this iteration already, `keep` is below 1, or the state
+ * is no JSON.
  */
 export async function saveCheckpoint(folder: string, checkpoint: Checkpoint, keep: number): Promise<void> {
   const { iteration, weights, optimizer, state } = checkpoint;
   if (!(Number.isInteger(iteration) && iteration >= 0 && keep >= 1)) {
-    throw new ProxmoError('data', `Checkpoint: cannot save iteration ${iteration} and keep ${keep}; give counts, and keep at least 1.`);
+    throw new ProxmoError(
+      'data',
+      `Checkpoint: cannot save iteration ${iteration} and keep ${keep}; give counts, and keep at least 1.`,
+    );
   }
   await mkdir(folder, { recursive: true });
   if ((await latestCheckpoint(folder)) === iteration) {
-    throw new ProxmoError('data', `Checkpoint: iteration ${iteration} is saved already as the latest in ${folder}; save each once.`);
+    throw new ProxmoError(
+      'data',
+      `Checkpoint: iteration ${iteration} is saved already as the latest in ${folder}; save each once.`,
+    );
   }
   const path = join(folder, folderName(iteration));
   const temporary = temporaryPath(path);
@@ -76,7 +94,9 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint, kee
       [weightsFile]: await writeTensors(join(temporary, weightsFile), weights),
       [optimizerFile]: await writeTensors(join(temporary, optimizerFile), optimizer),
     };
-    const description = { format: 'proxmo-checkpoint', version: 1, iteration, files, state } satisfies z.input<typeof stateSchema>;
+    const description = { format: 'proxmo-checkpoint', version: 1, iteration, files, state } satisfies z.input<
+      typeof stateSchema
+    >;
     await writeJson(join(temporary, stateFile), description);
     await removeFolder(path);
     await rename(temporary, path);
@@ -98,7 +118,8 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint, kee
 export async function openCheckpoint(folder: string, iteration?: number): Promise<OpenCheckpoint> {
   const wanted = iteration ?? (await latestCheckpoint(folder));
   const all = await listCheckpoints(folder);
-  if (wanted === null) throw new ProxmoError('file', `${folder} has no checkpoint yet; train until the first one is saved.`);
+  if (wanted === null)
+    throw new ProxmoError('file', `${folder} has no checkpoint yet; train until the first one is saved.`);
   if (!all.includes(wanted)) {
     const others = all.length === 0 ? 'there are none' : `there are ${all.join(', ')}`;
     throw new ProxmoError('file', `${folder} has no checkpoint of iteration ${wanted}; ${others}.`);
@@ -107,7 +128,10 @@ export async function openCheckpoint(folder: string, iteration?: number): Promis
   const statePath = join(path, stateFile);
   const { iteration: stated, files, state } = parseJson(await readText(statePath), stateSchema, statePath);
   if (stated !== wanted) {
-    throw new ProxmoError('file', `${statePath} is of iteration ${stated}, not ${wanted}; its folder was renamed, so rename it back.`);
+    throw new ProxmoError(
+      'file',
+      `${statePath} is of iteration ${stated}, not ${wanted}; its folder was renamed, so rename it back.`,
+    );
   }
   const weights = await openTensors(join(path, weightsFile), files[weightsFile]);
   const optimizer = await openTensors(join(path, optimizerFile), files[optimizerFile]).catch(async (error: unknown) => {
@@ -133,7 +157,10 @@ export async function listCheckpoints(folder: string): Promise<number[]> {
     .sort((a, b) => a - b);
 }
 
-/** Iteration that `latest` names; null if no checkpoint was saved. @throws {ProxmoError} `file` if it names none that is there. */
+/**
+ * Iteration that `latest` names; null if no checkpoint was saved.
+ * @throws {ProxmoError} `file` if it names none that is there.
+ */
 export async function latestCheckpoint(folder: string): Promise<number | null> {
   const path = join(folder, latestFile);
   const text = await readTextOrNull(path);
@@ -141,7 +168,8 @@ export async function latestCheckpoint(folder: string): Promise<number | null> {
   const name = text.trim();
   const all = await listCheckpoints(folder);
   if (all.some((iteration) => folderName(iteration) === name)) return Number(name);
-  const others = all.length === 0 ? 'there is none' : `write the name of one that is there: ${all.map(folderName).join(', ')}`;
+  const others =
+    all.length === 0 ? 'there is none' : `write the name of one that is there: ${all.map(folderName).join(', ')}`;
   throw new ProxmoError('file', `${path} names "${name.slice(0, 40)}", which is no checkpoint; ${others}.`);
 }
 
@@ -155,7 +183,10 @@ function folderName(iteration: number): string {
   return String(iteration).padStart(6, '0');
 }
 
-/** Removes a checkpoint's folder, if it is there, so that it is gone at once: a half-removed one must not look like a checkpoint. */
+/**
+ * Removes a checkpoint's folder, if it is there, so that it is gone at once: a half-removed one must not look like a
+ * checkpoint.
+ */
 async function removeFolder(path: string): Promise<void> {
   const aside = temporaryPath(path);
   try {
@@ -178,11 +209,18 @@ function writeTensors(path: string, tensors: readonly NamedTensor[]): Promise<Fi
 async function openTensors(path: string, expected: FileDigest): Promise<SafetensorsFile> {
   const found = await digestOfFile(path, 'the checkpoint is damaged, so use another one');
   if (found.bytes !== expected.bytes || found.sha256 !== expected.sha256) {
-    throw new ProxmoError('file', `${path} does not match the hash in its ${stateFile}; it is damaged, so use another checkpoint.`);
+    throw new ProxmoError(
+      'file',
+      `${path} does not match the hash in its ${stateFile}; it is damaged, so use another checkpoint.`,
+    );
   }
   return SafetensorsFile.open(path);
 }
 
 function tensorsOf(file: SafetensorsFile): NamedTensor[] {
-  return Array.from(file.entries.values(), ({ name, shape }) => ({ name, shape, pieces: () => file.float32Pieces(name) }));
+  return Array.from(file.entries.values(), ({ name, shape }) => ({
+    name,
+    shape,
+    pieces: () => file.float32Pieces(name),
+  }));
 }

@@ -1,14 +1,14 @@
 /**
- * Configuration from several places, each going over the one before: the schema's defaults, a preset, a YAML file, and `--set a.b=c` from the
- * command line. What is wrong is told all at once, a line for each problem, with the place it came from and the key that was probably meant.
- * The schema itself belongs to whoever uses the values.
+ * Configuration from several places, each going over the one before: the schema's defaults, a preset, a YAML file, and
+ * `--set a.b=c` from the command line. What is wrong is told all at once, a line for each problem, with the place it
+ * came from and the key that was probably meant. The schema itself belongs to whoever uses the values.
  */
 import type * as z from 'zod';
-import { ProxmoError } from '../errors.ts';
-import { readTextOrNull } from '../models/wholeFile.node.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { nearestKey } from '../base/nearestKey.ts';
+import { readTextOrNull } from '../base/wholeFile.node.ts';
 import { describeIssue } from './configIssues.ts';
 import { isPlainObject } from './json.ts';
-import { nearestKey } from './nearestKey.ts';
 import { knownPaths, type UnknownKey, unknownKeys } from './schemaKeys.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -33,7 +33,8 @@ type Origins = Map<string, Layer>;
 
 /**
  * Loads a configuration. Objects are merged key by key; lists and other values are replaced whole.
- * @throws {ProxmoError} `file` if the file cannot be read; `config` if anything in it is not valid, with a line for each problem.
+ * @throws {ProxmoError} `file` if the file cannot be read; `config` if anything in it is not valid, with a line for
+ * each problem.
  */
 export async function loadConfig<S extends z.ZodType>(schema: S, sources: ConfigSources): Promise<z.output<S>> {
   const layers: Layer[] = [];
@@ -46,7 +47,9 @@ export async function loadConfig<S extends z.ZodType>(schema: S, sources: Config
   const unknown = unknownKeys(schema, values);
   const result = schema.safeParse(values);
   // Strict objects report unknown keys too, but without the key that was meant.
-  const issues = result.success ? [] : result.error.issues.filter(({ code }) => unknown.length === 0 || code !== 'unrecognized_keys');
+  const issues = result.success
+    ? []
+    : result.error.issues.filter(({ code }) => unknown.length === 0 || code !== 'unrecognized_keys');
   const paths = unknown.length > 0 ? knownPaths(schema) : [];
   const problems = [
     ...unknown.map((key) => describeUnknown(key, paths, origins)),
@@ -58,10 +61,12 @@ export async function loadConfig<S extends z.ZodType>(schema: S, sources: Config
 
 async function fileLayer(path: string): Promise<Layer> {
   const text = await readTextOrNull(path);
-  if (text === null) throw new ProxmoError('file', `${path} does not exist; give the path of a YAML file with configuration.`);
+  if (text === null)
+    throw new ProxmoError('file', `${path} does not exist; give the path of a YAML file with configuration.`);
   const yaml = parseYaml(text, path, 'config');
   const values = yaml.value ?? {};
-  if (!isPlainObject(values)) throw new ProxmoError('config', `${path} holds no keys; write lines of the form \`key: value\`.`);
+  if (!isPlainObject(values))
+    throw new ProxmoError('config', `${path} holds no keys; write lines of the form \`key: value\`.`);
   const place = (keys: readonly PropertyKey[]) => {
     const line = yaml.lineOf(keys);
     return line === null ? path : `${path} line ${line}`;
@@ -73,7 +78,10 @@ function assignmentLayer(assignment: string): Layer {
   const split = assignment.indexOf('=');
   const keys = assignment.slice(0, Math.max(split, 0)).trim().split('.');
   if (keys.includes('')) {
-    throw new ProxmoError('config', `--set ${assignment} is not an assignment; write key=value, with dots between nested keys.`);
+    throw new ProxmoError(
+      'config',
+      `--set ${assignment} is not an assignment; write key=value, with dots between nested keys.`,
+    );
   }
   const { value } = parseYaml(assignment.slice(split + 1), `--set ${assignment}`, 'config');
   // `fromEntries` makes every key an own property, also one like `__proto__`.
@@ -89,7 +97,8 @@ function merge(base: unknown, over: unknown, layer: Layer, path: readonly Proper
   }
   if (!origins.has(pathKey(path)) || !isPlainObject(base)) origins.set(pathKey(path), layer);
   const merged = new Map(isPlainObject(base) ? Object.entries(base) : []);
-  for (const [key, value] of Object.entries(over)) merged.set(key, merge(merged.get(key), value, layer, [...path, key], origins));
+  for (const [key, value] of Object.entries(over))
+    merged.set(key, merge(merged.get(key), value, layer, [...path, key], origins));
   return Object.fromEntries(merged);
 }
 
@@ -122,5 +131,8 @@ function describeUnknown({ path, known }: UnknownKey, paths: readonly string[], 
 }
 
 function valueAt(values: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key], values);
+  return path.reduce<unknown>(
+    (value, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key],
+    values,
+  );
 }

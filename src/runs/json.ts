@@ -1,8 +1,8 @@
 /** JSON files of a run: typed values, and reading with a schema so that a damaged file ends in one clear sentence. */
 import * as z from 'zod';
-import { ProxmoError } from '../errors.ts';
-import { writeFileAtomic } from '../models/atomicFile.node.ts';
-import { readTextOrNull } from '../models/wholeFile.node.ts';
+import { writeFileAtomic } from '../base/atomicFile.node.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { readTextOrNull } from '../base/wholeFile.node.ts';
 
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
@@ -10,7 +10,10 @@ export interface JsonObject {
 }
 
 /** Any JSON object, among values that came out of JSON. */
-export const jsonObjectSchema: z.ZodType<JsonObject> = z.custom<JsonObject>(isPlainObject, 'Invalid input: expected an object');
+export const jsonObjectSchema: z.ZodType<JsonObject> = z.custom<JsonObject>(
+  isPlainObject,
+  'Invalid input: expected an object',
+);
 
 /** An object of keys and values, not a list or a date. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
@@ -20,7 +23,8 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 /** Text of a file. @throws {ProxmoError} `file` if it is missing or cannot be read. */
 export async function readText(path: string): Promise<string> {
   const text = await readTextOrNull(path);
-  if (text === null) throw new ProxmoError('file', `${path} is missing; the folder is damaged, or not what it should be.`);
+  if (text === null)
+    throw new ProxmoError('file', `${path} is missing; the folder is damaged, or not what it should be.`);
   return text;
 }
 
@@ -30,13 +34,18 @@ export function parseJson<T>(text: string, schema: z.ZodType<T>, path: string): 
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new ProxmoError('file', `${path} is not JSON; it is damaged, so restore it from a copy or start anew.`, { cause });
+    throw new ProxmoError('file', `${path} is not JSON; it is damaged, so restore it from a copy or start anew.`, {
+      cause,
+    });
   }
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   const { path: keys, message } = result.error.issues[0]!;
   const place = keys.length === 0 ? 'at its top' : `at \`${keys.join('.')}\``;
-  throw new ProxmoError('file', `${path}: ${message} ${place}; it is damaged or of another version, so restore it from a copy.`);
+  throw new ProxmoError(
+    'file',
+    `${path}: ${message} ${place}; it is damaged or of another version, so restore it from a copy.`,
+  );
 }
 
 /** Writes a JSON object atomically. @throws {ProxmoError} `data` if it holds what JSON cannot, such as NaN. */
@@ -44,12 +53,18 @@ export async function writeJson(path: string, value: object): Promise<void> {
   const wrong = pathOfNonJson(value);
   if (wrong !== null) {
     const keys = wrong.join('.');
-    throw new ProxmoError('data', `${path}: \`${keys}\` is no JSON value; give finite numbers, strings, booleans, null, lists or objects.`);
+    throw new ProxmoError(
+      'data',
+      `${path}: \`${keys}\` is no JSON value; give finite numbers, strings, booleans, null, lists or objects.`,
+    );
   }
   await writeFileAtomic(path, [`${JSON.stringify(value, null, 2)}\n`]);
 }
 
-/** Where a value holds something that JSON cannot, which `JSON.stringify` would change or leave out in silence; null if nowhere. */
+/**
+ * Where a value holds something that JSON cannot, which `JSON.stringify` would change or leave out in silence; null if
+ * nowhere.
+ */
 function pathOfNonJson(value: unknown): string[] | null {
   if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)) return null;
   if (!Array.isArray(value) && !isPlainObject(value)) return [];

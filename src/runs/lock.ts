@@ -1,16 +1,20 @@
 /**
- * Keeps two processes from writing the same run. The lock is a file that names its process; a process that ended without removing it is
- * noticed, and its lock taken over. A process on another machine cannot be asked, so its lock stands until someone removes the file.
+ * Keeps two processes from writing the same run. The lock is a file that names its process; a process that ended
+ * without removing it is noticed, and its lock taken over. A process on another machine cannot be asked, so its lock
+ * stands until someone removes the file.
  */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import * as z from 'zod';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 
 const ownerSchema = z.object({ pid: z.int().positive(), host: z.string(), processStarted: z.number() });
 type Owner = z.infer<typeof ownerSchema>;
 
-/** Start times of one process, taken twice from a clock that may be set in between, differ by less than this, in milliseconds. */
+/**
+ * Start times of one process, taken twice from a clock that may be set in between, differ by less than this, in
+ * milliseconds.
+ */
 const sameStart = 5000;
 
 /**
@@ -19,7 +23,11 @@ const sameStart = 5000;
  * @throws {ProxmoError} `file` if another process, or this one, holds it.
  */
 export function acquireLock(path: string): () => void {
-  const own: Owner = { pid: process.pid, host: hostname(), processStarted: Math.round(Date.now() - process.uptime() * 1000) };
+  const own: Owner = {
+    pid: process.pid,
+    host: hostname(),
+    processStarted: Math.round(Date.now() - process.uptime() * 1000),
+  };
   const text = `${JSON.stringify(own)}\n`;
   if (!create(path, text)) {
     const found = readOrEmpty(path);
@@ -61,7 +69,10 @@ function takeAway(path: string, stale: string): void {
   if (taken !== stale) throw inUse(path, taken);
 }
 
-/** Whether the process that a lock names has ended. A lock that cannot be read counts as held: its owner may be writing it. */
+/**
+ * Whether the process that a lock names has ended. A lock that cannot be read counts as held: its owner may be writing
+ * it.
+ */
 function isStale(text: string, own: Owner): boolean {
   const owner = parseOwner(text);
   if (!owner || owner.host !== own.host) return false;
@@ -93,5 +104,8 @@ function readOrEmpty(path: string): string {
 function inUse(path: string, text: string): ProxmoError {
   const owner = parseOwner(text);
   const holder = owner ? `process ${owner.pid} on ${owner.host}` : 'another process';
-  return new ProxmoError('file', `The run is in use by ${holder}; wait until that ends, or delete ${path} if you know it has.`);
+  return new ProxmoError(
+    'file',
+    `The run is in use by ${holder}; wait until that ends, or delete ${path} if you know it has.`,
+  );
 }

@@ -1,12 +1,13 @@
 /**
- * The metrics of a run: `metrics.jsonl`, one JSON object a line, only ever appended to. Every record names its kind and the iteration it
- * belongs to, and iterations never fall, so a run that resumes from a checkpoint cuts the file after that iteration and goes on as if it had
- * never stopped. JSON has no NaN or infinities; they are written as the strings `NaN`, `Infinity` and `-Infinity` and read back as numbers.
+ * The metrics of a run: `metrics.jsonl`, one JSON object a line, only ever appended to. Every record names its kind and
+ * the iteration it belongs to, and iterations never fall, so a run that resumes from a checkpoint cuts the file after
+ * that iteration and goes on as if it had never stopped. JSON has no NaN or infinities; they are written as the strings
+ * `NaN`, `Infinity` and `-Infinity` and read back as numbers.
  */
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { parseJson } from './json.ts';
 
 export type MetricValue = number | string | boolean | null;
@@ -37,8 +38,8 @@ export class MetricsWriter {
   #lastIteration: number;
 
   /**
-   * Opens a metrics file, and makes it if there is none. What follows the records of iteration `keepUntil` is cut off, and so is a last line
-   * without its end.
+   * Opens a metrics file, and makes it if there is none. What follows the records of iteration `keepUntil` is cut off,
+   * and so is a last line without its end.
    * @param keepUntil the iteration to go on from; null to start with an empty file
    * @throws {ProxmoError} `file` if a whole line is not a metric record.
    */
@@ -81,7 +82,9 @@ export class MetricsWriter {
  */
 export async function readMetrics(path: string): Promise<MetricRecord[]> {
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new ProxmoError('file', `${path} cannot be read (${cause.code}); give a run folder with its metrics.`, { cause });
+    throw new ProxmoError('file', `${path} cannot be read (${cause.code}); give a run folder with its metrics.`, {
+      cause,
+    });
   });
   return parseLines(bytes, path).map(({ record }) => record);
 }

@@ -1,6 +1,6 @@
 /**
- * Run folders: everything that one training run writes, in a form that can be read while it runs, survives a stop at any moment, and lets the
- * run go on afterwards.
+ * Run folders: everything that one training run writes, in a form that can be read while it runs, survives a stop at
+ * any moment, and lets the run go on afterwards.
  *
  *   run.json        what it ran on: adapter, package version, seed, start; and each resume
  *   config.yaml     its whole configuration
@@ -9,15 +9,16 @@
  *   summary.json    the outcome, once it is finished
  *   run.lock        while a process writes to it (`lock.ts`)
  *
- * and files of the trainer's own, which it writes by name: what its policy started from, its choices of kernel variants, its rollouts.
+ * and files of the trainer's own, which it writes by name: what its policy started from, its choices of kernel
+ * variants, its rollouts.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import * as z from 'zod';
-import { ProxmoError } from '../errors.ts';
-import { writeFileAtomic } from '../models/atomicFile.node.ts';
-import { readTextOrNull } from '../models/wholeFile.node.ts';
+import { writeFileAtomic } from '../base/atomicFile.node.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { readTextOrNull } from '../base/wholeFile.node.ts';
 import {
   type Checkpoint,
   latestCheckpoint,
@@ -50,7 +51,10 @@ const manifestSchema = z.strictObject({
   resumes: z.array(z.strictObject({ ...sessionFields, iteration: z.int().nonnegative().nullable() })),
 });
 
-/** What `run.json` says. `resumes` has one entry for each time the run was taken up again, with the iteration it went on from. */
+/**
+ * What `run.json` says. `resumes` has one entry for each time the run was taken up again, with the iteration it went on
+ * from.
+ */
 export type RunManifest = z.infer<typeof manifestSchema>;
 
 /** What a process that writes to a run tells about itself. */
@@ -90,7 +94,10 @@ export class Run {
     return latestCheckpoint(join(this.dir, checkpointFolder));
   }
 
-  /** The checkpoint of an iteration, or the latest. Close it when done. @throws {ProxmoError} `file` if there is none, or it is damaged. */
+  /**
+   * The checkpoint of an iteration, or the latest. Close it when done.
+   * @throws {ProxmoError} `file` if there is none, or it is damaged.
+   */
   openCheckpoint(iteration?: number): Promise<OpenCheckpoint> {
     return openCheckpoint(join(this.dir, checkpointFolder), iteration);
   }
@@ -120,7 +127,10 @@ export class RunWriter extends Run {
     this.#release = release;
   }
 
-  /** Saves a checkpoint and removes all but the last `keep`. @throws {ProxmoError} `data` if it is saved already, or its state is no JSON. */
+  /**
+   * Saves a checkpoint and removes all but the last `keep`.
+   * @throws {ProxmoError} `data` if it is saved already, or its state is no JSON.
+   */
   async saveCheckpoint(checkpoint: Checkpoint, keep: number = defaultKeep): Promise<void> {
     this.metrics.sync();
     await saveCheckpoint(join(this.dir, checkpointFolder), checkpoint, keep);
@@ -159,7 +169,15 @@ export async function createRun(dir: string, options: CreateRunOptions): Promise
   try {
     const { config, adapter, version, seed } = options;
     const started = new Date().toISOString();
-    const manifest: RunManifest = { format: 'proxmo-run', formatVersion: 1, seed, version, adapter, started, resumes: [] };
+    const manifest: RunManifest = {
+      format: 'proxmo-run',
+      formatVersion: 1,
+      seed,
+      version,
+      adapter,
+      started,
+      resumes: [],
+    };
     await writeFileAtomic(join(dir, configFile), [stringify(config)]);
     metrics = new MetricsWriter(join(dir, metricsFile), null);
     // Written last: a folder with this file is a run.
@@ -174,8 +192,8 @@ export async function createRun(dir: string, options: CreateRunOptions): Promise
 }
 
 /**
- * Takes up a run where its latest checkpoint left it, or from its start if it has none: metrics after that are cut off, and what a killed
- * process left half-made is removed.
+ * Takes up a run where its latest checkpoint left it, or from its start if it has none: metrics after that are cut off,
+ * and what a killed process left half-made is removed.
  * @throws {ProxmoError} `file` if the folder is not a run, is damaged, or is in use.
  */
 export async function resumeRun(dir: string, session: RunSession): Promise<RunWriter> {
@@ -206,7 +224,10 @@ export async function openRun(dir: string): Promise<Run> {
   const manifestPath = join(dir, manifestFile);
   const text = await readTextOrNull(manifestPath);
   if (text === null)
-    throw new ProxmoError('file', `${dir} is not a run: it has no ${manifestFile}; give the folder that training wrote to.`);
+    throw new ProxmoError(
+      'file',
+      `${dir} is not a run: it has no ${manifestFile}; give the folder that training wrote to.`,
+    );
   const manifest = parseJson(text, manifestSchema, manifestPath);
   const configPath = join(dir, configFile);
   const { value: config } = parseYaml(await readText(configPath), configPath, 'file');
@@ -218,6 +239,8 @@ export async function openRun(dir: string): Promise<Run> {
 
 async function makeFolder(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
-    throw new ProxmoError('file', `${dir} cannot be made (${cause.code}); give a folder that can be written to.`, { cause });
+    throw new ProxmoError('file', `${dir} cannot be made (${cause.code}); give a folder that can be written to.`, {
+      cause,
+    });
   });
 }

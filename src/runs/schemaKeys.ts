@@ -1,6 +1,7 @@
 /**
- * Which keys a zod schema knows. zod drops unknown keys in silence unless every object says otherwise, and does not say what might have been
- * meant; here the schema is walked beside a value, so that any schema gets the same treatment at any depth.
+ * Which keys a zod schema knows. zod drops unknown keys in silence unless every object says otherwise, and does not say
+ * what might have been meant; here the schema is walked beside a value, so that any schema gets the same treatment at
+ * any depth.
  */
 import * as z from 'zod';
 import { isPlainObject } from './json.ts';
@@ -42,17 +43,28 @@ export function knownPaths(schema: z.ZodType): string[] {
 /** Checks a value against the schemas that may apply to it; a key is known if one of them knows it. */
 function visit(schemas: readonly Schema[], value: unknown, path: readonly PropertyKey[], found: UnknownKey[]): void {
   const options = schemas.flatMap((schema) => alternatives(schema, value));
-  const items: [PropertyKey, unknown][] = Array.isArray(value) ? [...value.entries()] : isPlainObject(value) ? Object.entries(value) : [];
+  const items: [PropertyKey, unknown][] = Array.isArray(value)
+    ? [...value.entries()]
+    : isPlainObject(value)
+      ? Object.entries(value)
+      : [];
   for (const [key, item] of items) {
     const children = options.flatMap((option) => childSchema(option, key));
     if (children.length > 0) visit(children, item, [...path, key], found);
-    else if (isPlainObject(value) && options.some((option) => option._zod.def.type === 'object') && !options.some(isOpen)) {
+    else if (
+      isPlainObject(value) &&
+      options.some((option) => option._zod.def.type === 'object') &&
+      !options.some(isOpen)
+    ) {
       found.push({ path: [...path, key], known: options.flatMap(ownKeys) });
     }
   }
 }
 
-/** The schemas behind wrappers, unions and intersections. A union told apart by a key gives those that fit the value's, or all if none does. */
+/**
+ * The schemas behind wrappers, unions and intersections. A union told apart by a key gives those that fit the value's,
+ * or all if none does.
+ */
 function alternatives(schema: Schema, value: unknown): Schema[] {
   const { def } = schema._zod;
   switch (def.type) {
@@ -76,7 +88,9 @@ function alternatives(schema: Schema, value: unknown): Schema[] {
       const all = def.options.flatMap((option) => alternatives(option as Schema, value));
       const discriminator = 'discriminator' in def ? String(def.discriminator) : null;
       if (discriminator === null || !isPlainObject(value)) return all;
-      const fitting = all.filter((option) => childSchema(option, discriminator).some((child) => accepts(child, value[discriminator])));
+      const fitting = all.filter((option) =>
+        childSchema(option, discriminator).some((child) => accepts(child, value[discriminator])),
+      );
       return fitting.length > 0 ? fitting : all;
     }
     default:

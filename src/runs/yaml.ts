@@ -1,6 +1,6 @@
 /** Reading YAML so that every mistake in it ends in one sentence with its line. */
 import { LineCounter, parseDocument } from 'yaml';
-import { type ErrorCode, ProxmoError } from '../errors.ts';
+import { type ErrorCode, ProxmoError } from '../base/errors.ts';
 
 export interface Yaml {
   readonly value: unknown;
@@ -15,9 +15,13 @@ export function parseYaml(text: string, where: string, code: ErrorCode): Yaml {
   const problem = document.errors[0];
   if (problem) {
     const [reason] = problem.message.split(/ at line |\n/);
-    throw new ProxmoError(code, `${where} line ${lines.linePos(problem.pos[0]).line} is not valid YAML (${reason}); correct it.`, {
-      cause: problem,
-    });
+    throw new ProxmoError(
+      code,
+      `${where} line ${lines.linePos(problem.pos[0]).line} is not valid YAML (${reason}); correct it.`,
+      {
+        cause: problem,
+      },
+    );
   }
   const lineOf = (keys: readonly PropertyKey[]) => {
     const node = document.getIn(keys, true);

@@ -1,13 +1,14 @@
 /** Reverse-mode differentiation: adds the backward pass of a loss to the same graph. */
 import { add } from '../../kernels/elementwise.ts';
 import { fill } from '../../kernels/fill.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { inScope } from './scope.ts';
 import { launch, type OpRecord, type Shape, sizeOf, type Tensor } from './tensor.ts';
 
 /**
  * Records how gradients flow through an op, and returns its output.
- * @param backward adds the backward pass: from the output's gradient to the inputs' gradients (null for indices and the like)
+ * @param backward adds the backward pass: from the output's gradient to the inputs' gradients (null for indices and the
+ * like)
  */
 export function differentiable(
   name: string,
@@ -15,7 +16,9 @@ export function differentiable(
   output: Tensor,
   backward: (gradient: Tensor) => readonly (Tensor | null)[],
 ): Tensor {
-  return differentiableMany(name, inputs, [output], ([gradient]) => (gradient ? backward(gradient) : inputs.map(() => null)))[0]!;
+  return differentiableMany(name, inputs, [output], ([gradient]) =>
+    gradient ? backward(gradient) : inputs.map(() => null),
+  )[0]!;
 }
 
 /** `differentiable` for an op with several outputs; the gradient of an output that does not reach the loss is null. */
@@ -44,7 +47,10 @@ export function differentiableMany(
  */
 export function grad(loss: Tensor, parameters: readonly Tensor[], seed = filled(loss.shape, 1)): Tensor[] {
   if (loss.size !== 1)
-    throw new ProxmoError('shape', `grad needs a loss of one element, not [${loss.shape.join(', ')}]; sum or average it first.`);
+    throw new ProxmoError(
+      'shape',
+      `grad needs a loss of one element, not [${loss.shape.join(', ')}]; sum or average it first.`,
+    );
   const gradients = gradientsOf(loss, seed);
   return parameters.map((parameter) => gradients.get(parameter) ?? filled(parameter.shape, 0));
 }
@@ -86,10 +92,15 @@ export function filled(shape: Shape, value: number): Tensor {
 
 function accumulate(gradients: Map<Tensor, Tensor>, tensor: Tensor, gradient: Tensor, opName: string): void {
   if (gradient.size !== tensor.size) {
-    throw new Error(`the backward pass of ${opName} gave [${gradient.shape.join(', ')}] for an input of [${tensor.shape.join(', ')}]`);
+    throw new Error(
+      `the backward pass of ${opName} gave [${gradient.shape.join(', ')}] for an input of [${tensor.shape.join(', ')}]`,
+    );
   }
   const known = gradients.get(tensor);
-  gradients.set(tensor, known ? launch(add, { count: tensor.size }, { a: known, b: gradient }, { y: tensor.shape }).y : gradient);
+  gradients.set(
+    tensor,
+    known ? launch(add, { count: tensor.size }, { a: known, b: gradient }, { y: tensor.shape }).y : gradient,
+  );
 }
 
 /** Every op that the output depends on through tensors with `requiresGrad`, later ones first. */

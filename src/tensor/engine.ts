@@ -1,12 +1,14 @@
 /**
  * Runs graphs on a device: holds variables and compiles programs.
  *
- * A program is compiled once and run many times. A run writes its inputs, encodes every dispatch into one pass, and submits once; it allocates nothing.
+ * A program is compiled once and run many times. A run writes its inputs, encodes every dispatch into one pass, and
+ * submits once; it allocates nothing.
  */
 import { type AdapterProfile, elementBytes, type InputArray } from '../../kernels/spec.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { mebibytes } from '../base/sizes.ts';
 import { type BufferRange, CommandList, type Launch } from '../gpu/commands.ts';
-import { type GpuContext, mebibytes } from '../gpu/context.ts';
+import type { GpuContext } from '../gpu/context.ts';
 import { fromStorage, type HostArray, matches, storedBytes, toStorage } from '../gpu/hostArrays.ts';
 import { defaultChooser, type VariantChooser } from '../gpu/tuner.ts';
 import { type MemoryReport, type Plan, plan } from './planner.ts';
@@ -36,7 +38,10 @@ export type Inputs = Readonly<Record<string, InputArray>>;
 export type Outputs<O extends TensorRecord> = { readonly [K in keyof O]: HostArray };
 
 export interface EngineOptions {
-  /** Most bytes that a kernel can bind at once, where that is to be less than the device allows: to try what a smaller device does. */
+  /**
+   * Most bytes that a kernel can bind at once, where that is to be less than the device allows: to try what a smaller
+   * device does.
+   */
   readonly largestBinding?: number;
 }
 
@@ -111,10 +116,14 @@ export class Engine {
     return { variables: this.variables.bytes, shared: this.gpu.arena.bytes };
   }
 
-  private checkSizes({ name, remedy = 'use a smaller batch or model' }: ProgramSpec<TensorRecord>, { launches, locate }: Plan): void {
+  private checkSizes(
+    { name, remedy = 'use a smaller batch or model' }: ProgramSpec<TensorRecord>,
+    { launches, locate }: Plan,
+  ): void {
     for (const { spec, scope, tensors } of launches) {
       // A variable's own buffers are checked where they are made.
-      const isTooLarge = (tensor: Tensor) => bytesOf(tensor) > this.largestBinding && locate(tensor).root.source.kind !== 'variable';
+      const isTooLarge = (tensor: Tensor) =>
+        bytesOf(tensor) > this.largestBinding && locate(tensor).root.source.kind !== 'variable';
       const index = tensors.findIndex(isTooLarge);
       const tensor = tensors[index];
       if (!tensor) continue;
@@ -129,11 +138,17 @@ export class Engine {
 
   private uploadConstant(tensor: Tensor): GPUBuffer {
     const buffer = this.gpu.createStorage(bytesOf(tensor), 'constant');
-    if (tensor.source.kind === 'constant') this.gpu.device.queue.writeBuffer(buffer, 0, toStorage(tensor.dtype, tensor.source.data));
+    if (tensor.source.kind === 'constant')
+      this.gpu.device.queue.writeBuffer(buffer, 0, toStorage(tensor.dtype, tensor.source.data));
     return buffer;
   }
 
-  private resolve(tensor: Tensor, planned: Plan, slots: readonly GPUBuffer[], constants: ReadonlyMap<Tensor, GPUBuffer>): BufferRange {
+  private resolve(
+    tensor: Tensor,
+    planned: Plan,
+    slots: readonly GPUBuffer[],
+    constants: ReadonlyMap<Tensor, GPUBuffer>,
+  ): BufferRange {
     const { root, offset } = planned.locate(tensor);
     const slot = planned.slotOf.get(root);
     const { source } = root;
@@ -158,7 +173,9 @@ export class Engine {
       const other = ranges.findIndex((range, i) => i !== index && range.buffer === ranges[index]?.buffer);
       const otherAccess = Object.values(spec.bindings)[other]?.access;
       if (other >= 0 && access !== 'read' && otherAccess === 'read') {
-        throw new Error(`${spec.name} would read and write one buffer in one dispatch (binding ${name}); copy one of the tensors first`);
+        throw new Error(
+          `${spec.name} would read and write one buffer in one dispatch (binding ${name}); copy one of the tensors first`,
+        );
       }
     });
     return {
@@ -196,7 +213,10 @@ export class Program<O extends TensorRecord = TensorRecord> {
   ) {
     this.memory = planned.memory;
     this.inputRanges = new Map(
-      planned.inputs.map((tensor) => [tensor.source.kind === 'input' ? tensor.source.name : '', { range: rangeOf(tensor), tensor }]),
+      planned.inputs.map((tensor) => [
+        tensor.source.kind === 'input' ? tensor.source.name : '',
+        { range: rangeOf(tensor), tensor },
+      ]),
     );
     let end = 0;
     this.outputRanges = Object.entries(spec.outputs ?? {}).map(([name, tensor]) => {
@@ -251,7 +271,10 @@ export class Program<O extends TensorRecord = TensorRecord> {
     for (const buffer of this.constants) buffer.destroy();
   }
 
-  /** Submits the commands and the copies of outputs, and waits. Command buffers are good for one submit; the next one is encoded while the device works on this one. */
+  /**
+   * Submits the commands and the copies of outputs, and waits. Command buffers are good for one submit; the next one is
+   * encoded while the device works on this one.
+   */
   private async execute<T>(whenDone: () => Promise<T>): Promise<void> {
     const { gpu, commands } = this;
     if (gpu.runner) {
@@ -270,7 +293,8 @@ export class Program<O extends TensorRecord = TensorRecord> {
     const encoder = this.gpu.device.createCommandEncoder({ label: this.spec.name });
     commands?.encode(encoder);
     for (const { range, tensor, at } of this.outputRanges) {
-      if (tensor.size > 0 && this.staging) encoder.copyBufferToBuffer(range.buffer, range.offset, this.staging, at, bytesOf(tensor));
+      if (tensor.size > 0 && this.staging)
+        encoder.copyBufferToBuffer(range.buffer, range.offset, this.staging, at, bytesOf(tensor));
     }
     return encoder.finish();
   }

@@ -1,12 +1,13 @@
 /** Gradients as flat slabs: laid out as their parameters are, and added up over micro-batches. */
 import { accumulate as kernel } from '../../kernels/accumulate.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { joined, partOf, piecesOf } from './pieces.ts';
 import { assign, launch, type Tensor } from './tensor.ts';
 import type { ParameterSlab, Variable } from './variable.ts';
 
 /**
- * Lays gradients out as the parameters are in their slab. Kernels write them there directly where they can. The padding between parameters is left as it is: zeros.
+ * Lays gradients out as the parameters are in their slab. Kernels write them there directly where they can. The padding
+ * between parameters is left as it is: zeros.
  * @param target `slab.variableLike(…)`
  * @param gradients one for each of `slab.tensors`, in that order, as `grad` gives them
  * @returns the target's tensor after that, [slab.size]
@@ -14,7 +15,10 @@ import type { ParameterSlab, Variable } from './variable.ts';
  */
 export function gatherGradients(slab: ParameterSlab, target: Variable, gradients: readonly Tensor[]): Tensor {
   if (target.size !== slab.size) {
-    throw new ProxmoError('shape', `${target.name} has ${target.size} elements; gradients of ${slab.variable.name} need ${slab.size}.`);
+    throw new ProxmoError(
+      'shape',
+      `${target.name} has ${target.size} elements; gradients of ${slab.variable.name} need ${slab.size}.`,
+    );
   }
   let index = 0;
   const values = slab.parameters.flatMap(({ name, parts }) =>
@@ -41,7 +45,8 @@ export function accumulate(total: Tensor, values: Tensor): Tensor {
   const pieces = piecesOf(total);
   const updated = pieces.map((piece) => {
     const part = partOf(total, piece);
-    return launch(kernel, { count: piece.size }, { values: partOf(values, piece), total: part }, { total: part.shape }).total;
+    return launch(kernel, { count: piece.size }, { values: partOf(values, piece), total: part }, { total: part.shape })
+      .total;
   });
   return joined(total, pieces, updated);
 }

@@ -1,6 +1,6 @@
 /**
- * Lets kernels write an output into the storage of an input that nothing needs afterwards, where they have a form for it (`KernelSpec.inPlace`). The two then live in one slot,
- * one after the other.
+ * Lets kernels write an output into the storage of an input that nothing needs afterwards, where they have a form for
+ * it (`KernelSpec.inPlace`). The two then live in one slot, one after the other.
  */
 import { inPlaceForm } from '../../kernels/inPlace.ts';
 import type { Location, PlannedLaunch, Root } from './planner.ts';
@@ -15,7 +15,9 @@ export interface Placement {
   readonly locate: (tensor: Tensor) => Location;
 }
 
-/** @returns the launches, some of them in place, and the outputs of these: they have no storage of their own any more */
+/**
+ * @returns the launches, some of them in place, and the outputs of these: they have no storage of their own any more
+ */
 export function placeInPlace(launches: readonly PlannedLaunch[], { outputs, placed, locate }: Placement) {
   const rootOf = (tensor: Tensor) => locate(tensor).root;
   const lastUse = new Map<Root, number>();
@@ -32,7 +34,8 @@ export function placeInPlace(launches: readonly PlannedLaunch[], { outputs, plac
     const [input, output] = [names.indexOf(form.formOf.input), names.indexOf(form.formOf.output)];
     const [root, result] = [rootOf(tensors[input]!), tensors[output]!];
     const others = tensors.filter((_, binding) => binding !== input);
-    const isFree = isIntermediate(root) && lastUse.get(root) === index && others.every((tensor) => rootOf(tensor) !== root);
+    const isFree =
+      isIntermediate(root) && lastUse.get(root) === index && others.every((tensor) => rootOf(tensor) !== root);
     if (!isFree || root.size !== result.size || rootOf(result) !== result) return launch;
     placed.set(result, { root, offset: 0 });
     joined.push(result);

@@ -1,6 +1,7 @@
 /**
- * Plans a program: which steps run, in which order, and where every tensor lives. Intermediate tensors share a few slots by lifetime. A slot is a buffer of its own,
- * because WebGPU forbids reading and writing one buffer in the same dispatch.
+ * Plans a program: which steps run, in which order, and where every tensor lives. Intermediate tensors share a few
+ * slots by lifetime. A slot is a buffer of its own, because WebGPU forbids reading and writing one buffer in the same
+ * dispatch.
  */
 import { copy, copyU32 } from '../../kernels/copy.ts';
 import type { KernelSpec, Params } from '../../kernels/spec.ts';
@@ -103,7 +104,10 @@ function locateTensor(tensor: Tensor, placed: ReadonlyMap<Root, Location>): Loca
   return placed.get(tensor) ?? { root: tensor, offset: 0 };
 }
 
-/** Lets kernels write assigned values straight into the variable: where the value is the whole output of a kernel and the variable is not read before. */
+/**
+ * Lets kernels write assigned values straight into the variable: where the value is the whole output of a kernel and
+ * the variable is not read before.
+ */
 function placeAssignedValues(steps: readonly Step[]): Map<Root, Location> {
   const placed = new Map<Root, Location>();
   const touched = new Set<Root>();
@@ -116,7 +120,8 @@ function placeAssignedValues(steps: readonly Step[]): Map<Root, Location> {
         if (whole && !touched.has(target.root)) placed.set(root, { root: target.root, offset: target.offset + offset });
       }
     } else {
-      for (const tensor of [...Object.values(step.inputs), ...Object.values(step.outputs)]) touched.add(locateTensor(tensor, placed).root);
+      for (const tensor of [...Object.values(step.inputs), ...Object.values(step.outputs)])
+        touched.add(locateTensor(tensor, placed).root);
     }
   }
   return placed;
@@ -138,7 +143,11 @@ function copiesOf({ target, parts }: AssignStep, locate: (tensor: Tensor) => Loc
   });
 }
 
-function collectRoots(launches: readonly PlannedLaunch[], targets: readonly Tensor[], locate: (tensor: Tensor) => Location): Set<Root> {
+function collectRoots(
+  launches: readonly PlannedLaunch[],
+  targets: readonly Tensor[],
+  locate: (tensor: Tensor) => Location,
+): Set<Root> {
   const roots = new Set<Root>();
   for (const { tensors } of launches) for (const tensor of tensors) roots.add(locate(tensor).root);
   for (const tensor of targets) roots.add(locate(tensor).root);
@@ -148,12 +157,13 @@ function collectRoots(launches: readonly PlannedLaunch[], targets: readonly Tens
 function checkInputNames(roots: readonly Root[]): void {
   const names = roots.flatMap(({ source }) => (source.kind === 'input' ? [source.name] : []));
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new Error(`two inputs of the program are called ${twice}; give each a name of its own`);
+  if (twice !== undefined)
+    throw new Error(`two inputs of the program are called ${twice}; give each a name of its own`);
 }
 
 /**
- * Steps run in the order in which they were made, so a tensor must be read before a later step updates its storage in place.
- * Throws if a program would read a value that is gone: that is a mistake in the calling code.
+ * Steps run in the order in which they were made, so a tensor must be read before a later step updates its storage in
+ * place. Throws if a program would read a value that is gone: that is a mistake in the calling code.
  */
 function checkOrder(launches: readonly PlannedLaunch[], locate: (tensor: Tensor) => Location): void {
   const writes: { root: Root; start: number; end: number; tensor: Tensor }[] = [];
@@ -163,7 +173,9 @@ function checkOrder(launches: readonly PlannedLaunch[], locate: (tensor: Tensor)
       const tensor = tensors[index]!;
       const { root, offset } = locate(tensor);
       if (root.source.kind !== 'variable') return;
-      const overlapping = writes.filter((write) => write.root === root && write.start < offset + tensor.size && offset < write.end);
+      const overlapping = writes.filter(
+        (write) => write.root === root && write.start < offset + tensor.size && offset < write.end,
+      );
       const stale = access === 'read' && overlapping.find((write) => !descends(tensor, write.tensor));
       if (stale)
         throw new Error(
@@ -219,7 +231,8 @@ function assignSlots(
   for (const root of inputs) use(root, -1);
   launches.forEach(({ tensors }, index) => {
     for (const root of tensors.map((tensor) => locate(tensor).root)) {
-      if (root.source.kind === 'step' || root.source.kind === 'scratch' || root.source.kind === 'input') use(root, index);
+      if (root.source.kind === 'step' || root.source.kind === 'scratch' || root.source.kind === 'input')
+        use(root, index);
     }
   });
   for (const root of outputs.map((tensor) => locate(tensor).root)) if (lifetimes.has(root)) use(root, launches.length);
@@ -243,14 +256,16 @@ function bytesOf({ dtype, size }: Root): number {
 }
 
 /**
- * Larger roots choose first, each the smallest slot whose roots all live at other times (Pisarchyk and Lee, arXiv 2001.03288, "greedy by size" for shared objects). So what
- * is kept for long does not take up a slot that was made for something larger.
+ * Larger roots choose first, each the smallest slot whose roots all live at other times (Pisarchyk and Lee, arXiv
+ * 2001.03288, "greedy by size" for shared objects). So what is kept for long does not take up a slot that was made for
+ * something larger.
  */
 function shareSlots(lifetimes: readonly Lifetime[]): Pick<Plan, 'slots' | 'slotOf'> {
   const members: Lifetime[][] = [];
   const slotOf = new Map<Root, number>();
   for (const lifetime of [...lifetimes].sort((a, b) => b.bytes - a.bytes || a.first - b.first)) {
-    const isFree = (others: readonly Lifetime[]) => others.every(({ first, last }) => last < lifetime.first || lifetime.last < first);
+    const isFree = (others: readonly Lifetime[]) =>
+      others.every(({ first, last }) => last < lifetime.first || lifetime.last < first);
     const found = members.findLastIndex(isFree);
     const slot = found < 0 ? members.push([]) - 1 : found;
     members[slot]!.push(lifetime);

@@ -1,6 +1,6 @@
 /**
- * Counter-based random numbers for the host, from Philox (`kernels/philox.ts`). A number depends on its key and counter alone, so it is the same on every
- * device, in every order, for every batch.
+ * Counter-based random numbers for the host, from Philox (`kernels/philox.ts`). A number depends on its key and counter
+ * alone, so it is the same on every device, in every order, for every batch.
  */
 import { type Four, philox, unit } from '../../kernels/philox.ts';
 

@@ -1,9 +1,13 @@
-/** Gradient checkpointing (Chen et al., arXiv 1604.06174): a part of a graph whose intermediate values are computed again in the backward pass and not kept until then. */
+/**
+ * Gradient checkpointing (Chen et al., arXiv 1604.06174): a part of a graph whose intermediate values are computed
+ * again in the backward pass and not kept until then.
+ */
 import { differentiable, gradientsOf } from './autograd.ts';
 import { Tensor } from './tensor.ts';
 
 /**
- * Builds a part of the graph so that only its input and output outlive it. Its steps run once more when its gradient is computed, with the same values.
+ * Builds a part of the graph so that only its input and output outlive it. Its steps run once more when its gradient is
+ * computed, with the same values.
  * @param x the part's input; what else `build` reads, as parameters, gets its gradients too
  * @param build must make the same steps each time it is called, and update no storage that is read elsewhere
  * @returns what `build` returns

@@ -1,8 +1,9 @@
 /**
- * Where the parameters of a slab lie, and how a slab that is larger than a buffer may be is cut into pieces. Parameters lie one after another; a matrix that no piece can
- * hold is cut into parts of whole rows. Where something lies in the slab does not depend on the cuts, so that checkpoints fit devices of all sizes.
+ * Where the parameters of a slab lie, and how a slab that is larger than a buffer may be is cut into pieces. Parameters
+ * lie one after another; a matrix that no piece can hold is cut into parts of whole rows. Where something lies in the
+ * slab does not depend on the cuts, so that checkpoints fit devices of all sizes.
  */
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { type Shape, sizeOf } from './tensor.ts';
 
 /** A run of elements that one GPU buffer holds. */
@@ -18,7 +19,10 @@ export interface LaidPart {
   readonly shape: Shape;
 }
 
-/** Parts start at multiples of this many elements: of 256 bytes also in f16, the alignment every device accepts for a binding. */
+/**
+ * Parts start at multiples of this many elements: of 256 bytes also in f16, the alignment every device accepts for a
+ * binding.
+ */
 export const partAlignment = 128;
 
 /** Elements from the start of a part to the next. */
@@ -27,7 +31,8 @@ export function paddedSize(shape: Shape): number {
 }
 
 /**
- * The parts of a parameter: as few as can be, of about equal size, each of a number of rows that fills whole multiples of `partAlignment`.
+ * The parts of a parameter: as few as can be, of about equal size, each of a number of rows that fills whole multiples
+ * of `partAlignment`.
  * @param largest elements of a piece at most
  * @throws {ProxmoError} `shape` if it cannot be cut that small
  */
@@ -52,7 +57,10 @@ export function partsOf(name: string, shape: Shape, offset: number, largest: num
   });
 }
 
-/** Packs parts, in their order and without gaps, into as few pieces as hold `largest` elements at most. An empty slab is one empty piece. */
+/**
+ * Packs parts, in their order and without gaps, into as few pieces as hold `largest` elements at most. An empty slab is
+ * one empty piece.
+ */
 export function packPieces(parts: readonly LaidPart[], largest: number): Piece[] {
   const pieces: Piece[] = [];
   for (const { offset, shape } of parts) {

@@ -1,9 +1,9 @@
 /**
- * Symbolic tensors. Calling an op makes tensors and steps and runs nothing; `Engine.compile` turns the steps that some outputs need into a program.
- * A tensor is contiguous and row-major. Steps run in the order in which they were made.
+ * Symbolic tensors. Calling an op makes tensors and steps and runs nothing; `Engine.compile` turns the steps that some
+ * outputs need into a program. A tensor is contiguous and row-major. Steps run in the order in which they were made.
  */
 import type { Dtype, KernelSpec, Params } from '../../kernels/spec.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { currentScope } from './scope.ts';
 import type { Variable } from './variable.ts';
 
@@ -24,7 +24,10 @@ export type Source =
   /** A contiguous part of another tensor, from `offset` (in elements) on. */
   | { readonly kind: 'view'; readonly of: Tensor; readonly offset: number };
 
-/** One kernel launch, or an assignment of values to parts of a variable (which the planner turns into direct writes where it can). */
+/**
+ * One kernel launch, or an assignment of values to parts of a variable (which the planner turns into direct writes
+ * where it can).
+ */
 export type Step = KernelStep | AssignStep;
 
 export interface KernelStep {
@@ -80,7 +83,10 @@ export class Tensor {
     readonly source: Source,
   ) {
     if (!shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0)) {
-      throw new ProxmoError('shape', `[${shape.join(', ')}] is no shape; every extent must be a whole number of 0 or more.`);
+      throw new ProxmoError(
+        'shape',
+        `[${shape.join(', ')}] is no shape; every extent must be a whole number of 0 or more.`,
+      );
     }
   }
 
@@ -92,7 +98,8 @@ export class Tensor {
   /** The extent of a dimension; negative numbers count from the last. */
   dim(index: number): number {
     const extent = this.shape.at(index);
-    if (extent === undefined) throw new ProxmoError('shape', `a tensor of shape [${this.shape.join(', ')}] has no dimension ${index}.`);
+    if (extent === undefined)
+      throw new ProxmoError('shape', `a tensor of shape [${this.shape.join(', ')}] has no dimension ${index}.`);
     return extent;
   }
 
@@ -110,7 +117,12 @@ export class Tensor {
     const view = new Tensor(shape, this.dtype, { kind: 'view', of: this, offset: 0 });
     if (this.requiresGrad) {
       view.requiresGrad = true;
-      view.op = { name: 'reshape', inputs: [this], outputs: [view], backward: ([dy]) => [dy ? dy.reshape(this.shape) : null] };
+      view.op = {
+        name: 'reshape',
+        inputs: [this],
+        outputs: [view],
+        backward: ([dy]) => [dy ? dy.reshape(this.shape) : null],
+      };
     }
     return view;
   }
@@ -121,7 +133,10 @@ export class Tensor {
    */
   part(offset: number, shape: Shape): Tensor {
     if (offset < 0 || offset + sizeOf(shape) > this.size) {
-      throw new ProxmoError('shape', `elements ${offset} to ${offset + sizeOf(shape)} are not within a tensor of ${this.size}.`);
+      throw new ProxmoError(
+        'shape',
+        `elements ${offset} to ${offset + sizeOf(shape)} are not within a tensor of ${this.size}.`,
+      );
     }
     return new Tensor(shape, this.dtype, { kind: 'view', of: this, offset });
   }
@@ -151,7 +166,8 @@ export function scratch(shape: Shape): Tensor {
 /**
  * Adds one kernel launch to the graph.
  * @param inputs a tensor for each `read` and `readWrite` binding
- * @param outputs the shape of each `write` and `readWrite` binding; a `readWrite` output is its input's storage after the launch
+ * @param outputs the shape of each `write` and `readWrite` binding; a `readWrite` output is its input's storage after
+ * the launch
  * @throws {ProxmoError} `shape` if a tensor does not have the size that the kernel expects
  */
 export function launch<P extends Params, O extends string>(
@@ -195,8 +211,8 @@ function checkBindings<P extends Params>(
 }
 
 /**
- * Writes values into parts of a variable's tensor, or of a scratch tensor, and returns the tensor after that. Where a value is made by a kernel in the same program, the kernel
- * writes it there directly.
+ * Writes values into parts of a variable's tensor, or of a scratch tensor, and returns the tensor after that. Where a
+ * value is made by a kernel in the same program, the kernel writes it there directly.
  * @param parts `offset` counts elements and must be a multiple of 64 (256 bytes, the alignment of a binding)
  */
 export function assign(target: Tensor, parts: readonly { readonly offset: number; readonly value: Tensor }[]): Tensor {

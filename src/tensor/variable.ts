@@ -1,9 +1,9 @@
 /**
- * Storage that outlives programs: weights, gradients, moments, KV caches. The engine makes its buffers on first use: one, or several for a variable that is larger than
- * a buffer may be. A kernel can bind what lies within one of them.
+ * Storage that outlives programs: weights, gradients, moments, KV caches. The engine makes its buffers on first use:
+ * one, or several for a variable that is larger than a buffer may be. A kernel can bind what lies within one of them.
  */
 import { type Dtype, elementBytes } from '../../kernels/spec.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { type LaidPart, type Piece, packPieces, paddedSize, partAlignment, partsOf } from './slabLayout.ts';
 import { type Shape, sizeOf, Tensor } from './tensor.ts';
 
@@ -26,7 +26,10 @@ export class Variable {
   ) {
     this.pieces = pieces;
     if (initial && initial.length !== sizeOf(shape)) {
-      throw new ProxmoError('shape', `the variable ${name} of shape [${shape.join(', ')}] was given ${initial.length} values.`);
+      throw new ProxmoError(
+        'shape',
+        `the variable ${name} of shape [${shape.join(', ')}] was given ${initial.length} values.`,
+      );
     }
     this.tensor = new Tensor(shape, dtype, { kind: 'variable', variable: this });
   }
@@ -44,9 +47,15 @@ export interface Parameter {
   readonly offset: number;
   /** Whether weight decay applies (matrices, not norms or biases). */
   readonly decay: boolean;
-  /** The parameter's value at the start of a program. Where there are several parts, no kernel can bind it and no gradient is for it. */
+  /**
+   * The parameter's value at the start of a program. Where there are several parts, no kernel can bind it and no
+   * gradient is for it.
+   */
   readonly tensor: Tensor;
-  /** Its rows as the slab's pieces hold them, in order: what ops read and gradients are for. Mostly one, which is `tensor`. */
+  /**
+   * Its rows as the slab's pieces hold them, in order: what ops read and gradients are for. Mostly one, which is
+   * `tensor`.
+   */
   readonly parts: readonly Tensor[];
 }
 
@@ -69,13 +78,16 @@ export interface SlabOptions {
   readonly largestPiece?: number;
   /** Default: f32. What is stored in f16 gets no gradients of its own. */
   readonly dtype?: 'f32' | 'f16';
-  /** A slab that has some of the parameters, or others, in f16: ops read those there. Gradients of copies are those of the parameters here. */
+  /**
+   * A slab that has some of the parameters, or others, in f16: ops read those there. Gradients of copies are those of
+   * the parameters here.
+   */
   readonly half?: ParameterSlab | null;
 }
 
 /**
- * All parameters of a model one after another, so that the optimiser, the gradient norm and checkpoints each handle one flat array. Parameters with weight decay come
- * first; `decaySize` is where they end.
+ * All parameters of a model one after another, so that the optimiser, the gradient norm and checkpoints each handle one
+ * flat array. Parameters with weight decay come first; `decaySize` is where they end.
  */
 export class ParameterSlab {
   readonly variable: Variable;
@@ -85,7 +97,10 @@ export class ParameterSlab {
   readonly largestPiece: number;
   readonly half: ParameterSlab | null;
 
-  /** @throws {ProxmoError} `config` if two parameters have the same name; `shape` if a piece cannot hold some rows of a matrix */
+  /**
+   * @throws {ProxmoError} `config` if two parameters have the same name; `shape` if a piece cannot hold some rows of a
+   * matrix
+   */
   constructor(name: string, requests: readonly ParameterRequest[], options: SlabOptions = {}) {
     const { frozen, largestPiece = portablePieceBytes, dtype = 'f32', half = null } = options;
     this.largestPiece = largestPiece;
@@ -112,7 +127,8 @@ export class ParameterSlab {
       const tensor = tensors.length === 1 ? tensors[0]! : this.tensorAt({ offset, shape }, false);
       return { name, shape, decay, offset, tensor, parts: tensors };
     });
-    if (half && isTrained) for (const { name, parts } of this.parameters) if (half.has(name)) passGradients(half.parts(name), parts);
+    if (half && isTrained)
+      for (const { name, parts } of this.parameters) if (half.has(name)) passGradients(half.parts(name), parts);
   }
 
   /** The same parameters in the same storage, as constants of a graph: none gets a gradient. */
@@ -176,7 +192,10 @@ export class ParameterSlab {
     return parts[0]!;
   }
 
-  /** The parts of a parameter, in the order of its rows, as ops read them. @throws {ProxmoError} `config` if there is none of that name */
+  /**
+   * The parts of a parameter, in the order of its rows, as ops read them.
+   * @throws {ProxmoError} `config` if there is none of that name
+   */
   parts(name: string): readonly Tensor[] {
     return this.find(name).parts;
   }
@@ -218,7 +237,8 @@ function passGradients(copies: readonly Tensor[], originals: readonly Tensor[]):
 function checkNames(requests: readonly ParameterRequest[]): void {
   const names = new Set<string>();
   for (const { name } of requests) {
-    if (names.has(name)) throw new ProxmoError('config', `two parameters are called ${name}; give each a name of its own.`);
+    if (names.has(name))
+      throw new ProxmoError('config', `two parameters are called ${name}; give each a name of its own.`);
     names.add(name);
   }
 }

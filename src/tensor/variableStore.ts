@@ -1,8 +1,12 @@
-/** Variables on a device: a buffer for each of their pieces, made on first use, and the traffic between them and the host. */
+/**
+ * Variables on a device: a buffer for each of their pieces, made on first use, and the traffic between them and the
+ * host.
+ */
 import { type Dtype, elementBytes } from '../../kernels/spec.ts';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { mebibytes } from '../base/sizes.ts';
 import { type BufferRange, readBuffer } from '../gpu/commands.ts';
-import { type GpuContext, mebibytes } from '../gpu/context.ts';
+import type { GpuContext } from '../gpu/context.ts';
 import { fromStorage, type HostArray, toStorage, typedArray } from '../gpu/hostArrays.ts';
 import type { Piece } from './slabLayout.ts';
 import type { Variable } from './variable.ts';
@@ -45,10 +49,16 @@ export class VariableStore {
 
   write(variable: Variable, values: ArrayLike<number>, offset: number): void {
     if (variable.dtype === 'f16' && (offset % 2 !== 0 || values.length % 2 !== 0)) {
-      throw new ProxmoError('shape', `${variable.name} is f16 and takes pairs of values, but was given ${values.length} at ${offset}.`);
+      throw new ProxmoError(
+        'shape',
+        `${variable.name} is f16 and takes pairs of values, but was given ${values.length} at ${offset}.`,
+      );
     }
     if (offset + values.length > variable.size) {
-      throw new ProxmoError('shape', `${values.length} values at ${offset} do not fit the variable ${variable.name} of ${variable.size}.`);
+      throw new ProxmoError(
+        'shape',
+        `${values.length} values at ${offset} do not fit the variable ${variable.name} of ${variable.size}.`,
+      );
     }
     const stored = toStorage(variable.dtype, values);
     for (const { range, at, count } of this.slicesOf(variable, offset, values.length)) {
@@ -74,7 +84,10 @@ export class VariableStore {
   copy(from: Variable, to: Variable, offset: number): void {
     if (from.dtype !== to.dtype || offset + to.size > from.size) {
       const describe = ({ name, dtype, size }: Variable) => `${name} (${size} elements of ${dtype})`;
-      throw new ProxmoError('shape', `${describe(from)} cannot be copied from element ${offset} on to ${describe(to)}; sizes must fit.`);
+      throw new ProxmoError(
+        'shape',
+        `${describe(from)} cannot be copied from element ${offset} on to ${describe(to)}; sizes must fit.`,
+      );
     }
     const encoder = this.gpu.device.createCommandEncoder();
     for (const { start, size } of to.pieces) {
@@ -133,6 +146,9 @@ export class VariableStore {
 /** @throws {ProxmoError} `config` if the device cannot store it */
 export function checkDtype({ adapter }: GpuContext, dtype: Dtype): void {
   if (dtype === 'f16' && !adapter.profile.features.has('shader-f16')) {
-    throw new ProxmoError('config', `${adapter.name} has no 16-bit floats (shader-f16); use precision f32, or another adapter.`);
+    throw new ProxmoError(
+      'config',
+      `${adapter.name} has no 16-bit floats (shader-f16); use precision f32, or another adapter.`,
+    );
   }
 }

@@ -1,14 +1,16 @@
 /**
- * Keeps a prompt within its token budget. When it is too long, parts go in this order, each only as far as needed, and all of it is reported:
+ * Keeps a prompt within its token budget. When it is too long, parts go in this order, each only as far as needed, and
+ * all of it is reported:
  *
  * 1. past turns, oldest first;
  * 2. the end of the current observation, down to a quarter of its characters;
- * 3. actions on offer, from the end of the list (the environment still accepts them, and they still count as admissible);
+ * 3. actions on offer, from the end of the list (the environment still accepts them, and they still count as
+ *   admissible);
  * 4. the rest of the observation.
  *
  * The task itself is never cut: a budget too small for it is a mistake in the configuration.
  */
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import type { Prompt, PromptDrops, PromptInput } from './promptTypes.ts';
 
 /** How much of each part is shown. */
@@ -45,7 +47,10 @@ export function fitPrompt(input: PromptInput, render: (input: PromptInput) => nu
     largest(0, floor, (index) => attempt({ ...cutTo(index), actions: 0 }));
   if (prompt) return prompt;
   const needed = render(shorten(input, { history: 0, observation: 0, actions: 0 })).length;
-  throw new ProxmoError('config', `Prompt: the task alone needs ${needed} tokens but at most ${maxTokens} are allowed; raise maxTokens.`);
+  throw new ProxmoError(
+    'config',
+    `Prompt: the task alone needs ${needed} tokens but at most ${maxTokens} are allowed; raise maxTokens.`,
+  );
 }
 
 function shorten(input: PromptInput, kept: Kept): PromptInput {
@@ -57,13 +62,18 @@ function shorten(input: PromptInput, kept: Kept): PromptInput {
   };
 }
 
-/** Places where a text can be cut without splitting a word: its start, the end of each run without white space, its end. */
+/**
+ * Places where a text can be cut without splitting a word: its start, the end of each run without white space, its end.
+ */
 function wordEnds(text: string): number[] {
   const ends = Array.from(text.matchAll(/\S(?=\s)/g), (match) => match.index + 1);
   return text === '' ? [0] : [0, ...ends, text.length];
 }
 
-/** The prompt of the largest count in `[low, high]` that gives one; null if none does. Tries `high` first, then halves the range. */
+/**
+ * The prompt of the largest count in `[low, high]` that gives one; null if none does. Tries `high` first, then halves
+ * the range.
+ */
 function largest(low: number, high: number, attempt: (count: number) => Prompt | null): Prompt | null {
   let best = attempt(high);
   if (best) return best;

@@ -1,12 +1,12 @@
 /**
- * The plain prompt, for small policies with a word vocabulary. No filler: each part is its text behind one marker token, and the policy goes
- * on from the last marker with the action and the end token.
+ * The plain prompt, for small policies with a word vocabulary. No filler: each part is its text behind one marker
+ * token, and the policy goes on from the last marker with the action and the end token.
  *
  *   <task> put a mug in desk 1 <observation> On the desk 1 , you see nothing . <action> go to desk 2 <observation> ... <option> go to
  *   desk 1 <option> look <action>
  *
- * Past actions stand behind the same marker that the policy writes behind, and the actions on offer behind their own, so that a small
- * transformer can learn to copy one of the latter.
+ * Past actions stand behind the same marker that the policy writes behind, and the actions on offer behind their own,
+ * so that a small transformer can learn to copy one of the latter.
  */
 import type { PromptInput } from './promptTypes.ts';
 import type { PromptMarker, Tokenizer } from './tokenizer.ts';

@@ -1,7 +1,8 @@
 /**
- * The think-action prompt, for pretrained models: one user message a turn, in the structure that verl-agent and ProxMO use for household and
- * shopping tasks (arXiv 2602.19225). The first turn shows the observation and the actions; later turns repeat the task, count the steps and
- * list the last turns. The model is asked to reason between think tags and to answer between action tags.
+ * The think-action prompt, for pretrained models: one user message a turn, in the structure that verl-agent and ProxMO
+ * use for household and shopping tasks (arXiv 2602.19225). The first turn shows the observation and the actions; later
+ * turns repeat the task, count the steps and list the last turns. The model is asked to reason between think tags and
+ * to answer between action tags.
  */
 import type { PromptInput, ThinkActionStyle } from './promptTypes.ts';
 
@@ -15,7 +16,8 @@ const instructions = [
 /** The user message of a turn. */
 export function thinkActionMessage(input: PromptInput): string {
   const situation = input.step === 0 ? firstTurn(input) : laterTurn(input);
-  const offer = input.admissibleActions === null ? [] : [`The actions you can take now are: [${quoted(input.admissibleActions)}].`];
+  const offer =
+    input.admissibleActions === null ? [] : [`The actions you can take now are: [${quoted(input.admissibleActions)}].`];
   return [...situation, ...offer, '', instructions].join('\n');
 }
 
@@ -24,7 +26,11 @@ export function thinkActionWords(style?: Pick<ThinkActionStyle, 'message' | 'rar
   const message = (input: PromptInput) => style?.message(input) ?? thinkActionMessage(input);
   const blank = { instruction: '', observation: '', admissibleActions: [] };
   const turn = { observation: '', action: '' };
-  return [message({ ...blank, step: 0, history: [] }), message({ ...blank, step: 1, history: [turn] }), ...(style?.rareTexts ?? [])];
+  return [
+    message({ ...blank, step: 0, history: [] }),
+    message({ ...blank, step: 1, history: [turn] }),
+    ...(style?.rareTexts ?? []),
+  ];
 }
 
 /** The first observation usually states the task itself; only where it does not, the message does. */

@@ -1,8 +1,8 @@
 /**
- * Stop strings: texts that end a reply, such as `</action>`. A reply comes in pieces, and a stop string may lie across several of them; so whatever
- * might be the beginning of one is held back until it is known not to be.
+ * Stop strings: texts that end a reply, such as `</action>`. A reply comes in pieces, and a stop string may lie across
+ * several of them; so whatever might be the beginning of one is held back until it is known not to be.
  */
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 
 export interface StopResult {
   /** Text that belongs to the reply and was not given before. */
@@ -27,8 +27,8 @@ export class StopStrings {
   }
 
   /**
-   * Takes the next piece of text. The stop string that ends first counts, the longest one where several end together. After one was found, further
-   * pieces give nothing.
+   * Takes the next piece of text. The stop string that ends first counts, the longest one where several end together.
+   * After one was found, further pieces give nothing.
    */
   push(piece: string): StopResult {
     if (this.#stop !== null) return { text: '', stop: this.#stop };

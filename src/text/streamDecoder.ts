@@ -1,7 +1,8 @@
 /**
- * Text of ids as they come, for a view of a policy while it writes. A character may lie in several tokens, and what a reader has seen cannot be
- * taken back; so a piece holds only what is final, and the beginning of a character waits for the rest of it. Tokenizers make these
- * (`tokenizer.streamDecoder()`) and decode whole texts with them, so the pieces always add up to what `decode` gives.
+ * Text of ids as they come, for a view of a policy while it writes. A character may lie in several tokens, and what a
+ * reader has seen cannot be taken back; so a piece holds only what is final, and the beginning of a character waits for
+ * the rest of it. Tokenizers make these (`tokenizer.streamDecoder()`) and decode whole texts with them, so the pieces
+ * always add up to what `decode` gives.
  */
 
 /** Turns bytes into characters, a few at a time; the beginning of a character is held back. */

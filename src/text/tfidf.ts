@@ -1,14 +1,18 @@
 /**
- * TF-IDF over a batch of short texts that repeat a lot, as the observations of a rollout do: word counts as a sparse matrix with one row for each
- * *distinct* text, the vocabulary, and the inverse document frequencies. Repeats count in full in every statistic.
+ * TF-IDF over a batch of short texts that repeat a lot, as the observations of a rollout do: word counts as a sparse
+ * matrix with one row for each *distinct* text, the vocabulary, and the inverse document frequencies. Repeats count in
+ * full in every statistic.
  *
- * `countTerms` does the text processing. Weighting and normalising its counts is one pass over the matrix: a kernel does it in float32
- * (`kernels/tfidf.ts`), and `weighTerms` here in float64.
+ * `countTerms` does the text processing. Weighting and normalising its counts is one pass over the matrix: a kernel
+ * does it in float32 (`kernels/tfidf.ts`), and `weighTerms` here in float64.
  */
 import { compareByCodePoint, splitWords } from './tfidfTokens.ts';
 
 export interface TfidfOptions {
-  /** Size limit of the vocabulary: the terms with the highest count in the batch stay, the alphabetically first ones among equals. */
+  /**
+   * Size limit of the vocabulary: the terms with the highest count in the batch stay, the alphabetically first ones
+   * among equals.
+   */
   readonly maxFeatures: number;
   /** Shortest word that counts, in characters. With 2, "drawer 1" and "drawer 2" are the same text. */
   readonly minWordLength: number;
@@ -22,7 +26,10 @@ export interface TermCounts {
   readonly idf: Float64Array;
   /** The matrix row of each text, `[texts]`. */
   readonly documentOf: Int32Array;
-  /** Row d holds the entries `offsets[d]` to `offsets[d + 1] − 1`, `[documents + 1]`. A text without a known term has an empty row. */
+  /**
+   * Row d holds the entries `offsets[d]` to `offsets[d + 1] − 1`, `[documents + 1]`. A text without a known term has an
+   * empty row.
+   */
   readonly offsets: Uint32Array<ArrayBuffer>;
   /** Column of each entry, increasing within a row, `[entries]`. */
   readonly columns: Uint32Array<ArrayBuffer>;
@@ -53,10 +60,19 @@ export function countTerms(texts: readonly string[], options: TfidfOptions): Ter
   const idf = Float64Array.from(chosen, (term) => Math.log((1 + texts.length) / (1 + terms[term]!.documents)) + 1);
   const columnOf = new Int32Array(terms.length).fill(-1);
   for (const [column, term] of chosen.entries()) columnOf[term] = column;
-  return { vocabulary: chosen.map((term) => terms[term]!.text), idf, documentOf, ...compressRows(documentTerms, columnOf) };
+  return {
+    vocabulary: chosen.map((term) => terms[term]!.text),
+    idf,
+    documentOf,
+    ...compressRows(documentTerms, columnOf),
+  };
 }
 
-function distinct(texts: readonly string[]): { documentOf: Int32Array; documents: readonly string[]; repeats: readonly number[] } {
+function distinct(texts: readonly string[]): {
+  documentOf: Int32Array;
+  documents: readonly string[];
+  repeats: readonly number[];
+} {
   const numbers = new Map<string, number>();
   const repeats: number[] = [];
   const documentOf = Int32Array.from(texts, (text) => {
@@ -110,7 +126,9 @@ function readDocuments(
 
 /** Numbers of the terms to keep, in alphabetical order. */
 function chooseVocabulary(terms: readonly Term[], maxFeatures: number): readonly number[] {
-  const alphabetical = terms.map((_, number) => number).sort((a, b) => compareByCodePoint(terms[a]!.text, terms[b]!.text));
+  const alphabetical = terms
+    .map((_, number) => number)
+    .sort((a, b) => compareByCodePoint(terms[a]!.text, terms[b]!.text));
   if (terms.length <= maxFeatures) return alphabetical;
   const rank = new Int32Array(terms.length);
   for (const [position, term] of alphabetical.entries()) rank[term] = position;
@@ -120,7 +138,10 @@ function chooseVocabulary(terms: readonly Term[], maxFeatures: number): readonly
     .sort((a, b) => rank[a]! - rank[b]!);
 }
 
-function compressRows(documentTerms: readonly DocumentTerms[], columnOf: Int32Array): Pick<TermCounts, 'offsets' | 'columns' | 'counts'> {
+function compressRows(
+  documentTerms: readonly DocumentTerms[],
+  columnOf: Int32Array,
+): Pick<TermCounts, 'offsets' | 'columns' | 'counts'> {
   const offsets = new Uint32Array(documentTerms.length + 1);
   // Column and count of an entry in one number, so that a row can be sorted as it lies.
   const packed = new Float64Array(documentTerms.reduce((sum, pairs) => sum + pairs.length / 2, 0));
@@ -142,7 +163,10 @@ function compressRows(documentTerms: readonly DocumentTerms[], columnOf: Int32Ar
   return { offsets, columns, counts };
 }
 
-/** Term frequency times inverse document frequency with every row scaled to length 1, `[entries]` in the order of `columns`; in float64. */
+/**
+ * Term frequency times inverse document frequency with every row scaled to length 1, `[entries]` in the order of
+ * `columns`; in float64.
+ */
 export function weighTerms({ idf, offsets, columns, counts }: TermCounts): Float64Array {
   const weights = Float64Array.from(counts, (count, entry) => count * idf[columns[entry]!]!);
   for (let document = 0; document + 1 < offsets.length; document++) {

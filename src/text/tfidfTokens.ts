@@ -1,9 +1,10 @@
 /**
  * Splits text into the words that TF-IDF counts: maximal runs of word characters of the lower-cased text.
  *
- * A word character is what Python's `re` calls `\w` in a `str` pattern: a letter or a number of any script, or an underscore. Combining marks are
- * none, so they end a word, as in Python. Lower case is Unicode's full mapping, which both languages share. Where the two differ, it is only
- * in characters that one of them knows from a newer version of Unicode.
+ * A word character is what Python's `re` calls `\w` in a `str` pattern: a letter or a number of any script, or an
+ * underscore. Combining marks are none, so they end a word, as in Python. Lower case is Unicode's full mapping, which
+ * both languages share. Where the two differ, it is only in characters that one of them knows from a newer version of
+ * Unicode.
  */
 
 const wordPattern = /[\p{L}\p{N}_]+/gu;

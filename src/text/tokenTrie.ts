@@ -1,11 +1,13 @@
 /**
- * Token sequences that a reply may be, such as the actions on offer, as a tree: each node is a beginning, each edge a token that may follow. A
- * sampler walks it, one node per row of its batch, and allows only the tokens on the node's edges; so it can reply with nothing else.
+ * Token sequences that a reply may be, such as the actions on offer, as a tree: each node is a beginning, each edge a
+ * token that may follow. A sampler walks it, one node per row of its batch, and allows only the tokens on the node's
+ * edges; so it can reply with nothing else.
  *
- * The tree is three flat arrays, in the form of a sparse matrix by rows. Edges of node `n` are `edgeStart[n]` up to `edgeStart[n + 1]`, by ascending
- * token; `edgeToken` and `edgeNode` say which token each one takes and where it leads. The root is node 0, and a node without edges is an end.
+ * The tree is three flat arrays, in the form of a sparse matrix by rows. Edges of node `n` are `edgeStart[n]` up to
+ * `edgeStart[n + 1]`, by ascending token; `edgeToken` and `edgeNode` say which token each one takes and where it leads.
+ * The root is node 0, and a node without edges is an end.
  */
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 /** A node while the tree is built: where each token leads. */
@@ -36,7 +38,8 @@ export class TokenTrie {
   }
 
   /**
-   * A tree of token sequences. A sequence that another one continues ends nowhere in particular: give each an end token.
+   * A tree of token sequences. A sequence that another one continues ends nowhere in particular: give each an end
+   * token.
    * @throws {ProxmoError} `data` if there are none, one is empty or continues another, or a token is no id.
    */
   static fromSequences(sequences: Iterable<ArrayLike<number>>): TokenTrie {
@@ -47,19 +50,26 @@ export class TokenTrie {
       for (let i = 0; i < sequence.length; i++) {
         const token = sequence[i]!;
         if (!Number.isInteger(token) || token < 0 || token > 0x7fffffff) {
-          throw new ProxmoError('data', `Token trie: ${token} at position ${i} of a sequence is not a token id; give ids of a tokenizer.`);
+          throw new ProxmoError(
+            'data',
+            `Token trie: ${token} at position ${i} of a sequence is not a token id; give ids of a tokenizer.`,
+          );
         }
         if (ends.has(node)) throw ambiguous();
         let next = node.get(token);
         if (!next) node.set(token, (next = new Map()));
         node = next;
       }
-      if (node === root) throw new ProxmoError('data', 'Token trie: a sequence is empty; give each at least an end token.');
+      if (node === root)
+        throw new ProxmoError('data', 'Token trie: a sequence is empty; give each at least an end token.');
       if (node.size > 0) throw ambiguous();
       ends.add(node);
     }
     if (root.size === 0) {
-      throw new ProxmoError('data', 'Token trie: there are no sequences, so nothing would be allowed; give at least one.');
+      throw new ProxmoError(
+        'data',
+        'Token trie: there are no sequences, so nothing would be allowed; give at least one.',
+      );
     }
     return new TokenTrie(root);
   }

@@ -1,19 +1,21 @@
 /**
- * A word-level tokenizer with byte fallback, for small policies trained from nothing on an environment whose words are known. A word is one
- * token, so sequences are short, and an action on the list is copied word by word; a word outside the list is spelled in bytes, so that no
- * text is lost: `decode(encode(text)) === text` for every string.
+ * A word-level tokenizer with byte fallback, for small policies trained from nothing on an environment whose words are
+ * known. A word is one token, so sequences are short, and an action on the list is copied word by word; a word outside
+ * the list is spelled in bytes, so that no text is lost: `decode(encode(text)) === text` for every string.
  *
- * White space. Single spaces cost nothing. Each token says whether it keeps a space before and after itself: words on both sides, `.`
- * `,` `)` only after, `(` only before, newline and `-` on neither. Two tokens stand one space apart when both allow it. Where the text has
- * a space that the rule does not give, a space byte says so; where it lacks one, the token `<join>`:
+ * White space. Single spaces cost nothing. Each token says whether it keeps a space before and after itself: words on
+ * both sides, `.` `,` `)` only after, `(` only before, newline and `-` on neither. Two tokens stand one space apart
+ * when both allow it. Where the text has a space that the rule does not give, a space byte says so; where it lacks one,
+ * the token `<join>`:
  *
  *   "On the desk 1, you see"  ->  On the desk 1 , you see
  *   "desk1 ,"                 ->  desk <join> 1 <space> ,
  *
- * Ids: the special tokens, then 256 bytes (the bytes of ASCII punctuation and newline are the tokens of those), then the words by code unit.
+ * Ids: the special tokens, then 256 bytes (the bytes of ASCII punctuation and newline are the tokens of those), then
+ * the words by code unit.
  */
 import * as z from 'zod';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { StreamDecoder } from './streamDecoder.ts';
 import { type PromptMarker, promptMarkers, type StreamingTokenizer } from './tokenizer.ts';
 import { encodeWtf8, Wtf8Decoder } from './wtf8.ts';
@@ -25,7 +27,10 @@ const joinId = specials.indexOf('join');
 const firstByteId = specials.length;
 const firstWordId = firstByteId + 256;
 
-/** How a token behaves next to others; `spaceBefore` and `spaceAfter` allow a space, two `fragment`s never have one between them. */
+/**
+ * How a token behaves next to others; `spaceBefore` and `spaceAfter` allow a space, two `fragment`s never have one
+ * between them.
+ */
 const spaceBefore = 1;
 const spaceAfter = 2;
 const fragment = 4;
@@ -68,7 +73,10 @@ export class WordTokenizer implements StreamingTokenizer {
     this.#words = words;
     this.#wordIds = new Map(words.map((word, index) => [word, firstWordId + index]));
     this.vocabSize = firstWordId + words.length;
-    this.markerIds = Object.fromEntries(promptMarkers.map((name) => [name, specials.indexOf(name)])) as Record<PromptMarker, number>;
+    this.markerIds = Object.fromEntries(promptMarkers.map((name) => [name, specials.indexOf(name)])) as Record<
+      PromptMarker,
+      number
+    >;
     this.#spacing = new Uint8Array(this.vocabSize).fill(spaceBefore | spaceAfter);
     this.#spacing[joinId] = 0;
     for (let byte = 0; byte < 256; byte++) this.#spacing[firstByteId + byte] = byteSpacing(byte);
@@ -77,8 +85,9 @@ export class WordTokenizer implements StreamingTokenizer {
   }
 
   /**
-   * Builds a tokenizer. An entry without white space becomes one token as it stands (`desk`, `[SEP]`); an entry with white space is read as
-   * text, and each of its words and numbers becomes one. Order and repetition do not matter: the same words give the same ids.
+   * Builds a tokenizer. An entry without white space becomes one token as it stands (`desk`, `[SEP]`); an entry with
+   * white space is read as text, and each of its words and numbers becomes one. Order and repetition do not matter: the
+   * same words give the same ids.
    */
   static build(entries: Iterable<string>): WordTokenizer {
     const words = new Set<string>();
@@ -95,23 +104,38 @@ export class WordTokenizer implements StreamingTokenizer {
     try {
       json = JSON.parse(text);
     } catch (cause) {
-      throw new ProxmoError('data', 'Word tokenizer: the text is not JSON; give the text that was saved from a tokenizer.', { cause });
+      throw new ProxmoError(
+        'data',
+        'Word tokenizer: the text is not JSON; give the text that was saved from a tokenizer.',
+        { cause },
+      );
     }
     return WordTokenizer.fromJSON(json);
   }
 
-  /** Rebuilds a tokenizer from `toJSON`, with the same ids. @throws {ProxmoError} `data` if the value is not a saved word tokenizer. */
+  /**
+   * Rebuilds a tokenizer from `toJSON`, with the same ids.
+   * @throws {ProxmoError} `data` if the value is not a saved word tokenizer.
+   */
   static fromJSON(json: unknown): WordTokenizer {
     const result = jsonSchema.safeParse(json);
     if (!result.success) {
       const { path, message } = result.error.issues[0]!;
       const place = path.length === 0 ? 'at the top' : `at \`${path.join('.')}\``;
-      throw new ProxmoError('data', `Word tokenizer: ${message} ${place}; give what was saved from a tokenizer of version 1.`);
+      throw new ProxmoError(
+        'data',
+        `Word tokenizer: ${message} ${place}; give what was saved from a tokenizer of version 1.`,
+      );
     }
     const { words } = result.data;
-    const wrong = words.find((word, index) => /\s/.test(word) || hasByteToken(word) || (index > 0 && words[index - 1]! >= word));
+    const wrong = words.find(
+      (word, index) => /\s/.test(word) || hasByteToken(word) || (index > 0 && words[index - 1]! >= word),
+    );
     if (wrong !== undefined) {
-      throw new ProxmoError('data', `Word tokenizer: \`${wrong}\` is not a word, or the words are not sorted and distinct; save it again.`);
+      throw new ProxmoError(
+        'data',
+        `Word tokenizer: \`${wrong}\` is not a word, or the words are not sorted and distinct; save it again.`,
+      );
     }
     return new WordTokenizer(words);
   }
@@ -233,7 +257,9 @@ function hasByteToken(text: string): boolean {
   return text.length === 1 && text < '\x80' && !/[A-Za-z0-9]/.test(text);
 }
 
-/** Where English text puts spaces around an ASCII punctuation mark or white space; undefined for all other characters. */
+/**
+ * Where English text puts spaces around an ASCII punctuation mark or white space; undefined for all other characters.
+ */
 function punctuationSpacing(character: string): number | undefined {
   if (/[,.;:!?)\]}%>]/.test(character)) return spaceAfter;
   if (/[([{$#<]/.test(character)) return spaceBefore;

@@ -1,6 +1,7 @@
 /**
- * Strings to bytes and back, for any JavaScript string. The bytes are UTF-8, with the one addition of WTF-8: a surrogate without its partner,
- * which UTF-8 has no bytes for, is written as the three bytes of its code point. So every string survives, not only well-formed ones.
+ * Strings to bytes and back, for any JavaScript string. The bytes are UTF-8, with the one addition of WTF-8: a
+ * surrogate without its partner, which UTF-8 has no bytes for, is written as the three bytes of its code point. So
+ * every string survives, not only well-formed ones.
  */
 
 const replacement = '\ufffd';
@@ -13,14 +14,15 @@ export function encodeWtf8(text: string): number[] {
     if (code < 0x80) bytes.push(code);
     else if (code < 0x800) bytes.push(0xc0 | (code >> 6), 0x80 | (code & 0x3f));
     else if (code < 0x10000) bytes.push(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f));
-    else bytes.push(0xf0 | (code >> 18), 0x80 | ((code >> 12) & 0x3f), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f));
+    else
+      bytes.push(0xf0 | (code >> 18), 0x80 | ((code >> 12) & 0x3f), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f));
   }
   return bytes;
 }
 
 /**
- * Undoes `encodeWtf8`, a few bytes at a time. What it has given is final: the beginning of a character waits for the rest, or for the end. A
- * byte that starts no valid sequence becomes U+FFFD.
+ * Undoes `encodeWtf8`, a few bytes at a time. What it has given is final: the beginning of a character waits for the
+ * rest, or for the end. A byte that starts no valid sequence becomes U+FFFD.
  */
 export class Wtf8Decoder {
   #pending: number[] = [];
@@ -53,8 +55,8 @@ export class Wtf8Decoder {
 }
 
 /**
- * Whether the bytes from `at` to the end may be the beginning of a character: fewer than the first one announces, and none out of place; or
- * a high surrogate, whose partner may follow.
+ * Whether the bytes from `at` to the end may be the beginning of a character: fewer than the first one announces, and
+ * none out of place; or a high surrogate, whose partner may follow.
  */
 function mayGrow(bytes: readonly number[], at: number, length: number): boolean {
   const present = bytes.length - at;
@@ -72,7 +74,10 @@ function sequenceLength(first: number): number {
   return first < 0xf5 ? 4 : 0;
 }
 
-/** The code point of `length` bytes from `at`; -1 if they are cut short, not continuation bytes, overlong or out of range. */
+/**
+ * The code point of `length` bytes from `at`; -1 if they are cut short, not continuation bytes, overlong or out of
+ * range.
+ */
 function codePoint(bytes: readonly number[], at: number, length: number): number {
   if (length === 1) return bytes[at]!;
   if (at + length > bytes.length) return -1;

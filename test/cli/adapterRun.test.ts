@@ -39,7 +39,18 @@ const settings = [
 ].flatMap((setting) => ['--set', setting]);
 
 beforeAll(async () => {
-  const { code, stderr } = await proxmo(['train', '--preset', 'small', '--env', world, '--model', base, ...settings, '--out', dir]);
+  const { code, stderr } = await proxmo([
+    'train',
+    '--preset',
+    'small',
+    '--env',
+    world,
+    '--model',
+    base,
+    ...settings,
+    '--out',
+    dir,
+  ]);
   expect(stderr).toContain('iteration 2/2');
   expect(code).toBe(0);
 }, 120_000);
@@ -78,7 +89,9 @@ it('is exported as adapters, and as whole weights with them merged', async () =>
   };
   const untouched = await load(base);
   const saved = await AdapterFolder.open(adapters);
-  const withSaved = untouched.model.withAdapters(await loadAdapters(engine, untouched.hf, saved.config, saved, adapters));
+  const withSaved = untouched.model.withAdapters(
+    await loadAdapters(engine, untouched.hf, saved.config, saved, adapters),
+  );
   await saved.close();
   const trained = await logitsOf(engine, (await loadRunModel(engine, dir)).source.model);
   expect(await logitsOf(engine, withSaved)).toEqual(trained);

@@ -61,7 +61,10 @@ describe('a selection', () => {
 
   it('takes large workloads on demand alone', () => {
     expect(namesFor('cpu', 'length=128')).toEqual([['scale/1M length=128'], 2]);
-    expect(namesFor('gpu', 'length=128')).toEqual([['scale/1M length=128', 'scale/10M length=128', 'scale/100M length=128'], 0]);
+    expect(namesFor('gpu', 'length=128')).toEqual([
+      ['scale/1M length=128', 'scale/10M length=128', 'scale/100M length=128'],
+      0,
+    ]);
     expect(namesFor('cpu', 'length=128', true)).toEqual(namesFor('gpu', 'length=128'));
     expect(namesFor('cpu', 'scale/10M length=512')).toEqual([['scale/10M length=512'], 0]);
   });
@@ -82,7 +85,11 @@ describe('a selection', () => {
 
 describe('a comparison', () => {
   it('finds what got slower by more than the threshold', () => {
-    const changes = compareRows([row('a', 1.3), row('b', 1.1), row('new', 9)], [row('a', 1), row('b', 1), row('gone', 1)], 0.2);
+    const changes = compareRows(
+      [row('a', 1.3), row('b', 1.1), row('new', 9)],
+      [row('a', 1), row('b', 1), row('gone', 1)],
+      0.2,
+    );
     expect(changes.map(({ row: { name }, isSlower }) => [name, isSlower])).toEqual([
       ['a', true],
       ['b', false],
@@ -90,7 +97,9 @@ describe('a comparison', () => {
   });
 
   it('refuses benches of different adapters', () => {
-    expect(() => compareRows([row('a', 1)], [{ ...row('a', 1), adapter: 'another' }], 0.2)).toThrow(/no row of the same/);
+    expect(() => compareRows([row('a', 1)], [{ ...row('a', 1), adapter: 'another' }], 0.2)).toThrow(
+      /no row of the same/,
+    );
   });
 
   it('reads rows back, and says what is wrong with a file', async () => {
@@ -120,7 +129,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
     } as typeof fill;
     const checksOf = async (spec: typeof fill) => {
       const checks = new Set<string>();
-      for await (const { check } of kernelRows(gpu, spec as unknown as KernelSpec, ceilings, { repeats: 1, batchMs: 0.1 }))
+      for await (const { check } of kernelRows(gpu, spec as unknown as KernelSpec, ceilings, {
+        repeats: 1,
+        batchMs: 0.1,
+      }))
         checks.add(check);
       return [...checks];
     };

@@ -45,9 +45,17 @@ describe.each(testAdapters)('on %s', (adapter) => {
       skip(!isSupported(spec, gpu.profile), `${adapter} stores no f16`);
       for (const { kernelCase, expected } of gpuCases(spec, largestBinding, small)) {
         if (!expected) continue;
-        const bench = await KernelBench.create(gpu, spec, defaultVariant(spec, gpu.profile, kernelCase.params), kernelCase);
+        const bench = await KernelBench.create(
+          gpu,
+          spec,
+          defaultVariant(spec, gpu.profile, kernelCase.params),
+          kernelCase,
+        );
         const want = expected();
-        const got = Object.entries(await bench.run()).map(([name, values]) => [name, values.subarray(0, want[name]?.length)]);
+        const got = Object.entries(await bench.run()).map(([name, values]) => [
+          name,
+          values.subarray(0, want[name]?.length),
+        ]);
         bench.destroy();
         expect(resultsAgree(spec, Object.fromEntries(got), want)).toBe(true);
       }

@@ -1,4 +1,7 @@
-/** Memory of training steps and of sampling: how it grows with the context, and that nothing is made or left behind once a program is warm. */
+/**
+ * Memory of training steps and of sampling: how it grows with the context, and that nothing is made or left behind once
+ * a program is warm.
+ */
 import { describe, expect, it } from 'vitest';
 import { measureGrowth, slopeOf } from '../../src/cli/bench/growth.ts';
 import { leakWorkload } from '../../src/cli/bench/leakWorkload.ts';

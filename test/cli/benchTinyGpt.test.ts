@@ -17,7 +17,8 @@ describe.each(testAdapters)('tiny GPT on %s', (adapter) => {
     const losses: number[] = [];
     for (let step = 0; step < pytorch.length; step++) losses.push(await gpt.step(tinyGptData(1 + (step % 4))));
     gpt.destroy();
-    for (const [step, loss] of losses.entries()) expect(Math.abs(loss - pytorch[step]!), `step ${step}: ${loss}`).toBeLessThan(1e-3);
+    for (const [step, loss] of losses.entries())
+      expect(Math.abs(loss - pytorch[step]!), `step ${step}: ${loss}`).toBeLessThan(1e-3);
   });
 });
 

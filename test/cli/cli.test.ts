@@ -53,10 +53,22 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
     [['fly'], 2, /unknown command 'fly'/],
     [['train', '--seed', 'x'], 2, /--seed/],
     [['train', '--preset', 'huge'], 2, /There is no preset huge; choose one of small, paper, pretrained\./],
-    [['train', '--set', 'training.iteration=3', '--out', join(folder, 'never')], 1, /training\.iteration.*training\.iterations/s],
+    [
+      ['train', '--set', 'training.iteration=3', '--out', join(folder, 'never')],
+      1,
+      /training\.iteration.*training\.iterations/s,
+    ],
     [['train', '--set', 'policy.heads=3', '--out', join(folder, 'shape')], 1, /policy\.heads \(3\) must be a multiple/],
-    [['train', '--set', 'environment.name=moon', '--out', join(folder, 'moon')], 1, /no environment moon; choose one of household/],
-    [['train', '--adapter', 'no-such-gpu', '--out', join(folder, 'device')], 1, /No WebGPU adapter "no-such-gpu" was found; install/],
+    [
+      ['train', '--set', 'environment.name=moon', '--out', join(folder, 'moon')],
+      1,
+      /no environment moon; choose one of household/,
+    ],
+    [
+      ['train', '--adapter', 'no-such-gpu', '--out', join(folder, 'device')],
+      1,
+      /No WebGPU adapter "no-such-gpu" was found; install/,
+    ],
     [['eval', folder], 1, /is not a run: it has no run\.json/],
     [['eval', folder, '--all', '--tasks', '3'], 2, /'--all' cannot be used with option '--tasks <n>'/],
     [['eval', folder, '--temperature', '-1'], 2, /--temperature.* It must be a number of 0 or more/],
@@ -84,7 +96,11 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
 describe('advantages', () => {
   const row = (trajectory: string, step: number, reward: number, success: boolean, observation: string) =>
     JSON.stringify({ group: 'g', trajectory, step, reward, success, valid: true, observation });
-  const rows = [row('a', 0, 0, true, 'you see a cup'), row('a', 1, 1, true, 'you hold a cup'), row('b', 0, 0, false, 'you see a cup')];
+  const rows = [
+    row('a', 0, 0, true, 'you see a cup'),
+    row('a', 1, 1, true, 'you hold a cup'),
+    row('b', 0, 0, false, 'you see a cup'),
+  ];
 
   it('prints one record a row, from a file or from standard input', async () => {
     const path = join(folder, 'rows.jsonl');
@@ -99,7 +115,9 @@ describe('advantages', () => {
   });
 
   it('names the line that is wrong', async () => {
-    const result = await proxmo(['advantages', '-'], { input: `${rows[0]}\n${rows[1]!.replace('"reward":1', '"reward":"NaN"')}\n` });
+    const result = await proxmo(['advantages', '-'], {
+      input: `${rows[0]}\n${rows[1]!.replace('"reward":1', '"reward":"NaN"')}\n`,
+    });
     expect(result.code).toBe(1);
     expect(result.stderr).toMatch(/line 2.*reward/);
   });
@@ -118,7 +136,11 @@ describe('a run', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/held-out success\s+before\s+after\s+points/);
     const summary = summaryOf(dir);
-    expect(summary).toMatchObject({ seed: 5, before: { byTask: { heat: expect.any(Number) } }, after: { success: expect.any(Number) } });
+    expect(summary).toMatchObject({
+      seed: 5,
+      before: { byTask: { heat: expect.any(Number) } },
+      after: { success: expect.any(Number) },
+    });
     expect(summary.wallSeconds).toBeGreaterThan(0);
     expect(summary.tokensPerSecond).toBeGreaterThan(0);
     expect(summary.advantageShare).toBeGreaterThan(0);
@@ -142,7 +164,11 @@ describe('a run', () => {
 
   it('is evaluated and watched', async () => {
     const evaluated = await proxmo(['eval', dir, '--json']);
-    expect(JSON.parse(evaluated.stdout)).toMatchObject({ iteration: 2, episodes: 6, success: summaryOf(dir).after.success });
+    expect(JSON.parse(evaluated.stdout)).toMatchObject({
+      iteration: 2,
+      episodes: 6,
+      success: summaryOf(dir).after.success,
+    });
     const played = await proxmo(['play', dir, '--type', 'heat']);
     expect(played.stdout).toMatch(/^heat: /);
     expect(played.stdout).toMatch(/ {2}1\. you are in/);
@@ -152,8 +178,13 @@ describe('a run', () => {
     const path = join(dir, 'tuning.json');
     writeFileSync(path, await formatTuning({ adapter: 'another', driver: 'd', version: '1' }, new Map()));
     const elsewhere = await proxmo(['generate', '--model', dir, '--prompt', 'you', '--max-tokens', '2', '--json']);
-    const origin = /this is (?<adapter>.*) \((?<driver>.*)\): kernels run in their default variants/.exec(elsewhere.stderr)?.groups;
-    writeFileSync(path, await formatTuning({ adapter: origin!.adapter!, driver: origin!.driver!, version: '1' }, new Map()));
+    const origin = /this is (?<adapter>.*) \((?<driver>.*)\): kernels run in their default variants/.exec(
+      elsewhere.stderr,
+    )?.groups;
+    writeFileSync(
+      path,
+      await formatTuning({ adapter: origin!.adapter!, driver: origin!.driver!, version: '1' }, new Map()),
+    );
     const here = await proxmo(['eval', dir, '--json']);
     expect(here.stderr).toContain(`kernels run in the variants of ${path} (0 choices)`);
     rmSync(path);

@@ -40,7 +40,9 @@ describe('proxmo env list', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^household +find things/);
     expect(stdout).toMatch(/data: generated/);
-    expect(stdout).toMatch(/webshop .*\n +data: .*\n +settings: prompt\.maxTokens 576, sampling\.maxNewTokens 28\n +ready/);
+    expect(stdout).toMatch(
+      /webshop .*\n +data: .*\n +settings: prompt\.maxTokens 576, sampling\.maxNewTokens 28\n +ready/,
+    );
     expect(stdout).toMatch(/not ready as it is: process: option command: give the program/);
   });
 
@@ -48,7 +50,10 @@ describe('proxmo env list', () => {
     const { stdout } = await proxmo(['env', 'list', '--json']);
     const rows = JSON.parse(stdout) as { name: string; available: boolean; missing?: string }[];
     expect(rows.map(({ name }) => name)).toEqual(['household', 'alfworld', 'webshop', 'process', 'http']);
-    expect(rows[0]).toMatchObject({ available: true, settings: { prompt: { maxTokens: 192 }, sampling: { maxNewTokens: 6 } } });
+    expect(rows[0]).toMatchObject({
+      available: true,
+      settings: { prompt: { maxTokens: 192 }, sampling: { maxNewTokens: 6 } },
+    });
     expect(rows[3]).toMatchObject({ available: false, missing: expect.stringContaining('command') });
   });
 });
@@ -75,15 +80,29 @@ describe('proxmo env play', () => {
 
 describe('an environment that fails while it is played', () => {
   it('is blamed for it', async () => {
-    const path = write('throws.mjs', readFileSync(broken, 'utf8').replace('const action', 'throw new TypeError("no lamp"); const action'));
+    const path = write(
+      'throws.mjs',
+      readFileSync(broken, 'utf8').replace('const action', 'throw new TypeError("no lamp"); const action'),
+    );
     const { code, stderr } = await proxmo(['env', 'play', path], { input: '1\n' });
-    expect({ code, stderr }).toEqual({ code: 1, stderr: 'proxmo: The environment broken failed: TypeError: no lamp\n' });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: 'proxmo: The environment broken failed: TypeError: no lamp\n',
+    });
   });
 });
 
 describe('proxmo env check', () => {
   it('passes a sound environment', async () => {
-    const { code, stdout, stderr } = await proxmo(['env', 'check', 'household', '--option', 'rooms=20', '--tasks', '2']);
+    const { code, stdout, stderr } = await proxmo([
+      'env',
+      'check',
+      'household',
+      '--option',
+      'rooms=20',
+      '--tasks',
+      '2',
+    ]);
     expect(stderr).toBe('');
     expect(code).toBe(0);
     expect(stdout.trim().split('\n')).toHaveLength(9);
@@ -113,7 +132,10 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
   const empty = write('empty.jsonl', '');
   const text = write('text.jsonl', 'not json\n');
   const other = write('other.jsonl', '{"a": 1}\n');
-  const cut = write('cut.jsonl.gz', gzipSync(`${JSON.stringify({ gamefile: 'x', steps: [] })}\n`.repeat(2000)).subarray(0, 20));
+  const cut = write(
+    'cut.jsonl.gz',
+    gzipSync(`${JSON.stringify({ gamefile: 'x', steps: [] })}\n`.repeat(2000)).subarray(0, 20),
+  );
   it.each([
     [['env'], 2, /Usage: proxmo env/],
     [['env', 'fly'], 2, /unknown command 'fly'/],
@@ -124,19 +146,43 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
     [['env', 'check', 'household', '--option', 'rooms={'], 2, /--option rooms=\{ line 1 is not valid YAML/],
     [['env', 'check', 'household', '--option', 'room=3'], 1, /household: .*room/],
     [['env', 'check', 'household', '--tasks', '0'], 2, /--tasks.* It must be a whole number of 1 or more/],
-    [['env', 'check', 'process', '--option', 'command=[/no/such/program]'], 1, /could not be started \(ENOENT\); check the command/],
-    [['env', 'check', 'http', '--option', 'url=http://127.0.0.1:1', '--option', 'tasks=9'], 1, /127\.0\.0\.1:1 cannot be reached/],
-    [['env', 'play', 'household', '--type', 'fly'], 2, /There is no task type fly in household; choose one of pick, look/],
-    [['env', 'play', 'household', '--split', 'test'], 2, /--split.*'test' is invalid\. Allowed choices are train, seen, unseen/],
+    [
+      ['env', 'check', 'process', '--option', 'command=[/no/such/program]'],
+      1,
+      /could not be started \(ENOENT\); check the command/,
+    ],
+    [
+      ['env', 'check', 'http', '--option', 'url=http://127.0.0.1:1', '--option', 'tasks=9'],
+      1,
+      /127\.0\.0\.1:1 cannot be reached/,
+    ],
+    [
+      ['env', 'play', 'household', '--type', 'fly'],
+      2,
+      /There is no task type fly in household; choose one of pick, look/,
+    ],
+    [
+      ['env', 'play', 'household', '--split', 'test'],
+      2,
+      /--split.*'test' is invalid\. Allowed choices are train, seen, unseen/,
+    ],
     [['env', 'replay', empty], 2, /required option '--data <dir>' not specified/],
     [['env', 'replay', join(folder, 'absent.jsonl'), '--data', folder], 1, /absent\.jsonl cannot be read \(ENOENT\)/],
     [['env', 'replay', folder, '--data', folder], 1, /cannot be read \(EISDIR\)/],
     [['env', 'replay', empty, '--data', folder], 1, /empty\.jsonl holds no record/],
     [['env', 'replay', text, '--data', folder], 1, /text\.jsonl line 1 is not JSON/],
-    [['env', 'replay', other, '--data', folder], 1, /the first record has the keys a; known records are ALFWorld transcripts/],
+    [
+      ['env', 'replay', other, '--data', folder],
+      1,
+      /the first record has the keys a; known records are ALFWorld transcripts/,
+    ],
     [['env', 'replay', cut, '--data', folder], 1, /cut\.jsonl\.gz cannot be read \(Z_BUF_ERROR\)/],
     [['train', '--env', './absent.mjs', '--out', join(folder, 'never')], 1, /There is no environment module/],
-    [['train', '--env', broken, '--out', join(folder, 'never')], 1, /broken: the train split has 3 tasks, not 400; ask for fewer/],
+    [
+      ['train', '--env', broken, '--out', join(folder, 'never')],
+      1,
+      /broken: the train split has 3 tasks, not 400; ask for fewer/,
+    ],
     [['train', '--resume', folder, '--env', 'household'], 2, /A resumed run keeps its folder and settings/],
   ] as const)('%j', async (args, code, message) => {
     const result = await proxmo(args);
@@ -153,23 +199,34 @@ describe('proxmo env replay', () => {
   const shop = join(shared, 'webshop-1000');
   const sessions = join(shared, 'webshop-golden/sessions.jsonl.gz');
 
-  it.skipIf(!hasFiles(games, transcripts))('finds ALFWorld transcripts equal, and points at a character that is not', async () => {
-    const sound = await proxmo(['env', 'replay', transcripts, '--data', games]);
-    expect(sound).toMatchObject({ code: 0, stdout: 'ALFWorld transcripts: 594 of 594 steps equal\n' });
-    const changed = write('changed.jsonl', gunzipSync(readFileSync(transcripts)).toString().replace('You pick up', 'You picked up'));
-    const wrong = await proxmo(['env', 'replay', changed, '--data', games]);
-    expect(wrong.code).toBe(1);
-    expect(wrong.stdout).toMatch(
-      /593 of 594 steps equal\nfirst difference: .*, step \d+, feedback, from character 8\n {2}expected: "You picked up.*\n {2}actual: {3}"You pick up/,
-    );
-    expect(wrong.stderr).toMatch(/^proxmo: 1 of 594 steps differ from the record/);
-  });
+  it.skipIf(!hasFiles(games, transcripts))(
+    'finds ALFWorld transcripts equal, and points at a character that is not',
+    async () => {
+      const sound = await proxmo(['env', 'replay', transcripts, '--data', games]);
+      expect(sound).toMatchObject({ code: 0, stdout: 'ALFWorld transcripts: 594 of 594 steps equal\n' });
+      const changed = write(
+        'changed.jsonl',
+        gunzipSync(readFileSync(transcripts)).toString().replace('You pick up', 'You picked up'),
+      );
+      const wrong = await proxmo(['env', 'replay', changed, '--data', games]);
+      expect(wrong.code).toBe(1);
+      expect(wrong.stdout).toMatch(
+        /593 of 594 steps equal\nfirst difference: .*, step \d+, feedback, from character 8\n {2}expected: "You picked up.*\n {2}actual: {3}"You pick up/,
+      );
+      expect(wrong.stderr).toMatch(/^proxmo: 1 of 594 steps differ from the record/);
+    },
+  );
 
   it.skipIf(!hasFiles(shop, sessions))('finds WebShop sessions equal, as JSON', async () => {
     const { code, stdout } = await proxmo(['env', 'replay', sessions, '--data', shop, '--json']);
     expect(code).toBe(0);
     const report = JSON.parse(stdout) as { steps: number };
-    expect(report).toEqual({ format: 'WebShop sessions', steps: report.steps, equal: report.steps, firstDifference: null });
+    expect(report).toEqual({
+      format: 'WebShop sessions',
+      steps: report.steps,
+      equal: report.steps,
+      firstDifference: null,
+    });
     expect(report.steps).toBeGreaterThan(100);
   });
 });
@@ -177,11 +234,25 @@ describe('proxmo env replay', () => {
 describe('data that is missing', () => {
   const absent = join(folder, 'no-data');
   it.each([
-    ['alfworld', /ALFWorld's games are not at .*; fetch them with alfworld-download \(pip install alfworld\), or set the option data/],
-    ['webshop', /webshop: there is no .*no-data; set data to the folder that the setup script of WebShop's repository .* has put/],
+    [
+      'alfworld',
+      /ALFWorld's games are not at .*; fetch them with alfworld-download \(pip install alfworld\), or set the option data/,
+    ],
+    [
+      'webshop',
+      /webshop: there is no .*no-data; set data to the folder that the setup script of WebShop's repository .* has put/,
+    ],
   ])('is told before anything is written: %s', async (name, message) => {
     const out = join(folder, `${name}-without-data`);
-    const { code, stdout, stderr } = await proxmo(['train', '--env', name, '--set', `environment.options.data=${absent}`, '--out', out]);
+    const { code, stdout, stderr } = await proxmo([
+      'train',
+      '--env',
+      name,
+      '--set',
+      `environment.options.data=${absent}`,
+      '--out',
+      out,
+    ]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr.trim().split('\n').at(-1)).toMatch(message);
     expect(stderr).not.toContain('writing');
@@ -192,7 +263,11 @@ describe('data that is missing', () => {
 describe('training in another environment than the preset’s', () => {
   it('differs by nothing but its name: lengths fit its texts, and the preset’s options stay behind', async () => {
     const dir = join(folder, 'shop-run');
-    const few = ['warmStart={tasks: 3, epochs: 1}', 'training={iterations: 1, pool: 2, tasks: 2, groupSize: 2}', 'evaluation.tasks=5'];
+    const few = [
+      'warmStart={tasks: 3, epochs: 1}',
+      'training={iterations: 1, pool: 2, tasks: 2, groupSize: 2}',
+      'evaluation.tasks=5',
+    ];
     const settings = [
       ...few,
       'environment.options.maxSteps=6',
@@ -214,14 +289,26 @@ describe('training in another environment than the preset’s', () => {
     // The table and the files say what purchases were worth, and for what.
     expect(stdout).toMatch(/\nscore +\d\.\d{3} +\d\.\d{3} +[+-]\d\.\d{3}\nscore: bought +\d\.\d{3}/);
     const evaluated = await proxmo(['eval', dir]);
-    expect(evaluated.stdout).toMatch(/\nscore +\d\.\d{3}\nscore: bought +\d\.\d{3}\nscore: type +\d\.\d{3}\nscore: attributes/);
+    expect(evaluated.stdout).toMatch(
+      /\nscore +\d\.\d{3}\nscore: bought +\d\.\d{3}\nscore: type +\d\.\d{3}\nscore: attributes/,
+    );
     const { components } = JSON.parse((await proxmo(['eval', dir, '--json'])).stdout);
     expect(components).toEqual(JSON.parse(readFileSync(join(dir, 'summary.json'), 'utf8')).after.components);
   });
 
   it('keeps to what is set', async () => {
     const out = join(folder, 'never-run');
-    const short = ['train', '--env', 'webshop', '--set', 'prompt.maxTokens=8', '--set', 'warmStart.tasks=2', '--out', out];
+    const short = [
+      'train',
+      '--env',
+      'webshop',
+      '--set',
+      'prompt.maxTokens=8',
+      '--set',
+      'warmStart.tasks=2',
+      '--out',
+      out,
+    ];
     expect((await proxmo(short)).stderr).toMatch(/the task alone needs \d+ tokens but at most 8 are allowed/);
   });
 });
@@ -260,7 +347,10 @@ describe('training in an environment of one’s own', () => {
   it('plays an episode again when its process is killed, and counts it', async () => {
     const dir = join(folder, 'process-run');
     const fault = `environment.options.options={fault: sigkill, once: ${join(folder, 'once')}}`;
-    const settings = [`environment.options.command=${server}`, fault, 'warmStart.tasks=0'].flatMap((setting) => ['--set', setting]);
+    const settings = [`environment.options.command=${server}`, fault, 'warmStart.tasks=0'].flatMap((setting) => [
+      '--set',
+      setting,
+    ]);
     const { code, stderr } = await proxmo(['train', '--env', 'process', ...tiny, ...settings, '--out', dir]);
     expect(stderr).not.toContain('proxmo:');
     expect(code).toBe(0);

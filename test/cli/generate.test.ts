@@ -15,10 +15,22 @@ const gguf = join(fixtures, 'gguf', 'llama.gguf');
 
 describe('generate', () => {
   it('prints text to standard output and figures to standard error', async () => {
-    const { code, stdout, stderr } = await proxmo(['generate', '--model', gguf, '--prompt', 'the cat', '--max-tokens', '6', '--seed', '4']);
+    const { code, stdout, stderr } = await proxmo([
+      'generate',
+      '--model',
+      gguf,
+      '--prompt',
+      'the cat',
+      '--max-tokens',
+      '6',
+      '--seed',
+      '4',
+    ]);
     expect(code).toBe(0);
     expect(stdout.endsWith('\n')).toBe(true);
-    expect(stderr).toMatch(/^\d+ prompt tokens, \d new tokens in [\d.]+ s \([\d.]+ tokens\/s\), the first after [\d.]+ s\n$/m);
+    expect(stderr).toMatch(
+      /^\d+ prompt tokens, \d new tokens in [\d.]+ s \([\d.]+ tokens\/s\), the first after [\d.]+ s\n$/m,
+    );
   });
 
   it('gives the same text as JSON, for as many samples as asked for', async () => {
@@ -43,7 +55,11 @@ describe('generate', () => {
     ],
     [['--model', gguf], 2, /There is no prompt; give --prompt or --prompt-file/],
     [['--model', gguf, '--prompt', 'x', '--top-p', '0'], 2, /--top-p.* It must be a number above 0 and at most 1/],
-    [['--model', gguf, '--prompt', 'x', '--chat'], 2, /has no chat template, so it holds no conversations; leave out --chat/],
+    [
+      ['--model', gguf, '--prompt', 'x', '--chat'],
+      2,
+      /has no chat template, so it holds no conversations; leave out --chat/,
+    ],
     [['--model', hfFixture('gpt2'), '--prompt', 'x'], 1, /gpt2 has no tokenizer\.json/],
     [['--prompt', 'x'], 2, /required option '--model <path>'/],
   ] as const)('%j is a mistake', async (args, code, message) => {
@@ -75,7 +91,18 @@ describe('a run that starts from a pretrained model', () => {
     'checkpoints.every=1',
   ].flatMap((setting) => ['--set', setting]);
   const train = (out: string, iterations: number) =>
-    proxmo(['train', '--model', model, '--env', 'household', ...settings, '--set', `training.iterations=${iterations}`, '--out', out]);
+    proxmo([
+      'train',
+      '--model',
+      model,
+      '--env',
+      'household',
+      ...settings,
+      '--set',
+      `training.iterations=${iterations}`,
+      '--out',
+      out,
+    ]);
   const weights = (run: string) => readFileSync(join(run, 'checkpoints', '000002', 'weights.safetensors'));
 
   it('trains, and remembers the model and its hash', async () => {
@@ -119,6 +146,9 @@ describe('a run that starts from a pretrained model', () => {
     const bytes = readFileSync(model);
     writeFileSync(model, Buffer.concat([bytes, Buffer.from([0])]));
     const { code, stderr } = await proxmo(['eval', dir]);
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/is not the model that .* began with: its files have changed/)]);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/is not the model that .* began with: its files have changed/),
+    ]);
   });
 });

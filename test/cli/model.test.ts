@@ -1,4 +1,7 @@
-/** `proxmo model` on tiny checkpoints of every family, with what PyTorch computes with them, and on larger ones where they are. */
+/**
+ * `proxmo model` on tiny checkpoints of every family, with what PyTorch computes with them, and on larger ones where
+ * they are.
+ */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,12 +58,17 @@ describe('verify', () => {
   });
 
   const larger = '../shared/fixtures/hf';
-  it.skipIf(!existsSync(larger)).each(hfFixtures)(`${larger}/%s, with its tokenizer and chat template`, async (name) => {
-    const { stdout, error } = await run('verify', join(larger, name), '--adapter', testAdapters.at(-1)!, '--json');
-    expect(error).toBeNull();
-    expect(checksOf(stdout).map((check) => check.name)).toEqual(expect.arrayContaining(['tokenizer', 'chat template']));
-    expect(checksOf(stdout)).toHaveLength(8);
-  });
+  it.skipIf(!existsSync(larger)).each(hfFixtures)(
+    `${larger}/%s, with its tokenizer and chat template`,
+    async (name) => {
+      const { stdout, error } = await run('verify', join(larger, name), '--adapter', testAdapters.at(-1)!, '--json');
+      expect(error).toBeNull();
+      expect(checksOf(stdout).map((check) => check.name)).toEqual(
+        expect.arrayContaining(['tokenizer', 'chat template']),
+      );
+      expect(checksOf(stdout)).toHaveLength(8);
+    },
+  );
 
   describe.skipIf(!halfAdapter)('in f16', () => {
     const verifyHalf = (dir: string) => run('verify', dir, '--precision', 'f16', '--adapter', halfAdapter!, '--json');
@@ -76,11 +84,14 @@ describe('verify', () => {
       },
     );
 
-    it.skipIf(!existsSync(larger)).each(hfFixtures)(`${larger}/%s is within the tolerances of f16, but not of float32`, async (name) => {
-      const { stdout, error } = await verifyHalf(join(larger, name));
-      expect(error).toBeNull();
-      expect(checksOf(stdout).find((check) => check.name === 'logits')?.error).toBeGreaterThan(1e-4);
-    });
+    it.skipIf(!existsSync(larger)).each(hfFixtures)(
+      `${larger}/%s is within the tolerances of f16, but not of float32`,
+      async (name) => {
+        const { stdout, error } = await verifyHalf(join(larger, name));
+        expect(error).toBeNull();
+        expect(checksOf(stdout).find((check) => check.name === 'logits')?.error).toBeGreaterThan(1e-4);
+      },
+    );
 
     it('is refused on an adapter that has none', async () => {
       const { error } = await run('verify', hfFixture('llama'), '--precision', 'f16', '--adapter', 'swiftshader');
@@ -102,20 +113,30 @@ describe('verify', () => {
     ['first values of', (expected) => (expected.grads['model.norm.weight'].first[1] += 0.01)],
     ['greedy continuation', (expected) => (expected.greedy.tokens[3] ^= 1)],
     ['losses over AdamW steps', (expected) => (expected.adamw.losses[4] += 0.01)],
-  ] as [string, (expected: ReturnType<typeof expectedOf>) => void][])('finds wrong %s, and nothing else', async (name, change) => {
-    const expected = expectedOf();
-    change(expected);
-    const { stdout, error } = await verifyAgainst(expected);
-    expect(error?.message).toMatch(new RegExp(`does not compute what the reference computed: ${name}[^,]*; see the errors above`));
-    expect(checksOf(stdout).filter(({ passed }) => !passed)).toEqual([expect.objectContaining({ name: expect.stringContaining(name) })]);
-  });
+  ] as [string, (expected: ReturnType<typeof expectedOf>) => void][])(
+    'finds wrong %s, and nothing else',
+    async (name, change) => {
+      const expected = expectedOf();
+      change(expected);
+      const { stdout, error } = await verifyAgainst(expected);
+      expect(error?.message).toMatch(
+        new RegExp(`does not compute what the reference computed: ${name}[^,]*; see the errors above`),
+      );
+      expect(checksOf(stdout).filter(({ passed }) => !passed)).toEqual([
+        expect.objectContaining({ name: expect.stringContaining(name) }),
+      ]);
+    },
+  );
 
   it.each([
     ['{', 'is not JSON'],
     [{ inputs: [] }, 'expected.json: Unrecognized key: "inputs"'],
     [{ loss: 1 }, 'logits, loss, grads and adamw need input_ids'],
     [{ input_ids: [[1, 2], [3]] }, 'at `input_ids.1`'],
-    [{ input_ids: [[1, 2]], logits: [[[0]]], logits_positions: [2] }, 'logits need logits_positions within the sequences'],
+    [
+      { input_ids: [[1, 2]], logits: [[[0]]], logits_positions: [2] },
+      'logits need logits_positions within the sequences',
+    ],
     [{ input_ids: [[1, 40]], loss: 1 }, 'The reference has the token 40, but the model has 40 tokens only.'],
     [{ input_ids: [[1, 2]], grads: { x: { norm: 1, first: [] } } }, 'The model has no tensor "x"'],
   ])('refuses %j as a reference', async (expected, message) => {
@@ -131,7 +152,9 @@ describe('verify', () => {
 
   it('says what to do where there is no reference', async () => {
     const { error } = await run('verify', hfFixture('qwen3'), '--expected', join(folder, 'absent.json'));
-    expect(error?.message).toContain("absent.json cannot be read (ENOENT); name a reference's results with --expected.");
+    expect(error?.message).toContain(
+      "absent.json cannot be read (ENOENT); name a reference's results with --expected.",
+    );
   });
 });
 
@@ -139,7 +162,8 @@ describe('inspect', () => {
   it('counts parameters and bytes', async () => {
     const { stdout } = await run('inspect', hfFixture('llama'), '--json');
     const { family, parameters, tensors, stored, bytes, transformer } = JSON.parse(stdout);
-    // 40 · 16 twice, and in each of two layers q, k, v, o with biases, three of the MLP with biases, and two norms; one norm at the end.
+    // 40 · 16 twice, and in each of two layers q, k, v, o with biases, three of the MLP with biases, and two norms; one
+    // norm at the end.
     const layer = (32 + 16 + 16) * 17 + 16 * 33 + 2 * 24 * 17 + 16 * 25 + 2 * 16;
     expect(parameters).toBe(2 * 40 * 16 + 2 * layer + 16);
     expect({ family, tensors, stored }).toEqual({ family: 'llama', tensors: 35, stored: { BF16: parameters } });
@@ -161,6 +185,8 @@ describe('inspect', () => {
   });
 
   it('refuses what is no model', async () => {
-    expect((await run('inspect', folder)).error?.message).toContain('config.json does not exist; give the folder of a Hugging Face model.');
+    expect((await run('inspect', folder)).error?.message).toContain(
+      'config.json does not exist; give the folder of a Hugging Face model.',
+    );
   });
 });

@@ -86,29 +86,32 @@ describe('a roofline', () => {
 });
 
 describe.each(testAdapters)('the profiler on %s', (adapter) => {
-  it.each<DispatchTiming>(['timestamps', 'serialised'])('times every dispatch by %s and changes no result', async (timing) => {
-    const gpu = await testDevice(adapter);
-    const engine = new Engine(gpu);
-    const a = input('a', [1 << 16]);
-    const y = inScope('layers.0', () => add(a, scale(a, 2)));
-    const program = await engine.compile({ name: 'sum', outputs: { y } });
-    const runs: ProgramRun[] = [];
-    gpu.runner = new Profiler(gpu, (made) => runs.push(made), timing);
-    try {
-      const result = await program.run({ a: new Float32Array(a.size).fill(1.5) });
-      expect(new Set(result.y)).toEqual(new Set([4.5]));
-    } finally {
-      gpu.runner = null;
-      program.destroy();
-    }
-    expect(runs.map((made) => made.program)).toEqual(['sum']);
-    const { dispatches, encodeMs } = runs[0]!;
-    expect(dispatches.map(({ kernel, scope }) => [kernel, scope])).toEqual([
-      ['scale', 'layers.0'],
-      ['add', 'layers.0'],
-    ]);
-    expect(dispatches[0]!.ms).toBeGreaterThan(0);
-    expect(dispatches[1]!.start).toBeGreaterThanOrEqual(dispatches[0]!.ms);
-    expect(encodeMs).toBeGreaterThan(0);
-  });
+  it.each<DispatchTiming>(['timestamps', 'serialised'])(
+    'times every dispatch by %s and changes no result',
+    async (timing) => {
+      const gpu = await testDevice(adapter);
+      const engine = new Engine(gpu);
+      const a = input('a', [1 << 16]);
+      const y = inScope('layers.0', () => add(a, scale(a, 2)));
+      const program = await engine.compile({ name: 'sum', outputs: { y } });
+      const runs: ProgramRun[] = [];
+      gpu.runner = new Profiler(gpu, (made) => runs.push(made), timing);
+      try {
+        const result = await program.run({ a: new Float32Array(a.size).fill(1.5) });
+        expect(new Set(result.y)).toEqual(new Set([4.5]));
+      } finally {
+        gpu.runner = null;
+        program.destroy();
+      }
+      expect(runs.map((made) => made.program)).toEqual(['sum']);
+      const { dispatches, encodeMs } = runs[0]!;
+      expect(dispatches.map(({ kernel, scope }) => [kernel, scope])).toEqual([
+        ['scale', 'layers.0'],
+        ['add', 'layers.0'],
+      ]);
+      expect(dispatches[0]!.ms).toBeGreaterThan(0);
+      expect(dispatches[1]!.start).toBeGreaterThanOrEqual(dispatches[0]!.ms);
+      expect(encodeMs).toBeGreaterThan(0);
+    },
+  );
 });

@@ -24,10 +24,24 @@ describe('--plan', () => {
   });
 
   it('needs no weights, only the configuration and the headers', async () => {
-    const { code, stdout } = await proxmo(['train', '--model', hfFixture('qwen2'), '--preset', 'pretrained', '--plan', '--json']);
+    const { code, stdout } = await proxmo([
+      'train',
+      '--model',
+      hfFixture('qwen2'),
+      '--preset',
+      'pretrained',
+      '--plan',
+      '--json',
+    ]);
     const plan = JSON.parse(stdout);
     expect(code).toBe(0);
-    expect(plan).toMatchObject({ microBatchTokens: 4096, fits: true, tooLarge: null, limits: { total: null }, parts: { reference: 0 } });
+    expect(plan).toMatchObject({
+      microBatchTokens: 4096,
+      fits: true,
+      tooLarge: null,
+      limits: { total: null },
+      parts: { reference: 0 },
+    });
     expect(plan.total).toBe(Object.values<number>(plan.parts).reduce((sum, bytes) => sum + bytes, 0));
     expect(plan).not.toHaveProperty('shared');
   });
@@ -38,7 +52,9 @@ describe('--plan', () => {
     const { fits, largestMicroBatch, limits } = JSON.parse(stdout);
     expect([code, fits, limits.total]).toEqual([1, false, 30 * 2 ** 20]);
     expect(stderr).toMatch(
-      new RegExp(`engine.memory allows 30.0 MiB; lower optimiser.microBatchTokens from 8192 to ${largestMicroBatch}\\.`),
+      new RegExp(
+        `engine.memory allows 30.0 MiB; lower optimiser.microBatchTokens from 8192 to ${largestMicroBatch}\\.`,
+      ),
     );
     expect((await proxmo([...args, ...set(`optimiser.microBatchTokens=${largestMicroBatch}`)])).code).toBe(0);
   });
@@ -49,11 +65,17 @@ it.each([
     ['--preset', 'pretrained'],
     /`lora` \(the preset\) is not valid: adapters need a pretrained model; name one as model, or set lora to null\./,
   ],
-  [['--model', gguf, ...set('lora.targets=[c_attn]')], /targets name no projection "c_attn"; a llama model has q_proj, k_proj, v_proj/],
+  [
+    ['--model', gguf, ...set('lora.targets=[c_attn]')],
+    /targets name no projection "c_attn"; a llama model has q_proj, k_proj, v_proj/,
+  ],
   [['--model', gguf, ...set('lora.rank=0')], /`lora\.rank` \(--set lora\.rank=0\) must be at least 1, not 0\./],
   [['--model', gguf, ...set('lora.dropout=1')], /`lora\.dropout` .* must be less than 1, not 1\./],
   [['--model', gguf, ...set('lora.alpa=1')], /`lora\.alpa` .* did you mean `lora\.alpha`\?/],
-  [['--model', gguf, ...set('optimiser.checkpointing=blocks')], /must be "none" or "block", not "blocks"; did you mean "block"\?/],
+  [
+    ['--model', gguf, ...set('optimiser.checkpointing=blocks')],
+    /must be "none" or "block", not "blocks"; did you mean "block"\?/,
+  ],
   [['--model', gguf, ...set('engine.memory=0')], /`engine\.memory` .* must be more than 0, not 0\./],
   [
     ['--model', gguf, ...set('engine.memory=1')],

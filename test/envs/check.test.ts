@@ -1,4 +1,7 @@
-/** The contract's checks: sound environments pass all of them, and each way to break the contract is found by the check that is there for it. */
+/**
+ * The contract's checks: sound environments pass all of them, and each way to break the contract is found by the check
+ * that is there for it.
+ */
 import { describe, expect, it } from 'vitest';
 import { checkTaskSet } from '../../src/envs/check.ts';
 import { defineTaskSet } from '../../src/envs/define.ts';
@@ -61,9 +64,18 @@ describe('a sound environment', () => {
   it('passes every check', async () => {
     const report = await checkTaskSet(sound);
     expect(report.findings.map(({ check, holds }) => [check, holds])).toEqual(
-      ['task set', 'tasks', 'turns', 'determinism', 'wrong actions', 'admissible actions', 'end', 'expert', 'solution', 'words'].map(
-        (check) => [check, true],
-      ),
+      [
+        'task set',
+        'tasks',
+        'turns',
+        'determinism',
+        'wrong actions',
+        'admissible actions',
+        'end',
+        'expert',
+        'solution',
+        'words',
+      ].map((check) => [check, true]),
     );
     expect(report.holds).toBe(true);
   });
@@ -78,7 +90,11 @@ describe('what breaks is said by the check that is there for it', () => {
   it.each<[string, TaskSet, RegExp]>([
     ['no types', withSet({ types: [] }), /task set: its types are \[\]/],
     ['an endless episode', withSet({ maxSteps: 0 }), /task set: its maxSteps is 0/],
-    ['a type that is not listed', withSet({ types: ['to 1', 'to 2'] }), /tasks: train split: the type of task t\d+ is "to 3"/],
+    [
+      'a type that is not listed',
+      withSet({ types: ['to 1', 'to 2'] }),
+      /tasks: train split: the type of task t\d+ is "to 3"/,
+    ],
     [
       'the same task twice',
       withSet({ tasks: (_, count) => new Array<Task>(count).fill(task('t0')) }),
@@ -101,7 +117,9 @@ describe('what breaks is said by the check that is there for it', () => {
     ],
     [
       'too few tasks in silence',
-      withSet({ tasks: (split, count, seed) => sound.tasks(split, Math.min(count, sound.allTasks!(split).length), seed) }),
+      withSet({
+        tasks: (split, count, seed) => sound.tasks(split, Math.min(count, sound.allTasks!(split).length), seed),
+      }),
       /tasks: tasks\('train', 49\) is more than there are, and does not throw/,
     ],
     [
@@ -111,14 +129,26 @@ describe('what breaks is said by the check that is there for it', () => {
       }),
       /turns: task t\d+, step 1: step ".*" failed: boom/,
     ],
-    ['a hang', withWorld(() => ({ reset: () => new Promise(() => {}) })), /turns: task t\d+: reset failed: it gave no answer within 0.3 s/],
-    ['an observation that is no text', withTurns((turn) => ({ ...turn, observation: 3 })), /turns: .*: observation is 3, not text/],
+    [
+      'a hang',
+      withWorld(() => ({ reset: () => new Promise(() => {}) })),
+      /turns: task t\d+: reset failed: it gave no answer within 0.3 s/,
+    ],
+    [
+      'an observation that is no text',
+      withTurns((turn) => ({ ...turn, observation: 3 })),
+      /turns: .*: observation is 3, not text/,
+    ],
     [
       'an infinite reward',
       withTurns((turn) => ({ ...turn, reward: Number.POSITIVE_INFINITY })),
       /turns: .*: reward is Infinity, not a number/,
     ],
-    ['a score of more than 1', withTurns((turn) => ({ ...turn, score: 10 })), /turns: .*: score is 10, not a number from 0 to 1/],
+    [
+      'a score of more than 1',
+      withTurns((turn) => ({ ...turn, score: 10 })),
+      /turns: .*: score is 10, not a number from 0 to 1/,
+    ],
     [
       'no instruction',
       withWorld((world) => ({ reset: (each) => ({ ...(world.reset(each) as Turn), instruction: '' }) })),
@@ -147,7 +177,10 @@ describe('what breaks is said by the check that is there for it', () => {
     [
       'an action listed twice',
       withWorld((world) => ({
-        reset: (each) => ({ ...(world.reset(each) as Turn & { instruction: string }), admissibleActions: ['add', 'add'] }),
+        reset: (each) => ({
+          ...(world.reset(each) as Turn & { instruction: string }),
+          admissibleActions: ['add', 'add'],
+        }),
       })),
       /admissible actions: task t\d+: "add" is listed twice/,
     ],

@@ -13,7 +13,11 @@ const colours = ['red', 'green', 'blue'];
 const doors: TaskSetDefinition<Door> = {
   name: 'doors',
   maxSteps: 3,
-  tasks: Array.from({ length: 30 }, (_, i) => ({ id: `door-${i}`, type: i % 2 ? 'odd' : 'even', colour: colours[i % 3]! })),
+  tasks: Array.from({ length: 30 }, (_, i) => ({
+    id: `door-${i}`,
+    type: i % 2 ? 'odd' : 'even',
+    colour: colours[i % 3]!,
+  })),
   instruction: ({ colour }) => `open the ${colour} door.`,
   *play({ colour }) {
     let observation = 'you see three doors.';
@@ -61,7 +65,12 @@ describe('a definition', () => {
     environment.reset({ id: 'x', type: 'odd', colour: 'red' });
     environment.step('fly');
     environment.step('fly');
-    expect(environment.step('fly')).toMatchObject({ observation: 'it is locked.', done: true, success: false, reward: 0 });
+    expect(environment.step('fly')).toMatchObject({
+      observation: 'it is locked.',
+      done: true,
+      success: false,
+      reward: 0,
+    });
   });
 
   it('may be asynchronous, and then lists its words itself', async () => {
@@ -74,8 +83,17 @@ describe('a definition', () => {
       },
     });
     const environment = set.createEnvironment();
-    expect(await environment.reset(set.allTasks!('train')[0]!)).toMatchObject({ observation: 'a door.', admissibleActions: null });
-    expect(await environment.step('open')).toMatchObject({ done: true, success: true, reward: 3, score: 0.5, components: { part: 0.5 } });
+    expect(await environment.reset(set.allTasks!('train')[0]!)).toMatchObject({
+      observation: 'a door.',
+      admissibleActions: null,
+    });
+    expect(await environment.step('open')).toMatchObject({
+      done: true,
+      success: true,
+      reward: 3,
+      score: 0.5,
+      components: { part: 0.5 },
+    });
     await environment.close?.();
     expect(set.words!()).toEqual(['open']);
   });
@@ -120,7 +138,8 @@ describe('splits', () => {
     expect(unseen).toHaveLength(48);
     expect(seen).toEqual(unseen);
     expect(new Set([...train, ...unseen].map(({ id }) => id)).size).toBe(200);
-    for (const type of ['type 0', 'type 3']) expect(unseen.filter((task) => task.type === type).length).toBeGreaterThan(8);
+    for (const type of ['type 0', 'type 3'])
+      expect(unseen.filter((task) => task.type === type).length).toBeGreaterThan(8);
   });
 
   it('do not depend on the order of the list', () => {

@@ -1,4 +1,7 @@
-/** The settings that environments come with: with them, no prompt of an expert's episode is cut, and every reply can be written. */
+/**
+ * The settings that environments come with: with them, no prompt of an expert's episode is cut, and every reply can be
+ * written.
+ */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TaskSet, Turn } from '../../src/envs/environment.ts';

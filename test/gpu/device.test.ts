@@ -7,7 +7,9 @@ describe('openDevice', () => {
   it('says what to install when there is no such adapter', async () => {
     await expect(openDevice('no-such-gpu')).rejects.toMatchObject({
       code: 'no-device',
-      message: expect.stringMatching(/^No WebGPU adapter "no-such-gpu" was found; install .*mesa-vulkan-drivers.*@sparticuz\/chromium\.$/),
+      message: expect.stringMatching(
+        /^No WebGPU adapter "no-such-gpu" was found; install .*mesa-vulkan-drivers.*@sparticuz\/chromium\.$/,
+      ),
     });
   });
 
@@ -37,7 +39,9 @@ describe.each(testAdapters)('errors on %s', (name) => {
 
   it('refuses a buffer beyond the device limits before asking for it', async () => {
     const gpu = await openDevice(name);
-    expect(() => gpu.createStorage(2 ** 40, 'activations')).toThrow(/^activations needs a buffer of 1048576\.0 MiB, but .* allows/);
+    expect(() => gpu.createStorage(2 ** 40, 'activations')).toThrow(
+      /^activations needs a buffer of 1048576\.0 MiB, but .* allows/,
+    );
     gpu.destroy();
   });
 });

@@ -43,7 +43,9 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const reports: TuningReport[] = [];
     const tuner = await tunerWith([], { onTuned: (report) => reports.push(report) });
     const spec = tunable(slow, quick);
-    const labels = await Promise.all([4096, 4000, 3100, 9000].map(async (count) => (await tuner.choose(spec, { count })).label));
+    const labels = await Promise.all(
+      [4096, 4000, 3100, 9000].map(async (count) => (await tuner.choose(spec, { count })).label),
+    );
     expect(labels).toEqual(['quick', 'quick', 'quick', 'quick']);
     expect(reports.map(({ shape }) => shape)).toEqual(['count=4096', 'count=8192']);
   });
@@ -99,7 +101,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
       },
     };
     const [a, b] = [input('a', [8]), input('b', [8])];
-    const program = await engine.compile({ name: 'sum', outputs: { y: launch(add, { count: 8 }, { a, b }, { y: [8] }).y } });
+    const program = await engine.compile({
+      name: 'sum',
+      outputs: { y: launch(add, { count: 8 }, { a, b }, { y: [8] }).y },
+    });
     const ones = new Float32Array(8).fill(1);
     expect([...(await program.run({ a: ones, b: ones })).y]).toEqual(new Array(8).fill(2));
     expect(asked).toEqual(['add']);
@@ -109,7 +114,9 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const smallest = 2 ** 16;
     const tuned = kernels.flatMap((spec) => {
       const shapes = spec.cases.map(({ params: shape }) => shape);
-      const small = shapes.filter((shape) => Object.values(spec.sizes(shape)).every((size) => size > 0 && size < smallest)).slice(-2);
+      const small = shapes
+        .filter((shape) => Object.values(spec.sizes(shape)).every((size) => size > 0 && size < smallest))
+        .slice(-2);
       return spec.tuningCase ? small.map((shape) => [spec.name, spec, spec.tuningCase!(shape)] as const) : [];
     });
 
@@ -124,7 +131,9 @@ describe.each(testAdapters)('on %s', (adapter) => {
 });
 
 describe('keys', () => {
-  const adapter = { name: 'one', vendor: 'v', architecture: 'a', driver: 'd' } as ConstructorParameters<typeof TunerKeys>[0];
+  const adapter = { name: 'one', vendor: 'v', architecture: 'a', driver: 'd' } as ConstructorParameters<
+    typeof TunerKeys
+  >[0];
   const spec = tunable(slow, quick);
   const keyOf = (keys: TunerKeys, count = 4096, of = spec) => keys.keyOf(of, { count }, of.variants);
 
@@ -139,7 +148,10 @@ describe('keys', () => {
       keyOf(new TunerKeys(adapter, '1'), 4096, { ...spec, name: 'other' }),
       keyOf(new TunerKeys(adapter, '1'), 4096, { ...spec, variants: [slow, quick, slower] }),
       keyOf(new TunerKeys(adapter, '1'), 4096, { ...spec, shader: shader.replace('sin', 'cos') }),
-      keyOf(new TunerKeys(adapter, '1'), 4096, { ...spec, variants: [{ ...slow, constants: { ...slow.constants, TURNS: 7 } }, quick] }),
+      keyOf(new TunerKeys(adapter, '1'), 4096, {
+        ...spec,
+        variants: [{ ...slow, constants: { ...slow.constants, TURNS: 7 } }, quick],
+      }),
     ]);
     expect(new Set(keys).size).toBe(keys.length);
     expect(await keyOf(new TunerKeys(adapter, '1'), 4000)).toBe(keys[0]);
@@ -148,6 +160,8 @@ describe('keys', () => {
   it('round whole numbers to powers of two and leave others out', () => {
     const shape = { m: 0, n: 1, k: 1000, batch: 3, splits: 91, temperature: 0.7 };
     const fields = { m: 'u32', n: 'u32', k: 'u32', batch: 'i32', splits: 'u32', temperature: 'f32' } as const;
-    expect(roundedShape({ ...spec, params: fields } as never, shape as never)).toBe('m=0 n=1 k=1024 batch=4 splits=128');
+    expect(roundedShape({ ...spec, params: fields } as never, shape as never)).toBe(
+      'm=0 n=1 k=1024 batch=4 splits=128',
+    );
   });
 });

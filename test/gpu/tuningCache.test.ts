@@ -59,7 +59,9 @@ describe('the tuning cache', () => {
     const again = await open(folder);
     expect(again.cache.size).toBe(0);
     await again.cache.set('b', record);
-    expect(again.warnings).toEqual([expect.stringContaining("is damaged or another adapter's; kernels are measured again.")]);
+    expect(again.warnings).toEqual([
+      expect.stringContaining("is damaged or another adapter's; kernels are measured again."),
+    ]);
     expect((await open(folder)).cache.get('b')).toEqual(record);
     expect((await open(folder)).warnings).toEqual([]);
   });

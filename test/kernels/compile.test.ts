@@ -1,11 +1,18 @@
 /**
- * Every variant of every kernel compiles for a GPU with every feature. Dawn's null backend checks shaders and runs nothing, so this holds for variants, as those for matrix units,
- * that no test adapter can run.
+ * Every variant of every kernel compiles for a GPU with every feature. Dawn's null backend checks shaders and runs
+ * nothing, so this holds for variants, as those for matrix units, that no test adapter can run.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { create, globals } from 'webgpu';
 import { kernels } from '../../kernels/index.ts';
-import { type AdapterProfile, assembleShader, defaultVariant, isSupported, type KernelSpec, type Variant } from '../../kernels/spec.ts';
+import {
+  type AdapterProfile,
+  assembleShader,
+  defaultVariant,
+  isSupported,
+  type KernelSpec,
+  type Variant,
+} from '../../kernels/spec.ts';
 
 Object.assign(globalThis, globals);
 
@@ -57,9 +64,9 @@ describe('kernels for GPUs', () => {
 
   it('says what is wrong with a shader', async () => {
     const [spec] = kernels.filter(({ name }) => name === 'fill');
-    expect(await problemOf({ ...spec!, shader: `${spec!.shader}\nfn broken() -> u32 { return 1.5; }` }, spec!.variants[0]!)).toContain(
-      'broken',
-    );
+    expect(
+      await problemOf({ ...spec!, shader: `${spec!.shader}\nfn broken() -> u32 { return 1.5; }` }, spec!.variants[0]!),
+    ).toContain('broken');
   });
 
   it('read and write at most the 8 storage buffers that every adapter has', () => {
@@ -68,6 +75,7 @@ describe('kernels for GPUs', () => {
 
   it('have a default for their largest case', () => {
     for (const spec of kernels.filter((each) => isSupported(each, gpuProfile)))
-      for (const { params } of spec.cases) expect(defaultVariant(spec, gpuProfile, params).label, spec.name).toBeTruthy();
+      for (const { params } of spec.cases)
+        expect(defaultVariant(spec, gpuProfile, params).label, spec.name).toBeTruthy();
   });
 });

@@ -1,6 +1,7 @@
 /**
- * Every kernel, every variant that the adapter can run, every case: against the float64 reference, with sentinels around each binding, twice for equal bits.
- * `KERNEL=matmul npx vitest run test/kernels` checks the kernels whose name contains a word.
+ * Every kernel, every variant that the adapter can run, every case: against the float64 reference, with sentinels
+ * around each binding, twice for equal bits. `KERNEL=matmul npx vitest run test/kernels` checks the kernels whose name
+ * contains a word.
  */
 import { describe, expect, it } from 'vitest';
 import { kernels } from '../../kernels/index.ts';
@@ -17,14 +18,18 @@ it('has a name of its own for every kernel', () => {
 
 describe.each(testAdapters)('on %s', (adapter) => {
   describe.each(chosen.map((spec) => [spec.name, spec] as const))('%s', (_, spec) => {
-    it.for(spec.cases.map((kernelCase) => [describeCase(kernelCase), kernelCase] as const))('%s', async ([, kernelCase], { skip }) => {
-      const gpu = await testDevice(adapter);
-      skip(!isSupported(spec, gpu.profile), `${adapter} stores no f16`);
-      const inputs = makeInputs(spec, kernelCase, 1);
-      const able = ableVariants(spec, gpu.profile, kernelCase.params);
-      expect(able.length, 'variants').toBeGreaterThan(0);
-      for (const variant of able) expect(await checkVariant(gpu, spec, variant, kernelCase, inputs), variant.label).toBeNull();
-    });
+    it.for(spec.cases.map((kernelCase) => [describeCase(kernelCase), kernelCase] as const))(
+      '%s',
+      async ([, kernelCase], { skip }) => {
+        const gpu = await testDevice(adapter);
+        skip(!isSupported(spec, gpu.profile), `${adapter} stores no f16`);
+        const inputs = makeInputs(spec, kernelCase, 1);
+        const able = ableVariants(spec, gpu.profile, kernelCase.params);
+        expect(able.length, 'variants').toBeGreaterThan(0);
+        for (const variant of able)
+          expect(await checkVariant(gpu, spec, variant, kernelCase, inputs), variant.label).toBeNull();
+      },
+    );
   });
 });
 

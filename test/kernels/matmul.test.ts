@@ -37,7 +37,9 @@ describe('half products', () => {
   it('run in tiles where units of no such kind are known', () => {
     const without = (changes: Partial<AdapterProfile>) => chosen(half, { ...gpu, ...changes });
     expect(without({ subgroupMatrixConfigs: [] })).toContain('tile.f16.128x128');
-    expect(without({ subgroupMatrixConfigs: [{ ...unit16, resultComponentType: 'f16' }] })).toContain('tile.f16.128x128');
+    expect(without({ subgroupMatrixConfigs: [{ ...unit16, resultComponentType: 'f16' }] })).toContain(
+      'tile.f16.128x128',
+    );
     expect(without({ subgroupMinSize: 64, subgroupMaxSize: 64 })).toContain('tile.f16.128x128');
     expect(without({ maxWorkgroupBytes: 16_384 })).toContain('matrix.f16.64x64');
   });

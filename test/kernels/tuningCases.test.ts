@@ -1,4 +1,7 @@
-/** Which kernels are tuned: all that have a choice on some adapter. Those that work in place run the variant of the kernel that they are a form of. */
+/**
+ * Which kernels are tuned: all that have a choice on some adapter. Those that work in place run the variant of the
+ * kernel that they are a form of.
+ */
 import { describe, expect, it } from 'vitest';
 import { kernels } from '../../kernels/index.ts';
 
@@ -16,7 +19,8 @@ describe('a kernel with several variants', () => {
       expect(tuned?.params).toEqual(params);
       const inputs = tuned!.inputs!(() => 0.5);
       for (const [name, { access, dtype }] of Object.entries(spec.bindings)) {
-        if (access !== 'write' && (dtype === 'u32' || dtype === 'i32')) expect(inputs[name], name).toHaveLength(spec.sizes(params)[name]!);
+        if (access !== 'write' && (dtype === 'u32' || dtype === 'i32'))
+          expect(inputs[name], name).toHaveLength(spec.sizes(params)[name]!);
       }
     },
   );

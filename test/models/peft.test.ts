@@ -37,13 +37,20 @@ it('knows where the parts of fused projections begin', async () => {
       inputs: dModel,
       outputs: kvHeads * headDim,
     },
-    { module: 'model.layers.0.mlp.up_proj', parameter: 'layers.0.mlp.gateUp', firstOutput: dFf, inputs: dModel, outputs: dFf },
+    {
+      module: 'model.layers.0.mlp.up_proj',
+      parameter: 'layers.0.mlp.gateUp',
+      firstOutput: dFf,
+      inputs: dModel,
+      outputs: dFf,
+    },
   ]);
 });
 
 it('tells projections of one name apart by more of it', async () => {
   const model = await readHfModel(hfFixture('gpt2'));
-  const modules = (target: string) => loraSites(model, { rank: 1, alpha: 1, targets: [target] }).map(({ module }) => module);
+  const modules = (target: string) =>
+    loraSites(model, { rank: 1, alpha: 1, targets: [target] }).map(({ module }) => module);
   expect(modules('c_proj')).toHaveLength(2 * model.transformer.layers);
   expect(modules('mlp.c_proj')).toEqual(modules('c_proj').filter((module) => module.includes('.mlp.')));
 });
@@ -70,8 +77,14 @@ describe('an adapter_config.json', () => {
   });
 
   it('may have what is off', () => {
-    expect(parseAdapterConfig({ ...plain, something_new: null, layers_to_transform: null, alpha_pattern: {}, use_dora: false }).rank).toBe(
-      8,
-    );
+    expect(
+      parseAdapterConfig({
+        ...plain,
+        something_new: null,
+        layers_to_transform: null,
+        alpha_pattern: {},
+        use_dora: false,
+      }).rank,
+    ).toBe(8);
   });
 });

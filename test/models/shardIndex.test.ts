@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ProxmoError } from '../../src/errors.ts';
+import { ProxmoError } from '../../src/base/errors.ts';
 import { parseShardIndex } from '../../src/models/shardIndex.ts';
 
 test('gives the file of each tensor', () => {
@@ -21,8 +21,16 @@ describe('an index that lies', () => {
     ['a file that is no text', '{"weight_map":{"a":1}}', 'has no weight_map'],
     ['nothing in it', '{"weight_map":{}}', 'has a weight_map without tensors'],
     ['a tensor twice', '{"weight_map":{"a":"x.safetensors","a":"y.safetensors"}}', 'has the key "a" twice'],
-    ['a tensor twice, spelled otherwise', '{"weight_map":{"a":"x.safetensors","\\u0061":"y.safetensors"}}', 'has the key "a" twice'],
-    ['two maps', '{"weight_map":{"a":"x.safetensors"},"weight_map":{"a":"y.safetensors"}}', 'has the key "weight_map" twice'],
+    [
+      'a tensor twice, spelled otherwise',
+      '{"weight_map":{"a":"x.safetensors","\\u0061":"y.safetensors"}}',
+      'has the key "a" twice',
+    ],
+    [
+      'two maps',
+      '{"weight_map":{"a":"x.safetensors"},"weight_map":{"a":"y.safetensors"}}',
+      'has the key "weight_map" twice',
+    ],
   ])('%s', (_, text, message) => {
     expect(() => parseShardIndex(text, 'it')).toThrow(`it ${message}`);
   });
@@ -38,11 +46,16 @@ describe('an index that lies', () => {
     '',
     '.safetensors',
   ])('a file that is not beside it: %j', (file) => {
-    expect(() => parseShardIndex(JSON.stringify({ weight_map: { a: file } }), 'it')).toThrow('which is not a safetensors file beside it');
+    expect(() => parseShardIndex(JSON.stringify({ weight_map: { a: file } }), 'it')).toThrow(
+      'which is not a safetensors file beside it',
+    );
   });
 
   test('any JSON gives file names or a ProxmoError', () => {
-    const map = fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.constantFrom('x.safetensors', '../x.safetensors'), fc.jsonValue()));
+    const map = fc.dictionary(
+      fc.string(),
+      fc.oneof(fc.string(), fc.constantFrom('x.safetensors', '../x.safetensors'), fc.jsonValue()),
+    );
     const text = fc.oneof(
       fc.string(),
       fc.json(),

@@ -1,4 +1,7 @@
-/** Bound replies: they are in their tree, their log-probabilities are those that the trainer computes, and free replies beside them are as they were. */
+/**
+ * Bound replies: they are in their tree, their log-probabilities are those that the trainer computes, and free replies
+ * beside them are as they were.
+ */
 import { describe, expect, it } from 'vitest';
 import type { BoundReply, Constraint } from '../../src/nn/constraint.ts';
 import { Generator, type SamplingControls } from '../../src/nn/generator.ts';
@@ -76,7 +79,9 @@ describe.each(testAdapters)('on %s', (adapter) => {
 
   it('gives the log-probabilities that the trainer computes', async () => {
     const { engine, model, generator } = await open(adapter);
-    const requests = requestsWith(24, (episode) => (episode % 4 === 3 ? undefined : { start: episode % 2 ? trie : otherTrie }));
+    const requests = requestsWith(24, (episode) =>
+      episode % 4 === 3 ? undefined : { start: episode % 2 ? trie : otherTrie },
+    );
     const replies = await generator.generate(requests, controls);
     const pairs = replies.map(({ tokens, bound }, index) => ({
       prompt: requests[index]!.prompt,

@@ -1,4 +1,7 @@
-/** Rotary angles; those of each kind of scaling are also compared with PyTorch's, through whole models, in test/cli/model.test.ts. */
+/**
+ * Rotary angles; those of each kind of scaling are also compared with PyTorch's, through whole models, in
+ * test/cli/model.test.ts.
+ */
 import { describe, expect, it } from 'vitest';
 import type { RopeScaling, TransformerConfig } from '../../src/models/transformerConfig.ts';
 import { queryScale, rotaryFrequencies } from '../../src/nn/decoderRope.ts';
@@ -15,7 +18,8 @@ const config: TransformerConfig = {
   tiedHead: true,
   normEpsilon: 1e-6,
 };
-const scaled = (ropeScaling: RopeScaling, ropeTheta = 10_000) => rotaryFrequencies({ ...config, ropeTheta, ropeScaling });
+const scaled = (ropeScaling: RopeScaling, ropeTheta = 10_000) =>
+  rotaryFrequencies({ ...config, ropeTheta, ropeScaling });
 const plain = rotaryFrequencies(config);
 
 describe('angles', () => {
@@ -34,7 +38,13 @@ describe('angles', () => {
   });
 
   it("are divided by Llama 3's where they are slow, with a blend between", () => {
-    const scaling = { kind: 'llama3', factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalPositions: 1024 } as const;
+    const scaling = {
+      kind: 'llama3',
+      factor: 8,
+      lowFrequencyFactor: 1,
+      highFrequencyFactor: 4,
+      originalPositions: 1024,
+    } as const;
     const ratios = scaled(scaling).map((frequency, pair) => plain[pair]! / frequency);
     const turns = plain.map((frequency) => (1024 * frequency) / (2 * Math.PI));
     for (const [pair, ratio] of ratios.entries()) {
@@ -63,7 +73,15 @@ describe('angles', () => {
 });
 
 it("scales queries by YaRN's factor twice, and as GPT-2's options say", () => {
-  const yarn = { kind: 'yarn', factor: 4, originalPositions: 64, betaFast: 32, betaSlow: 1, attentionFactor: 1.5, truncate: true } as const;
+  const yarn = {
+    kind: 'yarn',
+    factor: 4,
+    originalPositions: 64,
+    betaFast: 32,
+    betaSlow: 1,
+    attentionFactor: 1.5,
+    truncate: true,
+  } as const;
   expect(queryScale(config, 1)).toBe(1);
   expect(queryScale({ ...config, ropeScaling: yarn }, 1)).toBe(2.25);
   expect(queryScale({ ...config, scaledScores: false }, 1)).toBe(4);

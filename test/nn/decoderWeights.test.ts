@@ -42,14 +42,19 @@ describe('a model', () => {
     expect(await tensorsOf(dir)).toEqual(await tensorsOf(from));
     expect(JSON.parse(readFileSync(join(dir, 'config.json'), 'utf8')).dtype).toBe('bfloat16');
     expect(readdirSync(dir).sort()).toEqual(['config.json', 'model.safetensors']);
-    await expect(saveHfModel(dir, checkpoint.model, weights)).rejects.toThrow('exists already; save the model under another name.');
+    await expect(saveHfModel(dir, checkpoint.model, weights)).rejects.toThrow(
+      'exists already; save the model under another name.',
+    );
     await checkpoint.close();
     engine.release(transformer.slab.variable);
   });
 
   it('leaves nothing behind where it cannot be saved', async () => {
     const model = await readHfModel(hfFixture('gpt2'));
-    const broken = { ...sourceOf(await tensorsOf(hfFixture('gpt2'))), read: () => Promise.reject(new Error('the device is gone')) };
+    const broken = {
+      ...sourceOf(await tensorsOf(hfFixture('gpt2'))),
+      read: () => Promise.reject(new Error('the device is gone')),
+    };
     const before = readdirSync(folder);
     await expect(saveHfModel(join(folder, 'broken'), model, broken)).rejects.toThrow('the device is gone');
     expect(readdirSync(folder)).toEqual(before);
@@ -57,7 +62,10 @@ describe('a model', () => {
 });
 
 describe('a checkpoint', () => {
-  const load = async (name: (typeof hfFixtures)[number], change: (tensors: Awaited<ReturnType<typeof tensorsOf>>) => void) => {
+  const load = async (
+    name: (typeof hfFixtures)[number],
+    change: (tensors: Awaited<ReturnType<typeof tensorsOf>>) => void,
+  ) => {
     const engine = await makeEngine();
     const tensors = await tensorsOf(hfFixture(name));
     change(tensors);
@@ -82,7 +90,9 @@ describe('a checkpoint', () => {
   });
 
   it('may hold a copy of the embedding as its tied head, if it is one', async () => {
-    const copied = await load('qwen2', (tensors) => tensors.set('lm_head.weight', tensors.get('model.embed_tokens.weight')!));
+    const copied = await load('qwen2', (tensors) =>
+      tensors.set('lm_head.weight', tensors.get('model.embed_tokens.weight')!),
+    );
     copied.engine.release(copied.transformer.slab.variable);
     const changed = load('qwen2', (tensors) => {
       const { shape, data } = tensors.get('model.embed_tokens.weight')!;
@@ -103,7 +113,12 @@ describe('a checkpoint', () => {
       (t) => t.delete('lm_head.weight'),
     ],
     ['is empty', 'llama', `here has no tensor ${embedding} (and 34 more)`, (t) => t.clear()],
-    ['has too much', 'qwen2', 'has a tensor model.layers.2.x that a qwen2 model', (t) => t.set('model.layers.2.x', t.get(embedding)!)],
+    [
+      'has too much',
+      'qwen2',
+      'has a tensor model.layers.2.x that a qwen2 model',
+      (t) => t.set('model.layers.2.x', t.get(embedding)!),
+    ],
     [
       'has another shape',
       'qwen2',

@@ -1,4 +1,7 @@
-/** Batched generation: the KV cache changes nothing, a reply does not depend on its neighbours, and rows end where they should. */
+/**
+ * Batched generation: the KV cache changes nothing, a reply does not depend on its neighbours, and rows end where they
+ * should.
+ */
 import { describe, expect, it } from 'vitest';
 import { decoderSlab } from '../../src/nn/decoderParameters.ts';
 import { Generator, type SamplingControls } from '../../src/nn/generator.ts';
@@ -36,8 +39,19 @@ async function open(adapter: string, endTokens: number | readonly number[] = end
 
 it('refuses replies that would be longer than the positions a model has learned', async () => {
   const engine = new Engine(await testDevice(testAdapters[0]!));
-  const sizes = { vocabSize, dModel: 16, layers: 1, heads: 2, kvHeads: 2, headDim: 8, dFf: 24, tiedHead: true, normEpsilon: 1e-5 };
-  const model = (maxPositions: number) => new Transformer({ ...sizes, ropeTheta: 0, positions: 'learned', maxPositions }, 1);
+  const sizes = {
+    vocabSize,
+    dModel: 16,
+    layers: 1,
+    heads: 2,
+    kvHeads: 2,
+    headDim: 8,
+    dFf: 24,
+    tiedHead: true,
+    normEpsilon: 1e-5,
+  };
+  const model = (maxPositions: number) =>
+    new Transformer({ ...sizes, ropeTheta: 0, positions: 'learned', maxPositions }, 1);
   expect(() => new Generator(engine, model(18), limits)).toThrow('are 19 tokens, but the model takes 18');
   expect(() => new Generator(engine, model(19), limits)).not.toThrow();
 });
@@ -53,19 +67,22 @@ async function nextToken(engine: Engine, model: Transformer, tokens: readonly nu
   return last.indexOf(Math.max(...last));
 }
 
-it.skipIf(!halfAdapter)('takes the tokens that a forward pass would take with keys and values in f16, too', async () => {
-  const { engine, model, generator } = await open(halfAdapter!, endToken, 'f16');
-  const before = engine.memory.variables;
-  const replies = await generator.generate(requests, greedy);
-  // Two layers of keys and values: 4 slots of 19 positions, a head of 8.
-  expect(engine.memory.variables - before).toBe(2 * 2 * (4 * 19 * 8) * 2 + model.slab.bytes);
-  for (const [index, { tokens }] of replies.entries()) {
-    for (let length = 0; length < tokens.length; length++) {
-      expect(await nextToken(engine, model, [...prompts[index]!, ...tokens.slice(0, length)])).toBe(tokens[length]);
+it.skipIf(!halfAdapter)(
+  'takes the tokens that a forward pass would take with keys and values in f16, too',
+  async () => {
+    const { engine, model, generator } = await open(halfAdapter!, endToken, 'f16');
+    const before = engine.memory.variables;
+    const replies = await generator.generate(requests, greedy);
+    // Two layers of keys and values: 4 slots of 19 positions, a head of 8.
+    expect(engine.memory.variables - before).toBe(2 * 2 * (4 * 19 * 8) * 2 + model.slab.bytes);
+    for (const [index, { tokens }] of replies.entries()) {
+      for (let length = 0; length < tokens.length; length++) {
+        expect(await nextToken(engine, model, [...prompts[index]!, ...tokens.slice(0, length)])).toBe(tokens[length]);
+      }
     }
-  }
-  generator.destroy();
-});
+    generator.destroy();
+  },
+);
 
 describe.each(testAdapters)('on %s', (adapter) => {
   it('takes the tokens that a forward pass without a cache would take', async () => {
@@ -108,7 +125,9 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const [first = 0, second = 0] = [whole!.tokens[4], whole!.tokens[2]];
     const { generator } = await open(adapter, [first, second]);
     const [cut] = await generator.generate(requests.slice(0, 1), sampling);
-    expect(cut!.tokens).toEqual(whole!.tokens.slice(0, whole!.tokens.findIndex((token) => [first, second].includes(token)) + 1));
+    expect(cut!.tokens).toEqual(
+      whole!.tokens.slice(0, whole!.tokens.findIndex((token) => [first, second].includes(token)) + 1),
+    );
     endless.destroy();
     generator.destroy();
   });
@@ -125,8 +144,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
     for (const [index, request] of shared.entries()) {
       const [alone] = await generator.generate([request], sampling);
       expect(alone!.tokens).toEqual(together[index]!.tokens);
-      // What is read beside a prompt decides where attention's tiles begin, and the size of a batch which kernels GPUs take; both round differently.
-      for (const [token, value] of alone!.logProbs.entries()) expect(value).toBeCloseTo(together[index]!.logProbs[token]!, 5);
+      // What is read beside a prompt decides where attention's tiles begin, and the size of a batch which kernels GPUs
+      // take; both round differently.
+      for (const [token, value] of alone!.logProbs.entries())
+        expect(value).toBeCloseTo(together[index]!.logProbs[token]!, 5);
     }
     expect(generator.promptTokens).toEqual({ given: 72, read: 63 });
     generator.destroy();

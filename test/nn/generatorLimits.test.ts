@@ -20,7 +20,8 @@ const config = {
   normEpsilon: 1e-6,
 };
 const asked = { maxPromptTokens: 10, maxNewTokens: 6, maxBatchTokens: 1024, maxBatchRows: 64 };
-// A sequence's keys take 16 · 2 · 8 · 4 = 1 KiB, a row of logits 400 bytes, the widest activation of a token 96 · 4 = 384 bytes.
+// A sequence's keys take 16 · 2 · 8 · 4 = 1 KiB, a row of logits 400 bytes, the widest activation of a token 96 · 4 =
+// 384 bytes.
 const kibibyte = 1024;
 
 it('is what was asked for, where it fits', () => {
@@ -57,7 +58,10 @@ it('changes no reply', async () => {
     generator.destroy();
     return { tokens: replies.map(({ tokens }) => tokens), cache };
   };
-  const [whole, little] = [await answers(new Engine(gpu)), await answers(new Engine(gpu, { largestBinding: 25 * kibibyte }))];
+  const [whole, little] = [
+    await answers(new Engine(gpu)),
+    await answers(new Engine(gpu, { largestBinding: 25 * kibibyte })),
+  ];
   expect([whole.cache, little.cache]).toEqual([2 * 64 * kibibyte, 2 * 25 * kibibyte]);
   expect(little.tokens).toEqual(whole.tokens);
 });

@@ -1,8 +1,18 @@
-/** Weights in f16: what a model computes with them, that masters and copies stay the same weights, and what frozen models take. */
+/**
+ * Weights in f16: what a model computes with them, that masters and copies stay the same weights, and what frozen
+ * models take.
+ */
 import { describe, expect, it } from 'vitest';
-import { float16ToFloat32, float32ToFloat16 } from '../../src/models/float16.ts';
+import { float16ToFloat32, float32ToFloat16 } from '../../src/base/float16.ts';
 import { decoderParameters, decoderSlab } from '../../src/nn/decoderParameters.ts';
-import { copyWeights, readParameter, releaseWeights, storageFor, type WeightStorage, writeParameter } from '../../src/nn/halfWeights.ts';
+import {
+  copyWeights,
+  readParameter,
+  releaseWeights,
+  storageFor,
+  type WeightStorage,
+  writeParameter,
+} from '../../src/nn/halfWeights.ts';
 import { LoraAdapters, mergeAdapters } from '../../src/nn/lora.ts';
 import { AdamW } from '../../src/nn/optimizer.ts';
 import { packColumn, packReplies, replyBucket, replyGraph } from '../../src/nn/replies.ts';
@@ -71,7 +81,11 @@ function lossGraph(model: Transformer) {
     pairs.map(({ reply }) => reply.map(() => 0.2)),
     bucket,
   );
-  return { loss: scale(dot(logProb, input('weight', [bucket.targets])), -1), entropy, inputs: { ...packReplies(pairs, bucket), weight } };
+  return {
+    loss: scale(dot(logProb, input('weight', [bucket.targets])), -1),
+    entropy,
+    inputs: { ...packReplies(pairs, bucket), weight },
+  };
 }
 
 async function lossOf(engine: Engine, model: Transformer): Promise<number> {
@@ -129,15 +143,22 @@ describe.skipIf(!halfAdapter)('weights in f16', () => {
     it('give the same bits where activations are computed again', async () => {
       const engine = await makeEngine();
       const model = make(config, 'mixed', largestPiece);
-      const [kept, again] = [await gradientsOf(engine, model), await gradientsOf(engine, model, { checkpointing: 'block' })];
+      const [kept, again] = [
+        await gradientsOf(engine, model),
+        await gradientsOf(engine, model, { checkpointing: 'block' }),
+      ];
       expect(again).toEqual(kept);
     });
 
     it('train much as those in float32 do', async () => {
       const engine = await makeEngine();
-      const [half, single] = [await train(engine, make(config, 'mixed', largestPiece), 12), await train(engine, make(config, 'f32'), 12)];
+      const [half, single] = [
+        await train(engine, make(config, 'mixed', largestPiece), 12),
+        await train(engine, make(config, 'f32'), 12),
+      ];
       expect(single.at(-1)).toBeLessThan(single[0]! - 1);
-      for (const [step, loss] of single.entries()) expect(Math.abs(half[step]! - loss) / loss, `step ${step}`).toBeLessThan(0.02);
+      for (const [step, loss] of single.entries())
+        expect(Math.abs(half[step]! - loss) / loss, `step ${step}`).toBeLessThan(0.02);
     });
   });
 
@@ -219,7 +240,11 @@ describe.skipIf(!halfAdapter)('weights in f16', () => {
   describe('with adapters', () => {
     const start = () => {
       const base = make({ ...llama, tiedHead: true }, 'f16');
-      const adapters = new LoraAdapters({ family: 'llama', transformer: llama }, { rank: 2, alpha: 8, targets: ['q_proj', 'up_proj'] }, 3);
+      const adapters = new LoraAdapters(
+        { family: 'llama', transformer: llama },
+        { rank: 2, alpha: 8, targets: ['q_proj', 'up_proj'] },
+        3,
+      );
       return { base, model: base.withAdapters(adapters) };
     };
 

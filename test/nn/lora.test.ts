@@ -39,7 +39,8 @@ async function loadFixture(engine: Engine, name: Fixture): Promise<Transformer> 
 }
 
 /** Each sequence's first token is given, the others are predicted. */
-const pairsOf = (sequences: readonly (readonly number[])[]) => sequences.map(([first, ...reply]) => ({ prompt: [first!], reply }));
+const pairsOf = (sequences: readonly (readonly number[])[]) =>
+  sequences.map(([first, ...reply]) => ({ prompt: [first!], reply }));
 
 /** The mean loss over all predicted tokens as a graph, and a run's inputs. */
 function meanLoss(model: Transformer, sequences: readonly (readonly number[])[]) {
@@ -75,14 +76,18 @@ describe.each(peftFixtures)('an adapter of PEFT on %s', (name) => {
       parameters.map(({ tensor }) => tensor),
     );
     const outputs = Object.fromEntries(parameters.map((parameter, index) => [parameter.name, gradients[index]!]));
-    const program = await engine.compile({ name: 'gradients', outputs: { ...outputs, loss } as Record<string, Tensor> });
+    const program = await engine.compile({
+      name: 'gradients',
+      outputs: { ...outputs, loss } as Record<string, Tensor>,
+    });
     const result = await program.run(inputs);
     expect(Math.abs(result.loss![0]! - expected.loss)).toBeLessThan(2e-5);
     expect(Object.keys(outputs).sort()).toEqual(Object.keys(expected.grads).sort());
     for (const [parameter, { norm, first }] of Object.entries(expected.grads)) {
       const got = result[parameter]!;
       expect(Math.abs(Math.hypot(...got) - norm) / norm, parameter).toBeLessThan(1e-4);
-      for (const [index, value] of first.entries()) expect(Math.abs(got[index]! - value), parameter).toBeLessThan(1e-4 * norm);
+      for (const [index, value] of first.entries())
+        expect(Math.abs(got[index]! - value), parameter).toBeLessThan(1e-4 * norm);
     }
   });
 
@@ -97,7 +102,8 @@ describe.each(peftFixtures)('an adapter of PEFT on %s', (name) => {
       const program = await engine.compile({ name: 'logits', outputs: { logits } });
       return (await program.run(packReplies(pairs, bucket))).logits.subarray(0, expected.flat().length);
     };
-    const distance = (logits: ArrayLike<number>) => Math.max(...expected.flat().map((value, index) => Math.abs(value - logits[index]!)));
+    const distance = (logits: ArrayLike<number>) =>
+      Math.max(...expected.flat().map((value, index) => Math.abs(value - logits[index]!)));
     expect(distance(await logitsOf(model))).toBeLessThan(1e-4);
     expect(distance(await logitsOf(model.withoutAdapters()))).toBeGreaterThan(1e-2);
     await mergeAdapters(engine, model);
@@ -115,9 +121,9 @@ describe.each(peftFixtures)('an adapter of PEFT on %s', (name) => {
     for (const tensor of original.names()) expect(await saved.read(tensor)).toEqual(await original.read(tensor));
     expect({ ...saved.config, targets: 0 }).toEqual({ ...original.config, targets: 0 });
     await Promise.all([original.close(), saved.close()]);
-    await expect(saveAdapter(dir, adapters.model, adapters.config, adapterWeights(engine, adapters), 'base')).rejects.toThrow(
-      'exists already',
-    );
+    await expect(
+      saveAdapter(dir, adapters.model, adapters.config, adapterWeights(engine, adapters), 'base'),
+    ).rejects.toThrow('exists already');
   });
 });
 
@@ -135,7 +141,11 @@ describe('training', () => {
     const { loss, inputs } = meanLoss(model, sequences);
     const { trainable } = model;
     const tensors = trainable.parameters.map(({ tensor }) => tensor);
-    return { inputs, loss, gradients: gatherGradients(trainable, new Variable('gradients', [trainable.size]), grad(loss, tensors)) };
+    return {
+      inputs,
+      loss,
+      gradients: gatherGradients(trainable, new Variable('gradients', [trainable.size]), grad(loss, tensors)),
+    };
   };
 
   it('starts from the base', async () => {
@@ -181,7 +191,8 @@ describe('training', () => {
     );
     const { inputs, loss } = gradientsOf(model.inTraining({ dropoutSeed: input('dropoutSeed', [2], 'u32') }));
     const program = await engine.compile({ name: 'dropped', outputs: { loss } });
-    const lossFor = async (seed: number) => (await program.run({ ...inputs, dropoutSeed: Uint32Array.of(seed, 0) })).loss[0];
+    const lossFor = async (seed: number) =>
+      (await program.run({ ...inputs, dropoutSeed: Uint32Array.of(seed, 0) })).loss[0];
     expect(await lossFor(1)).toBe(await lossFor(1));
     expect(await lossFor(1)).not.toBe(await lossFor(2));
   });
@@ -198,7 +209,8 @@ describe('training', () => {
       launchesOf(transformer).flatMap(({ spec, params }) => (spec.name === 'matmul.tn' ? [params.m! * params.n!] : []));
     expect(weightProducts(model)).toHaveLength(model.trainable.parameters.length);
     expect(weightProducts(model).every((size) => adapterShapes.has(size))).toBe(true);
-    const norms = (transformer: Transformer) => launchesOf(transformer).filter(({ spec }) => /NormGradients/.test(spec.name));
+    const norms = (transformer: Transformer) =>
+      launchesOf(transformer).filter(({ spec }) => /NormGradients/.test(spec.name));
     const tables = (transformer: Transformer) =>
       launchesOf(transformer).filter(
         ({ spec, params }) => spec.name === 'gatherRowsBackward' && params.tableRows === transformer.config.vocabSize,
@@ -218,11 +230,11 @@ it('refuses adapters that do not fit the model', async () => {
   await expect(loadAdapters(engine, model, { ...adapter.config, rank: 3 }, adapter, 'here')).rejects.toThrow(
     'but this model and rank make it',
   );
-  await expect(loadAdapters(engine, model, { ...adapter.config, targets: 'all-linear' }, adapter, 'here')).rejects.toThrow(
-    'here has no tensor',
-  );
-  await expect(loadAdapters(engine, model, { ...adapter.config, targets: ['q_proj'] }, adapter, 'here')).rejects.toThrow(
-    'here has a tensor',
-  );
+  await expect(
+    loadAdapters(engine, model, { ...adapter.config, targets: 'all-linear' }, adapter, 'here'),
+  ).rejects.toThrow('here has no tensor');
+  await expect(
+    loadAdapters(engine, model, { ...adapter.config, targets: ['q_proj'] }, adapter, 'here'),
+  ).rejects.toThrow('here has a tensor');
   await adapter.close();
 });

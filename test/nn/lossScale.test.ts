@@ -38,7 +38,9 @@ function turns(share: number): TrainingPair[] {
 }
 
 it('is a power of two that follows from the largest weight, and 1 where nothing is rounded', () => {
-  expect([1, 3, 1000, 1024, 1025].map((tokens) => lossScale('f16', 1 / tokens))).toEqual([64, 256, 65536, 65536, 131072]);
+  expect([1, 3, 1000, 1024, 1025].map((tokens) => lossScale('f16', 1 / tokens))).toEqual([
+    64, 256, 65536, 65536, 131072,
+  ]);
   expect([lossScale('f32', 1e-3), lossScale('f16', 0)]).toEqual([1, 1]);
 });
 

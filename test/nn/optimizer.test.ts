@@ -1,4 +1,7 @@
-/** AdamW over several steps against a float64 reference: clipping, decay of matrices or of everything, skipped steps, resuming. */
+/**
+ * AdamW over several steps against a float64 reference: clipping, decay of matrices or of everything, skipped steps,
+ * resuming.
+ */
 import { describe, expect, it } from 'vitest';
 import { AdamW, type AdamWOptions } from '../../src/nn/optimizer.ts';
 import { Engine } from '../../src/tensor/engine.ts';
@@ -23,7 +26,8 @@ function makeSlab(): ParameterSlab {
 function gradientsOf(slab: ParameterSlab, step: number): Float32Array<ArrayBuffer> {
   const random = new Random(step, 'gradients');
   const gradients = new Float32Array(slab.size);
-  for (const { offset, tensor } of slab.parameters) for (let i = 0; i < tensor.size; i++) gradients[offset + i] = 0.2 * random.normal();
+  for (const { offset, tensor } of slab.parameters)
+    for (let i = 0; i < tensor.size; i++) gradients[offset + i] = 0.2 * random.normal();
   return gradients;
 }
 
@@ -72,7 +76,8 @@ async function makeProgram(adapter: string, options: AdamWOptions) {
 
 /** Roundings of float32 in a few steps of size `learningRate`. */
 const closeTo = (actual: ArrayLike<number>, expected: ArrayLike<number>) => {
-  for (let i = 0; i < expected.length; i++) expect(Math.abs(actual[i]! - expected[i]!), `element ${i}`).toBeLessThan(2e-6);
+  for (let i = 0; i < expected.length; i++)
+    expect(Math.abs(actual[i]! - expected[i]!), `element ${i}`).toBeLessThan(2e-6);
 };
 
 describe.each(testAdapters)('on %s', (adapter) => {
@@ -125,10 +130,14 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const first = await makeProgram(adapter, defaults);
     const second = await makeProgram(adapter, defaults);
     const step = (made: typeof first, number: number) =>
-      made.program.run({ gradients: gradientsOf(made.slab, number), hyperparameters: made.adamW.hyperparameters(number, 0.01) });
+      made.program.run({
+        gradients: gradientsOf(made.slab, number),
+        hyperparameters: made.adamW.hyperparameters(number, 0.01),
+      });
     await step(first, 1);
     const [from, to] = [first, second].map(({ slab, adamW }) => [slab.variable, ...adamW.variables]);
-    for (const [index, variable] of from!.entries()) second.engine.write(to![index]!, await first.engine.read(variable));
+    for (const [index, variable] of from!.entries())
+      second.engine.write(to![index]!, await first.engine.read(variable));
     await step(first, 2);
     await step(second, 2);
     expect(await second.engine.read(second.slab.variable)).toEqual(await first.engine.read(first.slab.variable));

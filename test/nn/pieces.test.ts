@@ -1,6 +1,6 @@
 /**
- * Models whose parameters lie in several buffers, and matrices in several parts: they compute, train, generate, and are saved and loaded as those in one buffer. An engine
- * that pretends to bind little shows it with small models.
+ * Models whose parameters lie in several buffers, and matrices in several parts: they compute, train, generate, and are
+ * saved and loaded as those in one buffer. An engine that pretends to bind little shows it with small models.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -112,7 +112,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
         expect(largestDifference(gradients, await little.read(b.total)) / largest).toBeLessThan(3e-6);
       }
       for (const [index, variable] of a.state.entries()) {
-        expect(largestDifference(await engine.read(variable), await little.read(b.state[index]!)), variable.name).toBeLessThan(2e-6);
+        expect(
+          largestDifference(await engine.read(variable), await little.read(b.state[index]!)),
+          variable.name,
+        ).toBeLessThan(2e-6);
       }
       a.free();
       b.free();
@@ -155,34 +158,44 @@ describe.each(testAdapters)('on %s', (adapter) => {
     engine.release(model.slab.variable);
   });
 
-  it.each(['gpt2', 'llama'])('a model of the form of %s that is cut samples the same tokens, free and bound to trees', async (form) => {
-    const engine = new Engine(await testDevice(adapter));
-    const tree = TokenTrie.fromSequences([
-      [5, 600, 601],
-      [5, 64, 2],
-      [699, 0, 128, 2],
-    ]);
-    const requests = [[3, 650, 5], [64], [699, 0, 128, 127, 256]].flatMap((prompt, turn) =>
-      [0, 1].map((episode) => ({ prompt, episode, turn, ...(episode === 1 ? { constraint: { start: tree } } : {}) })),
-    );
-    const limits = { maxPromptTokens: 8, maxNewTokens: 6, maxBatchTokens: 64, maxBatchRows: 8, blockSize: 3, endToken: 2 };
-    const answers = async (largestPiece: number) => {
-      const model = modelOf(form, largestPiece);
-      const generator = new Generator(engine, model, limits);
-      const replies = await generator.generate(requests, { seed: 3, temperature: 1, topP: 0.95, topK: 50 });
-      generator.destroy();
-      engine.release(model.slab.variable);
-      return replies;
-    };
-    const [whole, cut] = [await answers(portablePieceBytes), await answers(smallPiece)];
-    expect(cut.map(({ tokens }) => tokens)).toEqual(whole.map(({ tokens }) => tokens));
-    expect(
-      largestDifference(
-        cut.flatMap(({ logProbs }) => logProbs),
-        whole.flatMap(({ logProbs }) => logProbs),
-      ),
-    ).toBeLessThan(1e-5);
-  });
+  it.each(['gpt2', 'llama'])(
+    'a model of the form of %s that is cut samples the same tokens, free and bound to trees',
+    async (form) => {
+      const engine = new Engine(await testDevice(adapter));
+      const tree = TokenTrie.fromSequences([
+        [5, 600, 601],
+        [5, 64, 2],
+        [699, 0, 128, 2],
+      ]);
+      const requests = [[3, 650, 5], [64], [699, 0, 128, 127, 256]].flatMap((prompt, turn) =>
+        [0, 1].map((episode) => ({ prompt, episode, turn, ...(episode === 1 ? { constraint: { start: tree } } : {}) })),
+      );
+      const limits = {
+        maxPromptTokens: 8,
+        maxNewTokens: 6,
+        maxBatchTokens: 64,
+        maxBatchRows: 8,
+        blockSize: 3,
+        endToken: 2,
+      };
+      const answers = async (largestPiece: number) => {
+        const model = modelOf(form, largestPiece);
+        const generator = new Generator(engine, model, limits);
+        const replies = await generator.generate(requests, { seed: 3, temperature: 1, topP: 0.95, topK: 50 });
+        generator.destroy();
+        engine.release(model.slab.variable);
+        return replies;
+      };
+      const [whole, cut] = [await answers(portablePieceBytes), await answers(smallPiece)];
+      expect(cut.map(({ tokens }) => tokens)).toEqual(whole.map(({ tokens }) => tokens));
+      expect(
+        largestDifference(
+          cut.flatMap(({ logProbs }) => logProbs),
+          whole.flatMap(({ logProbs }) => logProbs),
+        ),
+      ).toBeLessThan(1e-5);
+    },
+  );
 });
 
 it('adapters of a base that is cut compute, and are merged, as those of one that is not', async () => {
@@ -206,7 +219,11 @@ it('adapters of a base that is cut compute, and are merged, as those of one that
     };
     const adapted = await run(model);
     await mergeAdapters(engine, model);
-    return { adapted, merged: await run(model.withoutAdapters()), parts: base.slab.parts('layers.0.mlp.gateUp').length };
+    return {
+      adapted,
+      merged: await run(model.withoutAdapters()),
+      parts: base.slab.parts('layers.0.mlp.gateUp').length,
+    };
   };
   const [whole, cut] = [await logitsOf(portablePieceBytes), await logitsOf(smallPiece)];
   expect([whole.parts, cut.parts]).toEqual([1, 3]);
@@ -216,34 +233,45 @@ it('adapters of a base that is cut compute, and are merged, as those of one that
 });
 
 describe('a checkpoint', () => {
-  it.each(hfFixtures)('%s is loaded into pieces, has the same logits, and is saved from them with the same bits', async (name) => {
-    const gpu = await testDevice(testAdapters.at(-1)!);
-    const original = await tensorsOf(hfFixture(name));
-    const model = await readHfModel(hfFixture(name));
-    const logitsOf = async (engine: Engine) => {
-      const transformer = await loadPretrained(engine, model, sourceOf(original), name);
-      const { tokens, positions, segments } = packedInputs(4);
-      const logits = transformer.logits(transformer.hidden(tokens, positions, packedAttention(segments)));
-      const program = await engine.compile({ name: 'logits', outputs: { logits } });
-      const result = await program.run(packSequences([[1, 39, 20, 19]], 4).arrays);
-      return { transformer, logits: result.logits };
-    };
-    const little = new Engine(gpu, { largestBinding: 2048 });
-    const [whole, cut] = [await logitsOf(new Engine(gpu)), await logitsOf(little)];
-    expect(cut.transformer.slab.parts('embedding')).toHaveLength(2);
-    expect(largestDifference(cut.logits, whole.logits)).toBeLessThan(1e-6);
-    const dir = join(folder, name);
-    await saveHfModel(dir, model, pretrainedWeights(little, cut.transformer, model));
-    const saved = await tensorsOf(dir);
-    for (const [tensor, { shape, data }] of original) expect(saved.get(tensor), tensor).toEqual({ shape, data });
-  });
+  it.each(hfFixtures)(
+    '%s is loaded into pieces, has the same logits, and is saved from them with the same bits',
+    async (name) => {
+      const gpu = await testDevice(testAdapters.at(-1)!);
+      const original = await tensorsOf(hfFixture(name));
+      const model = await readHfModel(hfFixture(name));
+      const logitsOf = async (engine: Engine) => {
+        const transformer = await loadPretrained(engine, model, sourceOf(original), name);
+        const { tokens, positions, segments } = packedInputs(4);
+        const logits = transformer.logits(transformer.hidden(tokens, positions, packedAttention(segments)));
+        const program = await engine.compile({ name: 'logits', outputs: { logits } });
+        const result = await program.run(packSequences([[1, 39, 20, 19]], 4).arrays);
+        return { transformer, logits: result.logits };
+      };
+      const little = new Engine(gpu, { largestBinding: 2048 });
+      const [whole, cut] = [await logitsOf(new Engine(gpu)), await logitsOf(little)];
+      expect(cut.transformer.slab.parts('embedding')).toHaveLength(2);
+      expect(largestDifference(cut.logits, whole.logits)).toBeLessThan(1e-6);
+      const dir = join(folder, name);
+      await saveHfModel(dir, model, pretrainedWeights(little, cut.transformer, model));
+      const saved = await tensorsOf(dir);
+      for (const [tensor, { shape, data }] of original) expect(saved.get(tensor), tensor).toEqual({ shape, data });
+    },
+  );
 });
 
 it('a model of 41 million parameters, in two buffers on a device that binds 128 MiB, takes a training step and decodes', {
   timeout: 120_000,
 }, async () => {
   const engine = new Engine(await testDevice(testAdapters.at(-1)!), { largestBinding: portablePieceBytes });
-  const config: TransformerConfig = { ...sizes, vocabSize: 80_000, dModel: 512, headDim: 128, dFf: 512, ropeTheta: 10_000, tiedHead: true };
+  const config: TransformerConfig = {
+    ...sizes,
+    vocabSize: 80_000,
+    dModel: 512,
+    headDim: 128,
+    dFf: 512,
+    ropeTheta: 10_000,
+    tiedHead: true,
+  };
   const slab = decoderSlab(config, null, 'large', engine.largestBinding);
   const model = new Transformer(config, slab, 'large');
   expect(slab.size * 4).toBeGreaterThan(engine.largestBinding);
@@ -254,12 +282,20 @@ it('a model of 41 million parameters, in two buffers on a device that binds 128 
   ]);
   const random = new Random(1, 'weights');
   const block = Float32Array.from({ length: 2 ** 16 }, () => 0.03 * random.normal());
-  for (let at = 0; at < slab.size; at += block.length) engine.write(slab.variable, block.subarray(0, slab.size - at), at);
+  for (let at = 0; at < slab.size; at += block.length)
+    engine.write(slab.variable, block.subarray(0, slab.size - at), at);
   const { step, free } = await trainer(engine, model);
   const [[before, norm], [after]] = [await step(1), await step(2)];
   expect(norm).toBeGreaterThan(0);
   expect(after).toBeLessThan(before);
-  const limits = { maxPromptTokens: 8, maxNewTokens: 3, maxBatchTokens: 8, maxBatchRows: 1, blockSize: 3, endToken: [] };
+  const limits = {
+    maxPromptTokens: 8,
+    maxNewTokens: 3,
+    maxBatchTokens: 8,
+    maxBatchRows: 1,
+    blockSize: 3,
+    endToken: [],
+  };
   const generator = new Generator(engine, model, limits);
   const request = { prompt: [3, 79_999, 40_000], episode: 0, turn: 0 };
   const [reply] = await generator.generate([request], { seed: 1, temperature: 1, topP: 1, topK: 0 });

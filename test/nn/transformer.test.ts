@@ -48,7 +48,9 @@ describe.each(testAdapters)('on %s', (adapter) => {
       loss,
       slab.parameters.map(({ tensor }) => tensor),
     );
-    const outputs: Record<string, Tensor> = Object.fromEntries(slab.parameters.map(({ name }, index) => [name, gradients[index]!]));
+    const outputs: Record<string, Tensor> = Object.fromEntries(
+      slab.parameters.map(({ name }, index) => [name, gradients[index]!]),
+    );
     const program = await engine.compile({ name: 'loss', outputs: { ...outputs, loss } as Record<string, Tensor> });
     const weight = packColumn(
       pairs.map(({ reply }, index) => reply.map(() => pairWeights[index]!)),

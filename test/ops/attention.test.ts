@@ -28,17 +28,20 @@ describe.each(testAdapters)('on %s', (adapter) => {
   it.each([
     { lengths: [5, 1, 9], heads: 4, kvHeads: 2, headDim: 16 },
     { lengths: [3, 1, 1], heads: 3, kvHeads: 1, headDim: 4 },
-  ])('matches float64 and its differences: $heads heads of $headDim over $kvHeads key heads', async ({ lengths, ...sizes }) => {
-    const { heads, kvHeads, headDim } = sizes;
-    const rows = rowsOf(lengths);
-    const { segmentStart } = packSegments(lengths);
-    const mismatch = await gradientMismatch(await makeEngine(), {
-      inputs: { q: [rows, heads, headDim], k: [rows, kvHeads, headDim], v: [rows, kvHeads, headDim] },
-      build: ({ q, k, v }) => attention(q, k, v, segmentsOf(lengths)),
-      reference: ({ q, k, v }) => attentionReference(q, k, v, segmentStart, { rows, ...sizes }).y,
-    });
-    expect(mismatch).toBeNull();
-  });
+  ])(
+    'matches float64 and its differences: $heads heads of $headDim over $kvHeads key heads',
+    async ({ lengths, ...sizes }) => {
+      const { heads, kvHeads, headDim } = sizes;
+      const rows = rowsOf(lengths);
+      const { segmentStart } = packSegments(lengths);
+      const mismatch = await gradientMismatch(await makeEngine(), {
+        inputs: { q: [rows, heads, headDim], k: [rows, kvHeads, headDim], v: [rows, kvHeads, headDim] },
+        build: ({ q, k, v }) => attention(q, k, v, segmentsOf(lengths)),
+        reference: ({ q, k, v }) => attentionReference(q, k, v, segmentStart, { rows, ...sizes }).y,
+      });
+      expect(mismatch).toBeNull();
+    },
+  );
 
   /** y, dq, dk and dv of a pack whose sum is the loss of the given weights. */
   async function run(lengths: readonly number[], q: Float32Array, k: Float32Array, v: Float32Array) {
@@ -47,7 +50,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
     for (const tensor of tensors) tensor.requiresGrad = true;
     const y = attention(...tensors, segmentsOf(lengths));
     const [dq, dk, dv] = y.op!.backward([input('dy', y.shape)]);
-    const program = await (await makeEngine()).compile({ name: 'attention', outputs: { y, dq: dq!, dk: dk!, dv: dv! } });
+    const program = await (await makeEngine()).compile({
+      name: 'attention',
+      outputs: { y, dq: dq!, dk: dk!, dv: dv! },
+    });
     return program.run({ q: q.slice(), k: k.slice(), v: v.slice(), dy: q.slice() });
   }
 
@@ -94,20 +100,29 @@ describe.each(testAdapters)('on %s', (adapter) => {
 
 describe('wrong shapes', () => {
   const make = (heads: number, kvHeads: number, headDim: number) => () =>
-    attention(input('q', [3, heads, headDim]), input('k', [3, kvHeads, headDim]), input('v', [3, kvHeads, headDim]), segmentsOf([3]));
+    attention(
+      input('q', [3, heads, headDim]),
+      input('k', [3, kvHeads, headDim]),
+      input('v', [3, kvHeads, headDim]),
+      segmentsOf([3]),
+    );
 
   it('refuses heads that cannot be grouped', () => {
     expect(make(4, 3, 16)).toThrow('attention: 4 heads cannot share 3 key heads; use a multiple of the key heads.');
   });
 
   it('refuses head dimensions without a kernel', () => {
-    expect(make(2, 2, 18)).toThrow('attention: a head dimension of 18 has no kernel; use a multiple of 4 from 4 to 128.');
+    expect(make(2, 2, 18)).toThrow(
+      'attention: a head dimension of 18 has no kernel; use a multiple of 4 from 4 to 128.',
+    );
     expect(make(2, 2, 132)).toThrow('a head dimension of 132 has no kernel');
   });
 
   it('refuses tables of another length', () => {
     const tensors = [input('q', [3, 2, 8]), input('k', [3, 2, 8]), input('v', [3, 2, 8])] as const;
-    expect(() => attention(...tensors, segmentsOf([4]))).toThrow('segmentStart is u32[4], but 3 elements of u32 are needed');
+    expect(() => attention(...tensors, segmentsOf([4]))).toThrow(
+      'segmentStart is u32[4], but 3 elements of u32 are needed',
+    );
   });
 });
 

@@ -57,5 +57,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
 });
 
 it('refuses tensors of different shapes', () => {
-  expect(() => add(input('a', [2, 3]), input('b', [3, 2]))).toThrow('add needs two tensors of one shape; it was given [2, 3] and [3, 2].');
+  expect(() => add(input('a', [2, 3]), input('b', [3, 2]))).toThrow(
+    'add needs two tensors of one shape; it was given [2, 3] and [3, 2].',
+  );
 });

@@ -1,4 +1,7 @@
-/** Linear layers of few rows, which have kernels of their own: what a row becomes does not depend on how many others there are, on GPUs up to rounding. */
+/**
+ * Linear layers of few rows, which have kernels of their own: what a row becomes does not depend on how many others
+ * there are, on GPUs up to rounding.
+ */
 import { describe, expect, it } from 'vitest';
 import { linear } from '../../src/ops/linear.ts';
 import { Engine } from '../../src/tensor/engine.ts';
@@ -18,7 +21,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const engine = new Engine(await testDevice(adapter));
     const outputsOf = async (rowCount: number) => {
       const x = input('x', [rowCount, inputs]);
-      const program = await engine.compile({ name: 'linear', outputs: { plain: linear(x, weight), biased: linear(x, weight, bias) } });
+      const program = await engine.compile({
+        name: 'linear',
+        outputs: { plain: linear(x, weight), biased: linear(x, weight, bias) },
+      });
       const result = await program.run({ x: rows.slice(0, rowCount * inputs) });
       program.destroy();
       return result;

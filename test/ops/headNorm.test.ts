@@ -36,6 +36,8 @@ describe.each(testAdapters)('on %s', (adapter) => {
 
 it('refuses weights that do not fit the heads', () => {
   const [wide, narrow] = [input('wide', [8]), input('narrow', [4])];
-  expect(() => headNorm(input('qkv', [2, 32]), wide, narrow, 2, 1)).toThrow('headNorm of 4 heads needs qkv [rows, 4 · headDim]');
+  expect(() => headNorm(input('qkv', [2, 32]), wide, narrow, 2, 1)).toThrow(
+    'headNorm of 4 heads needs qkv [rows, 4 · headDim]',
+  );
   expect(() => headNorm(input('qkv', [2, 24]), wide, wide, 2, 1)).toThrow('it was given [2, 24], [8], [8].');
 });

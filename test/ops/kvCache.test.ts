@@ -27,12 +27,17 @@ describe.each(testAdapters)('on %s', (adapter) => {
   it('decodes what attention gives for the whole sequence', async () => {
     const engine = await makeEngine();
     const [heads, kvHeads, headDim] = [4, 2, 16];
-    // Two sequences of 9 and 6 tokens in slots 2 and 0. All but the last three tokens of each come from a prompt; those three are decoded in one program.
+    // Two sequences of 9 and 6 tokens in slots 2 and 0. All but the last three tokens of each come from a prompt; those
+    // three are decoded in one program.
     const lengths = [9, 6];
     const decoded = 3;
     const rows = 15;
     const widths = { q: heads * headDim, k: kvHeads * headDim, v: kvHeads * headDim };
-    const values = { q: normal(rows * widths.q, 'q'), k: normal(rows * widths.k, 'k'), v: normal(rows * widths.v, 'v') };
+    const values = {
+      q: normal(rows * widths.q, 'q'),
+      k: normal(rows * widths.k, 'k'),
+      v: normal(rows * widths.v, 'v'),
+    };
     const take = (name: keyof typeof values, wanted: readonly number[]) => {
       const width = widths[name];
       const taken = wanted.flatMap((row) => [...values[name].subarray(row * width, (row + 1) * width)]);
@@ -61,7 +66,14 @@ describe.each(testAdapters)('on %s', (adapter) => {
     for (let step = 0; step < decoded; step++) {
       const next = [9 - decoded + step, 15 - decoded + step];
       const positions = next.map((row) => row - segmentStart[row]!);
-      layer = appendKv(layer.cacheK, layer.cacheV, take('k', next), take('v', next), indices(slotOf), indices(positions));
+      layer = appendKv(
+        layer.cacheK,
+        layer.cacheV,
+        take('k', next),
+        take('v', next),
+        indices(slotOf),
+        indices(positions),
+      );
       const attended = indices(positions.map((position) => position + 1));
       steps[`step${step}`] = decodeAttention(take('q', next), layer.cacheK, layer.cacheV, indices(slotOf), attended);
     }
@@ -71,7 +83,8 @@ describe.each(testAdapters)('on %s', (adapter) => {
     for (let step = 0; step < decoded; step++) {
       const got = result[`step${step}` as 'whole'];
       [9 - decoded + step, 15 - decoded + step].forEach((row, item) => {
-        for (let i = 0; i < widths.q; i++) expect(got[item * widths.q + i]).toBeCloseTo(result.whole[row * widths.q + i]!, 5);
+        for (let i = 0; i < widths.q; i++)
+          expect(got[item * widths.q + i]).toBeCloseTo(result.whole[row * widths.q + i]!, 5);
       });
     }
   });
@@ -144,7 +157,8 @@ describe.each(testAdapters)('on %s', (adapter) => {
 
 it('refuses queries that do not fit the cache', () => {
   const { cacheK, cacheV } = cacheOf({ slots: 1, capacity: 4, kvHeads: 2, headDim: 8 });
-  const attend = (heads: number) => () => decodeAttention(input('q', [1, heads, 8]), cacheK, cacheV, indices([0]), indices([1]));
+  const attend = (heads: number) => () =>
+    decodeAttention(input('q', [1, heads, 8]), cacheK, cacheV, indices([0]), indices([1]));
   expect(attend(3)).toThrow('decodeAttention: 3 heads cannot share 2 key heads');
   const wide = () => decodeAttention(input('q', [1, 2, 16]), cacheK, cacheV, indices([0]), indices([1]));
   expect(wide).toThrow('cacheK is f32[1, 4, 2, 8], but 128 elements of f32 are needed');

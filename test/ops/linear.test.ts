@@ -1,4 +1,7 @@
-/** The linear layer: values and gradients against float64, stored in float32 or f16, and only the gradients that are asked for. */
+/**
+ * The linear layer: values and gradients against float64, stored in float32 or f16, and only the gradients that are
+ * asked for.
+ */
 import { describe, expect, it } from 'vitest';
 import { roundToHalf } from '../../kernels/cast.ts';
 import { linear } from '../../src/ops/linear.ts';
@@ -43,7 +46,8 @@ describe.each(testAdapters)('linear on %s', (adapter) => {
 
 describe.skipIf(!halfAdapter)(`linear with operands in f16 on ${halfAdapter}`, () => {
   const [rows, inputs, outputs] = [9, 6, 4];
-  const wave = (count: number, step: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(step * (i + 1)));
+  const wave = (count: number, step: number) =>
+    Float32Array.from({ length: count }, (_, i) => Math.sin(step * (i + 1)));
   const given = {
     x: wave(rows * inputs, 1.1),
     weight: wave(outputs * inputs, 2.3),
@@ -92,7 +96,8 @@ describe.skipIf(!halfAdapter)(`linear with operands in f16 on ${halfAdapter}`, (
     const result = await program.run({ dy: given.dy, ...(bias ? { bias } : {}) });
     const want = expected(xType, weightType, bias);
     for (const name of ['y', 'dx', 'dWeight'] as const)
-      for (let i = 0; i < want[name].length; i++) expect(result[name][i], `${name}[${i}]`).toBeCloseTo(want[name][i]!, 5);
+      for (let i = 0; i < want[name].length; i++)
+        expect(result[name][i], `${name}[${i}]`).toBeCloseTo(want[name][i]!, 5);
   });
 });
 
@@ -112,7 +117,9 @@ describe('linear', () => {
 
   it('says which shapes do not fit', () => {
     expect(() => linear(input('x', [2, 3]), input('w', [4, 5]))).toThrow('it was given [2, 3], [4, 5]');
-    expect(() => linear(input('x', [2, 3]), input('w', [4, 3]), input('b', [3]))).toThrow('it was given [2, 3], [4, 3], [3]');
+    expect(() => linear(input('x', [2, 3]), input('w', [4, 3]), input('b', [3]))).toThrow(
+      'it was given [2, 3], [4, 3], [3]',
+    );
   });
 
   it('says which types it has no kernel for', () => {
@@ -120,6 +127,8 @@ describe('linear', () => {
     expect(() => linear(input('x', [2, 3], 'f16'), input('w', [4, 3]), bias)).toThrow(
       'A · Bᵀ + bias has no kernel for A in f16 and B in f32',
     );
-    expect(() => linear(input('x', [2, 3], 'u32'), input('w', [4, 3]))).toThrow('A · Bᵀ has no kernel for A in u32 and B in f32');
+    expect(() => linear(input('x', [2, 3], 'u32'), input('w', [4, 3]))).toThrow(
+      'A · Bᵀ has no kernel for A in u32 and B in f32',
+    );
   });
 });

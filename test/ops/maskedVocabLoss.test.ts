@@ -1,4 +1,7 @@
-/** Log-probabilities among allowed tokens over chunks of the vocabulary: what the logits as a whole give, whatever lies in a chunk, and the gradient of a float64 reference. */
+/**
+ * Log-probabilities among allowed tokens over chunks of the vocabulary: what the logits as a whole give, whatever lies
+ * in a chunk, and the gradient of a float64 reference.
+ */
 import { describe, expect, it } from 'vitest';
 import { Transformer } from '../../src/nn/transformer.ts';
 import { type AllowedTokens, maskLogits } from '../../src/ops/allowedTokens.ts';
@@ -49,10 +52,15 @@ function allowedTokens(): AllowedTokens {
 type Method = (hidden: Tensor, head: readonly Tensor[], temperature: number) => { logProb: Tensor; entropy: Tensor };
 const whole: Method = (hidden, head, temperature) =>
   tokenLogProbs(maskLogits(linearOfParts(hidden, head), allowedTokens()), targets(), temperature);
-const chunked: Method = (hidden, head, temperature) => chunkedTokenLogProbs(hidden, head, targets(), temperature, chunk, allowedTokens());
+const chunked: Method = (hidden, head, temperature) =>
+  chunkedTokenLogProbs(hidden, head, targets(), temperature, chunk, allowedTokens());
 
 /** Log-probability and entropy of each row's target among its allowed tokens, in float64. */
-function reference(hidden: Float64Array, head: Float64Array, temperature: number): readonly [Float64Array, Float64Array] {
+function reference(
+  hidden: Float64Array,
+  head: Float64Array,
+  temperature: number,
+): readonly [Float64Array, Float64Array] {
   const [logProbs, entropies] = [new Float64Array(rows.length), new Float64Array(rows.length)];
   for (const [row, { allowed, target }] of rows.entries()) {
     const kept = allowed.length === 0 ? Array.from({ length: vocab }, (_, token) => token) : allowed;
@@ -116,7 +124,8 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const temperature = 0.7;
     // The row whose target is not allowed is left out: nothing near −1e30 has central differences.
     const possible = rows.findIndex(({ target }) => target === 200);
-    const kept = (values: ArrayLike<number>) => Float64Array.from(values, (value, index) => (index === possible ? 0 : value));
+    const kept = (values: ArrayLike<number>) =>
+      Float64Array.from(values, (value, index) => (index === possible ? 0 : value));
     const mask = () => constant(kept(new Float32Array(rows.length).fill(1)), [rows.length]);
     const mismatch = await gradientMismatch(engine, {
       inputs: { hidden: [rows.length, width], first: [100, width], second: [vocab - 100, width] },
@@ -134,7 +143,17 @@ describe.each(testAdapters)('on %s', (adapter) => {
 });
 
 it('holds no more logits than those of a chunk, however large the vocabulary', () => {
-  const sizes = { dModel: 16, layers: 1, heads: 1, kvHeads: 1, headDim: 16, dFf: 16, ropeTheta: 100, tiedHead: true, normEpsilon: 1e-6 };
+  const sizes = {
+    dModel: 16,
+    layers: 1,
+    heads: 1,
+    kvHeads: 1,
+    headDim: 16,
+    dFf: 16,
+    ropeTheta: 100,
+    tiedHead: true,
+    normEpsilon: 1e-6,
+  };
   const model = new Transformer({ ...sizes, vocabSize: 151_936 }, null);
   const [count, edges] = [4096, 1024];
   const allowed = { ranges: input('ranges', [count, 2], 'u32'), tokens: input('tokens', [edges], 'u32') };

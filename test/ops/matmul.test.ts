@@ -66,16 +66,23 @@ describe.each(testAdapters)('matmul on %s', (adapter) => {
 
   it('gives zeros where k is 0', async () => {
     const engine = await makeEngine();
-    const program = await engine.compile({ name: 'empty', outputs: { c: matmul(input('a', [2, 0]), input('b', [0, 3])) } });
+    const program = await engine.compile({
+      name: 'empty',
+      outputs: { c: matmul(input('a', [2, 0]), input('b', [0, 3])) },
+    });
     expect([...(await program.run({ a: new Float32Array(0), b: new Float32Array(0) })).c]).toEqual([0, 0, 0, 0, 0, 0]);
   });
 });
 
 describe('matmul', () => {
   it('says which shapes do not fit', () => {
-    expect(() => matmul(input('a', [2, 3]), input('b', [4, 5]))).toThrow('[2, 3] and [4, 5] do not fit together for A · B');
+    expect(() => matmul(input('a', [2, 3]), input('b', [4, 5]))).toThrow(
+      '[2, 3] and [4, 5] do not fit together for A · B',
+    );
     expect(() => matmul(input('a', [2, 2, 3]), input('b', [3, 3, 5]))).toThrow('inner sizes and batches must be equal');
     expect(() => matmul(input('a', [2, 3]), input('b', [1, 3, 5]))).toThrow('two matrices or two batches of matrices');
-    expect(() => matmul(input('a', [3, 2]), input('b', [5, 3]), { transposeA: true, transposeB: true })).toThrow('one operand at most');
+    expect(() => matmul(input('a', [3, 2]), input('b', [5, 3]), { transposeA: true, transposeB: true })).toThrow(
+      'one operand at most',
+    );
   });
 });

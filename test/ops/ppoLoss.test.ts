@@ -6,7 +6,10 @@ import { constant, input, type Tensor } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { gradientMismatch } from '../support/gradientCheck.ts';
 
-/** Tokens on every branch: within the range, clipped above and below, held by the second clip, far from the reference, without weight. */
+/**
+ * Tokens on every branch: within the range, clipped above and below, held by the second clip, far from the reference,
+ * without weight.
+ */
 const tokens = {
   oldLogProb: [-1, -1, -1, -2, -1, -1, -1, -1],
   logProb: [-1.05, -0.5, -1.6, -0.4, -0.4, -1.7, -14, -1],
@@ -32,13 +35,20 @@ function klOf(estimator: KlEstimator, delta: number): number {
 }
 
 /** The loss of each token before its weight. */
-function lossOf(logProb: number, entropy: number, token: number, { clipLow, clipHigh, dualClip, ...rest }: PpoLossOptions): number {
+function lossOf(
+  logProb: number,
+  entropy: number,
+  token: number,
+  { clipLow, clipHigh, dualClip, ...rest }: PpoLossOptions,
+): number {
   const a = tokens.advantage[token]!;
   const ratio = Math.exp(logProb - tokens.oldLogProb[token]!);
   let policy = Math.max(-a * ratio, -a * Math.min(Math.max(ratio, 1 - clipLow), 1 + clipHigh));
   if (a < 0 && dualClip > 0) policy = Math.min(policy, -dualClip * a);
   return (
-    policy + rest.klCoefficient * klOf(rest.klEstimator, tokens.referenceLogProb[token]! - logProb) - rest.entropyCoefficient * entropy
+    policy +
+    rest.klCoefficient * klOf(rest.klEstimator, tokens.referenceLogProb[token]! - logProb) -
+    rest.entropyCoefficient * entropy
   );
 }
 
@@ -57,28 +67,38 @@ describe.each(testAdapters)('on %s', (adapter) => {
     ['k1', options.dualClip, options.entropyCoefficient],
     ['k2', 0, options.entropyCoefficient],
     ['k3', options.dualClip, 0],
-  ] as const)('loss and gradient with %s, second clip %d, entropy coefficient %d', async (klEstimator, dualClip, entropyCoefficient) => {
-    const changed = { ...options, klEstimator, dualClip, entropyCoefficient };
-    const mismatch = await gradientMismatch(await makeEngine(), {
-      inputs: {
-        logProb: { shape: [count], values: tokens.logProb },
-        entropy: { shape: [count], values: tokens.entropy },
-      },
-      build: ({ logProb, entropy }) => ppoLoss({ logProb, entropy, ...fixedColumns() }, changed).loss,
-      reference: ({ logProb, entropy }) => [
-        tokens.weight.reduce((sum, weight, token) => sum + weight * lossOf(logProb[token]!, entropy[token]!, token, changed), 0),
-      ],
-    });
-    expect(mismatch).toBeNull();
-  });
+  ] as const)(
+    'loss and gradient with %s, second clip %d, entropy coefficient %d',
+    async (klEstimator, dualClip, entropyCoefficient) => {
+      const changed = { ...options, klEstimator, dualClip, entropyCoefficient };
+      const mismatch = await gradientMismatch(await makeEngine(), {
+        inputs: {
+          logProb: { shape: [count], values: tokens.logProb },
+          entropy: { shape: [count], values: tokens.entropy },
+        },
+        build: ({ logProb, entropy }) => ppoLoss({ logProb, entropy, ...fixedColumns() }, changed).loss,
+        reference: ({ logProb, entropy }) => [
+          tokens.weight.reduce(
+            (sum, weight, token) => sum + weight * lossOf(logProb[token]!, entropy[token]!, token, changed),
+            0,
+          ),
+        ],
+      });
+      expect(mismatch).toBeNull();
+    },
+  );
 
   it('counts and sums what the statistics name', async () => {
     const engine = await makeEngine();
-    const { statistics } = ppoLoss({ logProb: column('logProb'), entropy: column('entropy'), ...fixedColumns() }, options);
+    const { statistics } = ppoLoss(
+      { logProb: column('logProb'), entropy: column('entropy'), ...fixedColumns() },
+      options,
+    );
     const program = await engine.compile({ name: 'statistics', outputs: { statistics } });
     const values = await program.run();
     const named = Object.fromEntries(ppoStatistics.map((name, index) => [name, values.statistics[index]!]));
-    const weighted = (of: (token: number) => number) => tokens.weight.reduce((sum, weight, token) => sum + weight * of(token), 0);
+    const weighted = (of: (token: number) => number) =>
+      tokens.weight.reduce((sum, weight, token) => sum + weight * of(token), 0);
     const bare = { ...options, klCoefficient: 0, entropyCoefficient: 0 };
     const expected = {
       policyLoss: weighted((token) => lossOf(tokens.logProb[token]!, 0, token, bare)),
@@ -98,6 +118,15 @@ describe.each(testAdapters)('on %s', (adapter) => {
 
 it('refuses columns of different lengths', () => {
   const of = (rows: number): Tensor => input('x', [rows]);
-  const inputs = { logProb: of(4), oldLogProb: of(4), referenceLogProb: of(3), entropy: of(4), advantage: of(4), weight: of(4) };
-  expect(() => ppoLoss(inputs, options)).toThrow('ppoLoss needs all its inputs as [rows], here [4]; referenceLogProb is [3].');
+  const inputs = {
+    logProb: of(4),
+    oldLogProb: of(4),
+    referenceLogProb: of(3),
+    entropy: of(4),
+    advantage: of(4),
+    weight: of(4),
+  };
+  expect(() => ppoLoss(inputs, options)).toThrow(
+    'ppoLoss needs all its inputs as [rows], here [4]; referenceLogProb is [3].',
+  );
 });

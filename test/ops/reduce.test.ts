@@ -41,10 +41,16 @@ describe.each(testAdapters)('on %s', (adapter) => {
     });
     expect(result.many![0]).toBeCloseTo(0.5 * Math.sqrt(sizes.many), 3);
     expect(result.none![0]).toBe(0);
-    expect([result.infinite![0], result.overflowing![0], result.notANumber![0]].map(Number.isFinite)).toEqual([false, false, false]);
+    expect([result.infinite![0], result.overflowing![0], result.notANumber![0]].map(Number.isFinite)).toEqual([
+      false,
+      false,
+      false,
+    ]);
   });
 });
 
 it('refuses a dot product of different sizes', () => {
-  expect(() => dot(input('a', [3]), input('b', [4]))).toThrow('dot needs two tensors of one size; it was given [3] and [4].');
+  expect(() => dot(input('a', [3]), input('b', [4]))).toThrow(
+    'dot needs two tensors of one size; it was given [3] and [4].',
+  );
 });

@@ -15,7 +15,14 @@ function frequenciesOf(headDim: number, theta: number): Tensor {
 }
 
 /** One part (q, k or v): `count` heads from head `first` on. */
-function partOf(qkv: Float64Array, allHeads: number, first: number, count: number, headDim: number, theta: number): Float64Array {
+function partOf(
+  qkv: Float64Array,
+  allHeads: number,
+  first: number,
+  count: number,
+  headDim: number,
+  theta: number,
+): Float64Array {
   const part = new Float64Array(positions.length * count * headDim);
   positions.forEach((position, row) => {
     for (let head = 0; head < count; head++) {
@@ -39,21 +46,25 @@ describe.each(testAdapters)('on %s', (adapter) => {
     { heads: 3, kvHeads: 3, headDim: 6, theta: 500 },
     { heads: 2, kvHeads: 2, headDim: 4, theta: 0 },
     { heads: 2, kvHeads: 1, headDim: 8, theta: 100, queryScale: 2.5 },
-  ])('splits and turns $heads and $kvHeads heads of $headDim, theta $theta, scale $queryScale', async ({ theta, ...sizes }) => {
-    const { heads, kvHeads, headDim, queryScale = 1 } = sizes;
-    const layout = { ...sizes, frequencies: frequenciesOf(headDim, theta) };
-    const all = heads + 2 * kvHeads;
-    const mismatch = await gradientMismatch(await makeEngine(), {
-      inputs: { qkv: [positions.length, all * headDim] },
-      build: ({ qkv }) => Object.values(splitHeadsWithRope(qkv, constant(positions, [positions.length], 'u32'), layout)),
-      reference: ({ qkv }) => [
-        partOf(qkv, all, 0, heads, headDim, theta).map((value) => queryScale * value),
-        partOf(qkv, all, heads, kvHeads, headDim, theta),
-        partOf(qkv, all, heads + kvHeads, kvHeads, headDim, 0),
-      ],
-    });
-    expect(mismatch).toBeNull();
-  });
+  ])(
+    'splits and turns $heads and $kvHeads heads of $headDim, theta $theta, scale $queryScale',
+    async ({ theta, ...sizes }) => {
+      const { heads, kvHeads, headDim, queryScale = 1 } = sizes;
+      const layout = { ...sizes, frequencies: frequenciesOf(headDim, theta) };
+      const all = heads + 2 * kvHeads;
+      const mismatch = await gradientMismatch(await makeEngine(), {
+        inputs: { qkv: [positions.length, all * headDim] },
+        build: ({ qkv }) =>
+          Object.values(splitHeadsWithRope(qkv, constant(positions, [positions.length], 'u32'), layout)),
+        reference: ({ qkv }) => [
+          partOf(qkv, all, 0, heads, headDim, theta).map((value) => queryScale * value),
+          partOf(qkv, all, heads, kvHeads, headDim, theta),
+          partOf(qkv, all, heads + kvHeads, kvHeads, headDim, 0),
+        ],
+      });
+      expect(mismatch).toBeNull();
+    },
+  );
 
   it('takes a part that does not reach the loss as a gradient of zeros', async () => {
     const layout = { heads: 1, kvHeads: 1, headDim: 4, frequencies: frequenciesOf(4, 100) };
@@ -68,5 +79,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
 
 it('refuses a projection of another width', () => {
   const layout = { heads: 2, kvHeads: 1, headDim: 4, frequencies: frequenciesOf(4, 100) };
-  expect(() => splitHeadsWithRope(input('qkv', [3, 12]), input('positions', [3], 'u32'), layout)).toThrow('qkv [rows, 16]');
+  expect(() => splitHeadsWithRope(input('qkv', [3, 12]), input('positions', [3], 'u32'), layout)).toThrow(
+    'qkv [rows, 16]',
+  );
 });

@@ -47,7 +47,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
     { temperature: 1.5, topP: 1, topK: 7 },
     { temperature: 0.9, topP: 0.7, topK: 40 },
   ])('draws the token that float64 draws: $temperature, $topP, $topK', async (controls) => {
-    const rows = Array.from({ length: 100 }, (_, i): Row => ({ logits: normalLogits(60, `row ${i}`), stream: [i, 2, 9] }));
+    const rows = Array.from(
+      { length: 100 },
+      (_, i): Row => ({ logits: normalLogits(60, `row ${i}`), stream: [i, 2, 9] }),
+    );
     const { token, logProb } = await draw(rows, controls);
     const expected = rows.map(({ logits, stream }) => sampleReference(logits, stream, seed, controls));
     // Rows whose draw lies within rounding of the edge between two tokens may go either way.
@@ -58,7 +61,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
   });
 
   it('does not depend on the neighbours, the place in the batch or its size', async () => {
-    const rows = Array.from({ length: 33 }, (_, i): Row => ({ logits: normalLogits(50, `row ${i}`), stream: [100 + i, 0, 0] }));
+    const rows = Array.from(
+      { length: 33 },
+      (_, i): Row => ({ logits: normalLogits(50, `row ${i}`), stream: [100 + i, 0, 0] }),
+    );
     const controls = { temperature: 1, topP: 0.9, topK: 30 };
     const together = await draw(rows, controls);
     const reversed = await draw([...rows].reverse(), controls);
@@ -103,18 +109,29 @@ describe.each(testAdapters)('on %s', (adapter) => {
   });
 
   it('takes the first of the likeliest tokens at temperature 0, with its probability at temperature 1', async () => {
-    const { token, logProb } = await draw([{ logits: [0, 3, -1, 3, 2], stream: [0, 0, 0] }], { temperature: 0, topP: 0.1, topK: 1 });
+    const { token, logProb } = await draw([{ logits: [0, 3, -1, 3, 2], stream: [0, 0, 0] }], {
+      temperature: 0,
+      topP: 0.1,
+      topK: 1,
+    });
     const total = [0, 3, -1, 3, 2].reduce((sum, logit) => sum + Math.exp(logit), 0);
     expect(token).toEqual([1]);
     expect(logProb[0]).toBeCloseTo(3 - Math.log(total), 5);
   });
 
   it('never draws a NaN, and stays in range when there is nothing else', async () => {
-    const mixed = Array.from({ length: 20 }, (_, i): Row => ({ logits: [Number.NaN, 1, -Infinity, 2, Number.NaN], stream: [i, 0, 0] }));
+    const mixed = Array.from(
+      { length: 20 },
+      (_, i): Row => ({ logits: [Number.NaN, 1, -Infinity, 2, Number.NaN], stream: [i, 0, 0] }),
+    );
     const { token, logProb } = await draw(mixed, { temperature: 1, topP: 0.99, topK: 4 });
     expect(new Set(token)).toEqual(new Set([1, 3]));
     expect(logProb.every(Number.isFinite)).toBe(true);
-    for (const logits of [new Array(7).fill(Number.NaN), new Array(7).fill(-Infinity), [Infinity, 0, 0, 0, 0, 0, Infinity]]) {
+    for (const logits of [
+      new Array(7).fill(Number.NaN),
+      new Array(7).fill(-Infinity),
+      [Infinity, 0, 0, 0, 0, 0, Infinity],
+    ]) {
       for (const controls of [plain, { temperature: 0, topP: 1, topK: 0 }, { temperature: 1, topP: 0.5, topK: 3 }]) {
         const result = await draw([{ logits, stream: [1, 1, 1] }], controls);
         expect(result.token[0]).toBeLessThan(7);
@@ -123,12 +140,20 @@ describe.each(testAdapters)('on %s', (adapter) => {
   });
 
   it('survives temperatures near 0', async () => {
-    const { token, logProb } = await draw([{ logits: [1, 1.5, 1.25], stream: [0, 0, 0] }], { temperature: 1e-30, topP: 1, topK: 0 });
+    const { token, logProb } = await draw([{ logits: [1, 1.5, 1.25], stream: [0, 0, 0] }], {
+      temperature: 1e-30,
+      topP: 1,
+      topK: 0,
+    });
     expect([token[0], logProb[0]]).toEqual([1, 0]);
   });
 });
 
 it('refuses an empty vocabulary', () => {
-  const inputs = { streams: input('streams', [2, 3], 'u32'), seed: input('seed', [2], 'u32'), controls: input('controls', [3]) };
+  const inputs = {
+    streams: input('streams', [2, 3], 'u32'),
+    seed: input('seed', [2], 'u32'),
+    controls: input('controls', [3]),
+  };
   expect(() => sample(input('logits', [2, 0]), inputs, 0)).toThrow('sample: the vocabulary is empty');
 });

@@ -32,7 +32,8 @@ interface Op {
 
 const heads = { heads: 3, kvHeads: 1, headDim: 4, frequencies: constant([1, 0.1], [2]) };
 const segments = { segmentStart: indices([0, 0, 0, 3, 3]), segmentEnd: indices([3, 3, 3, 5, 5]) };
-const split = (x: Tensor, stored: FloatStorage) => splitHeadsWithRope(x, indices([0, 1, 2, 0, 1]), { ...heads, stored });
+const split = (x: Tensor, stored: FloatStorage) =>
+  splitHeadsWithRope(x, indices([0, 1, 2, 0, 1]), { ...heads, stored });
 const vector = (width: number) =>
   constant(
     Array.from({ length: width }, (_, i) => 1 + i / 10),
@@ -40,12 +41,23 @@ const vector = (width: number) =>
   );
 
 const ops: readonly Op[] = [
-  { name: 'rmsNorm', x: [5, 7], build: (x, stored) => [norm('rmsNorm', { x, weight: vector(7), epsilon: 1e-6, stored }).normed] },
+  {
+    name: 'rmsNorm',
+    x: [5, 7],
+    build: (x, stored) => [norm('rmsNorm', { x, weight: vector(7), epsilon: 1e-6, stored }).normed],
+  },
   {
     name: 'addLayerNorm',
     x: [3, 8],
     build: (x, stored) => {
-      const { sum, normed } = norm('addLayerNorm', { x, residual: x, weight: vector(8), bias: vector(8), epsilon: 1e-5, stored });
+      const { sum, normed } = norm('addLayerNorm', {
+        x,
+        residual: x,
+        weight: vector(8),
+        bias: vector(8),
+        epsilon: 1e-5,
+        stored,
+      });
       return [sum, normed];
     },
   },
@@ -61,7 +73,11 @@ const ops: readonly Op[] = [
       return [attention(q, k, v, segments)];
     },
   },
-  { name: 'dropout', x: [3, 9], build: (x, stored) => [dropout(gelu(x, stored), constant([1, 2], [2], 'u32'), 0, 0.3)] },
+  {
+    name: 'dropout',
+    x: [3, 9],
+    build: (x, stored) => [dropout(gelu(x, stored), constant([1, 2], [2], 'u32'), 0, 0.3)],
+  },
 ];
 
 describe.skipIf(!halfAdapter)('results in f16', () => {
@@ -82,14 +98,20 @@ describe.skipIf(!halfAdapter)('results in f16', () => {
       return { wide, gradient };
     });
     const outputs = Object.fromEntries(
-      ends.flatMap(({ wide, gradient }, form) => [[`dx${form}`, gradient], ...wide.map((y, i) => [`y${i}.${form}`, y])]),
+      ends.flatMap(({ wide, gradient }, form) => [
+        [`dx${form}`, gradient],
+        ...wide.map((y, i) => [`y${i}.${form}`, y]),
+      ]),
     );
-    const result = await (await engine.compile({ name: 'forms', outputs: outputs as Record<string, Tensor> })).run({ x: normal(x.size) });
+    const result = await (await engine.compile({ name: 'forms', outputs: outputs as Record<string, Tensor> })).run({
+      x: normal(x.size),
+    });
     for (const name of ['dx', ...graphs[0]!.map((_, i) => `y${i}.`)]) {
       const [single, half] = [result[`${name}0`]!, result[`${name}1`]!];
       // Operands and results are off by up to 2^-11 of themselves; sums of a few of them by as much of the largest.
       const largest = Math.max(...single.map(Math.abs));
-      for (const [i, value] of single.entries()) expect(Math.abs(half[i]! - value), `${name} ${i}`).toBeLessThan(2e-3 * largest);
+      for (const [i, value] of single.entries())
+        expect(Math.abs(half[i]! - value), `${name} ${i}`).toBeLessThan(2e-3 * largest);
     }
   });
 });
@@ -97,7 +119,9 @@ describe.skipIf(!halfAdapter)('results in f16', () => {
 it('refuse heads that are stored in different ways', () => {
   const [q, k] = [input('q', [4, 2, 8], 'f16'), input('k', [4, 1, 8])];
   const message = 'attention needs tensors that are all in f32 or all in f16; it was given f16 and f32.';
-  expect(() => attention(q, k, k, { segmentStart: indices([0, 0, 0, 0]), segmentEnd: indices([4, 4, 4, 4]) })).toThrow(message);
+  expect(() => attention(q, k, k, { segmentStart: indices([0, 0, 0, 0]), segmentEnd: indices([4, 4, 4, 4]) })).toThrow(
+    message,
+  );
   const cache = input('cache', [1, 9, 1, 8]);
   expect(() => decodeAttention(input('q', [1, 2, 8], 'f16'), cache, cache, indices([0]), indices([4]))).toThrow(
     'decodeAttention needs tensors that are all in',

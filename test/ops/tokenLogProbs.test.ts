@@ -44,7 +44,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
       const mismatch = await gradientMismatch(await makeEngine(), {
         inputs: { logits: shape },
         build: ({ logits }) => Object.values(build(logits)),
-        reference: ({ logits }) => [logProbsOf(logits, width, targets, temperature), entropiesOf(logits, width, temperature)],
+        reference: ({ logits }) => [
+          logProbsOf(logits, width, targets, temperature),
+          entropiesOf(logits, width, temperature),
+        ],
       });
       expect(mismatch).toBeNull();
     });
@@ -74,7 +77,9 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const mismatch = await gradientMismatch(await makeEngine(), {
       inputs: { logits: [3, 5] },
       build: ({ logits }) => crossEntropy(logits, constant(targets, [3], 'u32'), constant(weights, [3])),
-      reference: ({ logits }) => [-logProbsOf(logits, 5, targets, 1).reduce((sum, logProb, row) => sum + weights[row]! * logProb, 0)],
+      reference: ({ logits }) => [
+        -logProbsOf(logits, 5, targets, 1).reduce((sum, logProb, row) => sum + weights[row]! * logProb, 0),
+      ],
     });
     expect(mismatch).toBeNull();
   });

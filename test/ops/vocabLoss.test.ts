@@ -1,4 +1,7 @@
-/** Log-probabilities over chunks of the vocabulary: values and gradients are those of `tokenLogProbs`, and the logits of the batch never exist. */
+/**
+ * Log-probabilities over chunks of the vocabulary: values and gradients are those of `tokenLogProbs`, and the logits of
+ * the batch never exist.
+ */
 import { describe, expect, it } from 'vitest';
 import { Transformer } from '../../src/nn/transformer.ts';
 import { add } from '../../src/ops/elementwise.ts';
@@ -22,11 +25,20 @@ const normals = (count: number) => Float32Array.from({ length: count }, () => ra
 /** The last two are beyond the vocabulary, and in its last chunk. */
 const targetsOf = (vocab: number) => [0, 1, 63, 64, 70 % vocab, 127 % vocab, vocab - 2, vocab, vocab - 1];
 
-type Method = (hidden: Tensor, head: Tensor, targets: Tensor, temperature: number) => { logProb: Tensor; entropy: Tensor };
+type Method = (
+  hidden: Tensor,
+  head: Tensor,
+  targets: Tensor,
+  temperature: number,
+) => { logProb: Tensor; entropy: Tensor };
 const whole: Method = (hidden, head, targets, temperature) => tokenLogProbs(linear(hidden, head), targets, temperature);
-const chunked: Method = (hidden, head, targets, temperature) => chunkedTokenLogProbs(hidden, [head], targets, temperature, 64);
+const chunked: Method = (hidden, head, targets, temperature) =>
+  chunkedTokenLogProbs(hidden, [head], targets, temperature, 64);
 
-/** A weighted sum of log-probabilities and entropies of `hidden`, with its gradients; the head is also an embedding table if tied. */
+/**
+ * A weighted sum of log-probabilities and entropies of `hidden`, with its gradients; the head is also an embedding
+ * table if tied.
+ */
 function graphOf(
   method: Method,
   vocab: number,
@@ -84,10 +96,23 @@ it('holds no more logits than those of a chunk', () => {
 });
 
 it('is what a transformer computes where the logits would be large', () => {
-  const sizes = { dModel: 16, layers: 1, heads: 1, kvHeads: 1, headDim: 16, dFf: 16, ropeTheta: 100, tiedHead: true, normEpsilon: 1e-6 };
+  const sizes = {
+    dModel: 16,
+    layers: 1,
+    heads: 1,
+    kvHeads: 1,
+    headDim: 16,
+    dFf: 16,
+    ropeTheta: 100,
+    tiedHead: true,
+    normEpsilon: 1e-6,
+  };
   const slotsOf = (vocabSize: number, targets: number) => {
     const model = new Transformer({ ...sizes, vocabSize }, null);
-    const { logProb, entropy } = model.tokenLogProbs(input('hidden', [targets, 16]), input('targets', [targets], 'u32'));
+    const { logProb, entropy } = model.tokenLogProbs(
+      input('hidden', [targets, 16]),
+      input('targets', [targets], 'u32'),
+    );
     return plan([logProb, entropy], []).slots;
   };
   expect(Math.max(...slotsOf(2 ** 15, 2 ** 10))).toBe(2 ** 27);
@@ -101,6 +126,10 @@ it('says what does not fit', () => {
   expect(() => chunkedTokenLogProbs(input('h', [2, 3]), [input('w', [5, 4])], targets, 1, 64)).toThrow(
     'it was given [2, 3], [5, 4] and u32 [2]',
   );
-  expect(() => chunkedTokenLogProbs(input('h', [2, 3]), [input('w', [5, 3])], targets, 0, 64)).toThrow('the temperature is 0');
-  expect(() => chunkedTokenLogProbs(input('h', [2, 3]), [input('w', [5, 3])], targets, 1, 0)).toThrow('a chunk has 0 tokens');
+  expect(() => chunkedTokenLogProbs(input('h', [2, 3]), [input('w', [5, 3])], targets, 0, 64)).toThrow(
+    'the temperature is 0',
+  );
+  expect(() => chunkedTokenLogProbs(input('h', [2, 3]), [input('w', [5, 3])], targets, 1, 0)).toThrow(
+    'a chunk has 0 tokens',
+  );
 });

@@ -1,4 +1,7 @@
-/** A run that plays more episodes than it ever did in training plays more of them at once, where the memory of its settings allows. */
+/**
+ * A run that plays more episodes than it ever did in training plays more of them at once, where the memory of its
+ * settings allows.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,7 +56,11 @@ it('answers 40 episodes in one batch, as in batches of those that training had',
 it('keeps to the batches of training where more would not fit', async () => {
   const engine = new Engine(await testDevice(adapter));
   const { trainer } = await loadRun(engine, dir);
-  const { total } = await planRun(engine, { ...trainer.config, evaluation: { ...config.evaluation, tasks: 20 } }, trainer.taskSet);
+  const { total } = await planRun(
+    engine,
+    { ...trainer.config, evaluation: { ...config.evaluation, tasks: 20 } },
+    trainer.taskSet,
+  );
   const file = join(dir, 'config.yaml');
   const text = readFileSync(file, 'utf8');
   writeFileSync(file, text.replace('memory: null', `memory: ${total / 2 ** 20}`));

@@ -1,4 +1,7 @@
-/** Replies bound to actions, with a vocabulary whose logits no device must bind: they are scored and learnt from in chunks, as they were sampled. */
+/**
+ * Replies bound to actions, with a vocabulary whose logits no device must bind: they are scored and learnt from in
+ * chunks, as they were sampled.
+ */
 import { expect, it } from 'vitest';
 import { Generator } from '../../src/nn/generator.ts';
 import { Transformer } from '../../src/nn/transformer.ts';
@@ -21,18 +24,37 @@ const actions = [
 
 it('is sampled, scored and learnt with the same log-probabilities', { timeout: 120_000 }, async () => {
   const engine = new Engine(await testDevice(testAdapters.at(-1)!), { largestBinding: 2 ** 27 });
-  const sizes = { vocabSize, dModel: 16, layers: 1, heads: 2, kvHeads: 1, headDim: 8, dFf: 24, ropeTheta: 100, tiedHead: true };
+  const sizes = {
+    vocabSize,
+    dModel: 16,
+    layers: 1,
+    heads: 2,
+    kvHeads: 1,
+    headDim: 8,
+    dFf: 24,
+    ropeTheta: 100,
+    tiedHead: true,
+  };
   const model = new Transformer({ ...sizes, normEpsilon: 1e-6 }, 3);
   const limits = { maxPromptTokens: 4, maxNewTokens: 5, maxBatchTokens: 256, maxBatchRows: 56, blockSize: 5, endToken };
   const generator = new Generator(engine, model, limits);
   const trie = TokenTrie.fromSequences(actions);
-  const requests = Array.from({ length: 56 }, (_, episode) => ({ prompt: [5, episode], episode, turn: 0, constraint: { start: trie } }));
+  const requests = Array.from({ length: 56 }, (_, episode) => ({
+    prompt: [5, episode],
+    episode,
+    turn: 0,
+    constraint: { start: trie },
+  }));
   const replies = await generator.generate(requests, { seed: 1, temperature: 1, topP: 1, topK: 0 });
   generator.destroy();
   expect(new Set(replies.map(({ tokens }) => tokens.join()))).toEqual(new Set(actions.map((tokens) => tokens.join())));
 
   // 280 tokens of replies: 162 MiB of logits.
-  const pairs = replies.map(({ tokens, bound }, index) => ({ prompt: requests[index]!.prompt, reply: tokens, bound: bound! }));
+  const pairs = replies.map(({ tokens, bound }, index) => ({
+    prompt: requests[index]!.prompt,
+    reply: tokens,
+    bound: bound!,
+  }));
   const scoreAll = async () => (await new Scorer(engine, model, 4096, 1).score(pairs)).flatMap((scores) => [...scores]);
   const before = await scoreAll();
   const sampled = replies.flatMap(({ logProbs }) => logProbs);
@@ -45,12 +67,16 @@ it('is sampled, scored and learnt with the same log-probabilities', { timeout: 1
   });
   // The first action is to become likelier.
   const isWanted = (reply: readonly number[]) => reply.join() === actions[0]!.join();
-  const trained = pairs.map((pair) => ({ ...pair, columns: { weight: pair.reply.map(() => (isWanted(pair.reply) ? -1 : 0)) } }));
+  const trained = pairs.map((pair) => ({
+    ...pair,
+    columns: { weight: pair.reply.map(() => (isWanted(pair.reply) ? -1 : 0)) },
+  }));
   for (let step = 0; step < 3; step++) expect((await optimiser.step(trained, 3e-3)).skipped).toBe(false);
   const after = await scoreAll();
   const wantedSum = (scores: readonly number[]) =>
     pairs.reduce(
-      (sum, { reply }, pair) => sum + (isWanted(reply) ? scores.slice(5 * pair, 5 * pair + 5).reduce((a, b) => a + b, 0) : 0),
+      (sum, { reply }, pair) =>
+        sum + (isWanted(reply) ? scores.slice(5 * pair, 5 * pair + 5).reduce((a, b) => a + b, 0) : 0),
       0,
     );
   expect(wantedSum(after)).toBeGreaterThan(wantedSum(before) + 0.1);

@@ -1,4 +1,7 @@
-/** What a teacher's episodes become: the prompts that the policy would have read, and the replies that it should have given. */
+/**
+ * What a teacher's episodes become: the prompts that the policy would have read, and the replies that it should have
+ * given.
+ */
 import { describe, expect, it } from 'vitest';
 import { defineTaskSet } from '../../src/envs/define.ts';
 import type { Expert, TaskSet } from '../../src/envs/environment.ts';
@@ -25,7 +28,8 @@ const counting = defineTaskSet({
   createExpert: () => ({ reset: () => {}, act: () => 'add' }),
 });
 const tasks = counting.tasks('train', 9, 1);
-const goalsSum = (from: readonly unknown[]) => from.reduce((sum: number, task) => sum + (task as { goal: number }).goal, 0);
+const goalsSum = (from: readonly unknown[]) =>
+  from.reduce((sum: number, task) => sum + (task as { goal: number }).goal, 0);
 
 const tokenizer = WordTokenizer.build([...counting.words!(), 'count', 'think', 'action']);
 const usual: DemonstrationOptions = { teacher: 'expert', noise: 0, seed: 1, stepTimeoutSeconds: 5 };
@@ -36,7 +40,8 @@ function show(taskSet: TaskSet, options: Partial<DemonstrationOptions> = {}, for
 }
 
 const withExpert = (createExpert: () => Expert): TaskSet => ({ ...counting, createExpert }) as TaskSet;
-const replies = (pairs: Awaited<ReturnType<typeof show>>) => pairs.map(({ reply }) => tokenizer.decode(Array.from(reply).slice(0, -1)));
+const replies = (pairs: Awaited<ReturnType<typeof show>>) =>
+  pairs.map(({ reply }) => tokenizer.decode(Array.from(reply).slice(0, -1)));
 
 describe('an expert', () => {
   it('is asked in every turn; each turn is a prompt with the past ones, and the reply with its end', async () => {
@@ -89,10 +94,23 @@ describe('mistakes', () => {
   const { createExpert: _, solution: __, ...plain } = counting;
   it.each([
     ['a task set without an expert', plain, {}, /counting has no expert to learn from; set warmStart\.tasks to 0/],
-    ['a task set without solutions', plain, { teacher: 'solution' }, /has no recorded solutions; set warmStart\.teacher to expert/],
-    ['solutions that err', counting, { teacher: 'solution', noise: 0.1 }, /cannot go on after a random action; set warmStart\.noise to 0/],
+    [
+      'a task set without solutions',
+      plain,
+      { teacher: 'solution' },
+      /has no recorded solutions; set warmStart\.teacher to expert/,
+    ],
+    [
+      'solutions that err',
+      counting,
+      { teacher: 'solution', noise: 0.1 },
+      /cannot go on after a random action; set warmStart\.noise to 0/,
+    ],
   ] as const)('%s', async (_name, taskSet, options, message) => {
-    await expect(show(taskSet as TaskSet, options)).rejects.toMatchObject({ code: 'config', message: expect.stringMatching(message) });
+    await expect(show(taskSet as TaskSet, options)).rejects.toMatchObject({
+      code: 'config',
+      message: expect.stringMatching(message),
+    });
   });
 
   it('a world that fails is named, and closed', async () => {

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { float16ToFloat32, float32ToFloat16 } from '../../src/models/float16.ts';
+import { float16ToFloat32, float32ToFloat16 } from '../../src/base/float16.ts';
 import { readParameter } from '../../src/nn/halfWeights.ts';
 import { type TrainConfig, trainConfigSchema } from '../../src/rl/config.ts';
 import { planMemory } from '../../src/rl/memoryPlan.ts';
@@ -92,6 +92,8 @@ it('is refused on a device without 16-bit floats, before there is a folder', asy
   const dir = join(folder, 'refused');
   const config = { ...settings(1), loss: { ...settings(1).loss, klCoefficient: 0 } };
   const engine = new Engine(await testDevice('swiftshader'));
-  await expect(trainRun(engine, { dir, config, version: '0.0.0' })).rejects.toThrow('has no 16-bit floats (shader-f16)');
+  await expect(trainRun(engine, { dir, config, version: '0.0.0' })).rejects.toThrow(
+    'has no 16-bit floats (shader-f16)',
+  );
   expect(existsSync(dir)).toBe(false);
 });

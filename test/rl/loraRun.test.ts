@@ -1,4 +1,6 @@
-/** Runs on disk that train adapters: what checkpoints hold, and that a run which was stopped goes on with the same bits. */
+/**
+ * Runs on disk that train adapters: what checkpoints hold, and that a run which was stopped goes on with the same bits.
+ */
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -31,7 +31,11 @@ const sizes = {
   tiedHead: true,
   normEpsilon: 1e-6,
 };
-const config = trainConfigSchema.parse({ prompt: { maxTokens: 100 }, training: { tasks: 4 }, optimiser: { microBatchTokens: 2048 } });
+const config = trainConfigSchema.parse({
+  prompt: { maxTokens: 100 },
+  training: { tasks: 4 },
+  optimiser: { microBatchTokens: 2048 },
+});
 const endless: MemoryLimits = { largestBuffer: 2 ** 40, total: null };
 const runOf = (model: Transformer, optimiser: Partial<TrainConfig['optimiser']> = {}) => ({
   model,
@@ -44,13 +48,23 @@ it('counts weights, gradients, moments and the cache as a run makes them', () =>
   const slab = model.slab.size * 4;
   // 64 episodes at once, prompts of 100 tokens with replies of 10.
   const kvCache = 2 * 3 * 64 * 110 * 2 * 16 * 4;
-  expect(parts).toMatchObject({ weights: slab, adapters: 0, reference: slab, gradients: 2 * slab, moments: 2 * slab, kvCache });
+  expect(parts).toMatchObject({
+    weights: slab,
+    adapters: 0,
+    reference: slab,
+    gradients: 2 * slab,
+    moments: 2 * slab,
+    kvCache,
+  });
   expect(total).toBe(Object.values(parts).reduce((sum, bytes) => sum + bytes, 0));
 });
 
 it('counts two bytes for keys and values, and for what products read, where matrices are in f16', () => {
   const half = new Transformer(sizes, decoderSlab(sizes, null, 'half', undefined, 'mixed'));
-  const [in32, in16] = [planMemory(runOf(new Transformer(sizes, null)), endless).parts, planMemory(runOf(half), endless).parts];
+  const [in32, in16] = [
+    planMemory(runOf(new Transformer(sizes, null)), endless).parts,
+    planMemory(runOf(half), endless).parts,
+  ];
   expect(in16.kvCache).toBe(in32.kvCache / 2);
   expect(in16.activations / in32.activations).toBeLessThan(0.9);
 });
@@ -61,21 +75,30 @@ it.each([
   [2, 3, 10, 10],
   [2, 3, 500, 64],
   [16, 8, 500, 128],
-])('%i groups of %i episodes and %i evaluation tasks need %i sequences in the cache', (tasks, groupSize, heldOut, slots) => {
-  const training = { ...config.training, tasks, groupSize };
-  const { parts } = planMemory(
-    { model: new Transformer(sizes, null), config: { ...config, training, evaluation: { ...config.evaluation, tasks: heldOut } } },
-    endless,
-  );
-  expect(parts.kvCache).toBe(2 * 3 * slots * 110 * 2 * 16 * 4);
-});
+])(
+  '%i groups of %i episodes and %i evaluation tasks need %i sequences in the cache',
+  (tasks, groupSize, heldOut, slots) => {
+    const training = { ...config.training, tasks, groupSize };
+    const { parts } = planMemory(
+      {
+        model: new Transformer(sizes, null),
+        config: { ...config, training, evaluation: { ...config.evaluation, tasks: heldOut } },
+      },
+      endless,
+    );
+    expect(parts.kvCache).toBe(2 * 3 * slots * 110 * 2 * 16 * 4);
+  },
+);
 
 describe('adapters', () => {
   const adapted = async (warmStartTasks: number) => {
     const hf = await readHfModel(hfFixture('llama'));
     const base = new Transformer(hf.transformer, null);
     const model = base.withAdapters(new LoraAdapters(hf, { rank: 1, alpha: 1, targets: ['q_proj'] }, null));
-    const { parts } = planMemory({ model, config: { ...config, warmStart: { ...config.warmStart, tasks: warmStartTasks } } }, endless);
+    const { parts } = planMemory(
+      { model, config: { ...config, warmStart: { ...config.warmStart, tasks: warmStartTasks } } },
+      endless,
+    );
     return { parts, slab: base.slab.size * 4 };
   };
 
@@ -93,7 +116,8 @@ describe('adapters', () => {
 
 describe('the largest micro-batch', () => {
   const model = new Transformer(sizes, null);
-  const fits = (microBatchTokens: number, limits: MemoryLimits) => planMemory(runOf(model, { microBatchTokens }), limits).fits;
+  const fits = (microBatchTokens: number, limits: MemoryLimits) =>
+    planMemory(runOf(model, { microBatchTokens }), limits).fits;
 
   it.each([
     ['the total', { largestBuffer: 2 ** 40, total: 80 * 2 ** 20 }],
@@ -119,29 +143,48 @@ describe('the largest micro-batch', () => {
   });
 
   it('is named where the configured one does not fit', () => {
-    const report = planMemory(runOf(model, { microBatchTokens: 2 ** 15 }), { largestBuffer: 2 ** 40, total: 80 * 2 ** 20 });
+    const report = planMemory(runOf(model, { microBatchTokens: 2 ** 15 }), {
+      largestBuffer: 2 ** 40,
+      total: 80 * 2 ** 20,
+    });
     expect(memoryProblem(report)).toMatch(
-      new RegExp(`^The run needs [\\d.]+ MiB, but engine\\.memory allows 80\\.0 MiB; .* from 32768 to ${report.largestMicroBatch}\\.$`),
+      new RegExp(
+        `^The run needs [\\d.]+ MiB, but engine\\.memory allows 80\\.0 MiB; .* from 32768 to ${report.largestMicroBatch}\\.$`,
+      ),
     );
     expect(formatMemoryPlan(report)).toContain(`\n\n${memoryProblem(report)}`);
   });
 });
 
 it('prints a table', () => {
-  const text = formatMemoryPlan(planMemory(runOf(new Transformer(sizes, null)), { largestBuffer: 2 ** 30, total: 2 ** 30 }));
+  const text = formatMemoryPlan(
+    planMemory(runOf(new Transformer(sizes, null)), { largestBuffer: 2 ** 30, total: 2 ** 30 }),
+  );
   expect(text).toMatch(/^weights +\d+\.\d MiB\n/);
-  expect(text).toMatch(/It needs \d+\.\d MiB of 1024\.0 MiB\. Micro-batches of 2048 tokens fit, and up to \d+ would\.$/);
+  expect(text).toMatch(
+    /It needs \d+\.\d MiB of 1024\.0 MiB\. Micro-batches of 2048 tokens fit, and up to \d+ would\.$/,
+  );
 });
 
 it('is what the optimiser allocates', async () => {
   const engine = new Engine(await testDevice(testAdapters.at(-1)!));
   const model = new Transformer(sizes, 1);
-  const training = { ...config, warmStart: { ...config.warmStart, tasks: 0 }, loss: { ...config.loss, klCoefficient: 0 } };
+  const training = {
+    ...config,
+    warmStart: { ...config.warmStart, tasks: 0 },
+    loss: { ...config.loss, klCoefficient: 0 },
+  };
   const { parts } = planMemory({ model, config: training }, endless);
-  const optimiser = new Optimiser(engine, model, { ...training.optimiser, seed: 1 }, ['weight'], ({ logProbs, column }) => {
-    const loss = dot(logProbs().logProb, column('weight'));
-    return { loss, statistics: loss };
-  });
+  const optimiser = new Optimiser(
+    engine,
+    model,
+    { ...training.optimiser, seed: 1 },
+    ['weight'],
+    ({ logProbs, column }) => {
+      const loss = dot(logProbs().logProb, column('weight'));
+      return { loss, statistics: loss };
+    },
+  );
   const weight = new Array<number>(10).fill(1);
   await optimiser.step([{ prompt: [1, 2, 3], reply: new Array<number>(10).fill(4), columns: { weight } }], 1e-3);
   expect(engine.memory.variables).toBe(parts.weights + parts.gradients + parts.moments);
@@ -152,7 +195,11 @@ it('is what a run takes that reserves it', async () => {
   gpu.arena.clear();
   const engine = new Engine(gpu);
   const { small } = presets;
-  const settings = trainConfigSchema.parse({ ...small, warmStart: { tasks: 0 }, training: { ...small.training, tasks: 4 } });
+  const settings = trainConfigSchema.parse({
+    ...small,
+    warmStart: { tasks: 0 },
+    training: { ...small.training, tasks: 4 },
+  });
   const taskSet = await createTaskSet(settings.environment.name, settings.environment.options);
   const trainer = new Trainer(engine, settings, taskSet, wordPolicySource(settings, tokenizerFor(taskSet)));
   const { parts, shared } = planMemory({ model: trainer.policy.model, config: settings }, endless);
@@ -170,7 +217,11 @@ describe('real models with the preset for them', () => {
   const planOf = (name: string, lora: TrainConfig['lora'] | undefined) => {
     const text = readFileSync(join(import.meta.dirname, '..', 'fixtures', 'hf-configs', `${name}.json`), 'utf8');
     const hf = parseHfConfig(JSON.parse(text), name);
-    const settings = trainConfigSchema.parse({ ...presets.pretrained, model: name, ...(lora === undefined ? {} : { lora }) });
+    const settings = trainConfigSchema.parse({
+      ...presets.pretrained,
+      model: name,
+      ...(lora === undefined ? {} : { lora }),
+    });
     const base = new Transformer(hf.transformer, null);
     const { lora: given } = settings;
     const model = given && !('from' in given) ? base.withAdapters(new LoraAdapters(hf, given, null)) : base;

@@ -20,13 +20,21 @@ const config = {
   normEpsilon: 1e-5,
 };
 const options = { microBatchTokens: 64, checkpointing: 'none', seed: 1 } as const;
-const whole: TrainingPair = { prompt: [1, 2], reply: [3, 4, 5], columns: { weight: [0.1, 0.1, 0.1], advantage: [1, 1, 1] } };
+const whole: TrainingPair = {
+  prompt: [1, 2],
+  reply: [3, 4, 5],
+  columns: { weight: [0.1, 0.1, 0.1], advantage: [1, 1, 1] },
+};
 const { weight, advantage } = whole.columns;
 
 it.each([
   ['a column is missing', { weight }, 'a reply of 3 tokens has no column advantage'],
   ['a column is short', { weight, advantage: [1, 1] }, 'a reply of 3 tokens has 2 numbers in its column advantage'],
-  ['a column is long', { weight: [0.1, 0.1, 0.1, 0.1], advantage }, 'a reply of 3 tokens has 4 numbers in its column weight'],
+  [
+    'a column is long',
+    { weight: [0.1, 0.1, 0.1, 0.1], advantage },
+    'a reply of 3 tokens has 4 numbers in its column weight',
+  ],
   ['the weights are missing', { advantage }, 'a reply of 3 tokens has no column weight'],
 ])('makes no step where %s', async (_, columns, sentence) => {
   const engine = new Engine(await testDevice(testAdapters.at(-1)!));

@@ -1,4 +1,7 @@
-/** A run whose policy lies in several buffers: it learns as one in a single buffer does, and goes on from its checkpoint, cut alike or not. */
+/**
+ * A run whose policy lies in several buffers: it learns as one in a single buffer does, and goes on from its
+ * checkpoint, cut alike or not.
+ */
 import { expect, it } from 'vitest';
 import { createTaskSet } from '../../src/envs/index.ts';
 import { decoderSlab } from '../../src/nn/decoderParameters.ts';
@@ -29,12 +32,19 @@ async function run(largestPiece: number, first: number, end: number, saved: Chec
   const engine = new Engine(await testDevice(testAdapters.at(-1)!));
   const taskSet = await createTaskSet(config.environment.name, config.environment.options);
   const source = wordPolicySource(config, tokenizerFor(taskSet));
-  const model = new Transformer(source.model.config, decoderSlab(source.model.config, config.seed, 'policy', largestPiece));
+  const model = new Transformer(
+    source.model.config,
+    decoderSlab(source.model.config, config.seed, 'policy', largestPiece),
+  );
   const trainer = new Trainer(engine, config, taskSet, { ...source, model });
   if (saved) await restoreState(engine, trainer, saved);
   const metrics = [];
   for (let iteration = first; iteration < end; iteration++) metrics.push((await trainer.iterate(iteration)).metrics);
-  return { metrics, state: captureState(engine, trainer, end, totals), pieces: trainer.policy.model.slab.variable.pieces.length };
+  return {
+    metrics,
+    state: captureState(engine, trainer, end, totals),
+    pieces: trainer.policy.model.slab.variable.pieces.length,
+  };
 }
 
 async function valuesOf(checkpoint: Checkpoint): Promise<number[]> {

@@ -15,23 +15,36 @@ import { testAdapters, testDevice } from '../support/adapters.ts';
 
 const withTemplate = join(import.meta.dirname, '..', '..', '..', 'shared', 'fixtures', 'hf', 'qwen2');
 
-it.skipIf(!existsSync(withTemplate))('a message goes through the chat template, and cannot fake its tokens', async () => {
-  const { encodeMessage, endTokens, tokenizer, model } = await openPolicyModel(
-    new Engine(await testDevice(testAdapters.at(-1)!)),
-    withTemplate,
-  );
-  expect(tokenizer).toBeInstanceOf(HfTokenizer);
-  expect(tokenizer.decode(encodeMessage!('go'))).toBe('<|im_start|>user\ngo<|im_end|>\n<|im_start|>assistant\n');
-  const [endToken = -1] = endTokens;
-  expect(tokenizer.decode([endToken])).toBe('<|im_end|>');
-  const count = (message: string) => encodeMessage!(message).filter((token) => token === endToken).length;
-  expect([count('go'), count('go<|im_end|>')]).toEqual([1, 1]);
-  expect(model.config.vocabSize).toBeGreaterThanOrEqual(tokenizer.vocabSize);
-});
+it.skipIf(!existsSync(withTemplate))(
+  'a message goes through the chat template, and cannot fake its tokens',
+  async () => {
+    const { encodeMessage, endTokens, tokenizer, model } = await openPolicyModel(
+      new Engine(await testDevice(testAdapters.at(-1)!)),
+      withTemplate,
+    );
+    expect(tokenizer).toBeInstanceOf(HfTokenizer);
+    expect(tokenizer.decode(encodeMessage!('go'))).toBe('<|im_start|>user\ngo<|im_end|>\n<|im_start|>assistant\n');
+    const [endToken = -1] = endTokens;
+    expect(tokenizer.decode([endToken])).toBe('<|im_end|>');
+    const count = (message: string) => encodeMessage!(message).filter((token) => token === endToken).length;
+    expect([count('go'), count('go<|im_end|>')]).toEqual([1, 1]);
+    expect(model.config.vocabSize).toBeGreaterThanOrEqual(tokenizer.vocabSize);
+  },
+);
 
 it.skipIf(!existsSync(withTemplate))('a tokenizer of another model is refused', async () => {
   const { tokenizer } = await openPolicyModel(new Engine(await testDevice(testAdapters.at(-1)!)), withTemplate);
-  const sizes = { vocabSize: 40, dModel: 16, layers: 1, heads: 2, kvHeads: 1, headDim: 8, dFf: 24, ropeTheta: 100, tiedHead: true };
+  const sizes = {
+    vocabSize: 40,
+    dModel: 16,
+    layers: 1,
+    heads: 2,
+    kvHeads: 1,
+    headDim: 8,
+    dFf: 24,
+    ropeTheta: 100,
+    tiedHead: true,
+  };
   const model = new Transformer({ ...sizes, normEpsilon: 1e-6 }, 1);
   expect(() => pretrainedPolicySource(model, tokenizer as HfTokenizer, 'here')).toThrow(
     'here: the tokenizer has 512 ids, but the model only 40',
@@ -50,10 +63,12 @@ describe('the vocabulary of think-action prompts', () => {
         ...(taskSet.thinkAction ? { thinkAction: taskSet.thinkAction } : {}),
       });
       const texts = [0, 1].map(
-        (step) => prompts.build({ instruction, history: step === 0 ? [] : [past], step, observation, admissibleActions }).ids,
+        (step) =>
+          prompts.build({ instruction, history: step === 0 ? [] : [past], step, observation, admissibleActions }).ids,
       );
       const letters = new Set(WordTokenizer.build([]).encode('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'));
-      return [...texts.flat(), ...tokenizer.encode('<think></think><action></action>')].filter((id) => letters.has(id)).length;
+      return [...texts.flat(), ...tokenizer.encode('<think></think><action></action>')].filter((id) => letters.has(id))
+        .length;
     };
     expect(spelledBy(tokenizerFor(taskSet))).toBeGreaterThan(100);
     expect(spelledBy(tokenizerFor(taskSet, 'think-action'))).toBe(0);

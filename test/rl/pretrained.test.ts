@@ -1,4 +1,7 @@
-/** Training that starts from a pretrained model: it learns, samples what it trains, and binds replies to the actions on offer where asked to. */
+/**
+ * Training that starts from a pretrained model: it learns, samples what it trains, and binds replies to the actions on
+ * offer where asked to.
+ */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { defineTaskSet } from '../../src/envs/define.ts';
@@ -41,7 +44,8 @@ async function train(taskSet: TaskSet, config: ReturnType<typeof settings>) {
   const trainer = new Trainer(engine, config, taskSet, await openPolicyModel(engine, model, config));
   await trainer.warmStart();
   const results: IterationResult[] = [];
-  for (let iteration = 0; iteration < config.training.iterations; iteration++) results.push(await trainer.iterate(iteration));
+  for (let iteration = 0; iteration < config.training.iterations; iteration++)
+    results.push(await trainer.iterate(iteration));
   return { engine, trainer, results };
 }
 
@@ -67,7 +71,8 @@ describe('a pretrained model', () => {
     expect(mean(course.slice(-3))).toBeGreaterThan(0.9);
     for (const { metrics, episodes } of results) {
       expect(metrics.validShare).toBe(1);
-      // The trainer's distribution is the constrained one too: over all tokens, log-probabilities would differ by some nats.
+      // The trainer's distribution is the constrained one too: over all tokens, log-probabilities would differ by some
+      // nats.
       expect(metrics.samplerMismatch).toBeLessThan(1e-5);
       for (const { steps } of episodes) expect(actions).toContain(steps[0]!.action);
     }
@@ -78,8 +83,14 @@ describe('a pretrained model', () => {
 
   it('learns by its adapters alone, with recomputed blocks', async () => {
     const world = oneStep(null, (action) => /[aeiou]/.test(action));
-    const config = settings({ maxNewTokens: 3 }, { lora: { rank: 4, alpha: 8 }, optimiser: { checkpointing: 'block' } });
-    const { engine, trainer, results } = await train(world, { ...config, training: { ...config.training, learningRate: 2e-2 } });
+    const config = settings(
+      { maxNewTokens: 3 },
+      { lora: { rank: 4, alpha: 8 }, optimiser: { checkpointing: 'block' } },
+    );
+    const { engine, trainer, results } = await train(world, {
+      ...config,
+      training: { ...config.training, learningRate: 2e-2 },
+    });
     const course = successes(results);
     expect(course[0]).toBeLessThan(0.8);
     expect(mean(course.slice(-3))).toBeGreaterThan(0.9);

@@ -1,6 +1,7 @@
 /**
- * Training in ALFWorld's games and in the shop, as `proxmo train` does it, with a policy of a few thousand parameters: what it reads, what it is shown and what is left behind.
- * The runs are too short to learn a task; that they learn to imitate shows in the loss of the warm start.
+ * Training in ALFWorld's games and in the shop, as `proxmo train` does it, with a policy of a few thousand parameters:
+ * what it reads, what it is shown and what is left behind. The runs are too short to learn a task; that they learn to
+ * imitate shows in the loss of the warm start.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -42,7 +43,11 @@ interface Setting {
 
 async function train(name: string, setting: Setting) {
   const dir = join(folder, name);
-  const config = trainConfigSchema.parse({ ...common, ...setting, warmStart: { ...common.warmStart, ...setting.warmStart } });
+  const config = trainConfigSchema.parse({
+    ...common,
+    ...setting,
+    warmStart: { ...common.warmStart, ...setting.warmStart },
+  });
   const events: TrainEvent[] = [];
   const engine = new Engine(await device);
   const onEvent = (event: TrainEvent) => void (event.kind !== 'progress' && events.push(event));
@@ -71,7 +76,16 @@ function rolloutRows(dir: string): (RolloutRow & { readonly advantage: number })
 
 /** What holds for every run of two iterations. */
 function expectWholeRun({ kinds, rows, metrics, warmStart }: Awaited<ReturnType<typeof train>>, vocabulary: number) {
-  expect(kinds).toEqual(['begin', 'warm start', 'evaluation', 'checkpoint', 'iteration', 'iteration', 'evaluation', 'checkpoint']);
+  expect(kinds).toEqual([
+    'begin',
+    'warm start',
+    'evaluation',
+    'checkpoint',
+    'iteration',
+    'iteration',
+    'evaluation',
+    'checkpoint',
+  ]);
   // Guessing costs the logarithm of the vocabulary.
   expect(warmStart.loss).toBeLessThan(0.9 * Math.log(vocabulary));
   expect(metrics.map(({ kind, iteration }) => [kind, iteration])).toEqual([
@@ -107,10 +121,13 @@ describe('training in the shop', () => {
     const parts = ['bought', 'type', 'attributes', 'options', 'price', 'query', 'category', 'title'];
     for (const { score, components } of [run.summary.before, run.summary.after]) {
       expect(Object.keys(components)).toEqual(parts);
-      for (const value of [score, ...Object.values(components)]) expect(value >= 0 && value <= 1, String(value)).toBe(true);
+      for (const value of [score, ...Object.values(components)])
+        expect(value >= 0 && value <= 1, String(value)).toBe(true);
     }
     for (const record of run.metrics)
-      expect(Object.keys(record)).toEqual(expect.arrayContaining(['score', ...parts.map((name) => `components/${name}`)]));
+      expect(Object.keys(record)).toEqual(
+        expect.arrayContaining(['score', ...parts.map((name) => `components/${name}`)]),
+      );
   });
 
   it.skipIf(!hasFiles(shop))('runs on WebShop’s 1,000 products, with a vocabulary of 24,000 words', async () => {
@@ -138,7 +155,9 @@ describe.skipIf(!hasFiles(games))('training in ALFWorld’s games', () => {
       evaluation: { split: 'unseen', tasks: 6 },
     });
     expectWholeRun(run, vocabularyOf(run.dir));
-    expect(run.rows[0]!.observation).toMatch(/^-= Welcome to TextWorld, ALFRED! =-\n\nYou are in the middle of a room\./);
+    expect(run.rows[0]!.observation).toMatch(
+      /^-= Welcome to TextWorld, ALFRED! =-\n\nYou are in the middle of a room\./,
+    );
     expect(Object.keys(run.summary.after.byTask)).toHaveLength(6);
 
     const { trainer } = await loadRun(run.engine, run.dir);

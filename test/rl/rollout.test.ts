@@ -14,7 +14,8 @@ const counting = defineTaskSet({
   tasks: Array.from({ length: 20 }, (_, i) => ({ id: `t${i}`, type: 'count', goal: 1 + (i % 3) })),
   instruction: ({ goal }) => `count to ${goal}.`,
   *play({ goal }) {
-    for (let count = 0; count < goal; ) if ((yield { observation: `${count}.`, actions: ['add', 'wait'] }) === 'add') count++;
+    for (let count = 0; count < goal; )
+      if ((yield { observation: `${count}.`, actions: ['add', 'wait'] }) === 'add') count++;
     return { observation: 'there.', success: true, score: 1 };
   },
 });
@@ -47,10 +48,20 @@ function sabotaged(wrong: {
   };
 }
 
-const play = (taskSet: TaskSet, faults = new FaultLog({ retryDelaySeconds: 0.01, stepTimeoutSeconds: 0.3 }), signal?: AbortSignal) =>
-  playEpisodes(textPlayer(counting, texts), taskSet, tasks, { controls, firstEpisode: 0, faults, ...(signal ? { signal } : {}) });
+const play = (
+  taskSet: TaskSet,
+  faults = new FaultLog({ retryDelaySeconds: 0.01, stepTimeoutSeconds: 0.3 }),
+  signal?: AbortSignal,
+) =>
+  playEpisodes(textPlayer(counting, texts), taskSet, tasks, {
+    controls,
+    firstEpisode: 0,
+    faults,
+    ...(signal ? { signal } : {}),
+  });
 
-const withoutFaults = (episodes: Awaited<ReturnType<typeof play>>) => episodes.map(({ faults: _, ...episode }) => episode);
+const withoutFaults = (episodes: Awaited<ReturnType<typeof play>>) =>
+  episodes.map(({ faults: _, ...episode }) => episode);
 
 describe('a sound world', () => {
   it('is played to the end, in one batch a turn', async () => {
@@ -60,7 +71,9 @@ describe('a sound world', () => {
     expect([...player.batches]).toEqual([...player.batches].sort((a, b) => b - a));
     for (const { steps, success, score, faults, task } of episodes) {
       expect(steps.length === counting.maxSteps || success).toBe(true);
-      expect(steps.filter(({ action }) => action === 'add').length === (task as unknown as { goal: number }).goal).toBe(success);
+      expect(steps.filter(({ action }) => action === 'add').length === (task as unknown as { goal: number }).goal).toBe(
+        success,
+      );
       expect(score).toBe(Number(success));
       expect(faults).toBe(0);
       for (const step of steps) expect(step).toMatchObject({ group: task.id, success, valid: step.action !== 'fly' });
@@ -76,11 +89,19 @@ describe('a sound world', () => {
       *play({ id }) {
         yield { observation: 'begin.', actions: ['add'] };
         if (id === 'a') while (true) yield { observation: 'go on.', actions: ['add'] };
-        return { observation: 'there.', success: id === 'b', score: id === 'b' ? 1 : 0.5, components: { tidy: 1, [`only ${id}`]: 0.5 } };
+        return {
+          observation: 'there.',
+          success: id === 'b',
+          score: id === 'b' ? 1 : 0.5,
+          components: { tidy: 1, [`only ${id}`]: 0.5 },
+        };
       },
     });
     const episodes = graded.tasks('train', 4, 1);
-    const { success, score, components } = await evaluate(textPlayer(graded, ['add']), graded, episodes, { controls, firstEpisode: 0 });
+    const { success, score, components } = await evaluate(textPlayer(graded, ['add']), graded, episodes, {
+      controls,
+      firstEpisode: 0,
+    });
     // The one that runs out of steps has no credit, and counts as a failure.
     expect({ success, score }).toEqual({ success: 0.25, score: 0.5 });
     expect(components).toEqual({ tidy: 0.75, 'only b': 0.125, 'only c': 0.125, 'only d': 0.125 });
@@ -126,8 +147,14 @@ describe('a fault costs nothing but time', () => {
       'a number for an observation',
       { step: (turn: Turn, nth: number) => (nth === 5 ? { ...turn, observation: 5 as unknown as string } : turn) },
     ],
-    ['a reward that is no number', { step: (turn: Turn, nth: number) => (nth === 5 ? { ...turn, reward: Number.NaN } : turn) }],
-    ['success before the end', { step: (turn: Turn, nth: number) => (nth === 5 ? { ...turn, done: false, success: true } : turn) }],
+    [
+      'a reward that is no number',
+      { step: (turn: Turn, nth: number) => (nth === 5 ? { ...turn, reward: Number.NaN } : turn) },
+    ],
+    [
+      'success before the end',
+      { step: (turn: Turn, nth: number) => (nth === 5 ? { ...turn, done: false, success: true } : turn) },
+    ],
     [
       'a throw at reset',
       {
@@ -209,14 +236,17 @@ describe('too many faults end the run', () => {
     await expect(play(wrong)).rejects.toMatchObject({
       code: 'environment',
       message: expect.stringMatching(
-        new RegExp(`failed an episode on all of its 4 tries; the last one, in task ${tasks[2]!.id} at its start: the disk is full`),
+        new RegExp(
+          `failed an episode on all of its 4 tries; the last one, in task ${tasks[2]!.id} at its start: the disk is full`,
+        ),
       ),
     });
   });
 
   it('of all episodes together, over several rollouts', async () => {
     const log = new FaultLog({ retryDelaySeconds: 0, maxFaults: 3 });
-    const flaky = () => sabotaged({ step: (turn, nth) => (nth % 8 === 1 && nth < 16 ? Promise.reject(new Error('boom')) : turn) });
+    const flaky = () =>
+      sabotaged({ step: (turn, nth) => (nth % 8 === 1 && nth < 16 ? Promise.reject(new Error('boom')) : turn) });
     await play(flaky(), log);
     expect(log.count).toBe(2);
     await expect(play(flaky(), log)).rejects.toThrow(

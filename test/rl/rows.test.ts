@@ -1,7 +1,7 @@
 /** Rollout rows: what is accepted, and one sentence for each thing that is not. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ProxmoError } from '../../src/errors.ts';
+import { ProxmoError } from '../../src/base/errors.ts';
 import { indexRollout, parseRollout, type RolloutRow } from '../../src/rl/rows.ts';
 
 const row = (changes: Partial<Record<keyof RolloutRow, unknown>> = {}): RolloutRow =>
@@ -40,15 +40,43 @@ describe('indexRollout', () => {
     ['no rows', [], 'The rollout has no rows; give at least one environment step.'],
     ['no object', [row(), null as unknown as RolloutRow], "The rollout's row 1 is null; each row must be an object."],
     ['a number as group', [row({ group: 3 })], `The rollout's row 0 has 3 as "group"; it must be a string.`],
-    ['no trajectory', [row({ trajectory: undefined })], `The rollout's row 0 has nothing as "trajectory"; it must be a string.`],
-    ['a negative step', [row({ step: -1 })], `The rollout's row 0 has -1 as "step"; it must be an integer of 0 or more.`],
-    ['a fractional step', [row({ step: 0.5 })], `The rollout's row 0 has 0.5 as "step"; it must be an integer of 0 or more.`],
-    ['a NaN reward', [row(), row({ step: 1, reward: Number.NaN })], `The rollout's row 1 has NaN as "reward"; it must be a finite number.`],
-    ['an infinite reward', [row({ reward: -Infinity })], `The rollout's row 0 has -Infinity as "reward"; it must be a finite number.`],
-    ['text as reward', [row({ reward: '1' })], `The rollout's row 0 has the string "1" as "reward"; it must be a finite number.`],
+    [
+      'no trajectory',
+      [row({ trajectory: undefined })],
+      `The rollout's row 0 has nothing as "trajectory"; it must be a string.`,
+    ],
+    [
+      'a negative step',
+      [row({ step: -1 })],
+      `The rollout's row 0 has -1 as "step"; it must be an integer of 0 or more.`,
+    ],
+    [
+      'a fractional step',
+      [row({ step: 0.5 })],
+      `The rollout's row 0 has 0.5 as "step"; it must be an integer of 0 or more.`,
+    ],
+    [
+      'a NaN reward',
+      [row(), row({ step: 1, reward: Number.NaN })],
+      `The rollout's row 1 has NaN as "reward"; it must be a finite number.`,
+    ],
+    [
+      'an infinite reward',
+      [row({ reward: -Infinity })],
+      `The rollout's row 0 has -Infinity as "reward"; it must be a finite number.`,
+    ],
+    [
+      'text as reward',
+      [row({ reward: '1' })],
+      `The rollout's row 0 has the string "1" as "reward"; it must be a finite number.`,
+    ],
     ['a number as success', [row({ success: 1 })], `The rollout's row 0 has 1 as "success"; it must be true or false.`],
     ['null as valid', [row({ valid: null })], `The rollout's row 0 has null as "valid"; it must be true or false.`],
-    ['an array as observation', [row({ observation: [] })], `The rollout's row 0 has an array as "observation"; it must be a string.`],
+    [
+      'an array as observation',
+      [row({ observation: [] })],
+      `The rollout's row 0 has an array as "observation"; it must be a string.`,
+    ],
     [
       'a gap in the steps',
       [row(), row({ step: 2 })],
@@ -83,11 +111,22 @@ describe('parseRollout', () => {
       valid: fc.boolean(),
       observation: fc.string({ unit: 'binary' }),
     });
-    const trajectory = fc.record({ success: fc.boolean(), group: fc.string(), steps: fc.array(step, { minLength: 1, maxLength: 4 }) });
+    const trajectory = fc.record({
+      success: fc.boolean(),
+      group: fc.string(),
+      steps: fc.array(step, { minLength: 1, maxLength: 4 }),
+    });
     fc.assert(
       fc.property(fc.array(trajectory, { minLength: 1, maxLength: 4 }), (trajectories) => {
         const rows = trajectories.flatMap(({ success, group, steps }, id) =>
-          steps.map((each, index) => ({ ...each, reward: each.reward + 0, success, group, trajectory: String(id), step: index })),
+          steps.map((each, index) => ({
+            ...each,
+            reward: each.reward + 0,
+            success,
+            group,
+            trajectory: String(id),
+            step: index,
+          })),
         );
         expect(parseRollout(`${lines(...rows)}\n`).rows).toEqual(rows);
       }),
@@ -100,8 +139,12 @@ describe('parseRollout', () => {
   });
 
   it('names lines, blank ones counted', () => {
-    expect(() => parseRollout(`\n${lines(row())}\n\n${lines(row({ step: 3 }))}`)).toThrow("The rollout's line 4 has step 3");
-    expect(() => parseRollout(`${lines(row())}\n{"group": "g", "reward": NaN}`)).toThrow('Line 2 of the rollout is not valid JSON');
+    expect(() => parseRollout(`\n${lines(row())}\n\n${lines(row({ step: 3 }))}`)).toThrow(
+      "The rollout's line 4 has step 3",
+    );
+    expect(() => parseRollout(`${lines(row())}\n{"group": "g", "reward": NaN}`)).toThrow(
+      'Line 2 of the rollout is not valid JSON',
+    );
     expect(() => parseRollout('[1, 2]')).toThrow("The rollout's line 1 is an array; each row must be an object.");
   });
 
@@ -109,7 +152,15 @@ describe('parseRollout', () => {
     const fragment = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.json(),
-      fc.constantFrom('\n', '{', '}', lines(row()), lines(row({ step: 1 })), lines(row({ reward: null })), lines(row({ group: 'h' }))),
+      fc.constantFrom(
+        '\n',
+        '{',
+        '}',
+        lines(row()),
+        lines(row({ step: 1 })),
+        lines(row({ reward: null })),
+        lines(row({ group: 'h' })),
+      ),
     );
     fc.assert(
       fc.property(fc.array(fragment), fc.constantFrom('', '\n'), (fragments, separator) => {

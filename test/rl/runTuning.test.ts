@@ -1,4 +1,7 @@
-/** A run that tunes keeps to what it chose, whatever the cache of the device says later, and so does who uses its policy. */
+/**
+ * A run that tunes keeps to what it chose, whatever the cache of the device says later, and so does who uses its
+ * policy.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -92,7 +95,9 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const second = await startRun(join(folder, 'second'), { variants: join(folder, 'first', 'tuning.json') });
     expect(await labelOf(second.engine.variantChooser.choose(spec, params))).toBe('quick');
     second.writer.close();
-    expect(readFileSync(join(folder, 'second', 'tuning.json'), 'utf8')).toBe(readFileSync(join(folder, 'first', 'tuning.json'), 'utf8'));
+    expect(readFileSync(join(folder, 'second', 'tuning.json'), 'utf8')).toBe(
+      readFileSync(join(folder, 'first', 'tuning.json'), 'utf8'),
+    );
   });
 
   it('refuses to go on where its choices are damaged, and to repeat what is not there', async () => {
@@ -122,7 +127,11 @@ describe.each(testAdapters)('on %s', (adapter) => {
     it('has the variants that it was trained with, and the default of what it never met', async () => {
       const run = await trainedRun();
       const engine = await freshEngine();
-      expect(await keepToChoices(engine, run)).toEqual({ path: join(run.dir, 'tuning.json'), choices: 1, problem: null });
+      expect(await keepToChoices(engine, run)).toEqual({
+        path: join(run.dir, 'tuning.json'),
+        choices: 1,
+        problem: null,
+      });
       expect(await labelOf(engine.variantChooser.choose(spec, params))).toBe('quick');
       expect(await labelOf(engine.variantChooser.choose(spec, { count: 64 }))).toBe('slow');
       expect((await parseTuning(readFileSync(join(run.dir, 'tuning.json'), 'utf8')))?.records.size).toBe(1);
@@ -134,7 +143,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
       const { origin, records } = (await parseTuning(readFileSync(path, 'utf8')))!;
       const stored = async (change: object) => formatTuning({ ...origin, ...change }, records);
       for (const [text, problem] of [
-        [await stored({ adapter: 'another' }), /was measured on another \(.*, and this is .*: kernels run in their default variants\.$/],
+        [
+          await stored({ adapter: 'another' }),
+          /was measured on another \(.*, and this is .*: kernels run in their default variants\.$/,
+        ],
         [await stored({ driver: 'older' }), /was measured on .* \(older\), and this is /],
         ['{}', /tuning\.json is damaged/],
       ] as const) {

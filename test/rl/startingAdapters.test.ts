@@ -1,4 +1,7 @@
-/** Runs that begin with saved adapters: whose form they have, what the reference is, and that they go on only with the same files. */
+/**
+ * Runs that begin with saved adapters: whose form they have, what the reference is, and that they go on only with the
+ * same files.
+ */
 import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -120,7 +123,9 @@ describe('a run that begins with saved adapters', () => {
     await expect(train(dir, settings(0, { from: saved }), true)).rejects.toThrow(
       `names the adapter ${saved}, but the run began with ${own}; restore it.`,
     );
-    await expect(train(dir, settings(0, { rank: 3 }), true)).rejects.toThrow(`names the adapter none, but the run began with ${own}`);
+    await expect(train(dir, settings(0, { rank: 3 }), true)).rejects.toThrow(
+      `names the adapter none, but the run began with ${own}`,
+    );
   });
 });
 
@@ -129,8 +134,9 @@ describe('settings beside saved adapters', () => {
     const { lora: given } = settings(0, { from: peftFixture('llama'), ...lora });
     return startingAdapters(await makeEngine(), await readHfModel(hfFixture('llama')), given!, 1);
   };
-  const targets = (JSON.parse(readFileSync(join(peftFixture('llama'), 'adapter_config.json'), 'utf8')) as { target_modules: string[] })
-    .target_modules;
+  const targets = (
+    JSON.parse(readFileSync(join(peftFixture('llama'), 'adapter_config.json'), 'utf8')) as { target_modules: string[] }
+  ).target_modules;
 
   it.each([{}, { rank: 4 }, { alpha: 6, rankStabilised: false }, { targets }])('may agree: %j', async (lora) => {
     expect((await open(lora)).config).toMatchObject({ rank: 4, alpha: 6, targets });
@@ -140,8 +146,14 @@ describe('settings beside saved adapters', () => {
     [{ rank: 8 }, /^lora\.rank is 8, but the adapters in .*llama have 4; leave lora\.rank out\.$/],
     [{ alpha: 32 }, /^lora\.alpha is 32, but .* have 6;/],
     [{ rankStabilised: true }, /^lora\.rankStabilised is true, but .* have false;/],
-    [{ targets: ['q_proj'] }, /^lora\.targets and the adapters in .* differ: only one of them names model\.layers\.0\./],
-    [{ targets: 'all-linear' }, /only one of them names model\.layers\.0\.self_attn\.k_proj; leave lora\.targets out\.$/],
+    [
+      { targets: ['q_proj'] },
+      /^lora\.targets and the adapters in .* differ: only one of them names model\.layers\.0\./,
+    ],
+    [
+      { targets: 'all-linear' },
+      /only one of them names model\.layers\.0\.self_attn\.k_proj; leave lora\.targets out\.$/,
+    ],
     [{ targets: ['c_attn'] }, /targets name no projection "c_attn"/],
   ])('must not differ: %j', async (lora, message) => {
     await expect(open(lora)).rejects.toMatchObject({ code: 'config', message: expect.stringMatching(message) });

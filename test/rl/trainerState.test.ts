@@ -1,4 +1,7 @@
-/** A trainer's state on its way to and from the device: it comes back bit for bit, and the host does not run ahead of the device. */
+/**
+ * A trainer's state on its way to and from the device: it comes back bit for bit, and the host does not run ahead of
+ * the device.
+ */
 import { expect, it, vi } from 'vitest';
 import { AdamW } from '../../src/nn/optimizer.ts';
 import type { Trainer } from '../../src/rl/trainer.ts';
@@ -40,11 +43,15 @@ it('comes back from tensors of many sizes, some of them larger than a piece', { 
   const state = captureState(engine, from.trainer, 3, totals);
   const idle = vi.spyOn(engine.gpu, 'idle');
   expect(await restoreState(engine, to.trainer, state)).toEqual(totals);
-  // Each of the three slabs is more than two pieces: the host waits between them, also where no tensor is as large as one.
+  // Each of the three slabs is more than two pieces: the host waits between them, also where no tensor is as large as
+  // one.
   expect(idle.mock.calls.length).toBeGreaterThanOrEqual(6);
   idle.mockRestore();
   expect(to.trainer.optimiser.progress).toEqual({ steps: 7, microBatches: 9 });
-  const [want, got] = [await checkpointValues(state), await checkpointValues(captureState(engine, to.trainer, 3, totals))];
+  const [want, got] = [
+    await checkpointValues(state),
+    await checkpointValues(captureState(engine, to.trainer, 3, totals)),
+  ];
   for (const file of ['weights', 'optimizer'] as const)
     for (const [index, { name, data }] of want[file].entries()) {
       expect(got[file][index]!.name).toBe(name);

@@ -22,15 +22,22 @@ const sizes = {
 const demonstrations = Array.from({ length: 8 }, (_, turn) => ({ prompt: [1 + turn, 20, 21], reply: [9 + turn, 30] }));
 
 /** Mini-batches of 3, 3 and 2 turns. */
-const configOf = (epochs: number) => trainConfigSchema.parse({ warmStart: { epochs, batchTurns: 3, learningRate: 3e-2, promptWeight: 0 } });
+const configOf = (epochs: number) =>
+  trainConfigSchema.parse({ warmStart: { epochs, batchTurns: 3, learningRate: 3e-2, promptWeight: 0 } });
 
 describe.each(testAdapters)('the warm start on %s', (adapter) => {
   it('learns the replies, and tells after each step how many of all are done', async () => {
     const engine = new Engine(await testDevice(adapter));
     const told: { done: number; loss: number }[] = [];
-    const loss = await cloneBehaviour(engine, new Transformer(sizes, 1, 'policy'), demonstrations, configOf(4), (done, current) => {
-      told.push({ done, loss: current });
-    });
+    const loss = await cloneBehaviour(
+      engine,
+      new Transformer(sizes, 1, 'policy'),
+      demonstrations,
+      configOf(4),
+      (done, current) => {
+        told.push({ done, loss: current });
+      },
+    );
     expect(told.map(({ done }) => done)).toEqual(Array.from({ length: 12 }, (_, step) => (step + 1) / 12));
     expect(told.at(-1)?.loss).toBe(loss);
     expect(told[0]!.loss).toBeGreaterThan(3);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ProxmoError } from '../../src/errors.ts';
+import { ProxmoError } from '../../src/base/errors.ts';
 import {
   type Checkpoint,
   latestCheckpoint,
@@ -40,7 +40,11 @@ test('comes back bit for bit', async () => {
   await saveCheckpoint(folder, checkpointOf(12), 3);
   expect(await savedValues(openCheckpoint(folder))).toEqual(await checkpointValues(checkpointOf(12)));
   expect((await readdir(folder)).sort()).toEqual(['000012', 'latest']);
-  expect((await readdir(join(folder, '000012'))).sort()).toEqual(['optimizer.safetensors', 'state.json', 'weights.safetensors']);
+  expect((await readdir(join(folder, '000012'))).sort()).toEqual([
+    'optimizer.safetensors',
+    'state.json',
+    'weights.safetensors',
+  ]);
 });
 
 test('tensors are written and read in pieces', async () => {
@@ -57,7 +61,9 @@ test('tensors are written and read in pieces', async () => {
   const saved = await savedValues(openCheckpoint(folder));
   for (const [index, { data }] of saved.weights.entries()) {
     expect(data.length).toBe(3000);
-    expect([0, 999, 1000, 1999, 2000, 2999].map((at) => data[at])).toEqual([0, 0, 1, 1, 2, 2].map((piece) => 10 * index + piece));
+    expect([0, 999, 1000, 1999, 2000, 2999].map((at) => data[at])).toEqual(
+      [0, 0, 1, 1, 2, 2].map((piece) => 10 * index + piece),
+    );
   }
 });
 

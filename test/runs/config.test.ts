@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { ProxmoError } from '../../src/errors.ts';
+import { ProxmoError } from '../../src/base/errors.ts';
+import { nearestKey } from '../../src/base/nearestKey.ts';
 import { type ConfigSources, loadConfig } from '../../src/runs/config.ts';
-import { nearestKey } from '../../src/runs/nearestKey.ts';
 
 const schema = z.object({
   seed: z.int().default(1),
@@ -68,7 +68,15 @@ describe('sources', () => {
   });
 
   test('values of assignments are YAML, and the last of several counts', async () => {
-    const set = ['name=a=b', 'optimizer.betas=[0.5, 0.6]', 'seed=1', 'seed=2', 'extra=null', 'labels.x="7"', 'history=all'];
+    const set = [
+      'name=a=b',
+      'optimizer.betas=[0.5, 0.6]',
+      'seed=1',
+      'seed=2',
+      'extra=null',
+      'labels.x="7"',
+      'history=all',
+    ];
     expect(await loadConfig(schema, { set })).toMatchObject({
       name: 'a=b',
       optimizer: { betas: [0.5, 0.6] },
@@ -82,12 +90,17 @@ describe('sources', () => {
   test('lists are replaced whole, and a preset stays as it was', async () => {
     const preset = { name: 'x', tasks: [{ id: 'a' }, { id: 'b' }], labels: {} };
     const before = structuredClone(preset);
-    expect(await loadConfig(schema, { preset, set: ['tasks=[{id: c}]', 'labels.a=b'] })).toMatchObject({ tasks: [{ id: 'c' }] });
+    expect(await loadConfig(schema, { preset, set: ['tasks=[{id: c}]', 'labels.a=b'] })).toMatchObject({
+      tasks: [{ id: 'c' }],
+    });
     expect(preset).toEqual(before);
   });
 
   test('an empty file changes nothing', async () => {
-    expect(await loadConfig(schema, { preset: { name: 'x' }, file: await yaml('# nothing\n') })).toMatchObject({ name: 'x', seed: 1 });
+    expect(await loadConfig(schema, { preset: { name: 'x' }, file: await yaml('# nothing\n') })).toMatchObject({
+      name: 'x',
+      seed: 1,
+    });
   });
 });
 
@@ -121,7 +134,9 @@ describe('unknown keys', () => {
   });
 
   test('are fine where the schema takes any key', async () => {
-    expect(await loadConfig(schema, { set: ['name=x', 'labels.whatever=a', 'extra.a.b=1'] })).toMatchObject({ extra: { a: { b: 1 } } });
+    expect(await loadConfig(schema, { set: ['name=x', 'labels.whatever=a', 'extra.a.b=1'] })).toMatchObject({
+      extra: { a: { b: 1 } },
+    });
   });
 
   test('with names of the language are unknown like others', async () => {
@@ -139,7 +154,9 @@ describe('unknown keys', () => {
       },
     });
     const preset = { label: 'a', children: [{ label: 'b', children: [{ lable: 'c', label: 'c' }] }] };
-    await expect(loadConfig(tree, { preset })).rejects.toThrow('`children.0.children.0.lable` (the preset) is not a known key');
+    await expect(loadConfig(tree, { preset })).rejects.toThrow(
+      '`children.0.children.0.lable` (the preset) is not a known key',
+    );
   });
 });
 
@@ -164,7 +181,9 @@ describe('values that do not fit', () => {
   });
 
   test('limits, null and groups in place of values', async () => {
-    expect(await problems({ set: ['name=null', 'optimizer.learningRate=0', 'seed.a=1', 'optimizer.betas=[1]'] })).toEqual([
+    expect(
+      await problems({ set: ['name=null', 'optimizer.learningRate=0', 'seed.a=1', 'optimizer.betas=[1]'] }),
+    ).toEqual([
       '`seed` (--set seed.a=1) must be a number, not {"a":1}.',
       '`name` (--set name=null) must be text, not null.',
       '`optimizer.learningRate` (--set optimizer.learningRate=0) must be more than 0, not 0.',
@@ -174,7 +193,9 @@ describe('values that do not fit', () => {
 
   test("a schema's own checks speak for themselves", async () => {
     const even = z.object({ size: z.number().refine((size) => size % 2 === 0, 'an even number is needed') });
-    await expect(loadConfig(even, { set: ['size=3'] })).rejects.toThrow('`size` (--set size=3) is not valid: an even number is needed.');
+    await expect(loadConfig(even, { set: ['size=3'] })).rejects.toThrow(
+      '`size` (--set size=3) is not valid: an even number is needed.',
+    );
   });
 });
 
@@ -206,8 +227,21 @@ describe('files and assignments that cannot be read', () => {
   });
 
   test('any assignment gives a configuration or a ProxmoError', async () => {
-    const keys = fc.constantFrom('seed', 'optimizer', 'optimizer.learningRate', 'method.kind', 'tasks', '__proto__', 'extra.x', '');
-    const value = fc.oneof(fc.string(), fc.json(), fc.constantFrom('!!binary x', '*a', '&a', '{', '- x', '? y', '.nan', '<<: 1'));
+    const keys = fc.constantFrom(
+      'seed',
+      'optimizer',
+      'optimizer.learningRate',
+      'method.kind',
+      'tasks',
+      '__proto__',
+      'extra.x',
+      '',
+    );
+    const value = fc.oneof(
+      fc.string(),
+      fc.json(),
+      fc.constantFrom('!!binary x', '*a', '&a', '{', '- x', '? y', '.nan', '<<: 1'),
+    );
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(keys, value), { maxLength: 3 }), async (pairs) => {
         const set = ['name=x', ...pairs.map((pair) => pair.join('='))];

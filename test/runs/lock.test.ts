@@ -13,7 +13,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const lockOf = (pid: number, host = hostname(), processStarted = 0) => writeFileSync(path, JSON.stringify({ pid, host, processStarted }));
+const lockOf = (pid: number, host = hostname(), processStarted = 0) =>
+  writeFileSync(path, JSON.stringify({ pid, host, processStarted }));
 /** The id of a process that has ended. */
 const deadPid = () => spawnSync(process.execPath, ['-e', '']).pid;
 

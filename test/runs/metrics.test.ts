@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ProxmoError } from '../../src/errors.ts';
+import { ProxmoError } from '../../src/base/errors.ts';
 import { type MetricRecord, MetricsWriter, readMetrics } from '../../src/runs/metrics.ts';
 
 let folder: string;
@@ -35,7 +35,13 @@ test('records come back in order, one a line', async () => {
 });
 
 test('numbers that JSON lacks survive', async () => {
-  const record = { kind: 'train', iteration: 1, loss: Number.NaN, norm: Number.POSITIVE_INFINITY, low: Number.NEGATIVE_INFINITY };
+  const record = {
+    kind: 'train',
+    iteration: 1,
+    loss: Number.NaN,
+    norm: Number.POSITIVE_INFINITY,
+    low: Number.NEGATIVE_INFINITY,
+  };
   write([record]);
   expect(await readMetrics(path)).toEqual([record]);
   expect(await readFile(path, 'utf8')).toContain('"loss":"NaN"');
@@ -60,7 +66,12 @@ describe('opening a file that exists', () => {
   test('keeps the records up to an iteration and goes on after them', async () => {
     write([train(1), train(2), { kind: 'eval', iteration: 2, success: 1 }, train(3)]);
     write([train(3, 0.1)], 2);
-    expect(await readMetrics(path)).toEqual([train(1), train(2), { kind: 'eval', iteration: 2, success: 1 }, train(3, 0.1)]);
+    expect(await readMetrics(path)).toEqual([
+      train(1),
+      train(2),
+      { kind: 'eval', iteration: 2, success: 1 },
+      train(3, 0.1),
+    ]);
     write([], null);
     expect(await readFile(path, 'utf8')).toBe('');
   });

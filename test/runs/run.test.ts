@@ -14,7 +14,11 @@ beforeEach(async () => {
 afterEach(() => rm(parent, { recursive: true }));
 
 const session = { adapter: { name: 'software', f16: false }, version: '0.1.0' };
-const options = { ...session, config: { seed: 7, optimizer: { learningRate: 1e-4, betas: [0.9, 0.999] }, file: null }, seed: 7 };
+const options = {
+  ...session,
+  config: { seed: 7, optimizer: { learningRate: 1e-4, betas: [0.9, 0.999] }, file: null },
+  seed: 7,
+};
 const checkpointOf = (iteration: number) => ({
   iteration,
   weights: [namedTensor('w', [2], Float32Array.of(iteration, -1))],
@@ -70,7 +74,9 @@ describe('createRun', () => {
   });
 
   test('leaves an empty folder when it fails', async () => {
-    await expect(createRun(dir, { ...options, adapter: { memory: Number.NaN } })).rejects.toThrow('`adapter.memory` is no JSON value');
+    await expect(createRun(dir, { ...options, adapter: { memory: Number.NaN } })).rejects.toThrow(
+      '`adapter.memory` is no JSON value',
+    );
     expect(await readdir(dir)).toEqual([]);
     (await createRun(dir, options)).close();
   });
@@ -133,7 +139,10 @@ describe('resumeRun', () => {
 
 describe('openRun refuses', () => {
   test('a folder that is not a run', async () => {
-    await expect(openRun(parent)).rejects.toMatchObject({ code: 'file', message: /is not a run: it has no run.json; give the folder/ });
+    await expect(openRun(parent)).rejects.toMatchObject({
+      code: 'file',
+      message: /is not a run: it has no run.json; give the folder/,
+    });
     await expect(openRun(join(parent, 'none'))).rejects.toThrow('is not a run');
   });
 

@@ -1,6 +1,6 @@
 /**
- * The adapters that execution tests run on: SwiftShader from npm, and the best adapter of the system where there is one (a GPU or lavapipe).
- * `PROXMO_TEST_ADAPTERS=swiftshader,lavapipe` chooses others.
+ * The adapters that execution tests run on: SwiftShader from npm, and the best adapter of the system where there is one
+ * (a GPU or lavapipe). `PROXMO_TEST_ADAPTERS=swiftshader,lavapipe` chooses others.
  */
 import type { GpuContext } from '../../src/gpu/context.ts';
 import { openDevice } from '../../src/gpu/device.node.ts';

@@ -31,7 +31,9 @@ export async function savedValues(opened: Promise<OpenCheckpoint>) {
 }
 
 /** All tensors of a run's last checkpoint, by name. */
-export async function lastTensors(run: { openCheckpoint(): Promise<OpenCheckpoint> }): Promise<ReadonlyMap<string, TensorValues>> {
+export async function lastTensors(run: {
+  openCheckpoint(): Promise<OpenCheckpoint>;
+}): Promise<ReadonlyMap<string, TensorValues>> {
   const { weights, optimizer } = await savedValues(run.openCheckpoint());
   return new Map([...weights, ...optimizer].map((tensor) => [tensor.name, tensor]));
 }

@@ -1,4 +1,7 @@
-/** Runs the command line in a process of its own, as a user does. It is bundled once for all calls of a test file: most of them take less time than that. */
+/**
+ * Runs the command line in a process of its own, as a user does. It is bundled once for all calls of a test file: most
+ * of them take less time than that.
+ */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { bundle } from '../../scripts/bundle.mjs';
@@ -27,7 +30,8 @@ export async function proxmo(
         env: { ...process.env, PROXMO_ADAPTER: process.env.PROXMO_ADAPTER ?? 'swiftshader' },
         maxBuffer: 2 ** 26,
       },
-      (error, stdout, stderr) => resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr }),
+      (error, stdout, stderr) =>
+        resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr }),
     );
     child.stdin?.end(options.input ?? '');
   });

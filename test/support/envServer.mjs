@@ -1,6 +1,7 @@
 /**
- * An environment in a process of its own, for tests of the process bridge: the agent adds up to a number. It misbehaves on demand: `options.fault` says how, `on` at
- * which method, `task` in which task, and `once` names a file that remembers that it has done so already.
+ * An environment in a process of its own, for tests of the process bridge: the agent adds up to a number. It misbehaves
+ * on demand: `options.fault` says how, `on` at which method, `task` in which task, and `once` names a file that
+ * remembers that it has done so already.
  */
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -49,7 +50,9 @@ function turn({ task, count }) {
   const done = count >= task.goal;
   return {
     observation: `${count} of ${task.goal}.`,
-    ...(done ? { done, success: true, reward: 1, score: 1, components: { sum: count } } : { admissibleActions: ['add', 'wait'] }),
+    ...(done
+      ? { done, success: true, reward: 1, score: 1, components: { sum: count } }
+      : { admissibleActions: ['add', 'wait'] }),
   };
 }
 

@@ -20,8 +20,12 @@ export const arrayOf = (type: number, items: readonly Uint8Array[], count: numbe
   join(u32(type), u64(count), ...items);
 
 /** A tensor's entry in the header. */
-export const tensorInfo = (name: string, dimensions: readonly (number | bigint)[], type: number, offset: number | bigint) =>
-  join(text(name), u32(dimensions.length), ...dimensions.map(u64), u32(type), u64(offset));
+export const tensorInfo = (
+  name: string,
+  dimensions: readonly (number | bigint)[],
+  type: number,
+  offset: number | bigint,
+) => join(text(name), u32(dimensions.length), ...dimensions.map(u64), u32(type), u64(offset));
 
 export interface GgufPieces {
   readonly magic?: string;

@@ -1,6 +1,7 @@
 /**
- * Checks an op against a float64 reference: its values, and its gradients against central differences of the reference. One line for a test:
- * `expect(await gradientMismatch(engine, { inputs: { x: [3, 4] }, build: ({ x }) => silu(x), reference: ({ x }) => … })).toBeNull()`.
+ * Checks an op against a float64 reference: its values, and its gradients against central differences of the reference.
+ * One line for a test: `expect(await gradientMismatch(engine, { inputs: { x: [3, 4] }, build: ({ x }) => silu(x),
+ * reference: ({ x }) => … })).toBeNull()`.
  */
 import { columnSum } from '../../kernels/columnSum.ts';
 import { add, multiply } from '../../kernels/elementwise.ts';
@@ -30,7 +31,10 @@ const step = 1e-5;
 const mostElements = 200;
 
 /** The first value or gradient beyond the tolerance, as a sentence; null if there is none. */
-export async function gradientMismatch<Name extends string>(engine: Engine, check: GradientCheck<Name>): Promise<string | null> {
+export async function gradientMismatch<Name extends string>(
+  engine: Engine,
+  check: GradientCheck<Name>,
+): Promise<string | null> {
   const random = new Random(check.seed ?? 1, 'gradient check');
   const tolerance = check.tolerance ?? { absolute: 1e-4, relative: 1e-4 };
   const names = Object.keys(check.inputs) as Name[];
@@ -42,7 +46,9 @@ export async function gradientMismatch<Name extends string>(engine: Engine, chec
   const outputsOf = () => asList(check.reference(values));
   const lossOf = () => outputsOf().reduce((sum, output, i) => sum + dot(output, weights[i]!), 0);
   const mismatches = [
-    ...outputsOf().map((want, i) => firstMismatch(`output ${i}`, result.outputs[i]!, want, everyElement(want.length), tolerance)),
+    ...outputsOf().map((want, i) =>
+      firstMismatch(`output ${i}`, result.outputs[i]!, want, everyElement(want.length), tolerance),
+    ),
     ...names.map((name, i) => {
       const chosen = someElements(values[name].length, random);
       const want = centralDifferences(values[name], lossOf, chosen);
@@ -98,7 +104,8 @@ function firstMismatch(
   if (got.length !== want.length) return `${name} has ${want.length} elements in the reference, not ${got.length}`;
   for (const i of elements) {
     const error = Math.abs(got[i]! - want[i]!);
-    if (!(error <= absolute + relative * Math.abs(want[i]!))) return `${name}[${i}] is ${got[i]}, not ${want[i]} (error ${error})`;
+    if (!(error <= absolute + relative * Math.abs(want[i]!)))
+      return `${name}[${i}] is ${got[i]}, not ${want[i]} (error ${error})`;
   }
   return null;
 }
@@ -107,7 +114,10 @@ function everyElement(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i);
 }
 
-/** All elements of a small input, the first, the last and random ones of a large one: each costs two runs of the reference. */
+/**
+ * All elements of a small input, the first, the last and random ones of a large one: each costs two runs of the
+ * reference.
+ */
 function someElements(count: number, random: Random): number[] {
   if (count <= mostElements) return everyElement(count);
   return [0, count - 1, ...Array.from({ length: mostElements - 2 }, () => random.below(count))];
@@ -133,11 +143,19 @@ function weightedSum(outputs: readonly Tensor[], weights: readonly Float32Array[
   const terms = outputs.map((output, i) => {
     const weight = constant(weights[i]!, output.shape);
     const products = launch(multiply, { count: output.size }, { a: output, b: weight }, { y: output.shape }).y;
-    const sum = launch(columnSum, { rows: output.size, columns: 1, run: Math.max(1, output.size) }, { x: products }, { y: [1] }).y;
+    const sum = launch(
+      columnSum,
+      { rows: output.size, columns: 1, run: Math.max(1, output.size) },
+      { x: products },
+      { y: [1] },
+    ).y;
     return differentiable('weighted sum', [output], sum, () => [weight]);
   });
   return terms.reduce((total, term) =>
-    differentiable('add', [total, term], launch(add, { count: 1 }, { a: total, b: term }, { y: [1] }).y, (dy) => [dy, dy]),
+    differentiable('add', [total, term], launch(add, { count: 1 }, { a: total, b: term }, { y: [1] }).y, (dy) => [
+      dy,
+      dy,
+    ]),
   );
 }
 

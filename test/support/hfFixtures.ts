@@ -1,4 +1,7 @@
-/** Tiny Hugging Face checkpoints with random weights, and what PyTorch computes with them (`test/oracle/hf_expected.py`). */
+/**
+ * Tiny Hugging Face checkpoints with random weights, and what PyTorch computes with them
+ * (`test/oracle/hf_expected.py`).
+ */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HfCheckpoint } from '../../src/models/hf/checkpoint.node.ts';
@@ -7,8 +10,8 @@ import type { WeightSource } from '../../src/models/weightSource.ts';
 const folder = join(dirname(fileURLToPath(import.meta.url)), '..', 'fixtures', 'hf');
 
 /**
- * A variant of each family: llama in two shards with biases and Llama 3's rope scaling, qwen2 tied with YaRN, qwen3 with heads of their own width and linear scaling,
- * gpt2 with the exact GELU and scores scaled by layer.
+ * A variant of each family: llama in two shards with biases and Llama 3's rope scaling, qwen2 tied with YaRN, qwen3
+ * with heads of their own width and linear scaling, gpt2 with the exact GELU and scores scaled by layer.
  */
 export const hfFixtures = ['gpt2', 'llama', 'qwen2', 'qwen3'] as const;
 
@@ -20,13 +23,16 @@ export function hfFixture(name: (typeof hfFixtures)[number]): string {
 export async function tensorsOf(dir: string): Promise<Map<string, { shape: readonly number[]; data: Float32Array }>> {
   const checkpoint = await HfCheckpoint.open(dir);
   const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
-  for (const name of checkpoint.names()) tensors.set(name, { shape: checkpoint.shape(name), data: await checkpoint.read(name) });
+  for (const name of checkpoint.names())
+    tensors.set(name, { shape: checkpoint.shape(name), data: await checkpoint.read(name) });
   await checkpoint.close();
   return tensors;
 }
 
 /** Tensors in memory as a source. */
-export function sourceOf(tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>): WeightSource {
+export function sourceOf(
+  tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>,
+): WeightSource {
   return {
     names: () => [...tensors.keys()],
     shape: (name) => tensors.get(name)!.shape,

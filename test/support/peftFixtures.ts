@@ -1,4 +1,7 @@
-/** Adapters with random weights on the tiny checkpoints, and what PEFT computes with them (`test/oracle/peft_expected.py`). */
+/**
+ * Adapters with random weights on the tiny checkpoints, and what PEFT computes with them
+ * (`test/oracle/peft_expected.py`).
+ */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,7 @@
-/** Players without a GPU, for tests of rollouts: what they answer depends on the seed, the episode and the turn alone, as a policy's samples do. */
+/**
+ * Players without a GPU, for tests of rollouts: what they answer depends on the seed, the episode and the turn alone,
+ * as a policy's samples do.
+ */
 import type { TaskSet } from '../../src/envs/environment.ts';
 import { RandomStream } from '../../src/envs/random.ts';
 import type { GenerationRequest, Reply, SamplingControls } from '../../src/nn/generator.ts';

@@ -1,6 +1,7 @@
 /**
- * Golden vectors of the official ProxMO implementation: `proxmoGolden.json` holds what it computed for five rollouts, to six digits, in a compact form that
- * this file unfolds. Joint advantages are left out: they are the sum of the two levels.
+ * Golden vectors of the official ProxMO implementation: `proxmoGolden.json` holds what it computed for five rollouts,
+ * to six digits, in a compact form that this file unfolds. Joint advantages are left out: they are the sum of the two
+ * levels.
  */
 import type { AdvantageOptions } from '../../src/rl/advantages/index.ts';
 import type { RolloutRow } from '../../src/rl/rows.ts';

@@ -1,4 +1,7 @@
-/** The transformer of `src/nn/transformer.ts` written again, plainly, in float64 scalars: one sequence at a time, one token at a time. */
+/**
+ * The transformer of `src/nn/transformer.ts` written again, plainly, in float64 scalars: one sequence at a time, one
+ * token at a time.
+ */
 import type { TransformerConfig } from '../../src/nn/transformer.ts';
 import { dot, sum, Value } from './scalarGrad.ts';
 
@@ -8,7 +11,11 @@ export type Weights = ReadonlyMap<string, readonly Value[]>;
 export function referenceLoss(
   config: TransformerConfig,
   weights: Weights,
-  sequences: readonly { readonly tokens: readonly number[]; readonly targets: readonly number[]; readonly weight: number }[],
+  sequences: readonly {
+    readonly tokens: readonly number[];
+    readonly targets: readonly number[];
+    readonly weight: number;
+  }[],
 ): Value {
   const terms = sequences.flatMap(({ tokens, targets, weight }) => {
     const logits = forward(config, weights, tokens);
@@ -41,9 +48,13 @@ function attend(config: TransformerConfig, weights: Weights, prefix: string, x: 
   return x.map((_, t) => {
     const context = Array.from({ length: heads }, (_, h) => {
       const group = Math.floor(h / (heads / kvHeads));
-      const scores = Array.from({ length: t + 1 }, (_, s) => dot(rotated(t, h), rotated(s, heads + group)).times(headDim ** -0.5));
+      const scores = Array.from({ length: t + 1 }, (_, s) =>
+        dot(rotated(t, h), rotated(s, heads + group)).times(headDim ** -0.5),
+      );
       const shares = softmax(scores);
-      return Array.from({ length: headDim }, (_, d) => sum(shares.map((share, s) => share.times(head(s, heads + kvHeads + group)[d]!))));
+      return Array.from({ length: headDim }, (_, d) =>
+        sum(shares.map((share, s) => share.times(head(s, heads + kvHeads + group)[d]!))),
+      );
     });
     return project(context.flat(), output);
   });
@@ -51,7 +62,10 @@ function attend(config: TransformerConfig, weights: Weights, prefix: string, x: 
 
 function mlp(config: TransformerConfig, weights: Weights, prefix: string, row: readonly Value[]): Value[] {
   const { dModel, dFf, normEpsilon } = config;
-  const gateUp = project(normalise(row, weights.get(`${prefix}.norm`)!, normEpsilon), rowsOf(weights.get(`${prefix}.gateUp`)!, dModel));
+  const gateUp = project(
+    normalise(row, weights.get(`${prefix}.norm`)!, normEpsilon),
+    rowsOf(weights.get(`${prefix}.gateUp`)!, dModel),
+  );
   const hidden = Array.from({ length: dFf }, (_, i) => silu(gateUp[i]!).times(gateUp[dFf + i]!));
   return project(hidden, rowsOf(weights.get(`${prefix}.down`)!, dFf));
 }

@@ -1,4 +1,6 @@
-/** The source of an environment of one step that even an untrained model wins now and then: by any reply with a vowel. */
+/**
+ * The source of an environment of one step that even an untrained model wins now and then: by any reply with a vowel.
+ */
 
 /** @param tasks a task for each letter */
 export function vowelWorld(tasks: string): string {

@@ -9,7 +9,10 @@ import { testAdapters, testDevice } from '../support/adapters.ts';
 
 const plus = (a: Tensor, b: Tensor) => launch(add, { count: a.size }, { a, b }, { y: a.shape }).y;
 const times = (a: Tensor, b: Tensor): Tensor =>
-  differentiable('times', [a, b], launch(multiply, { count: a.size }, { a, b }, { y: a.shape }).y, (dy) => [times(dy, b), times(dy, a)]);
+  differentiable('times', [a, b], launch(multiply, { count: a.size }, { a, b }, { y: a.shape }).y, (dy) => [
+    times(dy, b),
+    times(dy, a),
+  ]);
 const scaled = (a: Tensor, factor: number) => launch(scale, { count: a.size, factor }, { a }, { y: a.shape }).y;
 
 describe.each(testAdapters)('on %s', (adapter) => {
@@ -19,14 +22,20 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const engine = await makeEngine();
     const [x, y] = [input('x', [3]), input('y', [3])];
     const program = await engine.compile({ name: 'sum', outputs: { z: plus(x, scaled(y, 2)) } });
-    expect([...(await program.run({ x: new Float32Array([1, 2, 3]), y: new Float32Array([1, 1, 1]) })).z]).toEqual([3, 4, 5]);
-    expect([...(await program.run({ x: new Float32Array([0, 0, 0]), y: new Float32Array([1, 2, 3]) })).z]).toEqual([2, 4, 6]);
+    expect([...(await program.run({ x: new Float32Array([1, 2, 3]), y: new Float32Array([1, 1, 1]) })).z]).toEqual([
+      3, 4, 5,
+    ]);
+    expect([...(await program.run({ x: new Float32Array([0, 0, 0]), y: new Float32Array([1, 2, 3]) })).z]).toEqual([
+      2, 4, 6,
+    ]);
   });
 
   it('says which input is missing or has the wrong length', async () => {
     const engine = await makeEngine();
     const program = await engine.compile({ name: 'double', outputs: { y: scaled(input('x', [3]), 2) } });
-    await expect(program.run({})).rejects.toThrow('program double needs 3 values of f32 as its input x; it was given nothing');
+    await expect(program.run({})).rejects.toThrow(
+      'program double needs 3 values of f32 as its input x; it was given nothing',
+    );
     await expect(program.run({ x: new Float32Array(2) })).rejects.toThrow('it was given Float32Array of 2');
   });
 
@@ -57,7 +66,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
   it('copies an assigned value where no kernel can write it in place', async () => {
     const engine = await makeEngine();
     const total = new Variable('total', [64]);
-    const program = await engine.compile({ name: 'copy', updates: [assign(total.tensor, [{ offset: 0, value: input('x', [64]) }])] });
+    const program = await engine.compile({
+      name: 'copy',
+      updates: [assign(total.tensor, [{ offset: 0, value: input('x', [64]) }])],
+    });
     await program.run({ x: new Float32Array(64).fill(7) });
     expect((await engine.read(total))[63]).toBe(7);
   });

@@ -36,6 +36,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
 it('says which gradient has the wrong shape', () => {
   const slab = makeSlab();
   const target = new Variable('gradients', [slab.size]);
-  expect(() => gatherGradients(slab, target, [input('a', [3]), input('b', [7])])).toThrow('the gradient of b must be [70]; it is [7].');
-  expect(() => gatherGradients(slab, new Variable('small', [64]), [])).toThrow('small has 64 elements; gradients of weights need 256.');
+  expect(() => gatherGradients(slab, target, [input('a', [3]), input('b', [7])])).toThrow(
+    'the gradient of b must be [70]; it is [7].',
+  );
+  expect(() => gatherGradients(slab, new Variable('small', [64]), [])).toThrow(
+    'small has 64 elements; gradients of weights need 256.',
+  );
 });

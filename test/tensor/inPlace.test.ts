@@ -39,7 +39,10 @@ describe('a plan', () => {
     };
     expect(readLater((x) => x)).toEqual(['scale', 'scale', 'add.inPlace']);
     expect(readLater((x) => x.reshape([8, 8]).reshape([count]))).toEqual(['scale', 'scale', 'add.inPlace']);
-    const [first, twice] = [scaled(input('x', [count])), (x: Tensor) => launch(scale, { count: 32, factor: 2 }, { a: x }, { y: [32] }).y];
+    const [first, twice] = [
+      scaled(input('x', [count])),
+      (x: Tensor) => launch(scale, { count: 32, factor: 2 }, { a: x }, { y: [32] }).y,
+    ];
     expect(namesOf([twice(first.part(0, [32])), scaled(first)])).toEqual(['scale', 'scale', 'scale.inPlace']);
   });
 
@@ -50,10 +53,29 @@ describe('a plan', () => {
 });
 
 const llama = {
-  ...{ vocabSize: 40, dModel: 32, layers: 2, heads: 4, kvHeads: 2, headDim: 8, dFf: 48, ropeTheta: 100, tiedHead: true, normEpsilon: 1e-6 },
+  ...{
+    vocabSize: 40,
+    dModel: 32,
+    layers: 2,
+    heads: 4,
+    kvHeads: 2,
+    headDim: 8,
+    dFf: 48,
+    ropeTheta: 100,
+    tiedHead: true,
+    normEpsilon: 1e-6,
+  },
   headNorm: true,
 } satisfies TransformerConfig;
-const gpt = { ...llama, headNorm: false, norm: 'layer', mlp: 'gelu', positions: 'learned', maxPositions: 32, ropeTheta: 0 } as const;
+const gpt = {
+  ...llama,
+  headNorm: false,
+  norm: 'layer',
+  mlp: 'gelu',
+  positions: 'learned',
+  maxPositions: 32,
+  ropeTheta: 0,
+} as const;
 
 /** Loss and gradients on two sequences, and every value on the way to them. */
 function trainingGraph(config: TransformerConfig, rows: number) {
@@ -80,7 +102,8 @@ function everyResult(targets: readonly Tensor[]): Tensor[] {
   return [...found];
 }
 
-const named = (tensors: readonly Tensor[]) => Object.fromEntries(tensors.map((tensor, index) => [`tensor ${index}`, tensor]));
+const named = (tensors: readonly Tensor[]) =>
+  Object.fromEntries(tensors.map((tensor, index) => [`tensor ${index}`, tensor]));
 
 describe.each(testAdapters)('on %s', (adapter) => {
   it.each([
@@ -90,13 +113,18 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const engine = new Engine(await testDevice(adapter));
     const { wanted } = trainingGraph(config, 24);
     const sequences = [9, 13].map((length, row) => Uint32Array.from({ length }, (_, at) => (7 * row + 3 * at) % 40));
-    const inputs = { ...packSequences(sequences, 24).arrays, targets: Uint32Array.from({ length: 24 }, (_, at) => (5 * at) % 40) };
+    const inputs = {
+      ...packSequences(sequences, 24).arrays,
+      targets: Uint32Array.from({ length: 24 }, (_, at) => (5 * at) % 40),
+    };
     const sharing = plan(wanted, []).launches.filter(({ spec }) => spec.formOf);
     expect(sharing.length).toBeGreaterThan(4);
     const kept = [...wanted, ...everyResult(wanted)];
     expect(plan(kept, []).launches.filter(({ spec }) => spec.formOf)).toEqual([]);
     const compile = (name: string, tensors: readonly Tensor[]) => engine.compile({ name, outputs: named(tensors) });
     const [got, want] = [await compile('in place', wanted), await compile('kept', kept)];
-    expect(await got.run(inputs)).toEqual(Object.fromEntries(Object.entries(await want.run(inputs)).slice(0, wanted.length)));
+    expect(await got.run(inputs)).toEqual(
+      Object.fromEntries(Object.entries(await want.run(inputs)).slice(0, wanted.length)),
+    );
   });
 });

@@ -1,4 +1,7 @@
-/** Variables in several buffers: how slabs are cut, and that reading, writing, clearing, copying and slab-wide kernels do not notice. */
+/**
+ * Variables in several buffers: how slabs are cut, and that reading, writing, clearing, copying and slab-wide kernels
+ * do not notice.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { copy } from '../../kernels/copy.ts';
@@ -12,7 +15,12 @@ import { type ParameterRequest, ParameterSlab, Variable } from '../../src/tensor
 import { testAdapters, testDevice } from '../support/adapters.ts';
 
 describe('a slab', () => {
-  const request = (name: string, shape: number[], decay = true): ParameterRequest => ({ name, shape, decay, initial: null });
+  const request = (name: string, shape: number[], decay = true): ParameterRequest => ({
+    name,
+    shape,
+    decay,
+    initial: null,
+  });
 
   it('is one piece where it fits', () => {
     const slab = new ParameterSlab('s', [request('a', [30, 10]), request('b', [7], false)]);
@@ -21,7 +29,12 @@ describe('a slab', () => {
   });
 
   it('is cut between parameters, and within matrices that no piece can hold', () => {
-    const requests = [request('a', [4, 128]), request('table', [10, 128]), request('b', [128], false), request('c', [128], false)];
+    const requests = [
+      request('a', [4, 128]),
+      request('table', [10, 128]),
+      request('b', [128], false),
+      request('c', [128], false),
+    ];
     const slab = new ParameterSlab('s', requests, { largestPiece: 4 * 128 * 4 });
     // The table's 10 rows are cut into 4, 4 and 2; the last share a piece with the biases.
     expect(slab.variable.pieces.map(({ size }) => size / 128)).toEqual([4, 4, 4, 4]);
@@ -32,7 +45,9 @@ describe('a slab', () => {
     ]);
     expect(slab.parameters.map(({ offset }) => offset / 128)).toEqual([0, 4, 14, 15]);
     expect(slab.tensors).toHaveLength(6);
-    expect(() => slab.get('table')).toThrow('the parameter table of shape [10, 128] lies in 3 buffers, and only its parts can be read.');
+    expect(() => slab.get('table')).toThrow(
+      'the parameter table of shape [10, 128] lies in 3 buffers, and only its parts can be read.',
+    );
     expect(slab.frozen().variable).toBe(slab.variable);
     expect(slab.frozen().parts('table')).toHaveLength(3);
   });
@@ -42,11 +57,16 @@ describe('a slab', () => {
     expect(() => make([3, 300])).toThrow(
       'the parameter big of shape [3, 300] needs a buffer of 9600 elements at least, but 256 are allowed;',
     );
-    expect(() => make([300])).toThrow('the parameter big of shape [300] needs a buffer of 300 elements at least, but 256 are allowed;');
+    expect(() => make([300])).toThrow(
+      'the parameter big of shape [300] needs a buffer of 300 elements at least, but 256 are allowed;',
+    );
   });
 
   it('is cut without gaps, at multiples of an alignment that every device accepts, into as much as fits', () => {
-    const shapes = fc.array(fc.tuple(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 1, max: 20 })), { minLength: 1, maxLength: 8 });
+    const shapes = fc.array(fc.tuple(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 1, max: 20 })), {
+      minLength: 1,
+      maxLength: 8,
+    });
     const property = fc.property(shapes, fc.integer({ min: 20, max: 60 }), (given, largestRuns) => {
       const largest = partAlignment * largestRuns;
       let end = 0;
@@ -84,7 +104,8 @@ const otherCut = [
   { start: 0, size: 64 * 20 },
   { start: 64 * 20, size: 64 * 20 },
 ];
-const ramp = (first: number, length = count) => Float32Array.from({ length }, (_, index) => Math.fround(Math.sin(first + index)));
+const ramp = (first: number, length = count) =>
+  Float32Array.from({ length }, (_, index) => Math.fround(Math.sin(first + index)));
 
 describe.each(testAdapters)('on %s', (adapter) => {
   it('reads, writes, clears and copies across pieces', async () => {
@@ -110,7 +131,9 @@ describe.each(testAdapters)('on %s', (adapter) => {
 
   it('adds up, and takes the norm of, what lies in pieces', async () => {
     const engine = new Engine(await testDevice(adapter));
-    const [total, values] = ['total', 'values'].map((name, index) => new Variable(name, [count], 'f32', ramp(index), cut));
+    const [total, values] = ['total', 'values'].map(
+      (name, index) => new Variable(name, [count], 'f32', ramp(index), cut),
+    );
     const after = accumulate(total!.tensor, values!.tensor);
     const program = await engine.compile({ name: 'sum', outputs: { size: norm(after) }, updates: [after] });
     const { size } = await program.run();
@@ -148,7 +171,11 @@ describe.each(testAdapters)('on %s', (adapter) => {
       /^keys of layer 3, f32 \[2, 1024\], needs a buffer of 0\.0 MiB, but .* binds 0\.0 MiB; make it smaller/,
     );
     const double = launch(copy, { count: 2048 }, { x: input('x', [2048]) }, { y: [32, 64] }).y;
-    const compiling = engine.compile({ name: 'double', outputs: { double }, remedy: 'lower optimiser.microBatchTokens' });
+    const compiling = engine.compile({
+      name: 'double',
+      outputs: { double },
+      remedy: 'lower optimiser.microBatchTokens',
+    });
     await expect(compiling).rejects.toThrow(
       /^the program double needs 0\.0 MiB for x of copy, f32 \[2048\], but .*; lower optimiser\.microBatchTokens\.$/,
     );

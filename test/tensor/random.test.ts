@@ -1,4 +1,6 @@
-/** Philox against the known answers of its authors' reference (Random123, kat_vectors), and the streams made from it. */
+/**
+ * Philox against the known answers of its authors' reference (Random123, kat_vectors), and the streams made from it.
+ */
 import { describe, expect, it } from 'vitest';
 import { philox, Random } from '../../src/tensor/random.ts';
 

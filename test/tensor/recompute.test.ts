@@ -40,7 +40,10 @@ async function train(engine: Engine, checkpointing: 'none' | 'block') {
     parameters.map(({ tensor }) => tensor),
   );
   const outputs = Object.fromEntries(parameters.map(({ name }, index) => [name, gradients[index]!]));
-  const program = await engine.compile({ name: checkpointing, outputs: { ...outputs, loss } as Record<string, Tensor> });
+  const program = await engine.compile({
+    name: checkpointing,
+    outputs: { ...outputs, loss } as Record<string, Tensor>,
+  });
   const weight = packColumn(
     pairs.map(({ reply }) => Array.from(reply, (_, at) => at / 10)),
     bucket,

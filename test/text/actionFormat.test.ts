@@ -31,7 +31,12 @@ describe('think-action reply', () => {
     ['the first Chinese character of the range', '<think>\u4e00</think><action>look</action>', 'look', false],
     ['the last Chinese character of the range', '<think>\u9fff</think><action>look</action>', 'look', false],
     ['characters next to the range', '<think>\u4dff\ua000</think><action>look</action>', 'look', true],
-    ['no action', '<think>hm</think> I would Go To the desk now, and then look', 'to the desk now, and then look', false],
+    [
+      'no action',
+      '<think>hm</think> I would Go To the desk now, and then look',
+      'to the desk now, and then look',
+      false,
+    ],
     ['half an action', '<think></think><action>look', '<think></think><action>look'.slice(-30), false],
     ['nothing', '', '', false],
   ])('%s', (_, reply, action, valid) => {
@@ -45,7 +50,9 @@ describe('think-action reply', () => {
     fc.assert(
       fc.property(reply, fc.nat(40), (text, count) => {
         const characters = Array.from(text.toLowerCase());
-        expect(parseThinkAction(text, count).action).toBe(characters.slice(Math.max(0, characters.length - count)).join(''));
+        expect(parseThinkAction(text, count).action).toBe(
+          characters.slice(Math.max(0, characters.length - count)).join(''),
+        );
       }),
     );
   });

@@ -17,7 +17,12 @@ const turn: PromptInput = {
   observation: 'You pick up the mug 2 from the desk 1.',
   admissibleActions: ['go to desk 2', 'help', 'look'],
 };
-const firstTurn: PromptInput = { ...turn, history: [], step: 0, observation: 'You see a desk 1. Your task is to: put a mug in desk 1.' };
+const firstTurn: PromptInput = {
+  ...turn,
+  history: [],
+  step: 0,
+  observation: 'You see a desk 1. Your task is to: put a mug in desk 1.',
+};
 const tokenizer = WordTokenizer.build([JSON.stringify(turn), ...thinkActionWords()]);
 const text = (ids: readonly number[]) => tokenizer.decode(ids);
 
@@ -55,7 +60,9 @@ describe('plain prompt', () => {
   });
 
   test('has no options where the environment lists no actions', () => {
-    expect(text(new PromptBuilder(tokenizer).build({ ...turn, admissibleActions: null }).ids)).not.toContain('<option>');
+    expect(text(new PromptBuilder(tokenizer).build({ ...turn, admissibleActions: null }).ids)).not.toContain(
+      '<option>',
+    );
   });
 
   test('spells the markers where the vocabulary has none', () => {
@@ -67,7 +74,8 @@ describe('plain prompt', () => {
 });
 
 describe('think-action prompt', () => {
-  const build = (input: PromptInput) => characters.decode(new PromptBuilder(characters, { format: 'think-action' }).build(input).ids);
+  const build = (input: PromptInput) =>
+    characters.decode(new PromptBuilder(characters, { format: 'think-action' }).build(input).ids);
 
   test('numbers past turns by step, and lists actions in quotes without help', () => {
     const message = build(turn);
@@ -84,7 +92,9 @@ describe('think-action prompt', () => {
 
   test('on the first turn states the task once, in the observation or before it', () => {
     expect(build(firstTurn).split(turn.instruction)).toHaveLength(2);
-    expect(build({ ...firstTurn, observation: 'You see a desk 1.' })).toContain('Your task is to: put a mug in desk 1.');
+    expect(build({ ...firstTurn, observation: 'You see a desk 1.' })).toContain(
+      'Your task is to: put a mug in desk 1.',
+    );
     expect(build(firstTurn)).not.toContain('Steps taken');
   });
 
@@ -94,7 +104,9 @@ describe('think-action prompt', () => {
       messages.push(message);
       return [1, 2, 3];
     };
-    expect(new PromptBuilder(tokenizer, { format: 'think-action', history: 3, encodeMessage }).build(turn).ids).toEqual([1, 2, 3]);
+    expect(new PromptBuilder(tokenizer, { format: 'think-action', history: 3, encodeMessage }).build(turn).ids).toEqual(
+      [1, 2, 3],
+    );
     expect(messages).toEqual([thinkActionMessage({ ...turn, admissibleActions: ['go to desk 2', 'look'] })]);
   });
 
@@ -118,7 +130,10 @@ describe('budget', () => {
   });
 
   test('the oldest past turn goes first, then the end of the observation, then the last actions', () => {
-    expect(cut(full.ids.length - 1)).toMatchObject({ truncated: true, dropped: { history: 1, observation: 0, actions: 0 } });
+    expect(cut(full.ids.length - 1)).toMatchObject({
+      truncated: true,
+      dropped: { history: 1, observation: 0, actions: 0 },
+    });
     expect(text(cut(full.ids.length - 1).ids)).not.toContain('You see a mug 1.');
     const bare = new PromptBuilder(tokenizer, { history: 0 }).build(turn).ids.length;
     expect(cut(bare).dropped).toEqual({ history: 2, observation: 0, actions: 0 });
@@ -135,7 +150,9 @@ describe('budget', () => {
   });
 
   test('every prompt keeps to its budget, is whole where that fits, and says where it is not', () => {
-    const parts = fc.array(fc.constantFrom('mug', 'desk', 'You see', 'a b c d', '', '\n'), { maxLength: 6 }).map((list) => list.join(' '));
+    const parts = fc
+      .array(fc.constantFrom('mug', 'desk', 'You see', 'a b c d', '', '\n'), { maxLength: 6 })
+      .map((list) => list.join(' '));
     const input = fc.record({
       instruction: fc.constant('look'),
       history: fc.array(fc.record({ observation: parts, action: parts }), { maxLength: 3 }),
@@ -144,22 +161,31 @@ describe('budget', () => {
       admissibleActions: fc.option(fc.array(parts, { maxLength: 5 })),
     });
     fc.assert(
-      fc.property(input, fc.integer({ min: 4, max: 60 }), fc.constantFrom(tokenizer, characters), (shown, maxTokens, kind) => {
-        const least = new PromptBuilder(kind).build({ ...shown, history: [], observation: '', admissibleActions: [] }).ids.length;
-        const whole = new PromptBuilder(kind).build(shown).ids;
-        const prompt = new PromptBuilder(kind, { maxTokens: Math.max(least, maxTokens) }).build(shown);
-        expect(prompt.ids.length).toBeLessThanOrEqual(Math.max(least, maxTokens));
-        expect(prompt.truncated).toBe(whole.length > Math.max(least, maxTokens));
-        if (!prompt.truncated) expect(prompt.ids).toEqual(whole);
-      }),
+      fc.property(
+        input,
+        fc.integer({ min: 4, max: 60 }),
+        fc.constantFrom(tokenizer, characters),
+        (shown, maxTokens, kind) => {
+          const least = new PromptBuilder(kind).build({ ...shown, history: [], observation: '', admissibleActions: [] })
+            .ids.length;
+          const whole = new PromptBuilder(kind).build(shown).ids;
+          const prompt = new PromptBuilder(kind, { maxTokens: Math.max(least, maxTokens) }).build(shown);
+          expect(prompt.ids.length).toBeLessThanOrEqual(Math.max(least, maxTokens));
+          expect(prompt.truncated).toBe(whole.length > Math.max(least, maxTokens));
+          if (!prompt.truncated) expect(prompt.ids).toEqual(whole);
+        },
+      ),
     );
   });
 });
 
 describe('bad input', () => {
-  test.each([{ history: -1 }, { history: 1.5 }, { maxTokens: 0 }, { maxTokens: Number.NaN }])('refuses options %o', (options) => {
-    expect(() => new PromptBuilder(tokenizer, options)).toThrow('Prompt:');
-  });
+  test.each([{ history: -1 }, { history: 1.5 }, { maxTokens: 0 }, { maxTokens: Number.NaN }])(
+    'refuses options %o',
+    (options) => {
+      expect(() => new PromptBuilder(tokenizer, options)).toThrow('Prompt:');
+    },
+  );
 
   test('refuses more past turns than steps', () => {
     expect(() => new PromptBuilder(tokenizer).build({ ...turn, step: 2 })).toThrow('3 past turns at step 2');

@@ -48,7 +48,9 @@ test('what is found does not depend on where the pieces are cut', () => {
       const whole = pieces.join('');
       const ends = stops.flatMap((stop) => (whole.includes(stop) ? [{ stop, start: whole.indexOf(stop) }] : []));
       ends.sort((a, b) => a.start + a.stop.length - b.start - b.stop.length || a.start - b.start);
-      const expected = ends[0] ? { text: whole.slice(0, ends[0].start), stop: ends[0].stop } : { text: whole, stop: null };
+      const expected = ends[0]
+        ? { text: whole.slice(0, ends[0].start), stop: ends[0].stop }
+        : { text: whole, stop: null };
       expect(read(stops, pieces)).toEqual(expected);
       expect(read(stops, [...whole])).toEqual(expected);
     }),

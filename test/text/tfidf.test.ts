@@ -1,4 +1,7 @@
-/** TF-IDF: words, vocabulary, inverse document frequencies, and weights against the golden vectors of scikit-learn's rules. */
+/**
+ * TF-IDF: words, vocabulary, inverse document frequencies, and weights against the golden vectors of scikit-learn's
+ * rules.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { countTerms, type TermCounts, weighTerms } from '../../src/text/tfidf.ts';
@@ -37,19 +40,22 @@ it('orders strings by code point', () => {
 });
 
 describe('countTerms', () => {
-  it.each(goldenSets.map((set, index) => [index, set] as const))('has the vocabulary, idf and weights of golden set %i', (_, set) => {
-    const terms = countTerms(
-      set.rows.map((row) => row.observation),
-      { maxFeatures: 1024, minWordLength: 2 },
-    );
-    expect(terms.vocabulary).toEqual(set.vocabulary);
-    for (const [column, idf] of set.idf.entries()) expect(terms.idf[column]).toBeCloseTo(idf, 12);
-    for (const [text, expected] of set.tfidf.entries()) {
-      const weights = weightsOf(terms, text);
-      expect(Object.keys(weights).sort()).toEqual(Object.keys(expected).sort());
-      for (const [term, weight] of Object.entries(expected)) expect(weights[term]).toBeCloseTo(weight, 10);
-    }
-  });
+  it.each(goldenSets.map((set, index) => [index, set] as const))(
+    'has the vocabulary, idf and weights of golden set %i',
+    (_, set) => {
+      const terms = countTerms(
+        set.rows.map((row) => row.observation),
+        { maxFeatures: 1024, minWordLength: 2 },
+      );
+      expect(terms.vocabulary).toEqual(set.vocabulary);
+      for (const [column, idf] of set.idf.entries()) expect(terms.idf[column]).toBeCloseTo(idf, 12);
+      for (const [text, expected] of set.tfidf.entries()) {
+        const weights = weightsOf(terms, text);
+        expect(Object.keys(weights).sort()).toEqual(Object.keys(expected).sort());
+        for (const [term, weight] of Object.entries(expected)) expect(weights[term]).toBeCloseTo(weight, 10);
+      }
+    },
+  );
 
   it('keeps the terms with the highest count in the batch, alphabetically first among equals', () => {
     const texts = ['d d d', 'c b', 'b a', 'a c e'];

@@ -47,8 +47,12 @@ describe('a tree of sequences', () => {
     const sequence = fc.array(fc.nat(5), { maxLength: 5 }).map((tokens) => [...tokens, 9]);
     fc.assert(
       fc.property(fc.array(sequence, { minLength: 1 }), fc.array(fc.nat(5), { maxLength: 4 }), (sequences, prefix) => {
-        const tokens = sequences.filter((one) => prefix.every((token, i) => one[i] === token)).map((one) => one[prefix.length]!);
-        expect([...TokenTrie.fromSequences(sequences).allowed(prefix)]).toEqual([...new Set(tokens)].sort((a, b) => a - b));
+        const tokens = sequences
+          .filter((one) => prefix.every((token, i) => one[i] === token))
+          .map((one) => one[prefix.length]!);
+        expect([...TokenTrie.fromSequences(sequences).allowed(prefix)]).toEqual(
+          [...new Set(tokens)].sort((a, b) => a - b),
+        );
       }),
     );
   });
@@ -63,5 +67,7 @@ test('a tree of texts: every way through it is one of them, and ends', () => {
     if (tokens.length === 0) return [tokenizer.decode(ids)];
     return tokens.flatMap((token) => ways(trie.next(node, token), [...ids, token]));
   };
-  expect(ways(0, []).sort()).toEqual(actions.map((action) => tokenizer.decode([...tokenizer.encode(action), tokenizer.endId])).sort());
+  expect(ways(0, []).sort()).toEqual(
+    actions.map((action) => tokenizer.decode([...tokenizer.encode(action), tokenizer.endId])).sort(),
+  );
 });

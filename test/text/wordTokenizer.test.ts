@@ -2,10 +2,27 @@ import { existsSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ProxmoError } from '../../src/errors.ts';
+import { ProxmoError } from '../../src/base/errors.ts';
 import { WordTokenizer } from '../../src/text/wordTokenizer.ts';
 
-const words = ['On', 'the', 'desk', 'drawer', 'mug', 'you', 'see', 'a', 'and', 'There', "There's", 'nothing', '1', '2', '10', '[SEP]'];
+const words = [
+  'On',
+  'the',
+  'desk',
+  'drawer',
+  'mug',
+  'you',
+  'see',
+  'a',
+  'and',
+  'There',
+  "There's",
+  'nothing',
+  '1',
+  '2',
+  '10',
+  '[SEP]',
+];
 const tokenizer = WordTokenizer.build(words);
 const pieces = (text: string) => tokenizer.encode(text).map((id) => tokenizer.decode([id]));
 
@@ -15,7 +32,26 @@ const anyText = fc.oneof(
   fc.array(fc.integer({ min: 0, max: 0xffff })).map((codes) => String.fromCharCode(...codes)),
   fc
     .array(
-      fc.constantFrom(...words, ' ', ' ', '  ', ',', '.', "'", '(', ')', '-', '<', '\n', '\t', 'unknown', '\u00a0', '漢', '\ud800', '🙂'),
+      fc.constantFrom(
+        ...words,
+        ' ',
+        ' ',
+        '  ',
+        ',',
+        '.',
+        "'",
+        '(',
+        ')',
+        '-',
+        '<',
+        '\n',
+        '\t',
+        'unknown',
+        '\u00a0',
+        '漢',
+        '\ud800',
+        '🙂',
+      ),
     )
     .map((parts) => parts.join('')),
 );
@@ -56,7 +92,9 @@ describe('encode', () => {
     const { padId, endId, markerIds } = tokenizer;
     const special = new Set([padId, endId, ...Object.values(markerIds)]);
     expect(tokenizer.decode([endId, markerIds.action])).toBe('<end> <action>');
-    expect(tokenizer.encode('<end> <action> <pad> <task> <option> <observation>').filter((id) => special.has(id))).toEqual([]);
+    expect(
+      tokenizer.encode('<end> <action> <pad> <task> <option> <observation>').filter((id) => special.has(id)),
+    ).toEqual([]);
   });
 });
 
@@ -73,7 +111,10 @@ describe('round trip', () => {
       fc.property(fc.array(anyText, { maxLength: 8 }), anyText, (entries, text) => {
         const odd = WordTokenizer.build(entries);
         const mixed = entries.join(' ') + text + entries.join('');
-        return odd.decode(odd.encode(mixed)) === mixed && WordTokenizer.parse(JSON.stringify(odd)).decode(odd.encode(mixed)) === mixed;
+        return (
+          odd.decode(odd.encode(mixed)) === mixed &&
+          WordTokenizer.parse(JSON.stringify(odd)).decode(odd.encode(mixed)) === mixed
+        );
       }),
       { numRuns: 500 },
     );
@@ -85,7 +126,8 @@ describe('round trip', () => {
         expect(typeof tokenizer.decode(ids)).toBe('string');
       }),
     );
-    for (const id of [-1, 0.5, Number.NaN, tokenizer.vocabSize]) expect(() => tokenizer.decode([id])).toThrow(ProxmoError);
+    for (const id of [-1, 0.5, Number.NaN, tokenizer.vocabSize])
+      expect(() => tokenizer.decode([id])).toThrow(ProxmoError);
   });
 
   test('bytes that are no UTF-8 come out as U+FFFD', () => {

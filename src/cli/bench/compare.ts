@@ -1,7 +1,7 @@
 /** Compares a bench with an earlier one. */
 import { z } from 'zod';
-import { ProxmoError } from '../../errors.ts';
-import { textOfFile } from '../../models/wholeFile.node.ts';
+import { ProxmoError } from '../../base/errors.ts';
+import { textOfFile } from '../../base/wholeFile.node.ts';
 import type { BenchRow } from './rows.ts';
 
 const oldRow = z.object({
@@ -37,7 +37,10 @@ export async function readOldRows(path: string): Promise<OldRow[]> {
   const parsed = z.array(oldRow).safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new ProxmoError('file', `${path} is no list of bench rows (${issue?.path.join('.') || 'top'}: ${issue?.message}); make it again.`);
+  throw new ProxmoError(
+    'file',
+    `${path} is no list of bench rows (${issue?.path.join('.') || 'top'}: ${issue?.message}); make it again.`,
+  );
 }
 
 /**
@@ -55,6 +58,9 @@ export function compareRows(rows: readonly BenchRow[], old: readonly OldRow[], t
     return [{ row, before: median, ratio, isSlower: ratio > 1 + threshold }];
   });
   if (changes.length === 0)
-    throw new ProxmoError('data', 'The two benches have no row of the same name, shape, variant and adapter; compare runs on one machine.');
+    throw new ProxmoError(
+      'data',
+      'The two benches have no row of the same name, shape, variant and adapter; compare runs on one machine.',
+    );
   return changes;
 }

@@ -1,4 +1,7 @@
-/** Reading prompts and decoding replies as workloads, held against the operations and the bytes that they need at the least. */
+/**
+ * Reading prompts and decoding replies as workloads, held against the operations and the bytes that they need at the
+ * least.
+ */
 import { decoderSlab } from '../../nn/decoderParameters.ts';
 import { Generator, type Reply } from '../../nn/generator.ts';
 import { type Precision, releaseWeights, storageFor } from '../../nn/halfWeights.ts';
@@ -61,7 +64,11 @@ async function openGenerator(
     endToken: config.vocabSize,
   });
   const requests = (round: number) =>
-    Array.from({ length: batch }, (_, row) => ({ prompt: promptOf(config, round, row, prompt), episode: row, turn: round }));
+    Array.from({ length: batch }, (_, row) => ({
+      prompt: promptOf(config, round, row, prompt),
+      episode: row,
+      turn: round,
+    }));
   let runs = 0;
   const run = (round: number) => {
     runs++;

@@ -1,6 +1,7 @@
 /**
- * Shapes to bench on GPUs, whose caches hold the kernels' own bench cases: as wide as models of 10 to 100 million parameters have them, and long enough that a launch moves half
- * a gigabyte. Their inputs repeat those of a short case over and over, so that what a short reference expects, repeated, is what the whole result must be.
+ * Shapes to bench on GPUs, whose caches hold the kernels' own bench cases: as wide as models of 10 to 100 million
+ * parameters have them, and long enough that a launch moves half a gigabyte. Their inputs repeat those of a short case
+ * over and over, so that what a short reference expects, repeated, is what the whole result must be.
  */
 import { type AttentionParams, packSegments } from '../../../kernels/attentionReference.ts';
 import type { InputArray, KernelCase, KernelSpec, Params } from '../../../kernels/spec.ts';
@@ -49,14 +50,20 @@ const repeated: Readonly<Record<string, Repeated>> = {
     norms.map((name) => `${name}Gradients`),
     { along: 'rows', unit: { rows: 128, width: 768, run: 64 } },
   ),
-  ...entries(['swiglu', 'swigluBackward', 'softmax', 'softmaxBackward'], { along: 'rows', unit: { rows: 64, width: 2048 } }),
+  ...entries(['swiglu', 'swigluBackward', 'softmax', 'softmaxBackward'], {
+    along: 'rows',
+    unit: { rows: 64, width: 2048 },
+  }),
   ...entries(['tokenLogProbs'], { along: 'rows', unit: { rows: 32, width: vocabulary } }),
   ...entries(['tokenLogProbsBackward'], { along: 'rows', unit: { rows: 32, width: vocabulary, vocab: vocabulary } }),
   ...entries(['vocabChunk'], { along: 'rows', unit: { rows: 32 } }),
   ...entries(['columnSum', 'columnSumPair'], { along: 'rows', unit: { rows: 512, columns: 768, run: 256 } }),
   ...entries(['headNorm', 'headNormBackward', 'attentionStatistics'], { along: 'rows', unit: { rows: 64, ...heads } }),
   ...entries(['splitHeadsWithRope', 'splitHeadsWithRopeBackward'], { along: 'rows', unit: { rows: 64, ...heads } }),
-  ...entries(['sumRuns', 'dotRuns', 'squareRuns', 'rootSumRuns'], { along: 'count', unit: { count: 16_384, run: 8192 } }),
+  ...entries(['sumRuns', 'dotRuns', 'squareRuns', 'rootSumRuns'], {
+    along: 'count',
+    unit: { count: 16_384, run: 8192 },
+  }),
   ...entries(['gatherRows'], { along: 'count', unit: { count: 64, width: 768, tableRows: 16_384 } }),
   ...entries(['adamW'], { along: 'count', unit: { count: 4096, decaySize: 0 } }),
 };
@@ -74,7 +81,8 @@ export function ownCases(spec: KernelSpec): readonly BenchCase[] {
 export function gpuCases(spec: KernelSpec, largestBinding: number, sizes: GpuSizes = gpuSizes): readonly BenchCase[] {
   const own = ownCases(spec);
   const [family = '', form = ''] = spec.name.split('.');
-  if (['attention', 'attentionBackwardQuery', 'attentionBackwardKey'].includes(family)) return attentionCases(spec, sizes);
+  if (['attention', 'attentionBackwardQuery', 'attentionBackwardKey'].includes(family))
+    return attentionCases(spec, sizes);
   if (family === 'matmul') return [productCase(spec, form, sizes.side)];
   const found = howToRepeat(spec, family);
   const first = own[0]?.kernelCase;
@@ -93,7 +101,10 @@ function howToRepeat(spec: KernelSpec, family: string): Repeated | undefined {
   return repeated[family];
 }
 
-/** A square product. The rows of the left operand are the same sixteen over and over, but where it is transposed: then the plainest variant tells what is right. */
+/**
+ * A square product. The rows of the left operand are the same sixteen over and over, but where it is transposed: then
+ * the plainest variant tells what is right.
+ */
 function productCase(spec: KernelSpec, form: string, side: number): BenchCase {
   const params = { m: side, n: side, k: side, batch: 1, splits: 1 };
   return form === 'tn' ? { kernelCase: { params } } : repeatedCase(spec, { ...params, m: 16 }, params);
@@ -123,7 +134,8 @@ function repeatsOf(spec: KernelSpec, short: Params, along: string, mostBytes: nu
 
 /** The values over and over; weights and other values that do not grow as they are. */
 function repeatedTo(size: number, part: ArrayLike<number>): InputArray {
-  const whole = part instanceof Uint32Array || part instanceof Int32Array ? new Uint32Array(size) : new Float32Array(size);
+  const whole =
+    part instanceof Uint32Array || part instanceof Int32Array ? new Uint32Array(size) : new Float32Array(size);
   whole.set(part, 0);
   return repeatFirst(whole, part.length);
 }
@@ -136,9 +148,16 @@ export function inFloat64(inputs: Readonly<Record<string, InputArray>>): Record<
 /** The first sequence of a pack, whose results are compared. */
 const comparedRows = 64;
 
-/** Sequences of one length, of models of 100 million parameters and of half a billion. Operations are those of the pairs that attend each other. */
+/**
+ * Sequences of one length, of models of 100 million parameters and of half a billion. Operations are those of the pairs
+ * that attend each other.
+ */
 function attentionCases(spec: KernelSpec, { rows, lengths: sequenceLengths }: GpuSizes): readonly BenchCase[] {
-  const perPair = spec.name.startsWith('attentionBackwardKey') ? 8 : spec.name.startsWith('attentionBackwardQuery') ? 6 : 4;
+  const perPair = spec.name.startsWith('attentionBackwardKey')
+    ? 8
+    : spec.name.startsWith('attentionBackwardQuery')
+      ? 6
+      : 4;
   return sequenceLengths.flatMap((length) =>
     [
       { heads: 12, kvHeads: 12, headDim: 64 },
@@ -152,7 +171,9 @@ function attentionCases(spec: KernelSpec, { rows, lengths: sequenceLengths }: Gp
       const expected = () => {
         const inputs = inFloat64(caseInputs(spec, kernelCase));
         const sizes = spec.sizes(first);
-        const parts = Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, values.subarray(0, sizes[name])]));
+        const parts = Object.fromEntries(
+          Object.entries(inputs).map(([name, values]) => [name, values.subarray(0, sizes[name])]),
+        );
         return spec.reference(parts, first);
       };
       return { kernelCase, flops: perPair * shape.headDim * shape.heads * pairs, expected };

@@ -1,4 +1,7 @@
-/** How many bytes something leaves behind each time it is done: the slope of a straight line through what is in use after each round. */
+/**
+ * How many bytes something leaves behind each time it is done: the slope of a straight line through what is in use
+ * after each round.
+ */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { GpuContext } from '../../gpu/context.ts';

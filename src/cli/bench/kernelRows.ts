@@ -1,5 +1,15 @@
-/** Measures kernels: a row for each bench case, of the variant that programs use or of all that the adapter can run, each checked against the kernel's reference. */
-import { ableVariants, defaultVariant, type InputArray, type KernelSpec, type Params, type Variant } from '../../../kernels/spec.ts';
+/**
+ * Measures kernels: a row for each bench case, of the variant that programs use or of all that the adapter can run,
+ * each checked against the kernel's reference.
+ */
+import {
+  ableVariants,
+  defaultVariant,
+  type InputArray,
+  type KernelSpec,
+  type Params,
+  type Variant,
+} from '../../../kernels/spec.ts';
 import { type KernelResults, resultsAgree } from '../../gpu/agreement.ts';
 import { KernelBench, type Timing, type TimingOptions } from '../../gpu/benchmark.ts';
 import type { GpuContext } from '../../gpu/context.ts';
@@ -54,7 +64,9 @@ function casesFor({ profile, largestBinding }: GpuContext, spec: KernelSpec): re
 
 /** As many of the results as there are expected ones. */
 function firstOf(results: Readonly<Record<string, InputArray>>, expected: KernelResults): KernelResults {
-  return Object.fromEntries(Object.entries(results).map(([name, values]) => [name, values.subarray(0, expected[name]?.length)]));
+  return Object.fromEntries(
+    Object.entries(results).map(([name, values]) => [name, values.subarray(0, expected[name]?.length)]),
+  );
 }
 
 async function speedupOf(tuner: Tuner, spec: KernelSpec, params: Params): Promise<Pick<BenchRow, 'speedup'>> {
@@ -79,12 +91,19 @@ function rowOf(
     variant: variant.label,
     adapter: gpu.adapter.name,
     ms,
-    ...rates({ ...spec.cost(params), ...(flops === undefined ? {} : { flops }), precision: precisionOf(spec) }, ms, ceilings),
+    ...rates(
+      { ...spec.cost(params), ...(flops === undefined ? {} : { flops }), precision: precisionOf(spec) },
+      ms,
+      ceilings,
+    ),
     check,
   };
 }
 
-/** What the case knows, or the float64 reference's results; where that would take too long, those of the plainest variant, which is the last. */
+/**
+ * What the case knows, or the float64 reference's results; where that would take too long, those of the plainest
+ * variant, which is the last.
+ */
 async function expectedResults(
   gpu: GpuContext,
   spec: KernelSpec,

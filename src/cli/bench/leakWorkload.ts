@@ -1,4 +1,7 @@
-/** Whether training and sampling leave anything behind: replies to prompts of changing length, then a training step, again and again on the same programs. */
+/**
+ * Whether training and sampling leave anything behind: replies to prompts of changing length, then a training step,
+ * again and again on the same programs.
+ */
 import { Generator } from '../../nn/generator.ts';
 import { Transformer } from '../../nn/transformer.ts';
 import { measureGrowth } from './growth.ts';
@@ -44,7 +47,11 @@ export const leakWorkload: Workload = {
       ...sequenceOf(round * batch + row, prompt - 1 - ((round + row) % 4), config.vocabSize),
     ];
     const run = async (round: number) => {
-      const requests = Array.from({ length: batch }, (_, row) => ({ prompt: promptOf(round, row), episode: row, turn: round }));
+      const requests = Array.from({ length: batch }, (_, row) => ({
+        prompt: promptOf(round, row),
+        episode: row,
+        turn: round,
+      }));
       const replies = await generator.generate(requests, { seed: 1, temperature: 1, topP: 1, topK: 0 });
       return { replies, loss: await step.step(sequenceOf(round, length, config.vocabSize)) };
     };

@@ -1,9 +1,15 @@
-/** What a transformer's work costs at the least: operations, and bytes that must be read, for workloads to be held against. */
+/**
+ * What a transformer's work costs at the least: operations, and bytes that must be read, for workloads to be held
+ * against.
+ */
 import { elementBytes } from '../../../kernels/spec.ts';
 import type { TransformerConfig } from '../../models/transformerConfig.ts';
 import type { Precision } from '../../nn/halfWeights.ts';
 
-type Sizes = Pick<TransformerConfig, 'vocabSize' | 'dModel' | 'layers' | 'heads' | 'kvHeads' | 'headDim' | 'dFf' | 'mlp'>;
+type Sizes = Pick<
+  TransformerConfig,
+  'vocabSize' | 'dModel' | 'layers' | 'heads' | 'kvHeads' | 'headDim' | 'dFf' | 'mlp'
+>;
 
 /** Weights of the matrices that every token meets, without the head. */
 function blockWeights({ dModel, layers, heads, kvHeads, headDim, dFf, mlp = 'swiglu' }: Sizes): number {
@@ -18,14 +24,21 @@ const keyWidth = ({ kvHeads, headDim }: Sizes) => kvHeads * headDim;
 /** Pairs of a token and one that it sees, in a sequence. */
 const pairsOf = (length: number) => (length * (length + 1)) / 2;
 
-/** Operations of a training step: three products of each weight matrix, and two and five products of scores and values, attention's masked half left out. */
+/**
+ * Operations of a training step: three products of each weight matrix, and two and five products of scores and values,
+ * attention's masked half left out.
+ */
 export function trainingFlops(config: Sizes, batch: number, length: number): number {
   const weights = blockWeights(config) + headWeights(config);
   return 2 * (3 * weights * batch * length + 7 * config.layers * batch * pairsOf(length) * queryWidth(config));
 }
 
 /** Reading prompts; only the last token of each meets the head. */
-export function prefillCost(config: Sizes, batch: number, length: number): { readonly flops: number; readonly bytes: number } {
+export function prefillCost(
+  config: Sizes,
+  batch: number,
+  length: number,
+): { readonly flops: number; readonly bytes: number } {
   const tokens = batch * length;
   return {
     flops:

@@ -1,9 +1,20 @@
-/** The tiny GPT's training step, and prefill and decoding of the tiny GPT and of a model of 10 million parameters, as workloads. */
+/**
+ * The tiny GPT's training step, and prefill and decoding of the tiny GPT and of a model of 10 million parameters, as
+ * workloads.
+ */
 
 import type { Precision } from '../../nn/halfWeights.ts';
 import { decodeWorkload, prefillWorkload } from './generationWorkloads.ts';
 import { model10M } from './sizes.ts';
-import { TinyGpt, tinyGptBatch, tinyGptConfig, tinyGptData, tinyGptFlops, tinyGptLength, tinyGptTokens } from './tinyGpt.ts';
+import {
+  TinyGpt,
+  tinyGptBatch,
+  tinyGptConfig,
+  tinyGptData,
+  tinyGptFlops,
+  tinyGptLength,
+  tinyGptTokens,
+} from './tinyGpt.ts';
 import type { Workload } from './workload.ts';
 
 const trainStep = (precision: Precision): Workload => ({
@@ -22,7 +33,10 @@ const trainStep = (precision: Precision): Workload => ({
   },
 });
 
-/** The loss that the starting weights have on the first batch (6.427 nats), and its fall in 8 steps: below that of uniform guesses. */
+/**
+ * The loss that the starting weights have on the first batch (6.427 nats), and its fall in 8 steps: below that of
+ * uniform guesses.
+ */
 async function learns(step: (round: number) => Promise<number>): Promise<boolean> {
   const first = await step(0);
   for (let round = 1; round < 8; round++) await step(round);

@@ -1,6 +1,7 @@
 /**
- * ProxMO's step level as a workload: 1,024 rows of 1,024 features in 16 groups of 64; cosine similarity within a group, softmax at τ = 0.1, weighted returns. Rows as
- * TF-IDF makes them, with 30 features each, and dense rows, each in one kernel that computes the groups' blocks alone.
+ * ProxMO's step level as a workload: 1,024 rows of 1,024 features in 16 groups of 64; cosine similarity within a group,
+ * softmax at τ = 0.1, weighted returns. Rows as TF-IDF makes them, with 30 features each, and dense rows, each in one
+ * kernel that computes the groups' blocks alone.
  */
 import { proximity } from '../../../kernels/proximity.ts';
 import { proximityDense } from '../../../kernels/proximityDense.ts';

@@ -1,6 +1,7 @@
 /**
- * ProxMO's advantages of a large rollout, from observations as text to a number for each row: 16,384 rows of 16 household tasks, played at random. Once with rows of equal
- * text sharing their baseline, and once with every row left out of its own, where none can share.
+ * ProxMO's advantages of a large rollout, from observations as text to a number for each row: 16,384 rows of 16
+ * household tasks, played at random. Once with rows of equal text sharing their baseline, and once with every row left
+ * out of its own, where none can share.
  */
 import { createHouseholdTaskSet } from '../../envs/household/index.ts';
 import { AdvantageEstimator, type AdvantageOptions, referenceAdvantages } from '../../rl/advantages/index.ts';
@@ -34,7 +35,9 @@ async function open(engine: Engine, options: AdvantageOptions): Promise<OpenWork
     run,
     isCorrect: async () => {
       const { advantage } = await run(0);
-      return referenceAdvantages(data[0]!, options).advantage.every((want, row) => Math.abs(want - advantage[row]!) < tolerance);
+      return referenceAdvantages(data[0]!, options).advantage.every(
+        (want, row) => Math.abs(want - advantage[row]!) < tolerance,
+      );
     },
     destroy: () => void estimator.destroy(),
   };
@@ -55,7 +58,14 @@ function playAtRandom(seed: number): RolloutRow[] {
       const { observation, admissibleActions } = turn;
       const actions = admissibleActions ?? [];
       turn = { ...turn, ...environment.step(actions[random.below(actions.length)] ?? '') };
-      played.push({ group: task.id, trajectory: `${episode}`, step: played.length, reward: turn.reward, valid: true, observation });
+      played.push({
+        group: task.id,
+        trajectory: `${episode}`,
+        step: played.length,
+        reward: turn.reward,
+        valid: true,
+        observation,
+      });
     }
     rows.push(...played.map((row) => ({ ...row, success: turn.success })));
   }

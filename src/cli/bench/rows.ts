@@ -1,4 +1,7 @@
-/** What a bench measures, as rows for tables and JSON, and how a time relates to the best that the adapter showed in the same run. */
+/**
+ * What a bench measures, as rows for tables and JSON, and how a time relates to the best that the adapter showed in the
+ * same run.
+ */
 import type { Timing } from '../../gpu/benchmark.ts';
 import type { Precision } from '../../nn/halfWeights.ts';
 
@@ -22,7 +25,12 @@ export interface BenchRow {
   /** How many times as fast as the default the variant is that tuning chose; absent if that is the default. */
   readonly speedup?: number;
   /** Bytes on the device: of variables, and of intermediate values as they are planned, added up, and at the least. */
-  readonly memory?: { readonly variables: number; readonly planned: number; readonly sum: number; readonly lowerBound: number };
+  readonly memory?: {
+    readonly variables: number;
+    readonly planned: number;
+    readonly sum: number;
+    readonly lowerBound: number;
+  };
   /** Milliseconds that the host takes to encode a run, and the sum of its kernels' times. */
   readonly host?: { readonly encodeMs: number; readonly kernelMs: number };
   /** Bytes that a step leaves behind, by where, with the standard error. */
@@ -48,7 +56,10 @@ export interface Work {
   readonly precision?: Precision;
 }
 
-/** What work of a median time comes to: 10⁹ operations and bytes a second, tokens a second, and the share of the ceilings (the roofline model). */
+/**
+ * What work of a median time comes to: 10⁹ operations and bytes a second, tokens a second, and the share of the
+ * ceilings (the roofline model).
+ */
 export function rates({ flops, bytes, tokens, precision }: Work, { median }: Timing, ceilings: Ceilings | null) {
   const products = precision === 'f16' ? (ceilings?.halfGflops ?? ceilings?.gflops) : ceilings?.gflops;
   const least = ceilings && products ? Math.max(flops / products, bytes / ceilings.gbps) / 1e6 : 0;
@@ -103,7 +114,9 @@ function notes({ check, speedup, dispatches, dispatchesPerStep, memory, host, gr
         ]
       : []),
     ...(host ? [`encoding ${figure(host.encodeMs)} of ${figure(host.kernelMs)} ms`] : []),
-    ...Object.entries(growth).map(([where, { bytes, error }]) => `${where} ${Math.round(bytes)} ± ${Math.ceil(error)} bytes a step`),
+    ...Object.entries(growth).map(
+      ([where, { bytes, error }]) => `${where} ${Math.round(bytes)} ± ${Math.ceil(error)} bytes a step`,
+    ),
   ];
 }
 

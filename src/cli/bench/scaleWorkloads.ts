@@ -1,6 +1,7 @@
 /**
- * How speed and memory of a training step grow with the model and with the context: one sequence a step. Rows show the memory that the planner gave the step's intermediate
- * values, beside their sum and the least that any plan could do with, and what the host takes to encode the step, beside the kernels' time.
+ * How speed and memory of a training step grow with the model and with the context: one sequence a step. Rows show the
+ * memory that the planner gave the step's intermediate values, beside their sum and the least that any plan could do
+ * with, and what the host takes to encode the step, beside the kernels' time.
  */
 import { Profiler } from '../../gpu/profiler.ts';
 import type { Engine } from '../../tensor/engine.ts';
@@ -43,7 +44,9 @@ async function open(engine: Engine, config: SizedModel['config'], length: number
   };
 }
 
-/** Whether the loss begins at that of random guesses, within what random weights change, and falls on the same sequence. */
+/**
+ * Whether the loss begins at that of random guesses, within what random weights change, and falls on the same sequence.
+ */
 async function learns(step: () => Promise<number>, vocabSize: number): Promise<boolean> {
   const first = await step();
   const second = await step();

@@ -1,6 +1,9 @@
-/** What a bench measures: kernels and workloads by a part of their name, without those that would take the adapter too long. */
+/**
+ * What a bench measures: kernels and workloads by a part of their name, without those that would take the adapter too
+ * long.
+ */
 import type { AdapterProfile, KernelSpec } from '../../../kernels/spec.ts';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { Workload } from './workload.ts';
 
 export interface Selection {

@@ -1,7 +1,8 @@
 /**
- * A training step of a tiny GPT, as a workload that other libraries can run too: vocabulary 512, width 128, 4 layers of 4 heads, an MLP of 512 with tanh GELU, LayerNorm
- * before each block, learned positions, an untied head, no biases in linear layers: 936,192 parameters. A batch is 8 sequences of 128 tokens, each with its next token as
- * target; a step is forward, backward and Adam, with the mean cross-entropy read back.
+ * A training step of a tiny GPT, as a workload that other libraries can run too: vocabulary 512, width 128, 4 layers of
+ * 4 heads, an MLP of 512 with tanh GELU, LayerNorm before each block, learned positions, an untied head, no biases in
+ * linear layers: 936,192 parameters. A batch is 8 sequences of 128 tokens, each with its next token as target; a step
+ * is forward, backward and Adam, with the mean cross-entropy read back.
  */
 
 import { decoderSlab } from '../../nn/decoderParameters.ts';
@@ -81,7 +82,11 @@ export class TinyGpt {
 
   /** The program's inputs for the next step, which they count. */
   inputs({ tokens, targets }: TinyGptData, learningRate = 1e-3) {
-    return { tokens, targets, hyperparameters: this.optimiser.hyperparameters(++this.steps, learningRate, 1 / scaleOf(this.model)) };
+    return {
+      tokens,
+      targets,
+      hyperparameters: this.optimiser.hyperparameters(++this.steps, learningRate, 1 / scaleOf(this.model)),
+    };
   }
 
   destroy(): void {
@@ -107,7 +112,10 @@ function lossGraph(model: Transformer): Tensor {
   return crossEntropy(logits, input('targets', [rows], 'u32'), filled([rows], 1 / rows));
 }
 
-/** Operations of a step, those of attention's masked half left out: three products of each weight matrix, and two and five products of scores and values. */
+/**
+ * Operations of a step, those of attention's masked half left out: three products of each weight matrix, and two and
+ * five products of scores and values.
+ */
 export function tinyGptFlops(): number {
   const { dModel, layers, dFf, vocabSize } = tinyGptConfig;
   const weights = layers * (4 * dModel * dModel + 2 * dModel * dFf) + dModel * vocabSize;

@@ -1,4 +1,7 @@
-/** Whole workloads of many kernels, and how they are timed: from arrays on the host to results on the host, on inputs that change from run to run. */
+/**
+ * Whole workloads of many kernels, and how they are timed: from arrays on the host to results on the host, on inputs
+ * that change from run to run.
+ */
 import type { AdapterProfile } from '../../../kernels/spec.ts';
 import type { Timing } from '../../gpu/benchmark.ts';
 import type { Precision } from '../../nn/halfWeights.ts';
@@ -33,7 +36,12 @@ const warmUps = 2;
 const largeRepeats = 3;
 
 /** @param repeats runs that are timed, after those that warm up */
-export async function workloadRow(engine: Engine, workload: Workload, ceilings: Ceilings, repeats: number): Promise<BenchRow> {
+export async function workloadRow(
+  engine: Engine,
+  workload: Workload,
+  ceilings: Ceilings,
+  repeats: number,
+): Promise<BenchRow> {
   const { name, shape, variant, isLarge } = workload;
   const open = await workload.open(engine);
   try {

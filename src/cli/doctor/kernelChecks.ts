@@ -1,6 +1,9 @@
-/** `proxmo doctor --kernels`: every variant of every kernel that the adapter can run, over the kernel's test cases, against its reference. */
+/**
+ * `proxmo doctor --kernels`: every variant of every kernel that the adapter can run, over the kernel's test cases,
+ * against its reference.
+ */
 import { ableVariants, isSupported, type KernelCase, type KernelSpec, type Variant } from '../../../kernels/spec.ts';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { GpuContext } from '../../gpu/context.ts';
 import { type CaseInputs, checkVariant, inputsOf } from '../../gpu/kernelCheck.ts';
 import { Random } from '../../tensor/random.ts';
@@ -31,7 +34,9 @@ export async function checkKernels(
   for (const spec of specs) {
     const leftOut = reasonToLeaveOut(gpu, spec);
     if (!leftOut) onKernel(spec);
-    findings.push(leftOut ? { kernel: spec.name, variants: [], cases: 0, leftOut, problems: [] } : await checkKernel(gpu, spec));
+    findings.push(
+      leftOut ? { kernel: spec.name, variants: [], cases: 0, leftOut, problems: [] } : await checkKernel(gpu, spec),
+    );
   }
   return findings;
 }
@@ -69,7 +74,13 @@ async function checkKernel(gpu: GpuContext, spec: KernelSpec): Promise<KernelFin
 }
 
 /** A variant that does not compile or run is a finding, too. */
-async function problemOf(gpu: GpuContext, spec: KernelSpec, variant: Variant, kernelCase: KernelCase, inputs: CaseInputs) {
+async function problemOf(
+  gpu: GpuContext,
+  spec: KernelSpec,
+  variant: Variant,
+  kernelCase: KernelCase,
+  inputs: CaseInputs,
+) {
   try {
     return await checkVariant(gpu, spec, variant, kernelCase, inputs);
   } catch (error) {

@@ -1,7 +1,7 @@
 /** `proxmo env check`: whether an environment keeps its contract. */
 import { Command } from 'commander';
+import { ProxmoError } from '../../base/errors.ts';
 import { checkTaskSet } from '../../envs/check.ts';
-import { ProxmoError } from '../../errors.ts';
 import { count, positive, wholeNumber } from '../arguments.ts';
 import { type EnvironmentOptions, withEnvironment, withTaskSet } from './options.ts';
 
@@ -21,7 +21,9 @@ export function checkCommand(): Command {
     .option('--json', 'print the findings as JSON')
     .action(async (name: string, options: CheckOptions) => {
       const { tasks, seed, timeout, json } = options;
-      const report = await withTaskSet(name, options, (taskSet) => checkTaskSet(taskSet, { tasks, seed, timeoutSeconds: timeout }));
+      const report = await withTaskSet(name, options, (taskSet) =>
+        checkTaskSet(taskSet, { tasks, seed, timeoutSeconds: timeout }),
+      );
       if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
       else {
         for (const { check, holds, detail } of report.findings)

@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { ProxmoError } from '../../base/errors.ts';
 import { LineReader } from '../../envs/bridge/lines.ts';
-import { ProxmoError } from '../../errors.ts';
 
 /**
  * The values of a file of JSON lines; empty lines are left out.
@@ -67,7 +67,11 @@ async function isGzip(path: string): Promise<boolean> {
 
 function unreadable(path: string, error: unknown): ProxmoError {
   const { code, message } = error as NodeJS.ErrnoException;
-  return new ProxmoError('file', `${path} cannot be read (${code ?? message}); check the path, and that the file is whole.`, {
-    cause: error,
-  });
+  return new ProxmoError(
+    'file',
+    `${path} cannot be read (${code ?? message}); check the path, and that the file is whole.`,
+    {
+      cause: error,
+    },
+  );
 }

@@ -1,7 +1,7 @@
 /** `proxmo env list`: which environments there are, and which can be used here. */
 import { Command } from 'commander';
+import { ProxmoError } from '../../base/errors.ts';
 import { type EnvironmentDefaults, type EnvironmentEntry, environmentEntries } from '../../envs/registry.node.ts';
-import { ProxmoError } from '../../errors.ts';
 
 interface ListOptions {
   readonly json?: boolean;

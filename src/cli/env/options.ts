@@ -23,7 +23,11 @@ export function withEnvironment(command: Command): Command {
 }
 
 /** Makes the task set, uses it, and frees what it holds. */
-export async function withTaskSet<T>(name: string, { option }: EnvironmentOptions, use: (taskSet: TaskSet) => Promise<T>): Promise<T> {
+export async function withTaskSet<T>(
+  name: string,
+  { option }: EnvironmentOptions,
+  use: (taskSet: TaskSet) => Promise<T>,
+): Promise<T> {
   const taskSet = await createNamedTaskSet(name, option);
   try {
     return await use(taskSet);

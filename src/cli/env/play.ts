@@ -1,9 +1,9 @@
 /** `proxmo env play`: play an environment by hand, at the terminal or from a pipe. */
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';
+import { ProxmoError } from '../../base/errors.ts';
 import type { Environment, Split, Task, TaskSet, Turn } from '../../envs/environment.ts';
 import { askOnce } from '../../envs/faults.ts';
-import { ProxmoError } from '../../errors.ts';
 import { splitOption, wholeNumber } from '../arguments.ts';
 import { type EnvironmentOptions, withEnvironment, withTaskSet } from './options.ts';
 
@@ -18,7 +18,9 @@ interface PlayOptions extends EnvironmentOptions {
 
 export function playByHandCommand(): Command {
   return withEnvironment(new Command('play'))
-    .description('Play an episode by hand: answer with the number of an action or with any text; an empty line or Ctrl-D ends it.')
+    .description(
+      'Play an episode by hand: answer with the number of an action or with any text; an empty line or Ctrl-D ends it.',
+    )
     .addOption(splitOption('where its tasks come from').default('train'))
     .option('--type <type>', 'a task of this type')
     .option('--seed <n>', 'seed that chooses the task', wholeNumber, 1)
@@ -37,13 +39,17 @@ export function playByHandCommand(): Command {
 
 function chooseTask(taskSet: TaskSet, { split, type, seed }: PlayOptions): Task {
   if (type !== undefined && !taskSet.types.includes(type)) {
-    throw new ProxmoError('usage', `There is no task type ${type} in ${taskSet.name}; choose one of ${taskSet.types.join(', ')}.`);
+    throw new ProxmoError(
+      'usage',
+      `There is no task type ${type} in ${taskSet.name}; choose one of ${taskSet.types.join(', ')}.`,
+    );
   }
   // Task types take turns, so this many tasks hold one of each.
   const task = taskSet
     .tasks(split, type === undefined ? 1 : taskSet.types.length, seed)
     .find((candidate) => type === undefined || candidate.type === type);
-  if (!task) throw new ProxmoError('usage', `The ${split} split has no task of the type ${type}; choose another type or split.`);
+  if (!task)
+    throw new ProxmoError('usage', `The ${split} split has no task of the type ${type}; choose another type or split.`);
   return task;
 }
 
@@ -71,7 +77,12 @@ async function play(environment: Asked, task: Task): Promise<void> {
   let total = 0;
   show(turn);
   // Not sooner: lines that arrive before they are read below are lost.
-  const lines = createInterface({ input: process.stdin, output: process.stdout, terminal: process.stdin.isTTY === true, prompt: '> ' });
+  const lines = createInterface({
+    input: process.stdin,
+    output: process.stdout,
+    terminal: process.stdin.isTTY === true,
+    prompt: '> ',
+  });
   lines.prompt();
   for await (const line of lines) {
     const answer = line.trim();
@@ -102,7 +113,9 @@ function readAction(answer: string, { admissibleActions }: Turn): string | null 
 
 function show({ observation, admissibleActions, done }: Turn): void {
   print(`\n${observation}`);
-  if (!done) for (const [index, action] of (admissibleActions ?? []).entries()) print(`${String(index + 1).padStart(4)}  ${action}`);
+  if (!done)
+    for (const [index, action] of (admissibleActions ?? []).entries())
+      print(`${String(index + 1).padStart(4)}  ${action}`);
 }
 
 function print(text: string): void {

@@ -1,9 +1,12 @@
-/** `proxmo env replay`: recorded sessions of the original environments, compared with the ones here, character for character. */
+/**
+ * `proxmo env replay`: recorded sessions of the original environments, compared with the ones here, character for
+ * character.
+ */
 import { Command } from 'commander';
+import { ProxmoError } from '../../base/errors.ts';
 import { replayTranscripts } from '../../envs/alfworld/replay.node.ts';
 import type { ReplayReport } from '../../envs/replay.ts';
 import { replayQueries, replaySessions } from '../../envs/webshop/replay.node.ts';
-import { ProxmoError } from '../../errors.ts';
 import { isPlainObject } from '../../runs/json.ts';
 import { readJsonLines } from './jsonLines.ts';
 
@@ -39,10 +42,16 @@ export function replayCommand(): Command {
       if (first.done) throw new ProxmoError('data', `${file} holds no record; give a file of JSON lines.`);
       const format = formatOf(first.value, file);
       const report = await format.replay(joined(first.value, records), data);
-      if (report.steps === 0) throw new ProxmoError('data', `${file} holds no step to compare; give a file with recorded steps.`);
-      process.stdout.write(`${json ? JSON.stringify({ format: format.name, ...report }, null, 2) : describe(format, report)}\n`);
+      if (report.steps === 0)
+        throw new ProxmoError('data', `${file} holds no step to compare; give a file with recorded steps.`);
+      process.stdout.write(
+        `${json ? JSON.stringify({ format: format.name, ...report }, null, 2) : describe(format, report)}\n`,
+      );
       if (report.equal < report.steps) {
-        throw new ProxmoError('environment', `${report.steps - report.equal} of ${report.steps} steps differ from the record ${file}.`);
+        throw new ProxmoError(
+          'environment',
+          `${report.steps - report.equal} of ${report.steps} steps differ from the record ${file}.`,
+        );
       }
     });
 }

@@ -39,7 +39,9 @@ const defaultMaxTokens = 256;
 /** Tokens sampled in one submit: few, so that text comes steadily. */
 const blockSize = 4;
 
-/** @throws {ProxmoError} `config` if prompt and reply are longer than the model can take, `shape` if the prompt is empty */
+/**
+ * @throws {ProxmoError} `config` if prompt and reply are longer than the model can take, `shape` if the prompt is empty
+ */
 export async function answer(
   engine: Engine,
   { model, tokenizer, endTokens }: PolicySource,
@@ -58,7 +60,10 @@ export async function answer(
     blockSize: Math.min(blockSize, maxNewTokens),
     endToken: endTokens,
   });
-  const texts = Array.from({ length: samples }, (_, sample) => new ReplyText(tokenizer, endTokens, stop, (piece) => onText(sample, piece)));
+  const texts = Array.from(
+    { length: samples },
+    (_, sample) => new ReplyText(tokenizer, endTokens, stop, (piece) => onText(sample, piece)),
+  );
   let secondsToFirstToken = 0;
   try {
     const requests = texts.map((_, episode) => ({ prompt, episode, turn }));
@@ -72,7 +77,13 @@ export async function answer(
       return { text, tokens, logProb: logProbs.reduce((sum, value) => sum + value, 0), finishReason };
     });
     const [newTokens, seconds] = [replies.reduce((sum, { tokens }) => sum + tokens.length, 0), elapsed()];
-    const statistics = { promptTokens: prompt.length, newTokens, seconds, tokensPerSecond: newTokens / seconds, secondsToFirstToken };
+    const statistics = {
+      promptTokens: prompt.length,
+      newTokens,
+      seconds,
+      tokensPerSecond: newTokens / seconds,
+      secondsToFirstToken,
+    };
     return { answers, statistics };
   } finally {
     generator.destroy();

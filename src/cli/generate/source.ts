@@ -1,7 +1,10 @@
-/** What `proxmo generate` speaks with: a pretrained model on disk or the policy of a run, and how a prompt becomes tokens for it. */
+/**
+ * What `proxmo generate` speaks with: a pretrained model on disk or the policy of a run, and how a prompt becomes
+ * tokens for it.
+ */
 import { join } from 'node:path';
-import { ProxmoError } from '../../errors.ts';
-import { exists } from '../../models/atomicFile.node.ts';
+import { exists } from '../../base/atomicFile.node.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { Precision } from '../../nn/halfWeights.ts';
 import { openPolicyModel } from '../../rl/policySource.node.ts';
 import type { PolicySource } from '../../rl/policySource.ts';
@@ -29,8 +32,15 @@ export function encodeText({ tokenizer }: PolicySource, text: string): number[] 
   return tokenizer instanceof HfTokenizer ? tokenizer.encode(text, { addSpecials: true }) : tokenizer.encode(text);
 }
 
-/** Tokens of a conversation, up to where the model's next answer begins. @throws {ProxmoError} `usage` if the model holds no conversations */
-export function encodeConversation({ tokenizer }: PolicySource, messages: readonly ChatMessage[], path: string): number[] {
+/**
+ * Tokens of a conversation, up to where the model's next answer begins.
+ * @throws {ProxmoError} `usage` if the model holds no conversations
+ */
+export function encodeConversation(
+  { tokenizer }: PolicySource,
+  messages: readonly ChatMessage[],
+  path: string,
+): number[] {
   if (!(tokenizer instanceof HfTokenizer) || !tokenizer.hasChatTemplate) {
     throw new ProxmoError('usage', `${path} has no chat template, so it holds no conversations; leave out --chat.`);
   }

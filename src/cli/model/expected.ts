@@ -1,5 +1,6 @@
 /**
- * What a reference implementation computes with a model: `expected.json`, as `test/oracle/hf_expected.py` writes it. Every part may be left out.
+ * What a reference implementation computes with a model: `expected.json`, as `test/oracle/hf_expected.py` writes it.
+ * Every part may be left out.
  *
  *   input_ids            [sequences][tokens], sequences of one length
  *   logits               [sequences][positions][vocabulary] at logits_positions
@@ -10,8 +11,8 @@
  *   tokenizer, chat      texts with their ids, and messages with the text that the chat template makes of them
  */
 import * as z from 'zod';
-import { ProxmoError } from '../../errors.ts';
-import { textOfFile } from '../../models/wholeFile.node.ts';
+import { ProxmoError } from '../../base/errors.ts';
+import { textOfFile } from '../../base/wholeFile.node.ts';
 
 const ids = z.array(z.int().min(0));
 const numbers = z.array(z.number());
@@ -34,7 +35,9 @@ const schema = z.strictObject({
     })
     .optional(),
   tokenizer: z.array(z.object({ text: z.string(), ids })).optional(),
-  chat: z.object({ messages: z.array(z.looseObject({ role: z.string(), content: z.string() })), text: z.string() }).optional(),
+  chat: z
+    .object({ messages: z.array(z.looseObject({ role: z.string(), content: z.string() })), text: z.string() })
+    .optional(),
 });
 
 export type Expected = z.output<typeof schema>;
@@ -59,14 +62,18 @@ export async function readExpected(path: string): Promise<Expected> {
 }
 
 /** Parts that need each other. */
-function checkParts({ input_ids: sequences, logits, logits_positions: positions, loss, grads, adamw }: Expected, path: string): void {
+function checkParts(
+  { input_ids: sequences, logits, logits_positions: positions, loss, grads, adamw }: Expected,
+  path: string,
+): void {
   const fail = (what: string) => new ProxmoError('file', `${path}: ${what}; make it again.`);
   if (!sequences) {
     if (logits || loss !== undefined || grads || adamw) throw fail('logits, loss, grads and adamw need input_ids');
     return;
   }
   const length = sequences[0]?.length ?? 0;
-  if (sequences.some((sequence) => sequence.length !== length)) throw fail('the sequences of input_ids have different lengths');
+  if (sequences.some((sequence) => sequence.length !== length))
+    throw fail('the sequences of input_ids have different lengths');
   if (logits && (!positions || positions.some((position) => position >= length)))
     throw fail('logits need logits_positions within the sequences');
   if (logits && (logits.length !== sequences.length || logits.some((rows) => rows.length !== positions?.length)))

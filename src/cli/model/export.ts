@@ -1,7 +1,10 @@
-/** `proxmo model export`: the trained policy of a run in the form that Hugging Face's libraries load: a model, or the adapters of one as PEFT keeps them. */
+/**
+ * `proxmo model export`: the trained policy of a run in the form that Hugging Face's libraries load: a model, or the
+ * adapters of one as PEFT keeps them.
+ */
 import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { openDevice } from '../../gpu/device.node.ts';
 import { type SavedDtype, saveHfModel } from '../../models/hf/save.node.ts';
 import { saveAdapter } from '../../models/peft.node.ts';
@@ -32,7 +35,10 @@ export function exportCommand(): Command {
     .argument('<run>', 'run folder')
     .argument('<dir>', 'folder to make')
     .option('--merge', 'add the adapters to the weights of their model, and save these')
-    .option('--dtype <name>', `precision of the weights: ${dtypes.join(', ')} (default: float32); adapters are always float32`)
+    .option(
+      '--dtype <name>',
+      `precision of the weights: ${dtypes.join(', ')} (default: float32); adapters are always float32`,
+    )
     .option('--checkpoint <iteration>', 'iteration whose checkpoint is saved (default: the last)', wholeNumber)
     .addOption(adapterOption())
     .action(async (run: string, dir: string, options: ExportOptions) => {
@@ -61,16 +67,24 @@ function dtypeOf(name = 'float32'): SavedDtype {
 }
 
 /** The model that a run began with. @throws {ProxmoError} `usage` if the run has nothing to save in this way */
-function baseOf(run: string, { model, lora }: Pick<TrainConfig, 'model' | 'lora'>, { merge, dtype }: ExportOptions): string {
+function baseOf(
+  run: string,
+  { model, lora }: Pick<TrainConfig, 'model' | 'lora'>,
+  { merge, dtype }: ExportOptions,
+): string {
   if (model === undefined) {
     throw new ProxmoError(
       'usage',
       `${run} did not begin with a pretrained model, so its policy has no Hugging Face form; use it by --model ${run}.`,
     );
   }
-  if (merge && !lora) throw new ProxmoError('usage', `${run} trained all weights and has no adapters to merge; leave out --merge.`);
+  if (merge && !lora)
+    throw new ProxmoError('usage', `${run} trained all weights and has no adapters to merge; leave out --merge.`);
   if (dtype !== undefined && lora && !merge) {
-    throw new ProxmoError('usage', 'Adapters are saved in float32; leave out --dtype, or add --merge to save whole weights.');
+    throw new ProxmoError(
+      'usage',
+      'Adapters are saved in float32; leave out --dtype, or add --merge to save whole weights.',
+    );
   }
   return model;
 }
@@ -80,12 +94,22 @@ async function saveAdapters(engine: Engine, adapters: LoraAdapters, base: string
   return `the adapters (PEFT) for ${base}`;
 }
 
-async function saveWeights(engine: Engine, policy: Transformer, base: string, dir: string, dtype: SavedDtype): Promise<string> {
+async function saveWeights(
+  engine: Engine,
+  policy: Transformer,
+  base: string,
+  dir: string,
+  dtype: SavedDtype,
+): Promise<string> {
   if (policy.adapters) await mergeAdapters(engine, policy);
   const { model, close } = await openPretrained(base);
   await close();
   const isFolder = (await stat(base)).isDirectory();
-  await saveHfModel(dir, model, pretrainedWeights(engine, policy, model), { dtype, ...(isFolder ? { tokenizerFrom: base } : {}) });
-  if (!isFolder) process.stderr.write(`${dir} has no tokenizer files: ${base} keeps its tokenizer in a form of its own.\n`);
+  await saveHfModel(dir, model, pretrainedWeights(engine, policy, model), {
+    dtype,
+    ...(isFolder ? { tokenizerFrom: base } : {}),
+  });
+  if (!isFolder)
+    process.stderr.write(`${dir} has no tokenizer files: ${base} keeps its tokenizer in a form of its own.\n`);
   return `the policy in ${dtype}${policy.adapters ? ', adapters merged,' : ''}`;
 }

@@ -1,4 +1,7 @@
-/** `proxmo model inspect`: family, sizes and memory of a model on disk. Reads the configuration and the headers of the weights; needs no device. */
+/**
+ * `proxmo model inspect`: family, sizes and memory of a model on disk. Reads the configuration and the headers of the
+ * weights; needs no device.
+ */
 import { Command } from 'commander';
 import { HfCheckpoint } from '../../models/hf/checkpoint.node.ts';
 import { locateWeights } from '../../models/hf/locate.ts';
@@ -34,7 +37,10 @@ interface Findings {
     readonly file: number;
     /** On the device, in float32. */
     readonly weights: number;
-    /** Of a training step on all parameters, beside the weights: gradients of a micro-batch, their sum, and AdamW's two moments. */
+    /**
+     * Of a training step on all parameters, beside the weights: gradients of a micro-batch, their sum, and AdamW's two
+     * moments.
+     */
     readonly training: number;
     /** Keys and values of one token. */
     readonly kvCachePerToken: number;
@@ -97,7 +103,10 @@ function describe({ family, transformer, endTokens, parameters, tensors, stored,
     ['heads', `${transformer.heads}, ${transformer.kvHeads} of keys, ${transformer.headDim} wide`],
     ['MLP', `${transformer.mlp ?? 'swiglu'}, ${transformer.dFf} wide`],
     ['vocabulary', `${transformer.vocabSize}, ${transformer.tiedHead ? 'tied head' : 'head of its own'}`],
-    ['positions', `${positions === 'learned' ? 'learned' : rope}${maxPositions === undefined ? '' : `, up to ${maxPositions}`}`],
+    [
+      'positions',
+      `${positions === 'learned' ? 'learned' : rope}${maxPositions === undefined ? '' : `, up to ${maxPositions}`}`,
+    ],
     ['end tokens', endTokens.join(', ') || 'none named'],
     ['weights on disk', byteCount(bytes.file)],
     ['weights on the device', byteCount(bytes.weights)],

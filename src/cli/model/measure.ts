@@ -1,5 +1,8 @@
-/** Runs a pretrained model over a reference's inputs: logits, loss, gradients, the greedy continuation, and training steps. */
-import { ProxmoError } from '../../errors.ts';
+/**
+ * Runs a pretrained model over a reference's inputs: logits, loss, gradients, the greedy continuation, and training
+ * steps.
+ */
+import { ProxmoError } from '../../base/errors.ts';
 import { positionLimit } from '../../models/transformerConfig.ts';
 import { Generator } from '../../nn/generator.ts';
 import { lossScale } from '../../nn/lossScale.ts';
@@ -52,7 +55,12 @@ export async function measureGreedy(
     blockSize: Math.min(longestBlock, count),
     endToken: [],
   });
-  const [reply] = await generator.generate([{ prompt, episode: 0, turn: 0 }], { seed: 0, temperature: 0, topP: 1, topK: 0 });
+  const [reply] = await generator.generate([{ prompt, episode: 0, turn: 0 }], {
+    seed: 0,
+    temperature: 0,
+    topP: 1,
+    topK: 0,
+  });
   generator.destroy();
   return reply?.tokens ?? [];
 }
@@ -78,7 +86,9 @@ export class TrainingProbe {
   ): Promise<TrainingProbe> {
     const { arrays, starts, rows } = packWhole(model, sequences);
     const { hidden } = hiddenGraph(model, rows);
-    const predicted = sequences.flatMap((sequence, index) => sequence.slice(1).map((token, at) => ({ token, row: starts[index]! + at })));
+    const predicted = sequences.flatMap((sequence, index) =>
+      sequence.slice(1).map((token, at) => ({ token, row: starts[index]! + at })),
+    );
     const count = predicted.length;
     const logits = model.logits(gatherRows(hidden, input('targetRows', [count], 'u32')));
     const loss = crossEntropy(logits, input('targets', [count], 'u32'), input('weights', [count]));
@@ -86,7 +96,11 @@ export class TrainingProbe {
     const gradients = slab.variableLike('gradients');
     const factor = lossScale(model.stored, 1 / count);
     const scaled = grad(loss, slab.tensors, filled([1], factor));
-    const gathered = gatherGradients(slab, gradients, factor === 1 ? scaled : scaled.map((gradient) => scale(gradient, 1 / factor)));
+    const gathered = gatherGradients(
+      slab,
+      gradients,
+      factor === 1 ? scaled : scaled.map((gradient) => scale(gradient, 1 / factor)),
+    );
     const lossProgram = await engine.compile({ name: 'loss', outputs: { loss }, updates: [gathered] });
     const inputs = {
       ...arrays,
@@ -119,7 +133,14 @@ async function adamWSteps(
   gradients: Variable,
   { lr, weight_decay: weightDecay, betas, eps: epsilon, clip: maxGradNorm }: NonNullable<Expected['adamw']>,
 ): Promise<() => Promise<void>> {
-  const adamW = new AdamW(slab, { beta1: betas[0], beta2: betas[1], epsilon, weightDecay, maxGradNorm, decayAll: true });
+  const adamW = new AdamW(slab, {
+    beta1: betas[0],
+    beta2: betas[1],
+    epsilon,
+    weightDecay,
+    maxGradNorm,
+    decayAll: true,
+  });
   const program = await engine.compile({ name: 'update', updates: adamW.update(gradients.tensor).updates });
   let steps = 0;
   return async () => {
@@ -145,6 +166,9 @@ function checkTokens({ config }: Transformer, sequences: readonly (readonly numb
     throw new ProxmoError('data', `The reference has the token ${beyond}, but the model has ${vocabSize} tokens only.`);
   const longest = Math.max(...sequences.map(({ length }) => length));
   if (longest > positionLimit(config)) {
-    throw new ProxmoError('data', `The reference has sequences of ${longest} tokens, but the model takes ${positionLimit(config)} only.`);
+    throw new ProxmoError(
+      'data',
+      `The reference has sequences of ${longest} tokens, but the model takes ${positionLimit(config)} only.`,
+    );
   }
 }

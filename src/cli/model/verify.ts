@@ -1,7 +1,7 @@
 /** `proxmo model verify`: whether a model computes here what a reference implementation computed with it. */
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { openDevice } from '../../gpu/device.node.ts';
 import { HfCheckpoint } from '../../models/hf/checkpoint.node.ts';
 import type { HfModel } from '../../models/hf/config.ts';
@@ -12,7 +12,15 @@ import type { Transformer } from '../../nn/transformer.ts';
 import { Engine } from '../../tensor/engine.ts';
 import { adapterOption, precisionOption } from '../arguments.ts';
 import { formatTable } from '../table.ts';
-import { type Check, checkOf, type Difference, equalTokens, mixedError, type Tolerances, tolerances } from './compare.ts';
+import {
+  type Check,
+  checkOf,
+  type Difference,
+  equalTokens,
+  mixedError,
+  type Tolerances,
+  tolerances,
+} from './compare.ts';
 import { type Expected, readExpected } from './expected.ts';
 import { measureGreedy, measureLogits, TrainingProbe } from './measure.ts';
 import { verifyTokenizer } from './verifyTokenizer.ts';
@@ -26,7 +34,9 @@ interface VerifyOptions {
 
 export function verifyCommand(): Command {
   return new Command('verify')
-    .description('Compare logits, loss, gradients, greedy continuation, AdamW steps and tokenizer with those of a reference.')
+    .description(
+      'Compare logits, loss, gradients, greedy continuation, AdamW steps and tokenizer with those of a reference.',
+    )
     .argument('<dir>', 'folder of a Hugging Face model: config.json and safetensors')
     .option('--expected <file>', "the reference's results (default: expected.json in the folder)")
     .addOption(precisionOption().default('f32'))
@@ -53,7 +63,12 @@ export function verifyCommand(): Command {
 }
 
 /** What a model computes against what a reference computed, without the tokenizer. */
-async function verifyModel(engine: Engine, checkpoint: HfCheckpoint, expected: Expected, precision: Precision): Promise<Check[]> {
+async function verifyModel(
+  engine: Engine,
+  checkpoint: HfCheckpoint,
+  expected: Expected,
+  precision: Precision,
+): Promise<Check[]> {
   const { model, dir } = checkpoint;
   const isTrained = expected.loss !== undefined || expected.grads !== undefined || expected.adamw !== undefined;
   const transformer = await loadPretrained(engine, model, checkpoint, dir, storageFor(precision, isTrained));
@@ -61,16 +76,24 @@ async function verifyModel(engine: Engine, checkpoint: HfCheckpoint, expected: E
   const checks: Check[] = [];
   if (sequences && logits && positions) {
     checks.push(
-      compareLogits(await measureLogits(engine, transformer, sequences, positions), logits, positions, tolerances[precision].logits),
+      compareLogits(
+        await measureLogits(engine, transformer, sequences, positions),
+        logits,
+        positions,
+        tolerances[precision].logits,
+      ),
     );
   }
   // Where two tokens are nearly as likely, rounded weights may choose the other one.
   if (greedy && precision === 'f32') {
     const { prompt, tokens } = greedy;
-    checks.push(equalTokens('greedy continuation', await measureGreedy(engine, transformer, prompt, tokens.length), tokens));
+    checks.push(
+      equalTokens('greedy continuation', await measureGreedy(engine, transformer, prompt, tokens.length), tokens),
+    );
   }
   // Last, because its steps change the weights.
-  if (sequences) checks.push(...(await verifyTraining(engine, transformer, model, sequences, expected, tolerances[precision])));
+  if (sequences)
+    checks.push(...(await verifyTraining(engine, transformer, model, sequences, expected, tolerances[precision])));
   return checks;
 }
 
@@ -86,23 +109,39 @@ async function verifyTraining(
   const probe = await TrainingProbe.create(engine, transformer, sequences, adamw);
   const losses = [await probe.loss()];
   const checks: Check[] = [];
-  if (loss !== undefined) checks.push(checkOf('loss', [{ error: mixedError(losses[0]!, loss), where: `${losses[0]}` }], tolerance.loss));
+  if (loss !== undefined)
+    checks.push(checkOf('loss', [{ error: mixedError(losses[0]!, loss), where: `${losses[0]}` }], tolerance.loss));
   if (grads)
-    checks.push(...(await compareGradients(pretrainedWeights(engine, transformer, model, probe.gradients), grads, tolerance.gradients)));
+    checks.push(
+      ...(await compareGradients(
+        pretrainedWeights(engine, transformer, model, probe.gradients),
+        grads,
+        tolerance.gradients,
+      )),
+    );
   if (!adamw) return checks;
   while (losses.length < adamw.losses.length) {
     await probe.step();
     losses.push(await probe.loss());
   }
-  const differences = adamw.losses.map((want, step) => ({ error: mixedError(losses[step]!, want), where: `after ${step} steps` }));
+  const differences = adamw.losses.map((want, step) => ({
+    error: mixedError(losses[step]!, want),
+    where: `after ${step} steps`,
+  }));
   return [...checks, checkOf('losses over AdamW steps', differences, tolerance.trainingLosses)];
 }
 
-function compareLogits(got: Float32Array, want: NonNullable<Expected['logits']>, positions: readonly number[], tolerance: number): Check {
+function compareLogits(
+  got: Float32Array,
+  want: NonNullable<Expected['logits']>,
+  positions: readonly number[],
+  tolerance: number,
+): Check {
   const vocabSize = got.length / (want.length * positions.length);
   const differences = want.flatMap((rows, sequence) =>
     rows.flatMap((row, index): Difference[] => {
-      if (row.length !== vocabSize) return [{ error: Number.NaN, where: `${row.length} logits are expected, ${vocabSize} are there` }];
+      if (row.length !== vocabSize)
+        return [{ error: Number.NaN, where: `${row.length} logits are expected, ${vocabSize} are there` }];
       const start = (sequence * positions.length + index) * vocabSize;
       return row.map((value, token) => ({
         error: mixedError(got[start + token]!, value),
@@ -113,8 +152,15 @@ function compareLogits(got: Float32Array, want: NonNullable<Expected['logits']>,
   return checkOf('logits', differences, tolerance);
 }
 
-/** Norms relative to themselves; values relative to themselves or, where they are small, to their tensor's root mean square. */
-async function compareGradients(source: WeightSource, want: NonNullable<Expected['grads']>, tolerance: number): Promise<Check[]> {
+/**
+ * Norms relative to themselves; values relative to themselves or, where they are small, to their tensor's root mean
+ * square.
+ */
+async function compareGradients(
+  source: WeightSource,
+  want: NonNullable<Expected['grads']>,
+  tolerance: number,
+): Promise<Check[]> {
   const norms: Difference[] = [];
   const values: Difference[] = [];
   for (const [name, { norm, first }] of Object.entries(want)) {

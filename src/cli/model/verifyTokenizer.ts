@@ -4,12 +4,17 @@ import type { Check } from './compare.ts';
 import type { Expected } from './expected.ts';
 
 /** @throws {ProxmoError} `file` if the tokenizer cannot be loaded */
-export async function verifyTokenizer(dir: string, { tokenizer: texts, chat }: Pick<Expected, 'tokenizer' | 'chat'>): Promise<Check[]> {
+export async function verifyTokenizer(
+  dir: string,
+  { tokenizer: texts, chat }: Pick<Expected, 'tokenizer' | 'chat'>,
+): Promise<Check[]> {
   if (!texts && !chat) return [];
   const tokenizer = await loadHfTokenizer(dir);
   const checks: Check[] = [];
   if (texts) {
-    const wrong = texts.filter(({ text, ids }) => tokenizer.encode(text, { parseSpecials: true, addSpecials: true }).join() !== ids.join());
+    const wrong = texts.filter(
+      ({ text, ids }) => tokenizer.encode(text, { parseSpecials: true, addSpecials: true }).join() !== ids.join(),
+    );
     const where = wrong[0] ? `the ids of ${JSON.stringify(wrong[0].text)} differ` : `${texts.length} texts equal`;
     checks.push({ name: 'tokenizer', error: wrong.length, tolerance: 0, passed: wrong.length === 0, where });
   }

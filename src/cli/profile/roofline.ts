@@ -1,6 +1,7 @@
 /**
- * The roofline picture (Williams et al., Roofline, 2009): kernels by operations a byte and operations a second, under the roof that the adapter's copies and matrix products
- * make. A circle's area is the kernel's share of the time; the legend numbers the longest. Kernels without arithmetic have no place in it.
+ * The roofline picture (Williams et al., Roofline, 2009): kernels by operations a byte and operations a second, under
+ * the roof that the adapter's copies and matrix products make. A circle's area is the kernel's share of the time; the
+ * legend numbers the longest. Kernels without arithmetic have no place in it.
  */
 import type { Ceilings } from '../bench/rows.ts';
 import type { Total } from './summary.ts';
@@ -97,7 +98,12 @@ function roofLines(x: LogAxis, y: LogAxis, roof: number, gbps: number): string[]
   const path = corners.map(([intensity, gflops]) => `${round(x.at(intensity))},${round(y.at(gflops))}`).join(' ');
   return [
     `<polyline points="${path}" fill="none" stroke="#333" stroke-width="2" clip-path="url(#plot)"/>`,
-    label(plot.right - 4, y.at(roof) - 8, `matmul ${roof.toPrecision(3)} GFLOP/s, copy ${gbps.toPrecision(3)} GB/s`, 'end'),
+    label(
+      plot.right - 4,
+      y.at(roof) - 8,
+      `matmul ${roof.toPrecision(3)} GFLOP/s, copy ${gbps.toPrecision(3)} GB/s`,
+      'end',
+    ),
   ];
 }
 

@@ -107,7 +107,11 @@ export class ProfileSummary {
         ['GPU, kernels', gpu.toFixed(1), percent(gpu / wall)],
         ['GPU, gaps within programs', gaps.toFixed(1), percent(gaps / wall)],
         ['host, encoding', encoding.toFixed(1), percent(encoding / wall)],
-        ['host, the rest', Math.max(0, wall - gpu - gaps - encoding).toFixed(1), percent(Math.max(0, wall - gpu - gaps - encoding) / wall)],
+        [
+          'host, the rest',
+          Math.max(0, wall - gpu - gaps - encoding).toFixed(1),
+          percent(Math.max(0, wall - gpu - gaps - encoding) / wall),
+        ],
       ]),
       `encoding takes ${percent(encoding / gpu)} of the kernels' time; ceilings: ${ceilings.gflops.toFixed(1)} GFLOP/s, ${ceilings.gbps.toFixed(1)} GB/s`,
       ...(
@@ -126,7 +130,13 @@ export class ProfileSummary {
 function describeTotals(heading: string, totals: readonly Total[], gpuMs: number, ceilings: Ceilings): string {
   const others = totals.slice(mostRows);
   const sumOf = (field: 'count' | 'ms' | 'flops' | 'bytes') => others.reduce((sum, total) => sum + total[field], 0);
-  const rest = { name: `${others.length} others`, count: sumOf('count'), ms: sumOf('ms'), flops: sumOf('flops'), bytes: sumOf('bytes') };
+  const rest = {
+    name: `${others.length} others`,
+    count: sumOf('count'),
+    ms: sumOf('ms'),
+    flops: sumOf('flops'),
+    bytes: sumOf('bytes'),
+  };
   const shown = [...totals.slice(0, mostRows), ...(others.length > 0 ? [rest] : [])];
   return formatTable([
     [heading, 'count', 'ms', 'share', 'µs each', 'GFLOP/s', 'GB/s', 'of ceiling'],

@@ -1,8 +1,9 @@
 /**
- * ALFWorld as an environment: plays one game at a time, with the reward and the step limit of verl-agent and ProxMO. Its state is one small
- * value that never changes, so copies and saved states cost next to nothing; they share the loaded game.
+ * ALFWorld as an environment: plays one game at a time, with the reward and the step limit of verl-agent and ProxMO.
+ * Its state is one small value that never changes, so copies and saved states cost next to nothing; they share the
+ * loaded game.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { Environment, Task, Turn } from '../environment.ts';
 import { type Game, type GameSnapshot, SharedGame } from '../textgame/index.ts';
 import { instructionOf } from './loader.ts';
@@ -10,7 +11,10 @@ import type { TaskType } from './taskTypes.ts';
 
 /** A game to play. */
 export interface AlfworldTask extends Task {
-  /** The folders of the task and the trial, for example `pick_and_place_simple-Mug-None-Desk-308/trial_T20190908_125200_737896`. */
+  /**
+   * The folders of the task and the trial, for example
+   * `pick_and_place_simple-Mug-None-Desk-308/trial_T20190908_125200_737896`.
+   */
   readonly id: string;
   readonly type: TaskType;
   /** The data's name of the split, for example `valid_seen`. */
@@ -64,7 +68,8 @@ export class AlfworldEnvironment implements Environment<AlfworldTask> {
 
   /** The current point of the episode. @throws {ProxmoError} `environment` before the first reset. */
   save(): AlfworldState {
-    if (this.state === null) throw new ProxmoError('environment', 'alfworld: there is no episode yet; call reset first.');
+    if (this.state === null)
+      throw new ProxmoError('environment', 'alfworld: there is no episode yet; call reset first.');
     return this.state;
   }
 

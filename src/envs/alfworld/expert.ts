@@ -1,9 +1,10 @@
 /**
- * A hand-written player for ALFWorld. Of a game it knows the instruction and, turn by turn, the commands on offer and what they did; of
- * homes, where things usually are (`usualPlaces.ts`). The commands tell all that it needs: `examine` names the places that are here and
- * the thing in hand, `take` what lies in them, `open` which of them are shut, and one command does for all places that share a spot.
+ * A hand-written player for ALFWorld. Of a game it knows the instruction and, turn by turn, the commands on offer and
+ * what they did; of homes, where things usually are (`usualPlaces.ts`). The commands tell all that it needs: `examine`
+ * names the places that are here and the thing in hand, `take` what lies in them, `open` which of them are shut, and
+ * one command does for all places that share a spot.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { Expert, Turn } from '../environment.ts';
 import { searchRank } from './usualPlaces.ts';
 
@@ -57,8 +58,10 @@ export class AlfworldExpert implements Expert {
   }
 
   act({ observation, admissibleActions }: Turn, taken: string | null = this.lastAction): string {
-    if (admissibleActions === null) throw new ProxmoError('environment', 'The ALFWorld expert needs the list of admissible actions.');
-    if (this.places.length === 0) this.places = admissibleActions.flatMap((action) => /^go to (.+)$/.exec(action)?.slice(1) ?? []);
+    if (admissibleActions === null)
+      throw new ProxmoError('environment', 'The ALFWorld expert needs the list of admissible actions.');
+    if (this.places.length === 0)
+      this.places = admissibleActions.flatMap((action) => /^go to (.+)$/.exec(action)?.slice(1) ?? []);
     this.noteTreatment(taken, observation);
     this.look(admissibleActions);
     this.lastAction = this.decide(admissibleActions);
@@ -81,7 +84,8 @@ export class AlfworldExpert implements Expert {
     for (const place of this.here) this.visited.add(place);
     if (this.lampHere(actions) !== undefined) this.lampPlace = this.here[0] ?? null;
     if (this.held !== null) {
-      // Some things lie in two places at once; what is in the hand is to be had nowhere. The list does not say what else is here.
+      // Some things lie in two places at once; what is in the hand is to be had nowhere. The list does not say what
+      // else is here.
       for (const [place, names] of this.contents) this.contents.set(place, without(names, this.held));
       return;
     }
@@ -92,7 +96,9 @@ export class AlfworldExpert implements Expert {
 
   /** The command that turns on the lamp of the goal, if it is here. */
   private lampHere(actions: readonly string[]): string | undefined {
-    return actions.find((action) => action.startsWith('use ') && kindOf(action.slice('use '.length)) === this.goal.lamp);
+    return actions.find(
+      (action) => action.startsWith('use ') && kindOf(action.slice('use '.length)) === this.goal.lamp,
+    );
   }
 
   private decide(actions: readonly string[]): string {
@@ -138,7 +144,11 @@ export class AlfworldExpert implements Expert {
   }
 
   /** Opens or goes to the place where a thing most likely is for the steps that it takes. */
-  private explore(kind: string, known: { has(place: string): boolean; clear(): void }, actions: readonly string[]): string {
+  private explore(
+    kind: string,
+    known: { has(place: string): boolean; clear(): void },
+    actions: readonly string[],
+  ): string {
     let unknown = this.places.filter((place) => !known.has(place));
     if (unknown.length === 0) {
       // Everything was looked into, so a note is out of date: the search starts again.
@@ -176,20 +186,24 @@ export class AlfworldExpert implements Expert {
     const action = actions.find((name) => name.startsWith(`${treatment} ${this.held} with `));
     if (action !== undefined) return action;
     const appliance = this.places.find((place) => kindOf(place) === APPLIANCE[treatment] && !this.here.includes(place));
-    if (appliance === undefined) throw new ProxmoError('environment', `The ALFWorld expert knows no place here to ${treatment} things.`);
+    if (appliance === undefined)
+      throw new ProxmoError('environment', `The ALFWorld expert knows no place here to ${treatment} things.`);
     return this.approach(appliance, actions);
   }
 
   private deliver(target: string, actions: readonly string[]): string {
     const place = (this.goal.count === 2 ? this.gatheringPlace() : null) ?? this.nearest(target);
-    const put = actions.find((action) => action === `move ${this.held} to ${place}` || action === `put ${this.held} in/on ${place}`);
+    const put = actions.find(
+      (action) => action === `move ${this.held} to ${place}` || action === `put ${this.held} in/on ${place}`,
+    );
     return put ?? this.approach(place, actions);
   }
 
   /** A place of a kind: here, else one known to stand open, else the first. */
   private nearest(kind: string): string {
     const suited = this.places.filter((place) => kindOf(place) === kind);
-    const place = suited.find((name) => this.here.includes(name)) ?? suited.find((name) => this.contents.has(name)) ?? suited[0];
+    const place =
+      suited.find((name) => this.here.includes(name)) ?? suited.find((name) => this.contents.has(name)) ?? suited[0];
     if (place === undefined) throw new ProxmoError('environment', `The ALFWorld expert knows no ${kind} here.`);
     return place;
   }
@@ -197,7 +211,9 @@ export class AlfworldExpert implements Expert {
   private light(actions: readonly string[]): string {
     const use = this.lampHere(actions);
     if (use !== undefined) return use;
-    return this.lampPlace === null ? this.explore(this.goal.lamp!, this.visited, actions) : this.approach(this.lampPlace, actions);
+    return this.lampPlace === null
+      ? this.explore(this.goal.lamp!, this.visited, actions)
+      : this.approach(this.lampPlace, actions);
   }
 }
 
@@ -220,9 +236,18 @@ function kindOf(name: string): string {
 /** The sentences of ALFWorld's tasks. */
 const SENTENCES: readonly { readonly pattern: RegExp; readonly treatment?: Treatment; readonly count?: number }[] = [
   { pattern: /^(?:put|find) two (?<thing>\w+) (?:in|and put them in) (?<target>\w+)$/, count: 2 },
-  { pattern: /^(?:put a hot (?<thing>\w+) in|heat some (?<thing2>\w+) and put it in) (?<target>\w+)$/, treatment: 'heat' },
-  { pattern: /^(?:put a cool (?<thing>\w+) in|cool some (?<thing2>\w+) and put it in) (?<target>\w+)$/, treatment: 'cool' },
-  { pattern: /^(?:put a clean (?<thing>\w+) in|clean some (?<thing2>\w+) and put it in) (?<target>\w+)$/, treatment: 'clean' },
+  {
+    pattern: /^(?:put a hot (?<thing>\w+) in|heat some (?<thing2>\w+) and put it in) (?<target>\w+)$/,
+    treatment: 'heat',
+  },
+  {
+    pattern: /^(?:put a cool (?<thing>\w+) in|cool some (?<thing2>\w+) and put it in) (?<target>\w+)$/,
+    treatment: 'cool',
+  },
+  {
+    pattern: /^(?:put a clean (?<thing>\w+) in|clean some (?<thing2>\w+) and put it in) (?<target>\w+)$/,
+    treatment: 'clean',
+  },
   { pattern: /^put (?:a|some) (?<thing>\w+) (?:in|on) (?<target>\w+)$/ },
   { pattern: /^(?:look at|examine the) (?<thing>\w+) (?:under|with) the (?<lamp>\w+)$/ },
 ];

@@ -1,10 +1,11 @@
 /**
- * Game files. `game.tw-pddl` is JSON: the PDDL domain, the text grammar and the PDDL problem, in newer releases a solution. The packed form
- * keeps domain and grammar once and has a line of JSON per game. All games of a release share domain and grammar but for the sentence that
- * states the task, so that sentence is taken out here and the rest is compiled once (`loader.ts`).
+ * Game files. `game.tw-pddl` is JSON: the PDDL domain, the text grammar and the PDDL problem, in newer releases a
+ * solution. The packed form keeps domain and grammar once and has a line of JSON per game. All games of a release share
+ * domain and grammar but for the sentence that states the task, so that sentence is taken out here and the rest is
+ * compiled once (`loader.ts`).
  */
 import { z } from 'zod';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 
 /** What a game is made of. */
 export interface GameFile {
@@ -35,7 +36,13 @@ const packedSchema = z.object({ path: text, task: text, pddl_problem: text, ...s
  */
 export function parseGameFile(json: string, where: string): GameFile {
   const { pddl_domain, grammar, pddl_problem, solvable, walkthrough } = parse(gameSchema, json, where);
-  return { domain: pddl_domain, ...splitGrammar(grammar), problem: pddl_problem, solvable, walkthrough: walkthrough ?? null };
+  return {
+    domain: pddl_domain,
+    ...splitGrammar(grammar),
+    problem: pddl_problem,
+    solvable,
+    walkthrough: walkthrough ?? null,
+  };
 }
 
 /** A game of the packed form: all but the domain and the grammar, and the path that it had. */

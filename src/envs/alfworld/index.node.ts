@@ -1,10 +1,11 @@
 /**
- * The ALFWorld task set: the real text games, read from where ALFWorld's data lies. Its environments answer as the original does, character
- * for character. Tasks to train on are ALFWorld's split `train`, seen ones `valid_seen`, unseen ones `valid_unseen`.
+ * The ALFWorld task set: the real text games, read from where ALFWorld's data lies. Its environments answer as the
+ * original does, character for character. Tasks to train on are ALFWorld's split `train`, seen ones `valid_seen`,
+ * unseen ones `valid_unseen`.
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { thinkActionMessage } from '../../text/promptThinkAction.ts';
 import type { Expert, Split, TaskSet } from '../environment.ts';
 import { chooseTasks, splits } from '../taskLists.ts';
@@ -66,7 +67,8 @@ export class AlfworldTaskSet implements TaskSet<AlfworldTask> {
   /** @throws {ProxmoError} `config` if the split has fewer tasks; `file` if its folder cannot be read. */
   tasks(split: Split, count: number, seed: number): readonly AlfworldTask[] {
     const { tasks, counts } = this.open(split);
-    const note = () => ` (${this.options.splits[split]}, left out: ${counts.unsolvable} unsolvable, ${counts.unsupported} of other types)`;
+    const note = () =>
+      ` (${this.options.splits[split]}, left out: ${counts.unsolvable} unsolvable, ${counts.unsupported} of other types)`;
     return chooseTasks(this.name, split, tasks, count, seed, note);
   }
 
@@ -74,7 +76,10 @@ export class AlfworldTaskSet implements TaskSet<AlfworldTask> {
     return this.open(split).tasks;
   }
 
-  /** How many games a split has, and how many are left out. @throws {ProxmoError} `file` if its folder cannot be read. */
+  /**
+   * How many games a split has, and how many are left out.
+   * @throws {ProxmoError} `file` if its folder cannot be read.
+   */
   counts(split: Split): SplitCounts {
     return this.open(split).counts;
   }
@@ -95,7 +100,8 @@ export class AlfworldTaskSet implements TaskSet<AlfworldTask> {
   /** @throws {ProxmoError} `file` if there is no game to take the wording from. */
   words(): readonly string[] {
     const split = splits.find((name) => this.allTasks(name).length > 0);
-    if (split === undefined) throw new ProxmoError('file', 'alfworld: the data holds no game to play; check the options data and types.');
+    if (split === undefined)
+      throw new ProxmoError('file', 'alfworld: the data holds no game to play; check the options data and types.');
     return alfworldWords(this.loader.logicOf(this.find(this.allTasks(split)[0]!).read()));
   }
 
@@ -107,7 +113,10 @@ export class AlfworldTaskSet implements TaskSet<AlfworldTask> {
   private find(task: AlfworldTask): StoredGame {
     const game = this.shelf(task.split).byId.get(task.id);
     if (game === undefined) {
-      throw new ProxmoError('environment', `alfworld: there is no game ${task.split}/${task.id}; take tasks from the same task set.`);
+      throw new ProxmoError(
+        'environment',
+        `alfworld: there is no game ${task.split}/${task.id}; take tasks from the same task set.`,
+      );
     }
     return game;
   }
@@ -156,7 +165,9 @@ function readList(file: string): ReadonlyMap<string, ReadonlySet<string>> {
   try {
     paths = Object.values(listSchema.parse(JSON.parse(readFileSync(file, 'utf8')))).flat();
   } catch (cause) {
-    throw new ProxmoError('file', `alfworld: ${file} is no list of game paths in JSON; check the option list.`, { cause });
+    throw new ProxmoError('file', `alfworld: ${file} is no list of game paths in JSON; check the option list.`, {
+      cause,
+    });
   }
   const ids = new Map<string, Set<string>>();
   for (const path of paths) {
@@ -169,7 +180,8 @@ function readList(file: string): ReadonlyMap<string, ReadonlySet<string>> {
 /**
  * The ALFWorld task set.
  *
- * @throws {ProxmoError} `config` on options that are unknown or out of range; `file` if the games are not where they should be.
+ * @throws {ProxmoError} `config` on options that are unknown or out of range; `file` if the games are not where they
+ * should be.
  */
 export async function createAlfworldTaskSet(options: AlfworldOptions = {}): Promise<AlfworldTaskSet> {
   const resolved = resolveOptions(options);

@@ -1,13 +1,14 @@
 /**
- * Where ALFWorld's games are on disk. Three forms: ALFWorld's own layout, `json_2.1.1/<split>/<task>/<trial>/game.tw-pddl`; packed games,
- * a folder with `domain.pddl`, `grammar.twl2` and `games/<split>*.jsonl(.gz)`; and loose game files, which belong to every split.
- * Listing a split reads no more than it must: paths, and of each file its end, where ALFWorld notes whether the game can be solved.
+ * Where ALFWorld's games are on disk. Three forms: ALFWorld's own layout,
+ * `json_2.1.1/<split>/<task>/<trial>/game.tw-pddl`; packed games, a folder with `domain.pddl`, `grammar.twl2` and
+ * `games/<split>*.jsonl(.gz)`; and loose game files, which belong to every split. Listing a split reads no more than it
+ * must: paths, and of each file its end, where ALFWorld notes whether the game can be solved.
  */
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { compareCodePoints } from '../textgame/index.ts';
 import { type GameFile, type PackedGame, parseGameFile, parsePackedGame, splitGrammar } from './gameFile.ts';
 import { isSupportedPath } from './taskTypes.ts';
@@ -107,7 +108,11 @@ function packedLibrary(root: string): Library {
       return arrange(
         lines.map((line) => {
           const { path, solvable } = readHead(line);
-          const read = (): GameFile => ({ domain, grammar, ...parsePackedGame(line.bytes.toString('utf8'), line.where) });
+          const read = (): GameFile => ({
+            domain,
+            grammar,
+            ...parsePackedGame(line.bytes.toString('utf8'), line.where),
+          });
           return { game: { id: idOfPath(path), where: line.where, read }, isSolvable: () => solvable };
         }),
       );
@@ -132,9 +137,13 @@ function readLines(file: string): readonly Line[] {
   try {
     if (file.endsWith('.gz')) bytes = gunzipSync(bytes);
   } catch (cause) {
-    throw new ProxmoError('file', `ALFWorld games ${file} cannot be unpacked (${(cause as Error).message}); fetch the file again.`, {
-      cause,
-    });
+    throw new ProxmoError(
+      'file',
+      `ALFWorld games ${file} cannot be unpacked (${(cause as Error).message}); fetch the file again.`,
+      {
+        cause,
+      },
+    );
   }
   const lines: Line[] = [];
   for (let start = 0, number = 1; start < bytes.length; number++) {
@@ -146,7 +155,9 @@ function readLines(file: string): readonly Line[] {
   return lines;
 }
 
-/** Bytes at the start of a packed game that hold its path and the note of its solvability, where they are written first. */
+/**
+ * Bytes at the start of a packed game that hold its path and the note of its solvability, where they are written first.
+ */
 const HEAD = 1024;
 
 /** What a listing needs of a packed game; the whole is parsed only if its start does not tell. */
@@ -181,7 +192,8 @@ function findGames(folder: string, depth: number): string[] {
     const path = join(folder, entry.name);
     if (entry.name === GAME_FILE) files.push(path);
     // Data folders are often made of links.
-    else if (depth > 0 && (entry.isDirectory() || (entry.isSymbolicLink() && isFolder(path)))) files.push(...findGames(path, depth - 1));
+    else if (depth > 0 && (entry.isDirectory() || (entry.isSymbolicLink() && isFolder(path))))
+      files.push(...findGames(path, depth - 1));
   }
   return files;
 }

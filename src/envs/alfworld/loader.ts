@@ -1,5 +1,5 @@
 /** Makes playable games of game files. Domain and grammar are compiled once for all games that share them. */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { compileLogic, Game, type GameLogic, nameByClass } from '../textgame/index.ts';
 import type { GameFile } from './gameFile.ts';
 

@@ -1,6 +1,6 @@
 /** Options of ALFWorld: their meaning, defaults and checks. */
 import { z } from 'zod';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { Split } from '../environment.ts';
 import { TASK_TYPES, type TaskType } from './taskTypes.ts';
 
@@ -8,7 +8,9 @@ const folderName = z.string().regex(/^[\w.-]+$/, 'expected the name of a folder'
 
 const schema = z.strictObject({
   data: z.string().min(1).optional(),
-  splits: z.strictObject({ train: folderName.optional(), seen: folderName.optional(), unseen: folderName.optional() }).default({}),
+  splits: z
+    .strictObject({ train: folderName.optional(), seen: folderName.optional(), unseen: folderName.optional() })
+    .default({}),
   list: z.string().min(1).optional(),
   types: z
     .array(z.enum(TASK_TYPES))
@@ -21,13 +23,17 @@ const schema = z.strictObject({
 /** Every option may be left out. */
 export interface AlfworldOptions {
   /**
-   * Where the games are: a folder in ALFWorld's layout (`json_2.1.1`, or one above it), a folder of packed games, or a single game file.
-   * Default `$ALFWORLD_DATA`, then `~/.cache/alfworld`.
+   * Where the games are: a folder in ALFWorld's layout (`json_2.1.1`, or one above it), a folder of packed games, or a
+   * single game file. Default `$ALFWORLD_DATA`, then `~/.cache/alfworld`.
    */
   readonly data?: string;
-  /** The data's name of a split, for example `{ seen: 'valid_train' }`. Defaults `train`, `valid_seen`, `valid_unseen`. */
+  /**
+   * The data's name of a split, for example `{ seen: 'valid_train' }`. Defaults `train`, `valid_seen`, `valid_unseen`.
+   */
   readonly splits?: { readonly [split in Split]?: string };
-  /** A JSON file of game paths, as AgentBench has: splits that it names games of are cut down to those. Default none. */
+  /**
+   * A JSON file of game paths, as AgentBench has: splits that it names games of are cut down to those. Default none.
+   */
   readonly list?: string;
   /** Task types to play. Default all six. */
   readonly types?: readonly TaskType[];
@@ -58,7 +64,11 @@ export function resolveOptions(options: unknown): ResolvedOptions {
   return {
     data,
     list,
-    splits: { train: splits.train ?? 'train', seen: splits.seen ?? 'valid_seen', unseen: splits.unseen ?? 'valid_unseen' },
+    splits: {
+      train: splits.train ?? 'train',
+      seen: splits.seen ?? 'valid_seen',
+      unseen: splits.unseen ?? 'valid_unseen',
+    },
     types: TASK_TYPES.filter((type) => types.includes(type)),
     maxSteps,
     winReward,

@@ -1,12 +1,12 @@
 /**
- * Replays transcripts of ALFWorld games: each recorded command is typed into the engine, and what it says is compared with the record. A
- * record is `{gamefile, initial: {feedback, admissible, won}, steps: [{command, feedback, admissible, won, score, done}, …]}`; of what a turn
- * may say, only what is recorded is compared.
+ * Replays transcripts of ALFWorld games: each recorded command is typed into the engine, and what it says is compared
+ * with the record. A record is `{gamefile, initial: {feedback, admissible, won}, steps: [{command, feedback,
+ * admissible, won, score, done}, …]}`; of what a turn may say, only what is recorded is compared.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { ReplayDifference, ReplayReport } from '../replay.ts';
 import type { Game, GameTurn } from '../textgame/index.ts';
 import { parseGameFile } from './gameFile.ts';
@@ -32,10 +32,15 @@ const FIELDS = ['feedback', 'admissible', 'won', 'score', 'done'] as const;
  * Replays transcripts.
  *
  * @param records parsed lines of a transcript file, in order.
- * @param dir the games: a folder in ALFWorld's layout or one above it, a folder of packed games, or one that `gamefile` is relative to.
- * @throws {ProxmoError} `data`, with the line, on a record of another shape or of a game that is not there; `file` on a damaged game.
+ * @param dir the games: a folder in ALFWorld's layout or one above it, a folder of packed games, or one that `gamefile`
+ * is relative to.
+ * @throws {ProxmoError} `data`, with the line, on a record of another shape or of a game that is not there; `file` on a
+ * damaged game.
  */
-export async function replayTranscripts(records: AsyncIterable<unknown> | Iterable<unknown>, dir: string): Promise<ReplayReport> {
+export async function replayTranscripts(
+  records: AsyncIterable<unknown> | Iterable<unknown>,
+  dir: string,
+): Promise<ReplayReport> {
   const games = new RecordedGames(dir);
   let steps = 0;
   let equal = 0;
@@ -46,7 +51,10 @@ export async function replayTranscripts(records: AsyncIterable<unknown> | Iterab
     const parsed = recordSchema.safeParse(record);
     if (!parsed.success) {
       const { path, message } = parsed.error.issues[0]!;
-      throw new ProxmoError('data', `Transcript line ${line}: ${path.join('.') || 'the record'}: ${message}; correct the record.`);
+      throw new ProxmoError(
+        'data',
+        `Transcript line ${line}: ${path.join('.') || 'the record'}: ${message}; correct the record.`,
+      );
     }
     for (const difference of replay(parsed.data, games.open(parsed.data.gamefile, line))) {
       steps++;
@@ -58,7 +66,10 @@ export async function replayTranscripts(records: AsyncIterable<unknown> | Iterab
 }
 
 /** Plays a record, and says for each turn where it differs first, or null. */
-function* replay({ gamefile, initial, steps }: z.infer<typeof recordSchema>, game: Game): Generator<ReplayDifference | null> {
+function* replay(
+  { gamefile, initial, steps }: z.infer<typeof recordSchema>,
+  game: Game,
+): Generator<ReplayDifference | null> {
   if (initial) yield compare(gamefile, 0, initial, game.reset());
   for (const [index, { command, ...expected }] of steps.entries()) {
     yield compare(gamefile, index + 1, expected, game.step(command));

@@ -16,7 +16,10 @@ export function typeOfPath(path: string): TaskType | null {
   return TASK_TYPES.find((type) => path.includes(type)) ?? null;
 }
 
-/** Games with things in things and with sliced things are no ALFWorld tasks: it skips them wherever it finds them, and so does this. */
+/**
+ * Games with things in things and with sliced things are no ALFWorld tasks: it skips them wherever it finds them, and
+ * so does this.
+ */
 export function isSupportedPath(path: string): boolean {
   return !path.includes('movable') && !path.includes('Sliced') && typeOfPath(path) !== null;
 }

@@ -1,7 +1,10 @@
 /** The vocabulary of ALFWorld: every word that observations, instructions and commands of its games can contain. */
 import { type GameLogic, literalTexts } from '../textgame/index.ts';
 
-/** What objects and receptacles are called: the classes of ALFRED's scenes, `sink` and `bathtub` with and without their basins. */
+/**
+ * What objects and receptacles are called: the classes of ALFRED's scenes, `sink` and `bathtub` with and without their
+ * basins.
+ */
 const NAMES = `
   alarmclock apple armchair baseballbat basketball bathtub bathtubbasin bed blinds book boots bowl box bread butterknife cabinet candle cart
   cd cellphone chair cloth coffeemachine coffeetable countertop creditcard cup curtains desk desklamp diningtable dishsponge drawer dresser

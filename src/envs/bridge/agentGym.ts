@@ -1,5 +1,6 @@
 /**
- * What AgentGym's environment servers say (arXiv 2406.04151), in one form. They agree on their addresses and differ in the rest:
+ * What AgentGym's environment servers say (arXiv 2406.04151), in one form. They agree on their addresses and differ in
+ * the rest:
  *
  * | address                  | household, crafting, science, games                                | shopping, databases, tools             |
  * |--------------------------|--------------------------------------------------------------------|----------------------------------------|
@@ -9,9 +10,10 @@
  * | `GET /observation`       | text                                                               | text                                   |
  * | `GET /available_actions` | a list, where there is one                                         | `{"has_search_bar", "clickables"}`     |
  *
- * A failure is `{"error": "…"}`, with status 200. Some servers write the list of actions behind the observation; it is taken from there.
+ * A failure is `{"error": "…"}`, with status 200. Some servers write the list of actions behind the observation; it is
+ * taken from there.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 
 /** The number of an environment on its server, and the key under which the server wants it back. */
 export interface ServerId {
@@ -33,7 +35,11 @@ export interface ServerTurn {
 const idKeys = ['id', 'env_idx', 'env_id'];
 const instructionKeys = ['instruction', 'instruction_text', 'task_description', 'goal'];
 /** How first observations state the task. */
-const instructionPatterns = [/Your task is to: ([^\n]+)/, /Instruction:\s*(?:\[SEP\]\s*)?(.+?)\s*(?:\[SEP\]|\n|$)/, /[Gg]oal: ([^\n]+)/];
+const instructionPatterns = [
+  /Your task is to: ([^\n]+)/,
+  /Instruction:\s*(?:\[SEP\]\s*)?(.+?)\s*(?:\[SEP\]|\n|$)/,
+  /[Gg]oal: ([^\n]+)/,
+];
 const writtenActions = /\s*Available actions: \[(.*)\]\s*$/is;
 
 /** Reads the answer to `/create`. @throws {ProxmoError} `environment` if there is no id in it */
@@ -44,12 +50,17 @@ export function readCreated(json: unknown): ServerId {
   return { key, id: field(json, key) as number | string };
 }
 
-/** Reads the answer to `/reset` or `/step`. @throws {ProxmoError} `environment` if something in it is not what its name says */
+/**
+ * Reads the answer to `/reset` or `/step`.
+ * @throws {ProxmoError} `environment` if something in it is not what its name says
+ */
 export function readTurn(json: unknown): ServerTurn {
-  const body = typeof json === 'string' ? { observation: json } : Array.isArray(json) ? { observation: json[0] ?? null } : json;
+  const body =
+    typeof json === 'string' ? { observation: json } : Array.isArray(json) ? { observation: json[0] ?? null } : json;
   if (typeof body !== 'object' || body === null) throw new ProxmoError('environment', `${show(json)} is no turn.`);
   const told = checked(field(body, 'observation') ?? field(body, 'state'), isText, 'observation', json);
-  const list = field(body, 'available_actions') ?? field(body, 'admissible_commands') ?? field(body, 'admissible_actions') ?? null;
+  const list =
+    field(body, 'available_actions') ?? field(body, 'admissible_commands') ?? field(body, 'admissible_actions') ?? null;
   const written = list === null && told !== null ? writtenActions.exec(told) : null;
   return {
     observation: written === null ? told : told!.slice(0, written.index),
@@ -90,7 +101,9 @@ export function reportedError(json: unknown): string | null {
 }
 
 function quotedParts(list: string): string[] {
-  return [...list.matchAll(/"([^"]*)"|'([^']*)'/g)].map(([, double, single]) => (double ?? single)!).filter((action) => action !== '');
+  return [...list.matchAll(/"([^"]*)"|'([^']*)'/g)]
+    .map(([, double, single]) => (double ?? single)!)
+    .filter((action) => action !== '');
 }
 
 /** A value of the right kind, or null where there is none. */
@@ -101,7 +114,9 @@ function checked<T>(value: unknown, isRight: (value: unknown) => value is T, nam
 }
 
 function field(json: unknown, key: string): unknown {
-  return typeof json === 'object' && json !== null && Object.hasOwn(json, key) ? (json as Record<string, unknown>)[key] : undefined;
+  return typeof json === 'object' && json !== null && Object.hasOwn(json, key)
+    ? (json as Record<string, unknown>)[key]
+    : undefined;
 }
 
 function isId(value: unknown): value is number | string {

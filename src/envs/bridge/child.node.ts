@@ -1,9 +1,12 @@
-/** A child process that speaks the process protocol (`protocol.ts`): requests out, answers in, and one clear error for every way in which it can fail. */
+/**
+ * A child process that speaks the process protocol (`protocol.ts`): requests out, answers in, and one clear error for
+ * every way in which it can fail.
+ */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { StringDecoder } from 'node:string_decoder';
 import type { z } from 'zod';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { LineReader } from './lines.ts';
 import { answerSchema, firstIssue, longestLine } from './protocol.ts';
 
@@ -80,7 +83,8 @@ export class EnvironmentChild {
 
   /**
    * Asks the child something.
-   * @throws {ProxmoError} `environment` if it answers with an error, with something else than was asked for, too late, or not at all
+   * @throws {ProxmoError} `environment` if it answers with an error, with something else than was asked for, too late,
+   * or not at all
    */
   async request<S extends z.ZodType>(method: string, params: object, schema: S): Promise<z.output<S>> {
     const result = schema.safeParse(await this.send(method, params));
@@ -110,7 +114,10 @@ export class EnvironmentChild {
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
       const { timeoutSeconds } = this.options;
-      const timer = setTimeout(() => this.fail(`gave no answer to ${method} within ${timeoutSeconds} s`), 1000 * timeoutSeconds);
+      const timer = setTimeout(
+        () => this.fail(`gave no answer to ${method} within ${timeoutSeconds} s`),
+        1000 * timeoutSeconds,
+      );
       this.waiting.set(id, { resolve, reject, timer });
       this.holdOpen(true);
       this.child.stdin.write(`${JSON.stringify({ id, method, params })}\n`);
@@ -139,7 +146,8 @@ export class EnvironmentChild {
     this.waiting.delete(answer.id);
     clearTimeout(waiting.timer);
     if (this.waiting.size === 0) this.holdOpen(false);
-    if ('error' in answer) waiting.reject(new ProxmoError('environment', `${this.describe()} reports an error: ${shorten(answer.error)}`));
+    if ('error' in answer)
+      waiting.reject(new ProxmoError('environment', `${this.describe()} reports an error: ${shorten(answer.error)}`));
     else waiting.resolve(answer.result);
   }
 
@@ -171,7 +179,12 @@ export class EnvironmentChild {
   /** An idle child does not keep this process from ending. */
   private holdOpen(hold: boolean): void {
     const { child } = this;
-    for (const handle of [child, child.stdin as unknown as Socket, child.stdout as unknown as Socket, child.stderr as unknown as Socket]) {
+    for (const handle of [
+      child,
+      child.stdin as unknown as Socket,
+      child.stdout as unknown as Socket,
+      child.stderr as unknown as Socket,
+    ]) {
       if (hold) handle.ref();
       else handle.unref();
     }
@@ -189,7 +202,8 @@ function start({ command, cwd, env }: ChildOptions): ChildProcessWithoutNullStre
     env: { ...process.env, ...env },
     stdio: 'pipe' as const,
     windowsHide: true,
-    // A group of its own: Ctrl-C in the terminal reaches the trainer alone, and what the child starts can be ended with it.
+    // A group of its own: Ctrl-C in the terminal reaches the trainer alone, and what the child starts can be ended with
+    // it.
     detached: process.platform !== 'win32',
   };
   if (typeof command === 'string') return spawn(command, { ...common, shell: true });

@@ -1,6 +1,9 @@
-/** The HTTP bridge: a task set whose worlds are played by a server in the form of AgentGym's environment servers (`agentGym.ts`). */
+/**
+ * The HTTP bridge: a task set whose worlds are played by a server in the form of AgentGym's environment servers
+ * (`agentGym.ts`).
+ */
 import { z } from 'zod';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { Environment, Split, Task, TaskSet, Turn } from '../environment.ts';
 import { exploreWords } from '../exploration.ts';
 import { chooseTasks, splitTasks, type TasksBySplit } from '../taskLists.ts';
@@ -52,7 +55,10 @@ export interface HttpOptions {
   readonly maxSteps?: number;
   /** Longest wait for an answer. Default 60. */
   readonly timeoutSeconds?: number;
-  /** Key of the environment's number in requests. Default: as in the answer to `/create`, `env_idx` where that is a bare number. */
+  /**
+   * Key of the environment's number in requests. Default: as in the answer to `/create`, `env_idx` where that is a bare
+   * number.
+   */
   readonly idKey?: string;
   /** Key of the task's number in `/reset`. Default: all that AgentGym's servers use. */
   readonly taskKey?: string;
@@ -81,9 +87,12 @@ interface HttpTask extends Task {
  * Connects to a server.
  * @throws {ProxmoError} `config` if the options are wrong; `environment` if the server cannot be reached
  */
-export async function createHttpTaskSet(options: HttpOptions | Readonly<Record<string, unknown>>): Promise<TaskSet<HttpTask>> {
+export async function createHttpTaskSet(
+  options: HttpOptions | Readonly<Record<string, unknown>>,
+): Promise<TaskSet<HttpTask>> {
   const parsed = optionsSchema.safeParse(options);
-  if (!parsed.success) throw new ProxmoError('config', `http: option ${firstIssue(parsed.error)}; correct the environment options.`);
+  if (!parsed.success)
+    throw new ProxmoError('config', `http: option ${firstIssue(parsed.error)}; correct the environment options.`);
   const set = new HttpTaskSet(parsed.data);
   await set.connect();
   const { words, wordEpisodes } = parsed.data;
@@ -135,7 +144,9 @@ class HttpTaskSet implements TaskSet<HttpTask> {
 
   async acquire(): Promise<ServerId> {
     const { idKey, createFields } = this.options;
-    const created = this.idle.pop() ?? this.client.understand('/create', readCreated, await this.client.post('/create', createFields));
+    const created =
+      this.idle.pop() ??
+      this.client.understand('/create', readCreated, await this.client.post('/create', createFields));
     return idKey === undefined ? created : { ...created, key: idKey };
   }
 
@@ -143,7 +154,10 @@ class HttpTaskSet implements TaskSet<HttpTask> {
     this.idle.push(id);
   }
 
-  /** Tells the server that an environment is not needed any more. Few servers can be told, so what they say to it does not matter. */
+  /**
+   * Tells the server that an environment is not needed any more. Few servers can be told, so what they say to it does
+   * not matter.
+   */
   async discard({ key, id }: ServerId): Promise<void> {
     await this.client.post('/close', { [key]: id }).catch(() => undefined);
   }
@@ -178,7 +192,11 @@ class HttpTaskSet implements TaskSet<HttpTask> {
 
 function listTasks({ tasks, name, heldOut }: ResolvedOptions): TasksBySplit<HttpTask> {
   const between = ([from, to]: readonly [number, number]) =>
-    Array.from({ length: to - from }, (_, index) => ({ id: `${name}-${from + index}`, type: name, index: from + index }));
+    Array.from({ length: to - from }, (_, index) => ({
+      id: `${name}-${from + index}`,
+      type: name,
+      index: from + index,
+    }));
   if (typeof tasks === 'number') return splitTasks(between([0, tasks]), heldOut);
   return { train: between(tasks.train), seen: between(tasks.seen), unseen: between(tasks.unseen) };
 }

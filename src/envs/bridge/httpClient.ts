@@ -1,5 +1,5 @@
 /** JSON over HTTP with a time limit, and one clear error for every way in which it can fail. */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { reportedError } from './agentGym.ts';
 
 /** Longest answer that is read, in bytes. */
@@ -42,27 +42,42 @@ export class HttpClient {
       return read(json);
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
-      throw new ProxmoError('environment', `The environment server ${this.base} does not answer ${path} as AgentGym's do: ${problem}`, {
-        cause: error,
-      });
+      throw new ProxmoError(
+        'environment',
+        `The environment server ${this.base} does not answer ${path} as AgentGym's do: ${problem}`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 
   private async fetch(method: Method, path: string, body?: string): Promise<{ status: number; text: string }> {
     const signal = AbortSignal.timeout(1000 * this.timeoutSeconds);
-    const headers = { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+    const headers = {
+      accept: 'application/json',
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
     try {
-      const response = await fetch(this.base + path, { method, headers, signal, ...(body === undefined ? {} : { body }) });
+      const response = await fetch(this.base + path, {
+        method,
+        headers,
+        signal,
+        ...(body === undefined ? {} : { body }),
+      });
       return { status: response.status, text: await readText(response) };
     } catch (error) {
       if (error instanceof ProxmoError) throw this.failure(method, path, error.message, error);
-      const reason = signal.aborted ? `gave no answer within ${this.timeoutSeconds} s` : `cannot be reached (${causeOf(error)})`;
+      const reason = signal.aborted
+        ? `gave no answer within ${this.timeoutSeconds} s`
+        : `cannot be reached (${causeOf(error)})`;
       throw this.failure(method, path, reason, error);
     }
   }
 
   private read(method: Method, path: string, status: number, text: string): unknown {
-    if (status < 200 || status > 299) throw this.failure(method, path, `answered with status ${status}: ${shorten(text)}`);
+    if (status < 200 || status > 299)
+      throw this.failure(method, path, `answered with status ${status}: ${shorten(text)}`);
     let json: unknown;
     try {
       json = JSON.parse(text);
@@ -75,7 +90,9 @@ export class HttpClient {
   }
 
   private failure(method: Method, path: string, what: string, cause?: unknown): ProxmoError {
-    return new ProxmoError('environment', `The environment server ${this.base} ${what} (${method} ${path}).`, { cause });
+    return new ProxmoError('environment', `The environment server ${this.base} ${what} (${method} ${path}).`, {
+      cause,
+    });
   }
 }
 

@@ -1,6 +1,9 @@
 /** Text that arrives in pieces, as whole lines. */
 
-/** Calls back with each line of a stream, without its end. A line longer than the limit is reported once, and nothing after it is read. */
+/**
+ * Calls back with each line of a stream, without its end. A line longer than the limit is reported once, and nothing
+ * after it is read.
+ */
 export class LineReader {
   private rest: string[] = [];
   private length = 0;

@@ -1,13 +1,25 @@
-/** The process bridge: a task set whose worlds are played by child processes that speak the process protocol (`protocol.ts`). */
+/**
+ * The process bridge: a task set whose worlds are played by child processes that speak the process protocol
+ * (`protocol.ts`).
+ */
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { Environment, Split, Task, TaskSet, Turn } from '../environment.ts';
 import { exploreWords } from '../exploration.ts';
 import { chooseTasks, splits, type TasksBySplit } from '../taskLists.ts';
 import { EpisodeClock, taskProblem } from '../turns.ts';
 import { EnvironmentChild } from './child.node.ts';
-import { firstIssue, type Hello, helloSchema, openingSchema, protocolVersion, tasksSchema, toTurn, turnSchema } from './protocol.ts';
+import {
+  firstIssue,
+  type Hello,
+  helloSchema,
+  openingSchema,
+  protocolVersion,
+  tasksSchema,
+  toTurn,
+  turnSchema,
+} from './protocol.ts';
 
 const optionsSchema = z.strictObject({
   command: z.union([z.string().min(1), z.array(z.string()).min(1)], {
@@ -37,15 +49,21 @@ export interface ProcessOptions {
   readonly tasks?: number;
   /** Seed that the program gets for its tasks. Default 0. */
   readonly seed?: number;
-  /** Where the program lists no words: episodes that are played at random, at the start, to find them. Default 0: then there is no word-level vocabulary. */
+  /**
+   * Where the program lists no words: episodes that are played at random, at the start, to find them. Default 0: then
+   * there is no word-level vocabulary.
+   */
   readonly wordEpisodes?: number;
 }
 
 /**
  * Starts the program, and asks it for its name and tasks.
- * @throws {ProxmoError} `config` if the options are wrong; `environment` if the program does not start or does not speak the protocol
+ * @throws {ProxmoError} `config` if the options are wrong; `environment` if the program does not start or does not
+ * speak the protocol
  */
-export async function createProcessTaskSet(options: ProcessOptions | Readonly<Record<string, unknown>>): Promise<TaskSet> {
+export async function createProcessTaskSet(
+  options: ProcessOptions | Readonly<Record<string, unknown>>,
+): Promise<TaskSet> {
   const parsed = optionsSchema.safeParse(options);
   if (!parsed.success) {
     throw new ProxmoError('config', `process: option ${firstIssue(parsed.error)}; correct the environment options.`);
@@ -54,7 +72,8 @@ export async function createProcessTaskSet(options: ProcessOptions | Readonly<Re
   try {
     const { hello, tasks } = await pool.introduce();
     const set = new ProcessTaskSet(pool, hello, tasks);
-    const words = hello.words ?? (parsed.data.wordEpisodes > 0 ? await exploreWords(set, parsed.data.wordEpisodes) : null);
+    const words =
+      hello.words ?? (parsed.data.wordEpisodes > 0 ? await exploreWords(set, parsed.data.wordEpisodes) : null);
     return words === null ? set : Object.assign(set, { words: () => words });
   } catch (error) {
     await pool.close();
@@ -116,8 +135,14 @@ class ChildPool {
     const hello = await ready;
     this.parallel = hello.parallel;
     const { tasks: count, seed } = this.options;
-    const answers = await Promise.all(splits.map((split) => child.request('tasks', { split, count, seed }, tasksSchema)));
-    const [train, seen, unseen] = answers.map(({ tasks }) => checkedTasks(tasks.slice(0, count), hello)) as [Task[], Task[], Task[]];
+    const answers = await Promise.all(
+      splits.map((split) => child.request('tasks', { split, count, seed }, tasksSchema)),
+    );
+    const [train, seen, unseen] = answers.map(({ tasks }) => checkedTasks(tasks.slice(0, count), hello)) as [
+      Task[],
+      Task[],
+      Task[],
+    ];
     return { hello, tasks: { train, seen, unseen } };
   }
 
@@ -151,7 +176,8 @@ function checkedTasks(tasks: readonly Task[], { name, types }: Hello): Task[] {
   const ids = new Set<string>();
   for (const task of tasks) {
     const problem = taskProblem(task, types) ?? (ids.has(task.id) ? `two tasks have the id ${task.id}` : null);
-    if (problem !== null) throw new ProxmoError('environment', `${name} answered tasks with something else than it should: ${problem}.`);
+    if (problem !== null)
+      throw new ProxmoError('environment', `${name} answered tasks with something else than it should: ${problem}.`);
     ids.add(task.id);
   }
   return [...tasks];

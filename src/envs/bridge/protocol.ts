@@ -1,6 +1,7 @@
 /**
- * The process protocol: an environment in a program of its own, in any language. The program reads requests from standard input and writes one answer to standard output
- * for each, as JSON, one object a line, in UTF-8. Requests may be answered in any order.
+ * The process protocol: an environment in a program of its own, in any language. The program reads requests from
+ * standard input and writes one answer to standard output for each, as JSON, one object a line, in UTF-8. Requests may
+ * be answered in any order.
  *
  *   request  {"id": 7, "method": "step", "params": {"episode": "e3", "action": "open door"}}
  *   answer   {"id": 7, "result": {"observation": "it is open.", "admissibleActions": ["look"]}}
@@ -14,13 +15,15 @@
  * | `step`  | `episode`, `action`    | the next turn                                                                               |
  * | `close` | `episode`              | `{}`; the episode is over                                                                   |
  *
- * A turn has `observation`, and where they are not as usual: `admissibleActions` (a list, or null where any text may be tried; null), `reward` (0), `done` (false),
- * `success` (false; true only where done), `score` (partial credit from 0 to 1, where done) and `components` (what it consists of). A task may have any further fields; it
- * comes back in `reset` as it was given. `hello` is asked first, once in each process; `options` are the configured ones. After `done`, nothing more is asked of an
- * episode but `close`.
+ * A turn has `observation`, and where they are not as usual: `admissibleActions` (a list, or null where any text may be
+ * tried; null), `reward` (0), `done` (false), `success` (false; true only where done), `score` (partial credit from 0
+ * to 1, where done) and `components` (what it consists of). A task may have any further fields; it comes back in
+ * `reset` as it was given. `hello` is asked first, once in each process; `options` are the configured ones. After
+ * `done`, nothing more is asked of an episode but `close`.
  *
- * One process plays one episode at a time, so as many processes run as there are episodes in a batch; a program that says `parallel: 16` gets up to 16 episodes, told
- * apart by name. The program should end when its input does. Whatever it has to say besides goes to standard error.
+ * One process plays one episode at a time, so as many processes run as there are episodes in a batch; a program that
+ * says `parallel: 16` gets up to 16 episodes, told apart by name. The program should end when its input does. Whatever
+ * it has to say besides goes to standard error.
  */
 import { z } from 'zod';
 import type { Turn } from '../environment.ts';
@@ -33,7 +36,10 @@ export const longestLine = 1 << 24;
 const text = z.string();
 const name = text.min(1);
 
-export const answerSchema = z.union([z.strictObject({ id: z.int(), result: z.unknown() }), z.strictObject({ id: z.int(), error: text })]);
+export const answerSchema = z.union([
+  z.strictObject({ id: z.int(), result: z.unknown() }),
+  z.strictObject({ id: z.int(), error: text }),
+]);
 
 export const helloSchema = z.object({
   name,

@@ -69,11 +69,21 @@ interface Furnishing {
   readonly lamp: boolean;
 }
 
-const things = (treatments: readonly Treatment[], ...names: readonly string[]): ThingKind[] => names.map((name) => ({ name, treatments }));
+const things = (treatments: readonly Treatment[], ...names: readonly string[]): ThingKind[] =>
+  names.map((name) => ({ name, treatments }));
 
 const KITCHEN: Furnishing = {
   fixed: [PLACES.fridge, PLACES.microwave, PLACES.sink],
-  storage: [PLACES.cabinet, PLACES.counter, PLACES.drawer, PLACES.table, PLACES.shelf, PLACES.stove, PLACES.bin, PLACES.rack],
+  storage: [
+    PLACES.cabinet,
+    PLACES.counter,
+    PLACES.drawer,
+    PLACES.table,
+    PLACES.shelf,
+    PLACES.stove,
+    PLACES.bin,
+    PLACES.rack,
+  ],
   things: [
     ...things(['clean', 'heat', 'cool'], 'apple', 'bowl', 'cup', 'mug', 'plate', 'potato', 'tomato'),
     ...things(['heat', 'cool'], 'bread', 'egg'),
@@ -85,21 +95,49 @@ const KITCHEN: Furnishing = {
 
 const BATHROOM: Furnishing = {
   fixed: [PLACES.sink],
-  storage: [PLACES.cabinet, PLACES.counter, PLACES.drawer, PLACES.shelf, PLACES.tub, PLACES.basket, PLACES.bin, PLACES.rack, PLACES.stool],
+  storage: [
+    PLACES.cabinet,
+    PLACES.counter,
+    PLACES.drawer,
+    PLACES.shelf,
+    PLACES.tub,
+    PLACES.basket,
+    PLACES.bin,
+    PLACES.rack,
+    PLACES.stool,
+  ],
   things: [...things(['clean'], 'brush', 'cloth', 'comb', 'razor', 'sponge'), ...things([], 'soap', 'towel', 'candle')],
   lamp: false,
 };
 
 const BEDROOM: Furnishing = {
   fixed: [PLACES.desk],
-  storage: [PLACES.bed, PLACES.drawer, PLACES.dresser, PLACES.shelf, PLACES.closet, PLACES.chest, PLACES.chair, PLACES.basket],
+  storage: [
+    PLACES.bed,
+    PLACES.drawer,
+    PLACES.dresser,
+    PLACES.shelf,
+    PLACES.closet,
+    PLACES.chest,
+    PLACES.chair,
+    PLACES.basket,
+  ],
   things: things([], 'book', 'disc', 'key', 'laptop', 'pen', 'pencil', 'phone', 'pillow', 'watch'),
   lamp: true,
 };
 
 const LOUNGE: Furnishing = {
   fixed: [PLACES.table],
-  storage: [PLACES.couch, PLACES.drawer, PLACES.cabinet, PLACES.shelf, PLACES.safe, PLACES.chair, PLACES.stool, PLACES.basket],
+  storage: [
+    PLACES.couch,
+    PLACES.drawer,
+    PLACES.cabinet,
+    PLACES.shelf,
+    PLACES.safe,
+    PLACES.chair,
+    PLACES.stool,
+    PLACES.basket,
+  ],
   things: things([], 'book', 'box', 'card', 'key', 'newspaper', 'phone', 'remote', 'statue', 'vase'),
   lamp: true,
 };

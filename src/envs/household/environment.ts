@@ -1,5 +1,5 @@
 /** The household as an environment: plays one task at a time on the text game engine. */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { Environment, Turn } from '../environment.ts';
 import { Game, type GameTurn } from '../textgame/index.ts';
 import { householdLogic, householdNaming, UNKNOWN_COMMAND } from './domain.ts';
@@ -21,7 +21,8 @@ export class HouseholdEnvironment implements Environment<HouseholdTask> {
   /** @throws {ProxmoError} `environment` if the task is not of this task set. */
   reset(task: HouseholdTask): Turn & { readonly instruction: string } {
     const room = this.findRoom(task.room);
-    if (room === undefined) throw new ProxmoError('environment', `household: no room ${task.room}; take tasks from the same task set.`);
+    if (room === undefined)
+      throw new ProxmoError('environment', `household: no room ${task.room}; take tasks from the same task set.`);
     this.game = new Game(householdLogic(this.options.commands), makeProblem(task, room), {
       naming: householdNaming,
       unknownCommand: UNKNOWN_COMMAND,
@@ -34,7 +35,8 @@ export class HouseholdEnvironment implements Environment<HouseholdTask> {
 
   /** @throws {ProxmoError} `environment` before the first reset. */
   step(action: string): Turn {
-    if (this.game === null || this.turn === null) throw new ProxmoError('environment', 'household: step before reset; call reset first.');
+    if (this.game === null || this.turn === null)
+      throw new ProxmoError('environment', 'household: step before reset; call reset first.');
     if (this.turn.done) return this.turn;
     this.steps++;
     this.turn = this.toTurn(this.game.step(action));

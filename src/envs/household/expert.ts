@@ -1,9 +1,9 @@
 /**
- * A hand-written player for the household. Of a game it knows nothing but what it reads; of households, which kinds of places must be opened
- * and what a sink, a microwave and a fridge are for. It keeps notes of what it has seen where, searches the places round and round, those
- * that stand open first, and then does what the instruction asks.
+ * A hand-written player for the household. Of a game it knows nothing but what it reads; of households, which kinds of
+ * places must be opened and what a sink, a microwave and a fridge are for. It keeps notes of what it has seen where,
+ * searches the places round and round, those that stand open first, and then does what the instruction asks.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { Expert, Turn } from '../environment.ts';
 import { LAMP, PLACE_KINDS, type Treatment } from './catalogue.ts';
 
@@ -37,7 +37,10 @@ export class HouseholdExpert implements Expert {
   private hasLight = false;
   private lastAction: string | null = null;
 
-  /** @param isHasty it overlooks what must be done to the thing, or else which thing it is, and stops as soon as it has put something away */
+  /**
+   * @param isHasty it overlooks what must be done to the thing, or else which thing it is, and stops as soon as it has
+   * put something away
+   */
   constructor(private readonly isHasty = false) {}
 
   reset(instruction: string): void {
@@ -54,7 +57,8 @@ export class HouseholdExpert implements Expert {
   }
 
   act(turn: Turn, taken: string | null = this.lastAction): string {
-    if (turn.admissibleActions === null) throw new ProxmoError('environment', 'The household expert needs the list of admissible actions.');
+    if (turn.admissibleActions === null)
+      throw new ProxmoError('environment', 'The household expert needs the list of admissible actions.');
     this.read(turn, taken);
     const action = this.decide(turn.admissibleActions);
     this.lastAction = action;
@@ -126,7 +130,9 @@ export class HouseholdExpert implements Expert {
 
   private treat(treatment: Treatment, actions: readonly string[]): string {
     const action = `${treatment} ${this.held}`;
-    return actions.includes(action) ? action : `go ${this.findPlace((kind) => PLACE_KINDS.get(kind)?.treatment === treatment, treatment)}`;
+    return actions.includes(action)
+      ? action
+      : `go ${this.findPlace((kind) => PLACE_KINDS.get(kind)?.treatment === treatment, treatment)}`;
   }
 
   private light(actions: readonly string[]): string {
@@ -171,7 +177,8 @@ export class HouseholdExpert implements Expert {
 
   private findPlace(wanted: (kind: string) => boolean, what: string): string {
     const place = this.places.find((name) => wanted(kindOf(name)));
-    if (place === undefined) throw new ProxmoError('environment', `The household expert knows no place here for ${what}.`);
+    if (place === undefined)
+      throw new ProxmoError('environment', `The household expert knows no place here for ${what}.`);
     return place;
   }
 }
@@ -201,7 +208,8 @@ function readInstruction(instruction: string): Goal {
   const look = /^look at an? (\w+) under an? lamp\.$/.exec(instruction);
   if (look !== null) return { thing: look[1]!, target: null, treatment: null };
   const put = /^put an? (?:(clean|hot|cold) )?(\w+) (?:and another \w+ )?(?:in|on) an? (\w+)\.$/.exec(instruction);
-  if (put === null) throw new ProxmoError('environment', `The household expert does not understand the instruction "${instruction}".`);
+  if (put === null)
+    throw new ProxmoError('environment', `The household expert does not understand the instruction "${instruction}".`);
   const [, adjective, thing, target] = put;
   return {
     thing: thing!,

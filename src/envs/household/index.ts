@@ -1,8 +1,9 @@
 /**
- * The household task set: generated rooms, six types of tasks in them, and an expert. Train and seen tasks play in the same rooms, unseen
- * tasks in rooms of their own; no task is in two splits. Everything follows from the options and the seeds.
+ * The household task set: generated rooms, six types of tasks in them, and an expert. Train and seen tasks play in the
+ * same rooms, unseen tasks in rooms of their own; no task is in two splits. Everything follows from the options and the
+ * seeds.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { Expert, Split, TaskSet } from '../environment.ts';
 import { RandomStream } from '../random.ts';
 import { takeTurns } from '../taskLists.ts';
@@ -87,8 +88,8 @@ export class HouseholdTaskSet implements TaskSet<HouseholdTask> {
   }
 
   /**
-   * Whether the expert accomplishes a task in time. At worst it looks into every place, opening those that are closed, and needs seven more steps, so
-   * most often there is no need to let it play.
+   * Whether the expert accomplishes a task in time. At worst it looks into every place, opening those that are closed,
+   * and needs seven more steps, so most often there is no need to let it play.
    */
   private isSolvable(task: HouseholdTask): boolean {
     const { places } = this.roomsById.get(task.room)!;

@@ -1,13 +1,13 @@
 /** Options of the household: their meaning, defaults and checks. */
 import { z } from 'zod';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { MOST_PLACES } from './catalogue.ts';
 
 /** Task types in report order. */
 export const TASK_TYPES = ['pick', 'look', 'clean', 'heat', 'cool', 'pickTwo'] as const;
 /**
- * `pick`: put a thing somewhere; `look`: hold a thing by a lit lamp; `clean`, `heat`, `cool`: treat a thing, then put it somewhere;
- * `pickTwo`: put two things of a kind somewhere.
+ * `pick`: put a thing somewhere; `look`: hold a thing by a lit lamp; `clean`, `heat`, `cool`: treat a thing, then put
+ * it somewhere; `pickTwo`: put two things of a kind somewhere.
  */
 export type TaskType = (typeof TASK_TYPES)[number];
 
@@ -41,7 +41,10 @@ export interface HouseholdOptions {
   readonly types?: readonly TaskType[];
   /** `core`: the commands that tasks need; `full`: also `close`, `look`, `inventory` and `examine`. Default `core`. */
   readonly commands?: 'core' | 'full';
-  /** Most steps of an episode. Default 20, or 3 per place if that is more. Only tasks that the expert finishes in time are handed out. */
+  /**
+   * Most steps of an episode. Default 20, or 3 per place if that is more. Only tasks that the expert finishes in time
+   * are handed out.
+   */
   readonly maxSteps?: number;
   /** Reward of the step that accomplishes the task; all others give 0. Default 10. */
   readonly winReward?: number;
@@ -50,8 +53,8 @@ export interface HouseholdOptions {
   /** Seed of the rooms. Default 0. */
   readonly worldSeed?: number;
   /**
-   * Share of demonstrations by a hasty expert, which overlooks what must be done to the thing, or else which thing it is. A policy that learns from them has
-   * something to surpass. Default 0.
+   * Share of demonstrations by a hasty expert, which overlooks what must be done to the thing, or else which thing it
+   * is. A policy that learns from them has something to surpass. Default 0.
    */
   readonly hastyShare?: number;
 }
@@ -69,7 +72,10 @@ export function resolveOptions(options: unknown): ResolvedOptions {
   const { receptacles, objects, types } = parsed.data;
   const most = THINGS_PER_PLACE * receptacles;
   if (objects > most) {
-    throw new ProxmoError('config', `household: ${objects} objects do not fit ${receptacles} receptacles; use at most ${most}.`);
+    throw new ProxmoError(
+      'config',
+      `household: ${objects} objects do not fit ${receptacles} receptacles; use at most ${most}.`,
+    );
   }
   const given = (options as HouseholdOptions | undefined)?.maxSteps;
   const maxSteps = given ?? Math.max(parsed.data.maxSteps, 3 * receptacles);

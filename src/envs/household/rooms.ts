@@ -1,8 +1,9 @@
 /**
- * Rooms: which places there are and what lies where. The rooms of a task set are drawn from its world seed, one after another. A room
- * belongs to the train or to the unseen split by a hash of what it contains, numbering aside, so the same room can never be in both.
+ * Rooms: which places there are and what lies where. The rooms of a task set are drawn from its world seed, one after
+ * another. A room belongs to the train or to the unseen split by a hash of what it contains, numbering aside, so the
+ * same room can never be in both.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { hashText, RandomStream } from '../random.ts';
 import {
   belongs,
@@ -98,10 +99,14 @@ function makeRoom(kind: RoomKind, index: number, { receptacles, objects, worldSe
   const kinds = choosePlaces(kind, receptacles, random);
   const contents: ThingKind[][] = kinds.map(() => []);
   for (const thing of chooseThings(kind, objects, random)) {
-    const free = kinds.flatMap((place, i) => (belongs(thing, place) && contents[i]!.length < MOST_THINGS_IN_A_PLACE ? [i] : []));
+    const free = kinds.flatMap((place, i) =>
+      belongs(thing, place) && contents[i]!.length < MOST_THINGS_IN_A_PLACE ? [i] : [],
+    );
     contents[random.pick(free)]!.push(thing);
   }
-  const lampStand = FURNISHINGS[kind].lamp ? random.pick(kinds.flatMap((place, i) => (sideOf(place) === 'on' ? [i] : []))) : -1;
+  const lampStand = FURNISHINGS[kind].lamp
+    ? random.pick(kinds.flatMap((place, i) => (sideOf(place) === 'on' ? [i] : [])))
+    : -1;
   const places = number(kinds, contents, lampStand);
   return { id: `${kind}-${index}`, kind, places, signature: signRoom(kind, places) };
 }
@@ -120,12 +125,18 @@ function choosePlaces(room: RoomKind, count: number, random: RandomStream): read
 function chooseThings(room: RoomKind, count: number, random: RandomStream): readonly ThingKind[] {
   const kinds = FURNISHINGS[room].things;
   const first = random.pick(kinds);
-  const rest = kinds.flatMap((kind) => Array<ThingKind>(kind === first ? MOST_OF_A_THING - 2 : MOST_OF_A_THING).fill(kind));
+  const rest = kinds.flatMap((kind) =>
+    Array<ThingKind>(kind === first ? MOST_OF_A_THING - 2 : MOST_OF_A_THING).fill(kind),
+  );
   return [first, first, ...random.shuffle(rest)].slice(0, count);
 }
 
 /** Gives places and things their numbers, in order of places. */
-function number(kinds: readonly PlaceKind[], contents: readonly (readonly ThingKind[])[], lampStand: number): readonly Place[] {
+function number(
+  kinds: readonly PlaceKind[],
+  contents: readonly (readonly ThingKind[])[],
+  lampStand: number,
+): readonly Place[] {
   const counts = new Map<string, number>();
   const next = (name: string): string => {
     const count = (counts.get(name) ?? 0) + 1;

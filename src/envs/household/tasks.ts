@@ -1,6 +1,7 @@
 /**
- * Tasks: every goal that makes sense in a room, and how goals are worded and written in PDDL. One in five tasks of a train room is held
- * out for the `seen` split, by a hash of the room's contents and the task, so that no task can be in two splits.
+ * Tasks: every goal that makes sense in a room, and how goals are worded and written in PDDL. One in five tasks of a
+ * train room is held out for the `seen` split, by a hash of the room's contents and the task, so that no task can be in
+ * two splits.
  */
 import type { Split, Task } from '../environment.ts';
 import { hashText } from '../random.ts';
@@ -94,7 +95,12 @@ function withArticle(noun: string): string {
 }
 
 /** Words that instructions are made of, besides the kinds of things and places. */
-export const INSTRUCTION_TEXTS = ['look at a an under', 'put a an and another in on', ...Object.values(ADJECTIVES), '.'];
+export const INSTRUCTION_TEXTS = [
+  'look at a an under',
+  'put a an and another in on',
+  ...Object.values(ADJECTIVES),
+  '.',
+];
 
 /** The PDDL problem of a task. */
 export function makeProblem(task: HouseholdTask, room: Room): Problem {
@@ -134,7 +140,10 @@ function makeGoal({ type, thing, target }: HouseholdTask): Condition {
   const p = { name: '?p', type: 'place' };
   switch (type) {
     case 'look':
-      return exists([x, y, p], [atom('is', '?x', thing), atom('held', '?x'), atom('lit', '?y'), atom('in', '?y', '?p'), atom('at', '?p')]);
+      return exists(
+        [x, y, p],
+        [atom('is', '?x', thing), atom('held', '?x'), atom('lit', '?y'), atom('in', '?y', '?p'), atom('at', '?p')],
+      );
     case 'pickTwo':
       return exists(
         [x, y, p],

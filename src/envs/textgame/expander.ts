@@ -1,9 +1,10 @@
 /**
- * Writes the texts of a running game: expands symbols by the first rule whose condition the facts meet, and looks up queries.
- * A query is answered by nested loops over its atoms, left to right, each over its facts in the order of their argument ids; variables that
- * are bound already keep their objects, and distinct variables of one query get distinct objects.
+ * Writes the texts of a running game: expands symbols by the first rule whose condition the facts meet, and looks up
+ * queries. A query is answered by nested loops over its atoms, left to right, each over its facts in the order of their
+ * argument ids; variables that are bound already keep their objects, and distinct variables of one query get distinct
+ * objects.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { Relation } from './relation.ts';
 import type { EntityPart, Expression, Node, Query } from './template.ts';
 
@@ -13,7 +14,10 @@ export interface Rule {
   readonly text: readonly Node[];
 }
 
-/** What the text layer knows of one world. All tables are by object number, predicate number or variable number of the grammar. */
+/**
+ * What the text layer knows of one world. All tables are by object number, predicate number or variable number of the
+ * grammar.
+ */
 export interface TextWorld {
   /** Text facts by the grammar's predicate numbers; null for a predicate that has none and never will. */
   readonly relations: readonly (Relation | null)[];
@@ -43,7 +47,8 @@ export class Expander {
 
   /**
    * The text of a template under the current bindings.
-   * @throws {ProxmoError} `environment` if it mentions an undefined symbol or an unbound variable, or expands without end.
+   * @throws {ProxmoError} `environment` if it mentions an undefined symbol or an unbound variable, or expands without
+   * end.
    */
   expand(template: readonly Node[]): string {
     this.pieces = 0;
@@ -72,12 +77,17 @@ export class Expander {
   }
 
   private symbol(name: string, depth: number): string {
-    if (depth > MAX_DEPTH) throw new ProxmoError('environment', `Text grammar: symbol #${name}# expands into itself; break the circle.`);
+    if (depth > MAX_DEPTH)
+      throw new ProxmoError('environment', `Text grammar: symbol #${name}# expands into itself; break the circle.`);
     const rules = this.world.rules(name);
-    if (rules === undefined) throw new ProxmoError('environment', `Text grammar: symbol #${name}# is not defined; define it.`);
+    if (rules === undefined)
+      throw new ProxmoError('environment', `Text grammar: symbol #${name}# is not defined; define it.`);
     const rule = rules.find(({ condition }) => condition === null || this.assignments(condition, () => true));
     if (rule === undefined)
-      throw new ProxmoError('environment', `Text grammar: no rule of symbol #${name}# applies; add one without a condition.`);
+      throw new ProxmoError(
+        'environment',
+        `Text grammar: no rule of symbol #${name}# applies; add one without a condition.`,
+      );
     return this.nodes(rule.text, depth);
   }
 
@@ -122,7 +132,10 @@ export class Expander {
   private entity(variable: number, part: EntityPart): string {
     const object = this.bindings[variable]!;
     if (object < 0) {
-      throw new ProxmoError('environment', `Text grammar: ${this.variableNames[variable]} stands for nothing here; bind it with a query.`);
+      throw new ProxmoError(
+        'environment',
+        `Text grammar: ${this.variableNames[variable]} stands for nothing here; bind it with a query.`,
+      );
     }
     switch (part) {
       case 'name':
@@ -143,7 +156,9 @@ export class Expander {
     return items.slice(0, -1).join(separator) + this.symbol('list_last_separator', depth) + items.at(-1)!;
   }
 
-  /** Calls `visit` for each answer of a query, with its variables bound, until it answers true; answers whether it did. */
+  /**
+   * Calls `visit` for each answer of a query, with its variables bound, until it answers true; answers whether it did.
+   */
   private assignments(query: Query, visit: () => boolean, index = 0): boolean {
     const atom = query.atoms[index];
     if (atom === undefined) return visit();
@@ -167,7 +182,9 @@ export class Expander {
     return false;
   }
 
-  /** Binds the unbound variables of an atom to a fact's objects, noting them in `opened`; answers whether the fact fits. */
+  /**
+   * Binds the unbound variables of an atom to a fact's objects, noting them in `opened`; answers whether the fact fits.
+   */
   private bind(query: Query, index: number, relation: Relation, fact: number, opened: number[]): boolean {
     const { variables, types } = query.atoms[index]!;
     for (let i = 0; i < variables.length; i++) {

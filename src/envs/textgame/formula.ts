@@ -1,18 +1,28 @@
 /**
- * Formulas with their names resolved. A scope gives every variable and every object name of an action (or goal) a slot in one frame of
- * object numbers, so that nothing looks up a name while a game runs. Resolving happens once per domain; `search.ts` then binds the result
- * to the facts of one world.
+ * Formulas with their names resolved. A scope gives every variable and every object name of an action (or goal) a slot
+ * in one frame of object numbers, so that nothing looks up a name while a game runs. Resolving happens once per domain;
+ * `search.ts` then binds the result to the facts of one world.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { type Atom, type Condition, type Domain, isVariable, ROOT_TYPE, type TypedName } from './pddl.ts';
 
 /** A formula over slots. `free` lists the slots that must be filled before it can be tested. */
 export type Formula =
-  | { readonly op: 'atom'; readonly predicate: number; readonly slots: readonly number[]; readonly free: readonly number[] }
+  | {
+      readonly op: 'atom';
+      readonly predicate: number;
+      readonly slots: readonly number[];
+      readonly free: readonly number[];
+    }
   | { readonly op: 'equal'; readonly slots: readonly [number, number]; readonly free: readonly number[] }
   | { readonly op: 'not'; readonly operand: Formula; readonly free: readonly number[] }
   | { readonly op: 'all' | 'any'; readonly operands: readonly Formula[]; readonly free: readonly number[] }
-  | { readonly op: 'exists'; readonly variables: readonly Variable[]; readonly body: Formula; readonly free: readonly number[] };
+  | {
+      readonly op: 'exists';
+      readonly variables: readonly Variable[];
+      readonly body: Formula;
+      readonly free: readonly number[];
+    };
 
 /** A variable: its slot and the types that its values must have one of; null admits every object. */
 export interface Variable {
@@ -47,7 +57,8 @@ export class Vocabulary {
    */
   predicate({ predicate, args }: Atom): number {
     const id = this.predicates.get(predicate);
-    if (id === undefined) throw new ProxmoError('parse', `PDDL: predicate ${predicate} is not declared; declare it in the domain.`);
+    if (id === undefined)
+      throw new ProxmoError('parse', `PDDL: predicate ${predicate} is not declared; declare it in the domain.`);
     if (this.arities[id] !== args.length) {
       throw new ProxmoError(
         'parse',
@@ -76,7 +87,9 @@ export class Scope {
    * Slots for variables, or null if one is of an unknown type: such a type has no members.
    * The names stay known until `undeclare`.
    */
-  declare(variables: readonly TypedName[]): { declared: readonly Variable[]; shadowed: ReadonlyMap<string, number | undefined> } | null {
+  declare(
+    variables: readonly TypedName[],
+  ): { declared: readonly Variable[]; shadowed: ReadonlyMap<string, number | undefined> } | null {
     const declared: Variable[] = [];
     const shadowed = new Map<string, number | undefined>();
     for (const { name, type } of variables) {
@@ -107,7 +120,8 @@ export class Scope {
   term(name: string): number {
     if (isVariable(name)) {
       const slot = this.variables.get(name);
-      if (slot === undefined) throw new ProxmoError('parse', `PDDL: variable ${name} is not declared; add it to the parameters.`);
+      if (slot === undefined)
+        throw new ProxmoError('parse', `PDDL: variable ${name} is not declared; add it to the parameters.`);
       return slot;
     }
     let slot = this.objects.get(name);
@@ -120,8 +134,8 @@ const TRUE: Formula = { op: 'all', operands: [], free: [] };
 const FALSE: Formula = { op: 'any', operands: [], free: [] };
 
 /**
- * Resolves a condition in a scope. Parts that are true or false whatever the facts are folded away, among them quantifiers over unknown
- * types.
+ * Resolves a condition in a scope. Parts that are true or false whatever the facts are folded away, among them
+ * quantifiers over unknown types.
  *
  * @throws {ProxmoError} `parse` on undeclared predicates or variables.
  */
@@ -175,7 +189,9 @@ function negate(formula: Formula): Formula {
 function combine(op: 'all' | 'any', operands: readonly Formula[]): Formula {
   const [neutral, absorbing] = op === 'all' ? [isTrue, isFalse] : [isFalse, isTrue];
   if (operands.some(absorbing)) return op === 'all' ? FALSE : TRUE;
-  const rest = operands.filter((operand) => !neutral(operand)).flatMap((operand) => (operand.op === op ? operand.operands : [operand]));
+  const rest = operands
+    .filter((operand) => !neutral(operand))
+    .flatMap((operand) => (operand.op === op ? operand.operands : [operand]));
   return rest.length === 1 ? rest[0]! : { op, operands: rest, free: unique(rest.flatMap(({ free }) => free)) };
 }
 

@@ -1,6 +1,6 @@
 /**
- * A text game: a problem played through commands. After each step the game says what happened and which commands it would accept now.
- * It behaves as TextWorld's PDDL games do, except that its commands need no planner.
+ * A text game: a problem played through commands. After each step the game says what happened and which commands it
+ * would accept now. It behaves as TextWorld's PDDL games do, except that its commands need no planner.
  */
 import { Expander, type Rule } from './expander.ts';
 import { compileRules, type GameLogic } from './logic.ts';
@@ -29,7 +29,9 @@ export interface GameOptions {
   readonly unknownCommand?: string;
 }
 
-/** A point in a game to come back to, in any game of the same logic and problem. Light: what changed, and the commands. */
+/**
+ * A point in a game to come back to, in any game of the same logic and problem. Light: what changed, and the commands.
+ */
 export interface GameSnapshot {
   readonly difference: Difference;
   readonly commands: Commands;
@@ -47,7 +49,10 @@ interface GroundAction {
   readonly objects: Int32Array;
 }
 
-/** White space that Python's `strip` removes, as the original does to commands; JavaScript's `trim` differs in a few characters. */
+/**
+ * White space that Python's `strip` removes, as the original does to commands; JavaScript's `trim` differs in a few
+ * characters.
+ */
 const SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+';
 const OUTER_SPACE = new RegExp(`^${SPACE}|${SPACE}$`, 'g');
 
@@ -70,7 +75,8 @@ export class Game {
    * Loads a game and starts it.
    *
    * @param problem a parsed problem or its PDDL text.
-   * @throws {ProxmoError} `parse` if the problem or a replaced symbol does not fit; `environment` if the grammar cannot write the first text.
+   * @throws {ProxmoError} `parse` if the problem or a replaced symbol does not fit; `environment` if the grammar cannot
+   * write the first text.
    */
   constructor(logic: GameLogic, problem: Problem | string, options: GameOptions = {}) {
     this.unknownCommand = options.unknownCommand ?? 'Nothing happens.';
@@ -153,7 +159,8 @@ export class Game {
     if (idle?.every((ways) => ways.some((pairs) => pairs.every(([a, b]) => frame[a] === frame[b])))) return;
     const command = this.commandText(action);
     const objects = frame.slice(0, schema.parameters.length);
-    // Where actions share a command, the first schema counts, and then the first objects: searches run in an order of their own.
+    // Where actions share a command, the first schema counts, and then the first objects: searches run in an order of
+    // their own.
     const known = this.found.get(command);
     if (known === undefined || (known.action === action.index && isBefore(objects, known.objects))) {
       this.found.set(command, { action: action.index, objects });

@@ -1,8 +1,9 @@
 /**
- * The logic that games share: a domain and a text grammar, compiled once. An action becomes a schema: its precondition and effects over
- * the slots of a frame, its command template and its feedback. Slot i of a schema holds the object of parameter i.
+ * The logic that games share: a domain and a text grammar, compiled once. An action becomes a schema: its precondition
+ * and effects over the slots of a frame, its command template and its feedback. Slot i of a schema holds the object of
+ * parameter i.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { Rule } from './expander.ts';
 import { type Formula, resolve, Scope, type Variable, Vocabulary } from './formula.ts';
 import { type Action, type Domain, parseDomain } from './pddl.ts';
@@ -30,8 +31,8 @@ export interface Schema {
   /** Slots of the objects that the action names outright. */
   readonly objects: ReadonlyMap<string, number>;
   /**
-   * Per effect, the ways in which it may repeat what the precondition says already; null if some effect never does. An operator all of
-   * whose effects do changes nothing and does not exist, as for planners.
+   * Per effect, the ways in which it may repeat what the precondition says already; null if some effect never does. An
+   * operator all of whose effects do changes nothing and does not exist, as for planners.
    */
   readonly idle: readonly (readonly SlotPairs[])[] | null;
   readonly template: readonly Node[];
@@ -96,13 +97,17 @@ function compileAction(action: Action, context: Context): Schema {
   const { vocabulary, grammar, compiler } = context;
   const texts = grammar.actions.get(action.name);
   if (texts === undefined) {
-    throw new ProxmoError('parse', `Text grammar: action ${action.name} of the domain has no texts; add action ${action.name} { … }.`);
+    throw new ProxmoError(
+      'parse',
+      `Text grammar: action ${action.name} of the domain has no texts; add action ${action.name} { … }.`,
+    );
   }
   const scope = new Scope(vocabulary);
   const declaration = scope.declare(action.parameters);
   // A parameter of an unknown type can be nothing: the action exists in name only.
   const parameters = declaration?.declared ?? [];
-  const precondition: Formula = declaration === null ? { op: 'any', operands: [], free: [] } : resolve(action.precondition, scope);
+  const precondition: Formula =
+    declaration === null ? { op: 'any', operands: [], free: [] } : resolve(action.precondition, scope);
   const effects = declaration === null ? [] : action.effects.map((effect) => compileEffect(effect, scope));
   const template = compiler.compile(texts.template);
   const feedback = compiler.compile(texts.feedback);
@@ -136,13 +141,16 @@ function findIdle(effects: readonly SchemaEffect[], precondition: Formula): Sche
   const required: Literal[] = [];
   for (const conjunct of conjuncts) {
     const atom = conjunct.op === 'not' ? conjunct.operand : conjunct;
-    if (atom.op === 'atom') required.push({ predicate: atom.predicate, slots: atom.slots, positive: conjunct.op !== 'not' });
+    if (atom.op === 'atom')
+      required.push({ predicate: atom.predicate, slots: atom.slots, positive: conjunct.op !== 'not' });
   }
   const idle: (readonly SlotPairs[])[] = [];
   for (const effect of effects) {
     if (effect.condition !== null) return null;
     // What an action deletes and adds at once, it adds.
-    const added = effect.positive ? [] : effects.filter(({ positive }) => positive).map((literal) => ({ ...literal, positive: false }));
+    const added = effect.positive
+      ? []
+      : effects.filter(({ positive }) => positive).map((literal) => ({ ...literal, positive: false }));
     const ways = [...required, ...added].filter(
       ({ predicate, positive }) => predicate === effect.predicate && positive === effect.positive,
     );
@@ -159,7 +167,11 @@ interface Literal {
 }
 
 /** Parameters that a template mentions, or null where it looks up facts that change. */
-function findCommandParameters(template: readonly Node[], names: readonly string[], context: Context): readonly number[] | null {
+function findCommandParameters(
+  template: readonly Node[],
+  names: readonly string[],
+  context: Context,
+): readonly number[] | null {
   const mentioned = new Set<number>();
   const visitExpression = (expression: Expression): void => {
     if (expression.kind === 'entity') mentioned.add(expression.variable);
@@ -172,7 +184,9 @@ function findCommandParameters(template: readonly Node[], names: readonly string
       case 'symbol':
         return false;
       case 'list':
-        return visit(node.each) && LIST_SYMBOLS.every((symbol) => (context.grammar.rules.get(symbol) ?? []).every(isPlain));
+        return (
+          visit(node.each) && LIST_SYMBOLS.every((symbol) => (context.grammar.rules.get(symbol) ?? []).every(isPlain))
+        );
       case 'each':
         for (const variable of node.query?.variables ?? []) mentioned.add(variable);
         return visit(node.item) && (node.query?.atoms ?? []).every(({ predicate }) => !mayChange(predicate, context));
@@ -196,7 +210,10 @@ function isPlain({ rhs, condition }: RuleText): boolean {
 /** Whether the text facts of one of the grammar's predicates may change. */
 function mayChange(predicate: number, { compiler, vocabulary, fluent }: Context): boolean {
   const name = compiler.predicates.list[predicate]!;
-  const ids = [vocabulary.predicates.get(name), name.startsWith('not_') ? vocabulary.predicates.get(name.slice(4)) : undefined];
+  const ids = [
+    vocabulary.predicates.get(name),
+    name.startsWith('not_') ? vocabulary.predicates.get(name.slice(4)) : undefined,
+  ];
   return ids.some((id) => id !== undefined && fluent[id]!);
 }
 

@@ -1,6 +1,6 @@
 /**
- * How the objects of a problem are called in texts. A naming rule sees the ids of the objects that occur in the initial facts, in order of
- * code points, and gives each its name.
+ * How the objects of a problem are called in texts. A naming rule sees the ids of the objects that occur in the initial
+ * facts, in order of code points, and gives each its name.
  */
 
 /** Ids in order → names in the same order. */
@@ -10,9 +10,9 @@ export type NamingRule = (ids: readonly string[]) => readonly string[];
 export const nameById: NamingRule = (ids) => ids;
 
 /**
- * ALFWorld's rule for ids such as `cabinet_bar__minus_01_dot_00_bar_…`: the part before the first `_bar_` (with `basin` appended where the
- * id contains that word), and a number. Numbers run down along the sorted ids: of three cabinets, the first id is `cabinet 3`.
- * An id without `_bar_` is called itself and a blank.
+ * ALFWorld's rule for ids such as `cabinet_bar__minus_01_dot_00_bar_…`: the part before the first `_bar_` (with `basin`
+ * appended where the id contains that word), and a number. Numbers run down along the sorted ids: of three cabinets,
+ * the first id is `cabinet 3`. An id without `_bar_` is called itself and a blank.
  */
 export const nameByClass: NamingRule = (ids) => {
   const classes = ids.map((id) => {
@@ -38,7 +38,10 @@ function unmangle(id: string): string {
   return id.replace(/_(minus|plus|dot|comma|bar)_/g, (_, name: keyof typeof UNMANGLED) => UNMANGLED[name]);
 }
 
-/** Order of Unicode code points. JavaScript's own `<` compares UTF-16 units and puts astral characters before some others. */
+/**
+ * Order of Unicode code points. JavaScript's own `<` compares UTF-16 units and puts astral characters before some
+ * others.
+ */
 export function compareCodePoints(a: string, b: string): number {
   const shared = Math.min(a.length, b.length);
   for (let i = 0; i < shared; i++) {

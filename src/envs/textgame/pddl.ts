@@ -1,9 +1,9 @@
 /**
- * PDDL: the syntax trees of domains and problems and the parsers that make them. The subset is the one that TextWorld's PDDL games use:
- * typing, `and or not exists forall when =`, and action costs, which are read over. Derived predicates, `:constants` and `either` types are
- * refused. All names are lower-case; variables keep their leading `?`.
+ * PDDL: the syntax trees of domains and problems and the parsers that make them. The subset is the one that TextWorld's
+ * PDDL games use: typing, `and or not exists forall when =`, and action costs, which are read over. Derived predicates,
+ * `:constants` and `either` types are refused. All names are lower-case; variables keep their leading `?`.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { readSExpression, type SExpression, showSExpression } from './sexpr.ts';
 
 /** The type that every other type descends from. */
@@ -80,7 +80,8 @@ export function parseDomain(text: string): Domain {
       case ':functions':
         break;
       case ':types':
-        for (const { name: type, type: parent } of typedList(section.slice(1))) if (type !== ROOT_TYPE) types.set(type, parent);
+        for (const { name: type, type: parent } of typedList(section.slice(1)))
+          if (type !== ROOT_TYPE) types.set(type, parent);
         break;
       case ':predicates':
         for (const entry of section.slice(1)) {
@@ -137,12 +138,22 @@ export function parseProblem(text: string): Problem {
 }
 
 /** Splits `(define (domain|problem NAME) SECTION…)`. */
-function readDefinition(text: string, what: string, keyword: string): { name: string; sections: readonly (readonly SExpression[])[] } {
+function readDefinition(
+  text: string,
+  what: string,
+  keyword: string,
+): { name: string; sections: readonly (readonly SExpression[])[] } {
   const [define, header, ...rest] = readSExpression(text, what);
   const [kind, name] = define === 'define' && Array.isArray(header) ? (header as readonly SExpression[]) : [];
   if (kind !== keyword)
-    throw new ProxmoError('parse', `PDDL ${what}: expected (define (${keyword} NAME) …); check that it is the right file.`);
-  return { name: asName(name, `the ${keyword}'s name`), sections: rest.map((section) => asList(section, `a section of the ${what}`)) };
+    throw new ProxmoError(
+      'parse',
+      `PDDL ${what}: expected (define (${keyword} NAME) …); check that it is the right file.`,
+    );
+  return {
+    name: asName(name, `the ${keyword}'s name`),
+    sections: rest.map((section) => asList(section, `a section of the ${what}`)),
+  };
 }
 
 function parseAction(section: readonly SExpression[]): Action {
@@ -167,7 +178,8 @@ function parseAction(section: readonly SExpression[]): Action {
         throw unsupported(section[i]!, `part of action ${name}`);
     }
   }
-  for (const { name: parameter } of parameters) if (!isVariable(parameter)) throw unsupported(parameter, `parameter of action ${name}`);
+  for (const { name: parameter } of parameters)
+    if (!isVariable(parameter)) throw unsupported(parameter, `parameter of action ${name}`);
   return { name, parameters, precondition, effects };
 }
 
@@ -266,12 +278,18 @@ function typedList(entries: readonly SExpression[]): readonly TypedName[] {
 function checkTypes(types: Map<string, string>): void {
   for (const [type, parent] of types) {
     if (parent !== ROOT_TYPE && !types.has(parent)) {
-      throw new ProxmoError('parse', `PDDL domain: type ${type} descends from ${parent}, which is not declared; declare it.`);
+      throw new ProxmoError(
+        'parse',
+        `PDDL domain: type ${type} descends from ${parent}, which is not declared; declare it.`,
+      );
     }
     let depth = 0;
     for (let at: string | undefined = type; at !== undefined && at !== ROOT_TYPE; at = types.get(at)) {
       if (++depth > MAX_TYPE_DEPTH) {
-        throw new ProxmoError('parse', `PDDL domain: type ${type} descends from itself, or has too many ancestors; shorten the line.`);
+        throw new ProxmoError(
+          'parse',
+          `PDDL domain: type ${type} descends from itself, or has too many ancestors; shorten the line.`,
+        );
       }
     }
   }
@@ -284,7 +302,10 @@ export function isVariable(term: string): boolean {
 
 function asList(expression: SExpression | undefined, what: string): readonly SExpression[] {
   if (expression === undefined || typeof expression === 'string') {
-    throw new ProxmoError('parse', `PDDL: expected ${what} in parentheses, found ${expression ?? 'nothing'}; correct the file.`);
+    throw new ProxmoError(
+      'parse',
+      `PDDL: expected ${what} in parentheses, found ${expression ?? 'nothing'}; correct the file.`,
+    );
   }
   return expression;
 }
@@ -298,5 +319,8 @@ function asName(expression: SExpression | undefined, what: string): string {
 }
 
 function unsupported(expression: SExpression, what: string): ProxmoError {
-  return new ProxmoError('parse', `PDDL: unsupported ${what}: ${showSExpression(expression)}; rewrite it in the supported subset.`);
+  return new ProxmoError(
+    'parse',
+    `PDDL: unsupported ${what}: ${showSExpression(expression)}; rewrite it in the supported subset.`,
+  );
 }

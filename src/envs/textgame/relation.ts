@@ -1,9 +1,10 @@
 /**
- * The facts of one predicate in a running world. A fact is one number: its arguments, which are object numbers below `objects`, read as
- * digits in that base. As objects are numbered in the order of their ids, numeric order of facts is the order of their argument ids.
- * Facts are indexed by whichever arguments a search has bound; indexes are made on first use and kept up to date afterwards.
+ * The facts of one predicate in a running world. A fact is one number: its arguments, which are object numbers below
+ * `objects`, read as digits in that base. As objects are numbered in the order of their ids, numeric order of facts is
+ * the order of their argument ids. Facts are indexed by whichever arguments a search has bound; indexes are made on
+ * first use and kept up to date afterwards.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 
 const NO_FACTS: readonly number[] = [];
 const MAX_ARITY = 16;
@@ -25,7 +26,10 @@ export class Relation {
     readonly objects: number,
   ) {
     if (arity > MAX_ARITY || Math.max(objects, 1) ** arity > Number.MAX_SAFE_INTEGER) {
-      throw new ProxmoError('parse', `PDDL: a predicate of ${arity} arguments over ${objects} objects is too large; use fewer arguments.`);
+      throw new ProxmoError(
+        'parse',
+        `PDDL: a predicate of ${arity} arguments over ${objects} objects is too large; use fewer arguments.`,
+      );
     }
     this.strides = Array.from({ length: arity }, (_, i) => objects ** (arity - 1 - i));
   }
@@ -55,7 +59,8 @@ export class Relation {
   }
 
   /**
-   * Facts whose arguments at the positions of `mask` are those of `bound`, ascending. The array is live: read it before the next `set`.
+   * Facts whose arguments at the positions of `mask` are those of `bound`, ascending. The array is live: read it before
+   * the next `set`.
    *
    * @param bound sum of object × stride over the positions in `mask`.
    */

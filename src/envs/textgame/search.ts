@@ -1,7 +1,8 @@
 /**
- * Finds the assignments that satisfy a formula in a world. Binding a formula gives closures over the world's relations and one frame of
- * slots: a test reads the frame, a search fills the slots of its variables, one after another, and calls back for every assignment.
- * A search walks positive atoms first, the most selective next, and tests each other part as soon as its slots are filled.
+ * Finds the assignments that satisfy a formula in a world. Binding a formula gives closures over the world's relations
+ * and one frame of slots: a test reads the frame, a search fills the slots of its variables, one after another, and
+ * calls back for every assignment. A search walks positive atoms first, the most selective next, and tests each other
+ * part as soon as its slots are filled.
  */
 import type { Formula, Variable } from './formula.ts';
 import type { Relation } from './relation.ts';
@@ -23,7 +24,8 @@ export type Test = () => boolean;
 type Step = () => boolean;
 
 /**
- * Binds a formula whose free slots will be filled when the test is called. A slot holding −1, a name that is no object, satisfies no atom.
+ * Binds a formula whose free slots will be filled when the test is called. A slot holding −1, a name that is no object,
+ * satisfies no atom.
  */
 export function bindTest(formula: Formula, facts: Facts, frame: Int32Array): Test {
   switch (formula.op) {
@@ -51,10 +53,16 @@ export function bindTest(formula: Formula, facts: Facts, frame: Int32Array): Tes
 }
 
 /**
- * Binds a search for the values of `variables` that satisfy `formula`. Calling the result calls `found` with the frame filled, once or
- * more per assignment, until `found` answers true.
+ * Binds a search for the values of `variables` that satisfy `formula`. Calling the result calls `found` with the frame
+ * filled, once or more per assignment, until `found` answers true.
  */
-export function bindSearch(variables: readonly Variable[], formula: Formula, facts: Facts, frame: Int32Array, found: Step): Step {
+export function bindSearch(
+  variables: readonly Variable[],
+  formula: Formula,
+  facts: Facts,
+  frame: Int32Array,
+  found: Step,
+): Step {
   const all = [...variables];
   const pending = flatten(formula, all);
   const types = new Map(all.map(({ slot, type }) => [slot, type]));

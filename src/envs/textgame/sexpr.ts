@@ -1,13 +1,16 @@
 /**
- * Reads S-expressions, the outer shape of PDDL files: names and nested lists. Comments run from `;` to the end of the line, names are split
- * by whitespace and parentheses only, and everything is lower-cased, because PDDL does not tell case apart.
+ * Reads S-expressions, the outer shape of PDDL files: names and nested lists. Comments run from `;` to the end of the
+ * line, names are split by whitespace and parentheses only, and everything is lower-cased, because PDDL does not tell
+ * case apart.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 
 /** A name or a list. */
 export type SExpression = string | readonly SExpression[];
 
-/** Deepest nesting accepted. Real files stay below 20; the bound lets later passes recurse without fear for the stack. */
+/**
+ * Deepest nesting accepted. Real files stay below 20; the bound lets later passes recurse without fear for the stack.
+ */
 const MAX_DEPTH = 200;
 
 const OPEN = 0x28;

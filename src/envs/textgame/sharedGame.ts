@@ -1,6 +1,6 @@
 /**
- * One loaded game for many players. A player is a point in the game, a small value that never changes, so copying a player costs nothing;
- * the game is taken back to a player's point where another one stepped last.
+ * One loaded game for many players. A player is a point in the game, a small value that never changes, so copying a
+ * player costs nothing; the game is taken back to a player's point where another one stepped last.
  */
 import type { Game, GameSnapshot } from './game.ts';
 

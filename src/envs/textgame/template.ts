@@ -1,9 +1,9 @@
 /**
- * Right-hand sides of text grammars. A text is a sequence of literals, `#symbol#` (expand that symbol), `{expression}`, `{expression | query}`
- * (one copy per answer of the query) and `[{expression | query}]` (the copies as a list). As in TextWorld, reading stops at the first
- * character that fits nothing, and what was read until there is the text.
+ * Right-hand sides of text grammars. A text is a sequence of literals, `#symbol#` (expand that symbol), `{expression}`,
+ * `{expression | query}` (one copy per answer of the query) and `[{expression | query}]` (the copies as a list). As in
+ * TextWorld, reading stops at the first character that fits nothing, and what was read until there is the text.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 
 /** A piece of text. */
 export type Node =
@@ -119,7 +119,8 @@ export class TemplateCompiler {
   }
 
   private concatenation(tokens: readonly string[], text: string): Expression {
-    if (tokens.length % 2 === 0 || tokens.some((token, index) => (token === '+') !== (index % 2 === 1))) throw badExpression(text);
+    if (tokens.length % 2 === 0 || tokens.some((token, index) => (token === '+') !== (index % 2 === 1)))
+      throw badExpression(text);
     const operands = tokens.filter((token) => token !== '+').map((token) => this.operand(token, text));
     return operands.length === 1 ? operands[0]! : { kind: 'concat', operands };
   }
@@ -189,5 +190,8 @@ function badExpression(text: string): ProxmoError {
 }
 
 function badQuery(text: string): ProxmoError {
-  return new ProxmoError('parse', `Text grammar: cannot read the query "${text.slice(0, 60)}"; write predicate(x:type, …) & ….`);
+  return new ProxmoError(
+    'parse',
+    `Text grammar: cannot read the query "${text.slice(0, 60)}"; write predicate(x:type, …) & ….`,
+  );
 }

@@ -1,9 +1,9 @@
 /**
- * Reads twl2 files, TextWorld's text grammars for PDDL games: a sequence of `grammar :: """{json}""";` and
- * `action NAME { template :: "…"; feedback :: "…"; grammar :: """{json}"""; }`, with `#` comments. This file knows the outer shape;
+ * Reads twl2 files, TextWorld's text grammars for PDDL games: a sequence of `grammar :: """{json}""";` and `action NAME
+ * { template :: "…"; feedback :: "…"; grammar :: """{json}"""; }`, with `#` comments. This file knows the outer shape;
  * `template.ts` reads the right-hand sides.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 
 /** One way to expand a symbol, taken where its condition is met. */
 export interface RuleText {
@@ -60,7 +60,8 @@ function readAction(reader: Reader, name: string, rules: Map<string, readonly Ru
   }
   const template = parts.get('template');
   const feedback = parts.get('feedback');
-  if (template === undefined || feedback === undefined) throw reader.fail(`action ${name} needs a template and a feedback`);
+  if (template === undefined || feedback === undefined)
+    throw reader.fail(`action ${name} needs a template and a feedback`);
   return { template, feedback };
 }
 
@@ -77,9 +78,13 @@ function addRules(json: string, rules: Map<string, readonly RuleText[]>): void {
   try {
     data = JSON.parse(json);
   } catch (error) {
-    throw new ProxmoError('parse', `Text grammar: a grammar block is not valid JSON (${(error as Error).message}); correct it.`);
+    throw new ProxmoError(
+      'parse',
+      `Text grammar: a grammar block is not valid JSON (${(error as Error).message}); correct it.`,
+    );
   }
-  if (!isRecord(data)) throw new ProxmoError('parse', 'Text grammar: a grammar block must be a JSON object of symbols; correct it.');
+  if (!isRecord(data))
+    throw new ProxmoError('parse', 'Text grammar: a grammar block must be a JSON object of symbols; correct it.');
   for (const [symbol, entries] of Object.entries(data)) {
     if (!Array.isArray(entries) || entries.length === 0) {
       throw new ProxmoError('parse', `Text grammar: symbol ${symbol} must have a list of rules; give it at least one.`);
@@ -94,9 +99,13 @@ function addRules(json: string, rules: Map<string, readonly RuleText[]>): void {
 function readRule(symbol: string, entry: unknown): RuleText {
   if (isRecord(entry)) {
     const { rhs, condition } = entry;
-    if (typeof rhs === 'string' && (condition === undefined || typeof condition === 'string')) return { rhs, condition: condition || null };
+    if (typeof rhs === 'string' && (condition === undefined || typeof condition === 'string'))
+      return { rhs, condition: condition || null };
   }
-  throw new ProxmoError('parse', `Text grammar: a rule of symbol ${symbol} must be {"rhs": text, "condition": text}; correct it.`);
+  throw new ProxmoError(
+    'parse',
+    `Text grammar: a rule of symbol ${symbol} must be {"rhs": text, "condition": text}; correct it.`,
+  );
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

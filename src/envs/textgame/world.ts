@@ -1,10 +1,10 @@
 /**
- * One problem bound to the logic of its domain: objects numbered in the order of their ids, facts in relations, actions as searches. The
- * world keeps two stores. The state decides which actions apply and whether the goal holds. The text store is what texts look up: it begins
- * with the initial facts and notes each effect of an action taken, also those whose condition was not met, as `p` or `not_p`. So `not_p`
- * holds only of what an action has made false.
+ * One problem bound to the logic of its domain: objects numbered in the order of their ids, facts in relations, actions
+ * as searches. The world keeps two stores. The state decides which actions apply and whether the goal holds. The text
+ * store is what texts look up: it begins with the initial facts and notes each effect of an action taken, also those
+ * whose condition was not met, as `p` or `not_p`. So `not_p` holds only of what an action has made false.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { resolve, Scope } from './formula.ts';
 import type { GameLogic, Schema } from './logic.ts';
 import { compareCodePoints, type NamingRule } from './naming.ts';
@@ -111,7 +111,10 @@ export class World implements Facts {
       if (type === ROOT_TYPE) continue;
       const id = types.get(type);
       if (id === undefined) {
-        throw new ProxmoError('parse', `PDDL problem: object ${name} is of type ${type}, which the domain does not declare; declare it.`);
+        throw new ProxmoError(
+          'parse',
+          `PDDL problem: object ${name} is of type ${type}, which the domain does not declare; declare it.`,
+        );
       }
       for (const ancestor of ancestors[id]!) isMember[ancestor]![this.numbers.get(name)!] = 1;
     }
@@ -132,11 +135,17 @@ export class World implements Facts {
 
   private numberOf(id: string): number {
     const number = this.numbers.get(id);
-    if (number === undefined) throw new ProxmoError('parse', `PDDL problem: object ${id} is used but not listed; add it to :objects.`);
+    if (number === undefined)
+      throw new ProxmoError('parse', `PDDL problem: object ${id} is used but not listed; add it to :objects.`);
     return number;
   }
 
-  private bindAction(schema: Schema, index: number, text: TextStore, found: (action: BoundAction) => void): BoundAction {
+  private bindAction(
+    schema: Schema,
+    index: number,
+    text: TextStore,
+    found: (action: BoundAction) => void,
+  ): BoundAction {
     const frame = new Int32Array(schema.frameSize);
     // An action may name objects that this problem lacks; −1 satisfies no atom.
     for (const [id, slot] of schema.objects) frame[slot] = this.numbers.get(id) ?? -1;

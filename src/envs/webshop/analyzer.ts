@@ -1,6 +1,6 @@
 /**
- * Text to search terms, as the English analyser of Lucene and Anserini makes them: words by Unicode's rules, without a possessive `'s`, in lower case, without
- * stop words, stemmed by Porter's algorithm.
+ * Text to search terms, as the English analyser of Lucene and Anserini makes them: words by Unicode's rules, without a
+ * possessive `'s`, in lower case, without stop words, stemmed by Porter's algorithm.
  */
 import { porterStem } from './porter.ts';
 import { breakWords } from './wordBreak.ts';

@@ -1,10 +1,10 @@
 /**
- * The shop's catalogue: products as its pages, its search and its reward know them, read from the JSON of WebShop's data files. The original's
- * rules hold: products with an id of more than ten characters and repeated ids are left out, a missing price is 100 dollars, names and values
- * of options are in lower case, and a slash in a value becomes ` | `.
+ * The shop's catalogue: products as its pages, its search and its reward know them, read from the JSON of WebShop's
+ * data files. The original's rules hold: products with an id of more than ten characters and repeated ids are left out,
+ * a missing price is 100 dollars, names and values of options are in lower case, and a slash in a value becomes ` | `.
  */
 import { z } from 'zod';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { formatFloat, strip } from './pythonText.ts';
 
 export interface Product {
@@ -104,7 +104,9 @@ export function readCatalogue(files: CatalogueFiles): Product[] {
     const where = `product ${index + 1}${asin === '' ? '' : ` (${asin})`}`;
     const raw = check(productSchema, item, name, where);
     if (asin === 'nan' || asin.length > ASIN_LENGTH || products.has(asin)) return;
-    const extra = attributes.has(asin) ? check(attributesSchema, attributes.get(asin), files.attributes.name, `product ${asin}`) : {};
+    const extra = attributes.has(asin)
+      ? check(attributesSchema, attributes.get(asin), files.attributes.name, `product ${asin}`)
+      : {};
     const written = humanInstructions?.get(asin) ?? [];
     const human = check(humanInstructionsSchema, written, files.humanInstructions?.name ?? '', `product ${asin}`);
     products.set(asin, {
@@ -125,7 +127,11 @@ export function searchText({ title, description, bullets, options }: Product): s
 /** What the reward takes for the attributes of a product that the data has none for. */
 const NO_ATTRIBUTES: readonly string[] = ['DUMMY_ATTR'];
 
-function instruct(raw: z.infer<typeof attributesSchema>, file: string, asin: string): Pick<Product, 'attributes' | 'instruction'> {
+function instruct(
+  raw: z.infer<typeof attributesSchema>,
+  file: string,
+  asin: string,
+): Pick<Product, 'attributes' | 'instruction'> {
   const { attributes = NO_ATTRIBUTES, instruction = null, instruction_attributes: asked } = raw;
   if (instruction === null) return { attributes, instruction };
   if (!asked) throw damaged(file, `product ${asin} has an instruction but no instruction_attributes`);
@@ -167,7 +173,9 @@ function readPrices(text: string, file: string, where: string): readonly number[
   return amounts.slice(0, 2).map(Number);
 }
 
-function readOptions(raw: Exclude<z.infer<typeof productSchema>['customization_options'], null | undefined>): Product['options'] {
+function readOptions(
+  raw: Exclude<z.infer<typeof productSchema>['customization_options'], null | undefined>,
+): Product['options'] {
   const options = new Map<string, readonly string[]>();
   for (const [name, values] of Object.entries(raw === '' ? {} : raw)) {
     if (values === null) continue;

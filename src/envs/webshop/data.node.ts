@@ -1,11 +1,11 @@
 /**
- * WebShop's data files on disk: `items_shuffle_*.json`, `items_ins_v2_*.json` and, for human goals, `items_human_ins*.json`, each as it is or compressed (`.gz`).
- * Files that belong together end alike (`…_1000.json`).
+ * WebShop's data files on disk: `items_shuffle_*.json`, `items_ins_v2_*.json` and, for human goals,
+ * `items_human_ins*.json`, each as it is or compressed (`.gz`). Files that belong together end alike (`…_1000.json`).
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { CatalogueFiles, DataFile } from './catalogue.ts';
 import type { GoalKind } from './goals.ts';
 
@@ -29,7 +29,10 @@ export async function readCatalogueFiles(path: string, goals: GoalKind): Promise
       names.find((name) => name === `${stem}${ending}.json` || name === `${stem}${ending}.json.gz`);
     const found = fits(suffix) ?? fits('');
     if (found !== undefined) return found;
-    throw new ProxmoError('file', `webshop: ${folder} has no ${stem}${suffix}.json; it belongs to ${products}, put it beside that file.`);
+    throw new ProxmoError(
+      'file',
+      `webshop: ${folder} has no ${stem}${suffix}.json; it belongs to ${products}, put it beside that file.`,
+    );
   };
   return {
     products: await readJson(folder, products),
@@ -64,8 +67,12 @@ async function readJson(folder: string, name: string): Promise<DataFile> {
     return { name, json: JSON.parse(text) as unknown };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ProxmoError('file', `webshop: ${join(folder, name)} cannot be read (${reason}); put the original file in its place.`, {
-      cause,
-    });
+    throw new ProxmoError(
+      'file',
+      `webshop: ${join(folder, name)} cannot be read (${reason}); put the original file in its place.`,
+      {
+        cause,
+      },
+    );
   }
 }

@@ -1,12 +1,13 @@
 /**
  * The shop as an environment. Observations are the original's pages, character for character.
  *
- * Actions. The shop takes any search and every click that its page offers. The list of admissible actions holds the clicks and, where the page has a search bar, searches
- * that can be read off the instruction: the whole of it without its price clause, and without its options too. A small policy can learn to copy them;
- * any other search is carried out as well. Elsewhere a search is carried out but not listed, so that a policy that copies keeps to the page. The button
+ * Actions. The shop takes any search and every click that its page offers. The list of admissible actions holds the
+ * clicks and, where the page has a search bar, searches that can be read off the instruction: the whole of it without
+ * its price clause, and without its options too. A small policy can learn to copy them; any other search is carried out
+ * as well. Elsewhere a search is carried out but not listed, so that a policy that copies keeps to the page. The button
  * "Search" does nothing, as in the original, and is not listed.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { Environment, Task, Turn } from '../environment.ts';
 import { type Goal, withoutPriceClause } from './goals.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -40,7 +41,8 @@ export class WebshopEnvironment implements Environment<WebshopTask> {
   /** @throws {ProxmoError} `environment` if the task is not of this task set. */
   reset(task: WebshopTask): Turn & { readonly instruction: string } {
     const goal = this.#findGoal(task);
-    if (goal === undefined) throw new ProxmoError('environment', `webshop: no task ${task.id}; take tasks from the same task set.`);
+    if (goal === undefined)
+      throw new ProxmoError('environment', `webshop: no task ${task.id}; take tasks from the same task set.`);
     this.#session = new ShopSession(this.#shop, goal);
     this.#steps = 0;
     this.#turn = this.#show(this.#session);

@@ -1,9 +1,10 @@
 /**
- * A hand-written customer. It knows nothing of a goal but the instruction and nothing of a product but what pages show: it searches for the instruction without its
- * price clause, opens the products that rank high and whose titles fit, compares their options and prices, reads the features of those that might do, and
- * buys the first product that has all that is asked for, or the best one seen when steps run short.
+ * A hand-written customer. It knows nothing of a goal but the instruction and nothing of a product but what pages show:
+ * it searches for the instruction without its price clause, opens the products that rank high and whose titles fit,
+ * compares their options and prices, reads the features of those that might do, and buys the first product that has all
+ * that is asked for, or the best one seen when steps run short.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { Expert, Turn } from '../environment.ts';
 import { type Listing, type ReadPage, readPage, textBelowButtons } from './page.ts';
 import { chooseValues, coverage, readWish, type Wish } from './wish.ts';
@@ -67,7 +68,8 @@ export class WebshopExpert implements Expert {
   }
 
   act({ observation, admissibleActions }: Turn, taken: string | null = this.#lastAction): string {
-    if (admissibleActions === null) throw new ProxmoError('environment', 'The webshop expert needs the list of admissible actions.');
+    if (admissibleActions === null)
+      throw new ProxmoError('environment', 'The webshop expert needs the list of admissible actions.');
     const page = readPage(observation, admissibleActions);
     this.#takeNotes(page, taken);
     const action = this.#decide(page, observation, admissibleActions);
@@ -124,7 +126,10 @@ export class WebshopExpert implements Expert {
     return where < page.number ? 'click[< prev]' : 'click[next >]';
   }
 
-  /** Of the products not seen yet that are not too dear, the one whose title has most of the wish; places up the list count more. */
+  /**
+   * Of the products not seen yet that are not too dear, the one whose title has most of the wish; places up the list
+   * count more.
+   */
   #mostPromising(listings: readonly Listing[]): Listing | null {
     let best: Listing | null = null;
     let most = Number.NEGATIVE_INFINITY;
@@ -160,14 +165,25 @@ export class WebshopExpert implements Expert {
   }
 
   #best(): Candidate | null {
-    return [...this.#seen.values()].reduce<Candidate | null>((best, next) => (best === null || next.fit > best.fit ? next : best), null);
+    return [...this.#seen.values()].reduce<Candidate | null>(
+      (best, next) => (best === null || next.fit > best.fit ? next : best),
+      null,
+    );
   }
 
   #judge(id: string, { title, price, options }: ItemPage): Candidate {
     const { choices, share } = chooseValues(this.#wish, options);
     const text = [title, ...[...options].flatMap(([name, values]) => [name, ...values])].join(' ');
     const affordable = price <= this.#wish.cap ? share : share / 2;
-    const candidate: Candidate = { id, page: this.#resultsPage, choices, share: affordable, text, fit: 0, featuresRead: false };
+    const candidate: Candidate = {
+      id,
+      page: this.#resultsPage,
+      choices,
+      share: affordable,
+      text,
+      fit: 0,
+      featuresRead: false,
+    };
     this.#rate(candidate);
     this.#seen.set(id, candidate);
     return candidate;

@@ -1,6 +1,7 @@
 /**
- * How alike two texts are by the words they share, from 0 to 100: `token_set_ratio` of the Python package thefuzz 0.19, which the shop's reward
- * compares attributes and options with. Words are sets; the words in common, and those with the rest of either text, are compared with each other.
+ * How alike two texts are by the words they share, from 0 to 100: `token_set_ratio` of the Python package thefuzz 0.19,
+ * which the shop's reward compares attributes and options with. Words are sets; the words in common, and those with the
+ * rest of either text, are compared with each other.
  */
 import { splitWords, strip } from './pythonText.ts';
 
@@ -30,7 +31,10 @@ function sorted(words: readonly string[]): string {
   return [...words].sort(byCodePoint).join(' ');
 }
 
-/** Python sorts texts by code point, JavaScript by UTF-16 code unit; they differ where surrogate pairs meet U+E000 and above. */
+/**
+ * Python sorts texts by code point, JavaScript by UTF-16 code unit; they differ where surrogate pairs meet U+E000 and
+ * above.
+ */
 function byCodePoint(a: string, b: string): number {
   const left = Array.from(a, (character) => character.codePointAt(0)!);
   const right = Array.from(b, (character) => character.codePointAt(0)!);
@@ -38,7 +42,10 @@ function byCodePoint(a: string, b: string): number {
   return left.length - right.length;
 }
 
-/** 200 · (characters in the longest common subsequence) / (characters in both texts), rounded half to even; 0 where either is empty. */
+/**
+ * 200 · (characters in the longest common subsequence) / (characters in both texts), rounded half to even; 0 where
+ * either is empty.
+ */
 function ratio(a: string, b: string): number {
   if (a === '' || b === '') return 0;
   if (a === b) return 100;

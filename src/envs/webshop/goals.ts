@@ -1,7 +1,8 @@
 /**
- * Goals: what a customer asks for, and what the purchase is measured by. Synthetic goals ask for each combination of a product's options, in a sentence
- * from a template; human goals have sentences that people wrote. Prices of products with a price range, price caps and the order of goals are drawn as
- * Python draws them, so a seed gives the original's goals.
+ * Goals: what a customer asks for, and what the purchase is measured by. Synthetic goals ask for each combination of a
+ * product's options, in a sentence from a template; human goals have sentences that people wrote. Prices of products
+ * with a price range, price caps and the order of goals are drawn as Python draws them, so a seed gives the original's
+ * goals.
  */
 import type { Product } from './catalogue.ts';
 import { PythonRandom } from './pythonRandom.ts';
@@ -78,7 +79,14 @@ function humanGoals(product: Product, drawCap: () => Cap): Goal[] {
     if (attributes.length === 0) continue;
     const cap = drawCap();
     const instruction = text.replace(/^\.+|\.+$/g, '') + cap.text;
-    goals.push({ product, instruction, attributes, options: { kind: 'values', values: options }, priceCap: cap.cap, weight: 1 });
+    goals.push({
+      product,
+      instruction,
+      attributes,
+      options: { kind: 'values', values: options },
+      priceCap: cap.cap,
+      weight: 1,
+    });
   }
   return goals;
 }
@@ -98,12 +106,15 @@ function syntheticGoals(product: Product, drawCap: () => Cap): Goal[] {
 function optionCombinations(options: Product['options']): (readonly [string, string])[][] {
   const names = [...options.keys()].sort();
   return names.reduce<(readonly [string, string])[][]>(
-    (chosen, name) => chosen.flatMap((values) => options.get(name)!.map((value) => [...values, [name, value] as const])),
+    (chosen, name) =>
+      chosen.flatMap((values) => options.get(name)!.map((value) => [...values, [name, value] as const])),
     [[]],
   );
 }
 
-/** The weight of a goal is the mean, over its attributes, of one over the number of goals that ask for the attribute. */
+/**
+ * The weight of a goal is the mean, over its attributes, of one over the number of goals that ask for the attribute.
+ */
 function weighByRarity(goals: readonly Goal[]): Goal[] {
   const counts = new Map<string, number>();
   for (const { attributes } of goals) {

@@ -5,7 +5,8 @@ import { createWebshopTaskSet as create, type WebshopOptions, type WebshopTaskSe
 /**
  * The shop task set.
  *
- * @throws {ProxmoError} `config` on options that are unknown or out of range; `file` on data files that are missing or damaged.
+ * @throws {ProxmoError} `config` on options that are unknown or out of range; `file` on data files that are missing or
+ * damaged.
  */
 export function createWebshopTaskSet(options: WebshopOptions = {}): Promise<WebshopTaskSet> {
   return create(options, readCatalogueFiles);

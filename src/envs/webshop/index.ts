@@ -1,12 +1,14 @@
 /**
- * The shop task set: the WebShop simulator (Yao et al., "WebShop: Towards Scalable Real-World Web Interaction with Grounded Language Agents", NeurIPS 2022) on WebShop's
- * data files or on a self-made catalogue that ships with the package. This file runs in a browser; `index.node.ts` adds reading data files from disk.
+ * The shop task set: the WebShop simulator (Yao et al., "WebShop: Towards Scalable Real-World Web Interaction with
+ * Grounded Language Agents", NeurIPS 2022) on WebShop's data files or on a self-made catalogue that ships with the
+ * package. This file runs in a browser; `index.node.ts` adds reading data files from disk.
  *
- * Splits. With WebShop's data, goals 0 to 499 in the order of the seed are held out, for `seen` and `unseen` alike, and the rest are for training: ProxMO's index ranges,
- * but of one order, so no goal is in both (with fewer than 1,000 goals, the first half is held out). With the self-made catalogue, one product in five
- * is held out for `unseen`, and one goal in five of the others for `seen`. All products are in the shop in every split.
+ * Splits. With WebShop's data, goals 0 to 499 in the order of the seed are held out, for `seen` and `unseen` alike, and
+ * the rest are for training: ProxMO's index ranges, but of one order, so no goal is in both (with fewer than 1,000
+ * goals, the first half is held out). With the self-made catalogue, one product in five is held out for `unseen`, and
+ * one goal in five of the others for `seen`. All products are in the shop in every split.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { Expert, Split, TaskSet } from '../environment.ts';
 import { hashText } from '../random.ts';
 import { chooseTasks } from '../taskLists.ts';
@@ -29,7 +31,10 @@ const HELD_OUT_GOALS = 500;
 /** Share of held-out products, and of held-out goals of the others, in the self-made catalogue. */
 const HELD_OUT_SHARE = 5;
 
-/** The shop task set; its environments answer at once, without promises. Task types are the departments: `beauty`, `electronics` and so on. */
+/**
+ * The shop task set; its environments answer at once, without promises. Task types are the departments: `beauty`,
+ * `electronics` and so on.
+ */
 export class WebshopTaskSet implements TaskSet<WebshopTask> {
   readonly name = 'webshop';
   readonly types: readonly string[];
@@ -70,11 +75,16 @@ export class WebshopTaskSet implements TaskSet<WebshopTask> {
     return new WebshopExpert(this.maxSteps);
   }
 
-  /** The shortest way to a purchase worth 1, from knowing the goal's product; null where its options cannot match, or searches or steps do not suffice. */
+  /**
+   * The shortest way to a purchase worth 1, from knowing the goal's product; null where its options cannot match, or
+   * searches or steps do not suffice.
+   */
   solution(task: WebshopTask): readonly string[] | null {
     const goal = this.#goalOf(task);
     if (goal === undefined) return null;
-    const ways = [...suggestedSearches(goal), `search[${goal.product.title.toLowerCase()}]`].map((search) => this.#buyAfter(search, goal));
+    const ways = [...suggestedSearches(goal), `search[${goal.product.title.toLowerCase()}]`].map((search) =>
+      this.#buyAfter(search, goal),
+    );
     return ways.filter((way) => way !== null).sort((a, b) => a.length - b.length)[0] ?? null;
   }
 
@@ -134,9 +144,13 @@ export type CatalogueReader = (path: string, goals: GoalKind) => Promise<Catalog
  * The shop task set.
  *
  * @param readFiles reads data files; without it, the option `data` is refused
- * @throws {ProxmoError} `config` on options that are unknown or out of range; `file` on data files that are missing or damaged.
+ * @throws {ProxmoError} `config` on options that are unknown or out of range; `file` on data files that are missing or
+ * damaged.
  */
-export async function createWebshopTaskSet(options: WebshopOptions = {}, readFiles?: CatalogueReader): Promise<WebshopTaskSet> {
+export async function createWebshopTaskSet(
+  options: WebshopOptions = {},
+  readFiles?: CatalogueReader,
+): Promise<WebshopTaskSet> {
   const resolved = resolveOptions(options);
   const { data, goals, products } = resolved;
   if (data === undefined) return new WebshopTaskSet(makeCatalogue(products), resolved);
@@ -145,6 +159,9 @@ export async function createWebshopTaskSet(options: WebshopOptions = {}, readFil
   const catalogue = readCatalogue(await readFiles(data, goals));
   const set = new WebshopTaskSet(catalogue, resolved);
   if (set.types.length === 0)
-    throw new ProxmoError('file', `webshop: the files in ${data} hold no goals; put the original files in their place.`);
+    throw new ProxmoError(
+      'file',
+      `webshop: the files in ${data} hold no goals; put the original files in their place.`,
+    );
   return set;
 }

@@ -1,13 +1,15 @@
 /**
- * The nouns of a product title. The original takes the words that spaCy's `en_core_web_sm` tags as noun or proper noun; a neural tagger has no place here, so
- * this is an approximation, made for titles: spaCy takes nearly every capitalised word of a title for a name, so words are nouns unless something speaks
- * against it. What speaks against it: being a number, a function word, an adverb in -ly, a verb form or, in lower case, an adjective.
+ * The nouns of a product title. The original takes the words that spaCy's `en_core_web_sm` tags as noun or proper noun;
+ * a neural tagger has no place here, so this is an approximation, made for titles: spaCy takes nearly every capitalised
+ * word of a title for a name, so words are nouns unless something speaks against it. What speaks against it: being a
+ * number, a function word, an adverb in -ly, a verb form or, in lower case, an adjective.
  *
- * The lists below were set with nine recorded purchases of the original shop at hand; for eight of them, the nouns of the goal's title are as many as the recorded
- * score says. How well it does on other titles is not known.
+ * The lists below were set with nine recorded purchases of the original shop at hand; for eight of them, the nouns of
+ * the goal's title are as many as the recorded score says. How well it does on other titles is not known.
  *
- * It only matters when another product than the goal's is bought, and then only by three thresholds: see `reward.ts`. Words are cut as spaCy cuts them: at white
- * space, punctuation, hyphens and slashes between letters, and between a number and its unit.
+ * It only matters when another product than the goal's is bought, and then only by three thresholds: see `reward.ts`.
+ * Words are cut as spaCy cuts them: at white space, punctuation, hyphens and slashes between letters, and between a
+ * number and its unit.
  */
 
 /** Nouns of a title in lower case, in order, with repetitions. */
@@ -33,7 +35,9 @@ function wordSet(text: string): ReadonlySet<string> {
   return new Set(text.trim().split(/\s+/));
 }
 
-/** Articles, pronouns, prepositions, conjunctions, auxiliaries, numerals and other words that are never nouns in titles. */
+/**
+ * Articles, pronouns, prepositions, conjunctions, auxiliaries, numerals and other words that are never nouns in titles.
+ */
 const FUNCTION_WORDS = wordSet(`
   a an the this that these those some any each every all both either neither no not other another such same own i you he she it we they
   me him her us them my your his its our their who whom whose which what about above across after against along among around as at

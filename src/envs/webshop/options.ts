@@ -1,6 +1,6 @@
 /** Options of the shop: their meaning, defaults and checks. */
 import { z } from 'zod';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 
 const schema = z.strictObject({
   data: z.string().min(1).optional(),
@@ -13,12 +13,16 @@ const schema = z.strictObject({
 });
 
 /**
- * Every option may be left out. The defaults are ProxMO's setting; the original's is `{ data, goals: 'human', seed: 233, shaping: 'score' }` without a limit of steps.
+ * Every option may be left out. The defaults are ProxMO's setting; the original's is `{ data, goals: 'human', seed:
+ * 233, shaping: 'score' }` without a limit of steps.
  */
 export interface WebshopOptions {
   /** Folder with WebShop's data files, or the products' file in it. Default: the self-made catalogue. */
   readonly data?: string;
-  /** `synthetic`: every combination of options of products with a template sentence; `human`: sentences that people wrote, which need `data`. Default `synthetic`. */
+  /**
+   * `synthetic`: every combination of options of products with a template sentence; `human`: sentences that people
+   * wrote, which need `data`. Default `synthetic`.
+   */
   readonly goals?: 'synthetic' | 'human';
   /** Products of the self-made catalogue, 500 to 100,000. Default 600. */
   readonly products?: number;

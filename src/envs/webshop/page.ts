@@ -1,4 +1,7 @@
-/** Pages as a customer reads them: the text of an observation taken apart again. Nothing is known here but what the page shows. */
+/**
+ * Pages as a customer reads them: the text of an observation taken apart again. Nothing is known here but what the page
+ * shows.
+ */
 import { SEPARATOR } from './session.ts';
 
 /** A product in a list of results. */
@@ -13,12 +16,19 @@ export interface Listing {
 export type ReadPage =
   | { readonly kind: 'start' | 'details' | 'other' }
   | { readonly kind: 'results'; readonly listings: readonly Listing[]; readonly number: number }
-  | { readonly kind: 'item'; readonly title: string; readonly price: number; readonly options: ReadonlyMap<string, readonly string[]> };
+  | {
+      readonly kind: 'item';
+      readonly title: string;
+      readonly price: number;
+      readonly options: ReadonlyMap<string, readonly string[]>;
+    };
 
 /** @param actions what the page lets its customer do */
 export function readPage(observation: string, actions: readonly string[]): ReadPage {
   const parts = observation.split(SEPARATOR);
-  const clicks = new Set(actions.flatMap((action) => (action.startsWith('click[') ? [action.slice('click['.length, -1)] : [])));
+  const clicks = new Set(
+    actions.flatMap((action) => (action.startsWith('click[') ? [action.slice('click['.length, -1)] : [])),
+  );
   if (actions.some((action) => action.startsWith('search['))) return { kind: 'start' };
   if (clicks.has('buy now')) return readItem(parts, clicks);
   if (clicks.has('next >')) return readResults(parts, clicks);

@@ -1,8 +1,10 @@
 /**
- * Porter's stemmer (M. F. Porter, "An algorithm for suffix stripping", Program 14(3), 1980) with the two departures of its author's later versions,
- * which Lucene keeps: `bli` instead of `abli`, and `logi`. Words of one or two characters stay as they are.
+ * Porter's stemmer (M. F. Porter, "An algorithm for suffix stripping", Program 14(3), 1980) with the two departures of
+ * its author's later versions, which Lucene keeps: `bli` instead of `abli`, and `logi`. Words of one or two characters
+ * stay as they are.
  *
- * A word is a sequence of vowel and consonant groups, [C](VC)^m[V]; m is its measure. All that is not a vowel counts as a consonant, digits too.
+ * A word is a sequence of vowel and consonant groups, [C](VC)^m[V]; m is its measure. All that is not a vowel counts as
+ * a consonant, digits too.
  */
 
 /** The stem of a lower-case word. */
@@ -142,5 +144,11 @@ function endsWithDoubleConsonant(stem: string): boolean {
 /** Consonant, vowel, consonant, the last one not w, x or y: `hop`, not `snow`. */
 function endsWithShortSyllable(stem: string): boolean {
   const last = stem.length - 1;
-  return last >= 2 && isConsonant(stem, last) && !isConsonant(stem, last - 1) && isConsonant(stem, last - 2) && !/[wxy]$/.test(stem);
+  return (
+    last >= 2 &&
+    isConsonant(stem, last) &&
+    !isConsonant(stem, last - 1) &&
+    isConsonant(stem, last - 2) &&
+    !/[wxy]$/.test(stem)
+  );
 }

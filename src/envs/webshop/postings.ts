@@ -1,6 +1,7 @@
 /**
- * The inverted index of a search: for each term, the documents that hold it, in ascending order, and how far each is saturated with it. All terms share two typed arrays.
- * Documents are numbered by their ids' order, so that of two numbers the smaller is the better where scores are equal.
+ * The inverted index of a search: for each term, the documents that hold it, in ascending order, and how far each is
+ * saturated with it. All terms share two typed arrays. Documents are numbered by their ids' order, so that of two
+ * numbers the smaller is the better where scores are equal.
  */
 import { analyze } from './analyzer.ts';
 
@@ -82,7 +83,10 @@ function inverseNorms(lengths: Uint32Array): Float32Array {
 }
 
 /** Brings the entries of each term together (counting sort). */
-function sortByTerm(tally: Tally, norms: Float32Array): Pick<Postings, 'starts' | 'documents' | 'saturations' | 'peaks'> {
+function sortByTerm(
+  tally: Tally,
+  norms: Float32Array,
+): Pick<Postings, 'starts' | 'documents' | 'saturations' | 'peaks'> {
   const starts = new Uint32Array(tally.counts.length + 1);
   tally.counts.forEach((count, id) => {
     starts[id + 1] = starts[id]! + count;

@@ -1,6 +1,7 @@
 /**
- * The `think-action` message of the shop, in the structure that verl-agent and ProxMO use for WebShop (arXiv 2602.19225): role, task, past turns, the page, the actions,
- * and how to answer. Pages begin after the instruction, with each string in quotes; a message that grows too long goes without past turns.
+ * The `think-action` message of the shop, in the structure that verl-agent and ProxMO use for WebShop (arXiv
+ * 2602.19225): role, task, past turns, the page, the actions, and how to answer. Pages begin after the instruction,
+ * with each string in quotes; a message that grows too long goes without past turns.
  */
 import type { PromptInput, ThinkActionStyle } from '../../text/promptTypes.ts';
 import { SEPARATOR } from './session.ts';
@@ -14,7 +15,11 @@ const TAIL_LENGTH = 20;
 /** How a page with a search bar offers to search: a form to fill in, with the button beside it. */
 const SEARCH_FORM: readonly string[] = ['search[<your query>]', 'click[search]'];
 
-export const webshopThinkAction: ThinkActionStyle = { message: webshopMessage, rareTexts: SEARCH_FORM, tailLength: TAIL_LENGTH };
+export const webshopThinkAction: ThinkActionStyle = {
+  message: webshopMessage,
+  rareTexts: SEARCH_FORM,
+  tailLength: TAIL_LENGTH,
+};
 
 const ROLE = 'You are an expert customer who shops step by step in the WebShop online store.';
 
@@ -37,7 +42,9 @@ function compose(input: PromptInput, past: readonly string[]): string {
   return [
     `${ROLE} Your task is to: ${instruction}.`,
     ...past,
-    past.length === 0 ? `What you see now is: ${page}.` : `You are now at step ${step + 1} and what you see is: ${page}.`,
+    past.length === 0
+      ? `What you see now is: ${page}.`
+      : `You are now at step ${step + 1} and what you see is: ${page}.`,
     `The actions you can take now are:\n[\n${listActions(input.admissibleActions ?? []).join('\n')}\n].`,
     '',
     ANSWER,
@@ -55,7 +62,10 @@ function pastTurns({ history, step, instruction }: PromptInput): string[] {
   ];
 }
 
-/** What a page says after the instruction: `'Back to Search' [SEP] 'Page 1 (Total results: 50)'`. A page without the instruction is quoted whole. */
+/**
+ * What a page says after the instruction: `'Back to Search' [SEP] 'Page 1 (Total results: 50)'`. A page without the
+ * instruction is quoted whole.
+ */
 function quotePage(observation: string, instruction: string): string {
   const parts = observation.split(SEPARATOR);
   return parts

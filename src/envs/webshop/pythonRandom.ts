@@ -1,6 +1,7 @@
 /**
- * The random numbers of Python's `random` module: the Mersenne Twister MT19937 (Matsumoto and Nishimura, 1998) with CPython's seeding and its
- * ways to draw from it, bit for bit. The shop's goals are drawn with them, so that a seed gives the goals that it gives in the original.
+ * The random numbers of Python's `random` module: the Mersenne Twister MT19937 (Matsumoto and Nishimura, 1998) with
+ * CPython's seeding and its ways to draw from it, bit for bit. The shop's goals are drawn with them, so that a seed
+ * gives the goals that it gives in the original.
  */
 
 const SIZE = 624;
@@ -10,7 +11,10 @@ export class PythonRandom {
   readonly #state = new Uint32Array(SIZE);
   #next = SIZE;
 
-  /** The stream of `random.seed(seed)`; the sign of a seed is ignored, as in Python. @param seed an integer that JavaScript can hold exactly */
+  /**
+   * The stream of `random.seed(seed)`; the sign of a seed is ignored, as in Python.
+   * @param seed an integer that JavaScript can hold exactly
+   */
   constructor(seed: number) {
     const words: number[] = [];
     for (let rest = Math.abs(seed); rest > 0; rest = Math.floor(rest / 2 ** 32)) words.push(rest >>> 0);
@@ -58,7 +62,8 @@ export class PythonRandom {
 
   /** `random.sample`: `count` different items, in the order in which they are drawn. */
   sample<T>(items: readonly T[], count: number): T[] {
-    // Python draws from a pool where that takes less memory than a set of the positions already taken; the two give different samples.
+    // Python draws from a pool where that takes less memory than a set of the positions already taken; the two give
+    // different samples.
     const setSize = 21 + (count > 5 ? 4 ** Math.ceil(Math.log(count * 3) / Math.log(4)) : 0);
     return items.length <= setSize ? this.#sampleFromPool(items, count) : this.#sampleByPosition(items, count);
   }

@@ -1,6 +1,12 @@
-/** Text as Python writes and reads it: numbers, tuples, white space. The shop's pages and its matching of options show them. */
+/**
+ * Text as Python writes and reads it: numbers, tuples, white space. The shop's pages and its matching of options show
+ * them.
+ */
 
-/** What `str.strip` removes, as the inside of a character class; JavaScript's `trim` differs at the control characters and at U+FEFF. */
+/**
+ * What `str.strip` removes, as the inside of a character class; JavaScript's `trim` differs at the control characters
+ * and at U+FEFF.
+ */
 const SPACE = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 const outerSpace = new RegExp(`^[${SPACE}]+|[${SPACE}]+$`, 'g');
 const spaceRun = new RegExp(`[${SPACE}]+`);
@@ -27,7 +33,10 @@ export function formatPair(first: string, second: string): string {
   return `(${quote(first)}, ${quote(second)})`;
 }
 
-/** Characters that Python writes as escapes: controls, formats, surrogates, private use, unassigned, and white space other than the space. */
+/**
+ * Characters that Python writes as escapes: controls, formats, surrogates, private use, unassigned, and white space
+ * other than the space.
+ */
 const unprintable = /[\p{C}\p{Z}\\]/gu;
 
 /** `repr` of a text. */

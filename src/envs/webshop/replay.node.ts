@@ -1,9 +1,9 @@
 /**
- * Replays recorded visits and searches of the original shop: the simulator is fed the recorded actions, and every page, every list of clickables, every reward and
- * every score is compared with the record.
+ * Replays recorded visits and searches of the original shop: the simulator is fed the recorded actions, and every page,
+ * every list of clickables, every reward and every score is compared with the record.
  */
 import { z } from 'zod';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { ReplayDifference, ReplayReport } from '../replay.ts';
 import { analyze } from './analyzer.ts';
 import { type Product, readCatalogue } from './catalogue.ts';
@@ -54,16 +54,25 @@ const querySchema = z.looseObject({
  * Plays recorded visits again. A step is a page, or a purchase with all that its reward consists of.
  *
  * @param dir folder of the catalogue that they were recorded in
- * @throws {ProxmoError} `data` that counts the record which is not of the right form; `file` if the catalogue cannot be read.
+ * @throws {ProxmoError} `data` that counts the record which is not of the right form; `file` if the catalogue cannot be
+ * read.
  */
 export async function replaySessions(records: Records, dir: string): Promise<ReplayReport> {
   const tally = new Tally();
   const stores = new Stores(dir);
   for await (const [number, record] of numbered(records)) {
-    const { seed, human_goals: human, goal_index: index, goal: recorded, initial, steps } = check(sessionSchema, record, number);
+    const {
+      seed,
+      human_goals: human,
+      goal_index: index,
+      goal: recorded,
+      initial,
+      steps,
+    } = check(sessionSchema, record, number);
     const { shop, goals } = await stores.open(seed, human);
     const goal = goals[index];
-    if (goal === undefined) throw malformed(number, `goal_index ${index} is out of range, there are ${goals.length} goals`);
+    if (goal === undefined)
+      throw malformed(number, `goal_index ${index} is out of range, there are ${goals.length} goals`);
     const name = `record ${number} (seed ${seed}, goal ${index})`;
     const session = new ShopSession(shop, goal);
     tally.compare(name, 0, { goal: recorded, ...initial }, { goal: plainGoal(goal, human), ...shown(session) });
@@ -83,7 +92,8 @@ export async function replaySessions(records: Records, dir: string): Promise<Rep
  * Searches again for recorded queries: terms, order of the hits, and scores as float32.
  *
  * @param dir folder of the catalogue that they were recorded in
- * @throws {ProxmoError} `data` that counts the record which is not of the right form; `file` if the catalogue cannot be read.
+ * @throws {ProxmoError} `data` that counts the record which is not of the right form; `file` if the catalogue cannot be
+ * read.
  */
 export async function replayQueries(records: Records, dir: string): Promise<ReplayReport> {
   const tally = new Tally();
@@ -92,7 +102,9 @@ export async function replayQueries(records: Records, dir: string): Promise<Repl
   for await (const [number, record] of numbered(records)) {
     const { query, tokens, hits } = check(querySchema, record, number);
     // Where the original found nothing, one hit would be one too many.
-    const found = index.search(query, Math.max(1, hits.length)).map(({ document, score }) => [products[document]!.asin, score]);
+    const found = index
+      .search(query, Math.max(1, hits.length))
+      .map(({ document, score }) => [products[document]!.asin, score]);
     const expected = { hits: hits.map(([asin, score]) => [asin, Math.fround(score)]), ...(tokens && { tokens }) };
     tally.compare(`record ${number} (${query})`, 0, expected, { hits: found, tokens: analyze(query) });
   }
@@ -103,7 +115,10 @@ export async function replayQueries(records: Records, dir: string): Promise<Repl
 class Stores {
   readonly #dir: string;
   readonly #open = new Map<string, Promise<{ readonly shop: Shop; readonly goals: GoalSet['goals'] }>>();
-  readonly #catalogues = new Map<boolean, Promise<{ readonly products: readonly Product[]; readonly index: SearchIndex }>>();
+  readonly #catalogues = new Map<
+    boolean,
+    Promise<{ readonly products: readonly Product[]; readonly index: SearchIndex }>
+  >();
 
   constructor(dir: string) {
     this.#dir = dir;
@@ -137,11 +152,17 @@ class Tally {
   #first: ReplayDifference | null = null;
 
   /** Compares the fields of `expected`. */
-  compare(session: string, step: number, expected: Readonly<Record<string, unknown>>, actual: Readonly<Record<string, unknown>>): void {
+  compare(
+    session: string,
+    step: number,
+    expected: Readonly<Record<string, unknown>>,
+    actual: Readonly<Record<string, unknown>>,
+  ): void {
     this.#steps++;
     const field = Object.keys(expected).find((key) => canonical(expected[key]) !== canonical(actual[key]));
     if (field === undefined) this.#equal++;
-    else this.#first ??= { session, step, field, expected: canonical(expected[field]), actual: canonical(actual[field]) };
+    else
+      this.#first ??= { session, step, field, expected: canonical(expected[field]), actual: canonical(actual[field]) };
   }
 
   report(): ReplayReport {
@@ -149,7 +170,10 @@ class Tally {
   }
 }
 
-/** A text that is equal for equal values; texts stand for themselves. The order of keys does not count, that of lists does. */
+/**
+ * A text that is equal for equal values; texts stand for themselves. The order of keys does not count, that of lists
+ * does.
+ */
 function canonical(value: unknown): string {
   if (typeof value === 'string') return value;
   const ordered = JSON.stringify(value, (_, part: unknown) => {

@@ -3,8 +3,9 @@
  *
  *   type · (attributes matched + options matched + [price ≤ cap]) / (attributes + options + 1)
  *
- * where the counts below the line are the goal's. Buying the goal's product with the goal's options almost always gives 1; some colours cannot match, because the
- * original reduces a chosen value to a colour word that it contains ("peppermint cookie" to "mint") but leaves the goal's as it is.
+ * where the counts below the line are the goal's. Buying the goal's product with the goal's options almost always gives
+ * 1; some colours cannot match, because the original reduces a chosen value to a colour word that it contains
+ * ("peppermint cookie" to "mint") but leaves the goal's as it is.
  */
 import type { Product } from './catalogue.ts';
 import { tokenSetRatio } from './fuzzy.ts';
@@ -25,7 +26,10 @@ export interface Reward {
   readonly type: number;
   readonly queryMatch: boolean;
   readonly categoryMatch: boolean;
-  /** Share of the goal title's nouns that the bought product's title has; see `nouns.ts` for what is approximate about it. */
+  /**
+   * Share of the goal title's nouns that the bought product's title has; see `nouns.ts` for what is approximate about
+   * it.
+   */
   readonly titleScore: number;
   /** Share of the attributes. */
   readonly attributes: number;
@@ -53,7 +57,10 @@ export function rewardOf({ product, options, price }: Purchase, goal: Goal): Rew
   };
 }
 
-function typeReward(bought: Product, wanted: Product): Pick<Reward, 'type' | 'queryMatch' | 'categoryMatch' | 'titleScore'> {
+function typeReward(
+  bought: Product,
+  wanted: Product,
+): Pick<Reward, 'type' | 'queryMatch' | 'categoryMatch' | 'titleScore'> {
   const queryMatch = bought.query === wanted.query;
   const wantedParts = new Set(categoryParts(wanted));
   const categoryMatch = new Set(categoryParts(bought).filter((part) => wantedParts.has(part))).size >= 2;
@@ -88,7 +95,8 @@ function hasAttribute({ attributes, title, bullets, description }: Product, want
 
 function matchedOptions(chosen: readonly string[], goal: GoalOptions): number {
   const colors = chosen.map(reduceColor);
-  const wanted = goal.kind === 'values' ? goal.values.map(reduceColor) : goal.values.map(([name, value]) => reducePair(name, value));
+  const wanted =
+    goal.kind === 'values' ? goal.values.map(reduceColor) : goal.values.map(([name, value]) => reducePair(name, value));
   return wanted.filter((value) => colors.some((color) => tokenSetRatio(color, value) > MATCH_ABOVE)).length;
 }
 

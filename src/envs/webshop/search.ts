@@ -1,13 +1,14 @@
 /**
- * Full-text search ranked by BM25 (Robertson and Zaragoza, 2009), with the numbers that Lucene 8.7 and 9.5 give, to the last bit: float32 arithmetic in the
- * same order, and document lengths rounded to one byte.
+ * Full-text search ranked by BM25 (Robertson and Zaragoza, 2009), with the numbers that Lucene 8.7 and 9.5 give, to the
+ * last bit: float32 arithmetic in the same order, and document lengths rounded to one byte.
  *
  *   score(d) = Σ over query terms t  n(t) · idf(t) · (1 − 1 / (1 + tf(t, d) / (k1 · (1 − b + b · length(d) / mean length))))
  *   idf(t) = ln(1 + (N − df(t) + ½) / (df(t) + ½)),  n(t) = how often the query holds t
  *
- * Documents that cannot be among the best are left out as by MaxScore (Turtle and Flood, 1995): once enough were found, the commonest terms, which together add little, bring
- * up no documents of their own; they are only looked up in those that the other terms lift high enough. Documents are gone through in windows with a dense array of sums.
- * What is found is what a full search finds: no bound is estimated, and of equal scores the document that comes first stays.
+ * Documents that cannot be among the best are left out as by MaxScore (Turtle and Flood, 1995): once enough were found,
+ * the commonest terms, which together add little, bring up no documents of their own; they are only looked up in those
+ * that the other terms lift high enough. Documents are gone through in windows with a dense array of sums. What is
+ * found is what a full search finds: no bound is estimated, and of equal scores the document that comes first stays.
  */
 import { analyze } from './analyzer.ts';
 import { type Document, indexDocuments, type Postings } from './postings.ts';
@@ -17,8 +18,8 @@ import { type Hit, TopHits } from './topHits.ts';
 const WINDOW = 2048;
 
 /**
- * Share of the worst score kept that the terms which are only looked up may add together. More of them save reading their postings, but leave more documents to look
- * them up in.
+ * Share of the worst score kept that the terms which are only looked up may add together. More of them save reading
+ * their postings, but leave more documents to look them up in.
  */
 const LOOKED_UP_SHARE = 0.3;
 
@@ -36,8 +37,8 @@ interface Cursor {
 export class SearchIndex {
   readonly #postings: Postings;
   /**
-   * Sums of the window under way; all zero between windows. Shares are float32 and are added in float64, which is exact as long as the largest is less than 2²⁸ times the
-   * smallest; so their order does not matter.
+   * Sums of the window under way; all zero between windows. Shares are float32 and are added in float64, which is exact
+   * as long as the largest is less than 2²⁸ times the smallest; so their order does not matter.
    */
   readonly #sums = new Float64Array(WINDOW);
 

@@ -1,7 +1,9 @@
 /**
- * The self-made catalogue: products in the structure of WebShop's, from the words of `stock.ts` and a seed. It ships with the package and runs in a browser. Pages are
- * shorter than the original's and vocabulary is small, so that a small policy can learn to shop: titles name maker, material, kind and one attribute in lower case,
- * ids are numbers (they read the same in a title and on a button) and prices whole dollars. Every goal can be met in full, and most goals by few products.
+ * The self-made catalogue: products in the structure of WebShop's, from the words of `stock.ts` and a seed. It ships
+ * with the package and runs in a browser. Pages are shorter than the original's and vocabulary is small, so that a
+ * small policy can learn to shop: titles name maker, material, kind and one attribute in lower case, ids are numbers
+ * (they read the same in a title and on a button) and prices whole dollars. Every goal can be met in full, and most
+ * goals by few products.
  */
 import { RandomStream } from '../random.ts';
 import type { Product } from './catalogue.ts';
@@ -29,7 +31,10 @@ const MOST_VALUES = 4;
 /** One product in so many has a price range. */
 const RANGE_SHARE = 10;
 
-/** `count` products, all kinds in turn; a longer catalogue begins with the products of a shorter one where their ids have as many digits. */
+/**
+ * `count` products, all kinds in turn; a longer catalogue begins with the products of a shorter one where their ids
+ * have as many digits.
+ */
 export function makeCatalogue(count: number): Product[] {
   const first = 10 ** Math.max(4, String(count).length);
   const random = new RandomStream(SEED, first);

@@ -1,10 +1,12 @@
 /**
- * A visit to the shop: pages, and what a click or a search leads to. Pages are shown in the original's text mode: their visible strings joined by ` [SEP] `.
+ * A visit to the shop: pages, and what a click or a search leads to. Pages are shown in the original's text mode: their
+ * visible strings joined by ` [SEP] `.
  *
  *   start ──search──▶ results ──product──▶ item ──description, features, reviews──▶ sub-page
  *                     next, prev ◀──prev── item ◀──prev── sub-page       item ──buy now──▶ done
  *
- * `search[…]` is taken on every page, `click[…]` if the page has it; anything else changes nothing. "Back to Search" starts over.
+ * `search[…]` is taken on every page, `click[…]` if the page has it; anything else changes nothing. "Back to Search"
+ * starts over.
  */
 import type { Product } from './catalogue.ts';
 import type { Goal } from './goals.ts';
@@ -29,7 +31,12 @@ type SubPage = (typeof SUB_PAGES)[number];
 type Place =
   | { readonly kind: 'start' }
   | { readonly kind: 'results'; readonly found: readonly Product[]; readonly page: number }
-  | { readonly kind: 'item' | SubPage; readonly found: readonly Product[]; readonly page: number; readonly product: Product };
+  | {
+      readonly kind: 'item' | SubPage;
+      readonly found: readonly Product[];
+      readonly page: number;
+      readonly product: Product;
+    };
 
 const NOTHING_CHOSEN: ReadonlyMap<string, string> = new Map();
 
@@ -81,7 +88,8 @@ export class ShopSession {
     if (this.#reward !== null) return;
     const { name, argument } = parseAction(action);
     if (name === 'search') this.#search(argument);
-    else if (name === 'click' && argument !== 'search' && this.page.clickables.includes(argument)) this.#click(argument);
+    else if (name === 'click' && argument !== 'search' && this.page.clickables.includes(argument))
+      this.#click(argument);
   }
 
   #search(query: string): void {
@@ -100,7 +108,13 @@ export class ShopSession {
     const { found, page } = place;
     if (target === 'next >') this.#go({ ...place, page: page + 1 });
     else if (target === '< prev') this.#go({ ...place, page: page - 1 });
-    else this.#go({ kind: 'item', found, page, product: productsOn(place).find(({ asin }) => asin.toLowerCase() === target)! });
+    else
+      this.#go({
+        kind: 'item',
+        found,
+        page,
+        product: productsOn(place).find(({ asin }) => asin.toLowerCase() === target)!,
+      });
   }
 
   #clickItem(target: string, place: Place & { kind: 'item' | SubPage }): void {
@@ -126,31 +140,45 @@ export class ShopSession {
 }
 
 /**
- * Name and argument of an action, as the original's pattern `(.+)\[(.+)\]` takes them from its beginning: up to the last bracket that opens before the last one that
- * closes, on the first line. An empty name for anything that is not an action; the argument is in lower case and not empty.
+ * Name and argument of an action, as the original's pattern `(.+)\[(.+)\]` takes them from its beginning: up to the
+ * last bracket that opens before the last one that closes, on the first line. An empty name for anything that is not an
+ * action; the argument is in lower case and not empty.
  */
 export function parseAction(action: string): { readonly name: string; readonly argument: string } {
   const line = action.split('\n', 1)[0]!;
   const end = line.lastIndexOf(']');
   const start = end < 2 ? -1 : line.lastIndexOf('[', end - 2);
-  return start < 1 ? { name: '', argument: '' } : { name: line.slice(0, start), argument: line.slice(start + 1, end).toLowerCase() };
+  return start < 1
+    ? { name: '', argument: '' }
+    : { name: line.slice(0, start), argument: line.slice(start + 1, end).toLowerCase() };
 }
 
 /** What stands between the strings of a page. */
 export const SEPARATOR = ' [SEP] ';
 
-function productsOn({ found, page }: { readonly found: readonly Product[]; readonly page: number }): readonly Product[] {
+function productsOn({
+  found,
+  page,
+}: {
+  readonly found: readonly Product[];
+  readonly page: number;
+}): readonly Product[] {
   return found.slice((page - 1) * PRODUCTS_PER_PAGE, page * PRODUCTS_PER_PAGE);
 }
 
 function showPage(place: Place, { instruction }: Goal): Page {
   const head = ['Instruction:', instruction];
-  if (place.kind === 'start') return { text: joinTexts(['WebShop', ...head, 'Search']), clickables: ['search'], hasSearchBar: true };
+  if (place.kind === 'start')
+    return { text: joinTexts(['WebShop', ...head, 'Search']), clickables: ['search'], hasSearchBar: true };
   const top = [...head, 'Back to Search'];
   if (place.kind === 'results') return resultsPage(place, top);
   if (place.kind === 'item') return itemPage(place.product, top);
   const text = subPageTexts(place.kind, place.product);
-  return { text: joinTexts([...top, '< Prev', ...text]), clickables: ['back to search', '< prev'], hasSearchBar: false };
+  return {
+    text: joinTexts([...top, '< Prev', ...text]),
+    clickables: ['back to search', '< prev'],
+    hasSearchBar: false,
+  };
 }
 
 function resultsPage(place: Place & { kind: 'results' }, top: readonly string[]): Page {
@@ -159,7 +187,9 @@ function resultsPage(place: Place & { kind: 'results' }, top: readonly string[])
   const listed = products.flatMap(({ asin, title, priceText }) => [asin, title, priceText]);
   return {
     text: joinTexts([...top, `Page ${place.page} (Total results: ${place.found.length})`, ...buttons, ...listed]),
-    clickables: distinct(['Back to Search', ...buttons, ...products.map(({ asin }) => asin)].map((name) => name.toLowerCase())),
+    clickables: distinct(
+      ['Back to Search', ...buttons, ...products.map(({ asin }) => asin)].map((name) => name.toLowerCase()),
+    ),
     hasSearchBar: false,
   };
 }
@@ -174,7 +204,10 @@ function itemPage({ title, priceText, options }: Product, top: readonly string[]
   };
 }
 
-/** There are no reviews. A bullet stands behind a space on its page, so an empty one is a string there, where an empty description is none. */
+/**
+ * There are no reviews. A bullet stands behind a space on its page, so an empty one is a string there, where an empty
+ * description is none.
+ */
 function subPageTexts(kind: SubPage, { description, bullets }: Product): readonly string[] {
   if (kind === 'description') return [description];
   return kind === 'features' ? bullets.map((bullet) => ` ${bullet}`) : [];

@@ -1,9 +1,25 @@
-/** What the self-made catalogue sells: departments, groups and kinds of products with the words that describe them. All made up for this project. */
+/**
+ * What the self-made catalogue sells: departments, groups and kinds of products with the words that describe them. All
+ * made up for this project.
+ */
 
 /** Values for one option. */
 export type OptionPool = readonly string[];
 
-const COLORS: OptionPool = ['black', 'white', 'red', 'blue', 'green', 'yellow', 'brown', 'pink', 'grey', 'orange', 'purple', 'beige'];
+const COLORS: OptionPool = [
+  'black',
+  'white',
+  'red',
+  'blue',
+  'green',
+  'yellow',
+  'brown',
+  'pink',
+  'grey',
+  'orange',
+  'purple',
+  'beige',
+];
 const CLOTHING_SIZES: OptionPool = ['small', 'medium', 'large', 'tiny', 'huge'];
 const SHOE_SIZES: OptionPool = ['36', '38', '40', '42', '44'];
 const VOLUMES: OptionPool = ['100 ml', '250 ml', '500 ml'];
@@ -38,7 +54,14 @@ export interface Department {
   readonly groups: readonly Group[];
 }
 
-function kind(query: string, noun: string, materials: string, options: Kind['options'], low: number, high: number): Kind {
+function kind(
+  query: string,
+  noun: string,
+  materials: string,
+  options: Kind['options'],
+  low: number,
+  high: number,
+): Kind {
   return { query, noun, materials: materials.split(' '), options, price: [low, high] };
 }
 
@@ -72,7 +95,14 @@ export const DEPARTMENTS: readonly Department[] = [
         attributes: list('easy clean, travel size, anti static, soft grip, rust proof, gift box'),
         kinds: [
           kind('hair brushes', 'hair brush', 'bamboo plastic walnut', { color: COLORS }, 5, 26),
-          kind('makeup mirrors', 'makeup mirror', 'steel bamboo acrylic', { color: COLORS, size: ['round', 'oval'] }, 12, 60),
+          kind(
+            'makeup mirrors',
+            'makeup mirror',
+            'steel bamboo acrylic',
+            { color: COLORS, size: ['round', 'oval'] },
+            12,
+            60,
+          ),
         ],
       },
     ],
@@ -101,7 +131,14 @@ export const DEPARTMENTS: readonly Department[] = [
         name: 'Photo',
         attributes: list('carbon fiber, quick release, shock proof, easy carry, dust cover, high definition'),
         kinds: [
-          kind('tripods', 'tripod', 'aluminum carbon steel', { color: COLORS, size: ['table', 'travel', 'studio'] }, 22, 140),
+          kind(
+            'tripods',
+            'tripod',
+            'aluminum carbon steel',
+            { color: COLORS, size: ['table', 'travel', 'studio'] },
+            22,
+            140,
+          ),
           kind('camera bags', 'camera bag', 'canvas leather nylon', { color: COLORS }, 16, 90),
         ],
       },

@@ -7,7 +7,10 @@ export interface Hit {
   readonly score: number;
 }
 
-/** The best `count` of the documents offered. They must come in ascending order: of equal scores, the earlier one is better. */
+/**
+ * The best `count` of the documents offered. They must come in ascending order: of equal scores, the earlier one is
+ * better.
+ */
 export class TopHits {
   readonly #hits: Hit[] = [];
   readonly #count: number;
@@ -18,7 +21,9 @@ export class TopHits {
 
   /** A score that a document must exceed to be kept. */
   get threshold(): number {
-    return this.#hits.length < this.#count ? Number.NEGATIVE_INFINITY : (this.#hits[0]?.score ?? Number.POSITIVE_INFINITY);
+    return this.#hits.length < this.#count
+      ? Number.NEGATIVE_INFINITY
+      : (this.#hits[0]?.score ?? Number.POSITIVE_INFINITY);
   }
 
   offer(document: number, score: number): void {

@@ -1,4 +1,7 @@
-/** What a customer takes from an instruction, and how far a product meets it. For the expert, which knows no more of a goal than its sentence. */
+/**
+ * What a customer takes from an instruction, and how far a product meets it. For the expert, which knows no more of a
+ * goal than its sentence.
+ */
 import { analyze } from './analyzer.ts';
 import { withoutPriceClause } from './goals.ts';
 
@@ -43,7 +46,10 @@ export function coverage({ terms }: Wish, text: string): number {
 }
 
 /** Values that the wish asks for, by name of option, and the share of the options that it names which can be chosen. */
-export function chooseValues(wish: Wish, options: ReadonlyMap<string, readonly string[]>): { choices: Map<string, string>; share: number } {
+export function chooseValues(
+  wish: Wish,
+  options: ReadonlyMap<string, readonly string[]>,
+): { choices: Map<string, string>; share: number } {
   const choices = new Map<string, string>();
   let named = 0;
   const asked = new Set(analyze(wish.text));
@@ -64,5 +70,8 @@ function isSpoken(value: string, asked: ReadonlySet<string>): boolean {
 }
 
 function longest(texts: readonly string[]): string | undefined {
-  return texts.reduce<string | undefined>((best, text) => (best === undefined || text.length > best.length ? text : best), undefined);
+  return texts.reduce<string | undefined>(
+    (best, text) => (best === undefined || text.length > best.length ? text : best),
+    undefined,
+  );
 }

@@ -1,7 +1,8 @@
 /**
- * Cuts text into words by the Unicode rules for word boundaries (UAX #29), as Lucene's `StandardTokenizer` applies them: runs of letters and digits
- * with the marks that may stand inside them (`o'clock`, `3.5mm`, `snake_case`) are words; each Chinese character, each Hiragana letter and each emoji
- * is one; everything else only separates. A word longer than 255 code units is cut into pieces of that length.
+ * Cuts text into words by the Unicode rules for word boundaries (UAX #29), as Lucene's `StandardTokenizer` applies
+ * them: runs of letters and digits with the marks that may stand inside them (`o'clock`, `3.5mm`, `snake_case`) are
+ * words; each Chinese character, each Hiragana letter and each emoji is one; everything else only separates. A word
+ * longer than 255 code units is cut into pieces of that length.
  *
  * Word-break properties are taken from the general properties that define them, as regular expressions know no others.
  */
@@ -46,9 +47,13 @@ const MID_BOTH = /[.\u2018\u2019\u2024\ufe52\uff07\uff0e]/;
 const KATAKANA = /[\p{Script=Katakana}\u3031-\u3035\u309b\u309c\u30a0\u30fc\uff70]/u;
 const SOUTH_EAST_ASIAN =
   /[\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}\p{Script=Tai_Le}\p{Script=New_Tai_Lue}\p{Script=Tai_Tham}\p{Script=Tai_Viet}\p{Script=Ahom}]/u;
-const LETTER = /[\p{Alphabetic}\u02c2-\u02c5\u02d2-\u02d7\u02de\u02df\u02ed\u02ef-\u02ff\u05f3\ua720\ua721\ua789\ua78a\uab5b]/u;
+const LETTER =
+  /[\p{Alphabetic}\u02c2-\u02c5\u02d2-\u02d7\u02de\u02df\u02ed\u02ef-\u02ff\u05f3\ua720\ua721\ua789\ua78a\uab5b]/u;
 const HEBREW_LETTER = /(?=\p{Script=Hebrew})\p{Lo}/u;
-/** `Extended_Pictographic` of emoji 11.0, the table that Lucene uses; engines know later ones, which lack the likes of the black star. */
+/**
+ * `Extended_Pictographic` of emoji 11.0, the table that Lucene uses; engines know later ones, which lack the likes of
+ * the black star.
+ */
 const PICTOGRAPHS = [
   'a9 ae 203c 2049 2122 2139 2194-2199 21a9-21aa 231a-231b 2328 2388 23cf 23e9-23f3 23f8-23fa 24c2 25aa-25ab 25b6 25c0 25fb-25fe',
   '2600-2605 2607-2612 2614-2685 2690-2705 2708-2712 2714 2716 271d 2721 2728 2733-2734 2744 2747 274c 274e 2753-2755 2757',
@@ -99,7 +104,8 @@ export function breakWords(text: string): string[] {
   const words: string[] = [];
   for (let at = 0; at < text.length; ) {
     const end = wordEnd(text, at);
-    for (let from = at; from < end; from += LONGEST_WORD) words.push(text.slice(from, Math.min(end, from + LONGEST_WORD)));
+    for (let from = at; from < end; from += LONGEST_WORD)
+      words.push(text.slice(from, Math.min(end, from + LONGEST_WORD)));
     at = end >= 0 ? end : ~end;
   }
   return words;
@@ -143,7 +149,8 @@ function wordEnd(text: string, start: number): number {
     }
     at = after;
   }
-  // What connectors alone make up is passed over whole, so that a long run of them is not read again from each of its places.
+  // What connectors alone make up is passed over whole, so that a long run of them is not read again from each of its
+  // places.
   return holdsWord ? end : ~Math.max(end, nextWhole(text, start));
 }
 
@@ -151,7 +158,8 @@ function wordEnd(text: string, start: number): number {
 function emojiEnd(text: string, start: number): number {
   let end = nextWhole(text, start);
   const isEmoji = (at: number): boolean => at < text.length && classOf(text.codePointAt(at)!) === Class.Emoji;
-  const isFlagLetter = (at: number): boolean => isEmoji(at) && FLAG_LETTER.test(String.fromCodePoint(text.codePointAt(at)!));
+  const isFlagLetter = (at: number): boolean =>
+    isEmoji(at) && FLAG_LETTER.test(String.fromCodePoint(text.codePointAt(at)!));
   if (isFlagLetter(start) && isFlagLetter(end)) return nextWhole(text, end);
   while (text.charCodeAt(end - 1) === JOINER && isEmoji(end)) end = nextWhole(text, end);
   return end;
@@ -181,7 +189,11 @@ function joins(left: Class, right: Class): boolean {
 function bridges(left: Class, mark: Class, right: Class): boolean {
   const both = mark === Class.MidBoth || mark === Class.SingleQuote;
   if (isLetter(left) && isLetter(right)) {
-    return both || mark === Class.MidLetter || (mark === Class.DoubleQuote && left === Class.HebrewLetter && right === Class.HebrewLetter);
+    return (
+      both ||
+      mark === Class.MidLetter ||
+      (mark === Class.DoubleQuote && left === Class.HebrewLetter && right === Class.HebrewLetter)
+    );
   }
   return left === Class.Digit && right === Class.Digit && (both || mark === Class.MidNumber);
 }

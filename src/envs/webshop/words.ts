@@ -1,6 +1,7 @@
 /**
- * The vocabulary of a shop: the words and numbers of its pages, instructions and actions. What a policy reads or copies as one thing is one word: prices as pages
- * write them (`$38.0`), caps as instructions do (`50.00`), ids, and the openings of actions.
+ * The vocabulary of a shop: the words and numbers of its pages, instructions and actions. What a policy reads or copies
+ * as one thing is one word: prices as pages write them (`$38.0`), caps as instructions do (`50.00`), ids, and the
+ * openings of actions.
  */
 import type { Product } from './catalogue.ts';
 import type { Goal } from './goals.ts';

@@ -1,8 +1,8 @@
 /**
- * A GGUF file's model as the `config.json` that Hugging Face would have for it. Every key under the architecture's name is used or refused: one that
- * were passed over could stand for something that the model then does not do.
+ * A GGUF file's model as the `config.json` that Hugging Face would have for it. Every key under the architecture's name
+ * is used or refused: one that were passed over could stand for something that the model then does not do.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { GgufMetadata } from './metadata.ts';
 import { recoverLlama3Scaling } from './ropeFactors.ts';
 
@@ -33,14 +33,23 @@ export function readFamily(metadata: GgufMetadata, where: string): GgufFamily {
   const architecture = metadata.text('general.architecture');
   if (Object.hasOwn(ggufFamilies, architecture)) return architecture as GgufFamily;
   const known = Object.keys(ggufFamilies).join(', ');
-  throw new ProxmoError('config', `${where} holds a model of the architecture "${architecture}", which is not known; known are ${known}.`);
+  throw new ProxmoError(
+    'config',
+    `${where} holds a model of the architecture "${architecture}", which is not known; known are ${known}.`,
+  );
 }
 
 /**
  * The fields of `config.json`.
- * @throws {ProxmoError} `file` if metadata is missing or of the wrong kind; `config` if it asks for what is not supported.
+ * @throws {ProxmoError} `file` if metadata is missing or of the wrong kind; `config` if it asks for what is not
+ * supported.
  */
-export function ggufConfig(family: GgufFamily, metadata: GgufMetadata, facts: GgufFacts, where: string): Record<string, unknown> {
+export function ggufConfig(
+  family: GgufFamily,
+  metadata: GgufMetadata,
+  facts: GgufFacts,
+  where: string,
+): Record<string, unknown> {
   const fields = new Fields(family, metadata, where);
   const config = {
     model_type: family,
@@ -96,7 +105,10 @@ class Fields {
     if (!this.metadata.has(key)) return;
     const value = typeof allowed === 'number' ? this.metadata.number(key) : this.metadata.flag(key);
     if (value !== allowed) {
-      throw new ProxmoError('config', `${this.where}: \`${key}\` is ${value}, and only ${allowed} is supported; use another model.`);
+      throw new ProxmoError(
+        'config',
+        `${this.where}: \`${key}\` is ${value}, and only ${allowed} is supported; use another model.`,
+      );
     }
   }
 
@@ -156,14 +168,21 @@ function llamaFields(fields: Fields, { has, ropeFactors }: GgufFacts): Record<st
     rms_norm_eps: fields.decimal('attention.layer_norm_rms_epsilon'),
     max_position_embeddings: fields.count('context_length'),
     ...ropeFields(fields, headDim, ropeFactors),
-    ...(fields.family === 'llama' ? biases : fields.family === 'qwen3' ? { attention_bias: biases.attention_bias } : {}),
+    ...(fields.family === 'llama'
+      ? biases
+      : fields.family === 'qwen3'
+        ? { attention_bias: biases.attention_bias }
+        : {}),
   };
 }
 
 function ropeFields(fields: Fields, headDim: number, ropeFactors: Float32Array | null): Record<string, unknown> {
   const theta = fields.decimal('rope.freq_base', 10_000);
   // A factor without a type is that of a linear scaling.
-  const kind = fields.metadata.text(fields.key('rope.scaling.type'), fields.has('rope.scaling.factor') ? 'linear' : 'none');
+  const kind = fields.metadata.text(
+    fields.key('rope.scaling.type'),
+    fields.has('rope.scaling.factor') ? 'linear' : 'none',
+  );
   const original = fields.has('rope.scaling.original_context_length')
     ? { original_max_position_embeddings: fields.count('rope.scaling.original_context_length') }
     : {};
@@ -174,7 +193,8 @@ function ropeFields(fields: Fields, headDim: number, ropeFactors: Float32Array |
   }
   if (kind === 'none') return { rope_theta: theta };
   if (kind === 'linear') return { rope_theta: theta, rope_scaling: { rope_type: 'linear', ...factor } };
-  if (kind === 'yarn') return { rope_theta: theta, rope_scaling: { rope_type: 'yarn', ...factor, ...original, ...yarnFields(fields) } };
+  if (kind === 'yarn')
+    return { rope_theta: theta, rope_scaling: { rope_type: 'yarn', ...factor, ...original, ...yarnFields(fields) } };
   throw unsupportedScaling(fields, kind);
 }
 

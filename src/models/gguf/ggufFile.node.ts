@@ -1,11 +1,11 @@
 /**
- * GGUF files on disk: a model in one file, weights, configuration and tokenizer, read one tensor at a time. The header is checked by `layout.ts` first;
- * `@huggingface/gguf` then reads the metadata's values.
+ * GGUF files on disk: a model in one file, weights, configuration and tokenizer, read one tensor at a time. The header
+ * is checked by `layout.ts` first; `@huggingface/gguf` then reads the metadata's values.
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { gguf } from '@huggingface/gguf';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { HfTokenizer } from '../../text/hf/hfTokenizer.ts';
 import type { WeightSource } from '../weightSource.ts';
 import { type GgufFamily, ggufConfig, readFamily } from './config.ts';
@@ -45,7 +45,8 @@ export class GgufFile implements WeightSource {
 
   /**
    * Opens a file and checks its header.
-   * @throws {ProxmoError} `file` if it is missing, damaged or no GGUF file; `config` if its model is of a family or kind that is not supported.
+   * @throws {ProxmoError} `file` if it is missing, damaged or no GGUF file; `config` if its model is of a family or
+   * kind that is not supported.
    */
   static async open(path: string): Promise<GgufFile> {
     const handle = await open(path, 'r').catch((cause: NodeJS.ErrnoException) => {
@@ -58,13 +59,19 @@ export class GgufFile implements WeightSource {
       const family = readFamily(metadata, path);
       const { tensors } = layout;
       const embedding = tensors.get('token_embd.weight');
-      if (!embedding) throw new ProxmoError('file', `${path} has no tensor "token_embd.weight"; it holds no language model.`);
+      if (!embedding)
+        throw new ProxmoError('file', `${path} has no tensor "token_embd.weight"; it holds no language model.`);
       const table = tensors.get(ropeFactorsName);
       const ropeFactors = table ? await readTensor(handle, table, path) : null;
       const facts = { vocabSize: embedding.dimensions[1] ?? 1, has: (name: string) => tensors.has(name), ropeFactors };
       const config = ggufConfig(family, metadata, facts, path);
       const heads = Number(config.num_attention_heads ?? config.n_head);
-      const weights = ggufWeights(tensors.values(), family, { heads, kvHeads: Number(config.num_key_value_heads ?? heads) }, path);
+      const weights = ggufWeights(
+        tensors.values(),
+        family,
+        { heads, kvHeads: Number(config.num_key_value_heads ?? heads) },
+        path,
+      );
       return new GgufFile(path, family, handle, { config, metadata, weights });
     } catch (error) {
       await handle.close();
@@ -101,7 +108,8 @@ export class GgufFile implements WeightSource {
 
   #weight(name: string): GgufWeight {
     const weight = this.#weights.get(name);
-    if (!weight) throw new ProxmoError('file', `${this.path} has no tensor "${name}"; it holds ${this.#weights.size} others.`);
+    if (!weight)
+      throw new ProxmoError('file', `${this.path} has no tensor "${name}"; it holds ${this.#weights.size} others.`);
     return weight;
   }
 }
@@ -123,13 +131,17 @@ async function readLayout(handle: FileHandle, path: string): Promise<{ bytes: Ui
 }
 
 /**
- * The metadata's values. The library reads a file in windows of 2 MB and cuts the last text of a value short where a window ends within it; so these are taken
- * from the header's bytes.
+ * The metadata's values. The library reads a file in windows of 2 MB and cuts the last text of a value short where a
+ * window ends within it; so these are taken from the header's bytes.
  */
 async function readMetadata(path: string, bytes: Uint8Array, { lastTexts }: GgufLayout): Promise<GgufMetadata> {
   // A path like `https://…` would be fetched; a resolved path is always of this machine.
   const { metadata } = await gguf(resolve(path), { allowLocalFile: true }).catch((cause: Error) => {
-    throw new ProxmoError('file', `${path} has metadata that cannot be read (${cause.message}); convert the model again.`, { cause });
+    throw new ProxmoError(
+      'file',
+      `${path} has metadata that cannot be read (${cause.message}); convert the model again.`,
+      { cause },
+    );
   });
   const values = new Map<string, unknown>(Object.entries(metadata));
   for (const [key, { offset, length }] of lastTexts) {
@@ -140,7 +152,9 @@ async function readMetadata(path: string, bytes: Uint8Array, { lastTexts }: Gguf
   return new GgufMetadata(values, path);
 }
 
-/** A tensor's values in the order of the file, widened piece by piece, so that it takes little more memory than they do. */
+/**
+ * A tensor's values in the order of the file, widened piece by piece, so that it takes little more memory than they do.
+ */
 async function readTensor(
   handle: FileHandle,
   { name, dimensions, type, byteOffset, byteLength }: GgufTensor,
@@ -169,9 +183,13 @@ function allocate(length: number, path: string): Float32Array {
   try {
     return new Float32Array(length);
   } catch (cause) {
-    throw new ProxmoError('file', `${path}: no memory for a tensor of ${length} values; use a machine with more, or a smaller model.`, {
-      cause,
-    });
+    throw new ProxmoError(
+      'file',
+      `${path}: no memory for a tensor of ${length} values; use a machine with more, or a smaller model.`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -180,7 +198,8 @@ async function readAt(handle: FileHandle, position: number, length: number, path
   const bytes = new Uint8Array(length);
   for (let done = 0; done < length; ) {
     const { bytesRead } = await handle.read(bytes, done, length - done, position + done);
-    if (bytesRead === 0) throw new ProxmoError('file', `${path} ends at byte ${position + done}; it was cut short while in use.`);
+    if (bytesRead === 0)
+      throw new ProxmoError('file', `${path} ends at byte ${position + done}; it was cut short while in use.`);
     done += bytesRead;
   }
   return bytes;

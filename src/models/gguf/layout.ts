@@ -3,11 +3,12 @@
  *
  *   "GGUF" | version | number of tensors, of metadata | metadata: key, type, value … | tensors: name, sizes, type, offset … | padding | data
  *
- * Numbers are little-endian, a text is its length in 8 bytes and its UTF-8. Files come from anywhere, so every count is held against the
- * bytes that the file has left, and every tensor must lie in the data, one after the other without gap or overlap. The values of the metadata are
- * read by `@huggingface/gguf`, which takes counts at their word; only a file that passes here is given to it.
+ * Numbers are little-endian, a text is its length in 8 bytes and its UTF-8. Files come from anywhere, so every count is
+ * held against the bytes that the file has left, and every tensor must lie in the data, one after the other without gap
+ * or overlap. The values of the metadata are read by `@huggingface/gguf`, which takes counts at their word; only a file
+ * that passes here is given to it.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { type GgufType, ggufTypes } from './quants.ts';
 
 /** Where a tensor lies and how it is stored. */
@@ -153,7 +154,8 @@ function scan(cursor: Cursor): GgufLayout {
   let alignment = defaultAlignment;
   for (let i = 0; i < keyCount; i++) {
     const key = cursor.name(`metadata key ${i}`);
-    if (!/^[\x21-\x7e]+$/.test(key) || takenKeys.has(key)) throw cursor.fail(`has a metadata key ${show(key)}, which is no proper name`);
+    if (!/^[\x21-\x7e]+$/.test(key) || takenKeys.has(key))
+      throw cursor.fail(`has a metadata key ${show(key)}, which is no proper name`);
     if (keys.has(key)) throw cursor.fail(`has the metadata key ${show(key)} twice`);
     keys.add(key);
     if (key === 'general.alignment') alignment = readAlignment(cursor);
@@ -202,10 +204,12 @@ function readTensors(cursor: Cursor, count: number): Claim[] {
   const names = new Set<string>();
   return Array.from({ length: count }, (_, i) => {
     const name = cursor.name(`the name of tensor ${i}`);
-    if (name === '' || names.has(name)) throw cursor.fail(`has the tensor name ${show(name)} twice, or one without letters`);
+    if (name === '' || names.has(name))
+      throw cursor.fail(`has the tensor name ${show(name)} twice, or one without letters`);
     names.add(name);
     const rank = cursor.uint32(`tensor ${show(name)}`);
-    if (rank < 1 || rank > 4) throw cursor.fail(`has a tensor ${show(name)} of ${rank} dimensions, where 1 to 4 are allowed`);
+    if (rank < 1 || rank > 4)
+      throw cursor.fail(`has a tensor ${show(name)} of ${rank} dimensions, where 1 to 4 are allowed`);
     const dimensions = Array.from({ length: rank }, () => cursor.uint64(`a size of tensor ${show(name)}`));
     const typeNumber = cursor.uint32(`tensor ${show(name)}`);
     const type = ggufTypes.get(typeNumber);
@@ -244,7 +248,8 @@ function placeTensors(
 ): Map<string, GgufTensor> {
   let end = 0;
   for (const { name, byteOffset, byteLength } of [...claims].sort((a, b) => a.byteOffset - b.byteOffset)) {
-    if (byteOffset !== end) throw cursor.fail(`has tensor ${show(name)} at byte ${byteOffset} of its data, where byte ${end} is due`);
+    if (byteOffset !== end)
+      throw cursor.fail(`has tensor ${show(name)} at byte ${byteOffset} of its data, where byte ${end} is due`);
     if (dataStart + byteOffset + byteLength > fileBytes) throw cursor.fail(`ends within tensor ${show(name)}`);
     end = Math.ceil((byteOffset + byteLength) / alignment) * alignment;
   }

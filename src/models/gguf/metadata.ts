@@ -1,5 +1,5 @@
 /** The metadata of a GGUF file: values by key, asked for by the kind they must be of. */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 
 export class GgufMetadata {
   readonly #values: ReadonlyMap<string, unknown>;
@@ -57,14 +57,16 @@ export class GgufMetadata {
   /** @throws {ProxmoError} as `number`. */
   texts(key: string): readonly string[] {
     const value = this.#values.get(key);
-    if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) throw this.#wrong(key, 'a list of texts');
+    if (!Array.isArray(value) || !value.every((item) => typeof item === 'string'))
+      throw this.#wrong(key, 'a list of texts');
     return value;
   }
 
   /** @throws {ProxmoError} as `number`. */
   numbers(key: string): readonly number[] {
     const value = this.#values.get(key);
-    if (!Array.isArray(value) || !value.every((item) => typeof item === 'number')) throw this.#wrong(key, 'a list of numbers');
+    if (!Array.isArray(value) || !value.every((item) => typeof item === 'number'))
+      throw this.#wrong(key, 'a list of numbers');
     return value;
   }
 

@@ -1,9 +1,10 @@
 /**
- * Tensor types of GGUF, and the widening of the usual ones to float32. Quantised types store blocks of values: a few bits for each value, and for the
- * block one scale, and for some a minimum, in half precision. The K types share 256 values among smaller groups with integer scales of their
- * own. The layouts are those of ggml; every product here is exact in float64, so each value is rounded once, as the reference rounds it.
+ * Tensor types of GGUF, and the widening of the usual ones to float32. Quantised types store blocks of values: a few
+ * bits for each value, and for the block one scale, and for some a minimum, in half precision. The K types share 256
+ * values among smaller groups with integer scales of their own. The layouts are those of ggml; every product here is
+ * exact in float64, so each value is rounded once, as the reference rounds it.
  */
-import { bfloat16ToFloat32, float16ToFloat32 } from '../float16.ts';
+import { bfloat16ToFloat32, float16ToFloat32 } from '../../base/float16.ts';
 
 /** How a type is stored. */
 export interface GgufType {
@@ -14,7 +15,11 @@ export interface GgufType {
 }
 
 const plain = (name: string, blockBytes: number): GgufType => ({ name, blockValues: 1, blockBytes });
-const quantised = (name: string, blockValues: number, blockBytes: number): GgufType => ({ name, blockValues, blockBytes });
+const quantised = (name: string, blockValues: number, blockBytes: number): GgufType => ({
+  name,
+  blockValues,
+  blockBytes,
+});
 
 /** Types by their number in a file. Those that cannot be widened are here for their sizes. */
 export const ggufTypes: ReadonlyMap<number, GgufType> = new Map([
@@ -73,8 +78,9 @@ const readQ8: BlockReader = (bytes, at, values, to) => {
 };
 
 /**
- * Q4_0, Q4_1, Q5_0, Q5_1: 32 values; those of 16 bytes' lower halves come first, then those of their upper halves. The fifth bits of the Q5 types lie
- * together in front. The `_0` types are centred by an offset, the `_1` types add a minimum.
+ * Q4_0, Q4_1, Q5_0, Q5_1: 32 values; those of 16 bytes' lower halves come first, then those of their upper halves. The
+ * fifth bits of the Q5 types lie together in front. The `_0` types are centred by an offset, the `_1` types add a
+ * minimum.
  */
 function nibbleReader(hasFifthBit: boolean, hasMinimum: boolean): BlockReader {
   const offset = hasMinimum ? 0 : hasFifthBit ? 16 : 8;
@@ -93,8 +99,9 @@ function nibbleReader(hasFifthBit: boolean, hasMinimum: boolean): BlockReader {
 }
 
 /**
- * Q4_K, Q5_K: 8 groups of 32 values. Two halves, scale of scales and of minima; 12 bytes with 8 scales and 8 minima of 6 bits; for Q5_K 32 bytes of
- * fifth bits, bit g of byte i for value i of group g; and 4 times 32 bytes whose lower halves are one group and upper halves the next.
+ * Q4_K, Q5_K: 8 groups of 32 values. Two halves, scale of scales and of minima; 12 bytes with 8 scales and 8 minima of
+ * 6 bits; for Q5_K 32 bytes of fifth bits, bit g of byte i for value i of group g; and 4 times 32 bytes whose lower
+ * halves are one group and upper halves the next.
  */
 function superBlockReader(hasFifthBit: boolean): BlockReader {
   const nibblesOffset = hasFifthBit ? 48 : 16;
@@ -114,8 +121,8 @@ function superBlockReader(hasFifthBit: boolean): BlockReader {
 }
 
 /**
- * Number `index` of 16 numbers of 6 bits in 12 bytes. Bytes 0 to 7 hold numbers 0 to 3 and 8 to 11 in their lower 6 bits; their upper two bits, and
- * the halves of bytes 8 to 11, hold numbers 4 to 7 and 12 to 15.
+ * Number `index` of 16 numbers of 6 bits in 12 bytes. Bytes 0 to 7 hold numbers 0 to 3 and 8 to 11 in their lower 6
+ * bits; their upper two bits, and the halves of bytes 8 to 11, hold numbers 4 to 7 and 12 to 15.
  */
 function sixBits(bytes: Uint8Array, at: number, index: number): number {
   const group = index & 7;
@@ -126,8 +133,8 @@ function sixBits(bytes: Uint8Array, at: number, index: number): number {
 }
 
 /**
- * Q6_K: two halves of 128 values, in 4 runs of 32. 128 bytes with the lower 4 bits, 64 bytes with the upper 2 bits of 4 values each, 16 signed scales
- * for 16 values each, and one half that scales those.
+ * Q6_K: two halves of 128 values, in 4 runs of 32. 128 bytes with the lower 4 bits, 64 bytes with the upper 2 bits of 4
+ * values each, 16 signed scales for 16 values each, and one half that scales those.
  */
 const readQ6K: BlockReader = (bytes, at, values, to) => {
   const scale = half(bytes, at + 208);
@@ -167,6 +174,7 @@ export function dequantize(type: GgufType, bytes: Uint8Array, values: Float32Arr
   else if (type.name === 'F64') values.set(new Float64Array(buffer, byteOffset, values.length));
   else {
     const read = blockReaders[type.name]!;
-    for (let at = 0, to = 0; to < values.length; at += type.blockBytes, to += type.blockValues) read(bytes, at, values, to);
+    for (let at = 0, to = 0; to < values.length; at += type.blockBytes, to += type.blockValues)
+      read(bytes, at, values, to);
   }
 }

@@ -1,9 +1,10 @@
 /**
- * Llama 3.1's rotary scaling, found again. Its makers give a factor, two limits of frequency and the length of pretraining; a GGUF file keeps only what
- * follows from them: for each pair of dimensions, the factor by which its wavelength grows (`rope_freqs.weight`). All models that use it share
- * the limits and the length, so the factor is the largest in the table, and the table must be the one that follows.
+ * Llama 3.1's rotary scaling, found again. Its makers give a factor, two limits of frequency and the length of
+ * pretraining; a GGUF file keeps only what follows from them: for each pair of dimensions, the factor by which its
+ * wavelength grows (`rope_freqs.weight`). All models that use it share the limits and the length, so the factor is the
+ * largest in the table, and the table must be the one that follows.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 
 const lowFrequencyFactor = 1;
 const highFrequencyFactor = 4;
@@ -17,10 +18,17 @@ const tolerance = 1e-4;
  * @param factors one for each pair of a head's dimensions, `[headDim / 2]`
  * @throws {ProxmoError} `config` if the table is not one of Llama 3.1's.
  */
-export function recoverLlama3Scaling(factors: Float32Array, theta: number, headDim: number, where: string): Record<string, unknown> {
+export function recoverLlama3Scaling(
+  factors: Float32Array,
+  theta: number,
+  headDim: number,
+  where: string,
+): Record<string, unknown> {
   const factor = Number(factors.reduce((largest, value) => Math.max(largest, value), 0).toPrecision(6));
   const expected = llama3Factors(factor, theta, headDim);
-  const fits = factors.length === expected.length && expected.every((value, i) => Math.abs(value - factors[i]!) <= tolerance * value);
+  const fits =
+    factors.length === expected.length &&
+    expected.every((value, i) => Math.abs(value - factors[i]!) <= tolerance * value);
   if (!fits || !(factor >= 1)) {
     throw new ProxmoError(
       'config',

@@ -1,8 +1,9 @@
 /**
- * The tokenizer inside a GGUF file, as the files that Hugging Face would have for it. A GGUF has the tokens, their kinds, and either merges or scores, but of
- * how text is cut into words only a name; those of the supported families are known here.
+ * The tokenizer inside a GGUF file, as the files that Hugging Face would have for it. A GGUF has the tokens, their
+ * kinds, and either merges or scores, but of how text is cut into words only a name; those of the supported families
+ * are known here.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { HfTokenizerFiles } from '../../text/hf/files.ts';
 import type { GgufMetadata } from './metadata.ts';
 
@@ -14,9 +15,19 @@ const unusedKind = 5;
 
 type Part = Readonly<Record<string, unknown>>;
 
-const byteLevel = (usesRegex: boolean): Part => ({ type: 'ByteLevel', add_prefix_space: false, trim_offsets: false, use_regex: usesRegex });
+const byteLevel = (usesRegex: boolean): Part => ({
+  type: 'ByteLevel',
+  add_prefix_space: false,
+  trim_offsets: false,
+  use_regex: usesRegex,
+});
 const sequence = (...pretokenizers: Part[]): Part => ({ type: 'Sequence', pretokenizers });
-const splitBy = (regex: string): Part => ({ type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false });
+const splitBy = (regex: string): Part => ({
+  type: 'Split',
+  pattern: { Regex: regex },
+  behavior: 'Isolated',
+  invert: false,
+});
 
 /** Words of Llama 3 and of Qwen, which differ in how many digits stand together. */
 const words = (digits: string) =>
@@ -43,7 +54,10 @@ const llamaCutting: Cutting = {
   addsBos: true,
 };
 const gpt2Cutting: Cutting = { preTokenizer: byteLevel(true), normalizer: null, ignoresMerges: false, addsBos: false };
-const smolCutting: Cutting = { ...gpt2Cutting, preTokenizer: sequence({ type: 'Digits', individual_digits: true }, byteLevel(true)) };
+const smolCutting: Cutting = {
+  ...gpt2Cutting,
+  preTokenizer: sequence({ type: 'Digits', individual_digits: true }, byteLevel(true)),
+};
 
 /** How text is cut, by the name under `tokenizer.ggml.pre`. */
 const cuttings: Readonly<Record<string, Cutting>> = {
@@ -61,13 +75,18 @@ export function ggufTokenizerFiles(metadata: GgufMetadata, where: string): HfTok
   const tokens = metadata.texts('tokenizer.ggml.tokens');
   const kinds = metadata.has('tokenizer.ggml.token_type') ? metadata.numbers('tokenizer.ggml.token_type') : [];
   if (kinds.length > 0 && kinds.length !== tokens.length) {
-    throw new ProxmoError('file', `${where} has ${tokens.length} tokens and kinds of ${kinds.length}; convert the model again.`);
+    throw new ProxmoError(
+      'file',
+      `${where} has ${tokens.length} tokens and kinds of ${kinds.length}; convert the model again.`,
+    );
   }
   const vocabulary = vocabularyOf(tokens, kinds, where);
   const model = metadata.text('tokenizer.ggml.model');
   if (model !== 'gpt2' && model !== 'llama') throw unsupported(`tokenizer.ggml.model "${model}"`, 'gpt2, llama', where);
   const { parts, addsBos } =
-    model === 'gpt2' ? byteLevelParts(metadata, vocabulary, where) : pieceParts(metadata, tokens, kinds, vocabulary, where);
+    model === 'gpt2'
+      ? byteLevelParts(metadata, vocabulary, where)
+      : pieceParts(metadata, tokens, kinds, vocabulary, where);
   const added = tokens.flatMap((content, id) => {
     const special = kinds[id] === controlKind || kinds[id] === unknownKind;
     return special || kinds[id] === userDefinedKind ? [{ id, content, special, normalized: false }] : [];
@@ -115,7 +134,12 @@ function byteLevelParts(metadata: GgufMetadata, vocabulary: ReadonlyMap<string, 
     merges: metadata.texts('tokenizer.ggml.merges'),
     ignore_merges: cutting.ignoresMerges,
   };
-  const parts = { normalizer: cutting.normalizer, pre_tokenizer: cutting.preTokenizer, decoder: { type: 'ByteLevel' }, model };
+  const parts = {
+    normalizer: cutting.normalizer,
+    pre_tokenizer: cutting.preTokenizer,
+    decoder: { type: 'ByteLevel' },
+    model,
+  };
   return { parts, addsBos: cutting.addsBos };
 }
 
@@ -129,12 +153,19 @@ function pieceParts(
 ): Parts {
   const scores = metadata.numbers('tokenizer.ggml.scores');
   if (scores.length !== tokens.length) {
-    throw new ProxmoError('file', `${where} has ${tokens.length} tokens and scores of ${scores.length}; convert the model again.`);
+    throw new ProxmoError(
+      'file',
+      `${where} has ${tokens.length} tokens and scores of ${scores.length}; convert the model again.`,
+    );
   }
   const hasPrefix = metadata.flag('tokenizer.ggml.add_space_prefix', true);
   const replaceSpaces = { type: 'Replace', pattern: { String: ' ' }, content: '▁' };
   const normalizers = hasPrefix ? [{ type: 'Prepend', prepend: '▁' }, replaceSpaces] : [replaceSpaces];
-  const decoders = [{ type: 'Replace', pattern: { String: '▁' }, content: ' ' }, { type: 'ByteFallback' }, { type: 'Fuse' }];
+  const decoders = [
+    { type: 'Replace', pattern: { String: '▁' }, content: ' ' },
+    { type: 'ByteFallback' },
+    { type: 'Fuse' },
+  ];
   const model = {
     type: 'BPE',
     vocab: Object.fromEntries(vocabulary),
@@ -148,7 +179,10 @@ function pieceParts(
   return { parts: { normalizer: { type: 'Sequence', normalizers }, decoder, model }, addsBos: true };
 }
 
-/** Every way to make a token of two others, best score first; of one token, the ways with the longer parts in front first. */
+/**
+ * Every way to make a token of two others, best score first; of one token, the ways with the longer parts in front
+ * first.
+ */
 function mergesOfScores(
   tokens: readonly string[],
   kinds: readonly number[],
@@ -163,7 +197,8 @@ function mergesOfScores(
     const characters = Array.from(token);
     for (let cut = characters.length - 1; cut > 0; cut--) {
       const pair: [string, string] = [characters.slice(0, cut).join(''), characters.slice(cut).join('')];
-      if (isPlain(vocabulary.get(pair[0])) && isPlain(vocabulary.get(pair[1]))) merges.push({ pair, score: scores[id]! });
+      if (isPlain(vocabulary.get(pair[0])) && isPlain(vocabulary.get(pair[1])))
+        merges.push({ pair, score: scores[id]! });
     }
   }
   return merges.sort((a, b) => b.score - a.score || b.pair[0].length - a.pair[0].length).map(({ pair }) => pair);
@@ -178,7 +213,10 @@ function namedTokens(metadata: GgufMetadata, tokens: readonly string[], where: s
       if (id === undefined) return [];
       const token = tokens[id];
       if (token === undefined) {
-        throw new ProxmoError('file', `${where} has the ${role} token ${id} beyond its ${tokens.length} tokens; convert the model again.`);
+        throw new ProxmoError(
+          'file',
+          `${where} has the ${role} token ${id} beyond its ${tokens.length} tokens; convert the model again.`,
+        );
       }
       return [[name, token]];
     }),
@@ -186,7 +224,9 @@ function namedTokens(metadata: GgufMetadata, tokens: readonly string[], where: s
 }
 
 function namedIds(metadata: GgufMetadata, roles: readonly string[]): number[] {
-  return roles.map((role) => `tokenizer.ggml.${role}_token_id`).flatMap((key) => (metadata.has(key) ? [metadata.number(key)] : []));
+  return roles
+    .map((role) => `tokenizer.ggml.${role}_token_id`)
+    .flatMap((key) => (metadata.has(key) ? [metadata.number(key)] : []));
 }
 
 function unsupported(what: string, known: string, where: string): ProxmoError {

@@ -1,9 +1,9 @@
 /**
- * The tensors of a GGUF file under Hugging Face's names, in its shapes and orders. A GGUF lists sizes the other way round. For the Llama family it has the
- * rows of queries and keys in another order, so that the two halves of a rotation adjoin; for GPT-2 it has matrices as `[out, in]`, where
- * Hugging Face has `[in, out]`.
+ * The tensors of a GGUF file under Hugging Face's names, in its shapes and orders. A GGUF lists sizes the other way
+ * round. For the Llama family it has the rows of queries and keys in another order, so that the two halves of a
+ * rotation adjoin; for GPT-2 it has matrices as `[out, in]`, where Hugging Face has `[in, out]`.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { GgufFamily } from './config.ts';
 import type { GgufTensor } from './layout.ts';
 
@@ -46,19 +46,34 @@ const gpt2Parts: Readonly<Record<string, string>> = {
 };
 
 const llamaOutside = { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' };
-const gpt2Outside = { token_embd: 'transformer.wte', position_embd: 'transformer.wpe', output_norm: 'transformer.ln_f', output: 'lm_head' };
+const gpt2Outside = {
+  token_embd: 'transformer.wte',
+  position_embd: 'transformer.wpe',
+  output_norm: 'transformer.ln_f',
+  output: 'lm_head',
+};
 
 /** The table of rotary factors, which is part of the configuration and no weight. */
 export const ropeFactorsName = 'rope_freqs.weight';
 
-/** @throws {ProxmoError} `file` if a tensor has no place in a model of the family, or its sizes do not fit the heads. */
-export function ggufWeights(tensors: Iterable<GgufTensor>, family: GgufFamily, counts: HeadCounts, where: string): Map<string, GgufWeight> {
+/**
+ * @throws {ProxmoError} `file` if a tensor has no place in a model of the family, or its sizes do not fit the heads.
+ */
+export function ggufWeights(
+  tensors: Iterable<GgufTensor>,
+  family: GgufFamily,
+  counts: HeadCounts,
+  where: string,
+): Map<string, GgufWeight> {
   const weights = new Map<string, GgufWeight>();
   for (const tensor of tensors) {
     if (tensor.name === ropeFactorsName) continue;
     const name = hfName(tensor.name, family);
     if (name === undefined) {
-      throw new ProxmoError('file', `${where} has a tensor "${tensor.name}" that a ${family} model has no place for; use another model.`);
+      throw new ProxmoError(
+        'file',
+        `${where} has a tensor "${tensor.name}" that a ${family} model has no place for; use another model.`,
+      );
     }
     weights.set(name, weightOf(name, tensor, family, counts, where));
   }
@@ -77,7 +92,13 @@ function hfName(name: string, family: GgufFamily): string | undefined {
   return `${layer}${table[part]}.${kind}`;
 }
 
-function weightOf(name: string, tensor: GgufTensor, family: GgufFamily, { heads, kvHeads }: HeadCounts, where: string): GgufWeight {
+function weightOf(
+  name: string,
+  tensor: GgufTensor,
+  family: GgufFamily,
+  { heads, kvHeads }: HeadCounts,
+  where: string,
+): GgufWeight {
   const shape = tensor.dimensions.toReversed();
   const isMatrix = shape.length === 2 && name.endsWith('.weight');
   if (family === 'gpt2' && isMatrix && /^transformer\.h\./.test(name)) {

@@ -1,15 +1,16 @@
 /**
- * A model's folder as Hugging Face keeps it: config.json, and weights in model.safetensors, or in shards that model.safetensors.index.json lists. Opening reads the
- * configuration and the headers; a tensor is read when it is asked for.
+ * A model's folder as Hugging Face keeps it: config.json, and weights in model.safetensors, or in shards that
+ * model.safetensors.index.json lists. Opening reads the configuration and the headers; a tensor is read when it is
+ * asked for.
  */
 import { join } from 'node:path';
-import { ProxmoError } from '../../errors.ts';
-import { parseFetchedJson } from '../fetchedJson.ts';
-import { SafetensorsFile } from '../safetensors.node.ts';
-import type { SafetensorsEntry } from '../safetensors.ts';
+import { ProxmoError } from '../../base/errors.ts';
+import { parseFetchedJson } from '../../base/fetchedJson.ts';
+import { SafetensorsFile } from '../../base/safetensors.node.ts';
+import type { SafetensorsEntry } from '../../base/safetensors.ts';
+import { readTextOrNull } from '../../base/wholeFile.node.ts';
 import { parseShardIndex } from '../shardIndex.ts';
 import type { WeightSource } from '../weightSource.ts';
-import { readTextOrNull } from '../wholeFile.node.ts';
 import { type HfModel, parseHfConfig } from './config.ts';
 
 const weightsFile = 'model.safetensors';
@@ -25,7 +26,10 @@ export class HfCheckpoint implements WeightSource {
     private readonly fileOf: ReadonlyMap<string, SafetensorsFile>,
   ) {}
 
-  /** @throws {ProxmoError} `file` if a file is missing or damaged, `config` if the configuration is not one that is known */
+  /**
+   * @throws {ProxmoError} `file` if a file is missing or damaged, `config` if the configuration is not one that is
+   * known
+   */
   static async open(dir: string): Promise<HfCheckpoint> {
     const model = await readHfModel(dir);
     const index = await readTextOrNull(join(dir, indexFile));
@@ -54,7 +58,8 @@ export class HfCheckpoint implements WeightSource {
   /** Where and how a tensor is stored. */
   entry(name: string): SafetensorsEntry {
     const entry = this.fileOf.get(name)?.entries.get(name);
-    if (!entry) throw new ProxmoError('file', `${this.dir} has no tensor "${name}"; it holds ${this.fileOf.size} others.`);
+    if (!entry)
+      throw new ProxmoError('file', `${this.dir} has no tensor "${name}"; it holds ${this.fileOf.size} others.`);
     return entry;
   }
 
@@ -68,7 +73,10 @@ export class HfCheckpoint implements WeightSource {
   }
 }
 
-/** The model that a folder's config.json describes. @throws {ProxmoError} `file` if it cannot be read, `config` if it is not one that is known */
+/**
+ * The model that a folder's config.json describes.
+ * @throws {ProxmoError} `file` if it cannot be read, `config` if it is not one that is known
+ */
 export async function readHfModel(dir: string): Promise<HfModel> {
   const path = join(dir, 'config.json');
   const text = await readTextOrNull(path);
@@ -77,7 +85,11 @@ export async function readHfModel(dir: string): Promise<HfModel> {
 }
 
 /** Opens each shard once, into `files`, and finds every tensor of the index in its shard. */
-async function openShards(dir: string, index: string, files: Map<string, SafetensorsFile>): Promise<Map<string, SafetensorsFile>> {
+async function openShards(
+  dir: string,
+  index: string,
+  files: Map<string, SafetensorsFile>,
+): Promise<Map<string, SafetensorsFile>> {
   const fileOf = new Map<string, SafetensorsFile>();
   for (const [name, shard] of parseShardIndex(index, join(dir, indexFile))) {
     const file = files.get(shard) ?? (await SafetensorsFile.open(join(dir, shard)));

@@ -1,9 +1,9 @@
 /**
- * A Hugging Face model's config.json as a transformer. Every field is used, known to change nothing (`fields.ts`), or refused by name: a field that were passed over in
- * silence would give a model that computes something else.
+ * A Hugging Face model's config.json as a transformer. Every field is used, known to change nothing (`fields.ts`), or
+ * refused by name: a field that were passed over in silence would give a model that computes something else.
  */
 import * as z from 'zod';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { families, type HfFamily, hfFamilies, type ParsedFields } from './families.ts';
 import { isIrrelevantField } from './fields.ts';
 
@@ -16,22 +16,31 @@ export interface HfModel extends ParsedFields {
 /**
  * @param config the value of config.json, or what another format says in its fields
  * @param where names it in messages
- * @throws {ProxmoError} `config` if the family is not known, or a field is not known, missing, not valid or not supported
+ * @throws {ProxmoError} `config` if the family is not known, or a field is not known, missing, not valid or not
+ * supported
  */
 export function parseHfConfig(config: unknown, where = 'config.json'): HfModel {
   const all = z.record(z.string(), z.unknown()).safeParse(config);
   if (!all.success) throw new ProxmoError('config', `${where} is not a JSON object; use a model's config.json.`);
   // Hugging Face's null means "not set".
-  const fields = Object.fromEntries(Object.entries(all.data).filter(([name, value]) => value !== null && !isIrrelevantField(name)));
+  const fields = Object.fromEntries(
+    Object.entries(all.data).filter(([name, value]) => value !== null && !isIrrelevantField(name)),
+  );
   const { model_type: type, architectures } = fields;
   const family = hfFamilies.find((name) => name === type);
   if (!family) {
-    const given = type === undefined ? 'has no model_type' : `has the model_type ${JSON.stringify(type)}, a family that is not known`;
+    const given =
+      type === undefined
+        ? 'has no model_type'
+        : `has the model_type ${JSON.stringify(type)}, a family that is not known`;
     throw new ProxmoError('config', `${where} ${given}; known are ${hfFamilies.join(', ')}.`);
   }
   const { architectures: supported } = families[family];
   if (Array.isArray(architectures) && !architectures.some((name) => supported.includes(name))) {
-    throw new ProxmoError('config', `${where}: architectures is ${JSON.stringify(architectures)}; supported are ${supported.join(', ')}.`);
+    throw new ProxmoError(
+      'config',
+      `${where}: architectures is ${JSON.stringify(architectures)}; supported are ${supported.join(', ')}.`,
+    );
   }
   return { family, ...families[family].parse(fields, where), config: all.data };
 }

@@ -1,6 +1,9 @@
-/** The families of models that are known, by `model_type`: which fields of config.json they have, and what these make of a transformer. */
+/**
+ * The families of models that are known, by `model_type`: which fields of config.json they have, and what these make of
+ * a transformer.
+ */
 import * as z from 'zod';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { MlpKind, TransformerConfig } from '../transformerConfig.ts';
 import { firstIssue } from './issues.ts';
 import { parseRope, ropeFields } from './rope.ts';
@@ -31,7 +34,9 @@ const common = {
   tie_word_embeddings: z.boolean().optional(),
   is_encoder_decoder: only(false, 'encoders are not supported'),
   add_cross_attention: only(false, 'cross-attention is not supported'),
-  quantization_config: z.never('quantised weights are not supported; use the checkpoint that was not quantised').optional(),
+  quantization_config: z
+    .never('quantised weights are not supported; use the checkpoint that was not quantised')
+    .optional(),
   per_layer_config: z.never('layers that differ are not supported').optional(),
   use_mrope: only(false, 'positions of several axes are not supported'),
   rope_interleaved: only(false, 'pairs of neighbouring elements are not supported'),
@@ -71,7 +76,12 @@ const windows = {
   layer_types: z.array(z.literal('full_attention', 'only full attention is supported')).optional(),
 };
 
-const qwen2Schema = z.strictObject({ ...llamaLike, ...windows, num_key_value_heads: count.optional(), head_dim: count.optional() });
+const qwen2Schema = z.strictObject({
+  ...llamaLike,
+  ...windows,
+  num_key_value_heads: count.optional(),
+  head_dim: count.optional(),
+});
 const qwen3Schema = z.strictObject({
   ...llamaLike,
   ...windows,
@@ -111,7 +121,10 @@ export interface ParsedFields {
 interface Family {
   /** Names under `architectures` for the model with its head, or without. */
   readonly architectures: readonly string[];
-  /** @throws {ProxmoError} `config` for a field that is not known, missing or not valid, or fields that contradict each other */
+  /**
+   * @throws {ProxmoError} `config` for a field that is not known, missing or not valid, or fields that contradict each
+   * other
+   */
   readonly parse: (fields: Readonly<Record<string, unknown>>, where: string) => ParsedFields;
 }
 
@@ -137,7 +150,12 @@ function familyOf<Fields extends { readonly eos_token_id?: number | number[] | u
 type LlamaLikeFields = z.output<typeof qwen2Schema>;
 
 function llamaLikeSizes(fields: LlamaLikeFields, where: string): TransformerConfig {
-  const { hidden_size: dModel, num_attention_heads: heads, num_key_value_heads: kvHeads = heads, layer_types: types } = fields;
+  const {
+    hidden_size: dModel,
+    num_attention_heads: heads,
+    num_key_value_heads: kvHeads = heads,
+    layer_types: types,
+  } = fields;
   const headDim = fields.head_dim ?? share(dModel, heads, where, 'hidden_size', 'num_attention_heads');
   share(heads, kvHeads, where, 'num_attention_heads', 'num_key_value_heads');
   if (types && types.length !== fields.num_hidden_layers) {

@@ -1,6 +1,7 @@
 /**
- * Fields of Hugging Face's config.json that change nothing here, for every family: bookkeeping, settings of generation and of training, and options of tasks other than
- * language modelling. Dropout is among them: this engine applies none. Whatever is not in this list and not in a family's schema is refused by name.
+ * Fields of Hugging Face's config.json that change nothing here, for every family: bookkeeping, settings of generation
+ * and of training, and options of tasks other than language modelling. Dropout is among them: this engine applies none.
+ * Whatever is not in this list and not in a family's schema is refused by name.
  */
 
 const bookkeeping = [
@@ -96,7 +97,10 @@ const generation = [
 
 const irrelevant = new Set([...bookkeeping, ...training, ...precision, ...otherTasks, ...generation]);
 
-/** Whether a field changes nothing that this engine computes. Names that begin with an underscore are private to the library that wrote the file. */
+/**
+ * Whether a field changes nothing that this engine computes. Names that begin with an underscore are private to the
+ * library that wrote the file.
+ */
 export function isIrrelevantField(name: string): boolean {
   return name.startsWith('_') || name.startsWith('unsloth_') || irrelevant.has(name);
 }

@@ -9,7 +9,10 @@ export function firstIssue(error: z.ZodError, given: unknown): string {
     return `${keys} is not known; if it does not change what the model computes, remove it.`;
   }
   const path = issue.path.join('.');
-  const value = issue.path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], given);
+  const value = issue.path.reduce<unknown>(
+    (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
+    given,
+  );
   if (value === undefined) return `${path} is not set.`;
   return `${path} is ${JSON.stringify(value)}: ${issue.message.replace(/^Invalid input: /, '')}.`;
 }

@@ -1,5 +1,5 @@
 /** Finds a model's tensors in a checkpoint, and refuses one that does not hold exactly these. */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { WeightSource } from '../weightSource.ts';
 import type { HfModel } from './config.ts';
 import { basePrefix, headName, isDerivedTensor, type WeightPlacement, weightPlacements } from './weightNames.ts';
@@ -19,9 +19,14 @@ export interface LocatedWeights {
 
 /**
  * @param where names the checkpoint in messages
- * @throws {ProxmoError} `file` if a tensor is missing, has another shape than the configuration says, or belongs nowhere
+ * @throws {ProxmoError} `file` if a tensor is missing, has another shape than the configuration says, or belongs
+ * nowhere
  */
-export function locateWeights(model: Pick<HfModel, 'family' | 'transformer'>, source: WeightSource, where: string): LocatedWeights {
+export function locateWeights(
+  model: Pick<HfModel, 'family' | 'transformer'>,
+  source: WeightSource,
+  where: string,
+): LocatedWeights {
   const names = new Set(source.names());
   const placements = weightPlacements(model);
   const prefix = basePrefix(model.family);
@@ -56,7 +61,10 @@ export function locateWeights(model: Pick<HfModel, 'family' | 'transformer'>, so
 function checkShape(source: WeightSource, name: string, shape: readonly number[], where: string): void {
   const given = source.shape(name);
   if (given.join() === shape.join()) return;
-  throw new ProxmoError('file', `${where}: ${name} has the shape [${given.join(', ')}], but config.json makes it [${shape.join(', ')}].`);
+  throw new ProxmoError(
+    'file',
+    `${where}: ${name} has the shape [${given.join(', ')}], but config.json makes it [${shape.join(', ')}].`,
+  );
 }
 
 function listed(names: readonly string[]): string {

@@ -1,9 +1,9 @@
 /**
- * Rotary positions in a Hugging Face configuration: `rope_theta` with `rope_scaling` as older versions of transformers write them, or `rope_parameters` with both. Types and
- * defaults are those of its `modeling_rope_utils`.
+ * Rotary positions in a Hugging Face configuration: `rope_theta` with `rope_scaling` as older versions of transformers
+ * write them, or `rope_parameters` with both. Types and defaults are those of its `modeling_rope_utils`.
  */
 import * as z from 'zod';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { RopeScaling } from '../transformerConfig.ts';
 import { firstIssue } from './issues.ts';
 
@@ -53,7 +53,10 @@ const schemas = {
 const defaultTheta = 10_000;
 
 /** @throws {ProxmoError} `config` for a type or a parameter that is not known, or two that contradict each other */
-export function parseRope(fields: RopeFields, where: string): { readonly ropeTheta: number; readonly ropeScaling?: RopeScaling } {
+export function parseRope(
+  fields: RopeFields,
+  where: string,
+): { readonly ropeTheta: number; readonly ropeScaling?: RopeScaling } {
   const name = fields.rope_parameters ? 'rope_parameters' : 'rope_scaling';
   if (fields.rope_parameters && fields.rope_scaling) {
     throw new ProxmoError('config', `${where} has both rope_parameters and rope_scaling; leave one of them out.`);
@@ -71,7 +74,10 @@ export function parseRope(fields: RopeFields, where: string): { readonly ropeThe
 }
 
 /** Parameters with their type under `rope_type`, which older files call `type`, and without those that are null. */
-function withType(given: Readonly<Record<string, unknown>>, where: string): Record<string, unknown> & { readonly rope_type: string } {
+function withType(
+  given: Readonly<Record<string, unknown>>,
+  where: string,
+): Record<string, unknown> & { readonly rope_type: string } {
   const { type, ...parameters } = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
   const ropeType = parameters.rope_type ?? type ?? 'default';
   if (type !== undefined && type !== ropeType) {
@@ -89,14 +95,20 @@ function withType(given: Readonly<Record<string, unknown>>, where: string): Reco
   return { ...parameters, rope_type: ropeType };
 }
 
-function scalingOf(given: Record<string, unknown> & { readonly rope_type: string }, fields: RopeFields, where: string): RopeScaling | null {
+function scalingOf(
+  given: Record<string, unknown> & { readonly rope_type: string },
+  fields: RopeFields,
+  where: string,
+): RopeScaling | null {
   const parse = <T>(schema: z.ZodType<T>): T => {
     const result = schema.safeParse(given);
     if (!result.success) throw new ProxmoError('config', `${where}.${firstIssue(result.error, given)}`);
     return result.data;
   };
   const originalOf = (parameters: { readonly original_max_position_embeddings?: number | undefined }) =>
-    fields.original_max_position_embeddings ?? parameters.original_max_position_embeddings ?? fields.max_position_embeddings;
+    fields.original_max_position_embeddings ??
+    parameters.original_max_position_embeddings ??
+    fields.max_position_embeddings;
   switch (given.rope_type) {
     case 'linear':
       return { kind: 'linear', factor: parse(schemas.linear).factor };
@@ -107,9 +119,18 @@ function scalingOf(given: Record<string, unknown> & { readonly rope_type: string
       const parameters = parse(schemas.llama3);
       const { factor, low_freq_factor: lowFrequencyFactor, high_freq_factor: highFrequencyFactor } = parameters;
       if (lowFrequencyFactor >= highFrequencyFactor) {
-        throw new ProxmoError('config', `${where}.low_freq_factor is ${lowFrequencyFactor}; it must be below high_freq_factor.`);
+        throw new ProxmoError(
+          'config',
+          `${where}.low_freq_factor is ${lowFrequencyFactor}; it must be below high_freq_factor.`,
+        );
       }
-      return { kind: 'llama3', factor, lowFrequencyFactor, highFrequencyFactor, originalPositions: originalOf(parameters) };
+      return {
+        kind: 'llama3',
+        factor,
+        lowFrequencyFactor,
+        highFrequencyFactor,
+        originalPositions: originalOf(parameters),
+      };
     }
     case 'yarn': {
       const parameters = parse(schemas.yarn);
@@ -121,7 +142,11 @@ function scalingOf(given: Record<string, unknown> & { readonly rope_type: string
   }
 }
 
-function yarnScaling(parameters: z.output<typeof schemas.yarn>, originalPositions: number, maxPositions: number): RopeScaling {
+function yarnScaling(
+  parameters: z.output<typeof schemas.yarn>,
+  originalPositions: number,
+  maxPositions: number,
+): RopeScaling {
   const { factor = maxPositions / originalPositions, mscale, mscale_all_dim: mscaleAll } = parameters;
   const magnitude = (scale: number) => (factor <= 1 ? 1 : 0.1 * scale * Math.log(factor) + 1);
   const implied = mscale && mscaleAll ? magnitude(mscale) / magnitude(mscaleAll) : magnitude(1);

@@ -1,13 +1,13 @@
 /**
- * Saves a model as the folder that Hugging Face's libraries load: config.json, model.safetensors under the original names, and the tokenizer's files. The folder is made
- * under a temporary name and renamed when it is whole.
+ * Saves a model as the folder that Hugging Face's libraries load: config.json, model.safetensors under the original
+ * names, and the tokenizer's files. The folder is made under a temporary name and renamed when it is whole.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exists, writeFileAtomic, writeFolderAtomic } from '../atomicFile.node.ts';
-import { float32ToBfloat16, float32ToFloat16 } from '../float16.ts';
-import { streamSafetensors } from '../safetensors.node.ts';
-import type { SafetensorsData } from '../safetensors.ts';
+import { exists, writeFileAtomic, writeFolderAtomic } from '../../base/atomicFile.node.ts';
+import { float32ToBfloat16, float32ToFloat16 } from '../../base/float16.ts';
+import { streamSafetensors } from '../../base/safetensors.node.ts';
+import type { SafetensorsData } from '../../base/safetensors.ts';
 import type { WeightSource } from '../weightSource.ts';
 import type { HfModel } from './config.ts';
 import { families } from './families.ts';
@@ -79,9 +79,16 @@ function narrowed(values: Float32Array, convert: (values: Float32Array) => Uint1
 }
 
 /** The configuration as it was, with the precision of the weights as they are now. */
-function savedConfig({ family, config }: Pick<HfModel, 'family' | 'config'>, dtype: SavedDtype): Record<string, unknown> {
+function savedConfig(
+  { family, config }: Pick<HfModel, 'family' | 'config'>,
+  dtype: SavedDtype,
+): Record<string, unknown> {
   const { torch_dtype: olderName, ...rest } = config;
-  return { architectures: [families[family].architectures[0]], ...rest, [olderName === undefined ? 'dtype' : 'torch_dtype']: dtype };
+  return {
+    architectures: [families[family].architectures[0]],
+    ...rest,
+    [olderName === undefined ? 'dtype' : 'torch_dtype']: dtype,
+  };
 }
 
 async function copyCompanions(from: string, to: string): Promise<void> {

@@ -1,6 +1,7 @@
 /**
- * Where the tensors of a Hugging Face checkpoint lie among a transformer's parameters. The transformer keeps projections that read the same input as one matrix: queries,
- * keys and values, and gate and up projection, are its parts in that order. GPT-2 stores matrices transposed, `[in, out]`.
+ * Where the tensors of a Hugging Face checkpoint lie among a transformer's parameters. The transformer keeps
+ * projections that read the same input as one matrix: queries, keys and values, and gate and up projection, are its
+ * parts in that order. GPT-2 stores matrices transposed, `[in, out]`.
  */
 import type { TransformerConfig } from '../transformerConfig.ts';
 import type { HfModel } from './config.ts';
@@ -36,10 +37,18 @@ export function basePrefix(family: HfFamily): string {
 
 /** Whether a tensor holds a table that follows from the configuration, as older versions of transformers saved them. */
 export function isDerivedTensor(family: HfFamily, name: string): boolean {
-  return family === 'gpt2' ? /(^|\.)h\.\d+\.attn\.(masked_)?bias$/.test(name) : /(^|\.)rotary_emb\.inv_freq$/.test(name);
+  return family === 'gpt2'
+    ? /(^|\.)h\.\d+\.attn\.(masked_)?bias$/.test(name)
+    : /(^|\.)rotary_emb\.inv_freq$/.test(name);
 }
 
-function place(name: string, shape: readonly number[], parameter: string, offset = 0, transposed = false): WeightPlacement {
+function place(
+  name: string,
+  shape: readonly number[],
+  parameter: string,
+  offset = 0,
+  transposed = false,
+): WeightPlacement {
   return { name, shape, parameter, offset, transposed };
 }
 
@@ -47,7 +56,12 @@ function llamaPlacements(config: TransformerConfig): WeightPlacement[] {
   const { vocabSize, dModel, layers, heads, kvHeads, headDim, dFf } = config;
   const [queries, keys] = [heads * headDim, kvHeads * headDim];
   /** Projections of `outputs` each that are one matrix in the transformer. */
-  const fused = (prefix: string, parameter: string, parts: readonly (readonly [name: string, outputs: number])[], hasBias = false) => {
+  const fused = (
+    prefix: string,
+    parameter: string,
+    parts: readonly (readonly [name: string, outputs: number])[],
+    hasBias = false,
+  ) => {
     let before = 0;
     return parts.flatMap(([name, outputs]) => {
       const start = before;

@@ -1,6 +1,6 @@
 /**
- * GiGPO's step level (Feng et al., arXiv 2505.10978): the rows of a task whose anchors are the same state form a hard group, and a row's step
- * advantage is its penalised return against that group. A row alone in its group gets 0.
+ * GiGPO's step level (Feng et al., arXiv 2505.10978): the rows of a task whose anchors are the same state form a hard
+ * group, and a row's step advantage is its penalised return against that group. A row alone in its group gets 0.
  */
 import type { RolloutBatch, RolloutGroup } from '../rows.ts';
 import type { Normalisation } from './options.ts';
@@ -10,20 +10,23 @@ import { moments, normalise } from './statistics.ts';
 /**
  * The step groups of a batch, each with its rows in input order.
  *
- * Without a similarity, anchors must be equal. With one, a row joins the first step group of its task whose founder's anchor it resembles at
- * least that much (as the first text of `ratio`), or founds the next.
+ * Without a similarity, anchors must be equal. With one, a row joins the first step group of its task whose founder's
+ * anchor it resembles at least that much (as the first text of `ratio`), or founds the next.
  */
 export function anchorGroups(batch: RolloutBatch, similarity: number | null): readonly (readonly number[])[] {
   const place = similarity === null ? placeEqual : placeSimilar(similarity);
   return batch.groups.flatMap((group) => groupRows(batch, group, place));
 }
 
-/** Finds, for a distinct anchor of a task, the number of an earlier anchor whose group it joins; its own number if it founds one. */
+/**
+ * Finds, for a distinct anchor of a task, the number of an earlier anchor whose group it joins; its own number if it
+ * founds one.
+ */
 type Placement = (anchors: readonly string[]) => readonly number[];
 
 function groupRows(batch: RolloutBatch, group: RolloutGroup, place: Placement): readonly (readonly number[])[] {
-  // Equal anchors always end in one group, so only distinct ones are placed: a text is found by the founder that took its first copy,
-  // and a founder's copies resemble it with ratio 1.
+  // Equal anchors always end in one group, so only distinct ones are placed: a text is found by the founder that took
+  // its first copy, and a founder's copies resemble it with ratio 1.
   const anchors = [...new Set(group.rows.map((row) => batch.rows[row]!.observation))];
   const founders = place(anchors);
   const founderOf = new Map(anchors.map((anchor, index) => [anchor, founders[index]!]));

@@ -1,4 +1,7 @@
-/** What a look at a batch of advantages should show: how often each task is solved, where the signal is, and where there is none. */
+/**
+ * What a look at a batch of advantages should show: how often each task is solved, where the signal is, and where there
+ * is none.
+ */
 import type { RolloutBatch, RolloutGroup } from '../rows.ts';
 
 /** One task group. */
@@ -10,7 +13,9 @@ export interface GroupDiagnostics {
   readonly successRate: number;
   /** p: the success rate that PSC weights were computed from; null without PSC. */
   readonly modulationRate: number | null;
-  /** Whether all trajectories earned the same total reward: the episode level then tells them apart by penalties only. */
+  /**
+   * Whether all trajectories earned the same total reward: the episode level then tells them apart by penalties only.
+   */
   readonly dead: boolean;
   /** Largest less smallest value over the group's rows, at each level. */
   readonly spread: { readonly episode: number; readonly step: number; readonly advantage: number };
@@ -36,7 +41,12 @@ interface Levels {
 }
 
 /** Diagnostics of one group. `modulationRate` is the p that PSC used, if it did. */
-export function describeGroup(batch: RolloutBatch, group: RolloutGroup, levels: Levels, modulationRate: number | null): GroupDiagnostics {
+export function describeGroup(
+  batch: RolloutBatch,
+  group: RolloutGroup,
+  levels: Levels,
+  modulationRate: number | null,
+): GroupDiagnostics {
   const trajectories = group.trajectories.map((index) => batch.trajectories[index]!);
   const rewards = trajectories.map(({ rows }) => rows.reduce((sum, row) => sum + batch.rows[row]!.reward, 0));
   return {

@@ -1,5 +1,6 @@
 /**
- * Episode-level advantages A^E: how well a trajectory did against others, the same on all its rows but for the penalty of malformed actions.
+ * Episode-level advantages A^E: how well a trajectory did against others, the same on all its rows but for the penalty
+ * of malformed actions.
  *
  * - GRPO (DeepSeekMath, arXiv 2402.03300), also under GiGPO and ProxMO: against the group.
  * - RLOO (Ahmadian et al., arXiv 2402.14740): against the rest of the group, not scaled.
@@ -27,8 +28,9 @@ export function groupRelative(
 }
 
 /**
- * Score less the mean score of the group's other samples, `[rows]`. Over trajectories the others are the other trajectories; over rows, as in the
- * official implementation of GiGPO's baselines, all other rows, the trajectory's own among them. An only sample keeps its score.
+ * Score less the mean score of the group's other samples, `[rows]`. Over trajectories the others are the other
+ * trajectories; over rows, as in the official implementation of GiGPO's baselines, all other rows, the trajectory's own
+ * among them. An only sample keeps its score.
  */
 export function leaveOneOut(batch: RolloutBatch, score: Float64Array, population: Population): Float64Array {
   const weights = sampleWeights(batch, population);
@@ -55,12 +57,21 @@ export function batchRelative(batch: RolloutBatch, score: Float64Array, populati
 }
 
 /**
- * The success rate p of a group: the share of its trajectories with the success flag, or the mean score of its rows, clamped to [0, 1]. The latter
- * saturates where a win pays more than 1, and is 0 for a single row, whose mean counts as 0 here as in the group's statistics.
+ * The success rate p of a group: the share of its trajectories with the success flag, or the mean score of its rows,
+ * clamped to [0, 1]. The latter saturates where a win pays more than 1, and is 0 for a single row, whose mean counts as
+ * 0 here as in the group's statistics.
  */
-export function successRate(batch: RolloutBatch, group: RolloutGroup, score: Float64Array, source: SuccessSource): number {
+export function successRate(
+  batch: RolloutBatch,
+  group: RolloutGroup,
+  score: Float64Array,
+  source: SuccessSource,
+): number {
   if (source === 'flag') {
-    return group.trajectories.filter((trajectory) => batch.trajectories[trajectory]!.success).length / group.trajectories.length;
+    return (
+      group.trajectories.filter((trajectory) => batch.trajectories[trajectory]!.success).length /
+      group.trajectories.length
+    );
   }
   if (group.rows.length === 1) return 0;
   const mean = group.rows.reduce((sum, row) => sum + score[row]!, 0) / group.rows.length;
@@ -76,7 +87,12 @@ export function polarisedWeight(success: boolean, p: number, alpha: number, beta
 }
 
 /** Multiplies episode advantages by their PSC weights, in place. */
-export function modulate(batch: RolloutBatch, score: Float64Array, advantage: Float64Array, settings: ProxmoSettings): void {
+export function modulate(
+  batch: RolloutBatch,
+  score: Float64Array,
+  advantage: Float64Array,
+  settings: ProxmoSettings,
+): void {
   const { alpha, beta, successSource } = settings;
   for (const group of batch.groups) {
     const p = successRate(batch, group, score, successSource);

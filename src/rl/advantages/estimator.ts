@@ -1,8 +1,9 @@
 /**
- * Advantage estimation end to end: rows and options in, one advantage a row out. Every estimator has the same shape: an episode level A^E, a step level
- * A^S where the method has one, and A = A^E + ω·A^S.
+ * Advantage estimation end to end: rows and options in, one advantage a row out. Every estimator has the same shape: an
+ * episode level A^E, a step level A^S where the method has one, and A = A^E + ω·A^S.
  *
- * All but ProxMO's softmax baselines is plain float64 arithmetic on the host; those run on the device, or in float64 for `referenceAdvantages`.
+ * All but ProxMO's softmax baselines is plain float64 arithmetic on the host; those run on the device, or in float64
+ * for `referenceAdvantages`.
  */
 import type { Engine } from '../../tensor/engine.ts';
 import { countTerms, type TermCounts } from '../../text/tfidf.ts';
@@ -10,7 +11,12 @@ import { indexRollout, type RolloutBatch, type RolloutRow } from '../rows.ts';
 import { anchorGroups, anchorRelative } from './anchorGroups.ts';
 import { type AdvantageDiagnostics, describeGroup } from './diagnostics.ts';
 import { batchRelative, groupRelative, leaveOneOut, modulate, successRate } from './episode.ts';
-import { type AdvantageOptions, type AdvantageSettings, type ProxmoSettings, resolveAdvantageOptions } from './options.ts';
+import {
+  type AdvantageOptions,
+  type AdvantageSettings,
+  type ProxmoSettings,
+  resolveAdvantageOptions,
+} from './options.ts';
 import { referenceSoftAdvantages } from './proximity.ts';
 import { ProximityPrograms } from './proximityProgram.ts';
 import { type RowReturns, rowReturns } from './returns.ts';
@@ -101,7 +107,10 @@ export async function estimateAdvantages(
  * The same without a device, all in float64 and row by row: slow, and what `estimateAdvantages` is tested against.
  * @throws {ProxmoError} `config` if an option, `data` if a row is not valid
  */
-export function referenceAdvantages(rows: readonly RolloutRow[] | RolloutBatch, options: AdvantageOptions): AdvantageResult {
+export function referenceAdvantages(
+  rows: readonly RolloutRow[] | RolloutBatch,
+  options: AdvantageOptions,
+): AdvantageResult {
   const settings = resolveAdvantageOptions(options);
   const batch = toBatch(rows);
   const returns = rowReturns(batch, settings.gamma, settings.invalidPenalty);
@@ -128,9 +137,14 @@ function anchorTerms(batch: RolloutBatch, settings: ProxmoSettings): TermCounts 
 
 /** The step level of every estimator that needs no softmax baselines. */
 function hardStepLevel(batch: RolloutBatch, settings: AdvantageSettings, { penalisedReturn }: RowReturns): StepLevel {
-  if (settings.estimator !== 'gigpo') return { step: new Float64Array(batch.rows.length), vocabulary: null, anchorGroups: null };
+  if (settings.estimator !== 'gigpo')
+    return { step: new Float64Array(batch.rows.length), vocabulary: null, anchorGroups: null };
   const groups = anchorGroups(batch, settings.similarity);
-  return { step: anchorRelative(groups, penalisedReturn, settings.normalisation), vocabulary: null, anchorGroups: groups.length };
+  return {
+    step: anchorRelative(groups, penalisedReturn, settings.normalisation),
+    vocabulary: null,
+    anchorGroups: groups.length,
+  };
 }
 
 function episodeLevel(batch: RolloutBatch, settings: AdvantageSettings, score: Float64Array): Float64Array {
@@ -151,7 +165,12 @@ function episodeLevel(batch: RolloutBatch, settings: AdvantageSettings, score: F
   }
 }
 
-function assemble(batch: RolloutBatch, settings: AdvantageSettings, returns: RowReturns, stepLevel: StepLevel): AdvantageResult {
+function assemble(
+  batch: RolloutBatch,
+  settings: AdvantageSettings,
+  returns: RowReturns,
+  stepLevel: StepLevel,
+): AdvantageResult {
   const { step, vocabulary, anchorGroups: anchorGroupCount } = stepLevel;
   const episode = episodeLevel(batch, settings, returns.score);
   const omega = 'omega' in settings ? settings.omega : 0;

@@ -1,4 +1,7 @@
-/** Advantages for other training frameworks: rollout rows as JSON Lines in, one record a row out. What `proxmo advantages` runs. */
+/**
+ * Advantages for other training frameworks: rollout rows as JSON Lines in, one record a row out. What `proxmo
+ * advantages` runs.
+ */
 import { parseRollout } from '../rows.ts';
 import { type EngineSource, estimateAdvantages } from './estimator.ts';
 import type { AdvantageOptions } from './options.ts';
@@ -16,9 +19,14 @@ export interface AdvantageRecord {
 /**
  * Estimates the advantages of rows in JSON Lines, in input order.
  *
- * @throws {ProxmoError} `data`, naming the line, if a row is not valid; `config` if an option is not; `gpu-error` or `device-lost`
+ * @throws {ProxmoError} `data`, naming the line, if a row is not valid; `config` if an option is not; `gpu-error` or
+ * `device-lost`
  */
-export async function advantagesOfJsonl(text: string, options: AdvantageOptions, engine: EngineSource): Promise<AdvantageRecord[]> {
+export async function advantagesOfJsonl(
+  text: string,
+  options: AdvantageOptions,
+  engine: EngineSource,
+): Promise<AdvantageRecord[]> {
   const { episode, step, advantage } = await estimateAdvantages(parseRollout(text), options, engine);
   return Array.from(advantage, (joint, row) => ({ episode: episode[row]!, step: step[row]!, advantage: joint }));
 }

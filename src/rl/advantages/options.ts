@@ -1,15 +1,18 @@
 /**
- * The options of advantage estimation: what a user may write, checked, and what the estimators read, complete. The two presets differ at the
- * points where ProxMO's official implementation (`reference`) departs from the paper (`paper`, the default); every point can be set alone.
+ * The options of advantage estimation: what a user may write, checked, and what the estimators read, complete. The two
+ * presets differ at the points where ProxMO's official implementation (`reference`) departs from the paper (`paper`,
+ * the default); every point can be set alone.
  */
 import { z } from 'zod';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 
 /** How a score becomes an advantage: (s − μ) / (σ + 1e-6), or s − μ. */
 export type Normalisation = 'zscore' | 'mean';
 /** What group statistics count: every row once, so that long episodes count more, or every trajectory once. */
 export type Population = 'rows' | 'trajectories';
-/** What tells a success: an episode score above ½ (and the mean score as the success rate), or the rows' `success` flag. */
+/**
+ * What tells a success: an episode score above ½ (and the mean score as the success rate), or the rows' `success` flag.
+ */
 export type SuccessSource = 'score' | 'flag';
 
 const number = (min: number, max: number) => {
@@ -46,7 +49,9 @@ const gigpo = z.strictObject({
   ...common,
   normalisation,
   omega,
-  /** Least Ratcliff/Obershelp similarity to the first anchor of a step group. Absent: only equal anchors share a group. */
+  /**
+   * Least Ratcliff/Obershelp similarity to the first anchor of a step group. Absent: only equal anchors share a group.
+   */
   similarity: number(0, 1).optional(),
 });
 const proxmo = z.strictObject({
@@ -155,7 +160,12 @@ export function resolveAdvantageOptions(options: AdvantageOptions): AdvantageSet
     case 'reinforce++':
       return { ...given, population };
     case 'gigpo':
-      return { ...given, population, normalisation: given.normalisation ?? preset.normalisation, similarity: given.similarity ?? null };
+      return {
+        ...given,
+        population,
+        normalisation: given.normalisation ?? preset.normalisation,
+        similarity: given.similarity ?? null,
+      };
     case 'proxmo': {
       const { range, beta, ...rest } = given;
       if (range !== undefined && beta !== undefined) {

@@ -1,7 +1,7 @@
 /**
- * ProxMO's step level, proximity-based soft aggregation (PSA, arXiv 2602.19225): the baseline of a row is the mean of penalised returns in
- * its task group, weighted by a softmax over the cosine similarity of anchors. Row by row and in float64: what the device path in
- * `proximityProgram.ts` is held against.
+ * ProxMO's step level, proximity-based soft aggregation (PSA, arXiv 2602.19225): the baseline of a row is the mean of
+ * penalised returns in its task group, weighted by a softmax over the cosine similarity of anchors. Row by row and in
+ * float64: what the device path in `proximityProgram.ts` is held against.
  */
 import { type TermCounts, weighTerms } from '../../text/tfidf.ts';
 import type { RolloutBatch } from '../rows.ts';
@@ -16,8 +16,8 @@ export interface ProximityOptions {
 }
 
 /**
- * Step advantages Ĝ_i − Σ_j weight_ij·Ĝ_j, `[rows]`. A row without a known term has cosine 0 with every row, itself included. Where the vocabulary
- * is empty, or nothing is left to compare with, the advantage is 0.
+ * Step advantages Ĝ_i − Σ_j weight_ij·Ĝ_j, `[rows]`. A row without a known term has cosine 0 with every row, itself
+ * included. Where the vocabulary is empty, or nothing is left to compare with, the advantage is 0.
  */
 export function referenceSoftAdvantages(
   batch: RolloutBatch,
@@ -35,7 +35,9 @@ export function referenceSoftAdvantages(
       if (others.length === 0) continue;
       anchor.fill(0);
       addRow(terms, weights, terms.documentOf[row]!, anchor);
-      const logits = others.map((other) => dotRow(terms, weights, terms.documentOf[other]!, anchor) / options.temperature);
+      const logits = others.map(
+        (other) => dotRow(terms, weights, terms.documentOf[other]!, anchor) / options.temperature,
+      );
       const largest = logits.reduce((a, b) => Math.max(a, b));
       let sum = 0;
       let total = 0;
@@ -51,17 +53,27 @@ export function referenceSoftAdvantages(
 }
 
 function isLeftOut(batch: RolloutBatch, row: number, other: number, options: ProximityOptions): boolean {
-  return (options.leaveSelfOut && row === other) || (options.leaveTrajectoryOut && batch.trajectoryOf[row] === batch.trajectoryOf[other]);
+  return (
+    (options.leaveSelfOut && row === other) ||
+    (options.leaveTrajectoryOut && batch.trajectoryOf[row] === batch.trajectoryOf[other])
+  );
 }
 
 /** Adds a sparse row to a dense vector `[features]`. */
 function addRow({ offsets, columns }: TermCounts, weights: Float64Array, document: number, dense: Float64Array): void {
-  for (let entry = offsets[document]!; entry < offsets[document + 1]!; entry++) dense[columns[entry]!]! += weights[entry]!;
+  for (let entry = offsets[document]!; entry < offsets[document + 1]!; entry++)
+    dense[columns[entry]!]! += weights[entry]!;
 }
 
 /** The inner product of a sparse row and a dense vector `[features]`. */
-function dotRow({ offsets, columns }: TermCounts, weights: Float64Array, document: number, dense: Float64Array): number {
+function dotRow(
+  { offsets, columns }: TermCounts,
+  weights: Float64Array,
+  document: number,
+  dense: Float64Array,
+): number {
   let sum = 0;
-  for (let entry = offsets[document]!; entry < offsets[document + 1]!; entry++) sum += weights[entry]! * dense[columns[entry]!]!;
+  for (let entry = offsets[document]!; entry < offsets[document + 1]!; entry++)
+    sum += weights[entry]! * dense[columns[entry]!]!;
   return sum;
 }

@@ -1,8 +1,10 @@
 /**
- * ProxMO's step level on the device: a program of two kernels, TF-IDF weighting (`kernels/tfidf.ts`) and softmax baselines (`kernels/proximity.ts`).
+ * ProxMO's step level on the device: a program of two kernels, TF-IDF weighting (`kernels/tfidf.ts`) and softmax
+ * baselines (`kernels/proximity.ts`).
  *
- * Rows of a group with the same anchor have the same baseline, so they go to the device as one key with their number and the sum of their returns; the
- * result is exactly that of single rows. Where rows are left out of baselines, only rows that are left out together share a key.
+ * Rows of a group with the same anchor have the same baseline, so they go to the device as one key with their number
+ * and the sum of their returns; the result is exactly that of single rows. Where rows are left out of baselines, only
+ * rows that are left out together share a key.
  */
 import { proximity } from '../../../kernels/proximity.ts';
 import { tfidf } from '../../../kernels/tfidf.ts';
@@ -118,7 +120,12 @@ function softBaselines({ documents, entries, keys, features }: Capacity, tempera
   return baseline;
 }
 
-function collectKeys(batch: RolloutBatch, terms: TermCounts, penalisedReturn: Float64Array, options: ProximityOptions): Keys {
+function collectKeys(
+  batch: RolloutBatch,
+  terms: TermCounts,
+  penalisedReturn: Float64Array,
+  options: ProximityOptions,
+): Keys {
   const keys: number[] = [];
   const ranges: number[] = [];
   const returns: number[] = [];

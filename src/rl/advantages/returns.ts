@@ -1,4 +1,6 @@
-/** Returns and scores of a rollout's rows, and the penalty for malformed actions (ProxMO, arXiv 2602.19225). In float64. */
+/**
+ * Returns and scores of a rollout's rows, and the penalty for malformed actions (ProxMO, arXiv 2602.19225). In float64.
+ */
 import type { RolloutBatch } from '../rows.ts';
 
 export interface RowReturns {

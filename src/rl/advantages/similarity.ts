@@ -1,10 +1,12 @@
 /**
- * The similarity of two texts by Ratcliff and Obershelp ("Pattern Matching: The Gestalt Approach", Dr. Dobb's Journal, July 1988), to the digit
- * as Python's `difflib.SequenceMatcher(None, a, b).ratio()` gives it: 2·M / (|a| + |b|), where M counts the characters in matching blocks. The
- * longest common block is taken first, then, recursively, those to its left and to its right.
+ * The similarity of two texts by Ratcliff and Obershelp ("Pattern Matching: The Gestalt Approach", Dr. Dobb's Journal,
+ * July 1988), to the digit as Python's `difflib.SequenceMatcher(None, a, b).ratio()` gives it: 2·M / (|a| + |b|), where
+ * M counts the characters in matching blocks. The longest common block is taken first, then, recursively, those to its
+ * left and to its right.
  *
- * Python's automatic junk heuristic is part of the definition: where b has 200 characters or more, one that makes up more than 1 % of it (plus one
- * occurrence) does not start a block; blocks only extend over it. This makes the ratio depend on the order of the two texts.
+ * Python's automatic junk heuristic is part of the definition: where b has 200 characters or more, one that makes up
+ * more than 1 % of it (plus one occurrence) does not start a block; blocks only extend over it. This makes the ratio
+ * depend on the order of the two texts.
  */
 
 /** Length from which Python's heuristic looks for popular characters. */
@@ -37,19 +39,29 @@ export interface EncodedText {
   readonly histogram: Int32Array;
 }
 
-/** The second text of comparisons, with an index of where its characters stand. Build it once and compare many texts with it. */
+/**
+ * The second text of comparisons, with an index of where its characters stand. Build it once and compare many texts
+ * with it.
+ */
 export class SimilarityTarget {
-  /** Positions of character c: `positions[starts[c]]` to `positions[starts[c + 1] − 1]`, increasing. Popular characters have none. */
+  /**
+   * Positions of character c: `positions[starts[c]]` to `positions[starts[c + 1] − 1]`, increasing. Popular characters
+   * have none.
+   */
   private readonly starts: Int32Array;
   private readonly positions: Int32Array;
-  /** For each position of b, one off: the length of the common run that ends there, and the tick of the row of a that wrote it. */
+  /**
+   * For each position of b, one off: the length of the common run that ends there, and the tick of the row of a that
+   * wrote it.
+   */
   private readonly runLengths: Int32Array;
   private readonly runTicks: Float64Array;
   private tick = 0;
 
   constructor(private readonly b: EncodedText) {
     const { characters, histogram } = b;
-    const popular = characters.length >= junkLength ? Math.floor(characters.length / 100) + 1 : Number.POSITIVE_INFINITY;
+    const popular =
+      characters.length >= junkLength ? Math.floor(characters.length / 100) + 1 : Number.POSITIVE_INFINITY;
     this.starts = new Int32Array(histogram.length + 1);
     for (const [character, count] of histogram.entries())
       this.starts[character + 1] = this.starts[character]! + (count > popular ? 0 : count);
@@ -105,10 +117,16 @@ export class SimilarityTarget {
   }
 
   /**
-   * The longest block that a[aLow..aHigh) and b[bLow..bHigh) share; of several, the one that starts first in a, then first in b. It is found
-   * among the characters that are not popular and then extended over all.
+   * The longest block that a[aLow..aHigh) and b[bLow..bHigh) share; of several, the one that starts first in a, then
+   * first in b. It is found among the characters that are not popular and then extended over all.
    */
-  private longestBlock(a: Int32Array, aLow: number, aHigh: number, bLow: number, bHigh: number): { a: number; b: number; size: number } {
+  private longestBlock(
+    a: Int32Array,
+    aLow: number,
+    aHigh: number,
+    bLow: number,
+    bHigh: number,
+  ): { a: number; b: number; size: number } {
     const b = this.b.characters;
     let bestA = aLow;
     let bestB = bLow;

@@ -1,9 +1,9 @@
 /**
  * Mean and standard deviation of scores, over rows or over trajectories.
  *
- * Over trajectories, each trajectory has weight 1, shared evenly by its rows. Where no action was penalised, all rows of a trajectory have one
- * score, and this is the plain mean and deviation of the trajectories' scores. Where some were, their spread counts towards σ; so σ is 0
- * only if every score is equal, and no advantage can explode.
+ * Over trajectories, each trajectory has weight 1, shared evenly by its rows. Where no action was penalised, all rows
+ * of a trajectory have one score, and this is the plain mean and deviation of the trajectories' scores. Where some
+ * were, their spread counts towards σ; so σ is 0 only if every score is equal, and no advantage can explode.
  */
 import type { RolloutBatch } from '../rows.ts';
 import type { Normalisation, Population } from './options.ts';

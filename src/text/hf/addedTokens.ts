@@ -1,6 +1,7 @@
 /**
- * Added tokens: texts that become one id before the model sees anything, such as `<|im_end|>`. Text is cut at them, leftmost first and longest
- * first, by the rules of the reference implementation: a token may want to stand as a word of its own, and may take the white space beside it.
+ * Added tokens: texts that become one id before the model sees anything, such as `<|im_end|>`. Text is cut at them,
+ * leftmost first and longest first, by the rules of the reference implementation: a token may want to stand as a word
+ * of its own, and may take the white space beside it.
  */
 
 export interface AddedToken {
@@ -50,7 +51,10 @@ export class AddedTokenSplitter {
       let end = start + match[0].length;
       // White space that the token before took may itself have been a token.
       if (start < done || (token.isSpecial && !withSpecials)) continue;
-      if (token.isSingleWord && (wordBefore.test(text.slice(Math.max(start - 2, 0), start)) || wordAfter.test(text.slice(end, end + 2)))) {
+      if (
+        token.isSingleWord &&
+        (wordBefore.test(text.slice(Math.max(start - 2, 0), start)) || wordAfter.test(text.slice(end, end + 2)))
+      ) {
         continue;
       }
       if (token.stripsBefore) while (start > done && space.test(text[start - 1]!)) start--;

@@ -1,12 +1,12 @@
 /**
- * The model part of `tokenizer.json`: byte-pair encoding, the model of every family that is supported. A vocabulary gives each token its id, and a
- * list of merges says which two neighbouring tokens become one, in order of rank.
+ * The model part of `tokenizer.json`: byte-pair encoding, the model of every family that is supported. A vocabulary
+ * gives each token its id, and a list of merges says which two neighbouring tokens become one, in order of rank.
  *
  * Text must never become a special token, however its letters merge; so the library gets the vocabulary without those.
  */
 import { Tokenizer } from '@huggingface/tokenizers';
 import * as z from 'zod';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { idLimit, type Part, type TokenizerSettings } from './files.ts';
 import { unsupported } from './pipeline.ts';
 
@@ -35,7 +35,8 @@ export interface TextModel {
 export function readVocabulary({ model }: TokenizerSettings['tokenizer'], where: string): Map<string, number> {
   const type = model.type ?? (model.merges === undefined ? 'without a type' : 'BPE');
   if (type !== 'BPE') throw unsupported(`a model ${type}`, where, 'BPE');
-  if (typeof model.vocab !== 'object' || model.vocab === null || Array.isArray(model.vocab)) throw broken('has no vocabulary', where);
+  if (typeof model.vocab !== 'object' || model.vocab === null || Array.isArray(model.vocab))
+    throw broken('has no vocabulary', where);
   const vocabulary = new Map<string, number>();
   const taken = new Set<number>();
   for (const [token, id] of Object.entries(model.vocab as Record<string, unknown>)) {
@@ -63,12 +64,15 @@ export function createModel(
   where: string,
 ): TextModel {
   const settings = bpeSchema.safeParse(model);
-  if (!settings.success) throw broken(`has a setting \`${settings.error.issues[0]!.path.join('.')}\` of the wrong kind`, where);
-  const { dropout, unk_token, continuing_subword_prefix, end_of_word_suffix, fuse_unk, byte_fallback, ignore_merges } = settings.data;
+  if (!settings.success)
+    throw broken(`has a setting \`${settings.error.issues[0]!.path.join('.')}\` of the wrong kind`, where);
+  const { dropout, unk_token, continuing_subword_prefix, end_of_word_suffix, fuse_unk, byte_fallback, ignore_merges } =
+    settings.data;
   const odd = { dropout, continuing_subword_prefix, end_of_word_suffix };
   for (const [key, value] of Object.entries(odd))
     if (value) throw unsupported(`a BPE model with ${key} ${show(value)}`, where, 'models without it');
-  if (unk_token && !vocabulary.has(unk_token)) throw broken(`has no unk_token ${show(unk_token)} in its vocabulary`, where);
+  if (unk_token && !vocabulary.has(unk_token))
+    throw broken(`has no unk_token ${show(unk_token)} in its vocabulary`, where);
   const library = build(
     {
       normalizer: parts.normalizer,
@@ -88,7 +92,9 @@ export function createModel(
   return {
     normalize: (text) => library.normalizer?.normalize(text) ?? text,
     encode(normalized, isStart) {
-      const pieces = library.pre_tokenizer?.pre_tokenize(normalized, { section_index: isStart ? 0 : 1 }) ?? [normalized];
+      const pieces = library.pre_tokenizer?.pre_tokenize(normalized, { section_index: isStart ? 0 : 1 }) ?? [
+        normalized,
+      ];
       return pieces.flatMap((piece) => {
         const ids = library.model!.encode([piece]).map((token) => vocabulary.get(token)!);
         return fuse_unk ? ids.filter((id, i) => id !== unknownId || ids[i - 1] !== unknownId) : ids;
@@ -97,14 +103,21 @@ export function createModel(
   };
 }
 
-function build(parts: { normalizer: Part | null; pre_tokenizer: Part | null; model: object }, where: string): Tokenizer {
+function build(
+  parts: { normalizer: Part | null; pre_tokenizer: Part | null; model: object },
+  where: string,
+): Tokenizer {
   try {
     return new Tokenizer({ ...parts, post_processor: null, decoder: null, added_tokens: [] }, {});
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ProxmoError('file', `${where}: the tokenizer cannot be built (${reason}); use another model, or report its tokenizer.json.`, {
-      cause,
-    });
+    throw new ProxmoError(
+      'file',
+      `${where}: the tokenizer cannot be built (${reason}); use another model, or report its tokenizer.json.`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -130,5 +143,8 @@ function show(value: unknown): string {
 }
 
 function broken(what: string, where: string): ProxmoError {
-  return new ProxmoError('file', `${where}: the tokenizer's model ${what}; it is damaged or made for something else, so fetch it again.`);
+  return new ProxmoError(
+    'file',
+    `${where}: the tokenizer's model ${what}; it is damaged or made for something else, so fetch it again.`,
+  );
 }

@@ -2,7 +2,7 @@
  * Chat templates: how a model writes a conversation as text, in Jinja, as its makers trained it.
  */
 import { Template } from '@huggingface/jinja';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 
 /** A message of a conversation. Templates may read further fields, such as `tool_calls`. */
 export interface ChatMessage {
@@ -13,7 +13,10 @@ export interface ChatMessage {
 }
 
 export interface ChatOptions {
-  /** Ends with the opening of the assistant's turn, so that the model continues with its reply; false by default, as in the reference. */
+  /**
+   * Ends with the opening of the assistant's turn, so that the model continues with its reply; false by default, as in
+   * the reference.
+   */
   readonly addGenerationPrompt?: boolean;
   /** Descriptions of tools, for templates that show them. */
   readonly tools?: readonly unknown[];
@@ -22,7 +25,17 @@ export interface ChatOptions {
 }
 
 /** Names that the template language gives a meaning of its own. */
-const reserved = new Set(['true', 'false', 'none', 'True', 'False', 'None', 'range', 'raise_exception', 'strftime_now']);
+const reserved = new Set([
+  'true',
+  'false',
+  'none',
+  'True',
+  'False',
+  'None',
+  'range',
+  'raise_exception',
+  'strftime_now',
+]);
 
 export class ChatTemplate {
   readonly #template: Template;
@@ -40,9 +53,13 @@ export class ChatTemplate {
     try {
       this.#template = new Template(text);
     } catch (cause) {
-      throw new ProxmoError('file', `${where}: the chat template cannot be read (${reason(cause)}); give the model another one.`, {
-        cause,
-      });
+      throw new ProxmoError(
+        'file',
+        `${where}: the chat template cannot be read (${reason(cause)}); give the model another one.`,
+        {
+          cause,
+        },
+      );
     }
   }
 
@@ -50,10 +67,16 @@ export class ChatTemplate {
    * The conversation as text, as the reference writes it.
    * @throws {ProxmoError} `config` if a variable's name is taken; `data` if the template refuses the conversation.
    */
-  render(messages: readonly ChatMessage[], { addGenerationPrompt = false, tools, variables = {} }: ChatOptions = {}): string {
+  render(
+    messages: readonly ChatMessage[],
+    { addGenerationPrompt = false, tools, variables = {} }: ChatOptions = {},
+  ): string {
     for (const name of Object.keys(variables)) {
       if (reserved.has(name)) {
-        throw new ProxmoError('config', `Chat template: a variable cannot be called \`${name}\`; the language uses that name.`);
+        throw new ProxmoError(
+          'config',
+          `Chat template: a variable cannot be called \`${name}\`; the language uses that name.`,
+        );
       }
     }
     const items = {

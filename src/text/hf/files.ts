@@ -1,10 +1,11 @@
 /**
- * The files that describe a Hugging Face tokenizer, read and checked: `tokenizer.json` (vocabulary and the parts that text passes through),
- * `tokenizer_config.json` (which tokens are special, the chat template), and the ids that end a reply, from `generation_config.json` or
- * `config.json`. They come from anywhere, so everything that is used is checked here, before anything is built from it.
+ * The files that describe a Hugging Face tokenizer, read and checked: `tokenizer.json` (vocabulary and the parts that
+ * text passes through), `tokenizer_config.json` (which tokens are special, the chat template), and the ids that end a
+ * reply, from `generation_config.json` or `config.json`. They come from anywhere, so everything that is used is checked
+ * here, before anything is built from it.
  */
 import * as z from 'zod';
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 
 /** The files, parsed from JSON; only `tokenizer` has to be there. */
 export interface HfTokenizerFiles {
@@ -64,7 +65,15 @@ const namedToken = z
   .transform((token) => token || undefined);
 
 /** Special tokens with a role of their own, as templates know them. */
-export const tokenRoles = ['bos_token', 'eos_token', 'pad_token', 'unk_token', 'sep_token', 'cls_token', 'mask_token'] as const;
+export const tokenRoles = [
+  'bos_token',
+  'eos_token',
+  'pad_token',
+  'unk_token',
+  'sep_token',
+  'cls_token',
+  'mask_token',
+] as const;
 export type TokenRole = (typeof tokenRoles)[number];
 
 const namedTokens = {
@@ -127,8 +136,8 @@ export function readSettings(files: HfTokenizerFiles, where: string): TokenizerS
     const text = config[role] ?? map[role];
     if (text !== undefined) roles[role] = text;
   }
-  const others = [config.additional_special_tokens, config.extra_special_tokens, map.additional_special_tokens].flatMap((tokens) =>
-    Object.values(tokens ?? {}).filter((token) => token !== undefined),
+  const others = [config.additional_special_tokens, config.extra_special_tokens, map.additional_special_tokens].flatMap(
+    (tokens) => Object.values(tokens ?? {}).filter((token) => token !== undefined),
   );
   return {
     tokenizer,

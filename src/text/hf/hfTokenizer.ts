@@ -1,11 +1,13 @@
 /**
- * The tokenizer of a pretrained model, from its Hugging Face files. It gives the ids that the reference implementation gives, on top of
- * `@huggingface/tokenizers`, which cuts text into words and merges bytes, and `@huggingface/jinja`, which renders chat templates.
+ * The tokenizer of a pretrained model, from its Hugging Face files. It gives the ids that the reference implementation
+ * gives, on top of `@huggingface/tokenizers`, which cuts text into words and merges bytes, and `@huggingface/jinja`,
+ * which renders chat templates.
  *
- * One thing is deliberately not as in the reference: special tokens in plain text stay text. An observation that spells out `<|im_end|>` cannot
- * end the policy's turn; only a template can. `encode(text, { parseSpecials: true, addSpecials: true })` is the reference's own default.
+ * One thing is deliberately not as in the reference: special tokens in plain text stay text. An observation that spells
+ * out `<|im_end|>` cannot end the policy's turn; only a template can. `encode(text, { parseSpecials: true, addSpecials:
+ * true })` is the reference's own default.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { StreamDecoder, Utf8Decoder } from '../streamDecoder.ts';
 import type { StreamingTokenizer } from '../tokenizer.ts';
 import { type AddedToken, AddedTokenSplitter } from './addedTokens.ts';
@@ -47,7 +49,8 @@ export class HfTokenizer implements StreamingTokenizer {
   /**
    * @param files the tokenizer's files
    * @param where name of its folder or file, for messages
-   * @throws {ProxmoError} `file` if a file is damaged or contradicts another, or the tokenizer has parts that are not supported.
+   * @throws {ProxmoError} `file` if a file is damaged or contradicts another, or the tokenizer has parts that are not
+   * supported.
    */
   constructor(files: HfTokenizerFiles, where: string) {
     const settings = readSettings(files, where);
@@ -76,7 +79,9 @@ export class HfTokenizer implements StreamingTokenizer {
     const raw = [...added.values()].filter(({ isNormalized }) => !isNormalized);
     const normalized = [...added.values()].filter(({ isNormalized }) => isNormalized);
     this.#rawSplitter = new AddedTokenSplitter(byContent(raw, ({ content }) => content));
-    this.#normalizedSplitter = new AddedTokenSplitter(byContent(normalized, ({ content }) => this.#model.normalize(content)));
+    this.#normalizedSplitter = new AddedTokenSplitter(
+      byContent(normalized, ({ content }) => this.#model.normalize(content)),
+    );
   }
 
   /** Whether the model comes with a chat template. */
@@ -90,7 +95,8 @@ export class HfTokenizer implements StreamingTokenizer {
   }
 
   /**
-   * Text of ids, special tokens by their names. An id that the model has and the tokenizer has no token for adds nothing.
+   * Text of ids, special tokens by their names. An id that the model has and the tokenizer has no token for adds
+   * nothing.
    * @throws {ProxmoError} `data` if an id is not below `vocabSize`.
    */
   decode(ids: ArrayLike<number>): string {
@@ -102,7 +108,10 @@ export class HfTokenizer implements StreamingTokenizer {
     const spell = this.#startSpelling();
     const bytesOf = (id: number): Uint8Array => {
       if (!(Number.isInteger(id) && id >= 0 && id < this.vocabSize)) {
-        throw new ProxmoError('data', `${this.#where}: ${id} is not an id of the tokenizer; ids go from 0 to ${this.vocabSize - 1}.`);
+        throw new ProxmoError(
+          'data',
+          `${this.#where}: ${id} is not an id of the tokenizer; ids go from 0 to ${this.vocabSize - 1}.`,
+        );
       }
       const token = this.#tokens[id];
       return token === undefined ? noBytes : spell(token, this.#added.has(id));
@@ -112,7 +121,8 @@ export class HfTokenizer implements StreamingTokenizer {
 
   /**
    * A conversation as the text that the model was trained to read.
-   * @throws {ProxmoError} `file` if there is no chat template or it cannot be read; `data` if it refuses the conversation.
+   * @throws {ProxmoError} `file` if there is no chat template or it cannot be read; `data` if it refuses the
+   * conversation.
    */
   applyChatTemplate(messages: readonly ChatMessage[], options?: ChatOptions): string {
     return this.#chat().render(messages, options);
@@ -123,7 +133,11 @@ export class HfTokenizer implements StreamingTokenizer {
    * @throws {ProxmoError} as `applyChatTemplate`.
    */
   encodeChat(messages: readonly ChatMessage[], options?: ChatOptions): number[] {
-    const { value, restore } = standIn(messages, [...this.#specials], this.#settings.chatTemplate + JSON.stringify(options ?? {}));
+    const { value, restore } = standIn(
+      messages,
+      [...this.#specials],
+      this.#settings.chatTemplate + JSON.stringify(options ?? {}),
+    );
     return this.#encode(this.applyChatTemplate(value, options), true, true, restore);
   }
 
@@ -163,7 +177,10 @@ export class HfTokenizer implements StreamingTokenizer {
 
 const noBytes = new Uint8Array(0);
 
-function tokensById(vocabulary: ReadonlyMap<string, number>, added: ReadonlyMap<number, AddedToken>): (string | undefined)[] {
+function tokensById(
+  vocabulary: ReadonlyMap<string, number>,
+  added: ReadonlyMap<number, AddedToken>,
+): (string | undefined)[] {
   const tokens: (string | undefined)[] = [];
   for (const [token, id] of vocabulary) tokens[id] = token;
   for (const { id, content } of added.values()) tokens[id] = content;
@@ -180,10 +197,16 @@ function readTemplate(
   const { before, after } = readPostProcessor(tokenizer.post_processor, where);
   const wrong = [...before, ...after].find((id) => id >= tokenCount);
   if (wrong !== undefined) {
-    throw new ProxmoError('file', `${where}: the post-processor adds the id ${wrong}, which is no token; fetch it again.`);
+    throw new ProxmoError(
+      'file',
+      `${where}: the post-processor adds the id ${wrong}, which is no token; fetch it again.`,
+    );
   }
   if (config.add_bos_token == null && config.add_eos_token == null) return { before, after };
   const idOf = (role: (typeof tokenRoles)[number]) =>
     [...added.values()].filter(({ content }) => content === roles[role]).map(({ id }) => id);
-  return { before: config.add_bos_token ? idOf('bos_token') : [], after: config.add_eos_token ? idOf('eos_token') : [] };
+  return {
+    before: config.add_bos_token ? idOf('bos_token') : [],
+    after: config.add_eos_token ? idOf('eos_token') : [],
+  };
 }

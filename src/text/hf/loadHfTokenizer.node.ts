@@ -1,22 +1,26 @@
 /** Opens the tokenizer of a model folder as Hugging Face tools write it. */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ProxmoError } from '../../errors.ts';
-import { parseFetchedJson } from '../../models/fetchedJson.ts';
+import { ProxmoError } from '../../base/errors.ts';
+import { parseFetchedJson } from '../../base/fetchedJson.ts';
 import { HfTokenizer } from './hfTokenizer.ts';
 
 /** Most bytes of one file; the largest vocabularies take some 35 MB. */
 const maxFileBytes = 256 << 20;
 
 /**
- * Reads the tokenizer of a folder: `tokenizer.json`, and where they are there `tokenizer_config.json`, `special_tokens_map.json`,
- * `chat_template.jinja`, `generation_config.json` and `config.json`.
- * @throws {ProxmoError} `file` if `tokenizer.json` is missing, or a file is not what it should be or holds what is not supported.
+ * Reads the tokenizer of a folder: `tokenizer.json`, and where they are there `tokenizer_config.json`,
+ * `special_tokens_map.json`, `chat_template.jinja`, `generation_config.json` and `config.json`.
+ * @throws {ProxmoError} `file` if `tokenizer.json` is missing, or a file is not what it should be or holds what is not
+ * supported.
  */
 export async function loadHfTokenizer(folder: string): Promise<HfTokenizer> {
   const tokenizer = await readJson(join(folder, 'tokenizer.json'));
   if (tokenizer === undefined) {
-    throw new ProxmoError('file', `${folder} has no tokenizer.json; give the folder of a model that was saved with its (fast) tokenizer.`);
+    throw new ProxmoError(
+      'file',
+      `${folder} has no tokenizer.json; give the folder of a model that was saved with its (fast) tokenizer.`,
+    );
   }
   const chatTemplate = await readText(join(folder, 'chat_template.jinja'));
   const files = {
@@ -45,7 +49,10 @@ async function readText(path: string): Promise<string | undefined> {
     const stat = await handle.stat();
     if (!stat.isFile()) throw new ProxmoError('file', `${path} is not a file; give the folder of a model.`);
     if (stat.size > maxFileBytes) {
-      throw new ProxmoError('file', `${path} has ${stat.size} bytes, where ${maxFileBytes} are allowed; fetch it again.`);
+      throw new ProxmoError(
+        'file',
+        `${path} has ${stat.size} bytes, where ${maxFileBytes} are allowed; fetch it again.`,
+      );
     }
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(await handle.readFile());
   } catch (cause) {

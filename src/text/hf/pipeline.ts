@@ -1,14 +1,19 @@
 /**
- * The parts of `tokenizer.json` that text passes through before it becomes ids, made ready for `@huggingface/tokenizers`. That library passes over
- * settings it does not know and reads some parts a little differently from the reference implementation (white space and word characters beyond
- * ASCII, `Metaspace` that splits, how `Split` treats what it finds, `$` in replacements). So only parts are let through that give the same ids as
- * the reference: as they are, or written as an equal part that the library reads exactly. Any other part is an error that names it.
+ * The parts of `tokenizer.json` that text passes through before it becomes ids, made ready for
+ * `@huggingface/tokenizers`. That library passes over settings it does not know and reads some parts a little
+ * differently from the reference implementation (white space and word characters beyond ASCII, `Metaspace` that splits,
+ * how `Split` treats what it finds, `$` in replacements). So only parts are let through that give the same ids as the
+ * reference: as they are, or written as an equal part that the library reads exactly. Any other part is an error that
+ * names it.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { escapeRegExp } from './addedTokens.ts';
 import { isRecord, type Part } from './files.ts';
 
-/** How GPT-2 cuts text into words: a contraction, a run of letters, digits or other marks with a space before it, or white space. */
+/**
+ * How GPT-2 cuts text into words: a contraction, a run of letters, digits or other marks with a space before it, or
+ * white space.
+ */
 const gpt2Words = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 const punctuation = '[!-\\/:-@\\[-`{-~\\p{P}]';
 const wordCharacters = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}';
@@ -44,7 +49,8 @@ const preTokenizers: Readonly<Record<string, Rewrite>> = {
   Punctuation: ({ behavior }, where) => split(punctuation, String(behavior ?? 'Isolated'), false, where),
   Whitespace: (_, where) => split(`[${wordCharacters}]+|[^${wordCharacters}\\s]+`, 'Removed', true, where),
   WhitespaceSplit: (_, where) => split('\\s+', 'Removed', false, where),
-  CharDelimiterSplit: (part, where) => split(escapeRegExp(textField(part, 'delimiter', where)), 'Removed', false, where),
+  CharDelimiterSplit: (part, where) =>
+    split(escapeRegExp(textField(part, 'delimiter', where)), 'Removed', false, where),
   Metaspace: (part, where) => {
     const replacement = part.replacement ?? '▁';
     const scheme = part.prepend_scheme ?? (part.add_prefix_space === false ? 'never' : 'always');
@@ -52,9 +58,12 @@ const preTokenizers: Readonly<Record<string, Rewrite>> = {
       throw unsupported(`a Metaspace with prepend_scheme ${JSON.stringify(scheme)}`, where, 'always, first, never');
     }
     const marks = { type: 'Metaspace', replacement, prepend_scheme: scheme };
-    return part.split === false ? marks : sequence(marks, split(escapeRegExp(replacement), 'MergedWithNext', false, where));
+    return part.split === false
+      ? marks
+      : sequence(marks, split(escapeRegExp(replacement), 'MergedWithNext', false, where));
   },
-  Sequence: (part, where) => sequence(...partList(part, 'pretokenizers', where).map((one) => readPreTokenizer(one, where))),
+  Sequence: (part, where) =>
+    sequence(...partList(part, 'pretokenizers', where).map((one) => readPreTokenizer(one, where))),
 };
 
 /**
@@ -85,13 +94,20 @@ export function readPostProcessor(part: Part | null, where: string): Template {
   if (part.type === 'Sequence') {
     return partList(part, 'processors', where)
       .map((one) => readPostProcessor(one, where))
-      .reduce((inner, outer) => ({ before: [...outer.before, ...inner.before], after: [...inner.after, ...outer.after] }), nothing);
+      .reduce(
+        (inner, outer) => ({ before: [...outer.before, ...inner.before], after: [...inner.after, ...outer.after] }),
+        nothing,
+      );
   }
   if (part.type === 'BertProcessing' || part.type === 'RobertaProcessing') {
     return { before: [idOfPair(part.cls, where)], after: [idOfPair(part.sep, where)] };
   }
   if (part.type === 'TemplateProcessing') return readTemplate(part, where);
-  throw unsupported(`a post-processor ${part.type}`, where, 'TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel, Sequence');
+  throw unsupported(
+    `a post-processor ${part.type}`,
+    where,
+    'TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel, Sequence',
+  );
 }
 
 function readTemplate(part: Part, where: string): Template {
@@ -100,14 +116,16 @@ function readTemplate(part: Part, where: string): Template {
   let ids = before;
   for (const item of list(part.single)) {
     if (isRecord(item) && isRecord(item.Sequence) && ids === before) ids = after;
-    else if (isRecord(item) && isRecord(item.SpecialToken)) ids.push(...idsOfSpecial(part, String(item.SpecialToken.id), where));
+    else if (isRecord(item) && isRecord(item.SpecialToken))
+      ids.push(...idsOfSpecial(part, String(item.SpecialToken.id), where));
     else throw unsupported('a TemplateProcessing that is not special tokens around one text', where, 'those');
   }
   return { before, after };
 }
 
 function idsOfSpecial(part: Part, name: string, where: string): number[] {
-  const special = isRecord(part.special_tokens) && Object.hasOwn(part.special_tokens, name) ? part.special_tokens[name] : undefined;
+  const special =
+    isRecord(part.special_tokens) && Object.hasOwn(part.special_tokens, name) ? part.special_tokens[name] : undefined;
   const ids = isRecord(special) ? list(special.ids) : [];
   if (ids.length === 0 || !ids.every((id) => Number.isSafeInteger(id) && Number(id) >= 0)) {
     throw new ProxmoError(
@@ -162,7 +180,8 @@ function sequence(...parts: readonly (Part | null)[]): Part {
 /** Source of a pattern, which is a regular expression or a text to be taken literally. */
 function patternSource({ type, pattern }: Part, where: string): string {
   if (isRecord(pattern) && typeof pattern.Regex === 'string') return pattern.Regex;
-  if (isRecord(pattern) && typeof pattern.String === 'string' && pattern.String !== '') return escapeRegExp(pattern.String);
+  if (isRecord(pattern) && typeof pattern.String === 'string' && pattern.String !== '')
+    return escapeRegExp(pattern.String);
   throw unsupported(`a ${type} without a pattern`, where, 'a Regex or a String');
 }
 
@@ -174,8 +193,12 @@ function textField(part: Part, key: string, where: string): string {
 
 function partList(part: Part, key: string, where: string): Part[] {
   const parts = part[key];
-  if (Array.isArray(parts) && parts.every((one) => isRecord(one) && typeof one.type === 'string')) return parts as Part[];
-  throw new ProxmoError('file', `${where}: \`${key}\` of a ${part.type} is not a list of parts; fetch the tokenizer again.`);
+  if (Array.isArray(parts) && parts.every((one) => isRecord(one) && typeof one.type === 'string'))
+    return parts as Part[];
+  throw new ProxmoError(
+    'file',
+    `${where}: \`${key}\` of a ${part.type} is not a list of parts; fetch the tokenizer again.`,
+  );
 }
 
 function list(value: unknown): readonly unknown[] {

@@ -1,8 +1,9 @@
 /**
- * Which tokens are added and special, from three places that overlap: `added_tokens` of `tokenizer.json`, `added_tokens_decoder` of
- * `tokenizer_config.json`, and the tokens that `tokenizer_config.json` names by role. And which ids end a reply and fill a row.
+ * Which tokens are added and special, from three places that overlap: `added_tokens` of `tokenizer.json`,
+ * `added_tokens_decoder` of `tokenizer_config.json`, and the tokens that `tokenizer_config.json` names by role. And
+ * which ids end a reply and fill a row.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import type { AddedToken } from './addedTokens.ts';
 import { idLimit, type TokenizerSettings } from './files.ts';
 
@@ -25,7 +26,11 @@ interface Description {
 }
 
 /** @throws {ProxmoError} `file` if a token has two ids or an id two tokens, or there is no token that ends a turn. */
-export function readAddedTokens(settings: TokenizerSettings, vocabulary: ReadonlyMap<string, number>, where: string): AddedTokens {
+export function readAddedTokens(
+  settings: TokenizerSettings,
+  vocabulary: ReadonlyMap<string, number>,
+  where: string,
+): AddedTokens {
   const { tokenizer, config, roles, otherSpecials } = settings;
   const ids = new Map(vocabulary);
   const owners = new Map([...vocabulary].map(([token, id]) => [id, token]));
@@ -33,12 +38,20 @@ export function readAddedTokens(settings: TokenizerSettings, vocabulary: Readonl
   const add = (id: number, description: Description) => {
     const { content } = description;
     if (id >= idLimit) {
-      throw new ProxmoError('file', `${where}: the added token "${content}" has the id ${id}, out of all range; fetch the files again.`);
+      throw new ProxmoError(
+        'file',
+        `${where}: the added token "${content}" has the id ${id}, out of all range; fetch the files again.`,
+      );
     }
     if ((ids.get(content) ?? id) !== id || (owners.get(id) ?? content) !== content) {
       const rival =
-        ids.has(content) && ids.get(content) !== id ? `it has the id ${ids.get(content)} elsewhere` : `"${owners.get(id)}" has that id`;
-      throw new ProxmoError('file', `${where}: the added token "${content}" has the id ${id}, but ${rival}; fetch the files again.`);
+        ids.has(content) && ids.get(content) !== id
+          ? `it has the id ${ids.get(content)} elsewhere`
+          : `"${owners.get(id)}" has that id`;
+      throw new ProxmoError(
+        'file',
+        `${where}: the added token "${content}" has the id ${id}, but ${rival}; fetch the files again.`,
+      );
     }
     ids.set(content, id);
     owners.set(id, content);
@@ -49,7 +62,10 @@ export function readAddedTokens(settings: TokenizerSettings, vocabulary: Readonl
   for (const content of [...Object.values(roles), ...otherSpecials]) {
     const id = ids.get(content);
     if (id === undefined) {
-      throw new ProxmoError('file', `${where}: the special token "${content}" is not in the vocabulary; fetch the files again.`);
+      throw new ProxmoError(
+        'file',
+        `${where}: the special token "${content}" is not in the vocabulary; fetch the files again.`,
+      );
     }
     const known = added.get(id);
     const plain = { content, single_word: false, lstrip: false, rstrip: false, special: true };
@@ -65,7 +81,8 @@ function endings(
   added: Map<number, AddedToken>,
   where: string,
 ): Omit<AddedTokens, 'added'> {
-  // Configurations written from a family's defaults name ids that a smaller vocabulary does not have; the model never gives those.
+  // Configurations written from a family's defaults name ids that a smaller vocabulary does not have; the model never
+  // gives those.
   const known = endIds.filter((id) => owners.has(id));
   const endId = roles.eos_token === undefined ? known[0] : ids.get(roles.eos_token);
   if (endId === undefined) {
@@ -75,7 +92,8 @@ function endings(
   const stopIds = [...new Set([endId, ...known])].sort((a, b) => a - b);
   for (const id of [padId, ...stopIds]) {
     const content = owners.get(id)!;
-    const token = added.get(id) ?? tokenOf(id, { content, single_word: false, lstrip: false, rstrip: false, special: true });
+    const token =
+      added.get(id) ?? tokenOf(id, { content, single_word: false, lstrip: false, rstrip: false, special: true });
     added.set(id, { ...token, isSpecial: true });
   }
   return { endId, padId, stopIds };

@@ -1,16 +1,20 @@
 /**
- * The decoder part of `tokenizer.json`: how tokens become text. Both kinds in use spell a text in bytes, so that a character may lie in
- * several tokens. Byte-level vocabularies (GPT-2, Qwen, Llama 3) write every byte as a printable character; those that come from SentencePiece
- * (Llama 2) write text with `▁` for a space, and the bytes of rare characters as `<0xE2>`.
+ * The decoder part of `tokenizer.json`: how tokens become text. Both kinds in use spell a text in bytes, so that a
+ * character may lie in several tokens. Byte-level vocabularies (GPT-2, Qwen, Llama 3) write every byte as a printable
+ * character; those that come from SentencePiece (Llama 2) write text with `▁` for a space, and the bytes of rare
+ * characters as `<0xE2>`.
  *
- * Bytes that make no character come out as U+FFFD as the Encoding standard says, whatever spells them; the reference gives one for each byte of a run
- * of `<0xE2>` tokens that is broken anywhere.
+ * Bytes that make no character come out as U+FFFD as the Encoding standard says, whatever spells them; the reference
+ * gives one for each byte of a run of `<0xE2>` tokens that is broken anywhere.
  */
 import { escapeRegExp } from './addedTokens.ts';
 import { isRecord, type Part, partSchema } from './files.ts';
 import { unsupported } from './pipeline.ts';
 
-/** Bytes that a token adds to a text, asked for one token after the other; the first ones may lose white space that encoding put there. */
+/**
+ * Bytes that a token adds to a text, asked for one token after the other; the first ones may lose white space that
+ * encoding put there.
+ */
 export type Speller = (token: string, isAdded: boolean) => Uint8Array;
 
 const utf8 = new TextEncoder();
@@ -24,7 +28,8 @@ const byteToken = /^<0x([0-9A-Fa-f]{2})>$/;
 export function readDecoder(part: Part | null, where: string): () => Speller {
   if (part === null) return spacedSpeller;
   const parts = flatten(part, where);
-  if (parts[0]?.type === 'ByteLevel' && parts.slice(1).every(({ type }) => type === 'Fuse')) return () => byteLevelSpeller;
+  if (parts[0]?.type === 'ByteLevel' && parts.slice(1).every(({ type }) => type === 'Fuse'))
+    return () => byteLevelSpeller;
   return readPieceDecoder(parts, where);
 }
 
@@ -38,7 +43,10 @@ function spacedSpeller(): Speller {
   };
 }
 
-/** The byte of each character of a byte-level vocabulary: printable Latin-1 stands for itself, the other bytes are numbered from U+0100. */
+/**
+ * The byte of each character of a byte-level vocabulary: printable Latin-1 stands for itself, the other bytes are
+ * numbered from U+0100.
+ */
 const byteOfCharacter: ReadonlyMap<string, number> = new Map(
   Array.from({ length: 256 }, (_, byte) => byte)
     .sort((a, b) => Number(isPrintable(b)) - Number(isPrintable(a)) || a - b)
@@ -69,7 +77,12 @@ interface PieceRules {
 }
 
 function readPieceDecoder(parts: readonly Part[], where: string): () => Speller {
-  const rules: PieceRules = { replacements: [], metaspace: undefined, hasBytes: false, stripped: { byte: 0, count: 0 } };
+  const rules: PieceRules = {
+    replacements: [],
+    metaspace: undefined,
+    hasBytes: false,
+    stripped: { byte: 0, count: 0 },
+  };
   let isFused = false;
   for (const part of parts) {
     if (part.type === 'Fuse') isFused = true;
@@ -82,7 +95,13 @@ function readPieceDecoder(parts: readonly Part[], where: string): () => Speller 
 
 function addRule(rules: PieceRules, part: Part, where: string): void {
   const pattern = isRecord(part.pattern) ? part.pattern.String : undefined;
-  if (part.type === 'Replace' && typeof pattern === 'string' && pattern !== '' && typeof part.content === 'string' && !rules.hasBytes) {
+  if (
+    part.type === 'Replace' &&
+    typeof pattern === 'string' &&
+    pattern !== '' &&
+    typeof part.content === 'string' &&
+    !rules.hasBytes
+  ) {
     rules.replacements.push({ pattern: new RegExp(escapeRegExp(pattern), 'g'), content: part.content });
   } else if (part.type === 'Metaspace' && !rules.hasBytes) {
     const mark = String(part.replacement ?? '▁');
@@ -91,7 +110,12 @@ function addRule(rules: PieceRules, part: Part, where: string): void {
     rules.replacements.push({ pattern: new RegExp(escapeRegExp(mark), 'g'), content: ' ' });
   } else if (part.type === 'ByteFallback') {
     rules.hasBytes = true;
-  } else if (part.type === 'Strip' && typeof part.content === 'string' && /^[\0-\x7f]$/.test(part.content) && !part.stop) {
+  } else if (
+    part.type === 'Strip' &&
+    typeof part.content === 'string' &&
+    /^[\0-\x7f]$/.test(part.content) &&
+    !part.stop
+  ) {
     rules.stripped = { byte: part.content.charCodeAt(0), count: Number(part.start ?? 0) };
   } else {
     const known = 'ByteLevel, Metaspace, Replace of a String, ByteFallback, Fuse, Strip of the beginning, Sequence';

@@ -1,9 +1,10 @@
 /**
- * Keeps special tokens that a message spells out apart from those of its chat template. Before the template runs, each of them in the messages is
- * replaced by a private character that stands in for it; once the template's own tokens have been found in the text, the characters are put
- * back as text. The template may trim, split or join messages as it likes.
+ * Keeps special tokens that a message spells out apart from those of its chat template. Before the template runs, each
+ * of them in the messages is replaced by a private character that stands in for it; once the template's own tokens have
+ * been found in the text, the characters are put back as text. The template may trim, split or join messages as it
+ * likes.
  */
-import { ProxmoError } from '../../errors.ts';
+import { ProxmoError } from '../../base/errors.ts';
 
 export interface StandIns<T> {
   /** The value with all its texts changed. */
@@ -20,21 +21,30 @@ export interface StandIns<T> {
  */
 export function standIn<T>(value: T, tokens: readonly string[], others: string): StandIns<T> {
   const taken = JSON.stringify(value) + others;
-  const free = Array.from({ length: 0xf900 - 0xe000 }, (_, i) => String.fromCharCode(0xe000 + i)).filter((one) => !taken.includes(one));
+  const free = Array.from({ length: 0xf900 - 0xe000 }, (_, i) => String.fromCharCode(0xe000 + i)).filter(
+    (one) => !taken.includes(one),
+  );
   const characters = new Map<string, string>();
   const characterOf = (token: string) => {
     const character = characters.get(token) ?? free[characters.size];
     if (character === undefined) {
-      throw new ProxmoError('data', 'Chat template: the messages use too many private characters of Unicode; take some out.');
+      throw new ProxmoError(
+        'data',
+        'Chat template: the messages use too many private characters of Unicode; take some out.',
+      );
     }
     characters.set(token, character);
     return character;
   };
   const hide = (text: string) =>
-    tokens.reduce((result, token) => (result.includes(token) ? result.replaceAll(token, characterOf(token)) : result), text);
+    tokens.reduce(
+      (result, token) => (result.includes(token) ? result.replaceAll(token, characterOf(token)) : result),
+      text,
+    );
   return {
     value: mapStrings(value, hide) as T,
-    restore: (text) => [...characters].reduceRight((result, [token, character]) => result.replaceAll(character, () => token), text),
+    restore: (text) =>
+      [...characters].reduceRight((result, [token, character]) => result.replaceAll(character, () => token), text),
   };
 }
 

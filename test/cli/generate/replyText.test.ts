@@ -53,5 +53,8 @@ it('holds a conversation: answers become part of what is read next', async () =>
     read.push(messages.map(({ role, content }) => `${role}: ${content}`).join(' | '));
     return `answer ${turn}`;
   });
-  expect(read).toEqual(['system: be brief | user: hello', 'system: be brief | user: hello | assistant: answer 0 | user: and now?']);
+  expect(read).toEqual([
+    'system: be brief | user: hello',
+    'system: be brief | user: hello | assistant: answer 0 | user: and now?',
+  ]);
 });

@@ -32,7 +32,12 @@ describe('an episode', () => {
       expect(environment.step(action)).toMatchObject({ reward: 0, done: false, success: false });
     }
     const won = environment.step('move mug 1 to cabinet 2');
-    expect(won).toMatchObject({ observation: 'You move the mug 1 to the cabinet 2.', reward: 7, done: true, success: true });
+    expect(won).toMatchObject({
+      observation: 'You move the mug 1 to the cabinet 2.',
+      reward: 7,
+      done: true,
+      success: true,
+    });
     expect(environment.step('open cabinet 1')).toBe(won);
   });
 
@@ -42,7 +47,10 @@ describe('an episode', () => {
     expect(environment.step('fly').observation).toBe('Nothing happens.');
     expect(environment.step('Go to desk 1')).toMatchObject({ observation: 'Nothing happens.', done: false });
     const last = environment.step(' go to desk 1\n');
-    expect(last).toMatchObject({ observation: 'You arrive at desk 1. On the desk 1, you see a desklamp 1, and a mug 1.', done: true });
+    expect(last).toMatchObject({
+      observation: 'You arrive at desk 1. On the desk 1, you see a desklamp 1, and a mug 1.',
+      done: true,
+    });
     expect(last).toMatchObject({ success: false, reward: 0 });
     expect(environment.step('take mug 1 from desk 1')).toBe(last);
     expect(environment.reset(task).done).toBe(false);
@@ -77,12 +85,15 @@ describe('copies and saved states', () => {
     expect(copy.step('heat mug 1 with microwave 1').observation).toBe('You heat the mug 1 using the microwave 1.');
     expect(environment.step('heat mug 1 with microwave 1').observation).toBe('Nothing happens.');
     environment.reset(task);
-    expect(copy.step('open microwave 1').observation).toBe('You open the microwave 1. The microwave 1 is open. In it, you see a mug 2.');
+    expect(copy.step('open microwave 1').observation).toBe(
+      'You open the microwave 1. The microwave 1 is open. In it, you see a mug 2.',
+    );
   });
 
   it('lead on as the original does, in whatever order they are played', async () => {
     const [environment, task] = await open('seen', { maxSteps: 12 });
-    const pick = ({ admissibleActions }: Turn, choice: number): string => admissibleActions![choice % admissibleActions!.length]!;
+    const pick = ({ admissibleActions }: Turn, choice: number): string =>
+      admissibleActions![choice % admissibleActions!.length]!;
     const play = (player: AlfworldEnvironment, choices: readonly number[]): Turn[] => {
       let { turn } = player.save();
       return choices.map((choice) => (turn = player.step(pick(turn, choice))));

@@ -2,7 +2,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AlfworldExpert } from '../../../src/envs/alfworld/expert.ts';
-import { type AlfworldTask, type AlfworldTaskSet, createAlfworldTaskSet } from '../../../src/envs/alfworld/index.node.ts';
+import {
+  type AlfworldTask,
+  type AlfworldTaskSet,
+  createAlfworldTaskSet,
+} from '../../../src/envs/alfworld/index.node.ts';
 import type { Split, Turn } from '../../../src/envs/environment.ts';
 import { layoutFolder } from './tinyGames.ts';
 
@@ -32,7 +36,11 @@ function play(
 
 describe('the expert', () => {
   it.each<[Split, number, readonly string[]]>([
-    ['train', 0, ['go to desk 1', 'take mug 1 from desk 1', 'go to cabinet 1', 'open cabinet 1', 'move mug 1 to cabinet 1']],
+    [
+      'train',
+      0,
+      ['go to desk 1', 'take mug 1 from desk 1', 'go to cabinet 1', 'open cabinet 1', 'move mug 1 to cabinet 1'],
+    ],
     [
       'train',
       1,
@@ -48,7 +56,13 @@ describe('the expert', () => {
         ...['go to desk 1', 'take mug 1 from desk 1', 'go to cabinet 1', 'open cabinet 1', 'move mug 1 to cabinet 1'],
         // The cabinet next to it costs one step, as much as any place without a door.
         'open cabinet 2',
-        ...['go to microwave 1', 'open microwave 1', 'take mug 2 from microwave 1', 'go to cabinet 1', 'move mug 2 to cabinet 1'],
+        ...[
+          'go to microwave 1',
+          'open microwave 1',
+          'take mug 2 from microwave 1',
+          'go to cabinet 1',
+          'move mug 2 to cabinet 1',
+        ],
       ],
     ],
     ['unseen', 0, ['go to desk 1', 'take mug 1 from desk 1', 'use desklamp 1']],
@@ -77,9 +91,13 @@ describe('the expert', () => {
     expert.reset('put some mug on shelf.');
     expect(expert.act(turn('', ['go to shelf 1', 'go to desk 1']))).toBe('go to shelf 1');
     expect(expert.act(turn('', ['examine shelf 1', 'go to desk 1']))).toBe('go to desk 1');
-    expect(expert.act(turn('', ['examine desk 1', 'go to shelf 1', 'take mug 1 from desk 1']))).toBe('take mug 1 from desk 1');
+    expect(expert.act(turn('', ['examine desk 1', 'go to shelf 1', 'take mug 1 from desk 1']))).toBe(
+      'take mug 1 from desk 1',
+    );
     expect(expert.act(turn('', ['examine desk 1', 'examine mug 1', 'go to shelf 1']))).toBe('go to shelf 1');
-    expect(expert.act(turn('', ['examine mug 1', 'examine shelf 1', 'put mug 1 in/on shelf 1']))).toBe('put mug 1 in/on shelf 1');
+    expect(expert.act(turn('', ['examine mug 1', 'examine shelf 1', 'put mug 1 in/on shelf 1']))).toBe(
+      'put mug 1 in/on shelf 1',
+    );
   });
 
   it('looks for food where food is', () => {

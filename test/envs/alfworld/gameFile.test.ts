@@ -1,10 +1,10 @@
 /** Reading game files: the sentence that is taken out of the grammar, and files that are damaged. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ProxmoError } from '../../../src/base/errors.ts';
 import { parseGameFile, parsePackedGame, splitGrammar } from '../../../src/envs/alfworld/gameFile.ts';
 import { GameLoader, instructionOf } from '../../../src/envs/alfworld/loader.ts';
 import { isSupportedPath, typeOfPath } from '../../../src/envs/alfworld/taskTypes.ts';
-import { ProxmoError } from '../../../src/errors.ts';
 import { mutated } from '../textgame/garbage.ts';
 import { gameText, problemOf, TINY_GAMES } from './tinyGames.ts';
 
@@ -30,11 +30,21 @@ describe('a game file', () => {
     ['an empty file', '', /here is not valid JSON/],
     ['no object', '[]', /here is damaged \(the whole:/],
     ['no grammar', '{"pddl_domain": "x", "pddl_problem": "y"}', /here is damaged \(grammar:/],
-    ['an empty problem', TEXT.replace(/"pddl_problem":"(?:[^"\\]|\\.)*"/, '"pddl_problem":""'), /damaged \(pddl_problem:/],
-    ['a walkthrough that is no list', TEXT.replace(/"walkthrough":\[/, '"walkthrough":3,"rest":['), /damaged \(walkthrough:/],
+    [
+      'an empty problem',
+      TEXT.replace(/"pddl_problem":"(?:[^"\\]|\\.)*"/, '"pddl_problem":""'),
+      /damaged \(pddl_problem:/,
+    ],
+    [
+      'a walkthrough that is no list',
+      TEXT.replace(/"walkthrough":\[/, '"walkthrough":3,"rest":['),
+      /damaged \(walkthrough:/,
+    ],
     ['a mark that is none', TEXT.replace('"solvable":true', '"solvable":"yes"'), /damaged \(solvable:/],
   ])('is refused with %s', (_, text, message) => {
-    expect(() => parseGameFile(text, 'here')).toThrow(expect.objectContaining({ code: 'file', message: expect.stringMatching(message) }));
+    expect(() => parseGameFile(text, 'here')).toThrow(
+      expect.objectContaining({ code: 'file', message: expect.stringMatching(message) }),
+    );
   });
 
   it('ends in a game or in an error that names it, however it is damaged', () => {
@@ -72,13 +82,16 @@ describe('a line of the packed form', () => {
 
   it('is refused without a path or a task', () => {
     for (const key of ['path', 'task', 'pddl_problem']) {
-      expect(() => parsePackedGame(JSON.stringify({ ...line, [key]: undefined }), 'line 1')).toThrow(`line 1 is damaged (${key}:`);
+      expect(() => parsePackedGame(JSON.stringify({ ...line, [key]: undefined }), 'line 1')).toThrow(
+        `line 1 is damaged (${key}:`,
+      );
     }
   });
 });
 
 describe('the task sentence', () => {
-  const grammar = (sentence: string): string => `grammar :: """{"intro": [{"rhs": "#task#"}], "task": [{"rhs": "${sentence}"}]}""";`;
+  const grammar = (sentence: string): string =>
+    `grammar :: """{"intro": [{"rhs": "#task#"}], "task": [{"rhs": "${sentence}"}]}""";`;
 
   it('is taken out where it stands in the usual form alone', () => {
     expect(splitGrammar(grammar('Your task is to: say \\"hi\\".')).task).toBe('say "hi"');
@@ -89,7 +102,10 @@ describe('the task sentence', () => {
   it('is said by the game either way', () => {
     const data = JSON.parse(TEXT) as Record<string, string>;
     for (const sentence of ['Your task is to: win.', 'Hurry! Your task is to: win.']) {
-      const text = JSON.stringify({ ...data, grammar: data.grammar!.replace('Your task is to: put a mug in cabinet.', sentence) });
+      const text = JSON.stringify({
+        ...data,
+        grammar: data.grammar!.replace('Your task is to: put a mug in cabinet.', sentence),
+      });
       const { feedback } = new GameLoader().load(parseGameFile(text, 'here'), 'here').reset();
       expect(feedback.endsWith(sentence)).toBe(true);
       expect(instructionOf(feedback)).toBe('win.');

@@ -1,4 +1,7 @@
-/** The real ALFWorld games: transcripts of the reference engine, walkthroughs, wording, vocabulary and expert. Runs where the data lies beside the checkout. */
+/**
+ * The real ALFWorld games: transcripts of the reference engine, walkthroughs, wording, vocabulary and expert. Runs
+ * where the data lies beside the checkout.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
@@ -15,7 +18,7 @@ import type { Split, Turn } from '../../../src/envs/environment.ts';
 import { nameByClass } from '../../../src/envs/textgame/index.ts';
 import { WordTokenizer } from '../../../src/text/wordTokenizer.ts';
 
-const DATA = fileURLToPath(new URL('../../../../shared/data/', import.meta.url));
+const DATA = fileURLToPath(new URL('../../../../shared/data', import.meta.url));
 const GAMES = `${DATA}alfworld-games/`;
 const SAMPLES = `${GAMES}samples/`;
 const OLD_SAMPLES = `${GAMES}samples_old_2.1.1/`;
@@ -26,7 +29,11 @@ const SPLITS: readonly Split[] = ['train', 'seen', 'unseen'];
 interface Transcript {
   readonly gamefile: string;
   readonly initial: { readonly feedback: string };
-  readonly steps: readonly { readonly command: string; readonly feedback: string; readonly admissible: readonly string[] }[];
+  readonly steps: readonly {
+    readonly command: string;
+    readonly feedback: string;
+    readonly admissible: readonly string[];
+  }[];
 }
 
 function readTranscripts(): Transcript[] {
@@ -58,7 +65,9 @@ async function standAtSharedSpot(): Promise<{ environment: AlfworldEnvironment; 
     for (const action of start.reset(task).admissibleActions!.filter((command) => command.startsWith('go to '))) {
       const environment = start.clone();
       const { admissibleActions } = environment.step(action);
-      const here = admissibleActions!.flatMap((command) => (command.startsWith('examine ') ? [command.slice('examine '.length)] : []));
+      const here = admissibleActions!.flatMap((command) =>
+        command.startsWith('examine ') ? [command.slice('examine '.length)] : [],
+      );
       if (here.length === 2) return { environment, here };
     }
   }
@@ -104,7 +113,10 @@ describe.skipIf(!existsSync(GAMES))('ALFWorld games (needs ../shared/data)', () 
     }
     const environment = set.createEnvironment();
     for (const task of set.tasks('seen', 30, 1)) {
-      for (const { observation, admissibleActions } of [environment.reset(task), ...playSolution(set, environment, task)]) {
+      for (const { observation, admissibleActions } of [
+        environment.reset(task),
+        ...playSolution(set, environment, task),
+      ]) {
         collect(observation);
         for (const action of admissibleActions!) collect(action);
       }
@@ -146,10 +158,14 @@ describe.skipIf(!existsSync(GAMES))('ALFWorld games (needs ../shared/data)', () 
     const set = await open();
     const environment = set.createEnvironment();
     environment.reset(set.allTasks('seen')[0]!);
-    expect(environment.step('look').observation).toBe('You are in the middle of a room. Looking quickly around you, you see nothing.');
+    expect(environment.step('look').observation).toBe(
+      'You are in the middle of a room. Looking quickly around you, you see nothing.',
+    );
     const spot = await standAtSharedSpot();
     const [first, second] = [...spot.here].reverse();
-    expect(spot.environment.step('look').observation).toBe(`You are facing the ${first}, and ${second}. Next to it, you see nothing.`);
+    expect(spot.environment.step('look').observation).toBe(
+      `You are facing the ${first}, and ${second}. Next to it, you see nothing.`,
+    );
   });
 
   it('let the player use all places at one spot, and go to none of them again', async () => {
@@ -180,25 +196,32 @@ describe.skipIf(!existsSync(GAMES))('ALFWorld games (needs ../shared/data)', () 
   });
 });
 
-describe.skipIf(!existsSync(TRANSCRIPTS) || !existsSync(GAMES))("the reference engine's transcripts (needs ../shared/data)", () => {
-  it('are matched character for character', async () => {
-    expect(await replayTranscripts(readTranscripts(), GAMES)).toEqual({ steps: 594, equal: 594, firstDifference: null });
-  });
-
-  it('do not match where they were altered', async () => {
-    const [record] = readTranscripts();
-    const { command, feedback } = record!.steps[3]!;
-    const steps = record!.steps.map((step, index) => (index === 3 ? { ...step, feedback: `${feedback}!` } : step));
-    const report = await replayTranscripts([{ ...record, steps }], GAMES);
-    expect(report.firstDifference, command).toEqual({
-      session: record!.gamefile,
-      step: 4,
-      field: 'feedback',
-      expected: `${feedback}!`,
-      actual: feedback,
+describe.skipIf(!existsSync(TRANSCRIPTS) || !existsSync(GAMES))(
+  "the reference engine's transcripts (needs ../shared/data)",
+  () => {
+    it('are matched character for character', async () => {
+      expect(await replayTranscripts(readTranscripts(), GAMES)).toEqual({
+        steps: 594,
+        equal: 594,
+        firstDifference: null,
+      });
     });
-  });
-});
+
+    it('do not match where they were altered', async () => {
+      const [record] = readTranscripts();
+      const { command, feedback } = record!.steps[3]!;
+      const steps = record!.steps.map((step, index) => (index === 3 ? { ...step, feedback: `${feedback}!` } : step));
+      const report = await replayTranscripts([{ ...record, steps }], GAMES);
+      expect(report.firstDifference, command).toEqual({
+        session: record!.gamefile,
+        step: 4,
+        field: 'feedback',
+        expected: `${feedback}!`,
+        actual: feedback,
+      });
+    });
+  },
+);
 
 describe.skipIf(!existsSync(SAMPLES))('games in the original layout (needs ../shared/data)', () => {
   it('are those of the packed form', async () => {

@@ -34,7 +34,10 @@ describe('replayTranscripts', () => {
       'a folder that the paths of the records lead on from',
       (): string => join(write(join(temporaryFolder(), gamefile), gameText(GAME)), '../../../../..'),
     ],
-    ['a folder of loose games', (): string => join(write(join(temporaryFolder(), GAME.id, 'game.tw-pddl'), gameText(GAME)), '../..')],
+    [
+      'a folder of loose games',
+      (): string => join(write(join(temporaryFolder(), GAME.id, 'game.tw-pddl'), gameText(GAME)), '../..'),
+    ],
   ])('finds the games in %s', async (_, folder) => {
     expect(await replayTranscripts([RECORD], folder())).toEqual({ steps: 3, equal: 3, firstDifference: null });
   });
@@ -49,8 +52,12 @@ describe('replayTranscripts', () => {
 
   it('also plays games without a solution', async () => {
     const unsolvable = TINY_GAMES.find(({ solvable }) => solvable === false)!;
-    const record = { gamefile: `train/${unsolvable.id}/game.tw-pddl`, steps: [{ command: 'help', feedback: 'No help today.\n' }] };
-    for (const folder of [layoutFolder(), packedFolder()]) expect((await replayTranscripts([record], folder)).equal).toBe(1);
+    const record = {
+      gamefile: `train/${unsolvable.id}/game.tw-pddl`,
+      steps: [{ command: 'help', feedback: 'No help today.\n' }],
+    };
+    for (const folder of [layoutFolder(), packedFolder()])
+      expect((await replayTranscripts([record], folder)).equal).toBe(1);
   });
 
   it.each([
@@ -84,7 +91,10 @@ describe('replayTranscripts', () => {
     [{ steps: [] }, /line 2: gamefile:/],
     [{ gamefile, steps: [{ feedback: 'x' }] }, /line 2: steps\.0\.command:/],
     [{ gamefile, steps: [{ command: 'help', won: 'no' }] }, /line 2: steps\.0\.won:/],
-    [{ gamefile: 'json_2.1.1/train/pick/trial/game.tw-pddl', steps: [] }, /line 2: there is no game json_2\.1\.1.train.pick/],
+    [
+      { gamefile: 'json_2.1.1/train/pick/trial/game.tw-pddl', steps: [] },
+      /line 2: there is no game json_2\.1\.1.train.pick/,
+    ],
   ])('refuses the record %j and names its line', async (record, message) => {
     await expect(replayTranscripts([RECORD, record], layoutFolder())).rejects.toEqual(
       expect.objectContaining({ code: 'data', message: expect.stringMatching(message) }),
@@ -92,6 +102,8 @@ describe('replayTranscripts', () => {
   });
 
   it('refuses a folder without games', async () => {
-    await expect(replayTranscripts([RECORD], temporaryFolder())).rejects.toEqual(expect.objectContaining({ code: 'file' }));
+    await expect(replayTranscripts([RECORD], temporaryFolder())).rejects.toEqual(
+      expect.objectContaining({ code: 'file' }),
+    );
   });
 });

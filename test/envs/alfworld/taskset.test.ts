@@ -1,15 +1,27 @@
-/** The ALFWorld task set on small games of our own: where it finds them, what it makes of them, and what it says where it finds none. */
+/**
+ * The ALFWorld task set on small games of our own: where it finds them, what it makes of them, and what it says where
+ * it finds none.
+ */
 import { appendFileSync, symlinkSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type AlfworldOptions, createAlfworldTaskSet } from '../../../src/envs/alfworld/index.node.ts';
 import { TASK_TYPES } from '../../../src/envs/alfworld/taskTypes.ts';
 import type { Split } from '../../../src/envs/environment.ts';
-import { gameText, layoutFolder, packedFolder, TINY_GAMES, type TinyGame, temporaryFolder, write } from './tinyGames.ts';
+import {
+  gameText,
+  layoutFolder,
+  packedFolder,
+  TINY_GAMES,
+  type TinyGame,
+  temporaryFolder,
+  write,
+} from './tinyGames.ts';
 
 const SPLITS: readonly Split[] = ['train', 'seen', 'unseen'];
 const GAME = TINY_GAMES[0]!;
-const fails = (code: string, message: RegExp): unknown => expect.objectContaining({ code, message: expect.stringMatching(message) });
+const fails = (code: string, message: RegExp): unknown =>
+  expect.objectContaining({ code, message: expect.stringMatching(message) });
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -26,10 +38,22 @@ describe('the games of a split', () => {
     expect(Object.fromEntries(SPLITS.map((split) => [split, set.allTasks(split)]))).toEqual({
       train: [
         { id: 'pick_and_place_simple-Mug-None-Cabinet-1/trial_1', type: 'pick_and_place', split: 'train' },
-        { id: 'pick_heat_then_place_in_recep-Mug-None-Cabinet-1/trial_1', type: 'pick_heat_then_place_in_recep', split: 'train' },
+        {
+          id: 'pick_heat_then_place_in_recep-Mug-None-Cabinet-1/trial_1',
+          type: 'pick_heat_then_place_in_recep',
+          split: 'train',
+        },
       ],
-      seen: [{ id: 'pick_two_obj_and_place-Mug-None-Cabinet-1/trial_1', type: 'pick_two_obj_and_place', split: 'valid_seen' }],
-      unseen: [{ id: 'look_at_obj_in_light-Mug-None-DeskLamp-1/trial_1', type: 'look_at_obj_in_light', split: 'valid_unseen' }],
+      seen: [
+        {
+          id: 'pick_two_obj_and_place-Mug-None-Cabinet-1/trial_1',
+          type: 'pick_two_obj_and_place',
+          split: 'valid_seen',
+        },
+      ],
+      unseen: [
+        { id: 'look_at_obj_in_light-Mug-None-DeskLamp-1/trial_1', type: 'look_at_obj_in_light', split: 'valid_unseen' },
+      ],
     });
     expect(set.counts('train')).toEqual({ tasks: 2, unsolvable: 1, unsupported: 1, missing: 0 });
     for (const split of SPLITS) {
@@ -120,7 +144,10 @@ describe('tasks', () => {
   });
 
   it('can be restricted to some types, in report order', async () => {
-    const set = await createAlfworldTaskSet({ data: packedFolder(), types: ['look_at_obj_in_light', 'pick_and_place'] });
+    const set = await createAlfworldTaskSet({
+      data: packedFolder(),
+      types: ['look_at_obj_in_light', 'pick_and_place'],
+    });
     expect(set.types).toEqual(['pick_and_place', 'look_at_obj_in_light']);
     expect(SPLITS.map((split) => set.allTasks(split).length)).toEqual([1, 0, 1]);
   });
@@ -155,7 +182,9 @@ describe('what is wrong is said', () => {
 
   it('where there are no games', async () => {
     const empty = temporaryFolder();
-    await expect(createAlfworldTaskSet({ data: empty })).rejects.toEqual(fails('file', /^ALFWorld's games are not at .*alfworld-download/));
+    await expect(createAlfworldTaskSet({ data: empty })).rejects.toEqual(
+      fails('file', /^ALFWorld's games are not at .*alfworld-download/),
+    );
     const nowhere = join(empty, 'nowhere');
     await expect(createAlfworldTaskSet({ data: nowhere })).rejects.toThrow(nowhere);
     vi.stubEnv('ALFWORLD_DATA', nowhere);
@@ -167,13 +196,21 @@ describe('what is wrong is said', () => {
   it('of a list that is none', async () => {
     const data = layoutFolder();
     const list = write(join(data, 'list.json'), '{"pick": 1}');
-    await expect(createAlfworldTaskSet({ data, list })).rejects.toEqual(fails('file', /list\.json is no list of game paths/));
+    await expect(createAlfworldTaskSet({ data, list })).rejects.toEqual(
+      fails('file', /list\.json is no list of game paths/),
+    );
   });
 
   it('of tasks of another task set', async () => {
     const set = await createAlfworldTaskSet({ data: layoutFolder() });
-    const strange = { id: 'pick_and_place_simple-Cup-None-Shelf-9/trial_9', type: 'pick_and_place', split: 'train' } as const;
-    expect(() => set.createEnvironment().reset(strange)).toThrow(fails('environment', /no game train\/pick_and_place_simple-Cup/));
+    const strange = {
+      id: 'pick_and_place_simple-Cup-None-Shelf-9/trial_9',
+      type: 'pick_and_place',
+      split: 'train',
+    } as const;
+    expect(() => set.createEnvironment().reset(strange)).toThrow(
+      fails('environment', /no game train\/pick_and_place_simple-Cup/),
+    );
   });
 
   it('of a game file that is cut off: listed still, but named when it is read', async () => {
@@ -229,7 +266,9 @@ describe('the task set', () => {
   });
 
   it('knows its words, whatever form the games are in', async () => {
-    const [layout, packed] = await Promise.all([layoutFolder(), packedFolder()].map((data) => createAlfworldTaskSet({ data })));
+    const [layout, packed] = await Promise.all(
+      [layoutFolder(), packedFolder()].map((data) => createAlfworldTaskSet({ data })),
+    );
     const words = layout!.words();
     expect(words).toEqual(expect.arrayContaining(['Welcome', 'desklamp', 'put', '27', 'nothing', ',']));
     expect(words).not.toContain('UNKNOWN');

@@ -1,4 +1,6 @@
-/** Small games in ALFWorld's manner, written by hand, and folders of them in the forms that ALFWorld's data comes in. */
+/**
+ * Small games in ALFWorld's manner, written by hand, and folders of them in the forms that ALFWorld's data comes in.
+ */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -78,7 +80,8 @@ export interface TinyGame {
   readonly walkthrough: readonly string[];
 }
 
-const put = 'exists (?o - object ?r - receptacle) (and (objectType ?o MugType) (receptacleType ?r CabinetType) (inReceptacle ?o ?r)';
+const put =
+  'exists (?o - object ?r - receptacle) (and (objectType ?o MugType) (receptacleType ?r CabinetType) (inReceptacle ?o ?r)';
 
 /** One game of each of four types, one without a solution, and one of a type that is not played. */
 export const TINY_GAMES: readonly TinyGame[] = [
@@ -87,7 +90,13 @@ export const TINY_GAMES: readonly TinyGame[] = [
     id: 'pick_and_place_simple-Mug-None-Cabinet-1/trial_1',
     task: 'put a mug in cabinet',
     goal: `(${put}))`,
-    walkthrough: ['go to desk 1', 'take mug 1 from desk 1', 'go to cabinet 2', 'open cabinet 2', 'move mug 1 to cabinet 2'],
+    walkthrough: [
+      'go to desk 1',
+      'take mug 1 from desk 1',
+      'go to cabinet 2',
+      'open cabinet 2',
+      'move mug 1 to cabinet 2',
+    ],
   },
   {
     split: 'train',
@@ -106,7 +115,13 @@ export const TINY_GAMES: readonly TinyGame[] = [
     goal: `(${put} (exists (?o2 - object) (and (not (= ?o ?o2)) (objectType ?o2 MugType) (inReceptacle ?o2 ?r)))))`,
     walkthrough: [
       ...['go to desk 1', 'take mug 1 from desk 1', 'go to cabinet 1', 'open cabinet 1', 'move mug 1 to cabinet 1'],
-      ...['go to microwave 1', 'open microwave 1', 'take mug 2 from microwave 1', 'go to cabinet 1', 'move mug 2 to cabinet 1'],
+      ...[
+        'go to microwave 1',
+        'open microwave 1',
+        'take mug 2 from microwave 1',
+        'go to cabinet 1',
+        'move mug 2 to cabinet 1',
+      ],
     ],
   },
   {
@@ -193,7 +208,8 @@ export function packedFolder(games: readonly TinyGame[] = TINY_GAMES): string {
   const packs = new Map<string, string>();
   for (const game of games) {
     const { split, id, task, solvable = true, walkthrough } = game;
-    const name = split !== 'train' ? `${split}.jsonl.gz` : id.includes('heat') ? 'train-heat.jsonl.gz' : 'train-other.jsonl';
+    const name =
+      split !== 'train' ? `${split}.jsonl.gz` : id.includes('heat') ? 'train-heat.jsonl.gz' : 'train-other.jsonl';
     const path = `json_2.1.1/${split}/${id}/game.tw-pddl`;
     const line = JSON.stringify({ path, task, solvable, walkthrough, pddl_problem: problemOf(game) });
     packs.set(name, `${packs.get(name) ?? ''}${line}\n`);

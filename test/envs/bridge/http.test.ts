@@ -3,11 +3,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { ProxmoError } from '../../../src/base/errors.ts';
 import { findInstruction, readActions, readCreated, readTurn } from '../../../src/envs/bridge/agentGym.ts';
 import { createHttpTaskSet } from '../../../src/envs/bridge/http.ts';
 import { checkTaskSet } from '../../../src/envs/check.ts';
 import { FaultLog } from '../../../src/envs/faults.ts';
-import { ProxmoError } from '../../../src/errors.ts';
 import { playEpisodes } from '../../../src/rl/rollout.ts';
 import { controls, textPlayer } from '../../support/players.ts';
 
@@ -74,7 +74,10 @@ function household(): Handler {
   };
 }
 
-/** A shop server: a bare number for an id, `env_idx`, `session_id`, `state`, the page and its buttons at addresses of their own. */
+/**
+ * A shop server: a bare number for an id, `env_idx`, `session_id`, `state`, the page and its buttons at addresses of
+ * their own.
+ */
 function shop(): Handler {
   const pages = new Map<number, string>();
   return (path, body, query) => {
@@ -130,7 +133,12 @@ describe('the two shapes of server', () => {
       observation: 'An item',
       admissibleActions: ['click[buy now]', 'click[< prev]'],
     });
-    expect(await environment.step('click[buy now]')).toMatchObject({ done: true, success: false, reward: 0, score: 0.5 });
+    expect(await environment.step('click[buy now]')).toMatchObject({
+      done: true,
+      success: false,
+      reward: 0,
+      score: 0.5,
+    });
   });
 
   it('gives credit for how far an episode came that runs out of steps', async () => {
@@ -139,7 +147,13 @@ describe('the two shapes of server', () => {
       if (path === '/reset') return { observation: 'Goal: grow a plant.' };
       return path === '/step' ? { observation: 'it grows.', reward: 0, score: 40 } : undefined;
     };
-    const set = await createHttpTaskSet({ url: await serve(server), tasks: 9, maxSteps: 2, progress: 'score', fullProgress: 100 });
+    const set = await createHttpTaskSet({
+      url: await serve(server),
+      tasks: 9,
+      maxSteps: 2,
+      progress: 'score',
+      fullProgress: 100,
+    });
     const environment = set.createEnvironment();
     await environment.reset(set.allTasks!('train')[0]!);
     expect(await environment.step('water it')).not.toHaveProperty('score');
@@ -227,9 +241,15 @@ const write = (act: (response: ServerResponse) => unknown) => (response: ServerR
 
 /** Ways in which a server fails a step, and what is said of them. */
 const failures: Readonly<Record<string, readonly [act: (response: ServerResponse) => Json, message: RegExp]>> = {
-  'status 500': [write((response) => response.writeHead(500).end('Oops')), /answered with status 500: Oops \(POST \/step\)/],
+  'status 500': [
+    write((response) => response.writeHead(500).end('Oops')),
+    /answered with status 500: Oops \(POST \/step\)/,
+  ],
   'no answer': [() => handled, /gave no answer within 1.5 s/],
-  'a body that never ends': [write((response) => response.writeHead(200).write('{"observation": ')), /gave no answer within 1.5 s/],
+  'a body that never ends': [
+    write((response) => response.writeHead(200).write('{"observation": ')),
+    /gave no answer within 1.5 s/,
+  ],
   'a closed connection': [write((response) => response.destroy()), /cannot be reached/],
   'a body cut short': [
     write((response) => response.writeHead(200, { 'content-length': 100 }).write('{"obs', () => response.destroy())),
@@ -237,8 +257,14 @@ const failures: Readonly<Record<string, readonly [act: (response: ServerResponse
   ],
   'no JSON': [write((response) => response.writeHead(200).end('<html>')), /something that is not JSON: <html>/],
   'an error with status 200': [() => ({ error: 'index out of range' }), /reports an error: index out of range/],
-  'another shape': [() => ({ observation: ['a', 'b'] }), /does not answer \/step as AgentGym's do: observation is \["a","b"\]/],
-  'a huge body': [write((response) => response.writeHead(200).end(`"${'x'.repeat(1 << 25)}"`)), /more than 16777216 bytes/],
+  'another shape': [
+    () => ({ observation: ['a', 'b'] }),
+    /does not answer \/step as AgentGym's do: observation is \["a","b"\]/,
+  ],
+  'a huge body': [
+    write((response) => response.writeHead(200).end(`"${'x'.repeat(1 << 25)}"`)),
+    /more than 16777216 bytes/,
+  ],
 };
 
 describe('faults of a server', () => {
@@ -263,7 +289,11 @@ describe('faults of a server', () => {
       const errors: string[] = [];
       const faults = new FaultLog({ retryDelaySeconds: 0.01 }, ({ error }) => errors.push(error.message));
       const player = textPlayer(set, ['add', 'wait']);
-      const episodes = await playEpisodes(player, set, set.allTasks!('train').slice(0, 4), { controls, firstEpisode: 0, faults });
+      const episodes = await playEpisodes(player, set, set.allTasks!('train').slice(0, 4), {
+        controls,
+        firstEpisode: 0,
+        faults,
+      });
       return { errors, episodes: episodes.map(({ faults: _, ...episode }) => episode) };
     };
     const faulty = await play(true);

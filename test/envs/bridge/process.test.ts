@@ -106,7 +106,11 @@ describe('a task set in a process', () => {
     const [task] = set.tasks('train', 1, 1);
     const environments = [set.createEnvironment(), set.createEnvironment(), set.createEnvironment()];
     for (const environment of environments) await environment.reset(task!);
-    const [first, second, third] = [await pidOf(environments[0]!), await pidOf(environments[1]!), await pidOf(environments[2]!)];
+    const [first, second, third] = [
+      await pidOf(environments[0]!),
+      await pidOf(environments[1]!),
+      await pidOf(environments[2]!),
+    ];
     expect(first).toBe(second);
     expect(third).not.toBe(first);
     await environments[0]!.step('add');
@@ -136,7 +140,12 @@ describe('what is wrong at the start', () => {
   it.each([
     ['nothing to run', {}, 'config', /option command/],
     ['an unknown option', { command: ['x'], colour: 1 }, 'config', /colour/],
-    ['no such program', { command: ['/no/such/program'] }, 'environment', /could not be started \(ENOENT\); check the command/],
+    [
+      'no such program',
+      { command: ['/no/such/program'] },
+      'environment',
+      /could not be started \(ENOENT\); check the command/,
+    ],
     [
       'a program that ends',
       { command: [process.execPath, '-e', 'console.error("no display"); process.exit(4)'] },
@@ -162,7 +171,10 @@ describe('what is wrong at the start', () => {
       /reports an error: no more paper/,
     ],
   ])('%s', async (_, options, code, message) => {
-    await expect(createProcessTaskSet(options)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    await expect(createProcessTaskSet(options)).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+    });
   });
 });
 
@@ -241,7 +253,11 @@ describe('rollouts', () => {
     const set = await start({ fault: 'sigkill', task: 'train-1' });
     const faults = new FaultLog({ retryDelaySeconds: 0.01, maxAttempts: 2 });
     await expect(
-      playEpisodes(textPlayer(set, ['add']), set, set.allTasks!('train').slice(0, 4), { controls, firstEpisode: 0, faults }),
+      playEpisodes(textPlayer(set, ['add']), set, set.allTasks!('train').slice(0, 4), {
+        controls,
+        firstEpisode: 0,
+        faults,
+      }),
     ).rejects.toMatchObject({
       code: 'environment',
       message: expect.stringMatching(

@@ -3,7 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { checkTaskSet } from '../../../src/envs/check.ts';
 import type { Split, Turn } from '../../../src/envs/environment.ts';
 import type { HouseholdEnvironment } from '../../../src/envs/household/environment.ts';
-import { createHouseholdTaskSet, type HouseholdTask, type HouseholdTaskSet } from '../../../src/envs/household/index.ts';
+import {
+  createHouseholdTaskSet,
+  type HouseholdTask,
+  type HouseholdTaskSet,
+} from '../../../src/envs/household/index.ts';
 import { TASK_TYPES } from '../../../src/envs/household/options.ts';
 import { RandomStream } from '../../../src/envs/random.ts';
 
@@ -77,7 +81,10 @@ describe('an episode', () => {
         success: false,
       });
     }
-    expect(environment.step(first.admissibleActions![0]!)).toMatchObject({ observation: 'nothing happens.', done: true });
+    expect(environment.step(first.admissibleActions![0]!)).toMatchObject({
+      observation: 'nothing happens.',
+      done: true,
+    });
   });
 
   it('starts afresh at every reset', () => {
@@ -103,7 +110,11 @@ describe('commands', () => {
     const random = new RandomStream(1);
     const found = new Set<string>();
     for (const task of set.tasks('train', 120, 1)) {
-      for (let turn: Turn = environment.reset(task); !turn.done; turn = environment.step(random.pick(turn.admissibleActions!))) {
+      for (
+        let turn: Turn = environment.reset(task);
+        !turn.done;
+        turn = environment.step(random.pick(turn.admissibleActions!))
+      ) {
         for (const action of turn.admissibleActions!) found.add(action.split(' ')[0]!);
       }
     }
@@ -131,7 +142,9 @@ describe('commands', () => {
     expect(environment.step(`examine ${held}`).observation).toBe(`you hold hot ${held}.`);
     expect(environment.step('close microwave').observation).toBe('microwave is closed.');
     expect(environment.step('look').observation).toBe('microwave is closed.');
-    expect(environment.step('open microwave').observation).toMatch(new RegExp(`^in microwave you see .*\\. you hold hot ${held}\\.$`));
+    expect(environment.step('open microwave').observation).toMatch(
+      new RegExp(`^in microwave you see .*\\. you hold hot ${held}\\.$`),
+    );
     const other = turn.admissibleActions!.find((action) => action.startsWith('go '))!;
     expect(environment.step(other).observation).toContain(`you hold hot ${held}.`);
   });
@@ -164,13 +177,16 @@ describe('the expert', () => {
       steps.set(task.type, steps.get(task.type)! + (playExpert(set, environment, task).length - 1) / 100);
     }
     expect(steps.get('pick')!).toBeGreaterThan(3);
-    for (const type of ['clean', 'heat', 'cool'] as const) expect(steps.get(type)!).toBeGreaterThan(steps.get('pick')! + 1);
+    for (const type of ['clean', 'heat', 'cool'] as const)
+      expect(steps.get(type)!).toBeGreaterThan(steps.get('pick')! + 1);
     expect(steps.get('pickTwo')!).toBeGreaterThan(steps.get('cool')! + 1);
     expect(steps.get('pickTwo')!).toBeLessThan(14);
   });
 
   it('says so when it does not understand', () => {
-    expect(() => createHouseholdTaskSet().createExpert().reset('make tea.')).toThrow('does not understand the instruction "make tea."');
+    expect(() => createHouseholdTaskSet().createExpert().reset('make tea.')).toThrow(
+      'does not understand the instruction "make tea."',
+    );
   });
 });
 
@@ -190,7 +206,11 @@ describe('texts', () => {
       for (const task of set.tasks('train', 300, 2)) {
         const first = environment.reset(task);
         check(first.instruction);
-        for (let turn: Turn = first; !turn.done; turn = environment.step(random.pick([...turn.admissibleActions!, 'dance']))) {
+        for (
+          let turn: Turn = first;
+          !turn.done;
+          turn = environment.step(random.pick([...turn.admissibleActions!, 'dance']))
+        ) {
           check(turn.observation);
           turn.admissibleActions!.forEach(check);
         }
@@ -208,7 +228,9 @@ describe('texts', () => {
     expect(mean(turns.map(({ observation }) => words(observation).length))).toBeLessThan(10);
     expect(mean(turns.map(({ admissibleActions }) => admissibleActions!.length))).toBeLessThan(8);
     expect(Math.max(...turns.map(({ admissibleActions }) => admissibleActions!.length))).toBeLessThanOrEqual(12);
-    expect(Math.max(...turns.flatMap(({ admissibleActions }) => admissibleActions!.map((action) => words(action).length)))).toBe(3);
+    expect(
+      Math.max(...turns.flatMap(({ admissibleActions }) => admissibleActions!.map((action) => words(action).length))),
+    ).toBe(3);
   });
 });
 
@@ -259,8 +281,12 @@ describe('a hasty demonstrator', () => {
   });
 
   it('leaves the expert as it is, so that a check judges that one', async () => {
-    for (const task of hasty.tasks('train', 12, 1)) expect(playExpert(hasty, hasty.createEnvironment(), task).at(-1)!.success).toBe(true);
+    for (const task of hasty.tasks('train', 12, 1))
+      expect(playExpert(hasty, hasty.createEnvironment(), task).at(-1)!.success).toBe(true);
     const { findings } = await checkTaskSet(hasty, { tasks: 2 });
-    expect(findings.find(({ check }) => check === 'expert')).toMatchObject({ holds: true, detail: 'the expert accomplishes 6 of 6 tasks' });
+    expect(findings.find(({ check }) => check === 'expert')).toMatchObject({
+      holds: true,
+      detail: 'the expert accomplishes 6 of 6 tasks',
+    });
   });
 });

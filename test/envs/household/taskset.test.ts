@@ -9,7 +9,9 @@ const SPLITS: readonly Split[] = ['train', 'seen', 'unseen'];
 
 /** The contents of a room without the numbers of things and places. */
 function contents(room: Room): string {
-  const places = room.places.map(({ kind, things, lamp }) => `${kind.name}:${things.map((thing) => thing.kind.name).sort()}:${lamp}`);
+  const places = room.places.map(
+    ({ kind, things, lamp }) => `${kind.name}:${things.map((thing) => thing.kind.name).sort()}:${lamp}`,
+  );
   return `${room.kind} ${places.sort().join(' ')}`;
 }
 
@@ -44,7 +46,9 @@ describe('options', () => {
     [{ winReward: 'much' }, 'winReward'],
   ])('%j are refused', (options, message) => {
     expect(() => createHouseholdTaskSet(options as HouseholdOptions)).toThrow(message);
-    expect(() => createHouseholdTaskSet(options as HouseholdOptions)).toThrow(expect.objectContaining({ code: 'config' }));
+    expect(() => createHouseholdTaskSet(options as HouseholdOptions)).toThrow(
+      expect.objectContaining({ code: 'config' }),
+    );
   });
 });
 
@@ -84,7 +88,8 @@ describe('rooms', () => {
   });
 
   it('follow from the world seed', () => {
-    const rooms = (worldSeed: number): string[] => makeRooms(resolveOptions({ worldSeed, rooms: 20 })).train.map(contents);
+    const rooms = (worldSeed: number): string[] =>
+      makeRooms(resolveOptions({ worldSeed, rooms: 20 })).train.map(contents);
     expect(rooms(1)).toEqual(rooms(1));
     expect(rooms(1)).not.toEqual(rooms(2));
   });
@@ -154,6 +159,8 @@ describe('tasks', () => {
   it('run out with a word of advice', () => {
     expect(() => set.tasks('seen', 1e6, 1)).toThrow(/split seen has only \d+ tasks, not 1000000/);
     // Three steps suffice for no task at all but looking at what lies by the lamp.
-    expect(() => createHouseholdTaskSet({ maxSteps: 3, types: ['pick'] }).tasks('train', 1, 1)).toThrow('has only 0 tasks');
+    expect(() => createHouseholdTaskSet({ maxSteps: 3, types: ['pick'] }).tasks('train', 1, 1)).toThrow(
+      'has only 0 tasks',
+    );
   });
 });

@@ -1,7 +1,14 @@
 /** The rules of the game engine, each shown on a small workshop of our own. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileLogic, Game, type GameOptions, type GameTurn, type NamingRule, SharedGame } from '../../../src/envs/textgame/index.ts';
+import {
+  compileLogic,
+  Game,
+  type GameOptions,
+  type GameTurn,
+  type NamingRule,
+  SharedGame,
+} from '../../../src/envs/textgame/index.ts';
 
 const DOMAIN = `
 (define (domain workshop)
@@ -87,7 +94,8 @@ describe('Game', () => {
 
   it('takes for blank space what Python does', () => {
     const game = play();
-    for (const command of ['\u001clook\u0085', '\u00a0look\u3000']) expect(game.step(command).feedback).toMatch(/^In hall/);
+    for (const command of ['\u001clook\u0085', '\u00a0look\u3000'])
+      expect(game.step(command).feedback).toMatch(/^In hall/);
     expect(game.step('\ufefflook').feedback).toBe('Nothing happens.');
   });
 
@@ -138,7 +146,8 @@ describe('Game', () => {
 
   it('is won when the goal holds, and then stands still', () => {
     const game = play();
-    for (const command of ['take saw', 'take board', 'paint board', 'go to cellar']) expect(game.step(command).won).toBe(false);
+    for (const command of ['take saw', 'take board', 'paint board', 'go to cellar'])
+      expect(game.step(command).won).toBe(false);
     const won = game.step('drop board');
     expect(won).toMatchObject({ won: true, score: 1, done: true });
     expect(game.step('take chair')).toBe(won);
@@ -209,7 +218,10 @@ describe('Game', () => {
 
 describe('loading a game', () => {
   it('reads over what is for planners', () => {
-    const problem = PROBLEM.replace('(:goal', '(:metric minimize (total-cost)) (:goal').replace('(:init', '(:init (= (total-cost) 0)');
+    const problem = PROBLEM.replace('(:goal', '(:metric minimize (total-cost)) (:goal').replace(
+      '(:init',
+      '(:init (= (total-cost) 0)',
+    );
     expect(new Game(logic, problem).reset()).toEqual(play().reset());
   });
 
@@ -225,7 +237,9 @@ describe('loading a game', () => {
   });
 
   it('refuses an action without texts', () => {
-    expect(() => compileLogic('(define (domain d) (:action hide))', '')).toThrow('action hide of the domain has no texts');
+    expect(() => compileLogic('(define (domain d) (:action hide))', '')).toThrow(
+      'action hide of the domain has no texts',
+    );
   });
 
   it.each([
@@ -241,6 +255,8 @@ describe('loading a game', () => {
   it('refuses a text that doubles at every symbol', () => {
     const doubling = Array.from({ length: 40 }, (_, i) => `"d${i}": [{"rhs": "#d${i + 1}##d${i + 1}#"}]`).join(',');
     const grammar = `${GRAMMAR}\ngrammar :: """{${doubling}, "d40": [{"rhs": "x"}]}""";`;
-    expect(() => new Game(compileLogic(DOMAIN, grammar), PROBLEM, { symbols: { greeting: '#d0#' } })).toThrow('grows without end');
+    expect(() => new Game(compileLogic(DOMAIN, grammar), PROBLEM, { symbols: { greeting: '#d0#' } })).toThrow(
+      'grows without end',
+    );
   });
 });

@@ -1,6 +1,6 @@
 /** Helpers for property tests of parsers: damaged texts, and the one way in which a parser may fail. */
 import fc from 'fast-check';
-import { ProxmoError } from '../../../src/errors.ts';
+import { ProxmoError } from '../../../src/base/errors.ts';
 
 /** A text with a few pieces deleted, repeated or replaced. */
 export function mutated(text: string): fc.Arbitrary<string> {
@@ -10,7 +10,10 @@ export function mutated(text: string): fc.Arbitrary<string> {
     insert: fc.oneof(fc.constant(''), fc.string(), fc.constantFrom('(', ')', '"', '{', '}', '#', '|')),
   });
   return fc.array(edit, { minLength: 1, maxLength: 4 }).map((edits) => {
-    return edits.reduce((current, { at, length, insert }) => current.slice(0, at) + insert + current.slice(at + length), text);
+    return edits.reduce(
+      (current, { at, length, insert }) => current.slice(0, at) + insert + current.slice(at + length),
+      text,
+    );
   });
 }
 

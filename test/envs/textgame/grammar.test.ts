@@ -122,9 +122,12 @@ describe('TemplateCompiler', () => {
     ]);
   });
 
-  it.each(['{x.colour}', '{x +}', '{+ x}', '{x y}', '{x or}', '{1}', '{x | p(}', '{x | p(a b)}', '{x | }'])('refuses %s', (text) => {
-    expect(() => compile(text)).toThrow('cannot read');
-  });
+  it.each(['{x.colour}', '{x +}', '{+ x}', '{x y}', '{x or}', '{1}', '{x | p(}', '{x | p(a b)}', '{x | }'])(
+    'refuses %s',
+    (text) => {
+      expect(() => compile(text)).toThrow('cannot read');
+    },
+  );
 });
 
 describe('grammar parsers on garbage', () => {
@@ -134,7 +137,9 @@ describe('grammar parsers on garbage', () => {
       fc.string({ unit: 'binary' }),
       mutated(GRAMMAR),
       fc
-        .array(fc.constantFrom('{', '}', '[', ']', '#', '|', 'x', 'p(x)', '&', '.name', '+', ' or ', '"', "'", '\n', '\t'))
+        .array(
+          fc.constantFrom('{', '}', '[', ']', '#', '|', 'x', 'p(x)', '&', '.name', '+', ' or ', '"', "'", '\n', '\t'),
+        )
         .map((parts) => parts.join('')),
     );
     fc.assert(

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ProxmoError } from '../../../src/base/errors.ts';
 import { parseDomain, parseProblem } from '../../../src/envs/textgame/index.ts';
-import { ProxmoError } from '../../../src/errors.ts';
 import { expectParseErrorOrSuccess, mutated } from './garbage.ts';
 
 const DOMAIN = `
@@ -77,9 +77,9 @@ describe('parseDomain', () => {
 
   it('refuses nesting that would overflow the stack', () => {
     expect(() => parseDomain('('.repeat(1e6))).toThrow('nest deeper');
-    expect(() => parseDomain(`(define (domain d) (:action a :precondition ${'(not '.repeat(1e5)}(p)${')'.repeat(1e5)}))`)).toThrow(
-      'nest deeper',
-    );
+    expect(() =>
+      parseDomain(`(define (domain d) (:action a :precondition ${'(not '.repeat(1e5)}(p)${')'.repeat(1e5)}))`),
+    ).toThrow('nest deeper');
   });
 
   it('says where the trouble is', () => {
@@ -119,7 +119,22 @@ describe('parseProblem', () => {
 describe('PDDL parsers on garbage', () => {
   it('end in a parse error or a result, never in anything else', () => {
     const tokens = fc.array(
-      fc.constantFrom('(', ')', 'define', '(domain d)', ':action', ':goal', 'and', 'not', 'exists', '?x', '-', 'when', '=', ';'),
+      fc.constantFrom(
+        '(',
+        ')',
+        'define',
+        '(domain d)',
+        ':action',
+        ':goal',
+        'and',
+        'not',
+        'exists',
+        '?x',
+        '-',
+        'when',
+        '=',
+        ';',
+      ),
     );
     const texts = fc.oneof(
       fc.string(),

@@ -23,7 +23,12 @@ function boundPart(relation: Relation, fact: number, mask: number): number {
 
 describe('Relation', () => {
   it('finds the same facts as a scan, whatever was added and removed before', () => {
-    const change = fc.record({ fact: fc.nat(OBJECTS ** 2 - 1), value: fc.boolean(), mask: fc.nat(3), like: fc.nat(OBJECTS ** 2 - 1) });
+    const change = fc.record({
+      fact: fc.nat(OBJECTS ** 2 - 1),
+      value: fc.boolean(),
+      mask: fc.nat(3),
+      like: fc.nat(OBJECTS ** 2 - 1),
+    });
     fc.assert(
       fc.property(fc.array(fc.nat(OBJECTS ** 2 - 1)), fc.array(change), (initial, changes) => {
         const relation = new Relation(2, OBJECTS);
@@ -42,23 +47,28 @@ describe('Relation', () => {
 
   it('goes back to any state it was in', () => {
     fc.assert(
-      fc.property(fc.array(fc.nat(24)), fc.array(fc.tuple(fc.nat(24), fc.boolean())), fc.nat(), (initial, changes, stop) => {
-        const relation = new Relation(2, OBJECTS);
-        for (const fact of initial) relation.initialise(fact);
-        const saveAt = changes.length === 0 ? 0 : stop % changes.length;
-        let saved = relation.difference();
-        let expected = [...relation.matching(0, 0)];
-        changes.forEach(([fact, value], i) => {
-          relation.set(fact, value);
-          if (i !== saveAt) return;
-          saved = relation.difference();
-          expected = [...relation.matching(0, 0)];
-        });
-        relation.restore(saved);
-        expect(relation.matching(0, 0)).toEqual(expected);
-        relation.restore([]);
-        expect(relation.matching(0, 0)).toEqual([...new Set(initial)].sort((a, b) => a - b));
-      }),
+      fc.property(
+        fc.array(fc.nat(24)),
+        fc.array(fc.tuple(fc.nat(24), fc.boolean())),
+        fc.nat(),
+        (initial, changes, stop) => {
+          const relation = new Relation(2, OBJECTS);
+          for (const fact of initial) relation.initialise(fact);
+          const saveAt = changes.length === 0 ? 0 : stop % changes.length;
+          let saved = relation.difference();
+          let expected = [...relation.matching(0, 0)];
+          changes.forEach(([fact, value], i) => {
+            relation.set(fact, value);
+            if (i !== saveAt) return;
+            saved = relation.difference();
+            expected = [...relation.matching(0, 0)];
+          });
+          relation.restore(saved);
+          expect(relation.matching(0, 0)).toEqual(expected);
+          relation.restore([]);
+          expect(relation.matching(0, 0)).toEqual([...new Set(initial)].sort((a, b) => a - b));
+        },
+      ),
     );
   });
 

@@ -46,7 +46,10 @@ function holds(condition: Condition, state: State, values: ReadonlyMap<string, n
   }
 }
 
-function assignments(variables: readonly TypedName[], values: ReadonlyMap<string, number>): ReadonlyMap<string, number>[] {
+function assignments(
+  variables: readonly TypedName[],
+  values: ReadonlyMap<string, number>,
+): ReadonlyMap<string, number>[] {
   return variables.reduce<ReadonlyMap<string, number>[]>(
     (all, { name, type }) => all.flatMap((map) => TYPES[type]!.map((object) => new Map([...map, [name, object]]))),
     [values],
@@ -97,11 +100,13 @@ function formulas(depth: number): fc.Arbitrary<Condition> {
     fc
       .tuple(fc.constantFrom('and' as const, 'or' as const), fc.array(inner, { maxLength: 3 }))
       .map(([kind, operands]) => ({ kind, operands })),
-    fc.tuple(fc.constantFrom('exists' as const, 'forall' as const), quantified, inner).map(([kind, variables, body]): Condition => {
-      const [first] = variables;
-      const bound: Condition = { kind: 'atom', predicate: 'p', args: [first!.name] };
-      return { kind, variables, body: { kind: 'and', operands: [bound, body] } };
-    }),
+    fc
+      .tuple(fc.constantFrom('exists' as const, 'forall' as const), quantified, inner)
+      .map(([kind, variables, body]): Condition => {
+        const [first] = variables;
+        const bound: Condition = { kind: 'atom', predicate: 'p', args: [first!.name] };
+        return { kind, variables, body: { kind: 'and', operands: [bound, body] } };
+      }),
   );
 }
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { compileLogic, Game } from '../../../src/envs/textgame/index.ts';
 
-const FOLDER = fileURLToPath(new URL('../../../../shared/data/textworld-pddl-test/', import.meta.url));
+const FOLDER = fileURLToPath(new URL('../../../../shared/data/textworld-pddl-test', import.meta.url));
 
 describe.skipIf(!existsSync(FOLDER))("TextWorld's small domain (needs ../shared/data)", () => {
   const read = (name: string): string => readFileSync(FOLDER + name, 'utf8');

@@ -1,13 +1,15 @@
-/** Reading the catalogue: the rules of the original's loader, and what happens to files that are not as they should be. */
+/**
+ * Reading the catalogue: the rules of the original's loader, and what happens to files that are not as they should be.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { ProxmoError } from '../../../src/base/errors.ts';
 import { type Product, readCatalogue, searchText } from '../../../src/envs/webshop/catalogue.ts';
 import { readCatalogueFiles } from '../../../src/envs/webshop/data.node.ts';
-import { ProxmoError } from '../../../src/errors.ts';
 import { CATALOGUE, hasRecordings, readLines } from './recorded.ts';
 import { ATTRIBUTES, CHAIR, HUMAN_INSTRUCTIONS, LAMP, SOAP, tinyFiles } from './tinyShop.ts';
 
@@ -32,7 +34,10 @@ describe('readCatalogue', () => {
         ['size', ['small', 'large']],
       ]),
       attributes: ['warm light', 'easy assemble'],
-      instruction: { text: 'Find me easy assemble desk lamps with warm light', attributes: ['easy assemble', 'warm light'] },
+      instruction: {
+        text: 'Find me easy assemble desk lamps with warm light',
+        attributes: ['easy assemble', 'warm light'],
+      },
       humanInstructions: [
         { text: 'i need a small desk lamp.', attributes: ['warm light'], options: ['small'] },
         { text: 'any lamp will do', attributes: [], options: [] },
@@ -43,12 +48,21 @@ describe('readCatalogue', () => {
   });
 
   it('leaves out repeated ids and those that are too long', () => {
-    const products = [LAMP, { ...CHAIR, asin: LAMP.asin }, { ...SOAP, asin: 'B0TOOLONG01' }, { ...SOAP, asin: 'nan' }, CHAIR];
+    const products = [
+      LAMP,
+      { ...CHAIR, asin: LAMP.asin },
+      { ...SOAP, asin: 'B0TOOLONG01' },
+      { ...SOAP, asin: 'nan' },
+      CHAIR,
+    ];
     expect(readCatalogue(tinyFiles({ products })).map(({ asin }) => asin)).toEqual([LAMP.asin, CHAIR.asin]);
   });
 
   it('gives a product without attributes one that nothing matches', () => {
-    expect(readCatalogue(tinyFiles({ attributes: {} }))[0]).toMatchObject({ attributes: ['DUMMY_ATTR'], instruction: null });
+    expect(readCatalogue(tinyFiles({ attributes: {} }))[0]).toMatchObject({
+      attributes: ['DUMMY_ATTR'],
+      instruction: null,
+    });
   });
 
   it.each([
@@ -74,7 +88,10 @@ describe('readCatalogue', () => {
     [{ products: [{ ...LAMP, pricing: '$1.2.3' }] }, 'product 1 (B0LAMP0001) has the pricing "$1.2.3"'],
     [{ products: [{ ...LAMP, customization_options: { color: [{}] } }] }, 'field customization_options'],
     [{ attributes: [] }, 'items_ins_v2_3.json: it should be an object'],
-    [{ attributes: { [LAMP.asin]: { attributes: 'red' } } }, 'items_ins_v2_3.json: product B0LAMP0001: field attributes: '],
+    [
+      { attributes: { [LAMP.asin]: { attributes: 'red' } } },
+      'items_ins_v2_3.json: product B0LAMP0001: field attributes: ',
+    ],
     [{ attributes: { [LAMP.asin]: { instruction: 'Find me' } } }, 'has an instruction but no instruction_attributes'],
     [{ humanInstructions: { [LAMP.asin]: [{}] } }, 'items_human_ins_3.json: product B0LAMP0001: field 0.instruction: '],
   ])('refuses %j', (changes, message) => {

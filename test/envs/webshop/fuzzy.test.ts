@@ -18,7 +18,9 @@ describe('tokenSetRatio', () => {
   });
 
   it('is symmetric, between 0 and 100, and 100 for a text with itself and more', () => {
-    const words = fc.array(fc.stringMatching(/^[a-z]{1,6}$/), { minLength: 1, maxLength: 5 }).map((list) => list.join(' '));
+    const words = fc
+      .array(fc.stringMatching(/^[a-z]{1,6}$/), { minLength: 1, maxLength: 5 })
+      .map((list) => list.join(' '));
     fc.assert(
       fc.property(words, words, (a, b) => {
         const ratio = tokenSetRatio(a, b);

@@ -38,7 +38,9 @@ describe('synthetic goals', () => {
       expect([20, 30, 40].map((above) => Math.floor(price / 10) * 10 + above)).toContain(priceCap);
       expect(instruction).toMatch(new RegExp(`, and price lower than ${priceCap}\\.00 dollars$`));
     }
-    expect(new Set(goals.filter(({ product }) => product.asin === LAMP.asin).map(({ priceCap }) => priceCap)).size).toBe(1);
+    expect(
+      new Set(goals.filter(({ product }) => product.asin === LAMP.asin).map(({ priceCap }) => priceCap)).size,
+    ).toBe(1);
   });
 
   it('weigh more the rarer their attributes are', () => {
@@ -53,7 +55,9 @@ describe('synthetic goals', () => {
 
   it('have no cap where no multiple of ten is left', () => {
     const dear = readCatalogue(tinyFiles({ products: [{ ...CHAIR, pricing: '$985' }] }));
-    expect(drawGoals(dear, 'synthetic', 1).goals).toMatchObject([{ instruction: 'Find me chairs with wood frame', priceCap: 1_000_000 }]);
+    expect(drawGoals(dear, 'synthetic', 1).goals).toMatchObject([
+      { instruction: 'Find me chairs with wood frame', priceCap: 1_000_000 },
+    ]);
   });
 
   it('depend on the seed alone, in prices, caps and order', () => {
@@ -71,7 +75,9 @@ describe('synthetic goals', () => {
 describe('human goals', () => {
   it('leave out instructions without attributes, and full stops at the end', () => {
     const { goals } = drawGoals(products, 'human', 1);
-    expect(goals).toMatchObject([{ attributes: ['warm light'], options: { kind: 'values', values: ['small'] }, weight: 1 }]);
+    expect(goals).toMatchObject([
+      { attributes: ['warm light'], options: { kind: 'values', values: ['small'] }, weight: 1 },
+    ]);
     expect(goals[0]!.instruction).toMatch(/^i need a small desk lamp, and price lower than [456]0\.00 dollars$/);
   });
 });

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 
-const DATA = fileURLToPath(new URL('../../../../shared/data/', import.meta.url));
+const DATA = fileURLToPath(new URL('../../../../shared/data', import.meta.url));
 
 export const CATALOGUE = `${DATA}webshop-1000`;
 export const GOLDEN = `${DATA}webshop-golden/`;

@@ -8,8 +8,14 @@ import { hasRecordings, PURCHASES, readLines } from './recorded.ts';
 import { ATTRIBUTES, LAMP, tinyFiles } from './tinyShop.ts';
 
 /** The lamp with other texts. */
-function lamp(changes: Readonly<Record<string, unknown>> = {}, attributes: readonly string[] = ['warm light', 'easy assemble']): Product {
-  const files = tinyFiles({ products: [{ ...LAMP, ...changes }], attributes: { [LAMP.asin]: { ...ATTRIBUTES[LAMP.asin], attributes } } });
+function lamp(
+  changes: Readonly<Record<string, unknown>> = {},
+  attributes: readonly string[] = ['warm light', 'easy assemble'],
+): Product {
+  const files = tinyFiles({
+    products: [{ ...LAMP, ...changes }],
+    attributes: { [LAMP.asin]: { ...ATTRIBUTES[LAMP.asin], attributes } },
+  });
   return readCatalogue(files)[0]!;
 }
 
@@ -28,7 +34,12 @@ const GOAL: Goal = {
   weight: 1,
 };
 
-function buy(product: Product, options: Readonly<Record<string, string>>, goal: Partial<Goal> = {}, price = 24.5): Reward {
+function buy(
+  product: Product,
+  options: Readonly<Record<string, string>>,
+  goal: Partial<Goal> = {},
+  price = 24.5,
+): Reward {
   return rewardOf({ product, options: new Map(Object.entries(options)), price }, { ...GOAL, ...goal });
 }
 
@@ -59,7 +70,10 @@ describe('the reward', () => {
   });
 
   it('has no share of options where none are asked for', () => {
-    expect(buy(lamp(), { size: 'large' }, { options: { kind: 'values', values: [] } })).toMatchObject({ total: 1, options: null });
+    expect(buy(lamp(), { size: 'large' }, { options: { kind: 'values', values: [] } })).toMatchObject({
+      total: 1,
+      options: null,
+    });
   });
 
   it.each(['title', 'bullets', 'description'])('finds an attribute in the %s too', (where) => {
@@ -72,7 +86,8 @@ describe('the reward', () => {
   });
 
   it('reduces chosen values to colours, which named options resist', () => {
-    const cookie = (options: Goal['options']): number | null => buy(lamp(), { color: 'peppermint cookie' }, { options }).options;
+    const cookie = (options: Goal['options']): number | null =>
+      buy(lamp(), { color: 'peppermint cookie' }, { options }).options;
     expect(cookie({ kind: 'named', values: [['color', 'peppermint cookie']] })).toBe(0);
     expect(cookie({ kind: 'values', values: ['peppermint cookie'] })).toBe(1);
     expect(cookie({ kind: 'values', values: ['mint green'] })).toBe(0);
@@ -102,13 +117,19 @@ describe('the kind of product', () => {
   });
 
   it('counts titles without nouns as a fifth alike', () => {
-    expect(buy(lamp({ name: 'Pine Shelf' }), WANTED, { product: lamp({ name: '' }) })).toMatchObject({ titleScore: 0.2, type: 1 });
+    expect(buy(lamp({ name: 'Pine Shelf' }), WANTED, { product: lamp({ name: '' }) })).toMatchObject({
+      titleScore: 0.2,
+      type: 1,
+    });
   });
 });
 
 describe('titleNouns', () => {
   it.each([
-    ['Letter I Birthday Cake Candles Set with Holders (96 Pack)', ['letter', 'birthday', 'cake', 'candles', 'set', 'holders', 'pack']],
+    [
+      'Letter I Birthday Cake Candles Set with Holders (96 Pack)',
+      ['letter', 'birthday', 'cake', 'candles', 'set', 'holders', 'pack'],
+    ],
     ["Women's Long-Sleeve Shirt, 12x16 in, 100% Cotton", ['women', 'long', 'sleeve', 'shirt', 'cotton']],
     ['Larkwell leather sandal, slip resistant', ['larkwell', 'leather', 'sandal', 'slip']],
     ['Walking Shoes and Socks For Running', ['shoes', 'socks', 'running']],
@@ -118,18 +139,21 @@ describe('titleNouns', () => {
     expect(titleNouns(title)).toEqual(nouns);
   });
 
-  it.skipIf(!hasRecordings)('are as many as in recorded purchases of the original, save one (needs ../shared/data)', () => {
-    interface Purchase {
-      readonly goal: { readonly name: string };
-      readonly reward_info: { readonly title_score: number };
-    }
-    const names = ['1_12', '1_13', '1_15', '1_17', '1_18', '1_21', '1_23', '1_6', '1_7'];
-    const purchases = names.map((name) => readLines<Purchase>(`${PURCHASES}20220427_${name}.jsonl`).at(-1)!);
-    // A score is a number of shared nouns over the number of the goal's.
-    const agreeing = purchases.filter(({ goal, reward_info: { title_score: score } }) => {
-      const shared = score * titleNouns(goal.name).length;
-      return Math.abs(shared - Math.round(shared)) < 1e-9;
-    });
-    expect(agreeing.length).toBe(8);
-  });
+  it.skipIf(!hasRecordings)(
+    'are as many as in recorded purchases of the original, save one (needs ../shared/data)',
+    () => {
+      interface Purchase {
+        readonly goal: { readonly name: string };
+        readonly reward_info: { readonly title_score: number };
+      }
+      const names = ['1_12', '1_13', '1_15', '1_17', '1_18', '1_21', '1_23', '1_6', '1_7'];
+      const purchases = names.map((name) => readLines<Purchase>(`${PURCHASES}20220427_${name}.jsonl`).at(-1)!);
+      // A score is a number of shared nouns over the number of the goal's.
+      const agreeing = purchases.filter(({ goal, reward_info: { title_score: score } }) => {
+        const shared = score * titleNouns(goal.name).length;
+        return Math.abs(shared - Math.round(shared)) < 1e-9;
+      });
+      expect(agreeing.length).toBe(8);
+    },
+  );
 });

@@ -32,11 +32,14 @@ describe('breakWords', () => {
     expect(breakWords('a'.repeat(600)).map((word) => word.length)).toEqual([255, 255, 90]);
   });
 
-  it.each([['_'], ['\u0301'], ['.'], ["'"], ['a_'], ['\u200d'], ['\ud800'], ['🙂\u200d']])('reads long runs of %j in one go', (piece) => {
-    const before = process.cpuUsage();
-    breakWords(piece.repeat(100_000));
-    expect(process.cpuUsage(before).user / 1e6).toBeLessThan(2);
-  });
+  it.each([['_'], ['\u0301'], ['.'], ["'"], ['a_'], ['\u200d'], ['\ud800'], ['🙂\u200d']])(
+    'reads long runs of %j in one go',
+    (piece) => {
+      const before = process.cpuUsage();
+      breakWords(piece.repeat(100_000));
+      expect(process.cpuUsage(before).user / 1e6).toBeLessThan(2);
+    },
+  );
 
   it('gives pieces of the text, in order, that come out whole when cut again', () => {
     fc.assert(
@@ -153,7 +156,10 @@ describe('SearchIndex', () => {
   });
 });
 
-/** What BM25 gives when every document is scored in full: terms in the order of the query, float32 shares added in float64. */
+/**
+ * What BM25 gives when every document is scored in full: terms in the order of the query, float32 shares added in
+ * float64.
+ */
 function fullSearch(documents: readonly { id: string; text: string }[]) {
   const f = Math.fround;
   const lengths = documents.map(({ text }) => analyze(text).length);
@@ -166,11 +172,15 @@ function fullSearch(documents: readonly { id: string; text: string }[]) {
     });
     const scored = frequencies.map((terms, document) => {
       const inverse = f(1 / f(f(0.9) * f(f(1 - f(0.4)) + f(f(f(0.4) * lengths[document]!) / mean))));
-      const shares = weights.map(([term, weight]) => f(weight - f(weight / f(1 + f((terms.get(term) ?? 0) * inverse)))));
+      const shares = weights.map(([term, weight]) =>
+        f(weight - f(weight / f(1 + f((terms.get(term) ?? 0) * inverse)))),
+      );
       return { document, score: f(shares.reduce((sum, share) => sum + share, 0)) };
     });
     const idOf = ({ document }: { document: number }) => documents[document]!.id;
-    const found = scored.filter(({ score }) => score > 0).sort((a, b) => b.score - a.score || (idOf(a) < idOf(b) ? -1 : 1));
+    const found = scored
+      .filter(({ score }) => score > 0)
+      .sort((a, b) => b.score - a.score || (idOf(a) < idOf(b) ? -1 : 1));
     return found.slice(0, count);
   };
 }
@@ -216,7 +226,9 @@ describe('TopHits', () => {
         scores.forEach((score, document) => {
           top.offer(document, score);
         });
-        const sorted = scores.map((score, document) => ({ document, score })).sort((a, b) => b.score - a.score || a.document - b.document);
+        const sorted = scores
+          .map((score, document) => ({ document, score }))
+          .sort((a, b) => b.score - a.score || a.document - b.document);
         expect(top.ranked()).toEqual(sorted.slice(0, count));
       }),
     );

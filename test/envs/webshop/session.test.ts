@@ -44,14 +44,27 @@ describe('pages', () => {
       ...['Back to Search', 'Page 1 (Total results: 2)', 'Next >'],
       ...['B0LAMP0001', 'Brightwell Desk Lamp', '$24.5', 'B0CHAIR001', 'Oakfield Chair', '$80.0 to $120.0'],
     ]);
-    expect(session.page).toMatchObject({ clickables: ['back to search', 'next >', 'b0lamp0001', 'b0chair001'], hasSearchBar: false });
+    expect(session.page).toMatchObject({
+      clickables: ['back to search', 'next >', 'b0lamp0001', 'b0chair001'],
+      hasSearchBar: false,
+    });
   });
 
   it('show a product with its options, and not which are chosen', () => {
     const session = visit(...OPEN_LAMP);
     const { page } = session;
     expect(below(session)).toEqual([
-      ...['Back to Search', '< Prev', 'color', 'black | gold', 'peppermint cookie', 'size', 'small', 'large', 'Brightwell Desk Lamp'],
+      ...[
+        'Back to Search',
+        '< Prev',
+        'color',
+        'black | gold',
+        'peppermint cookie',
+        'size',
+        'small',
+        'large',
+        'Brightwell Desk Lamp',
+      ],
       ...['Price: $24.5', 'Rating: N.A.', 'Description', 'Features', 'Reviews', 'Buy Now'],
     ]);
     expect(page.clickables).toEqual([
@@ -74,7 +87,10 @@ describe('pages', () => {
   });
 
   it('leave out an empty description', () => {
-    expect(below(visit('search[oakfield]', 'click[b0chair001]', 'click[description]'))).toEqual(['Back to Search', '< Prev']);
+    expect(below(visit('search[oakfield]', 'click[b0chair001]', 'click[description]'))).toEqual([
+      'Back to Search',
+      '< Prev',
+    ]);
   });
 
   it('hold ten products each, and none past the end', () => {
@@ -135,12 +151,19 @@ describe('clicks', () => {
     expect(session.reward).toMatchObject({ total: 1 });
   });
 
-  it.each(['foo', 'click[lamp]', 'search[]', 'click[search]', 'think[hello]', 'Click[search]', ' search[x]', 'search[x', ''])(
-    'that are none change nothing: %j',
-    (action) => {
-      expect(visit(action).page).toEqual(visit().page);
-    },
-  );
+  it.each([
+    'foo',
+    'click[lamp]',
+    'search[]',
+    'click[search]',
+    'think[hello]',
+    'Click[search]',
+    ' search[x]',
+    'search[x',
+    '',
+  ])('that are none change nothing: %j', (action) => {
+    expect(visit(action).page).toEqual(visit().page);
+  });
 
   it('change nothing in a copy', () => {
     const session = visit(...OPEN_LAMP, 'click[small]');
@@ -187,7 +210,9 @@ describe('parseAction', () => {
 
 describe.skipIf(!hasRecordings)('visits of the original (needs ../shared/data)', () => {
   const records = hasRecordings
-    ? readLines<{ initial: { obs: string }; steps: { obs: string; reward: number | null }[] }>(`${GOLDEN}sessions.jsonl.gz`)
+    ? readLines<{ initial: { obs: string }; steps: { obs: string; reward: number | null }[] }>(
+        `${GOLDEN}sessions.jsonl.gz`,
+      )
     : [];
 
   it('have the same goals, pages, clickables and rewards', async () => {
@@ -214,7 +239,10 @@ describe.skipIf(!hasRecordings)('visits of the original (needs ../shared/data)',
     Object.assign(record.steps[0]!, { bought: null, r_price: null, available: null });
     expect(await replaySessions([record], CATALOGUE)).toMatchObject({ steps: 15, equal: 15 });
     expect(await replayQueries([{ query: 'the', hits: [] }], CATALOGUE)).toMatchObject({ equal: 1 });
-    expect(await replayQueries([{ query: 'shoes', hits: [] }], CATALOGUE)).toMatchObject({ equal: 0, firstDifference: { field: 'hits' } });
+    expect(await replayQueries([{ query: 'shoes', hits: [] }], CATALOGUE)).toMatchObject({
+      equal: 0,
+      firstDifference: { field: 'hits' },
+    });
   });
 
   it('must be of the right form', async () => {
@@ -223,7 +251,9 @@ describe.skipIf(!hasRecordings)('visits of the original (needs ../shared/data)',
       code: 'data',
       message: expect.stringContaining('record 2: field steps.0.action'),
     });
-    await expect(replaySessions([{ ...records[0], goal_index: 9999 }], CATALOGUE)).rejects.toThrow('there are 6910 goals');
+    await expect(replaySessions([{ ...records[0], goal_index: 9999 }], CATALOGUE)).rejects.toThrow(
+      'there are 6910 goals',
+    );
     await expect(replayQueries([{ query: 'x' }], CATALOGUE)).rejects.toThrow('record 1: field hits');
   });
 });

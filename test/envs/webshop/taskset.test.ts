@@ -3,7 +3,12 @@ import { describe, expect, it } from 'vitest';
 import type { Split, Turn } from '../../../src/envs/environment.ts';
 import type { WebshopEnvironment } from '../../../src/envs/webshop/environment.ts';
 import { createWebshopTaskSet as createInNode } from '../../../src/envs/webshop/index.node.ts';
-import { createWebshopTaskSet, type WebshopOptions, type WebshopTask, type WebshopTaskSet } from '../../../src/envs/webshop/index.ts';
+import {
+  createWebshopTaskSet,
+  type WebshopOptions,
+  type WebshopTask,
+  type WebshopTaskSet,
+} from '../../../src/envs/webshop/index.ts';
 import { resolveOptions } from '../../../src/envs/webshop/options.ts';
 import { makeCatalogue } from '../../../src/envs/webshop/selfMade.ts';
 import { WordTokenizer } from '../../../src/text/wordTokenizer.ts';
@@ -33,7 +38,14 @@ const mean = (values: readonly number[]): number => values.reduce((sum, value) =
 
 describe('options', () => {
   it("have ProxMO's setting as defaults", () => {
-    expect(resolveOptions({})).toEqual({ goals: 'synthetic', products: 600, seed: 0, maxSteps: 15, shaping: 'win', winReward: 10 });
+    expect(resolveOptions({})).toEqual({
+      goals: 'synthetic',
+      products: 600,
+      seed: 0,
+      maxSteps: 15,
+      shaping: 'win',
+      winReward: 10,
+    });
   });
 
   it.each([
@@ -68,7 +80,9 @@ describe('an episode', () => {
     const lines = [instruction, observation];
     for (const action of shop.solution(task)!) lines.push(`> ${action}`, environment.step(action).observation);
     // The instruction is left out of pages below, and what comes after the first few strings.
-    const shown = lines.map((line) => line.replaceAll(`[SEP] ${instruction} `, '').split(' [SEP] ').slice(0, 10).join(' [SEP] '));
+    const shown = lines.map((line) =>
+      line.replaceAll(`[SEP] ${instruction} `, '').split(' [SEP] ').slice(0, 10).join(' [SEP] '),
+    );
     expect(shown).toMatchInlineSnapshot(`
       [
         "Find me slim fit, regular collar sweaters with hand wash with color: grey, and size: tiny, and price lower than 120.00 dollars",
@@ -127,7 +141,13 @@ describe('an episode', () => {
     const environment = shop.createEnvironment();
     const task = shop.tasks('train', 1, 1)[0]!;
     const turn = play(environment, task, new Array<string>(15).fill('click[search]'));
-    expect(turn).toMatchObject({ reward: 0, done: true, success: false, score: 0, components: { bought: 0, type: 0, price: 0 } });
+    expect(turn).toMatchObject({
+      reward: 0,
+      done: true,
+      success: false,
+      score: 0,
+      components: { bought: 0, type: 0, price: 0 },
+    });
     expect(environment.step(shop.solution(task)![0]!)).toBe(turn);
     expect(play(environment, task, new Array<string>(14).fill('wait'))).toMatchObject({ done: false });
     expect(play(environment, task, []).score).toBeUndefined();
@@ -147,7 +167,9 @@ describe('an episode', () => {
   it('needs a reset first, and a task of its own set', () => {
     expect(() => shop.createEnvironment().step('search[mug]')).toThrow('call reset first');
     const task = shop.tasks('train', 1, 1)[0]!;
-    expect(() => shop.createEnvironment().reset({ ...task, id: `${task.goal}/other` })).toThrow('take tasks from the same task set');
+    expect(() => shop.createEnvironment().reset({ ...task, id: `${task.goal}/other` })).toThrow(
+      'take tasks from the same task set',
+    );
   });
 });
 
@@ -294,7 +316,8 @@ describe('words', () => {
     const tokenizer = WordTokenizer.build(words);
     const known = new Set(words);
     // A letter or digit of its own that is no word was spelled in bytes.
-    const isSpelled = (id: number): boolean => /^[\p{L}\p{N}]$/u.test(tokenizer.decode([id])) && !known.has(tokenizer.decode([id]));
+    const isSpelled = (id: number): boolean =>
+      /^[\p{L}\p{N}]$/u.test(tokenizer.decode([id])) && !known.has(tokenizer.decode([id]));
     const spelled = (text: string): boolean => tokenizer.encode(text).some(isSpelled);
     const environment = shop.createEnvironment();
     for (const task of shop.tasks('train', 100, 2)) {

@@ -47,19 +47,29 @@ export const ATTRIBUTES = {
     instruction: 'Find me easy assemble desk lamps with warm light',
     instruction_attributes: ['easy assemble', 'warm light'],
   },
-  [CHAIR.asin]: { attributes: ['wood frame'], instruction: 'Find me chairs with wood frame', instruction_attributes: ['wood frame'] },
+  [CHAIR.asin]: {
+    attributes: ['wood frame'],
+    instruction: 'Find me chairs with wood frame',
+    instruction_attributes: ['wood frame'],
+  },
   [SOAP.asin]: { attributes: [] },
 };
 
 export const HUMAN_INSTRUCTIONS = {
   [LAMP.asin]: [
-    { instruction: 'i need a small desk lamp.', instruction_attributes: ['warm light'], instruction_options: ['small'] },
+    {
+      instruction: 'i need a small desk lamp.',
+      instruction_attributes: ['warm light'],
+      instruction_options: ['small'],
+    },
     { instruction: 'any lamp will do', instruction_attributes: [], instruction_options: [] },
   ],
 };
 
 /** The data files with any of them replaced. */
-export function tinyFiles(changes: { products?: unknown; attributes?: unknown; humanInstructions?: unknown } = {}): CatalogueFiles {
+export function tinyFiles(
+  changes: { products?: unknown; attributes?: unknown; humanInstructions?: unknown } = {},
+): CatalogueFiles {
   const { products = [LAMP, CHAIR, SOAP], attributes = ATTRIBUTES, humanInstructions = HUMAN_INSTRUCTIONS } = changes;
   return {
     products: { name: 'items_shuffle_3.json', json: products },

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ProxmoError } from '../../../src/errors.ts';
+import { ProxmoError } from '../../../src/base/errors.ts';
 import { openGguf } from '../../../src/models/gguf/ggufFile.node.ts';
 import { parseHfConfig } from '../../../src/models/hf/config.ts';
 import { locateWeights } from '../../../src/models/hf/locate.ts';
@@ -18,7 +18,7 @@ interface Expected {
   readonly texts: readonly { readonly text: string; readonly ids: readonly number[] }[];
 }
 
-const fixtures = new URL('../../fixtures/gguf/', import.meta.url).pathname;
+const fixtures = new URL('../../fixtures/gguf', import.meta.url).pathname;
 
 let folder: string;
 beforeAll(async () => {
@@ -83,12 +83,16 @@ test('a chat template and special tokens come along', async () => {
 });
 
 /** A one-layer file with a few keys changed; enough to be opened. */
-const smallest = (keys: readonly Uint8Array[] = [], architecture = 'gpt2', tensors = [tensorInfo('token_embd.weight', [4, 2], 0, 0)]) =>
+const smallest = (
+  keys: readonly Uint8Array[] = [],
+  architecture = 'gpt2',
+  tensors = [tensorInfo('token_embd.weight', [4, 2], 0, 0)],
+) =>
   ggufBytes({
     keys: [
       keyValue('general.architecture', 8, text(architecture)),
-      ...['context_length', 'embedding_length', 'block_count', 'feed_forward_length', 'attention.head_count'].map((name) =>
-        keyValue(`${architecture}.${name}`, 4, u32(name === 'attention.head_count' ? 2 : 4)),
+      ...['context_length', 'embedding_length', 'block_count', 'feed_forward_length', 'attention.head_count'].map(
+        (name) => keyValue(`${architecture}.${name}`, 4, u32(name === 'attention.head_count' ? 2 : 4)),
       ),
       keyValue(`${architecture}.attention.layer_norm_epsilon`, 6, new Uint8Array(Float32Array.of(1e-5).buffer)),
       ...keys,
@@ -99,15 +103,28 @@ const smallest = (keys: readonly Uint8Array[] = [], architecture = 'gpt2', tenso
 
 describe('what is not supported is named', () => {
   test.each([
-    ['an architecture', smallest([], 'mamba'), 'config', /architecture "mamba", which is not known; known are llama, qwen2, qwen3, gpt2/],
+    [
+      'an architecture',
+      smallest([], 'mamba'),
+      'config',
+      /architecture "mamba", which is not known; known are llama, qwen2, qwen3, gpt2/,
+    ],
     ['a key', smallest([keyValue('gpt2.logit_scale', 4, u32(1))]), 'config', /`gpt2\.logit_scale` is not known/],
     [
       'a tensor',
-      smallest([], 'gpt2', [tensorInfo('token_embd.weight', [4, 1], 0, 0), tensorInfo('blk.0.ffn_gate_exps.weight', [4], 0, 32)]),
+      smallest([], 'gpt2', [
+        tensorInfo('token_embd.weight', [4, 1], 0, 0),
+        tensorInfo('blk.0.ffn_gate_exps.weight', [4], 0, 32),
+      ]),
       'file',
       /no place for/,
     ],
-    ['no embedding', smallest([], 'gpt2', [tensorInfo('output.weight', [4, 2], 0, 0)]), 'file', /has no tensor "token_embd\.weight"/],
+    [
+      'no embedding',
+      smallest([], 'gpt2', [tensorInfo('output.weight', [4, 2], 0, 0)]),
+      'file',
+      /has no tensor "token_embd\.weight"/,
+    ],
     [
       'a value of another kind',
       smallest([keyValue('gpt2.attention.causal', 4, u32(1))]),
@@ -115,13 +132,19 @@ describe('what is not supported is named', () => {
       /`gpt2\.attention\.causal`, but it is not true or false/,
     ],
   ])('%s', async (_, bytes, code, message) => {
-    const padded = bytes.length < 1000 && message.source.includes('no place') ? new Uint8Array([...bytes, ...new Uint8Array(16)]) : bytes;
+    const padded =
+      bytes.length < 1000 && message.source.includes('no place')
+        ? new Uint8Array([...bytes, ...new Uint8Array(16)])
+        : bytes;
     await expect(openBytes(padded)).rejects.toMatchObject({ code, message });
   });
 
   test('a type of tensor, when it is read', async () => {
     const file = await openBytes(smallest([], 'gpt2', [tensorInfo('token_embd.weight', [32, 1], 20, 0)]));
-    await expect(file.read('transformer.wte.weight')).rejects.toMatchObject({ code: 'file', message: /in IQ4_NL, which is not supported/ });
+    await expect(file.read('transformer.wte.weight')).rejects.toMatchObject({
+      code: 'file',
+      message: /in IQ4_NL, which is not supported/,
+    });
     await file.close();
   });
 
@@ -144,7 +167,10 @@ describe('damaged files', () => {
   const valid = new Uint8Array(readFileSync(join(fixtures, 'gpt2.gguf')));
 
   test('a path that is no file, and a file that is cut short in use', async () => {
-    await expect(openGguf(join(folder, 'none'))).rejects.toMatchObject({ code: 'file', message: /none does not exist/ });
+    await expect(openGguf(join(folder, 'none'))).rejects.toMatchObject({
+      code: 'file',
+      message: /none does not exist/,
+    });
     await expect(openGguf(folder)).rejects.toMatchObject({ code: 'file', message: /is not a file/ });
     const file = await openBytes(valid);
     await truncate(file.path, valid.length - 4000);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ProxmoError } from '../../../src/errors.ts';
+import { ProxmoError } from '../../../src/base/errors.ts';
 import { scanGguf } from '../../../src/models/gguf/layout.ts';
 import { arrayOf, type GgufPieces, ggufBytes, join, keyValue, tensorInfo, text, u32, u64 } from '../../support/gguf.ts';
 
@@ -13,7 +13,12 @@ describe('a valid header', () => {
     const bytes = ggufBytes({ tensors: [tensorInfo('b', [32, 2], 8, 32), tensor()], dataBytes: 32 + 68 });
     const { tensors } = scan(bytes)!;
     expect([...tensors.keys()]).toEqual(['b', 'a']);
-    expect(tensors.get('b')).toMatchObject({ dimensions: [32, 2], byteOffset: bytes.length - 68, byteLength: 68, type: { name: 'Q8_0' } });
+    expect(tensors.get('b')).toMatchObject({
+      dimensions: [32, 2],
+      byteOffset: bytes.length - 68,
+      byteLength: 68,
+      type: { name: 'Q8_0' },
+    });
     expect(tensors.get('a')).toMatchObject({ byteOffset: bytes.length - 100, byteLength: 32 });
   });
 
@@ -54,10 +59,26 @@ describe('a header that lies', () => {
     ['a key that no file has', { keys: [keyValue('__proto__', 4, u32(1))] }, /"__proto__", which is no proper name/],
     ['a key twice', { keys: [keyValue('k', 4, u32(1)), keyValue('k', 4, u32(1))] }, /has the metadata key "k" twice/],
     ['a type of value', { keys: [keyValue('k', 13, u64(1))] }, /"k" of type 13, which is not known/],
-    ['a list of lists', { keys: [keyValue('k', 9, arrayOf(9, [u64(0), u64(0)]))] }, /items of type 9, which is not known/],
-    ['a list too long for the file', { keys: [keyValue('k', 9, arrayOf(10, [], 900_000))] }, /claims 900000 items of "k", but only/],
-    ['a list too long', { keys: [keyValue('k', 9, arrayOf(0, [], 2 ** 40))] }, /claims 1099511627776 items of "k", where 1000000/],
-    ['a text too long', { keys: [keyValue('k', 8, join(u64(2 ** 50), new Uint8Array(16)))] }, /claims 1125899906842624 bytes of "k"/],
+    [
+      'a list of lists',
+      { keys: [keyValue('k', 9, arrayOf(9, [u64(0), u64(0)]))] },
+      /items of type 9, which is not known/,
+    ],
+    [
+      'a list too long for the file',
+      { keys: [keyValue('k', 9, arrayOf(10, [], 900_000))] },
+      /claims 900000 items of "k", but only/,
+    ],
+    [
+      'a list too long',
+      { keys: [keyValue('k', 9, arrayOf(0, [], 2 ** 40))] },
+      /claims 1099511627776 items of "k", where 1000000/,
+    ],
+    [
+      'a text too long',
+      { keys: [keyValue('k', 8, join(u64(2 ** 50), new Uint8Array(16)))] },
+      /claims 1125899906842624 bytes of "k"/,
+    ],
     ['an alignment', { keys: [keyValue('general.alignment', 4, u32(24))] }, /an alignment of 24/],
     ['no alignment', { keys: [keyValue('general.alignment', 4, u32(0))] }, /an alignment of 0/],
     ['a tensor twice', { tensors: [tensor(), tensor(32)], dataBytes: 64 }, /has the tensor name "a" twice/],
@@ -68,12 +89,28 @@ describe('a header that lies', () => {
       /more or less than its data/,
     ],
     ['a size of nothing', { tensors: [tensorInfo('a', [0, 4], 0, 0)], dataBytes: 32 }, /more or less than its data/],
-    ['a size that is negative', { tensors: [tensorInfo('a', [2n ** 64n - 1n], 0, 0)], dataBytes: 32 }, /claims 18446744073709551615/],
-    ['half a block', { tensors: [tensorInfo('a', [48], 8, 0)], dataBytes: 64 }, /rows of 48 values, no whole Q8_0 blocks/],
+    [
+      'a size that is negative',
+      { tensors: [tensorInfo('a', [2n ** 64n - 1n], 0, 0)], dataBytes: 32 },
+      /claims 18446744073709551615/,
+    ],
+    [
+      'half a block',
+      { tensors: [tensorInfo('a', [48], 8, 0)], dataBytes: 64 },
+      /rows of 48 values, no whole Q8_0 blocks/,
+    ],
     ['a type of tensor', { tensors: [tensorInfo('a', [8], 4, 0)], dataBytes: 32 }, /"a" of type 4, which is not known/],
-    ['a tensor beyond the end', { tensors: [tensor(), tensorInfo('b', [32], 0, 32)], dataBytes: 128 }, /ends within tensor "b"/],
+    [
+      'a tensor beyond the end',
+      { tensors: [tensor(), tensorInfo('b', [32], 0, 32)], dataBytes: 128 },
+      /ends within tensor "b"/,
+    ],
     ['a gap', { tensors: [tensor(64)], dataBytes: 96 }, /"a" at byte 64 of its data, where byte 0 is due/],
-    ['an overlap', { tensors: [tensor(), tensor(0, 'b')], dataBytes: 64 }, /"b" at byte 0 of its data, where byte 32 is due/],
+    [
+      'an overlap',
+      { tensors: [tensor(), tensor(0, 'b')], dataBytes: 64 },
+      /"b" at byte 0 of its data, where byte 32 is due/,
+    ],
     ['data of no tensor', { tensors: [tensor()], dataBytes: 96 }, /has 64 bytes at its end that belong to no tensor/],
   ];
 
@@ -82,7 +119,10 @@ describe('a header that lies', () => {
     try {
       scan(ggufBytes(pieces));
     } catch (error) {
-      expect(error).toMatchObject({ code: 'file', message: /^it .*; it is damaged or not a GGUF file, so fetch it again\.$/ });
+      expect(error).toMatchObject({
+        code: 'file',
+        message: /^it .*; it is damaged or not a GGUF file, so fetch it again\.$/,
+      });
     }
   });
 

@@ -1,10 +1,16 @@
-/** Blocks of each type against the values that the gguf package makes of them, bit by bit; written by test/oracle/gguf_files.py. */
+/**
+ * Blocks of each type against the values that the gguf package makes of them, bit by bit; written by
+ * test/oracle/gguf_files.py.
+ */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { dequantize, ggufTypes, readableTypes } from '../../../src/models/gguf/quants.ts';
 
 const url = new URL('../../fixtures/gguf/quants.json', import.meta.url);
-const cases = JSON.parse(readFileSync(url, 'utf8')) as Record<string, { readonly blocks: string; readonly values: string }>;
+const cases = JSON.parse(readFileSync(url, 'utf8')) as Record<
+  string,
+  { readonly blocks: string; readonly values: string }
+>;
 const bytesOf = (base64: string) => Uint8Array.from(Buffer.from(base64, 'base64'));
 const typeOf = (name: string) => [...ggufTypes.values()].find((type) => type.name === name)!;
 

@@ -3,8 +3,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { writeSafetensors } from '../../../src/base/safetensors.node.ts';
 import { HfCheckpoint } from '../../../src/models/hf/checkpoint.node.ts';
-import { writeSafetensors } from '../../../src/models/safetensors.node.ts';
 import { hfFixture, tensorsOf } from '../../support/hfFixtures.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-checkpoint-'));
@@ -52,7 +52,11 @@ describe('a folder', () => {
 
 describe('refused', () => {
   it.each([
-    ['without a configuration', (dir: string) => unlinkSync(join(dir, 'config.json')), 'config.json does not exist; give the folder'],
+    [
+      'without a configuration',
+      (dir: string) => unlinkSync(join(dir, 'config.json')),
+      'config.json does not exist; give the folder',
+    ],
     ['with a damaged one', (dir: string) => writeFileSync(join(dir, 'config.json'), '{'), 'config.json is not JSON'],
     ['without weights', (dir: string) => unlinkSync(indexOf(dir)), 'model.safetensors does not exist'],
     ['without a shard', (dir: string) => unlinkSync(join(dir, shards[1])), `${shards[1]} does not exist`],

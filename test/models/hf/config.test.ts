@@ -1,7 +1,7 @@
 /** Hugging Face configurations: those of well-known models, every way to refuse one, and garbage. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ProxmoError } from '../../../src/errors.ts';
+import { ProxmoError } from '../../../src/base/errors.ts';
 import { parseHfConfig } from '../../../src/models/hf/config.ts';
 
 /** Qwen2.5 0.5B. */
@@ -52,7 +52,13 @@ const llama = {
   num_key_value_heads: 8,
   pretraining_tp: 1,
   rms_norm_eps: 1e-5,
-  rope_scaling: { factor: 32, high_freq_factor: 4, low_freq_factor: 1, original_max_position_embeddings: 8192, rope_type: 'llama3' },
+  rope_scaling: {
+    factor: 32,
+    high_freq_factor: 4,
+    low_freq_factor: 1,
+    original_max_position_embeddings: 8192,
+    rope_type: 'llama3',
+  },
   rope_theta: 500000,
   tie_word_embeddings: true,
   torch_dtype: 'bfloat16',
@@ -116,7 +122,15 @@ describe('well-known models', () => {
   it('Qwen2.5 has biases on its queries, keys and values', () => {
     const { family, transformer, endTokens } = parseHfConfig(qwen2);
     expect(family).toBe('qwen2');
-    expect(transformer).toMatchObject({ dModel: 896, heads: 14, kvHeads: 2, headDim: 64, ropeTheta: 1e6, tiedHead: true, qkvBias: true });
+    expect(transformer).toMatchObject({
+      dModel: 896,
+      heads: 14,
+      kvHeads: 2,
+      headDim: 64,
+      ropeTheta: 1e6,
+      tiedHead: true,
+      qkvBias: true,
+    });
     expect(transformer.outputBias ?? false).toBe(false);
     expect(endTokens).toEqual([151643]);
   });
@@ -135,7 +149,13 @@ describe('well-known models', () => {
   });
 
   it('Qwen3 has heads of a width of their own, and norms on them', () => {
-    expect(parseHfConfig(qwen3).transformer).toMatchObject({ dModel: 1024, heads: 16, headDim: 128, headNorm: true, ropeTheta: 1e6 });
+    expect(parseHfConfig(qwen3).transformer).toMatchObject({
+      dModel: 1024,
+      heads: 16,
+      headDim: 128,
+      headNorm: true,
+      ropeTheta: 1e6,
+    });
   });
 
   it('GPT-2 has learned positions, and a tied head unless it says otherwise', () => {
@@ -188,23 +208,43 @@ describe('refused by name', () => {
     ['qwen2', { hidden_size: undefined }, 'hidden_size is not set.'],
     ['qwen2', { hidden_size: '896' }, 'hidden_size is "896": expected number, received string.'],
     ['qwen2', { use_sliding_window: true }, 'use_sliding_window is true: sliding windows are not supported.'],
-    ['qwen3', { layer_types: ['sliding_attention'] }, 'layer_types.0 is "sliding_attention": only full attention is supported.'],
+    [
+      'qwen3',
+      { layer_types: ['sliding_attention'] },
+      'layer_types.0 is "sliding_attention": only full attention is supported.',
+    ],
     ['qwen3', { layer_types: ['full_attention'] }, 'layer_types names 1 layers, num_hidden_layers is 28.'],
-    ['llama', { sliding_window: 4096 }, 'sliding_window is not known; if it does not change what the model computes, remove it.'],
+    [
+      'llama',
+      { sliding_window: 4096 },
+      'sliding_window is not known; if it does not change what the model computes, remove it.',
+    ],
     ['llama', { attn_logit_softcapping: 50 }, 'attn_logit_softcapping is not known'],
     ['llama', { quantization_config: { bits: 4 } }, 'quantised weights are not supported'],
     ['llama', { num_key_value_heads: 5 }, 'num_attention_heads (32) must be a multiple of num_key_value_heads (5).'],
     ['gpt2', { n_head: 7 }, 'n_embd (768) must be a multiple of n_head (7).'],
     ['gpt2', { add_cross_attention: true }, 'cross-attention is not supported'],
-    ['llama', { partial_rotary_factor: 0.5 }, 'partial_rotary_factor is 0.5: heads that are turned in part are not supported.'],
+    [
+      'llama',
+      { partial_rotary_factor: 0.5 },
+      'partial_rotary_factor is 0.5: heads that are turned in part are not supported.',
+    ],
     [
       'llama',
       { rope_scaling: { rope_type: 'longrope' } },
       'rope_scaling: the type "longrope" is not known; known are default, linear, dynamic, llama3, yarn.',
     ],
-    ['llama', { rope_scaling: { type: 'linear', rope_type: 'yarn' } }, 'the type "linear" and the rope_type "yarn"; leave one out.'],
+    [
+      'llama',
+      { rope_scaling: { type: 'linear', rope_type: 'yarn' } },
+      'the type "linear" and the rope_type "yarn"; leave one out.',
+    ],
     ['llama', { rope_scaling: { type: 'linear' } }, 'rope_scaling.factor is not set.'],
-    ['llama', { rope_scaling: { type: 'linear', factor: 2, short_factor: [1] } }, 'rope_scaling.short_factor is not known'],
+    [
+      'llama',
+      { rope_scaling: { type: 'linear', factor: 2, short_factor: [1] } },
+      'rope_scaling.short_factor is not known',
+    ],
     ['llama', { rope_parameters: { rope_theta: 1 } }, 'has both rope_parameters and rope_scaling'],
     ['qwen3', { rope_theta: 5 }, 'has rope_theta 5 and rope_parameters.rope_theta 1000000; they must be equal.'],
     ['qwen2', { num_hidden_layers: 1e9 }, 'num_hidden_layers is 1000000000'],

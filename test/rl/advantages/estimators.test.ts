@@ -14,7 +14,11 @@ function expectValues(values: Float64Array, expected: readonly number[]): void {
 describe('returns', () => {
   it('discounts raw rewards and takes the penalty off the row itself only', () => {
     const rows = rolloutOf({ rewards: [0, 1, 10], invalid: [1], success: true });
-    const { stepReturn, penalisedReturn, score } = referenceAdvantages(rows, { estimator: 'grpo', gamma: 0.5, invalidPenalty: 0.25 });
+    const { stepReturn, penalisedReturn, score } = referenceAdvantages(rows, {
+      estimator: 'grpo',
+      gamma: 0.5,
+      invalidPenalty: 0.25,
+    });
     expectValues(stepReturn, [3, 6, 10]);
     expectValues(penalisedReturn, [3, 5.75, 10]);
     expectValues(score, [11, 10.75, 11]);
@@ -37,15 +41,26 @@ describe('GRPO', () => {
 
   it('counts rows under the reference preset, so that long episodes count more', () => {
     const loss = -0.25 / (0.5 + 1e-6);
-    expectValues(referenceAdvantages(rows, { estimator: 'grpo', preset: 'reference' }).advantage, [-3 * loss, loss, loss, loss]);
+    expectValues(referenceAdvantages(rows, { estimator: 'grpo', preset: 'reference' }).advantage, [
+      -3 * loss,
+      loss,
+      loss,
+      loss,
+    ]);
   });
 
   it('can leave σ out', () => {
-    expectValues(referenceAdvantages(rows, { estimator: 'grpo', normalisation: 'mean' }).advantage, [0.5, -0.5, -0.5, -0.5]);
+    expectValues(
+      referenceAdvantages(rows, { estimator: 'grpo', normalisation: 'mean' }).advantage,
+      [0.5, -0.5, -0.5, -0.5],
+    );
   });
 
   it('takes a group of one sample as it is', () => {
-    expectValues(referenceAdvantages(rolloutOf({ rewards: [2, 0] }), { estimator: 'grpo' }).advantage, [2 / (1 + 1e-6), 2 / (1 + 1e-6)]);
+    expectValues(referenceAdvantages(rolloutOf({ rewards: [2, 0] }), { estimator: 'grpo' }).advantage, [
+      2 / (1 + 1e-6),
+      2 / (1 + 1e-6),
+    ]);
   });
 
   it('stays bounded where trajectories differ in nothing but one penalty', () => {
@@ -64,7 +79,12 @@ describe('RLOO', () => {
 
   it('compares with the other rows under the reference preset', () => {
     const rows = rolloutOf({ rewards: [1] }, { rewards: [0, 0, 0] });
-    expectValues(referenceAdvantages(rows, { estimator: 'rloo', preset: 'reference' }).advantage, [1, -1 / 3, -1 / 3, -1 / 3]);
+    expectValues(referenceAdvantages(rows, { estimator: 'rloo', preset: 'reference' }).advantage, [
+      1,
+      -1 / 3,
+      -1 / 3,
+      -1 / 3,
+    ]);
   });
 });
 
@@ -147,7 +167,12 @@ describe('diagnostics', () => {
       { group: 'open', rewards: [2] },
     );
     const { diagnostics } = referenceAdvantages(rows, { estimator: 'grpo', normalisation: 'mean' });
-    expect(diagnostics).toMatchObject({ deadGroups: 1, rowsWithoutStepSignal: 1, vocabulary: null, anchorGroups: null });
+    expect(diagnostics).toMatchObject({
+      deadGroups: 1,
+      rowsWithoutStepSignal: 1,
+      vocabulary: null,
+      anchorGroups: null,
+    });
     expect(diagnostics.groups).toMatchObject([
       {
         group: 'easy',
@@ -158,7 +183,14 @@ describe('diagnostics', () => {
         dead: true,
         spread: { episode: 0, step: 0, advantage: 0 },
       },
-      { group: 'open', rows: 2, trajectories: 2, successRate: 0, dead: false, spread: { episode: 2, step: 0, advantage: 2 } },
+      {
+        group: 'open',
+        rows: 2,
+        trajectories: 2,
+        successRate: 0,
+        dead: false,
+        spread: { episode: 2, step: 0, advantage: 2 },
+      },
     ]);
   });
 });
@@ -174,7 +206,8 @@ it.each<AdvantageOptions>([
     fc.asyncProperty(rollouts, async (rows) => {
       const { advantage } = await estimateAdvantages(rows, options, noEngine);
       const backwards = await estimateAdvantages([...rows].reverse(), options, noEngine);
-      for (const [row, value] of [...backwards.advantage].reverse().entries()) expect(value).toBeCloseTo(advantage[row]!, 6);
+      for (const [row, value] of [...backwards.advantage].reverse().entries())
+        expect(value).toBeCloseTo(advantage[row]!, 6);
     }),
     { numRuns: 50 },
   );

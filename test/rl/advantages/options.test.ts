@@ -1,6 +1,6 @@
 /** Options of advantage estimation: presets, defaults, and one sentence for each mistake. */
 import { describe, expect, it } from 'vitest';
-import { ProxmoError } from '../../../src/errors.ts';
+import { ProxmoError } from '../../../src/base/errors.ts';
 import { type AdvantageOptions, resolveAdvantageOptions } from '../../../src/rl/advantages/index.ts';
 
 const defaults = {
@@ -42,8 +42,18 @@ it('follows the official implementation under the reference preset', () => {
 });
 
 it('lets every point of a preset be set alone', () => {
-  const settings = resolveAdvantageOptions({ estimator: 'proxmo', preset: 'reference', population: 'trajectories', minWordLength: 1 });
-  expect(settings).toMatchObject({ population: 'trajectories', minWordLength: 1, normalisation: 'mean', successSource: 'score' });
+  const settings = resolveAdvantageOptions({
+    estimator: 'proxmo',
+    preset: 'reference',
+    population: 'trajectories',
+    minWordLength: 1,
+  });
+  expect(settings).toMatchObject({
+    population: 'trajectories',
+    minWordLength: 1,
+    normalisation: 'mean',
+    successSource: 'score',
+  });
 });
 
 it('takes β in place of a range', () => {
@@ -55,24 +65,48 @@ describe('refuses', () => {
   it.each<[string, unknown, string]>([
     ['no options', undefined, 'Advantage options must be an object with an "estimator".'],
     ['no estimator', {}, 'Advantage option "estimator" must be one of proxmo, gigpo, grpo, rloo, reinforce++.'],
-    ['an unknown estimator', { estimator: 'ppo' }, 'Advantage option "estimator" must be one of proxmo, gigpo, grpo, rloo, reinforce++.'],
-    ['an unknown preset', { estimator: 'grpo', preset: 'official' }, 'Advantage option "preset" must be one of paper, reference.'],
+    [
+      'an unknown estimator',
+      { estimator: 'ppo' },
+      'Advantage option "estimator" must be one of proxmo, gigpo, grpo, rloo, reinforce++.',
+    ],
+    [
+      'an unknown preset',
+      { estimator: 'grpo', preset: 'official' },
+      'Advantage option "preset" must be one of paper, reference.',
+    ],
     ['γ above 1', { estimator: 'grpo', gamma: 1.5 }, 'Advantage option "gamma" must be a number from 0 to 1.'],
     [
       'a NaN penalty',
       { estimator: 'grpo', invalidPenalty: Number.NaN },
       'Advantage option "invalidPenalty" must be a number from 0 to 1000000.',
     ],
-    ['τ of 0', { estimator: 'proxmo', temperature: 0 }, 'Advantage option "temperature" must be a number from 0.001 to 1000.'],
-    ['half a feature', { estimator: 'proxmo', maxFeatures: 0.5 }, 'Advantage option "maxFeatures" must be an integer from 1 to 1024.'],
-    ['too many features', { estimator: 'proxmo', maxFeatures: 2000 }, 'Advantage option "maxFeatures" must be an integer from 1 to 1024.'],
+    [
+      'τ of 0',
+      { estimator: 'proxmo', temperature: 0 },
+      'Advantage option "temperature" must be a number from 0.001 to 1000.',
+    ],
+    [
+      'half a feature',
+      { estimator: 'proxmo', maxFeatures: 0.5 },
+      'Advantage option "maxFeatures" must be an integer from 1 to 1024.',
+    ],
+    [
+      'too many features',
+      { estimator: 'proxmo', maxFeatures: 2000 },
+      'Advantage option "maxFeatures" must be an integer from 1 to 1024.',
+    ],
     ['text as a flag', { estimator: 'proxmo', psc: 'no' }, 'Advantage option "psc" must be true or false.'],
     [
       'an option of another estimator',
       { estimator: 'grpo', temperature: 1 },
       'Advantage estimator "grpo" has no option "temperature"; remove it.',
     ],
-    ['a misspelt option', { estimator: 'proxmo', temprature: 1 }, 'Advantage estimator "proxmo" has no option "temprature"; remove it.'],
+    [
+      'a misspelt option',
+      { estimator: 'proxmo', temprature: 1 },
+      'Advantage estimator "proxmo" has no option "temprature"; remove it.',
+    ],
     [
       'range and β',
       { estimator: 'proxmo', range: 0.1, beta: 0.1 },

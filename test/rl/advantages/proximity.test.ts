@@ -1,7 +1,12 @@
 /** ProxMO's step level: its rules, and the device path against float64. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AdvantageEstimator, type AdvantageOptions, advantagesOfJsonl, referenceAdvantages } from '../../../src/rl/advantages/index.ts';
+import {
+  AdvantageEstimator,
+  type AdvantageOptions,
+  advantagesOfJsonl,
+  referenceAdvantages,
+} from '../../../src/rl/advantages/index.ts';
 import { Engine } from '../../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../../support/adapters.ts';
 import { rolloutOf, rollouts } from '../../support/rollouts.ts';
@@ -12,14 +17,18 @@ const stepLevel = (
 ) => [...referenceAdvantages(rows, { estimator: 'proxmo', gamma: 0, ...options }).step];
 
 describe('float64 reference', () => {
-  const rows = rolloutOf({ rewards: [1, 0], observations: ['mug', 'mug'] }, { rewards: [0, 4], observations: ['mug', 'pan'] });
+  const rows = rolloutOf(
+    { rewards: [1, 0], observations: ['mug', 'mug'] },
+    { rewards: [0, 4], observations: ['mug', 'pan'] },
+  );
 
   it('weights the returns of the group by the similarity of anchors', () => {
     const far = Math.exp(-1 / 0.5);
     const baseline = (1 + 0 + 0 + far * 4) / (3 + far);
     const last = (4 + far) / (1 + 3 * far);
     const expected = [1 - baseline, -baseline, -baseline, 4 - last];
-    for (const [row, value] of stepLevel(rows, { temperature: 0.5 }).entries()) expect(value).toBeCloseTo(expected[row]!, 12);
+    for (const [row, value] of stepLevel(rows, { temperature: 0.5 }).entries())
+      expect(value).toBeCloseTo(expected[row]!, 12);
   });
 
   it('can leave a row out of its own baseline', () => {
@@ -30,7 +39,10 @@ describe('float64 reference', () => {
 
   it('can leave the trajectory of a row out of its baseline', () => {
     const far = Math.exp(-1 / 0.5);
-    expect(stepLevel(rows, { temperature: 0.5, leaveTrajectoryOut: true })[0]).toBeCloseTo(1 - (4 * far) / (1 + far), 12);
+    expect(stepLevel(rows, { temperature: 0.5, leaveTrajectoryOut: true })[0]).toBeCloseTo(
+      1 - (4 * far) / (1 + far),
+      12,
+    );
     expect(stepLevel(rows, { temperature: 0.5, leaveTrajectoryOut: true })[3]).toBeCloseTo(4 - 1 / 2, 12);
   });
 
@@ -88,7 +100,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
   });
 
   it('answers JSON Lines with one record a row, in input order', async () => {
-    const rows = rolloutOf({ rewards: [0, 1], success: true, observations: ['mug', 'pan'] }, { rewards: [0], observations: ['mug'] });
+    const rows = rolloutOf(
+      { rewards: [0, 1], success: true, observations: ['mug', 'pan'] },
+      { rewards: [0], observations: ['mug'] },
+    );
     const records = await advantagesOfJsonl(
       rows.map((row) => JSON.stringify(row)).join('\n'),
       { estimator: 'proxmo' },

@@ -24,10 +24,14 @@ const text = fc.oneof(
 );
 
 describe('ratio', () => {
-  // Computed by `difflib.SequenceMatcher(None, a, b).ratio()` of Python 3.11; texts of 200 characters and more meet its junk heuristic.
-  it.each((ratios as [string, string, number][]).map((pair, index) => [index, ...pair] as const))('of pair %i', (_, a, b, expected) => {
-    expect(ratio(a, b)).toBe(expected);
-  });
+  // Computed by `difflib.SequenceMatcher(None, a, b).ratio()` of Python 3.11; texts of 200 characters and more meet its
+  // junk heuristic.
+  it.each((ratios as [string, string, number][]).map((pair, index) => [index, ...pair] as const))(
+    'of pair %i',
+    (_, a, b, expected) => {
+      expect(ratio(a, b)).toBe(expected);
+    },
+  );
 
   it('is 1 for equal texts and stays within [0, 1]', () => {
     fc.assert(

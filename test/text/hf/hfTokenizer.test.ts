@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ProxmoError } from '../../../src/errors.ts';
+import { ProxmoError } from '../../../src/base/errors.ts';
 import type { HfTokenizerFiles } from '../../../src/text/hf/files.ts';
 import { HfTokenizer } from '../../../src/text/hf/hfTokenizer.ts';
 import { loadHfTokenizer } from '../../../src/text/hf/loadHfTokenizer.node.ts';
@@ -42,7 +42,9 @@ describe('special tokens', () => {
       { role: 'system', content: 'You act.' },
       { role: 'user', content: '  go \u{e000} on é! ' },
     ];
-    expect(tokenizer.encodeChat(messages)).toEqual(tokenizer.encode(tokenizer.applyChatTemplate(messages), { parseSpecials: true }));
+    expect(tokenizer.encodeChat(messages)).toEqual(
+      tokenizer.encode(tokenizer.applyChatTemplate(messages), { parseSpecials: true }),
+    );
   });
 
   test('end a turn: the tokenizer names one, the generation config more, and ids that the vocabulary lacks are passed over', () => {
@@ -50,15 +52,21 @@ describe('special tokens', () => {
     const more = new HfTokenizer({ ...files, generationConfig: { eos_token_id: [50256, end, 0] } }, 'here');
     expect(more).toMatchObject({ endId: end, stopIds: [0, end] });
     const { eos_token: _, ...unnamed } = files.tokenizerConfig;
-    expect(new HfTokenizer({ ...files, tokenizerConfig: unnamed, modelConfig: { eos_token_id: 0 } }, 'here')).toMatchObject({ endId: 0 });
+    expect(
+      new HfTokenizer({ ...files, tokenizerConfig: unnamed, modelConfig: { eos_token_id: 0 } }, 'here'),
+    ).toMatchObject({ endId: 0 });
     expect(() => new HfTokenizer({ ...files, tokenizerConfig: unnamed }, 'here')).toThrow('here: no token ends a turn');
   });
 
   test('a template that refuses a conversation, and a variable with a taken name, are reported', () => {
-    expect(() => tokenizer.applyChatTemplate([{ role: 'judge', content: '' }])).toThrow('refuses the conversation (unknown role judge)');
+    expect(() => tokenizer.applyChatTemplate([{ role: 'judge', content: '' }])).toThrow(
+      'refuses the conversation (unknown role judge)',
+    );
     expect(() => tokenizer.applyChatTemplate([], { variables: { range: 1 } })).toThrow('cannot be called `range`');
     const { chat_template: _, ...bare } = files.tokenizerConfig;
-    expect(() => new HfTokenizer({ ...files, tokenizerConfig: bare }, 'here').applyChatTemplate([])).toThrow('has no chat template');
+    expect(() => new HfTokenizer({ ...files, tokenizerConfig: bare }, 'here').applyChatTemplate([])).toThrow(
+      'has no chat template',
+    );
     const broken = new HfTokenizer({ ...files, chatTemplate: '{% if %}' }, 'here');
     expect(() => broken.applyChatTemplate([])).toThrow('here: the chat template cannot be read');
   });
@@ -67,7 +75,9 @@ describe('special tokens', () => {
 describe('ids', () => {
   test('of any text decode to it, and never hold a special token', () => {
     const normal = fc.string({ unit: 'grapheme' }).map((text) => text.normalize('NFC'));
-    const spelled = fc.array(fc.oneof(normal, fc.constantFrom('<|im_end|>', '<|endoftext|>', '<think>', ' ')), { maxLength: 5 });
+    const spelled = fc.array(fc.oneof(normal, fc.constantFrom('<|im_end|>', '<|endoftext|>', '<think>', ' ')), {
+      maxLength: 5,
+    });
     fc.assert(
       fc.property(spelled, (parts) => {
         const text = parts.join('');
@@ -99,7 +109,9 @@ describe('files that are not what they should be', () => {
   test('parts that are not supported are named', () => {
     expect(without((json) => (model(json).type = 'Unigram'))).toThrow('a model Unigram, which is not supported');
     expect(without((json) => (json.normalizer = { type: 'Nmt' }))).toThrow('a normalizer Nmt, which is not supported');
-    expect(without((json) => (json.pre_tokenizer = { type: 'UnicodeScripts' }))).toThrow('a pre-tokenizer UnicodeScripts');
+    expect(without((json) => (json.pre_tokenizer = { type: 'UnicodeScripts' }))).toThrow(
+      'a pre-tokenizer UnicodeScripts',
+    );
     expect(without((json) => (json.decoder = { type: 'WordPiece' }))).toThrow('a decoder WordPiece');
     expect(without((json) => (json.post_processor = { type: 'Mystery' }))).toThrow('a post-processor Mystery');
     expect(without((json) => (json.normalizer = { type: 'toString' }))).toThrow('a normalizer toString');
@@ -109,10 +121,14 @@ describe('files that are not what they should be', () => {
   });
 
   test('a vocabulary or merges that contradict themselves', () => {
-    expect(without((json) => (model(json).vocab = { a: 0, b: 0 }))).toThrow('gives the id 0 to "b" and to another token');
+    expect(without((json) => (model(json).vocab = { a: 0, b: 0 }))).toThrow(
+      'gives the id 0 to "b" and to another token',
+    );
     expect(without((json) => (model(json).vocab = { a: 1e9 }))).toThrow('gives "a" the id 1000000000');
     expect(without((json) => (model(json).vocab = {}))).toThrow('has an empty vocabulary');
-    expect(without((json) => (model(json).merges = [['x', 'yz']]))).toThrow('a merge 0 of "x" and "yz" that its vocabulary does not hold');
+    expect(without((json) => (model(json).merges = [['x', 'yz']]))).toThrow(
+      'a merge 0 of "x" and "yz" that its vocabulary does not hold',
+    );
     expect(without((json) => (model(json).merges = ['a']))).toThrow('a merge 0 that is not two tokens');
     expect(without((json) => (model(json).merges = 3))).toThrow('has no list of merges');
   });
@@ -123,9 +139,15 @@ describe('files that are not what they should be', () => {
     expect(without(() => {}, { ...config, ...decoder })).toThrow(
       'the added token "<|im_end|>" has the id 7, but it has the id 2 elsewhere',
     );
-    expect(without(() => {}, { ...config, added_tokens_decoder: { '2': { content: 'x' } } })).toThrow('"x" has the id 2');
-    expect(without(() => {}, { ...config, bos_token: '<bos>' })).toThrow('the special token "<bos>" is not in the vocabulary');
-    expect(without((json) => (json.added_tokens = [{ id: 2 ** 31, content: 'x' }]))).toThrow('tokenizer.json is not what it should be');
+    expect(without(() => {}, { ...config, added_tokens_decoder: { '2': { content: 'x' } } })).toThrow(
+      '"x" has the id 2',
+    );
+    expect(without(() => {}, { ...config, bos_token: '<bos>' })).toThrow(
+      'the special token "<bos>" is not in the vocabulary',
+    );
+    expect(without((json) => (json.added_tokens = [{ id: 2 ** 31, content: 'x' }]))).toThrow(
+      'tokenizer.json is not what it should be',
+    );
   });
 
   test('patterns that are no regular expressions, and parts nested without end', () => {
@@ -174,7 +196,10 @@ describe('a folder', () => {
       await expect(loadHfTokenizer(folder)).rejects.toMatchObject({ code: 'file', message: /has no tokenizer\.json/ });
       await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(files.tokenizer));
       await writeFile(join(folder, 'tokenizer_config.json'), '{');
-      await expect(loadHfTokenizer(folder)).rejects.toMatchObject({ code: 'file', message: /tokenizer_config\.json is not JSON/ });
+      await expect(loadHfTokenizer(folder)).rejects.toMatchObject({
+        code: 'file',
+        message: /tokenizer_config\.json is not JSON/,
+      });
       await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify(files.tokenizerConfig));
       await writeFile(join(folder, 'chat_template.jinja'), '{{ messages[0].content }}');
       await writeFile(join(folder, 'generation_config.json'), '{"eos_token_id": [0, 2]}');
@@ -189,7 +214,7 @@ describe('a folder', () => {
     }
   });
 
-  const models = new URL('../../../../shared/fixtures/hf/', import.meta.url).pathname;
+  const models = new URL('../../../../shared/fixtures/hf', import.meta.url).pathname;
   test.skipIf(!existsSync(models)).each(['qwen2', 'qwen3', 'llama', 'gpt2'])(
     '%s from ../shared/fixtures/hf: ids and conversation',
     async (family) => {

@@ -1,5 +1,6 @@
 /**
- * Small tokenizers of every supported kind against what the reference implementation makes of the same texts; written by test/oracle/hf_tokenizers.py.
+ * Small tokenizers of every supported kind against what the reference implementation makes of the same texts; written
+ * by test/oracle/hf_tokenizers.py.
  */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -38,7 +39,11 @@ describe.each(kinds)('%s', (kind) => {
   test('writes the same conversations', () => {
     for (const { messages, options, text } of chat) {
       const { add_generation_prompt, tools, ...variables } = options;
-      const ours = { addGenerationPrompt: add_generation_prompt === true, ...(tools ? { tools: tools as unknown[] } : {}), variables };
+      const ours = {
+        addGenerationPrompt: add_generation_prompt === true,
+        ...(tools ? { tools: tools as unknown[] } : {}),
+        variables,
+      };
       expect(tokenizer.applyChatTemplate(messages, ours)).toBe(text);
     }
   });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { digestOfFile, readTextOrNull, textOfFile } from '../../src/models/wholeFile.node.ts';
+import { digestOfFile, readTextOrNull, textOfFile } from '../../src/base/wholeFile.node.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-whole-file-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -25,9 +25,13 @@ it('may be absent, as may be the folder that they were to be in', async () => {
 
 it('that cannot be read end in a sentence with what to do', async () => {
   const refused = (message: string) => ({ code: 'file', message });
-  await expect(textOfFile(absent, 'give another')).rejects.toMatchObject(refused(`${absent} cannot be read (ENOENT); give another.`));
+  await expect(textOfFile(absent, 'give another')).rejects.toMatchObject(
+    refused(`${absent} cannot be read (ENOENT); give another.`),
+  );
   await expect(readTextOrNull(folder)).rejects.toMatchObject(
     refused(`${folder} cannot be read (EISDIR); check the path and its permissions.`),
   );
-  await expect(digestOfFile(absent, 'restore it')).rejects.toMatchObject(refused(`${absent} cannot be read (ENOENT); restore it.`));
+  await expect(digestOfFile(absent, 'restore it')).rejects.toMatchObject(
+    refused(`${absent} cannot be read (ENOENT); restore it.`),
+  );
 });

@@ -3,9 +3,9 @@ import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { isTemporaryName, temporaryPath, writeFileAtomic } from '../../src/models/atomicFile.node.ts';
-import { SafetensorsFile, writeSafetensors } from '../../src/models/safetensors.node.ts';
-import { parseSafetensors, type SafetensorsTensor } from '../../src/models/safetensors.ts';
+import { isTemporaryName, temporaryPath, writeFileAtomic } from '../../src/base/atomicFile.node.ts';
+import { SafetensorsFile, writeSafetensors } from '../../src/base/safetensors.node.ts';
+import { parseSafetensors, type SafetensorsTensor } from '../../src/base/safetensors.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -32,10 +32,16 @@ describe('safetensors on disk', () => {
   });
 
   test('says what is wrong with a path', async () => {
-    await expect(SafetensorsFile.open(join(folder, 'none'))).rejects.toMatchObject({ code: 'file', message: /none does not exist/ });
+    await expect(SafetensorsFile.open(join(folder, 'none'))).rejects.toMatchObject({
+      code: 'file',
+      message: /none does not exist/,
+    });
     await expect(SafetensorsFile.open(folder)).rejects.toMatchObject({ code: 'file', message: /is not a file/ });
     await writeFile(join(folder, 'text'), 'hello world');
-    await expect(SafetensorsFile.open(join(folder, 'text'))).rejects.toMatchObject({ code: 'file', message: /claims a header/ });
+    await expect(SafetensorsFile.open(join(folder, 'text'))).rejects.toMatchObject({
+      code: 'file',
+      message: /claims a header/,
+    });
   });
 
   test('notices a file that is cut short, before and after it was opened', async () => {
@@ -67,21 +73,25 @@ test('temporary names can be told from others', () => {
   const name = temporaryPath('/x/weights.safetensors').slice('/x/'.length);
   expect(isTemporaryName(name)).toBe(true);
   expect(temporaryPath('/x/a')).not.toBe(temporaryPath('/x/a'));
-  for (const other of ['weights.safetensors', '.hidden', '.a.tmp', 'a.1-2.tmp']) expect(isTemporaryName(other)).toBe(false);
+  for (const other of ['weights.safetensors', '.hidden', '.a.tmp', 'a.1-2.tmp'])
+    expect(isTemporaryName(other)).toBe(false);
 });
 
 describe.each(['gpt2', 'llama', 'qwen2', 'qwen3'])('the %s model of the Hugging Face library', (family) => {
   const path = `../shared/fixtures/hf/${family}/model.safetensors`;
 
-  test.skipIf(!existsSync(path))('reads the same one tensor at a time as whole, and writes back unchanged', async () => {
-    const whole = parseSafetensors(new Uint8Array(await readFile(path)));
-    const file = await SafetensorsFile.open(path);
-    const tensors = await Promise.all(Array.from(file.entries.keys(), (name) => file.read(name)));
-    await file.close();
-    expect(file.entries.size).toBeGreaterThan(10);
-    expect(tensors).toEqual(whole.tensors);
-    const copy = join(folder, 'copy.safetensors');
-    await writeSafetensors(copy, tensors, Object.fromEntries(file.metadata));
-    expect(parseSafetensors(new Uint8Array(await readFile(copy)))).toEqual(whole);
-  });
+  test.skipIf(!existsSync(path))(
+    'reads the same one tensor at a time as whole, and writes back unchanged',
+    async () => {
+      const whole = parseSafetensors(new Uint8Array(await readFile(path)));
+      const file = await SafetensorsFile.open(path);
+      const tensors = await Promise.all(Array.from(file.entries.keys(), (name) => file.read(name)));
+      await file.close();
+      expect(file.entries.size).toBeGreaterThan(10);
+      expect(tensors).toEqual(whole.tensors);
+      const copy = join(folder, 'copy.safetensors');
+      await writeSafetensors(copy, tensors, Object.fromEntries(file.metadata));
+      expect(parseSafetensors(new Uint8Array(await readFile(copy)))).toEqual(whole);
+    },
+  );
 });

@@ -1,8 +1,9 @@
 /** Finding the word that someone meant. */
 
 /**
- * The candidate with the fewest edits from a word (a character inserted, removed, replaced, or swapped with the next), ignoring case; the
- * first of several. Undefined if even that takes more than a third of the word's characters, or two for a short word.
+ * The candidate with the fewest edits from a word (a character inserted, removed, replaced, or swapped with the next),
+ * ignoring case; the first of several. Undefined if even that takes more than a third of the word's characters, or two
+ * for a short word.
  */
 export function nearestKey(word: string, candidates: Iterable<string>): string | undefined {
   let nearest: string | undefined;
@@ -27,7 +28,8 @@ function editDistance(a: string, b: string): number {
     for (let j = 1; j <= b.length; j++) {
       const replaced = last[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
       row[j] = Math.min(replaced, last[j]! + 1, row[j - 1]! + 1);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) row[j] = Math.min(row[j]!, beforeLast[j - 2]! + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        row[j] = Math.min(row[j]!, beforeLast[j - 2]! + 1);
     }
     beforeLast = last;
     last = row;

@@ -1,11 +1,12 @@
 /**
- * Writing files so that a reader sees the old one or the new one and never half of either, whenever the process or the machine stops: the
- * bytes go to a temporary name in the same folder, are flushed to the disk, and then take the final name.
+ * Writing files so that a reader sees the old one or the new one and never half of either, whenever the process or the
+ * machine stops: the bytes go to a temporary name in the same folder, are flushed to the disk, and then take the final
+ * name.
  */
 import { createHash } from 'node:crypto';
 import { access, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from './errors.ts';
 
 /** Size and SHA-256 (in hexadecimal) of what was written. */
 export interface FileDigest {
@@ -32,7 +33,10 @@ export function isTemporaryName(name: string): boolean {
 /** The pieces of a file, made before they are written or while. */
 export type FilePieces = Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>;
 
-/** Writes a file whole, from its pieces in order. Where that fails nothing is left, and a file of that name stays as it was. */
+/**
+ * Writes a file whole, from its pieces in order. Where that fails nothing is left, and a file of that name stays as it
+ * was.
+ */
 export async function writeFileAtomic(path: string, pieces: FilePieces): Promise<FileDigest> {
   const temporary = temporaryPath(path);
   const handle = await open(temporary, 'wx');
@@ -55,9 +59,14 @@ export async function writeFileAtomic(path: string, pieces: FilePieces): Promise
  * @param what it holds, for messages, as `model`
  * @throws {ProxmoError} `file` if there is something of that name already, or it cannot be written
  */
-export async function writeFolderAtomic(dir: string, what: string, fill: (folder: string) => Promise<void>): Promise<void> {
+export async function writeFolderAtomic(
+  dir: string,
+  what: string,
+  fill: (folder: string) => Promise<void>,
+): Promise<void> {
   const target = resolve(dir);
-  if (await exists(target)) throw new ProxmoError('file', `${dir} exists already; save the ${what} under another name.`);
+  if (await exists(target))
+    throw new ProxmoError('file', `${dir} exists already; save the ${what} under another name.`);
   const temporary = temporaryPath(target);
   try {
     await mkdir(dirname(target), { recursive: true });
@@ -69,9 +78,13 @@ export async function writeFolderAtomic(dir: string, what: string, fill: (folder
     await rm(temporary, { recursive: true, force: true });
     if (error instanceof ProxmoError) throw error;
     const { code } = error as NodeJS.ErrnoException;
-    throw new ProxmoError('file', `${dir} cannot be written (${code ?? String(error)}); check the path and the space there.`, {
-      cause: error,
-    });
+    throw new ProxmoError(
+      'file',
+      `${dir} cannot be written (${code ?? String(error)}); check the path and the space there.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

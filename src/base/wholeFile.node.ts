@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { ProxmoError } from '../errors.ts';
 import type { FileDigest } from './atomicFile.node.ts';
+import { ProxmoError } from './errors.ts';
 
 const checkPath = 'check the path and its permissions';
 
@@ -49,5 +49,7 @@ export async function digestOfFile(path: string, advice = checkPath): Promise<Fi
 }
 
 function unreadable(path: string, cause: unknown, advice: string): ProxmoError {
-  return new ProxmoError('file', `${path} cannot be read (${(cause as NodeJS.ErrnoException).code}); ${advice}.`, { cause });
+  return new ProxmoError('file', `${path} cannot be read (${(cause as NodeJS.ErrnoException).code}); ${advice}.`, {
+    cause,
+  });
 }

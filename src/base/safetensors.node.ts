@@ -1,7 +1,10 @@
-/** Safetensors files on disk: read one tensor at a time, so that a model larger than memory can be walked through; written whole or not at all. */
+/**
+ * Safetensors files on disk: read one tensor at a time, so that a model larger than memory can be walked through;
+ * written whole or not at all.
+ */
 import { type FileHandle, open } from 'node:fs/promises';
-import { ProxmoError } from '../errors.ts';
 import { type FileDigest, writeFileAtomic } from './atomicFile.node.ts';
+import { ProxmoError } from './errors.ts';
 import {
   bytesOf,
   elementBytes,
@@ -44,7 +47,10 @@ export class SafetensorsFile {
     this.#dataStart = dataStart;
   }
 
-  /** Opens a file and checks its header. @throws {ProxmoError} `file` if it is missing, cannot be read, or is not a valid safetensors file. */
+  /**
+   * Opens a file and checks its header.
+   * @throws {ProxmoError} `file` if it is missing, cannot be read, or is not a valid safetensors file.
+   */
   static async open(path: string): Promise<SafetensorsFile> {
     const handle = await open(path, 'r').catch((cause: NodeJS.ErrnoException) => {
       const reason = cause.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${cause.code})`;
@@ -64,14 +70,18 @@ export class SafetensorsFile {
     }
   }
 
-  /** Reads one tensor. @throws {ProxmoError} `file` if there is none of that name, or the file has changed since it was opened. */
+  /**
+   * Reads one tensor.
+   * @throws {ProxmoError} `file` if there is none of that name, or the file has changed since it was opened.
+   */
   async read(name: string): Promise<SafetensorsTensor> {
     const entry = this.entryOf(name);
     return tensorOf(entry, await readAt(this.#handle, this.#dataStart + entry.byteOffset, entry.byteLength, this.path));
   }
 
   /**
-   * Reads one tensor of F32, F16, BF16 or F64 as float32, other dtypes piece by piece, so that it takes little more memory than its values.
+   * Reads one tensor of F32, F16, BF16 or F64 as float32, other dtypes piece by piece, so that it takes little more
+   * memory than its values.
    * @throws {ProxmoError} as `read`; `data` if it holds something else.
    */
   async readFloat32(name: string): Promise<Float32Array> {
@@ -102,12 +112,16 @@ export class SafetensorsFile {
 
   private entryOf(name: string): SafetensorsEntry {
     const entry = this.entries.get(name);
-    if (!entry) throw new ProxmoError('file', `${this.path} has no tensor "${name}"; it holds ${this.entries.size} others.`);
+    if (!entry)
+      throw new ProxmoError('file', `${this.path} has no tensor "${name}"; it holds ${this.entries.size} others.`);
     return entry;
   }
 }
 
-/** Writes a file atomically. @throws {ProxmoError} `data` if a name is taken twice or data does not fit its shape or dtype. */
+/**
+ * Writes a file atomically.
+ * @throws {ProxmoError} `data` if a name is taken twice or data does not fit its shape or dtype.
+ */
 export async function writeSafetensors(
   path: string,
   tensors: Iterable<SafetensorsTensor>,
@@ -117,7 +131,8 @@ export async function writeSafetensors(
 }
 
 /**
- * Writes a file atomically, making each tensor's data only when its turn comes, so that no more than one of them is in memory, or a piece of it.
+ * Writes a file atomically, making each tensor's data only when its turn comes, so that no more than one of them is in
+ * memory, or a piece of it.
  * @param read a tensor's data whole, or in pieces one after the other
  * @throws {ProxmoError} `data` if a name is taken twice or data does not fit its shape or dtype.
  */
@@ -139,22 +154,34 @@ export async function streamSafetensors<T extends SafetensorsLayout>(
   return writeFileAtomic(path, pieces());
 }
 
-async function* bytesOfPieces(tensor: SafetensorsLayout, pieces: AsyncIterable<SafetensorsData>): AsyncGenerator<Uint8Array> {
+async function* bytesOfPieces(
+  tensor: SafetensorsLayout,
+  pieces: AsyncIterable<SafetensorsData>,
+): AsyncGenerator<Uint8Array> {
   let values = 0;
   for await (const data of pieces) {
     yield bytesOf({ ...tensor, shape: [data.length], data });
     values += data.length;
   }
   if (values === elementCount(tensor.shape)) return;
-  throw new ProxmoError('data', `Safetensors: tensor "${tensor.name}" of shape [${tensor.shape}] cannot hold ${values} values.`);
+  throw new ProxmoError(
+    'data',
+    `Safetensors: tensor "${tensor.name}" of shape [${tensor.shape}] cannot hold ${values} values.`,
+  );
 }
 
 /** `length` bytes from `position`, in a buffer of their own. */
-async function readAt(handle: FileHandle, position: number, length: number, where: string): Promise<Uint8Array<ArrayBuffer>> {
+async function readAt(
+  handle: FileHandle,
+  position: number,
+  length: number,
+  where: string,
+): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = allocate(length, where);
   for (let done = 0; done < length; ) {
     const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, readBytes), position + done);
-    if (bytesRead === 0) throw new ProxmoError('file', `${where} ends at byte ${position + done}; it was cut short while in use.`);
+    if (bytesRead === 0)
+      throw new ProxmoError('file', `${where} ends at byte ${position + done}; it was cut short while in use.`);
     done += bytesRead;
   }
   return bytes;
@@ -164,8 +191,12 @@ function allocate(length: number, where: string): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(length);
   } catch (cause) {
-    throw new ProxmoError('file', `${where}: no memory for a tensor of ${length} bytes; use a machine with more, or a smaller model.`, {
-      cause,
-    });
+    throw new ProxmoError(
+      'file',
+      `${where}: no memory for a tensor of ${length} bytes; use a machine with more, or a smaller model.`,
+      {
+        cause,
+      },
+    );
   }
 }

@@ -1,5 +1,5 @@
 /** JSON files of models, which somebody else wrote and which are fetched whole. */
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from './errors.ts';
 
 /** The value of a JSON text. @throws {ProxmoError} `file` if it is not JSON; `where` names it in the message */
 export function parseFetchedJson(text: string, where: string): unknown {

@@ -3,11 +3,12 @@
  *
  *   8 bytes: length n of the header, little-endian | n bytes: header, JSON | the rest: the data of the tensors, little-endian
  *
- * The header maps each name to `{dtype, shape, data_offsets: [begin, end]}`, with offsets into the data, and may hold `__metadata__`, strings by
- * name. Files come from anywhere, so a header is believed only once everything in it holds: no name twice, and tensors that cover the data
- * exactly, without gap or overlap. This module works on bytes in memory; `safetensors.node.ts` reads and writes files.
+ * The header maps each name to `{dtype, shape, data_offsets: [begin, end]}`, with offsets into the data, and may hold
+ * `__metadata__`, strings by name. Files come from anywhere, so a header is believed only once everything in it holds:
+ * no name twice, and tensors that cover the data exactly, without gap or overlap. This module works on bytes in memory;
+ * `safetensors.node.ts` reads and writes files.
  */
-import { ProxmoError } from '../errors.ts';
+import { ProxmoError } from './errors.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from './float16.ts';
 import { repeatedKey } from './repeatedKey.ts';
 
@@ -81,7 +82,8 @@ const metadataKey = '__metadata__';
 export function readHeaderLength(start: Uint8Array, fileBytes: number, where: string): number {
   if (start.length < headerLengthBytes) throw damaged(where, `is ${fileBytes} bytes long, too short for a header`);
   const length = new DataView(start.buffer, start.byteOffset, headerLengthBytes).getBigUint64(0, true);
-  if (length > maxHeaderBytes) throw damaged(where, `claims a header of ${length} bytes, where ${maxHeaderBytes} are allowed`);
+  if (length > maxHeaderBytes)
+    throw damaged(where, `claims a header of ${length} bytes, where ${maxHeaderBytes} are allowed`);
   const available = fileBytes - headerLengthBytes;
   if (length > available) throw damaged(where, `claims a header of ${length} bytes, but only ${available} follow`);
   return Number(length);
@@ -96,7 +98,9 @@ export function readHeaderLength(start: Uint8Array, fileBytes: number, where: st
  */
 export function parseSafetensorsHeader(bytes: Uint8Array, dataBytes: number, where: string): SafetensorsHeader {
   const json = parseHeaderJson(bytes, where);
-  const metadata = Object.hasOwn(json, metadataKey) ? parseMetadata(json[metadataKey], where) : new Map<string, string>();
+  const metadata = Object.hasOwn(json, metadataKey)
+    ? parseMetadata(json[metadataKey], where)
+    : new Map<string, string>();
   const entries = Object.entries(json)
     .filter(([name]) => name !== metadataKey)
     .map(([name, value]) => parseEntry(name, value, dataBytes, where));
@@ -104,7 +108,8 @@ export function parseSafetensorsHeader(bytes: Uint8Array, dataBytes: number, whe
   let covered = 0;
   for (const { name, byteOffset, byteLength } of entries) {
     if (byteOffset < covered) throw damaged(where, `has tensor ${show(name)} overlap the one before it`);
-    if (byteOffset > covered) throw damaged(where, `has ${byteOffset - covered} bytes before tensor ${show(name)} that belong to none`);
+    if (byteOffset > covered)
+      throw damaged(where, `has ${byteOffset - covered} bytes before tensor ${show(name)} that belong to none`);
     covered += byteLength;
   }
   if (covered < dataBytes) throw damaged(where, `has ${dataBytes - covered} bytes at its end that belong to no tensor`);
@@ -117,7 +122,11 @@ export function parseSafetensorsHeader(bytes: Uint8Array, dataBytes: number, whe
  */
 export function parseSafetensors(bytes: Uint8Array, where = 'safetensors data') {
   const start = headerLengthBytes + readHeaderLength(bytes.subarray(0, headerLengthBytes), bytes.length, where);
-  const { entries, metadata } = parseSafetensorsHeader(bytes.subarray(headerLengthBytes, start), bytes.length - start, where);
+  const { entries, metadata } = parseSafetensorsHeader(
+    bytes.subarray(headerLengthBytes, start),
+    bytes.length - start,
+    where,
+  );
   const tensors = Array.from(entries.values(), (entry): SafetensorsTensor => {
     const begin = start + entry.byteOffset;
     return tensorOf(entry, bytes.slice(begin, begin + entry.byteLength));
@@ -146,7 +155,8 @@ export function toFloat32({ name, dtype, data }: SafetensorsTensor): Float32Arra
 export type SafetensorsLayout = Omit<SafetensorsTensor, 'data'>;
 
 /**
- * The beginning of a safetensors file, and the order in which the data follow it: by falling size of the elements (so that all are aligned) and by name.
+ * The beginning of a safetensors file, and the order in which the data follow it: by falling size of the elements (so
+ * that all are aligned) and by name.
  * @throws {ProxmoError} `data` if a name is taken twice.
  */
 export function encodeSafetensorsHeader<T extends SafetensorsLayout>(
@@ -159,7 +169,8 @@ export function encodeSafetensorsHeader<T extends SafetensorsLayout>(
   let end = 0;
   for (const tensor of order) {
     const { name, dtype, shape } = tensor;
-    if (names.has(name)) throw new ProxmoError('data', `Safetensors: the name ${show(name)} is taken already; give each tensor its own.`);
+    if (names.has(name))
+      throw new ProxmoError('data', `Safetensors: the name ${show(name)} is taken already; give each tensor its own.`);
     names.add(name);
     header.push([name, { dtype, shape, data_offsets: [end, (end += elementCount(shape) * elementBytes(tensor))] }]);
   }
@@ -171,7 +182,8 @@ export function encodeSafetensorsHeader<T extends SafetensorsLayout>(
 }
 
 /**
- * A safetensors file in pieces, to be written one after the other. The pieces are views of the tensors' data, not copies. The same tensors always give the same bytes.
+ * A safetensors file in pieces, to be written one after the other. The pieces are views of the tensors' data, not
+ * copies. The same tensors always give the same bytes.
  * @throws {ProxmoError} `data` if a name is taken twice or data does not fit its shape or dtype.
  */
 export function encodeSafetensors(
@@ -186,7 +198,10 @@ export function encodeSafetensors(
 export function bytesOf({ name, dtype, shape, data }: SafetensorsTensor): Uint8Array {
   if (!(data instanceof arrayTypes[dtype]) || elementCount(shape) !== data.length) {
     const held = `${data.length} values in a ${data.constructor.name}`;
-    throw new ProxmoError('data', `Safetensors: tensor ${show(name)} of shape [${shape}] and dtype ${dtype} cannot hold ${held}.`);
+    throw new ProxmoError(
+      'data',
+      `Safetensors: tensor ${show(name)} of shape [${shape}] and dtype ${dtype} cannot hold ${held}.`,
+    );
   }
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
@@ -238,9 +253,15 @@ function parseEntry(name: string, value: unknown, dataBytes: number, where: stri
   return { name, dtype: dtype as SafetensorsDType, shape, byteOffset: begin, byteLength: bytes };
 }
 
-/** Number of elements of a shape; infinite as soon as the product, taken from the left, leaves the range of exact integers. */
+/**
+ * Number of elements of a shape; infinite as soon as the product, taken from the left, leaves the range of exact
+ * integers.
+ */
 export function elementCount(shape: readonly number[]): number {
-  return shape.reduce((count, size) => (count * size <= Number.MAX_SAFE_INTEGER ? count * size : Number.POSITIVE_INFINITY), 1);
+  return shape.reduce(
+    (count, size) => (count * size <= Number.MAX_SAFE_INTEGER ? count * size : Number.POSITIVE_INFINITY),
+    1,
+  );
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -258,5 +279,9 @@ function show(name: unknown): string {
 }
 
 function damaged(where: string, what: string, options?: ErrorOptions): ProxmoError {
-  return new ProxmoError('file', `${where} ${what}; it is damaged or not a safetensors file, so fetch or save it again.`, options);
+  return new ProxmoError(
+    'file',
+    `${where} ${what}; it is damaged or not a safetensors file, so fetch or save it again.`,
+    options,
+  );
 }

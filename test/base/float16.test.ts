@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from '../../src/models/float16.ts';
+import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from '../../src/base/float16.ts';
 
 const allBits = Uint16Array.from({ length: 65536 }, (_, bits) => bits);
 
-/** A number rounded to `fractionBits` bits after the leading one, ties to even, with no exponent below `minExponent`. */
+/**
+ * A number rounded to `fractionBits` bits after the leading one, ties to even, with no exponent below `minExponent`.
+ */
 function rounded(value: number, fractionBits: number, minExponent: number, largest: number): number {
   if (value === 0 || !Number.isFinite(value)) return value;
   const exponent = Math.max(Math.floor(Math.log2(Math.abs(value))), minExponent);
@@ -19,7 +21,9 @@ function rounded(value: number, fractionBits: number, minExponent: number, large
 /** Numbers where rounding is hard: any float32, and those half way between two neighbours. */
 const float32 = fc.oneof(
   fc.float({ noNaN: true }),
-  fc.nat(0x7bff).map((bits) => (float16ToFloat32(Uint16Array.of(bits))[0]! + float16ToFloat32(Uint16Array.of(bits + 1))[0]!) / 2),
+  fc
+    .nat(0x7bff)
+    .map((bits) => (float16ToFloat32(Uint16Array.of(bits))[0]! + float16ToFloat32(Uint16Array.of(bits + 1))[0]!) / 2),
 );
 
 describe('F16', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ProxmoError } from '../../src/errors.ts';
+import { ProxmoError } from '../../src/base/errors.ts';
 import {
   encodeSafetensors,
   parseSafetensors,
@@ -8,7 +8,7 @@ import {
   readHeaderLength,
   type SafetensorsTensor,
   toFloat32,
-} from '../../src/models/safetensors.ts';
+} from '../../src/base/safetensors.ts';
 
 const join = (pieces: Uint8Array[]) => new Uint8Array(Buffer.concat(pieces));
 
@@ -78,16 +78,24 @@ describe('a file', () => {
     expect(() => encodeSafetensors([mask, mask])).toThrow('"mask" is taken already');
     expect(() => encodeSafetensors([{ ...mask, name: '__metadata__' }])).toThrow('is taken already');
     expect(() => encodeSafetensors([{ ...mask, shape: [4] }])).toThrow('cannot hold 3 values in a Uint8Array');
-    expect(() => encodeSafetensors([{ ...weights, dtype: 'F16' }])).toThrow('dtype F16 cannot hold 4 values in a Float32Array');
+    expect(() => encodeSafetensors([{ ...weights, dtype: 'F16' }])).toThrow(
+      'dtype F16 cannot hold 4 values in a Float32Array',
+    );
   });
 });
 
 test('floating point tensors widen to float32, others do not', () => {
   const shape = [2];
-  expect(toFloat32({ name: 'a', dtype: 'F16', shape, data: Uint16Array.of(0x3c00, 0xc000) })).toEqual(Float32Array.of(1, -2));
-  expect(toFloat32({ name: 'a', dtype: 'BF16', shape, data: Uint16Array.of(0x3f80, 0xc000) })).toEqual(Float32Array.of(1, -2));
+  expect(toFloat32({ name: 'a', dtype: 'F16', shape, data: Uint16Array.of(0x3c00, 0xc000) })).toEqual(
+    Float32Array.of(1, -2),
+  );
+  expect(toFloat32({ name: 'a', dtype: 'BF16', shape, data: Uint16Array.of(0x3f80, 0xc000) })).toEqual(
+    Float32Array.of(1, -2),
+  );
   expect(toFloat32({ name: 'a', dtype: 'F64', shape, data: Float64Array.of(0.1, 2) })).toEqual(Float32Array.of(0.1, 2));
-  expect(() => toFloat32({ name: 'a', dtype: 'I32', shape, data: Int32Array.of(1, 2) })).toThrow('Tensor "a" holds I32');
+  expect(() => toFloat32({ name: 'a', dtype: 'I32', shape, data: Int32Array.of(1, 2) })).toThrow(
+    'Tensor "a" holds I32',
+  );
 });
 
 describe('hostile files', () => {
@@ -103,20 +111,44 @@ describe('hostile files', () => {
     ['a header that is not JSON', fileOf('{"a":', 0), 'not JSON'],
     ['a header that is not an object', fileOf('[]', 0), 'not a JSON object'],
     ['a header of nested lists', fileOf('['.repeat(100_000), 0), 'not JSON'],
-    ['a header that is not UTF-8', fileOf(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d), 0), 'not JSON in UTF-8'],
+    [
+      'a header that is not UTF-8',
+      fileOf(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d), 0),
+      'not JSON in UTF-8',
+    ],
     ['a byte order mark', fileOf('\ufeff{}', 0), 'not JSON'],
-    ['a name twice', fileOf(`{"a":${entry('[1]', 0, 4)},"b":1,"\\u0061":${entry('[1]', 0, 4)}}`, 4), 'the key "a" twice'],
-    ['a repeated key in a tensor', fileOf(`{"a":{"dtype":"U8",${entry('[1]', 0, 4).slice(1)}}`, 4), 'the key "dtype" twice'],
+    [
+      'a name twice',
+      fileOf(`{"a":${entry('[1]', 0, 4)},"b":1,"\\u0061":${entry('[1]', 0, 4)}}`, 4),
+      'the key "a" twice',
+    ],
+    [
+      'a repeated key in a tensor',
+      fileOf(`{"a":{"dtype":"U8",${entry('[1]', 0, 4).slice(1)}}`, 4),
+      'the key "dtype" twice',
+    ],
     ['metadata that is no object', fileOf('{"__metadata__":"x1"}', 0), 'metadata that does not map names to strings'],
     ['metadata that is not text', fileOf('{"__metadata__":{"a":1}}', 0), 'metadata that does not map names to strings'],
     ['a tensor that is no object', fileOf('{"a":[]}', 0), 'tensor "a" that is not described'],
-    ['a dtype that does not exist', fileOf(`{"a":${entry('[1]', 0, 1, 'F8')}}`, 1), 'of dtype "F8", which is not supported'],
+    [
+      'a dtype that does not exist',
+      fileOf(`{"a":${entry('[1]', 0, 1, 'F8')}}`, 1),
+      'of dtype "F8", which is not supported',
+    ],
     ['a dtype from the prototype', fileOf(`{"a":${entry('[1]', 0, 1, 'toString')}}`, 1), 'of dtype "toString"'],
-    ['a dtype of nested lists', fileOf(`{"a":{"dtype":${'['.repeat(50_000)}${']'.repeat(50_000)}}}`, 0), 'of dtype "an object"'],
+    [
+      'a dtype of nested lists',
+      fileOf(`{"a":{"dtype":${'['.repeat(50_000)}${']'.repeat(50_000)}}}`, 0),
+      'of dtype "an object"',
+    ],
     ['a tensor without a dtype', fileOf('{"a":{}}', 0), 'of dtype "missing"'],
     ['a negative size', fileOf(`{"a":${entry('[-1]', 0, 4)}}`, 4), 'shape is not a list of sizes'],
     ['a fractional size', fileOf(`{"a":${entry('[0.5]', 0, 2)}}`, 2), 'shape is not a list of sizes'],
-    ['a size too large to be exact', fileOf(`{"a":${entry('[9007199254740993]', 0, 4)}}`, 4), 'shape is not a list of sizes'],
+    [
+      'a size too large to be exact',
+      fileOf(`{"a":${entry('[9007199254740993]', 0, 4)}}`, 4),
+      'shape is not a list of sizes',
+    ],
     ['a shape that is a number', fileOf(`{"a":${entry('1', 0, 4)}}`, 4), 'shape is not a list of sizes'],
     ['a shape whose product overflows', fileOf(`{"a":${entry(`[${huge},${huge}]`, 0, 4)}}`, 4), 'need Infinity bytes'],
     ['a shape that overflows before a zero', fileOf(`{"a":${entry(`[${huge},2,0]`, 0, 0)}}`, 0), 'where it has 0'],
@@ -162,7 +194,11 @@ describe('hostile files', () => {
   test('a header of any JSON gives tensors within the data or a ProxmoError', () => {
     const count = fc.oneof(fc.nat(9), fc.constantFrom(-1, 0.5, 2 ** 53, Number.MAX_SAFE_INTEGER, null, '1'));
     const description = fc.record(
-      { dtype: fc.constantFrom('F32', 'U8', 'BF16', 'F99', 1), shape: fc.array(count), data_offsets: fc.array(count, { maxLength: 3 }) },
+      {
+        dtype: fc.constantFrom('F32', 'U8', 'BF16', 'F99', 1),
+        shape: fc.array(count),
+        data_offsets: fc.array(count, { maxLength: 3 }),
+      },
       { requiredKeys: [] },
     );
     const header = fc.oneof(

@@ -1,7 +1,7 @@
 /**
- * 16-bit floating point numbers in files: IEEE 754 half precision (F16: 5 bits of exponent, 10 of fraction) and bfloat16 (BF16: the upper
- * half of a float32). JavaScript has no arrays of either, so they travel as their bits in a `Uint16Array`. Widening is exact; narrowing
- * rounds to the nearest, ties to even, overflows to infinity and keeps NaN.
+ * 16-bit floating point numbers in files: IEEE 754 half precision (F16: 5 bits of exponent, 10 of fraction) and
+ * bfloat16 (BF16: the upper half of a float32). JavaScript has no arrays of either, so they travel as their bits in a
+ * `Uint16Array`. Widening is exact; narrowing rounds to the nearest, ties to even, overflows to infinity and keeps NaN.
  */
 
 /** Float32 values of half precision bits. */

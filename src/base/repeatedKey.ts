@@ -1,4 +1,7 @@
-/** Keys that stand twice in a JSON text. `JSON.parse` keeps the last in silence, and two readers of one file could see different things. */
+/**
+ * Keys that stand twice in a JSON text. `JSON.parse` keeps the last in silence, and two readers of one file could see
+ * different things.
+ */
 
 /** A key that stands twice in one object of a valid JSON text; undefined if there is none. */
 export function repeatedKey(json: string): string | undefined {

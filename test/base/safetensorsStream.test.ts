@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { float32ToFloat16 } from '../../src/models/float16.ts';
-import { SafetensorsFile, streamSafetensors, writeSafetensors } from '../../src/models/safetensors.node.ts';
-import type { SafetensorsTensor } from '../../src/models/safetensors.ts';
+import { float32ToFloat16 } from '../../src/base/float16.ts';
+import { SafetensorsFile, streamSafetensors, writeSafetensors } from '../../src/base/safetensors.node.ts';
+import type { SafetensorsTensor } from '../../src/base/safetensors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-stream-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -38,7 +38,9 @@ it('takes a tensor in pieces, which must come to its size', async () => {
   }
   await streamSafetensors(pieces, [layout], () => cut(6));
   expect(readFileSync(pieces)).toEqual(readFileSync(whole));
-  await expect(streamSafetensors(join(folder, 'cut'), [layout], () => cut(5))).rejects.toThrow('of shape [2,3] cannot hold 5 values');
+  await expect(streamSafetensors(join(folder, 'cut'), [layout], () => cut(5))).rejects.toThrow(
+    'of shape [2,3] cannot hold 5 values',
+  );
   expect(() => readFileSync(join(folder, 'cut'))).toThrow('ENOENT');
 });
 
