@@ -1,6 +1,6 @@
 /**
- * Checks that comments keep to 120 columns, which the formatter does not wrap. Tables, and lines that are indented within their comment (formulas,
- * layouts), may be longer.
+ * Checks that comments keep to 120 columns, which the formatter does not wrap. Tables, and lines that are indented
+ * within their comment (formulas, layouts), may be longer.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

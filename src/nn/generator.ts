@@ -7,6 +7,7 @@
 import { noSlot } from '../../kernels/kvAppend.ts';
 import type { InputArray } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
+import { Queue } from '../base/queue.ts';
 import { positionLimit } from '../models/transformerConfig.ts';
 import { KvCache } from '../ops/kvCache.ts';
 import type { Engine, Program } from '../tensor/engine.ts';
@@ -73,6 +74,8 @@ export class Generator {
   private readonly limits: BatchLimits;
   private readonly endTokens: ReadonlySet<number>;
   private readonly programs = new Cache<Program>();
+  /** Calls share programs and the KV cache. */
+  private readonly queue = new Queue();
   private counts = { given: 0, read: 0 };
   private dispatchCount = 0;
 
@@ -110,13 +113,23 @@ export class Generator {
   }
 
   /**
-   * Replies to prompts.
+   * Replies to prompts. A call while another is under way waits for its end.
    * @throws {ProxmoError} `shape` if a prompt is empty or longer than `maxPromptTokens`
    */
-  async generate(
+  generate(requests: readonly GenerationRequest[], controls: SamplingControls, onTokens?: OnTokens): Promise<Reply[]> {
+    return this.queue.run(() => this.answer(requests, controls, onTokens));
+  }
+
+  /** Frees the KV cache and the programs. */
+  destroy(): void {
+    destroyPrograms(this.programs.drain());
+    for (const variable of this.cache.variables) this.engine.release(variable);
+  }
+
+  private async answer(
     requests: readonly GenerationRequest[],
     controls: SamplingControls,
-    onTokens?: OnTokens,
+    onTokens: OnTokens | undefined,
   ): Promise<Reply[]> {
     for (const { prompt } of requests) this.checkPrompt(prompt);
     const replies: Reply[] = [];
@@ -132,12 +145,6 @@ export class Generator {
       replies.push(...rows.map(({ tokens, logProbs, bound }) => ({ tokens, logProbs, ...(bound ? { bound } : {}) })));
     }
     return replies;
-  }
-
-  /** Frees the KV cache and the programs. */
-  destroy(): void {
-    destroyPrograms(this.programs.drain());
-    for (const variable of this.cache.variables) this.engine.release(variable);
   }
 
   private checkPrompt(prompt: ArrayLike<number>): void {

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { decoderSlab } from '../../src/nn/decoderParameters.ts';
-import { Generator, type SamplingControls } from '../../src/nn/generator.ts';
+import { Generator, type Reply, type SamplingControls } from '../../src/nn/generator.ts';
 import type { WeightStorage } from '../../src/nn/halfWeights.ts';
 import { packedInputs, packSequences } from '../../src/nn/packing.ts';
 import { packedAttention, Transformer } from '../../src/nn/transformer.ts';
@@ -165,6 +165,20 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const whole = await generator.generate(requests, sampling);
     expect(replies[3]!.tokens).toEqual(whole[3]!.tokens.slice(0, limits.blockSize));
     expect(replies.toSpliced(3, 1)).toEqual(whole.toSpliced(3, 1));
+    generator.destroy();
+  });
+
+  it('answers calls that overlap as it answers one after another', async () => {
+    const { generator } = await open(adapter);
+    const halves = [requests.slice(0, 3), requests.slice(3)];
+    const apart: Reply[][] = [];
+    for (const half of halves) apart.push(await generator.generate(half, sampling));
+    // One that is refused holds up nobody.
+    const empty = [{ prompt: [], episode: 0, turn: 0 }];
+    const calls = [halves[0]!, empty, halves[1]!].map((half) => generator.generate(half, sampling));
+    const [first, refused, last] = await Promise.allSettled(calls);
+    expect([first, last]).toEqual(apart.map((value) => ({ status: 'fulfilled', value })));
+    expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'shape' } });
     generator.destroy();
   });
 
