@@ -1,9 +1,10 @@
 /**
- * A model's folder as Hugging Face keeps it: config.json, and weights in model.safetensors, or in shards that
+ * A model's folder as Hugging Face keeps it: config.json, and weights in model.safetensors, or else in shards that
  * model.safetensors.index.json lists. Opening reads the configuration and the headers; a tensor is read when it is
  * asked for.
  */
 import { join } from 'node:path';
+import { exists } from '../../base/atomicFile.node.ts';
 import { ProxmoError } from '../../base/errors.ts';
 import { parseFetchedJson } from '../../base/fetchedJson.ts';
 import { SafetensorsFile } from '../../base/safetensors.node.ts';
@@ -32,7 +33,8 @@ export class HfCheckpoint implements WeightSource {
    */
   static async open(dir: string): Promise<HfCheckpoint> {
     const model = await readHfModel(dir);
-    const index = await readTextOrNull(join(dir, indexFile));
+    // A whole file goes before an index, as in transformers: the index may be left from an older, sharded save.
+    const index = (await exists(join(dir, weightsFile))) ? null : await readTextOrNull(join(dir, indexFile));
     const files = new Map<string, SafetensorsFile>();
     try {
       if (index === null) {

@@ -48,6 +48,17 @@ describe('a folder', () => {
     );
     expect(await tensorsOf(dir)).toEqual(tensors);
   });
+
+  it('of one file beside the index and shards of an older save has the tensors of the one file', async () => {
+    const dir = shardedCopy();
+    const tensors = await tensorsOf(dir);
+    for (const { data } of tensors.values()) data.fill(0.5);
+    await writeSafetensors(
+      join(dir, 'model.safetensors'),
+      [...tensors].map(([name, { shape, data }]) => ({ name, shape, data, dtype: 'F32' })),
+    );
+    expect(await tensorsOf(dir)).toEqual(tensors);
+  });
 });
 
 describe('refused', () => {
