@@ -5,6 +5,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { type FileDigest, writeFileAtomic } from './atomicFile.node.ts';
 import { ProxmoError } from './errors.ts';
+import { refuseLfsPointer } from './lfsPointer.ts';
 import {
   bytesOf,
   elementBytes,
@@ -22,6 +23,9 @@ import {
   tensorOf,
   toFloat32,
 } from './safetensors.ts';
+
+/** Bytes that tell what a file is. */
+const firstBytes = 64;
 
 /** Most bytes asked of the system at once; it refuses 2 GiB and more. */
 const readBytes = 1 << 30;
@@ -59,8 +63,9 @@ export class SafetensorsFile {
     try {
       const stat = await handle.stat();
       if (!stat.isFile()) throw new ProxmoError('file', `${path} is not a file; give the path of a safetensors file.`);
-      const start = await readAt(handle, 0, Math.min(headerLengthBytes, stat.size), path);
-      const headerBytes = readHeaderLength(start, stat.size, path);
+      const start = await readAt(handle, 0, Math.min(firstBytes, stat.size), path);
+      refuseLfsPointer(start, path);
+      const headerBytes = readHeaderLength(start.subarray(0, headerLengthBytes), stat.size, path);
       const dataStart = headerLengthBytes + headerBytes;
       const header = await readAt(handle, headerLengthBytes, headerBytes, path);
       return new SafetensorsFile(path, handle, dataStart, parseSafetensorsHeader(header, stat.size - dataStart, path));

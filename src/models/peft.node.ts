@@ -1,6 +1,6 @@
 /** Adapters as folders that PEFT loads and saves: adapter_config.json and adapter_model.safetensors. */
 import { join } from 'node:path';
-import { writeFileAtomic, writeFolderAtomic } from '../base/atomicFile.node.ts';
+import { exists, writeFileAtomic, writeFolderAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { parseFetchedJson } from '../base/fetchedJson.ts';
 import { SafetensorsFile, streamSafetensors } from '../base/safetensors.node.ts';
@@ -25,6 +25,7 @@ export class AdapterFolder implements WeightSource {
   static async open(dir: string): Promise<AdapterFolder> {
     const path = join(dir, configFile);
     const text = await textOfFile(path, 'give the folder of an adapter that PEFT or this program saved');
+    await refusePickled(dir);
     return new AdapterFolder(
       dir,
       parseAdapterConfig(parseFetchedJson(text, path), path),
@@ -50,6 +51,17 @@ export class AdapterFolder implements WeightSource {
   async close(): Promise<void> {
     await this.file.close();
   }
+}
+
+/** @throws {ProxmoError} `file` if an adapter's weights are there in the older form alone */
+async function refusePickled(dir: string): Promise<void> {
+  const older = 'adapter_model.bin';
+  if ((await exists(join(dir, weightsFile))) || !(await exists(join(dir, older)))) return;
+  throw new ProxmoError(
+    'file',
+    `${dir} has its weights in ${older}, PyTorch's pickle form, which can run code when it is read; save them as ` +
+      'safetensors, in Python with PeftModel.save_pretrained("NEW").',
+  );
 }
 
 /** A SHA-256 of an adapter's files, as hexadecimal digits. @throws {ProxmoError} `file` if one cannot be read */

@@ -6,6 +6,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { gguf } from '@huggingface/gguf';
 import { ProxmoError } from '../../base/errors.ts';
+import { refuseLfsPointer } from '../../base/lfsPointer.ts';
 import { HfTokenizer } from '../../text/hf/hfTokenizer.ts';
 import type { WeightSource } from '../weightSource.ts';
 import { type GgufFamily, ggufConfig, readFamily } from './config.ts';
@@ -125,6 +126,7 @@ async function readLayout(handle: FileHandle, path: string): Promise<{ bytes: Ui
   if (!stat.isFile()) throw new ProxmoError('file', `${path} is not a file; give the path of a GGUF file.`);
   for (let length = firstHeaderBytes; ; length *= 2) {
     const bytes = await readAt(handle, 0, Math.min(length, stat.size, 2 * maxHeaderBytes), path);
+    refuseLfsPointer(bytes, path);
     const layout = scanGguf(bytes, stat.size, path);
     if (layout) return { bytes, layout };
   }

@@ -13,6 +13,7 @@ import { readTextOrNull } from '../../base/wholeFile.node.ts';
 import { parseShardIndex } from '../shardIndex.ts';
 import type { WeightSource } from '../weightSource.ts';
 import { type HfModel, parseHfConfig } from './config.ts';
+import { refuseOtherFolder, refuseOtherWeights } from './otherFiles.node.ts';
 
 const weightsFile = 'model.safetensors';
 const indexFile = `${weightsFile}.index.json`;
@@ -38,6 +39,7 @@ export class HfCheckpoint implements WeightSource {
     const files = new Map<string, SafetensorsFile>();
     try {
       if (index === null) {
+        await refuseOtherWeights(dir);
         const file = await SafetensorsFile.open(join(dir, weightsFile));
         files.set(weightsFile, file);
         return new HfCheckpoint(dir, model, files, new Map([...file.entries.keys()].map((name) => [name, file])));
@@ -82,7 +84,10 @@ export class HfCheckpoint implements WeightSource {
 export async function readHfModel(dir: string): Promise<HfModel> {
   const path = join(dir, 'config.json');
   const text = await readTextOrNull(path);
-  if (text === null) throw new ProxmoError('file', `${path} does not exist; give the folder of a Hugging Face model.`);
+  if (text === null) {
+    await refuseOtherFolder(dir);
+    throw new ProxmoError('file', `${path} does not exist; give the folder of a Hugging Face model.`);
+  }
   return parseHfConfig(parseFetchedJson(text, path), path);
 }
 

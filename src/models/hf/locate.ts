@@ -36,6 +36,7 @@ export function locateWeights(
 
   const missing = weights.filter(({ sourceName }) => !names.has(sourceName)).map(({ placement }) => placement.name);
   if (missing.length > 0) {
+    refuseWrapped(names, where);
     const tied = missing.includes(headName) ? ' (config.json says that the head is not tied to the embedding)' : '';
     throw new ProxmoError(
       'file',
@@ -56,6 +57,27 @@ export function locateWeights(
     );
   }
   return { weights, tiedCopy: hasCopy && embedding ? { embedding: embedding.sourceName, head: headName } : null };
+}
+
+/** What PyTorch's wrappers put before the names of a model's tensors, and how to save it without. */
+const wrappers: Readonly<Record<string, string>> = {
+  '_orig_mod.': 'torch.compile; save `model._orig_mod` instead of `model`',
+  'module.': 'DataParallel; save `model.module` instead of `model`',
+  '_fsdp_wrapped_module.': 'FullyShardedDataParallel; save its full state dict',
+  'base_model.model.': 'PEFT; save `model.merge_and_unload()` instead of `model`',
+};
+
+/** @throws {ProxmoError} `file` if the names have the prefix of a wrapper */
+function refuseWrapped(names: Iterable<string>, where: string): void {
+  for (const name of names) {
+    const prefix = Object.keys(wrappers).find((wrapper) => name.startsWith(wrapper));
+    if (prefix !== undefined) {
+      throw new ProxmoError(
+        'file',
+        `${where} has its tensors under names like ${name}, where "${prefix}" comes from ${wrappers[prefix]}.`,
+      );
+    }
+  }
 }
 
 function checkShape(source: WeightSource, name: string, shape: readonly number[], where: string): void {

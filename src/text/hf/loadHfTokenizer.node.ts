@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ProxmoError } from '../../base/errors.ts';
 import { parseFetchedJson } from '../../base/fetchedJson.ts';
+import { refuseLfsPointer } from '../../base/lfsPointer.ts';
 import { HfTokenizer } from './hfTokenizer.ts';
 
 /** Most bytes of one file; the largest vocabularies take some 35 MB. */
@@ -54,7 +55,9 @@ async function readText(path: string): Promise<string | undefined> {
         `${path} has ${stat.size} bytes, where ${maxFileBytes} are allowed; fetch it again.`,
       );
     }
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(await handle.readFile());
+    const bytes = await handle.readFile();
+    refuseLfsPointer(bytes, path);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch (cause) {
     if (cause instanceof ProxmoError) throw cause;
     throw new ProxmoError('file', `${path} is not text in UTF-8; fetch it again.`, { cause });
