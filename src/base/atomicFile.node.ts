@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { access, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ProxmoError } from './errors.ts';
 
 /** Size and SHA-256 (in hexadecimal) of what was written. */
@@ -44,12 +45,12 @@ export async function writeFileAtomic(path: string, pieces: FilePieces): Promise
     const digest = await writePieces(handle, pieces);
     await handle.sync();
     await handle.close();
-    await rename(temporary, path);
+    await renameSoon(temporary, path);
     await syncFolder(dirname(path));
     return digest;
   } catch (error) {
     await handle.close().catch(() => {});
-    await rm(temporary, { force: true });
+    await removeLater(temporary);
     throw error;
   }
 }
@@ -72,10 +73,10 @@ export async function writeFolderAtomic(
     await mkdir(dirname(target), { recursive: true });
     await mkdir(temporary);
     await fill(temporary);
-    await rename(temporary, target);
+    await renameSoon(temporary, target);
     await syncFolder(dirname(target));
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
+    await removeLater(temporary);
     if (error instanceof ProxmoError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     throw new ProxmoError(
@@ -96,15 +97,45 @@ export function exists(path: string): Promise<boolean> {
   );
 }
 
-/** Makes new and renamed entries of a folder last. Windows has no such call and needs none. */
-export async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+/**
+ * Renames a file or folder. On Windows that is refused for a moment while a virus scanner, an indexer or a reader has
+ * it open, so it is tried again for a second or so.
+ */
+export async function renameSoon(from: string, to: string): Promise<void> {
+  for (let waitMs = 10; ; waitMs *= 2) {
+    try {
+      return await rename(from, to);
+    } catch (error) {
+      if (!isHeldOpen(error) || waitMs > 1000) throw error;
+      await sleep(waitMs);
+    }
   }
+}
+
+/** Whether the system refuses because someone has a file or folder open, or because it may not be touched at all. */
+export function isHeldOpen(error: unknown): boolean {
+  return ['EPERM', 'EBUSY', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+/**
+ * Makes new and renamed entries of a folder last, where the system can: Windows cannot open a folder, and some file
+ * systems cannot flush one.
+ */
+export async function syncFolder(path: string): Promise<void> {
+  try {
+    const handle = await open(path, 'r');
+    await handle.sync().finally(() => handle.close());
+  } catch (error) {
+    if (!cannotSync.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+}
+
+/** What systems answer that do not flush folders. */
+const cannotSync = ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EPERM', 'EACCES', 'EISDIR', 'EBADF', 'ENOSYS'];
+
+/** Removes what has a temporary name, if it is there. What cannot be removed stays: it is taken for what it is. */
+async function removeLater(temporary: string): Promise<void> {
+  await rm(temporary, { recursive: true, force: true, maxRetries: 5 }).catch(() => {});
 }
 
 async function writePieces(handle: FileHandle, pieces: FilePieces): Promise<FileDigest> {

@@ -29,7 +29,7 @@ export function evalCommand(): Command {
     .addOption(splitOption("where its tasks come from (default: the run's)"))
     .option('--tasks <n>', "number of tasks (default: the run's)", count)
     .addOption(new Option('--all', 'every task of the split, in a fixed order').conflicts('tasks'))
-    .option('--seed <n>', "seed of tasks and sampling (default: the run's)", wholeNumber)
+    .option('--seed <n>', "seed of tasks and sampling (default: the run's own of each)", wholeNumber)
     .option('--temperature <t>', "sampling temperature, 0 for the likeliest token (default: the run's)", nonNegative)
     .option('--checkpoint <iteration>', 'iteration whose checkpoint is evaluated (default: the last)', wholeNumber)
     .addOption(adapterOption())
@@ -42,7 +42,7 @@ export function evalCommand(): Command {
         const seed = options.seed ?? runSeed;
         const tasks = options.all
           ? everyTask(taskSet, split)
-          : taskSet.tasks(split, options.tasks ?? defaults.tasks, seed);
+          : taskSet.tasks(split, options.tasks ?? defaults.tasks, options.seed ?? defaults.seed);
         const line = new ProgressLine();
         const evaluation = await evaluate(trainer.policy.player, taskSet, tasks, {
           controls: {

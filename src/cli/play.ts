@@ -25,7 +25,7 @@ export function playCommand(): Command {
     .addOption(splitOption("where its tasks come from (default: the run's evaluation split)"))
     .option('--type <type>', 'only tasks of this type')
     .option('--episodes <n>', 'how many', count, 1)
-    .option('--seed <n>', "seed of tasks and sampling (default: the run's)", wholeNumber)
+    .option('--seed <n>', "seed of tasks and sampling (default: the run's own of each)", wholeNumber)
     .option('--temperature <t>', "sampling temperature (default: the run's for evaluation)", nonNegative)
     .option('--checkpoint <iteration>', 'iteration whose checkpoint plays (default: the last)', wholeNumber)
     .addOption(adapterOption())
@@ -43,7 +43,11 @@ export function playCommand(): Command {
         }
         const tasks = taskSet
           // Task types take turns, so this many tasks hold enough of each.
-          .tasks(split, options.episodes * (options.type === undefined ? 1 : taskSet.types.length), seed)
+          .tasks(
+            split,
+            options.episodes * (options.type === undefined ? 1 : taskSet.types.length),
+            options.seed ?? config.evaluation.seed,
+          )
           .filter(({ type }) => options.type === undefined || type === options.type)
           .slice(0, options.episodes);
         if (tasks.length === 0)

@@ -145,6 +145,8 @@ const loss = z.strictObject({
 const evaluation = z.strictObject({
   split: z.enum(splits).default('unseen'),
   tasks: count.default(120),
+  /** Seed of the choice of these tasks: its own, so that runs with different seeds are compared on the same tasks. */
+  seed: countOrNone.default(1),
   temperature: z.number().min(0).default(0.4),
   /** Iterations between evaluations on the way; 0 for none. */
   every: countOrNone.default(0),

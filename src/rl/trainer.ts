@@ -95,7 +95,7 @@ export class Trainer {
     );
     this.estimator = new AdvantageEstimator(config.advantages, engine);
     this.pool = taskSet.tasks('train', Math.max(training.pool, training.tasks), seed);
-    this.heldOut = taskSet.tasks(evaluation.split, evaluation.tasks, seed);
+    this.heldOut = taskSet.tasks(evaluation.split, evaluation.tasks, evaluation.seed);
   }
 
   /**

@@ -1,0 +1,70 @@
+/**
+ * The smallest run there is, for tests of what happens around training: a policy of a few hundred parameters, and a
+ * world of one step in this process, which a test can watch and spoil.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TrainConfig, trainConfigSchema } from '../../src/rl/config.ts';
+import { Engine } from '../../src/tensor/engine.ts';
+import { testAdapters, testDevice } from './adapters.ts';
+
+type Settings = ReturnType<typeof settingsIn>;
+/** Some of the settings, group by group. */
+export type TinySettings = { readonly [Key in keyof Settings]?: Partial<Settings[Key]> } & { readonly seed?: number };
+
+const hooks = globalThis as { tinyWorld?: ((task: string) => void) | undefined };
+
+/** Calls `watch` with the task of every episode that opens; what it throws is a fault of the world. */
+export function onEpisode(watch: ((task: string) => void) | undefined): void {
+  hooks.tinyWorld = watch;
+}
+
+/** Writes the world's module into a folder. Of its tasks, named by letters, a fifth are held out. */
+export function writeTinyWorld(folder: string): string {
+  const path = join(folder, 'tiny.mjs');
+  writeFileSync(
+    path,
+    `export default (options, { defineTaskSet }) => defineTaskSet({
+      name: 'tiny',
+      maxSteps: 1,
+      tasks: [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'].map((id) => ({ id, type: 'door' })),
+      words: ['go', 'two', 'doors', 'over', 'left', 'right'],
+      instruction: () => 'go',
+      *play({ id }) {
+        globalThis.tinyWorld?.(id);
+        const action = yield { observation: 'two doors', actions: ['left', 'right'] };
+        return { observation: 'over', success: action === 'left' };
+      },
+      createExpert: () => ({ reset() {}, act: () => 'left' }),
+    });`,
+  );
+  return path;
+}
+
+function settingsIn(world: string) {
+  return {
+    environment: { name: world, options: {}, retryDelaySeconds: 0, maxAttempts: 2, maxFaults: 100 },
+    prompt: { maxTokens: 64 },
+    policy: { dModel: 8, layers: 1, heads: 1, kvHeads: 1, headDim: 8, dFf: 8 },
+    sampling: { maxNewTokens: 2, blockSize: 2, constrained: true, temperature: 1 },
+    warmStart: { tasks: 0, learningRate: 3e-3 },
+    training: { iterations: 2, pool: 4, tasks: 2, groupSize: 2, miniBatches: 2, learningRate: 1e-2 },
+    optimiser: { microBatchTokens: 256, weightDecay: 0.01 },
+    evaluation: { tasks: 4, every: 0, seed: 1 },
+    checkpoints: { every: 0, keep: 3 },
+  };
+}
+
+export function tinyConfig(world: string, settings: TinySettings = {}): TrainConfig {
+  const { seed = 1, ...groups } = settings;
+  const merged = Object.entries(settingsIn(world)).map(([name, group]) => [
+    name,
+    { ...group, ...groups[name as keyof Settings] },
+  ]);
+  return trainConfigSchema.parse({ seed, ...Object.fromEntries(merged) });
+}
+
+/** A new engine on the fastest test adapter. */
+export async function tinyEngine(): Promise<Engine> {
+  return new Engine(await testDevice(testAdapters.at(-1)!));
+}
