@@ -22,15 +22,11 @@ export interface HfModel extends ParsedFields {
 export function parseHfConfig(config: unknown, where = 'config.json'): HfModel {
   const all = z.record(z.string(), z.unknown()).safeParse(config);
   if (!all.success) throw new ProxmoError('config', `${where} is not a JSON object; use a model's config.json.`);
-  // Hugging Face's null means "not set".
-  const fields = Object.fromEntries(
-    Object.entries(all.data).filter(([name, value]) => value !== null && !isIrrelevantField(name)),
-  );
-  const { model_type: type, architectures } = fields;
+  const { model_type: type, architectures } = all.data;
   const family = hfFamilies.find((name) => name === type);
   if (!family) {
     const given =
-      type === undefined
+      type === undefined || type === null
         ? 'has no model_type'
         : `has the model_type ${JSON.stringify(type)}, a family that is not known`;
     throw new ProxmoError('config', `${where} ${given}; known are ${hfFamilies.join(', ')}.`);
@@ -42,5 +38,9 @@ export function parseHfConfig(config: unknown, where = 'config.json'): HfModel {
       `${where}: architectures is ${JSON.stringify(architectures)}; supported are ${supported.join(', ')}.`,
     );
   }
+  // Hugging Face's null means "not set".
+  const fields = Object.fromEntries(
+    Object.entries(all.data).filter(([name, value]) => value !== null && !isIrrelevantField(name, family)),
+  );
   return { family, ...families[family].parse(fields, where), config: all.data };
 }

@@ -91,6 +91,7 @@ const qwen3Schema = z.strictObject({
 });
 const llamaSchema = z.strictObject({
   ...llamaLike,
+  layer_types: windows.layer_types,
   num_key_value_heads: count.optional(),
   head_dim: count.optional(),
   attention_bias: z.boolean().default(false),
@@ -131,20 +132,46 @@ interface Family {
 function familyOf<Fields extends { readonly eos_token_id?: number | number[] | undefined }>({
   schema,
   architectures,
+  aliases = {},
   transformer,
 }: {
   readonly schema: z.ZodType<Fields>;
   readonly architectures: readonly string[];
+  /** Names of fields by others that transformers takes for the same. */
+  readonly aliases?: Readonly<Record<string, string>>;
   readonly transformer: (fields: Fields, where: string) => TransformerConfig;
 }): Family {
   return {
     architectures,
-    parse: (given, where) => {
+    parse: (named, where) => {
+      const given = withoutAliases(named, aliases, where);
       const result = schema.safeParse(given);
       if (!result.success) throw new ProxmoError('config', `${where}: ${firstIssue(result.error, given)}`);
       return { transformer: transformer(result.data, where), endTokens: [result.data.eos_token_id ?? []].flat() };
     },
   };
+}
+
+/** @throws {ProxmoError} `config` if a field has two values */
+function withoutAliases(
+  fields: Readonly<Record<string, unknown>>,
+  aliases: Readonly<Record<string, string>>,
+  where: string,
+): Readonly<Record<string, unknown>> {
+  const given = { ...fields };
+  for (const [alias, name] of Object.entries(aliases)) {
+    if (given[alias] === undefined) continue;
+    if (given[name] !== undefined && given[name] !== given[alias]) {
+      const [one, other] = [given[alias], given[name]].map((value) => JSON.stringify(value));
+      throw new ProxmoError(
+        'config',
+        `${where} has ${alias} ${one} and ${name} ${other}, which are the same setting; leave one of them out.`,
+      );
+    }
+    given[name] = given[alias];
+    delete given[alias];
+  }
+  return given;
 }
 
 type LlamaLikeFields = z.output<typeof qwen2Schema>;
@@ -210,6 +237,12 @@ const llama = familyOf({
 const gpt2 = familyOf({
   schema: gpt2Schema,
   architectures: ['GPT2LMHeadModel', 'GPT2Model'],
+  aliases: {
+    hidden_size: 'n_embd',
+    num_hidden_layers: 'n_layer',
+    num_attention_heads: 'n_head',
+    max_position_embeddings: 'n_positions',
+  },
   transformer: (fields, where) => ({
     vocabSize: fields.vocab_size,
     dModel: fields.n_embd,

@@ -4,6 +4,8 @@
  * Whatever is not in this list and not in a family's schema is refused by name.
  */
 
+import type { HfFamily } from './families.ts';
+
 const bookkeeping = [
   'transformers_version',
   'name_or_path',
@@ -28,7 +30,34 @@ const bookkeeping = [
   'transformers.js_config',
   'is_llama_config',
   'max_sequence_length',
+  'max_seq_length',
+  'max_seq_len',
+  'seq_length',
+  'model_max_length',
   'prefix',
+  'bos_token',
+  'eos_token',
+  'pad_token',
+  'unk_token',
+  'add_bos_token',
+  'add_eos_token',
+  'ignore_index',
+  'n_special',
+  'predict_special_tokens',
+  'vocab_file',
+  'use_flash_attn',
+  'use_flash_attention',
+  'use_flash_attention_2',
+  'attn_impl',
+  'bf16',
+  'fp16',
+  'fp32',
+  'xla_device',
+  'license',
+  'language',
+  'tags',
+  'library_name',
+  'pipeline_tag',
 ];
 
 const training = [
@@ -38,7 +67,23 @@ const training = [
   'embd_pdrop',
   'attn_pdrop',
   'summary_first_dropout',
+  'activation_dropout',
+  'attn_dropout',
+  'attention_probs_dropout_prob',
+  'dropout',
+  'embedding_dropout',
+  'embd_dropout',
+  'hidden_dropout',
+  'hidden_dropout_prob',
+  'layerdrop',
+  'mlp_dropout',
+  'resid_dropout',
+  'residual_dropout',
+  'init_std',
+  'initializer_factor',
   'gradient_checkpointing',
+  'use_reentrant',
+  'label_smoothing',
   'chunk_size_feed_forward',
 ];
 
@@ -93,14 +138,47 @@ const generation = [
   'exponential_decay_length_penalty',
   'suppress_tokens',
   'begin_suppress_tokens',
+  'forced_decoder_ids',
+  'force_words_ids',
+  'constraints',
+  'sequence_bias',
+  'guidance_scale',
+  'renormalize_logits',
+  'penalty_alpha',
+  'epsilon_cutoff',
+  'eta_cutoff',
+  'min_p',
+  'min_new_tokens',
+  'max_time',
+  'stop_strings',
+  'low_memory',
+  'token_healing',
+  'watermarking_config',
+  'cache_implementation',
+  'cache_config',
+  'return_legacy_cache',
+  'prompt_lookup_num_tokens',
+  'num_assistant_tokens',
+  'num_assistant_tokens_schedule',
+  'dola_layers',
 ];
 
 const irrelevant = new Set([...bookkeeping, ...training, ...precision, ...otherTasks, ...generation]);
 
+/** Fields of other families, which a family's model does not look at: its biases are what they are. */
+const ignoredBy: Readonly<Record<HfFamily, readonly string[]>> = {
+  gpt2: [],
+  llama: [],
+  qwen2: ['attention_bias', 'mlp_bias'],
+  qwen3: ['mlp_bias'],
+};
+
 /**
  * Whether a field changes nothing that this engine computes. Names that begin with an underscore are private to the
  * library that wrote the file.
+ * @param family where it is one that is known
  */
-export function isIrrelevantField(name: string): boolean {
+export function isIrrelevantField(name: string, family: HfFamily | undefined): boolean {
+  if (family && ignoredBy[family].includes(name)) return true;
   return name.startsWith('_') || name.startsWith('unsloth_') || irrelevant.has(name);
 }

@@ -173,6 +173,29 @@ describe('well-known models', () => {
   });
 });
 
+describe('fields that change no result', () => {
+  /** What transformers writes, now or once, and what its models do not look at. */
+  it.each([
+    ['gpt2', { n_special: 0, predict_special_tokens: true, output_past: true, xla_device: true }],
+    ['gpt2', { hidden_size: 768, num_hidden_layers: 12, num_attention_heads: 12, max_position_embeddings: 1024 }],
+    ['llama', { layer_types: new Array(16).fill('full_attention'), model_max_length: 4096, hidden_dropout: 0.1 }],
+    ['llama', { bad_words_ids: [[1]], forced_decoder_ids: [[0, 1]], min_p: 0.1, cache_implementation: 'static' }],
+    ['qwen2', { attention_bias: false, mlp_bias: false, use_flash_attn: true, bf16: true }],
+    ['qwen3', { mlp_bias: true, eos_token: '<|im_end|>', embd_dropout: 0.5 }],
+  ] as const)('%s with %j', (name, change) => {
+    expect(parseHfConfig({ ...known[name], ...change }).transformer).toEqual(parseHfConfig(known[name]).transformer);
+  });
+
+  it('may stand under the names of other families in GPT-2, once', () => {
+    const { n_embd, n_layer, ...rest } = gpt2;
+    const { transformer } = parseHfConfig({ ...rest, hidden_size: n_embd, num_hidden_layers: n_layer });
+    expect(transformer).toEqual(parseHfConfig(gpt2).transformer);
+    expect(() => parseHfConfig({ ...gpt2, hidden_size: 512 })).toThrow(
+      'config.json has hidden_size 512 and n_embd 768, which are the same setting; leave one of them out.',
+    );
+  });
+});
+
 describe('rotary positions', () => {
   const withScaling = (rope_scaling: object) => parseHfConfig({ ...qwen2, rope_scaling }).transformer.ropeScaling;
 
