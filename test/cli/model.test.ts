@@ -2,13 +2,14 @@
  * `proxmo model` on tiny checkpoints of every family, with what PyTorch computes with them, and on larger ones where
  * they are.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { writeSafetensors } from '../../src/base/safetensors.node.ts';
 import { modelCommand } from '../../src/cli/model.ts';
 import { halfAdapter, testAdapters } from '../support/adapters.ts';
-import { hfFixture, hfFixtures } from '../support/hfFixtures.ts';
+import { hfFixture, hfFixtures, tensorsOf } from '../support/hfFixtures.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-model-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -127,6 +128,32 @@ describe('verify', () => {
       ]);
     },
   );
+
+  it('holds logits against the size of their neighbours', async () => {
+    // The head gives logits some 1e3 times as large, so that float32 cannot be within 1e-4 of those near 0.
+    const tensors = await tensorsOf(hfFixture('llama'));
+    const dir = join(folder, 'large-logits');
+    cpSync(hfFixture('llama'), dir, { recursive: true });
+    const factor = 4096;
+    for (const [index, value] of tensors.get('lm_head.weight')!.data.entries())
+      tensors.get('lm_head.weight')!.data[index] = factor * value;
+    await writeSafetensors(
+      join(dir, 'model.safetensors'),
+      [...tensors].map(([name, { shape, data }]) => ({ name, shape, data, dtype: 'F32' })),
+    );
+    const { input_ids, logits, logits_positions } = JSON.parse(
+      readFileSync(join(hfFixture('llama'), 'expected.json'), 'utf8'),
+    );
+    const large = logits.map((rows: number[][]) => rows.map((row) => row.map((value) => factor * value)));
+    writeFileSync(join(dir, 'expected.json'), JSON.stringify({ input_ids, logits: large, logits_positions }));
+    const { stdout, error } = await run('verify', dir, '--adapter', testAdapters.at(-1)!, '--json');
+    expect(error).toBeNull();
+    expect(checksOf(stdout)[0]?.error).toBeLessThan(1e-5);
+    // A logit that is off by a thousandth of its row's size is found all the same.
+    large[0][0][0] += factor * 1e-3;
+    writeFileSync(join(dir, 'expected.json'), JSON.stringify({ input_ids, logits: large, logits_positions }));
+    expect((await run('verify', dir, '--adapter', testAdapters.at(-1)!, '--json')).error).not.toBeNull();
+  });
 
   it.each([
     ['{', 'is not JSON'],

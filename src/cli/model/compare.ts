@@ -46,9 +46,12 @@ export function checkOf(name: string, differences: Iterable<Difference>, toleran
   return { name, ...worst, tolerance, passed: worst.error <= tolerance };
 }
 
-/** |got − want| / max(1, |want|): absolute for small numbers, relative for large ones. */
-export function mixedError(got: number, want: number): number {
-  return Math.abs(got - want) / Math.max(1, Math.abs(want));
+/**
+ * |got − want| / max(1, |want|, typical): absolute for small numbers, relative for large ones.
+ * @param typical size of numbers that were computed alike, as a root mean square
+ */
+export function mixedError(got: number, want: number, typical = 0): number {
+  return Math.abs(got - want) / Math.max(1, Math.abs(want), typical);
 }
 
 /** A list that must be equal, as tokens. */

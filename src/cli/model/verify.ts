@@ -143,8 +143,10 @@ function compareLogits(
       if (row.length !== vocabSize)
         return [{ error: Number.NaN, where: `${row.length} logits are expected, ${vocabSize} are there` }];
       const start = (sequence * positions.length + index) * vocabSize;
+      // Each is a sum over the width, off by rounding as much as its neighbours, also where it comes out near 0.
+      const typical = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0) / row.length);
       return row.map((value, token) => ({
-        error: mixedError(got[start + token]!, value),
+        error: mixedError(got[start + token]!, value, typical),
         where: `sequence ${sequence}, position ${positions[index]}, token ${token}`,
       }));
     }),
