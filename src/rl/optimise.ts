@@ -3,6 +3,7 @@
  * gradient to a slab, and one update follows: norm, clipping and AdamW. Where products read f16, the loss is scaled
  * (src/nn/lossScale.ts) by the largest weight of the whole mini-batch.
  */
+import { Queue } from '../base/queue.ts';
 import { Cache, destroyPrograms } from '../nn/buckets.ts';
 import { lossScale } from '../nn/lossScale.ts';
 import { AdamW, type AdamWOptions } from '../nn/optimizer.ts';
@@ -71,6 +72,8 @@ export class Optimiser {
   private readonly micro: Variable;
   private readonly total: Variable;
   private readonly programs = new Cache<Program<{ statistics: Tensor }>>();
+  /** Calls share gradients and programs, and each goes on from the weights that the one before left. */
+  private readonly queue = new Queue();
   private updateProgram: Promise<Program<{ norm: Tensor }>> | undefined;
   /** Where a run goes on, this is set to what it was. */
   progress: OptimiserProgress = { steps: 0, microBatches: 0 };
@@ -88,8 +91,19 @@ export class Optimiser {
     this.total = trainable.variableLike('gradients');
   }
 
-  /** One update from a mini-batch. */
-  async step(pairs: readonly TrainingPair[], learningRate: number): Promise<StepReport> {
+  /** One update from a mini-batch. A call while another is under way waits for its end. */
+  step(pairs: readonly TrainingPair[], learningRate: number): Promise<StepReport> {
+    return this.queue.run(() => this.makeStep(pairs, learningRate));
+  }
+
+  /** Frees gradients, moments and programs. */
+  destroy(): void {
+    destroyPrograms([...this.programs.drain(), ...(this.updateProgram ? [this.updateProgram] : [])]);
+    this.updateProgram = undefined;
+    for (const variable of [this.micro, this.total, ...this.adamW.variables]) this.engine.release(variable);
+  }
+
+  private async makeStep(pairs: readonly TrainingPair[], learningRate: number): Promise<StepReport> {
     this.engine.clear(this.total);
     const statistics: ArrayLike<number>[] = [];
     const scale = lossScale(this.model.stored, largestWeight(pairs));
@@ -121,13 +135,6 @@ export class Optimiser {
     const skipped = !Number.isFinite(gradientNorm);
     if (!skipped) this.progress = { ...this.progress, steps: this.progress.steps + 1 };
     return { statistics, gradientNorm, skipped };
-  }
-
-  /** Frees gradients, moments and programs. */
-  destroy(): void {
-    destroyPrograms([...this.programs.drain(), ...(this.updateProgram ? [this.updateProgram] : [])]);
-    this.updateProgram = undefined;
-    for (const variable of [this.micro, this.total, ...this.adamW.variables]) this.engine.release(variable);
   }
 
   private compileGradient(bucket: ReplyBucket): Promise<Program<{ statistics: Tensor }>> {

@@ -1,4 +1,5 @@
 /** Log-probabilities of given replies under a policy: what the KL term compares with. */
+import { Queue } from '../base/queue.ts';
 import { Cache } from '../nn/buckets.ts';
 import { splitBySize } from '../nn/packing.ts';
 import {
@@ -16,6 +17,8 @@ import type { Tensor } from '../tensor/tensor.ts';
 
 export class Scorer {
   private readonly programs = new Cache<Program<{ logProb: Tensor }>>();
+  /** Calls share the programs. */
+  private readonly queue = new Queue();
 
   /** @param batchTokens most packed tokens at once; bounds memory */
   constructor(
@@ -25,8 +28,12 @@ export class Scorer {
     private readonly temperature: number,
   ) {}
 
-  /** The log-probability of each token of each reply. */
-  async score(pairs: readonly PromptReply[]): Promise<Float32Array[]> {
+  /** The log-probability of each token of each reply. A call while another is under way waits for its end. */
+  score(pairs: readonly PromptReply[]): Promise<Float32Array[]> {
+    return this.queue.run(() => this.scoreBatches(pairs));
+  }
+
+  private async scoreBatches(pairs: readonly PromptReply[]): Promise<Float32Array[]> {
     const scores: Float32Array[] = [];
     for (const batch of splitBySize(pairs, packedLength, this.batchTokens)) {
       const bucket = replyBucket(batch);

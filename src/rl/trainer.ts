@@ -5,6 +5,7 @@
  */
 
 import { ProxmoError } from '../base/errors.ts';
+import { Queue } from '../base/queue.ts';
 import type { Task, TaskSet } from '../envs/environment.ts';
 import { type Fault, FaultLog } from '../envs/faults.ts';
 import { copyWeights } from '../nn/halfWeights.ts';
@@ -55,6 +56,7 @@ export interface IterationResult {
 /** Episode numbers name random streams. Evaluations use numbers that training never reaches. */
 export const firstEvaluationEpisode = 0x8000_0000;
 
+/** Asynchronous methods that are called while another is under way wait for its end, in the order of the calls. */
 export class Trainer {
   readonly policy: Policy;
   readonly optimiser: Optimiser;
@@ -67,6 +69,8 @@ export class Trainer {
   private readonly heldOut: readonly Task[];
   /** The training tasks, which iterations take in turn. */
   private readonly pool: readonly Task[];
+  /** Each phase works with the weights that the one before left. */
+  private readonly queue = new Queue();
 
   constructor(
     private readonly engine: Engine,
@@ -102,7 +106,37 @@ export class Trainer {
    * Behaviour cloning on the expert's demonstrations, then remembers the result as the reference policy.
    * @returns the mean loss of the last epoch, in nats a token; null where the warm start is off
    */
-  async warmStart(): Promise<number | null> {
+  warmStart(): Promise<number | null> {
+    return this.queue.run(() => this.imitate());
+  }
+
+  /** What the reference has of its own, as checkpoints keep it. */
+  get referenceWeights(): ParameterSlab | null {
+    return ownWeightsOf(this.reference, this.policy.model);
+  }
+
+  /** Success on the held-out tasks. */
+  evaluate(): Promise<Evaluation> {
+    return this.queue.run(() =>
+      evaluate(this.policy.player, this.taskSet, this.heldOut, {
+        controls: this.policy.evaluationControls,
+        firstEpisode: firstEvaluationEpisode,
+        faults: this.faults,
+        onTurn: (running, total) => this.report('evaluation', 1 - running / total),
+        ...this.signalOption(),
+      }),
+    );
+  }
+
+  /**
+   * One iteration of rollout, advantages and update.
+   * @param iteration counted from 0; decides tasks and random numbers
+   */
+  iterate(iteration: number): Promise<IterationResult> {
+    return this.queue.run(() => this.learn(iteration));
+  }
+
+  private async imitate(): Promise<number | null> {
     const { warmStart, seed } = this.config;
     let loss: number | null = null;
     if (warmStart.tasks > 0) {
@@ -128,27 +162,7 @@ export class Trainer {
     return loss;
   }
 
-  /** What the reference has of its own, as checkpoints keep it. */
-  get referenceWeights(): ParameterSlab | null {
-    return ownWeightsOf(this.reference, this.policy.model);
-  }
-
-  /** Success on the held-out tasks. */
-  evaluate(): Promise<Evaluation> {
-    return evaluate(this.policy.player, this.taskSet, this.heldOut, {
-      controls: this.policy.evaluationControls,
-      firstEpisode: firstEvaluationEpisode,
-      faults: this.faults,
-      onTurn: (running, total) => this.report('evaluation', 1 - running / total),
-      ...this.signalOption(),
-    });
-  }
-
-  /**
-   * One iteration of rollout, advantages and update.
-   * @param iteration counted from 0; decides tasks and random numbers
-   */
-  async iterate(iteration: number): Promise<IterationResult> {
+  private async learn(iteration: number): Promise<IterationResult> {
     const watch = new Stopwatch();
     const episodes = await watch.time('rollout', () => this.rollout(iteration));
     const steps = episodes.flatMap((episode) => episode.steps);

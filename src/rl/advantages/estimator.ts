@@ -5,6 +5,7 @@
  * All but ProxMO's softmax baselines is plain float64 arithmetic on the host; those run on the device, or in float64
  * for `referenceAdvantages`.
  */
+import { Queue } from '../../base/queue.ts';
 import type { Engine } from '../../tensor/engine.ts';
 import { countTerms, type TermCounts } from '../../text/tfidf.ts';
 import { indexRollout, type RolloutBatch, type RolloutRow } from '../rows.ts';
@@ -46,6 +47,8 @@ interface StepLevel {
 export class AdvantageEstimator {
   readonly settings: AdvantageSettings;
   private programs: Promise<ProximityPrograms> | null = null;
+  /** The programs serve one batch at a time. */
+  private readonly queue = new Queue();
 
   /**
    * @param engine used by ProxMO's step level alone; a function is called at the first batch that needs it
@@ -59,10 +62,22 @@ export class AdvantageEstimator {
   }
 
   /**
-   * Estimates one batch. Wait for its result before asking for the next: the programs serve one batch at a time.
+   * Estimates one batch. A call while another is under way waits for its end.
    * @throws {ProxmoError} `data` if the rows are not a valid rollout; `gpu-error` or `device-lost`
    */
-  async estimate(rows: readonly RolloutRow[] | RolloutBatch): Promise<AdvantageResult> {
+  estimate(rows: readonly RolloutRow[] | RolloutBatch): Promise<AdvantageResult> {
+    return this.queue.run(() => this.estimateBatch(rows));
+  }
+
+  /** Frees the device programs, after the calls that are under way; the engine is left open. */
+  destroy(): Promise<void> {
+    return this.queue.run(async () => {
+      await (await this.programs)?.destroy();
+      this.programs = null;
+    });
+  }
+
+  private async estimateBatch(rows: readonly RolloutRow[] | RolloutBatch): Promise<AdvantageResult> {
     const { settings } = this;
     const batch = toBatch(rows);
     const returns = rowReturns(batch, settings.gamma, settings.invalidPenalty);
@@ -71,12 +86,6 @@ export class AdvantageEstimator {
     this.programs ??= this.openPrograms(settings);
     const step = await (await this.programs).advantages(batch, terms, returns.penalisedReturn);
     return assemble(batch, settings, returns, { step, vocabulary: terms.vocabulary.length, anchorGroups: null });
-  }
-
-  /** Frees the device programs; the engine is left open. */
-  async destroy(): Promise<void> {
-    await (await this.programs)?.destroy();
-    this.programs = null;
   }
 
   private async openPrograms(settings: ProxmoSettings): Promise<ProximityPrograms> {
