@@ -5,7 +5,7 @@ import { defineKernel, foldWorkgroups, type KernelCase, type Variant } from './s
 import { withStorage } from './storage.ts';
 
 export type DecodeParams = {
-  batch: number;
+  rows: number;
   heads: number;
   kvHeads: number;
   headDim: number;
@@ -46,9 +46,9 @@ const counting = (count: number) => Array.from({ length: count }, (_, i) => i);
  * @param stored bytes of an element of queries, cache and result
  */
 function costOf(stored: number) {
-  return ({ batch, heads, kvHeads, headDim, capacity }: DecodeParams) => ({
-    flops: 4 * batch * heads * headDim * (capacity / 2),
-    bytes: stored * batch * headDim * (2 * heads + capacity * kvHeads) + 8 * batch,
+  return ({ rows, heads, kvHeads, headDim, capacity }: DecodeParams) => ({
+    flops: 4 * rows * heads * headDim * (capacity / 2),
+    bytes: stored * rows * headDim * (2 * heads + capacity * kvHeads) + 8 * rows,
   });
 }
 
@@ -63,26 +63,26 @@ const kernel = defineKernel<DecodeParams>({
     lengths: { dtype: 'u32', access: 'read' },
     y: { dtype: 'f32', access: 'write' },
   },
-  params: { batch: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32', slotCount: 'u32', capacity: 'u32' },
+  params: { rows: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32', slotCount: 'u32', capacity: 'u32' },
   variants: [...[4, 2, 1].flatMap(invocationVariants), ...forEachHeadDim(workgroupVariant)],
-  sizes: ({ batch, heads, kvHeads, headDim, slotCount, capacity }) => ({
-    q: batch * heads * headDim,
+  sizes: ({ rows, heads, kvHeads, headDim, slotCount, capacity }) => ({
+    q: rows * heads * headDim,
     cacheK: slotCount * capacity * kvHeads * headDim,
     cacheV: slotCount * capacity * kvHeads * headDim,
-    slots: batch,
-    lengths: batch,
-    y: batch * heads * headDim,
+    slots: rows,
+    lengths: rows,
+    y: rows * heads * headDim,
   }),
-  dispatch: ({ batch, heads }, { WORKGROUPS, WORKGROUP, HEADS_EACH }) =>
-    foldWorkgroups(WORKGROUPS ? batch * heads : Math.ceil((batch * heads) / Number(HEADS_EACH) / Number(WORKGROUP))),
+  dispatch: ({ rows, heads }, { WORKGROUPS, WORKGROUP, HEADS_EACH }) =>
+    foldWorkgroups(WORKGROUPS ? rows * heads : Math.ceil((rows * heads) / Number(HEADS_EACH) / Number(WORKGROUP))),
   cost: costOf(4),
-  reference: ({ q, cacheK, cacheV, slots, lengths }, { batch, heads, kvHeads, headDim, slotCount, capacity }) => {
-    const y = new Float64Array(batch * heads * headDim);
-    for (let item = 0; item < batch; item++) {
-      const slot = slots![item] ?? 0;
-      const length = slot < slotCount ? Math.min(lengths![item] ?? 0, capacity) : 0;
+  reference: ({ q, cacheK, cacheV, slots, lengths }, { rows, heads, kvHeads, headDim, slotCount, capacity }) => {
+    const y = new Float64Array(rows * heads * headDim);
+    for (let row = 0; row < rows; row++) {
+      const slot = slots![row] ?? 0;
+      const length = slot < slotCount ? Math.min(lengths![row] ?? 0, capacity) : 0;
       for (let head = 0; head < heads; head++) {
-        const at = (item * heads + head) * headDim;
+        const at = (row * heads + head) * headDim;
         const kvHead = Math.floor((head * kvHeads) / heads);
         const placeOf = (position: number) => ((slot * capacity + position) * kvHeads + kvHead) * headDim;
         const query = q!.subarray(at, at + headDim);
@@ -104,29 +104,29 @@ const kernel = defineKernel<DecodeParams>({
     return { y };
   },
   cases: [
-    caseOf({ batch: 1, heads: 1, kvHeads: 1, headDim: 16, slotCount: 1, capacity: 1 }, [0], [1]),
-    caseOf({ batch: 0, heads: 2, kvHeads: 1, headDim: 16, slotCount: 2, capacity: 4 }, [], []),
+    caseOf({ rows: 1, heads: 1, kvHeads: 1, headDim: 16, slotCount: 1, capacity: 1 }, [0], [1]),
+    caseOf({ rows: 0, heads: 2, kvHeads: 1, headDim: 16, slotCount: 2, capacity: 4 }, [], []),
     caseOf(
-      { batch: 3, heads: 4, kvHeads: 2, headDim: 16, slotCount: 4, capacity: 37 },
+      { rows: 3, heads: 4, kvHeads: 2, headDim: 16, slotCount: 4, capacity: 37 },
       [3, 0, 2],
       [37, 0, 5],
       'an empty slot',
     ),
     caseOf(
-      { batch: 3, heads: 2, kvHeads: 1, headDim: 16, slotCount: 2, capacity: 6 },
+      { rows: 3, heads: 2, kvHeads: 1, headDim: 16, slotCount: 2, capacity: 6 },
       [0xffffffff, 1, 1],
       [3, 9, 2],
       'out of range',
     ),
     caseOf(
-      { batch: 2, heads: 6, kvHeads: 2, headDim: 40, slotCount: 2, capacity: 70 },
+      { rows: 2, heads: 6, kvHeads: 2, headDim: 40, slotCount: 2, capacity: 70 },
       [1, 0],
       [70, 65],
       'group of three',
     ),
-    caseOf({ batch: 1, heads: 4, kvHeads: 1, headDim: 16, slotCount: 1, capacity: 300 }, [0], [299], 'long and alone'),
+    caseOf({ rows: 1, heads: 4, kvHeads: 1, headDim: 16, slotCount: 1, capacity: 300 }, [0], [299], 'long and alone'),
     caseOf(
-      { batch: 2, heads: 2, kvHeads: 1, headDim: 40, slotCount: 2, capacity: 130 },
+      { rows: 2, heads: 2, kvHeads: 1, headDim: 40, slotCount: 2, capacity: 130 },
       [1, 0],
       [129, 130],
       'wide heads',
@@ -134,7 +134,7 @@ const kernel = defineKernel<DecodeParams>({
   ],
   benchCases: [
     caseOf(
-      { batch: 64, heads: 4, kvHeads: 2, headDim: 16, slotCount: 64, capacity: 256 },
+      { rows: 64, heads: 4, kvHeads: 2, headDim: 16, slotCount: 64, capacity: 256 },
       counting(64),
       counting(64).map((i) => 64 + 2 * i),
       'typical',
@@ -143,8 +143,8 @@ const kernel = defineKernel<DecodeParams>({
   tuningCase: (params) =>
     caseOf(
       params,
-      counting(params.batch).map((item) => item % Math.max(1, params.slotCount)),
-      counting(params.batch).map((item) => Math.ceil((params.capacity * (item % 8)) / 8)),
+      counting(params.rows).map((item) => item % Math.max(1, params.slotCount)),
+      counting(params.rows).map((item) => Math.ceil((params.capacity * (item % 8)) / 8)),
     ),
   // exp of the drivers is good to about 1e-5 relative for scores of a few units.
   tolerance: { absolute: 2e-5, relative: 2e-5 },

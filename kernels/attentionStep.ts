@@ -127,7 +127,7 @@ const kernel = defineKernel<StepParams>({
     const lengths = positions!.map((position) => (position < capacity ? position + 1 : 0));
     const { y } = attentionDecode.f32.reference(
       { q: q!, ...cache, slots: slots!, lengths },
-      { batch, heads, kvHeads, headDim, slotCount, capacity },
+      { rows: batch, heads, kvHeads, headDim, slotCount, capacity },
     );
     return { ...cache, y: y! };
   },

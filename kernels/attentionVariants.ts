@@ -15,20 +15,21 @@ export const maxHeadDim = 128;
 const widestUnrolled = 32;
 
 /** Rows of a block of the workgroup variant: units of queries, or keys. */
-const tileBlock = 32;
+export const tileBlock = 32;
 
 /**
  * Subgroups of 4 and 8 lanes for adapters on the CPU, where the adapter has just that size, and tiles in workgroup
  * memory for all others.
  * @param vector bindings that are read as vectors
+ * @param constants what the kernel's shader needs besides
  */
 export function attentionVariants<P extends { readonly headDim: number }>(
   vector: Readonly<Record<string, 2 | 4>>,
+  constants: Constants = {},
 ): Variant<P>[] {
-  return [
-    ...[4, 8].flatMap((lanes) => forEachHeadDim(subgroupVariant<P>(lanes, vector))),
-    ...forEachHeadDim(tileVariant<P>(vector)),
-  ];
+  return [...[4, 8].map((lanes) => subgroupVariant<P>(lanes, vector)), tileVariant<P>(vector)].flatMap((variant) =>
+    forEachHeadDim({ ...variant, constants: { ...constants, ...variant.constants } }),
+  );
 }
 
 /** Blocks of rows (or units) that a dispatch needs. */

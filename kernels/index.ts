@@ -5,6 +5,7 @@ import { addColumns, setColumns, takeColumns } from './addColumns.ts';
 import { attention } from './attention.ts';
 import { attentionBackwardKernels } from './attentionBackward.ts';
 import { attentionDecode } from './attentionDecode.ts';
+import { attentionExtend } from './attentionExtend.ts';
 import { attentionStep } from './attentionStep.ts';
 import { broadcast, scaleBy } from './broadcast.ts';
 import { castKernels } from './cast.ts';
@@ -43,6 +44,8 @@ const kernelsByHand = [
   ...attentionBackwardKernels,
   attentionDecode.f32,
   attentionDecode.f16,
+  attentionExtend.f32,
+  attentionExtend.f16,
   attentionStep.f32,
   attentionStep.f16,
   addColumns,

@@ -1,4 +1,4 @@
-// Part of attention_decode.wgsl, without barriers: an invocation takes HEADS_EACH queries of an item that share a key
+// Part of attention_decode.wgsl, without barriers: an invocation takes HEADS_EACH queries of a row that share a key
 // head, so that every key it reads serves them all, and walks the keys four at a time.
 
 @compute @workgroup_size(WORKGROUP)
@@ -8,13 +8,13 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let firstQuery = (workgroupNumber(workgroup, workgroups) * WORKGROUP + local) * HEADS_EACH;
-  if (firstQuery >= params.batch * params.heads) {
+  if (firstQuery >= params.rows * params.heads) {
     return;
   }
-  let item = firstQuery / params.heads;
+  let row = firstQuery / params.heads;
   let kvHead = firstQuery % params.heads / (params.heads / params.kvHeads);
-  let base = slots[item] * params.capacity;
-  let length = lengthOf(item);
+  let base = slots[row] * params.capacity;
+  let length = lengthOf(row);
 
 //#each h HEADS_EACH
   var query$h: array<vec4<f32>, HEAD_VECS>;

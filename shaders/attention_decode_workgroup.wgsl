@@ -1,6 +1,6 @@
-// Part of attention_decode.wgsl, for GPUs: a workgroup takes one query. Its invocations share the keys out, each with a
-// softmax of its own, and their results are combined in workgroup memory in a fixed order, CHUNK vectors of the head at
-// a time (CHUNK divides HEAD_VECS and is at most 8).
+// Part of attention_decode.wgsl and attention_extend.wgsl, for GPUs: a workgroup takes one query. Its invocations share
+// the keys out, each with a softmax of its own, and their results are combined in workgroup memory in a fixed order,
+// CHUNK vectors of the head at a time (CHUNK divides HEAD_VECS and is at most 8).
 
 const SIDE = 8u;
 const WORKGROUP = SIDE * SIDE;
@@ -17,13 +17,13 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let index = workgroupNumber(workgroup, workgroups);
-  if (index >= params.batch * params.heads) {
+  if (index >= params.rows * params.heads) {
     return;
   }
-  let item = index / params.heads;
+  let row = index / params.heads;
   let kvHead = index % params.heads / (params.heads / params.kvHeads);
-  let base = slots[item] * params.capacity;
-  let length = lengthOf(item);
+  let base = slots[row] * params.capacity;
+  let length = lengthOf(row);
 
   var query: array<vec4<f32>, HEAD_VECS>;
   var sum: array<vec4<f32>, HEAD_VECS>;

@@ -1,4 +1,5 @@
-// Part of attention.wgsl: see lib/attention_tiles.wgsl. The workgroup owns units and walks the keys.
+// Part of attention.wgsl and attention_extend.wgsl: see lib/attention_tiles.wgsl. The workgroup owns units and walks
+// the keys.
 //#include "lib/attention_tiles.wgsl"
 
 // Largest scores, then totals, that an invocation sees of its four rows.
@@ -11,9 +12,9 @@ fn loadQueries(block: Block, chunk: u32, local: u32) {
   }
 }
 
-// Index of element e of the tile of keys or values from row `first` on; rows after `last` repeat it.
-fn keyIndex(block: Block, first: u32, last: u32, chunk: u32, e: u32) -> u32 {
-  return (min(first + e / CHUNK, last) * params.kvHeads + block.kvHead) * HEAD_VECS + chunk * CHUNK + e % CHUNK;
+// Index of element e of the tile of keys or values from key `first` on; from the walk's end on the last repeats.
+fn keyIndex(walk: Walk, kvHead: u32, first: u32, chunk: u32, e: u32) -> u32 {
+  return keyPlaceOf(min(first + e / CHUNK, walk.keyEnd - 1u), walk, kvHead) + chunk * CHUNK + e % CHUNK;
 }
 
 @compute @workgroup_size(INVOCATIONS)
@@ -35,7 +36,7 @@ fn main(
   let unit = min(ownUnit, vec4(block.units - 1u));
   let row = unit / block.group;
   let place = placeOf(unit, block);
-  let start = vec4(segmentStart[row.x], segmentStart[row.y], segmentStart[row.z], segmentStart[row.w]);
+  let firstKeys = firstKeysOf(row);
 
 //#each s CHUNKS
   var sum$s = mat4x4<f32>();
@@ -43,45 +44,50 @@ fn main(
   var largest = vec4(NEVER);
   // Of this invocation's keys alone.
   var total = vec4(0.0);
-  let lastKey = lastRowOf(block);
-  for (var firstKey = segmentStart[firstRowOf(block)]; firstKey <= lastKey; firstKey += BLOCK_ROWS) {
-    var score = mat4x4<f32>();
-    for (var chunk = 0u; chunk < CHUNKS; chunk++) {
+  let lastRow = lastRowOf(block);
+  for (var walkRow = firstRowOf(block); walkRow <= lastRow;) {
+    let walk = walkFrom(walkRow, lastRow);
+    let keyEnds = keyEndsOf(row, walk);
+    walkRow = walk.lastRow + 1u;
+    for (var firstKey = walk.firstKey; firstKey < walk.keyEnd; firstKey += BLOCK_ROWS) {
+      var score = mat4x4<f32>();
+      for (var chunk = 0u; chunk < CHUNKS; chunk++) {
+        workgroupBarrier();
+        loadQueries(block, chunk, local);
+        for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
+          right[tileSlot(e)] = keyVector(keyIndex(walk, block.kvHead, firstKey, chunk, e));
+        }
+        workgroupBarrier();
+        score += product(i, j);
+      }
+      let key = vec4(firstKey + j) + spread;
+//#each n FOUR
+      let visible$n = (vec4(key[$n]) >= firstKeys) & (vec4(key[$n]) < keyEnds);
+      score[$n] = select(vec4(NEVER), SCALE * score[$n], visible$n);
+//#end
+      partial[local] = max(max(score[0], score[1]), max(score[2], score[3]));
       workgroupBarrier();
-      loadQueries(block, chunk, local);
+      var newLargest = largest;
+      for (var n = 0u; n < SIDE; n++) {
+        newLargest = max(newLargest, partial[i * SIDE + n]);
+      }
+      let shrink = exp(largest - newLargest);
+      largest = newLargest;
+      var weight: mat4x4<f32>;
+//#each n FOUR
+      weight[$n] = select(vec4(0.0), exp(score[$n] - largest), visible$n);
+//#end
+      total = total * shrink + weight * vec4(1.0);
+      storeWeights(i, j, weight);
+//#each s CHUNKS
+      workgroupBarrier();
       for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
-        right[tileSlot(e)] = vec4<f32>(k[keyIndex(block, firstKey, lastKey, chunk, e)]);
+        right[tileSlot(e)] = valueVector(keyIndex(walk, block.kvHead, firstKey, $s, e));
       }
       workgroupBarrier();
-      score += product(i, j);
-    }
-    let key = vec4(firstKey + j) + spread;
-//#each n FOUR
-    let visible$n = (vec4(key[$n]) >= start) & (vec4(key[$n]) <= row);
-    score[$n] = select(vec4(NEVER), SCALE * score[$n], visible$n);
+      sum$s = scaleColumns(sum$s, shrink) + weightedSum(i, j);
 //#end
-    partial[local] = max(max(score[0], score[1]), max(score[2], score[3]));
-    workgroupBarrier();
-    var newLargest = largest;
-    for (var n = 0u; n < SIDE; n++) {
-      newLargest = max(newLargest, partial[i * SIDE + n]);
     }
-    let shrink = exp(largest - newLargest);
-    largest = newLargest;
-    var weight: mat4x4<f32>;
-//#each n FOUR
-    weight[$n] = select(vec4(0.0), exp(score[$n] - largest), visible$n);
-//#end
-    total = total * shrink + weight * vec4(1.0);
-    storeWeights(i, j, weight);
-//#each s CHUNKS
-    workgroupBarrier();
-    for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
-      right[tileSlot(e)] = vec4<f32>(v[keyIndex(block, firstKey, lastKey, $s, e)]);
-    }
-    workgroupBarrier();
-    sum$s = scaleColumns(sum$s, shrink) + weightedSum(i, j);
-//#end
   }
 
   workgroupBarrier();
@@ -95,7 +101,7 @@ fn main(
 //#each n FOUR
   if (ownUnit[$n] < block.units) {
     if (j == 0u) {
-      lse[place[$n]] = largest[$n] + log(total[$n]);
+      keepStatistics(place[$n], largest[$n], total[$n]);
     }
     if (j < CHUNK) {
 //#each s CHUNKS

@@ -3,6 +3,7 @@
  * differentiable: it serves sampling.
  */
 import { attentionDecode } from '../../kernels/attentionDecode.ts';
+import { attentionExtend } from '../../kernels/attentionExtend.ts';
 import { attentionStep, stepHeadGrain } from '../../kernels/attentionStep.ts';
 import { kvAppend } from '../../kernels/kvAppend.ts';
 import { kvCopy } from '../../kernels/kvCopy.ts';
@@ -115,27 +116,55 @@ export function copyKv(cacheK: Tensor, cacheV: Tensor, sources: Tensor, targets:
 }
 
 /**
- * Attention of one token per sequence over its cache: item b attends positions 0 to lengths[b] − 1 of slot slots[b],
- * its own key included if it was appended before. Heads and scores are those of `attention`. A length of 0, or a slot
- * out of range, gives zeros.
- * @param q `[batch, heads, headDim]`
+ * Attention of one token per sequence over its cache: row r attends positions 0 to lengths[r] − 1 of slot slots[r], its
+ * own key included if it was appended before. Heads and scores are those of `attention`. A length of 0, or a slot out
+ * of range, gives zeros.
+ * @param q `[rows, heads, headDim]`
  * @param cacheK `[slots, capacity, kvHeads, headDim]`
  * @param cacheV the same shape
- * @param slots u32 `[batch]`
- * @param lengths u32 `[batch]`; cut at the capacity
- * @returns `[batch, heads, headDim]`
+ * @param slots u32 `[rows]`
+ * @param lengths u32 `[rows]`; cut at the capacity
+ * @returns `[rows, heads, headDim]`
  * @throws {ProxmoError} `shape` if the shapes do not fit, or the head dimension has no kernel
  */
 export function decodeAttention(q: Tensor, cacheK: Tensor, cacheV: Tensor, slots: Tensor, lengths: Tensor): Tensor {
-  const [batch, heads, headDim] = [q.dim(0), q.dim(1), q.dim(2)];
-  const params = { batch, heads, kvHeads: cacheK.dim(2), headDim, slotCount: cacheK.dim(0), capacity: cacheK.dim(1) };
-  checkHeads('decodeAttention', heads, params.kvHeads, headDim);
   return launch(
     attentionDecode[storageOf('decodeAttention', [q, cacheK, cacheV])],
-    params,
+    cachedShape('decodeAttention', q, cacheK),
     { q, cacheK, cacheV, slots, lengths },
     { y: q.shape },
   ).y;
+}
+
+/**
+ * Attention of many tokens per sequence over its cache: row r attends positions 0 to positions[r] of slot slots[r], its
+ * own key among them, which must have been appended before. Heads and scores are those of `attention`. Any number of
+ * sequences are packed one after another, the rows of one next to each other with rising positions; other orders are
+ * slower, not wrong. A row whose slot or position is out of range gives zeros (0xffffffff is never in range).
+ * @param q `[rows, heads, headDim]`, in f32 or f16, as the cache
+ * @param cacheK `[slots, capacity, kvHeads, headDim]`
+ * @param cacheV the same shape
+ * @param slots u32 `[rows]`
+ * @param positions u32 `[rows]`
+ * @returns `[rows, heads, headDim]`, stored as q is
+ * @throws {ProxmoError} `shape` if the shapes do not fit, queries and cache are stored differently, or the head
+ * dimension has no kernel
+ */
+export function extendAttention(q: Tensor, cacheK: Tensor, cacheV: Tensor, slots: Tensor, positions: Tensor): Tensor {
+  return launch(
+    attentionExtend[storageOf('extendAttention', [q, cacheK, cacheV])],
+    cachedShape('extendAttention', q, cacheK),
+    { q, cacheK, cacheV, slots, positions },
+    { y: q.shape },
+  ).y;
+}
+
+/** Parameters of kernels in which rows of queries attend a cache. */
+function cachedShape(op: string, q: Tensor, cacheK: Tensor) {
+  const [rows, heads, headDim] = [q.dim(0), q.dim(1), q.dim(2)];
+  const [slotCount, capacity, kvHeads] = [cacheK.dim(0), cacheK.dim(1), cacheK.dim(2)];
+  checkHeads(op, heads, kvHeads, headDim);
+  return { rows, heads, kvHeads, headDim, slotCount, capacity };
 }
 
 /**

@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { packSegments } from '../../kernels/attentionReference.ts';
 import { noSlot } from '../../kernels/kvAppend.ts';
 import { attention } from '../../src/ops/attention.ts';
-import { appendKv, attendStep, decodeAttention, KvCache, type KvCacheShape } from '../../src/ops/kvCache.ts';
+import {
+  appendKv,
+  attendStep,
+  decodeAttention,
+  extendAttention,
+  KvCache,
+  type KvCacheShape,
+} from '../../src/ops/kvCache.ts';
 import { splitHeadsWithRope } from '../../src/ops/rope.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { Random } from '../../src/tensor/random.ts';
@@ -89,6 +96,97 @@ describe.each(testAdapters)('on %s', (adapter) => {
     }
   });
 
+  it('reads turn after turn what attention gives for the whole sequences', async () => {
+    const engine = await makeEngine();
+    const [heads, kvHeads, headDim] = [4, 2, 16];
+    // Three sequences in slots 2, 0 and 3, each read in three turns of so many tokens.
+    const turns = [
+      [7, 40, 2],
+      [1, 3, 50],
+      [33, 1, 1],
+    ];
+    const slotOf = [2, 0, 3];
+    const lengths = turns.map((each) => each.reduce((sum, length) => sum + length, 0));
+    const { segmentStart, segmentEnd } = packSegments(lengths);
+    const rows = segmentStart.length;
+    const values = {
+      q: normal(rows * heads * headDim, 'q'),
+      k: normal(rows * kvHeads * headDim, 'k'),
+      v: normal(rows * kvHeads * headDim, 'v'),
+    };
+    const take = (name: keyof typeof values, wanted: readonly number[]) => {
+      const width = values[name].length / rows;
+      const taken = wanted.flatMap((row) => [...values[name].subarray(row * width, (row + 1) * width)]);
+      return constant(taken, [wanted.length, width / headDim, headDim]);
+    };
+    const everyRow = segmentStart.map((_, row) => row);
+    const whole = attention(take('q', everyRow), take('k', everyRow), take('v', everyRow), {
+      segmentStart: indices(segmentStart),
+      segmentEnd: indices(segmentEnd),
+    });
+
+    let layer = cacheOf({ slots: 4, capacity: 54, kvHeads, headDim });
+    const sequenceOf = (row: number) => lengths.findIndex((_, i) => row < segmentEndOf(i));
+    const segmentEndOf = (sequence: number) => lengths.slice(0, sequence + 1).reduce((sum, length) => sum + length, 0);
+    const turnRows = [0, 1, 2].map((turn) =>
+      everyRow.filter((row) => {
+        const position = row - segmentStart[row]!;
+        const past = turns[sequenceOf(row)]!.slice(0, turn).reduce((sum, length) => sum + length, 0);
+        return position >= past && position < past + turns[sequenceOf(row)]![turn]!;
+      }),
+    );
+    const outputs: Record<string, Tensor> = {};
+    for (const [turn, wanted] of turnRows.entries()) {
+      const slots = indices(wanted.map((row) => slotOf[sequenceOf(row)]!));
+      const positions = indices(wanted.map((row) => row - segmentStart[row]!));
+      layer = appendKv(layer.cacheK, layer.cacheV, take('k', wanted), take('v', wanted), slots, positions);
+      outputs[`turn${turn}`] = extendAttention(take('q', wanted), layer.cacheK, layer.cacheV, slots, positions);
+    }
+    const program = await engine.compile({ name: 'turns', outputs: { whole, ...outputs } });
+    const result = await program.run();
+
+    const width = heads * headDim;
+    for (const [turn, wanted] of turnRows.entries()) {
+      wanted.forEach((row, at) => {
+        for (let i = 0; i < width; i++)
+          expect(result[`turn${turn}` as 'whole'][at * width + i]).toBeCloseTo(result.whole[row * width + i]!, 5);
+      });
+    }
+  });
+
+  it('gives a row behind the cache the same bits whatever it is packed with', async () => {
+    const engine = await makeEngine();
+    const [heads, kvHeads, headDim] = [4, 2, 16];
+    const { cacheK, cacheV } = cacheOf({ slots: 2, capacity: 70, kvHeads, headDim });
+    const rowsOf = (slot: number, past: number, rows: number) =>
+      Array.from({ length: rows }, (_, row) => ({ slot, position: past + row }));
+    const filled = [...rowsOf(0, 0, 70), ...rowsOf(1, 0, 70)];
+    const layer = appendKv(
+      cacheK,
+      cacheV,
+      constant(normal(140 * kvHeads * headDim, 'k'), [140, kvHeads, headDim]),
+      constant(normal(140 * kvHeads * headDim, 'v'), [140, kvHeads, headDim]),
+      indices(filled.map(({ slot }) => slot)),
+      indices(filled.map(({ position }) => position)),
+    );
+    const width = heads * headDim;
+    const ownQueries = normal(20 * width, 'q');
+    const extend = (before: ReturnType<typeof rowsOf>) => {
+      const rows = [...before, ...rowsOf(1, 45, 20)];
+      const queries = [...normal(before.length * width, 'other q'), ...ownQueries];
+      return extendAttention(
+        constant(queries, [rows.length, heads, headDim]),
+        layer.cacheK,
+        layer.cacheV,
+        indices(rows.map(({ slot }) => slot)),
+        indices(rows.map(({ position }) => position)),
+      );
+    };
+    const outputs = { alone: extend([]), packed: extend(rowsOf(0, 30, 13)) };
+    const { alone, packed } = await (await engine.compile({ name: 'neighbours', outputs })).run();
+    expect(packed.subarray(13 * width)).toEqual(alone);
+  });
+
   // 12 is no multiple of 8: there the step is the three ops.
   it.each([16, 12, 40])('takes a step as splitting, appending and attending do, with heads of %i', async (headDim) => {
     const engine = await makeEngine();
@@ -152,6 +250,9 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const y = decodeAttention(input('q', [2, 1, 4]), cacheK, cacheV, indices([0, noSlot]), indices([0, 3]));
     const program = await engine.compile({ name: 'empty', outputs: { y } });
     expect([...(await program.run({ q: normal(8, 'q') })).y]).toEqual(new Array(8).fill(0));
+    const extended = extendAttention(input('q', [2, 1, 4]), cacheK, cacheV, indices([0, noSlot]), indices([4, 0]));
+    const extension = await engine.compile({ name: 'empty turn', outputs: { extended } });
+    expect([...(await extension.run({ q: normal(8, 'q') })).extended]).toEqual(new Array(8).fill(0));
   });
 });
 
@@ -160,6 +261,10 @@ it('refuses queries that do not fit the cache', () => {
   const attend = (heads: number) => () =>
     decodeAttention(input('q', [1, heads, 8]), cacheK, cacheV, indices([0]), indices([1]));
   expect(attend(3)).toThrow('decodeAttention: 3 heads cannot share 2 key heads');
+  const extend = (heads: number, width: number) => () =>
+    extendAttention(input('q', [1, heads, width]), cacheK, cacheV, indices([0]), indices([1]));
+  expect(extend(3, 8)).toThrow('extendAttention: 3 heads cannot share 2 key heads');
+  expect(extend(2, 16)).toThrow('cacheK is f32[1, 4, 2, 8], but 128 elements of f32 are needed');
   const wide = () => decodeAttention(input('q', [1, 2, 16]), cacheK, cacheV, indices([0]), indices([1]));
   expect(wide).toThrow('cacheK is f32[1, 4, 2, 8], but 128 elements of f32 are needed');
 });
