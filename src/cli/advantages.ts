@@ -7,6 +7,7 @@ import { openDevice } from '../gpu/device.node.ts';
 import { type AdvantageOptions, advantagesOfJsonl } from '../rl/advantages/index.ts';
 import { Engine } from '../tensor/engine.ts';
 import { adapterOption, repeatedOption } from './arguments.ts';
+import { standardOutput } from './output.ts';
 import { formatTable } from './table.ts';
 
 interface AdvantagesOptions {
@@ -50,13 +51,13 @@ export function advantagesCommand(): Command {
           ...parseAssignments(options.set),
         } as AdvantageOptions;
         const records = await advantagesOfJsonl(text, settings, engine);
-        if (options.json) process.stdout.write(`${JSON.stringify(records)}\n`);
+        if (options.json) standardOutput.print(JSON.stringify(records));
         else {
           const rows = records.map(({ episode, step, advantage }, row) => [
             String(row),
             ...[episode, step, advantage].map((value) => value.toFixed(6)),
           ]);
-          process.stdout.write(`${formatTable([['row', 'episode', 'step', 'advantage'], ...rows])}\n`);
+          standardOutput.print(formatTable([['row', 'episode', 'step', 'advantage'], ...rows]));
         }
       } finally {
         (opened as Engine | null)?.gpu.destroy();

@@ -23,6 +23,7 @@ import { type BenchRow, benchCells, benchHeadings, type Ceilings } from './bench
 import { scaleWorkloads } from './bench/scaleWorkloads.ts';
 import { selectWork } from './bench/selection.ts';
 import { type Workload, workloadRow } from './bench/workload.ts';
+import { standardError, standardOutput } from './output.ts';
 import { ProgressLine } from './progressLine.ts';
 import { formatTable } from './table.ts';
 
@@ -64,8 +65,9 @@ export function benchCommand(version: string): Command {
       try {
         const rows = await measureAll(gpu, options, version);
         const changes = old && compareRows(rows, old, options.threshold);
-        process.stdout.write(options.json ? `${JSON.stringify(rows, null, 2)}\n` : `${describe(gpu, rows)}\n`);
-        if (changes) process.stderr.write(`\n${describeChanges(changes)}\n`);
+        if (options.json) standardOutput.json(rows);
+        else standardOutput.print(describe(gpu, rows));
+        if (changes) standardError.print(`\n${describeChanges(changes)}`);
         failIfBad(rows, changes, options.threshold);
       } finally {
         gpu.destroy();

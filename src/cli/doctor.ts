@@ -11,6 +11,7 @@ import { openDevice } from '../gpu/device.node.ts';
 import { TuningCache } from '../gpu/tuningCache.node.ts';
 import { adapterOption } from './arguments.ts';
 import { checkKernels, describeFindings } from './doctor/kernelChecks.ts';
+import { standardOutput } from './output.ts';
 import { ProgressLine } from './progressLine.ts';
 import { formatTable } from './table.ts';
 
@@ -56,7 +57,8 @@ export function doctorCommand(version: string): Command {
 
 async function showAdapter(gpu: GpuContext, version: string, { json }: DoctorOptions): Promise<void> {
   const findings = await examine(gpu, version);
-  process.stdout.write(json ? `${JSON.stringify(findings, null, 2)}\n` : `${describe(findings)}\n`);
+  if (json) standardOutput.json(findings);
+  else standardOutput.print(describe(findings));
 }
 
 /** @throws {ProxmoError} `data` if a kernel is wrong, `usage` if none has the name */
@@ -67,9 +69,8 @@ async function showKernels(gpu: GpuContext, name: string | true, { json }: Docto
   const line = new ProgressLine();
   const findings = await checkKernels(gpu, chosen, (spec) => line.show('kernels', spec.name));
   line.clear();
-  process.stdout.write(
-    json ? `${JSON.stringify(findings, null, 2)}\n` : `${gpu.adapter.name}\n${describeFindings(findings)}\n`,
-  );
+  if (json) standardOutput.json(findings);
+  else standardOutput.print(`${gpu.adapter.name}\n${describeFindings(findings)}`);
   const wrong = findings.filter(({ problems }) => problems.length > 0);
   if (wrong.length > 0)
     throw new ProxmoError(

@@ -8,6 +8,7 @@ import { firstEvaluationEpisode } from '../rl/trainer.ts';
 import { adapterOption, count, nonNegative, splitOption, wholeNumber } from './arguments.ts';
 import { creditRows } from './credit.ts';
 import { withRun } from './loadedRun.ts';
+import { standardOutput } from './output.ts';
 import { ProgressLine } from './progressLine.ts';
 import { duration, formatTable, percent } from './table.ts';
 
@@ -64,7 +65,7 @@ export function evalCommand(): Command {
           seconds: evaluation.seconds,
           ...summariseEvaluation(evaluation),
         };
-        if (options.json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+        if (options.json) standardOutput.json(result);
         else {
           const rows = [['all', evaluation] as const, ...Object.entries(evaluation.byTask)];
           const cells = rows.map(([name, { success, interval, episodes }]) => [
@@ -74,11 +75,11 @@ export function evalCommand(): Command {
             String(episodes),
           ]);
           const credit = creditRows(evaluation).map(([name, mean = 0]) => [name, mean.toFixed(3)]);
-          process.stdout.write(
-            `${formatTable([['success', 'rate', '95 % interval', 'episodes'], ...cells, ...credit])}\n\n`,
+          standardOutput.print(
+            `${formatTable([['success', 'rate', '95 % interval', 'episodes'], ...cells, ...credit])}\n`,
           );
-          process.stdout.write(
-            `${split} tasks, iteration ${iteration}; mean length ${evaluation.meanLength.toFixed(1)} steps, ${percent(evaluation.validShare)} valid actions, ${duration(evaluation.seconds)} on ${gpu.adapter.name}\n`,
+          standardOutput.print(
+            `${split} tasks, iteration ${iteration}; mean length ${evaluation.meanLength.toFixed(1)} steps, ${percent(evaluation.validShare)} valid actions, ${duration(evaluation.seconds)} on ${gpu.adapter.name}`,
           );
         }
       }),

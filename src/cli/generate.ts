@@ -11,6 +11,7 @@ import { adapterOption, count, nonNegative, precisionOption, repeatedOption, sha
 import { type AnswerOptions, type AnswerStatistics, answer } from './generate/answer.ts';
 import { converse, openingOf } from './generate/conversation.ts';
 import { encodeConversation, encodeText, openSource } from './generate/source.ts';
+import { standardError, standardOutput } from './output.ts';
 
 interface GenerateOptions {
   readonly model: string;
@@ -91,33 +92,35 @@ async function continuePrompt(
   if (ids.length === 0) throw new ProxmoError('usage', 'The prompt is empty; give at least one character.');
   const isStreamed = !json && samples === 1;
   const onText = (_: number, piece: string) => {
-    if (isStreamed) process.stdout.write(piece);
+    if (isStreamed) standardOutput.write(piece);
   };
   const { answers, statistics } = await answer(engine, source, ids, { ...answerOptions(options), turn: 0, onText });
   if (json) {
     const replies = answers.map(({ text, tokens, logProb, finishReason }) => ({ text, tokens, logProb, finishReason }));
-    process.stdout.write(
-      `${JSON.stringify({ model, adapter, seed: options.seed, replies, ...statistics }, null, 2)}\n`,
-    );
+    standardOutput.json({ model, adapter, seed: options.seed, replies, ...statistics });
     return;
   }
-  if (isStreamed) process.stdout.write('\n');
+  if (isStreamed) standardOutput.write('\n');
   else
-    for (const [index, { text }] of answers.entries())
-      process.stdout.write(`--- ${index + 1} of ${samples}\n${text}\n`);
-  process.stderr.write(`${describe(statistics)}\n`);
+    for (const [index, { text }] of answers.entries()) standardOutput.print(`--- ${index + 1} of ${samples}\n${text}`);
+  standardError.print(describe(statistics));
 }
 
 async function talk(engine: Engine, source: PolicySource, options: GenerateOptions): Promise<void> {
   encodeConversation(source, [{ role: 'user', content: '' }], options.model);
-  const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '> ' });
+  const lines = createInterface({
+    input: process.stdin,
+    output: process.stderr,
+    prompt: '> ',
+    signal: standardOutput.closed,
+  });
   lines.prompt();
   await converse(lines, options.system, async (messages, turn) => {
-    const onText = (_: number, piece: string) => process.stdout.write(piece);
+    const onText = (_: number, piece: string) => standardOutput.write(piece);
     const prompt = encodeConversation(source, messages, options.model);
     const { answers, statistics } = await answer(engine, source, prompt, { ...answerOptions(options), turn, onText });
-    process.stdout.write('\n');
-    process.stderr.write(`${describe(statistics)}\n`);
+    standardOutput.write('\n');
+    standardError.print(describe(statistics));
     lines.prompt();
     return answers[0]?.text ?? '';
   });
@@ -137,6 +140,7 @@ function answerOptions({
     stop,
     samples,
     ...(maxTokens === undefined ? {} : { maxTokens }),
+    isRead: () => !standardOutput.closed.aborted,
   };
 }
 

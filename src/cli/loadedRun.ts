@@ -8,6 +8,7 @@ import { loadRun } from '../rl/run.node.ts';
 import type { KeptChoices } from '../rl/runTuning.node.ts';
 import type { Trainer } from '../rl/trainer.ts';
 import { Engine } from '../tensor/engine.ts';
+import { standardError } from './output.ts';
 
 interface RunChoice {
   readonly adapter?: string;
@@ -46,7 +47,8 @@ export async function withRun(
 /** Says on standard error how the kernels of a run that was tuned are chosen. */
 export function tellTuning(tuning: KeptChoices | null): void {
   if (tuning)
-    process.stderr.write(
-      `${tuning.problem ?? `kernels run in the variants of ${tuning.path} (${tuning.choices} choices), where their code is the same`}\n`,
+    standardError.print(
+      tuning.problem ??
+        `kernels run in the variants of ${tuning.path} (${tuning.choices} choices), where their code is the same`,
     );
 }

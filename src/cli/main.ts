@@ -6,6 +6,7 @@
 import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { ProxmoError } from '../base/errors.ts';
+import { isSystemError, systemReason } from '../base/systemErrors.node.ts';
 import { advantagesCommand } from './advantages.ts';
 import { benchCommand } from './bench.ts';
 import { doctorCommand } from './doctor.ts';
@@ -13,6 +14,7 @@ import { envCommand } from './env.ts';
 import { evalCommand } from './eval.ts';
 import { generateCommand } from './generate.ts';
 import { modelCommand } from './model.ts';
+import { finish, standardError, standardOutput } from './output.ts';
 import { playCommand } from './play.ts';
 import { profileCommand } from './profile.ts';
 import { trainCommand } from './train.ts';
@@ -25,7 +27,11 @@ async function main(): Promise<number> {
     .description('Train small language-model policies for multi-turn tasks with ProxMO, on WebGPU.')
     .version(packageJson.version)
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(`proxmo: ${text.replace(/^error: /, '')}`) });
+    .configureOutput({
+      writeOut: (text) => standardOutput.write(text),
+      writeErr: (text) => standardError.write(text),
+      outputError: (text, write) => write(`proxmo: ${text.replace(/^error: /, '')}`),
+    });
   for (const command of [
     trainCommand(packageJson.version),
     evalCommand(),
@@ -58,25 +64,26 @@ function inherit(parent: Command, command: Command): void {
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof ProxmoError) {
-    process.stderr.write(`proxmo: ${error.message}\n`);
+    standardError.print(`proxmo: ${error.message}`);
     return error.code === 'usage' ? 2 : error.code === 'interrupted' ? interrupted : 1;
   }
   if (isSystemError(error)) {
-    process.stderr.write(
-      `proxmo: A file or folder cannot be used (${error.message}); check the path, its permissions and the space there.\n`,
-    );
+    standardError.print(`proxmo: ${describeSystemError(error)}`);
     return 1;
   }
-  process.stderr.write(
-    `proxmo: an unexpected error, which is a bug of proxmo: ${error instanceof Error ? error.stack : String(error)}\n`,
+  standardError.print(
+    `proxmo: an unexpected error, which is a bug of proxmo: ${error instanceof Error ? error.stack : String(error)}`,
   );
   return 70;
 }
 
-/** Whether the operating system refused something, as when a disk is full. */
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error;
+/** For example `runs/1 cannot be used: permission is denied (EACCES); …`. */
+function describeSystemError(error: NodeJS.ErrnoException): string {
+  const { path, syscall } = error;
+  const what = path === undefined ? `The system call ${syscall} failed` : `${path} cannot be used`;
+  return `${what}: ${systemReason(error)}; check the path, its permissions and the space there.`;
 }
 
-// The GPU driver's threads would keep the process alive.
-process.exit(await main());
+process.exitCode = await finish(await main());
+// Node ends by itself where nothing is left to do. What an environment leaves running does not keep it alive.
+setTimeout(() => process.exit(), 500).unref();

@@ -6,6 +6,7 @@ import { type Episode, playEpisodes } from '../rl/rollout.ts';
 import { firstEvaluationEpisode } from '../rl/trainer.ts';
 import { adapterOption, count, nonNegative, splitOption, wholeNumber } from './arguments.ts';
 import { withRun } from './loadedRun.ts';
+import { standardOutput } from './output.ts';
 
 interface PlayOptions {
   readonly split?: Split;
@@ -62,8 +63,8 @@ export function playCommand(): Command {
           firstEpisode: firstEvaluationEpisode,
           faults: trainer.faults,
         });
-        if (options.json) process.stdout.write(`${JSON.stringify(episodes.map(withoutTrees), null, 2)}\n`);
-        else for (const episode of episodes) process.stdout.write(`${describeEpisode(episode)}\n`);
+        if (options.json) standardOutput.json(episodes.map(withoutTrees));
+        else for (const episode of episodes) standardOutput.print(describeEpisode(episode));
       }),
     );
 }

@@ -10,6 +10,7 @@ import { measureCeilings } from '../gpu/ceilings.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { Profiler } from '../gpu/profiler.ts';
 import type { Ceilings } from './bench/rows.ts';
+import { standardOutput } from './output.ts';
 import { rooflineSvg } from './profile/roofline.ts';
 import { ProfileSummary } from './profile/summary.ts';
 import { Trace } from './profile/trace.ts';
@@ -73,7 +74,7 @@ class Profile {
   async write(dir: string): Promise<void> {
     const { adapter, ceilings, profiler, summary, trace } = this;
     const { elapsed, timing } = profiler;
-    process.stdout.write(`\n${summary.describe(elapsed, timing, ceilings)}\n`);
+    standardOutput.print(`\n${summary.describe(elapsed, timing, ceilings)}`);
     await mkdir(dir, { recursive: true });
     await writeFile(join(dir, 'trace.json'), trace.toString());
     await writeFile(
@@ -85,6 +86,6 @@ class Profile {
       `${JSON.stringify({ adapter, ...summary.report(elapsed, timing, ceilings) }, null, 2)}\n`,
     );
     const note = trace.isCut ? ' (the trace ends early: there were too many dispatches)' : '';
-    process.stdout.write(`\ntrace, roofline and all figures: ${dir}${note}\n`);
+    standardOutput.print(`\ntrace, roofline and all figures: ${dir}${note}`);
   }
 }

@@ -1,11 +1,13 @@
 /** Plain text tables and numbers for the terminal. */
+import { printableLine } from '../base/printable.ts';
 
 /** Columns padded to their widest cell; the first is left-aligned, the others right-aligned. */
 export function formatTable(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
-  for (const row of rows)
+  const cells = rows.map((row) => row.map(printableLine));
+  for (const row of cells)
     for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
-  return rows
+  return cells
     .map((row) =>
       row
         .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))

@@ -13,6 +13,7 @@ import { loadConfig } from '../runs/config.ts';
 import { openRun } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
 import { adapterOption, repeatedOption, wholeNumber } from './arguments.ts';
+import { standardOutput } from './output.ts';
 import { ProgressLine } from './progressLine.ts';
 import { TrainReporter } from './trainReport.ts';
 
@@ -85,7 +86,7 @@ async function train(gpu: GpuContext, run: TrainRunOptions, json: boolean): Prom
       signal: interrupt.signal,
       onEvent: (event) => reporter.show(event),
     });
-    if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
+    if (json) standardOutput.json(summary);
     else reporter.finish(summary);
   } catch (error) {
     reporter.stop();
@@ -107,9 +108,8 @@ async function printPlan(config: TrainConfig, { adapter, json }: TrainOptions): 
     const taskSet = await createNamedTaskSet(name, options);
     const plan = await planRun(new Engine(gpu), config, taskSet).finally(() => taskSet.close?.());
     const { shared: _, ...figures } = plan;
-    process.stdout.write(
-      `${json ? JSON.stringify({ adapter: gpu.adapter.name, ...figures }, null, 2) : formatMemoryPlan(plan)}\n`,
-    );
+    if (json) standardOutput.json({ adapter: gpu.adapter.name, ...figures });
+    else standardOutput.print(formatMemoryPlan(plan));
     checkPlan(plan);
   } finally {
     gpu.destroy();

@@ -6,6 +6,7 @@ import type { Evaluation } from '../rl/evaluate.ts';
 import type { IterationMetrics } from '../rl/metrics.ts';
 import type { Summary, TrainEvent } from '../rl/run.node.ts';
 import { creditRows } from './credit.ts';
+import { standardOutput } from './output.ts';
 import type { ProgressLine } from './progressLine.ts';
 import { duration, formatTable, percent } from './table.ts';
 
@@ -77,7 +78,7 @@ export class TrainReporter {
 
   finish(summary: Summary): void {
     this.line.clear();
-    process.stdout.write(`\n${describeSummary(summary)}\n\nrun folder: ${this.dir}\n`);
+    standardOutput.print(`\n${describeSummary(summary)}\n\nrun folder: ${this.dir}`);
   }
 
   private showProgress({ iteration, progress }: TrainEvent & { kind: 'progress' }): void {

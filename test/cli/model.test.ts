@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { writeSafetensors } from '../../src/base/safetensors.node.ts';
 import { modelCommand } from '../../src/cli/model.ts';
+import { standardOutput } from '../../src/cli/output.ts';
 import { halfAdapter, testAdapters } from '../support/adapters.ts';
 import { hfFixture, hfFixtures, tensorsOf } from '../support/hfFixtures.ts';
 
@@ -16,7 +17,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs the command in this process; what it prints, also where it fails. */
 async function run(...args: string[]): Promise<{ readonly stdout: string; readonly error: Error | null }> {
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation(() => true);
+  const write = vi.spyOn(standardOutput, 'write').mockImplementation(() => undefined);
   try {
     const error = await modelCommand()
       .parseAsync(args, { from: 'user' })

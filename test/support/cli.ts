@@ -15,24 +15,36 @@ export interface CliResult {
   readonly stderr: string;
 }
 
+interface CliOptions {
+  readonly input?: string;
+  readonly cwd?: string;
+}
+
 /** `proxmo ...args`, from the sources, on SwiftShader unless the environment says otherwise. */
-export async function proxmo(
-  args: readonly string[],
-  options: { readonly input?: string; readonly cwd?: string } = {},
-): Promise<CliResult> {
-  const program = await bundled;
+export async function proxmo(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  return execute(process.execPath, [await bundled, ...args], options);
+}
+
+/** A script for bash in which `proxmo` is the command line. A pipe gives the code of what fails in it. */
+export async function shell(script: string, options: CliOptions = {}): Promise<CliResult> {
+  const define = `set -o pipefail; proxmo() { '${process.execPath}' '${await bundled}' "$@"; }`;
+  return execute('bash', ['-c', `${define}\n${script}`], options);
+}
+
+function execute(file: string, args: readonly string[], { input, cwd }: CliOptions): Promise<CliResult> {
   return new Promise((resolve) => {
     const child = execFile(
-      process.execPath,
-      [program, ...args],
+      file,
+      args,
       {
-        cwd: options.cwd ?? root,
+        cwd: cwd ?? root,
         env: { ...process.env, PROXMO_ADAPTER: process.env.PROXMO_ADAPTER ?? 'swiftshader' },
         maxBuffer: 2 ** 26,
       },
       (error, stdout, stderr) =>
         resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr }),
     );
-    child.stdin?.end(options.input ?? '');
+    // A command that ends without reading its input closes it.
+    child.stdin?.on('error', () => undefined).end(input ?? '');
   });
 }

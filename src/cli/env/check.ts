@@ -1,8 +1,10 @@
 /** `proxmo env check`: whether an environment keeps its contract. */
 import { Command } from 'commander';
 import { ProxmoError } from '../../base/errors.ts';
+import { printableLine } from '../../base/printable.ts';
 import { checkTaskSet } from '../../envs/check.ts';
 import { count, positive, wholeNumber } from '../arguments.ts';
+import { standardOutput } from '../output.ts';
 import { type EnvironmentOptions, withEnvironment, withTaskSet } from './options.ts';
 
 interface CheckOptions extends EnvironmentOptions {
@@ -24,10 +26,10 @@ export function checkCommand(): Command {
       const report = await withTaskSet(name, options, (taskSet) =>
         checkTaskSet(taskSet, { tasks, seed, timeoutSeconds: timeout }),
       );
-      if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+      if (json) standardOutput.json(report);
       else {
         for (const { check, holds, detail } of report.findings)
-          process.stdout.write(`${holds ? 'ok    ' : 'BREAKS'}  ${check.padEnd(18)}  ${detail}\n`);
+          standardOutput.print(`${holds ? 'ok    ' : 'BREAKS'}  ${check.padEnd(18)}  ${printableLine(detail)}`);
       }
       const broken = report.findings.filter(({ holds }) => !holds).length;
       if (broken > 0) {

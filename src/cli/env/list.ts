@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { ProxmoError } from '../../base/errors.ts';
 import { type EnvironmentDefaults, type EnvironmentEntry, environmentEntries } from '../../envs/registry.node.ts';
+import { standardOutput } from '../output.ts';
 
 interface ListOptions {
   readonly json?: boolean;
@@ -24,10 +25,10 @@ export function listCommand(): Command {
           ...(missing === null ? {} : { missing }),
         });
       }
-      if (json) process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
+      if (json) standardOutput.json(rows);
       else
-        process.stdout.write(
-          `${rows.map(describe).join('\n')}\n\nAny module that makes a task set can be named by its path, as ./my-env.mjs.\n`,
+        standardOutput.print(
+          `${rows.map(describe).join('\n')}\n\nAny module that makes a task set can be named by its path, as ./my-env.mjs.`,
         );
     });
 }

@@ -5,6 +5,7 @@ import { ProxmoError } from '../../base/errors.ts';
 import type { Environment, Split, Task, TaskSet, Turn } from '../../envs/environment.ts';
 import { askOnce } from '../../envs/faults.ts';
 import { splitOption, wholeNumber } from '../arguments.ts';
+import { standardOutput } from '../output.ts';
 import { type EnvironmentOptions, withEnvironment, withTaskSet } from './options.ts';
 
 /** A person waits longer than a trainer would. */
@@ -82,6 +83,7 @@ async function play(environment: Asked, task: Task): Promise<void> {
     output: process.stdout,
     terminal: process.stdin.isTTY === true,
     prompt: '> ',
+    signal: standardOutput.closed,
   });
   lines.prompt();
   for await (const line of lines) {
@@ -119,5 +121,5 @@ function show({ observation, admissibleActions, done }: Turn): void {
 }
 
 function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  standardOutput.print(text);
 }

@@ -8,6 +8,7 @@ import { replayTranscripts } from '../../envs/alfworld/replay.node.ts';
 import type { ReplayReport } from '../../envs/replay.ts';
 import { replayQueries, replaySessions } from '../../envs/webshop/replay.node.ts';
 import { isPlainObject } from '../../runs/json.ts';
+import { standardOutput } from '../output.ts';
 import { readJsonLines } from './jsonLines.ts';
 
 interface ReplayOptions {
@@ -44,9 +45,8 @@ export function replayCommand(): Command {
       const report = await format.replay(joined(first.value, records), data);
       if (report.steps === 0)
         throw new ProxmoError('data', `${file} holds no step to compare; give a file with recorded steps.`);
-      process.stdout.write(
-        `${json ? JSON.stringify({ format: format.name, ...report }, null, 2) : describe(format, report)}\n`,
-      );
+      if (json) standardOutput.json({ format: format.name, ...report });
+      else standardOutput.print(describe(format, report));
       if (report.equal < report.steps) {
         throw new ProxmoError(
           'environment',

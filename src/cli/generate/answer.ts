@@ -15,6 +15,8 @@ export interface AnswerOptions {
   readonly turn: number;
   /** Told of a reply's text as it comes. */
   readonly onText: (sample: number, piece: string) => void;
+  /** Whether somebody still reads the text; replies end where nobody does. */
+  readonly isRead: () => boolean;
 }
 
 export interface Answer {
@@ -46,7 +48,7 @@ export async function answer(
   engine: Engine,
   { model, tokenizer, endTokens }: PolicySource,
   prompt: readonly number[],
-  { controls, maxTokens, stop, samples, turn, onText }: AnswerOptions,
+  { controls, maxTokens, stop, samples, turn, onText, isRead }: AnswerOptions,
 ): Promise<{ readonly answers: Answer[]; readonly statistics: AnswerStatistics }> {
   const started = performance.now();
   const elapsed = () => (performance.now() - started) / 1000;
@@ -69,7 +71,7 @@ export async function answer(
     const requests = texts.map((_, episode) => ({ prompt, episode, turn }));
     const replies = await generator.generate(requests, controls, (sample, tokens) => {
       secondsToFirstToken ||= elapsed();
-      return texts[sample]!.push(tokens);
+      return texts[sample]!.push(tokens) || !isRead();
     });
     for (const text of texts) text.finish();
     const answers = replies.map(({ tokens, logProbs }, sample): Answer => {

@@ -17,6 +17,7 @@ import { loadRunModel, runConfig } from '../../rl/run.node.ts';
 import { openRun } from '../../runs/run.ts';
 import { Engine } from '../../tensor/engine.ts';
 import { adapterOption, wholeNumber } from '../arguments.ts';
+import { standardError, standardOutput } from '../output.ts';
 
 const dtypes: readonly SavedDtype[] = ['float32', 'float16', 'bfloat16'];
 
@@ -53,7 +54,7 @@ export function exportCommand(): Command {
           policy.adapters && !options.merge
             ? await saveAdapters(engine, policy.adapters, base, dir)
             : await saveWeights(engine, policy, base, dir, dtype);
-        process.stdout.write(`${dir}: ${saved} of ${run} after iteration ${iteration}\n`);
+        standardOutput.print(`${dir}: ${saved} of ${run} after iteration ${iteration}`);
       } finally {
         gpu.destroy();
       }
@@ -110,6 +111,6 @@ async function saveWeights(
     ...(isFolder ? { tokenizerFrom: base } : {}),
   });
   if (!isFolder)
-    process.stderr.write(`${dir} has no tokenizer files: ${base} keeps its tokenizer in a form of its own.\n`);
+    standardError.print(`${dir} has no tokenizer files: ${base} keeps its tokenizer in a form of its own.`);
   return `the policy in ${dtype}${policy.adapters ? ', adapters merged,' : ''}`;
 }

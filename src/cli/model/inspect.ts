@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { HfCheckpoint } from '../../models/hf/checkpoint.node.ts';
 import { locateWeights } from '../../models/hf/locate.ts';
 import type { TransformerConfig } from '../../models/transformerConfig.ts';
+import { standardOutput } from '../output.ts';
 import { formatTable } from '../table.ts';
 
 export function inspectCommand(): Command {
@@ -17,7 +18,8 @@ export function inspectCommand(): Command {
       const checkpoint = await HfCheckpoint.open(dir);
       try {
         const findings = examine(checkpoint);
-        process.stdout.write(json ? `${JSON.stringify(findings, null, 2)}\n` : `${describe(findings)}\n`);
+        if (json) standardOutput.json(findings);
+        else standardOutput.print(describe(findings));
       } finally {
         await checkpoint.close();
       }

@@ -11,6 +11,7 @@ import { type Precision, storageFor } from '../../nn/halfWeights.ts';
 import type { Transformer } from '../../nn/transformer.ts';
 import { Engine } from '../../tensor/engine.ts';
 import { adapterOption, precisionOption } from '../arguments.ts';
+import { standardOutput } from '../output.ts';
 import { formatTable } from '../table.ts';
 import {
   type Check,
@@ -53,7 +54,8 @@ export function verifyCommand(): Command {
         ];
         const passed = checks.every((check) => check.passed);
         const result = { dir, family: checkpoint.model.family, adapter: gpu.adapter.name, precision, passed, checks };
-        process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : `${describe(checks)}\n`);
+        if (json) standardOutput.json(result);
+        else standardOutput.print(describe(checks));
         if (!passed) throw new ProxmoError('data', failureOf(dir, checks));
       } finally {
         gpu.destroy();
