@@ -1,17 +1,13 @@
 /**
- * A fixed list of dispatches that is encoded into one compute pass and submitted at once. Bind groups and parameters
- * are made when it is built.
+ * A fixed list of dispatches that is encoded into one compute pass and submitted at once. Parameters and bind groups
+ * are shared with all other lists.
  */
 import type { Dispatch, KernelSpec, Params } from '../../kernels/spec.ts';
+import { ProxmoError } from '../base/errors.ts';
+import type { Bindings, BufferRange } from './bindGroups.ts';
 import type { GpuContext } from './context.ts';
+import type { ParameterBlock } from './parameterBlocks.ts';
 import type { Kernel } from './pipelines.ts';
-
-export interface BufferRange {
-  readonly buffer: GPUBuffer;
-  /** In bytes. */
-  readonly offset: number;
-  readonly size: number;
-}
 
 /** One dispatch before its bind group exists. */
 export interface Launch {
@@ -33,82 +29,82 @@ export interface Command {
   readonly spec: KernelSpec;
   readonly params: Params;
   readonly pipeline: GPUComputePipeline;
-  readonly bindGroup: GPUBindGroup;
+  /** Which of the list's bind groups it uses. */
+  readonly group: number;
   readonly dispatch: Dispatch;
 }
 
 export class CommandList {
   readonly commands: readonly Command[];
-  private readonly parameters: GPUBuffer;
+  readonly bindings: ReadonlyMap<string, Bindings>;
+  private readonly blocks: readonly ParameterBlock[];
 
+  /**
+   * @param forget told when the list's bind groups are given to others: what was encoded must not be kept
+   * @throws {ProxmoError} `shape` if it needs more bind groups than there may be
+   */
   constructor(
     private readonly context: GpuContext,
     launches: readonly Launch[],
     readonly label: string,
+    readonly forget: () => void = () => {},
   ) {
     const live = launches.filter(({ dispatch }) => dispatch.every((count) => count > 0));
-    const slot = Math.max(context.device.limits.minUniformBufferOffsetAlignment, 64);
-    const bytes = new ArrayBuffer(Math.max(slot * live.length, 16));
-    this.parameters = context.createBuffer(
-      bytes.byteLength,
-      GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-      `${label} parameters`,
-    );
-    this.commands = live.map((launch, index) => {
-      packParams(launch.spec, launch.params, new DataView(bytes, index * slot, slot));
-      return {
-        label: launch.kernel.label,
-        scope: launch.scope ?? '',
-        spec: launch.spec,
-        params: launch.params,
-        pipeline: launch.kernel.pipeline,
-        bindGroup: this.createBindGroup(launch, index * slot, slot),
-        dispatch: launch.dispatch,
-      };
+    this.blocks = live.map(({ spec, params }) => context.parameters.take(spec, params));
+    const bindings = new Map<string, Bindings>();
+    const indices = new Map<string, number>();
+    this.commands = live.map(({ kernel, spec, params, scope = '', ranges, dispatch }, index) => {
+      const block = this.blocks[index]!;
+      const parameters = { buffer: block.page.buffer, offset: block.offset, size: block.size };
+      const bound = { layout: kernel.layout, ranges: [parameters, ...ranges] };
+      const key = context.bindGroups.keyOf(bound);
+      const group = indices.get(key) ?? indices.size;
+      indices.set(key, group);
+      bindings.set(key, bound);
+      return { label: kernel.label, scope, spec, params, pipeline: kernel.pipeline, group, dispatch };
     });
-    context.device.queue.writeBuffer(this.parameters, 0, bytes);
+    this.bindings = bindings;
+    this.checkCount();
   }
 
   get length(): number {
     return this.commands.length;
   }
 
+  /** The bind groups that commands name by their index. */
+  get groups(): readonly GPUBindGroup[] {
+    return this.context.bindGroups.take(this);
+  }
+
   /** Encodes every dispatch into one pass. */
   encode(encoder: GPUCommandEncoder): void {
     if (this.commands.length === 0) return;
+    const { groups } = this;
     const pass = encoder.beginComputePass({ label: this.label });
     let pipeline: GPUComputePipeline | undefined;
+    let bound: number | undefined;
     for (const command of this.commands) {
       if (command.pipeline !== pipeline) pass.setPipeline((pipeline = command.pipeline));
-      pass.setBindGroup(0, command.bindGroup);
+      if (command.group !== bound) pass.setBindGroup(0, groups[(bound = command.group)]!);
       pass.dispatchWorkgroups(...command.dispatch);
     }
     pass.end();
   }
 
   destroy(): void {
-    this.parameters.destroy();
+    this.context.bindGroups.release(this);
+    for (const block of this.blocks) this.context.parameters.give(block);
   }
 
-  private createBindGroup({ kernel, ranges }: Launch, offset: number, size: number): GPUBindGroup {
-    return this.context.device.createBindGroup({
-      label: kernel.label,
-      layout: kernel.layout,
-      entries: [
-        { binding: 0, resource: { buffer: this.parameters, offset, size } },
-        ...ranges.map((range, index) => ({ binding: index + 1, resource: { ...range } })),
-      ],
-    });
+  private checkCount(): void {
+    const { most } = this.context.bindGroups;
+    if (this.bindings.size <= most) return;
+    this.destroy();
+    throw new ProxmoError(
+      'shape',
+      `the program ${this.label} binds ${this.bindings.size} different sets of buffers, but ${most} may be bound at a time; use fewer steps in a submit (sampling.blockSize) or a model of fewer layers.`,
+    );
   }
-}
-
-function packParams(spec: KernelSpec, params: Params, view: DataView): void {
-  Object.entries(spec.params).forEach(([name, type], index) => {
-    const value = params[name] ?? 0;
-    if (type === 'f32') view.setFloat32(index * 4, value, true);
-    else if (type === 'i32') view.setInt32(index * 4, value, true);
-    else view.setUint32(index * 4, value, true);
-  });
 }
 
 /** Copies a range of a buffer to the host. One-off; programs keep their own staging buffer. */

@@ -8,13 +8,17 @@ import { ProxmoError } from '../base/errors.ts';
 import { mebibytes } from '../base/sizes.ts';
 import { Allocations } from './allocations.ts';
 import { BufferArena } from './arena.ts';
+import { BindGroups } from './bindGroups.ts';
 import type { CommandList } from './commands.ts';
+import { ParameterBlocks } from './parameterBlocks.ts';
 import { PipelineCache } from './pipelines.ts';
 
 /** What a platform supplies besides the device. */
 export interface Platform {
   /** Waits for GPU work without keeping a core busy. */
   readonly wait: <T>(promise: Promise<T>) => Promise<T>;
+  /** Collects JavaScript's garbage, where that can be asked for: bind groups have no other end. */
+  readonly collectGarbage?: () => void;
   /** Objects that must live as long as the device. */
   readonly keepAlive?: unknown;
 }
@@ -41,6 +45,8 @@ export class GpuContext {
   readonly allocations = new Allocations();
   readonly arena: BufferArena;
   readonly pipelines: PipelineCache;
+  readonly parameters: ParameterBlocks;
+  readonly bindGroups: BindGroups;
   readonly profile: AdapterProfile;
   private failure: ProxmoError | undefined;
   private closed = false;
@@ -53,6 +59,8 @@ export class GpuContext {
     this.profile = adapter.profile;
     this.arena = new BufferArena(this);
     this.pipelines = new PipelineCache(this);
+    this.parameters = new ParameterBlocks(this);
+    this.bindGroups = new BindGroups(device, platform.collectGarbage);
     device.addEventListener('uncapturederror', (event) => {
       this.failure ??= new ProxmoError('gpu-error', `The GPU reported an error: ${event.error.message.trim()}`);
     });

@@ -6,6 +6,7 @@ import { create, globals } from 'webgpu';
 import type { AdapterProfile, SubgroupMatrixConfig } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { type AdapterDescription, GpuContext } from './context.ts';
+import { collectGarbage } from './garbage.node.ts';
 import { findSwiftShaderBundle, systemHasVulkanLoader, withSwiftShader } from './swiftshader.node.ts';
 import { waitAsleep } from './wait.node.ts';
 
@@ -66,7 +67,11 @@ async function open(choice: AdapterChoice | undefined): Promise<GpuContext> {
         `The adapter ${adapter.info.device} gave no device (${String(error)}); ${howToGetAnAdapter}.`,
       );
     });
-  return new GpuContext(device, describe(adapter, features, limits), { wait: waitAsleep, keepAlive: gpu });
+  return new GpuContext(device, describe(adapter, features, limits), {
+    wait: waitAsleep,
+    collectGarbage,
+    keepAlive: gpu,
+  });
 }
 
 /** The Dawn instances of this process: if one were collected while a device of it lives, the process would crash. */

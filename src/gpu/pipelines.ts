@@ -21,6 +21,8 @@ export interface Kernel {
 
 export class PipelineCache {
   private readonly kernels = new Map<string, Promise<Kernel>>();
+  /** By the access to each binding: kernels that bind alike share bind groups. */
+  private readonly layouts = new Map<string, GPUBindGroupLayout>();
 
   constructor(private readonly context: GpuContext) {}
 
@@ -34,19 +36,24 @@ export class PipelineCache {
     return kernel;
   }
 
+  private layoutOf(bindings: KernelSpec['bindings']): GPUBindGroupLayout {
+    const types = Object.values(bindings).map(({ access }) => bindingType(access));
+    const label = types.join();
+    const known = this.layouts.get(label);
+    if (known) return known;
+    const buffers = (['uniform', ...types] as const).map((type, binding) => ({
+      binding,
+      visibility: GPUShaderStage.COMPUTE,
+      buffer: { type },
+    }));
+    const layout = this.context.device.createBindGroupLayout({ label, entries: buffers });
+    this.layouts.set(label, layout);
+    return layout;
+  }
+
   private async build<P extends Params>(spec: KernelSpec<P>, variant: Variant<P>, label: string): Promise<Kernel> {
     const { device } = this.context;
-    const layout = device.createBindGroupLayout({
-      label,
-      entries: [
-        { binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: 'uniform' } },
-        ...Object.values(spec.bindings).map(({ access }, index) => ({
-          binding: index + 1,
-          visibility: GPUShaderStage.COMPUTE,
-          buffer: { type: bindingType(access) },
-        })),
-      ],
-    });
+    const layout = this.layoutOf(spec.bindings);
     // What is wrong with it is told below; the device goes on.
     device.pushErrorScope('validation');
     const module = device.createShaderModule({ label, code: assembleShader(spec, variant) });

@@ -61,8 +61,7 @@ export class Profiler implements CommandRunner {
   async run(list: CommandList): Promise<void> {
     const encodeMs = this.timeEncoding(list);
     const start = this.elapsed;
-    const spans =
-      this.timing === 'timestamps' ? await this.runTimestamped(list.commands) : await this.runSerialised(list.commands);
+    const spans = this.timing === 'timestamps' ? await this.runTimestamped(list) : await this.runSerialised(list);
     const [first, last] = [spans[0], spans.at(-1)];
     const gpuMs = first && last ? last[0] + last[1] - first[0] : 0;
     this.onRun({
@@ -83,15 +82,15 @@ export class Profiler implements CommandRunner {
     return performance.now() - start;
   }
 
-  private async runTimestamped(commands: readonly Command[]): Promise<Span[]> {
+  private async runTimestamped({ commands, groups }: CommandList): Promise<Span[]> {
     const spans: Span[] = [];
     for (let first = 0; first < commands.length; first += dispatchesPerQuerySet) {
-      spans.push(...(await this.runWithQueries(commands.slice(first, first + dispatchesPerQuerySet))));
+      spans.push(...(await this.runWithQueries(commands.slice(first, first + dispatchesPerQuerySet), groups)));
     }
     return spans;
   }
 
-  private async runWithQueries(commands: readonly Command[]): Promise<Span[]> {
+  private async runWithQueries(commands: readonly Command[], groups: readonly GPUBindGroup[]): Promise<Span[]> {
     const { device } = this.gpu;
     const count = 2 * commands.length;
     const querySet = device.createQuerySet({ type: 'timestamp', count });
@@ -103,7 +102,7 @@ export class Profiler implements CommandRunner {
     try {
       const encoder = device.createCommandEncoder();
       commands.forEach((command, index) => {
-        encodeOne(encoder, command, {
+        encodeOne(encoder, command, groups, {
           querySet,
           beginningOfPassWriteIndex: 2 * index,
           endOfPassWriteIndex: 2 * index + 1,
@@ -121,11 +120,11 @@ export class Profiler implements CommandRunner {
     }
   }
 
-  private async runSerialised(commands: readonly Command[]): Promise<Span[]> {
+  private async runSerialised({ commands, groups }: CommandList): Promise<Span[]> {
     const spans: Span[] = [];
     for (const command of commands) {
       const encoder = this.gpu.device.createCommandEncoder();
-      encodeOne(encoder, command);
+      encodeOne(encoder, command, groups);
       const buffer = encoder.finish();
       const start = performance.now();
       this.gpu.device.queue.submit([buffer]);
@@ -138,12 +137,13 @@ export class Profiler implements CommandRunner {
 
 function encodeOne(
   encoder: GPUCommandEncoder,
-  { pipeline, bindGroup, dispatch }: Command,
+  { pipeline, group, dispatch }: Command,
+  groups: readonly GPUBindGroup[],
   timestampWrites?: GPUComputePassTimestampWrites,
 ): void {
   const pass = encoder.beginComputePass(timestampWrites ? { timestampWrites } : {});
   pass.setPipeline(pipeline);
-  pass.setBindGroup(0, bindGroup);
+  pass.setBindGroup(0, groups[group]!);
   pass.dispatchWorkgroups(...dispatch);
   pass.end();
 }

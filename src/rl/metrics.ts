@@ -65,6 +65,8 @@ export interface IterationMetrics {
   readonly tokens: number;
   /** Those tokens over the iteration's seconds. */
   readonly tokensPerSecond: number;
+  /** Bind groups on the device at the end; their number is bounded. */
+  readonly bindGroups: number;
   readonly seconds: PhaseSeconds & { readonly total: number };
 }
 
@@ -74,6 +76,7 @@ interface IterationRecord {
   readonly advantages: AdvantageResult;
   readonly reports: readonly StepReport[];
   readonly seconds: PhaseSeconds;
+  readonly bindGroups: number;
   readonly config: TrainConfig;
 }
 
@@ -83,6 +86,7 @@ export function iterationMetrics({
   advantages,
   reports,
   seconds,
+  bindGroups,
   config,
 }: IterationRecord): IterationMetrics {
   const steps = episodes.flatMap((episode) => episode.steps);
@@ -128,6 +132,7 @@ export function iterationMetrics({
     samplerMismatch: combinePpoStatistics(reports[0]?.statistics ?? []).largestLogProbChange,
     tokens,
     tokensPerSecond: tokens / total,
+    bindGroups,
     seconds: { ...seconds, total },
   };
 }

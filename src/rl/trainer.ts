@@ -176,6 +176,7 @@ export class Trainer {
         advantages,
         reports,
         seconds: watch.seconds,
+        bindGroups: this.engine.memory.bindGroups,
         config: this.config,
       }),
       episodes,

@@ -7,7 +7,8 @@
 import { type AdapterProfile, elementBytes, type InputArray } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { mebibytes } from '../base/sizes.ts';
-import { type BufferRange, CommandList, type Launch } from '../gpu/commands.ts';
+import type { BufferRange } from '../gpu/bindGroups.ts';
+import { CommandList, type Launch } from '../gpu/commands.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { fromStorage, type HostArray, matches, storedBytes, toStorage } from '../gpu/hostArrays.ts';
 import { defaultChooser, type VariantChooser } from '../gpu/tuner.ts';
@@ -45,6 +46,15 @@ export interface EngineOptions {
   readonly largestBinding?: number;
 }
 
+export interface EngineMemory {
+  /** Bytes of variables. */
+  readonly variables: number;
+  /** Bytes of the buffers that all programs share for their intermediate values. */
+  readonly shared: number;
+  /** Bind groups of all programs; drivers hold memory for each. */
+  readonly bindGroups: number;
+}
+
 export class Engine {
   /** Most bytes that a kernel can bind at once. */
   readonly largestBinding: number;
@@ -66,8 +76,10 @@ export class Engine {
   }
 
   /**
-   * Turns a graph into a program: chooses kernels, plans memory, builds pipelines and bind groups.
-   * @throws {ProxmoError} `gpu-error` if a kernel does not compile, `shape` if a tensor is too large for the device
+   * Turns a graph into a program: chooses kernels, plans memory, builds pipelines. Bind groups are made when it runs
+   * first.
+   * @throws {ProxmoError} `gpu-error` if a kernel does not compile, `shape` if a tensor is too large for the device, or
+   * there are more different sets of buffers to bind than there may be
    */
   async compile<O extends TensorRecord>(spec: ProgramSpec<O>): Promise<Program<O>> {
     const outputs = Object.values(spec.outputs ?? {});
@@ -77,8 +89,7 @@ export class Engine {
     const constants = new Map(planned.constants.map((tensor) => [tensor, this.uploadConstant(tensor)]));
     const rangeOf = (tensor: Tensor) => this.resolve(tensor, planned, slots, constants);
     const launches = await Promise.all(planned.launches.map((launch) => this.prepare(launch, rangeOf)));
-    const commands = new CommandList(this.gpu, launches, spec.name);
-    return new Program(this.gpu, spec, commands, rangeOf, planned, [...constants.values()]);
+    return new Program(this.gpu, spec, launches, rangeOf, planned, [...constants.values()]);
   }
 
   /** Overwrites a variable, or a part of it from element `offset` on. */
@@ -111,9 +122,13 @@ export class Engine {
     this.variables.release(variable);
   }
 
-  /** Bytes held on the device, by purpose. */
-  get memory(): { readonly variables: number; readonly shared: number } {
-    return { variables: this.variables.bytes, shared: this.gpu.arena.bytes };
+  /** What is held on the device. */
+  get memory(): EngineMemory {
+    return {
+      variables: this.variables.bytes,
+      shared: this.gpu.arena.bytes,
+      bindGroups: this.gpu.bindGroups.count,
+    };
   }
 
   private checkSizes(
@@ -191,6 +206,7 @@ export class Engine {
 
 /** A compiled graph. */
 export class Program<O extends TensorRecord = TensorRecord> {
+  private readonly commands: CommandList;
   private readonly inputRanges: ReadonlyMap<string, { readonly range: BufferRange; readonly tensor: Tensor }>;
   private readonly outputRanges: readonly {
     readonly name: string;
@@ -206,12 +222,15 @@ export class Program<O extends TensorRecord = TensorRecord> {
   constructor(
     private readonly gpu: GpuContext,
     private readonly spec: ProgramSpec<O>,
-    private readonly commands: CommandList,
+    launches: readonly Launch[],
     rangeOf: (tensor: Tensor) => BufferRange,
     planned: Plan,
     private readonly constants: readonly GPUBuffer[],
   ) {
     this.memory = planned.memory;
+    this.commands = new CommandList(gpu, launches, spec.name, () => {
+      this.encoded = null;
+    });
     this.inputRanges = new Map(
       planned.inputs.map((tensor) => [
         tensor.source.kind === 'input' ? tensor.source.name : '',

@@ -5,7 +5,8 @@
 import { type Dtype, elementBytes } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { mebibytes } from '../base/sizes.ts';
-import { type BufferRange, readBuffer } from '../gpu/commands.ts';
+import type { BufferRange } from '../gpu/bindGroups.ts';
+import { readBuffer } from '../gpu/commands.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { fromStorage, type HostArray, toStorage, typedArray } from '../gpu/hostArrays.ts';
 import type { Piece } from './slabLayout.ts';

@@ -1,0 +1,83 @@
+/**
+ * The scalar parameters of dispatches, in uniform buffers. Dispatches with equal parameters share a block, whichever
+ * program they belong to: the layers of a model and the steps of a block of tokens differ in their buffers alone.
+ */
+import type { KernelSpec, Params } from '../../kernels/spec.ts';
+import type { GpuContext } from './context.ts';
+
+/** Bytes of a block: more than any kernel's parameters, and the alignment every device accepts for a binding. */
+const blockBytes = 256;
+const blocksPerPage = 256;
+
+/** Parameters on the device, as long as somebody holds them. */
+export interface ParameterBlock {
+  readonly key: string;
+  readonly page: ParameterPage;
+  /** In bytes. */
+  readonly offset: number;
+  readonly size: number;
+  holders: number;
+}
+
+interface ParameterPage {
+  readonly buffer: GPUBuffer;
+  /** Offsets of blocks that nobody holds. */
+  readonly free: number[];
+}
+
+export class ParameterBlocks {
+  private readonly blocks = new Map<string, ParameterBlock>();
+  private readonly pages = new Set<ParameterPage>();
+
+  constructor(private readonly context: GpuContext) {}
+
+  /** A block that holds these parameters. Whoever took it gives it back. */
+  take(spec: KernelSpec, params: Params): ParameterBlock {
+    const words = packParams(spec, params);
+    const key = words.join();
+    const known = this.blocks.get(key);
+    if (known) {
+      known.holders++;
+      return known;
+    }
+    const page = [...this.pages].find(({ free }) => free.length > 0) ?? this.addPage();
+    const block = { key, page, offset: page.free.pop()!, size: blockBytes, holders: 1 };
+    this.context.device.queue.writeBuffer(page.buffer, block.offset, words);
+    this.blocks.set(key, block);
+    return block;
+  }
+
+  /** A page that nobody holds anything of is freed. */
+  give(block: ParameterBlock): void {
+    if (--block.holders > 0) return;
+    const { key, page, offset } = block;
+    this.blocks.delete(key);
+    page.free.push(offset);
+    if (page.free.length < blocksPerPage) return;
+    this.pages.delete(page);
+    page.buffer.destroy();
+  }
+
+  private addPage(): ParameterPage {
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    const buffer = this.context.createBuffer(blockBytes * blocksPerPage, usage, 'parameters');
+    const free = Array.from({ length: blocksPerPage }, (_, index) => (blocksPerPage - 1 - index) * blockBytes);
+    const page = { buffer, free };
+    this.pages.add(page);
+    return page;
+  }
+}
+
+/** The parameter struct, as words. */
+function packParams(spec: KernelSpec, params: Params): Uint32Array<ArrayBuffer> {
+  const fields = Object.entries(spec.params);
+  const words = new Uint32Array(Math.max(fields.length, 4));
+  const view = new DataView(words.buffer);
+  fields.forEach(([name, type], index) => {
+    const value = params[name] ?? 0;
+    if (type === 'f32') view.setFloat32(index * 4, value, true);
+    else if (type === 'i32') view.setInt32(index * 4, value, true);
+    else view.setUint32(index * 4, value, true);
+  });
+  return words;
+}
