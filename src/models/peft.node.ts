@@ -5,6 +5,7 @@ import { ProxmoError } from '../base/errors.ts';
 import { parseFetchedJson } from '../base/fetchedJson.ts';
 import { SafetensorsFile, streamSafetensors } from '../base/safetensors.node.ts';
 import { textOfFile } from '../base/wholeFile.node.ts';
+import { namesAsSaved } from './adapterTensors.ts';
 import type { HfModel } from './hf/config.ts';
 import { adapterConfig, type LoraConfig, parseAdapterConfig } from './peft.ts';
 import { digestOfFiles } from './pretrained.node.ts';
@@ -13,12 +14,14 @@ import type { WeightSource } from './weightSource.ts';
 const configFile = 'adapter_config.json';
 const weightsFile = 'adapter_model.safetensors';
 
-/** An adapter's folder: its configuration, and its tensors as a source. Close it when done. */
+/** An adapter's folder: its configuration, and its tensors as a source under PEFT's names. Close it when done. */
 export class AdapterFolder implements WeightSource {
   private constructor(
     readonly dir: string,
     readonly config: LoraConfig,
     private readonly file: SafetensorsFile,
+    /** The file's names, by those that PEFT saves. */
+    private readonly given: ReadonlyMap<string, string>,
   ) {}
 
   /** @throws {ProxmoError} `file` if a file is missing or damaged, `config` as `parseAdapterConfig` */
@@ -26,30 +29,37 @@ export class AdapterFolder implements WeightSource {
     const path = join(dir, configFile);
     const text = await textOfFile(path, 'give the folder of an adapter that PEFT or this program saved');
     await refusePickled(dir);
-    return new AdapterFolder(
-      dir,
-      parseAdapterConfig(parseFetchedJson(text, path), path),
-      await SafetensorsFile.open(join(dir, weightsFile)),
-    );
+    const config = parseAdapterConfig(parseFetchedJson(text, path), path);
+    const file = await SafetensorsFile.open(join(dir, weightsFile));
+    try {
+      return new AdapterFolder(dir, config, file, namesAsSaved(file.entries.keys(), dir));
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   }
 
   names(): readonly string[] {
-    return [...this.file.entries.keys()];
+    return [...this.given.keys()];
   }
 
   shape(name: string): readonly number[] {
-    const entry = this.file.entries.get(name);
-    if (!entry)
-      throw new ProxmoError('file', `${this.dir} has no tensor "${name}"; it holds ${this.file.entries.size} others.`);
-    return entry.shape;
+    return this.file.entries.get(this.givenName(name))!.shape;
   }
 
   async read(name: string): Promise<Float32Array> {
-    return this.file.readFloat32(name);
+    return this.file.readFloat32(this.givenName(name));
   }
 
   async close(): Promise<void> {
     await this.file.close();
+  }
+
+  private givenName(name: string): string {
+    const given = this.given.get(name);
+    if (given === undefined)
+      throw new ProxmoError('file', `${this.dir} has no tensor "${name}"; it holds ${this.given.size} others.`);
+    return given;
   }
 }
 

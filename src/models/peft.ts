@@ -7,7 +7,7 @@ import * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
 import type { HfModel } from './hf/config.ts';
 import { firstIssue } from './hf/issues.ts';
-import { type WeightPlacement, weightPlacements } from './hf/weightNames.ts';
+import { headName, type WeightPlacement, weightPlacements } from './hf/weightNames.ts';
 
 export interface LoraConfig {
   readonly rank: number;
@@ -15,9 +15,9 @@ export interface LoraConfig {
   readonly alpha: number;
   /**
    * Names of projections as in the checkpoint, or their ends: `q_proj`, `down_proj`, `c_attn`, `attn.c_proj`.
-   * `all-linear` is every one but the head.
+   * `all-linear` is every one but the head. A pattern is a regular expression that matches whole names, as PEFT's.
    */
-  readonly targets: readonly string[] | 'all-linear';
+  readonly targets: readonly string[] | 'all-linear' | { readonly pattern: string };
   /** Share of a projection's inputs that the adapter does not see while it is trained. Default: 0. */
   readonly dropout?: number;
   /** Kalajdzievski, arXiv 2312.03732. Default: false. */
@@ -57,16 +57,63 @@ export function loraSites(model: Pick<HfModel, 'family' | 'transformer'>, config
     throw new ProxmoError('config', `the adapter's dropout is ${dropout}; it must be at least 0 and below 1.`);
   const all = weightPlacements(model).filter(isProjection).map(siteOf);
   if (targets === 'all-linear') return all;
+  if ('pattern' in targets) return sitesOfPattern(all, targets.pattern, model);
   const names = ({ module }: LoraSite, target: string) => module === target || module.endsWith(`.${target}`);
   const unknown = targets.length === 0 ? '' : targets.find((target) => !all.some((site) => names(site, target)));
   if (unknown !== undefined) {
-    const known = [...new Set(all.map(({ module }) => module.split('.').slice(-1)[0]))].join(', ');
     throw new ProxmoError(
       'config',
-      `the adapter's targets name no projection "${unknown}"; a ${model.family} model has ${known}.`,
+      `the adapter's targets name no projection "${unknown}"; a ${model.family} model has ${projectionNames(all)}.`,
     );
   }
   return all.filter((site) => targets.some((target) => names(site, target)));
+}
+
+function projectionNames(all: readonly LoraSite[]): string {
+  return [...new Set(all.map(({ module }) => module.split('.').slice(-1)[0]))].join(', ');
+}
+
+/** @throws {ProxmoError} `config` if the pattern cannot be read, matches no projection, or one that takes no adapter */
+function sitesOfPattern(
+  all: readonly LoraSite[],
+  pattern: string,
+  model: Pick<HfModel, 'family' | 'transformer'>,
+): LoraSite[] {
+  const matches = patternOf(pattern);
+  // PEFT puts adapters on a head or an embedding that the pattern matches, too.
+  const other = weightPlacements(model).find(
+    ({ parameter, name }) => otherMatrices.has(parameter) && matches.test(name.slice(0, -'.weight'.length)),
+  );
+  const [head = ''] = headName.split('.weight');
+  if (other || matches.test(head)) {
+    throw new ProxmoError(
+      'config',
+      `the adapter's target_modules "${pattern}" matches ${other ? other.name : head}, and adapters on embedding or head are not supported.`,
+    );
+  }
+  const found = all.filter(({ module }) => matches.test(module));
+  if (found.length > 0) return found;
+  throw new ProxmoError(
+    'config',
+    `the adapter's target_modules "${pattern}" matches no projection; a ${model.family} model has ${projectionNames(all)}, as in ${all[0]?.module}.`,
+  );
+}
+
+const otherMatrices: ReadonlySet<string> = new Set(['embedding', 'positions', 'head']);
+
+/** A Python pattern that must match the whole of a name. @throws {ProxmoError} `config` if it cannot be read */
+function patternOf(pattern: string): RegExp {
+  const [, flags = '', body = ''] = /^(\(\?[is]+\))?(.*)$/s.exec(pattern) ?? [];
+  try {
+    const source = body.replaceAll('(?P<', '(?<').replaceAll('\\A', '^').replaceAll('\\Z', '$');
+    return new RegExp(`^(?:${source})$`, flags.replace(/\W/g, ''));
+  } catch (cause) {
+    throw new ProxmoError(
+      'config',
+      `the adapter's target_modules "${pattern}" is not a pattern that can be read (${(cause as Error).message}); list the names.`,
+      { cause },
+    );
+  }
 }
 
 function isProjection({ name, shape, parameter }: WeightPlacement): boolean {
@@ -121,7 +168,13 @@ const settings = z.object({
   r: z.number().int().min(1),
   lora_alpha: z.number().positive(),
   lora_dropout: z.number().min(0).lt(1).default(0),
-  target_modules: z.union([z.literal('all-linear'), z.array(z.string()).min(1)]),
+  target_modules: z.union([
+    z.array(z.string()).min(1),
+    z
+      .string()
+      .min(1)
+      .transform((text) => (text.toLowerCase() === 'all-linear' ? ('all-linear' as const) : { pattern: text })),
+  ]),
   use_rslora: z.boolean().default(false),
 });
 
@@ -178,9 +231,10 @@ export function adapterConfig(
     lora_alpha: config.alpha,
     lora_dropout: config.dropout ?? 0,
     use_rslora: config.rankStabilised ?? false,
-    // In full, so that no other module of that name is meant.
-    target_modules:
-      config.targets === 'all-linear' ? loraSites(model, config).map(({ module }) => module) : config.targets,
+    // In full where they are not names, so that no other module is meant.
+    target_modules: Array.isArray(config.targets)
+      ? config.targets
+      : loraSites(model, config).map(({ module }) => module),
     bias: 'none',
     // GPT-2 keeps its matrices as [in, out].
     fan_in_fan_out: model.family === 'gpt2',

@@ -5,6 +5,7 @@
  */
 import { addColumns } from '../../kernels/addColumns.ts';
 import { ProxmoError } from '../base/errors.ts';
+import { checkAdapterTensors } from '../models/adapterTensors.ts';
 import type { HfModel } from '../models/hf/config.ts';
 import { type LoraConfig, type LoraSite, loraFactor, loraShape, loraSites, loraTensorName } from '../models/peft.ts';
 import type { WeightSource } from '../models/weightSource.ts';
@@ -96,7 +97,8 @@ export function adapterWeights(engine: Engine, { slab }: Pick<LoraAdapters, 'sla
 /**
  * Adapters with the weights of a checkpoint.
  * @param where names the checkpoint in messages
- * @throws {ProxmoError} `config` as `LoraAdapters`; `file` if a tensor is missing, superfluous or of another shape
+ * @param base the model's weights, which the checkpoint may have copies of
+ * @throws {ProxmoError} as `checkAdapterTensors`
  */
 export async function loadAdapters(
   engine: Engine,
@@ -104,29 +106,12 @@ export async function loadAdapters(
   config: LoraConfig,
   source: WeightSource,
   where: string,
+  base: WeightSource | null = null,
 ): Promise<LoraAdapters> {
+  await checkAdapterTensors(model, config, source, where, base);
   const adapters = new LoraAdapters(model, config, null);
   const { parameters, variable } = adapters.slab;
-  const names = new Set(source.names());
-  const missing = parameters.find(({ name }) => !names.has(name));
-  if (missing)
-    throw new ProxmoError(
-      'file',
-      `${where} has no tensor ${missing.name}; it does not fit its adapter_config.json or this model.`,
-    );
-  const extra = [...names].find((name) => !parameters.some((parameter) => parameter.name === name));
-  if (extra !== undefined)
-    throw new ProxmoError('file', `${where} has a tensor ${extra} that its adapter_config.json has no place for.`);
-  for (const { name, shape, offset } of parameters) {
-    const given = source.shape(name);
-    if (given.join() !== shape.join()) {
-      throw new ProxmoError(
-        'file',
-        `${where}: ${name} has the shape [${given.join(', ')}], but this model and rank make it [${shape.join(', ')}].`,
-      );
-    }
-    engine.write(variable, await source.read(name), offset);
-  }
+  for (const { name, offset } of parameters) engine.write(variable, await source.read(name), offset);
   await engine.gpu.idle();
   return adapters;
 }

@@ -6,6 +6,7 @@
 import * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
 import type { TaskSet } from '../envs/environment.ts';
+import { locateWeights } from '../models/hf/locate.ts';
 import { digestOfAdapter } from '../models/peft.node.ts';
 import { digestOfModel, openPretrained } from '../models/pretrained.node.ts';
 import { decoderSlab } from '../nn/decoderParameters.ts';
@@ -118,7 +119,7 @@ export async function openPolicyModel(
   const opened = await openPretrained(path);
   try {
     // Before the weights, which take a while, so that targets that are wrong are told at once.
-    const adapters = lora && (await startingAdapters(engine, opened.model, lora, seed));
+    const adapters = lora && (await startingAdapters(engine, opened.model, opened.weights, lora, seed));
     const tokenizer = await opened.loadTokenizer();
     const base = await loadPretrained(engine, opened.model, opened.weights, path, storage);
     return pretrainedPolicySource(adapters ? base.withAdapters(adapters) : base, tokenizer, path);
@@ -128,7 +129,8 @@ export async function openPolicyModel(
 }
 
 /**
- * The policy of a run in its sizes alone: what a memory plan needs, made without reading weights.
+ * The policy of a run in its sizes alone: what a memory plan needs. Files are checked as when they are loaded, as far
+ * as their headers tell.
  * @param largestPiece as `decoderSlab`'s
  * @throws {ProxmoError} `config`, `file`
  */
@@ -138,10 +140,15 @@ export async function outlinePolicy(config: TrainConfig, taskSet: TaskSet, large
     new Transformer(sizes, decoderSlab(sizes, null, 'policy', largestPiece, trainedStorage(config)));
   if (path === undefined)
     return outline({ ...policy, vocabSize: tokenizerFor(taskSet, config.prompt.format).vocabSize });
-  const { model, close } = await openPretrained(path);
-  await close();
-  const base = outline(model.transformer);
-  return lora ? base.withAdapters(await outlineAdapters(model, lora)) : base;
+  const opened = await openPretrained(path);
+  try {
+    const { model, weights } = opened;
+    locateWeights(model, weights, path);
+    const base = outline(model.transformer);
+    return lora ? base.withAdapters(await outlineAdapters(model, weights, lora)) : base;
+  } finally {
+    await opened.close();
+  }
 }
 
 function parseRecord(text: string, dir: string): z.infer<typeof modelSchema> {

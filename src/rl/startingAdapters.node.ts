@@ -3,9 +3,11 @@
  * contradict.
  */
 import { ProxmoError } from '../base/errors.ts';
+import { checkAdapterTensors } from '../models/adapterTensors.ts';
 import type { HfModel } from '../models/hf/config.ts';
 import { AdapterFolder } from '../models/peft.node.ts';
 import { type LoraConfig, loraSites } from '../models/peft.ts';
+import type { WeightSource } from '../models/weightSource.ts';
 import { LoraAdapters, loadAdapters } from '../nn/lora.ts';
 import type { Engine } from '../tensor/engine.ts';
 import type { LoraSettings } from './config.ts';
@@ -13,6 +15,7 @@ import type { LoraSettings } from './config.ts';
 type AdaptedModel = Pick<HfModel, 'family' | 'transformer'>;
 
 /**
+ * @param weights of the model, which saved adapters may come with copies of
  * @param seed of new adapters
  * @throws {ProxmoError} `config` if the settings do not fit the model or the saved adapters, `file` if these are
  * missing or damaged
@@ -20,17 +23,27 @@ type AdaptedModel = Pick<HfModel, 'family' | 'transformer'>;
 export async function startingAdapters(
   engine: Engine,
   model: AdaptedModel,
+  weights: WeightSource,
   settings: LoraSettings,
   seed: number,
 ): Promise<LoraAdapters> {
   if (!('from' in settings)) return new LoraAdapters(model, settings, seed);
-  return withFolder(model, settings, (config, folder) => loadAdapters(engine, model, config, folder, settings.from));
+  return withFolder(model, settings, (config, folder) =>
+    loadAdapters(engine, model, config, folder, settings.from, weights),
+  );
 }
 
-/** The same adapters at 0, without reading or allocating their weights. @throws {ProxmoError} as `startingAdapters` */
-export async function outlineAdapters(model: AdaptedModel, settings: LoraSettings): Promise<LoraAdapters> {
+/** The same adapters at 0, checked but not allocated. @throws {ProxmoError} as `startingAdapters` */
+export async function outlineAdapters(
+  model: AdaptedModel,
+  weights: WeightSource,
+  settings: LoraSettings,
+): Promise<LoraAdapters> {
   if (!('from' in settings)) return new LoraAdapters(model, settings, null);
-  return withFolder(model, settings, async (config) => new LoraAdapters(model, config, null));
+  return withFolder(model, settings, async (config, folder) => {
+    await checkAdapterTensors(model, config, folder, settings.from, weights);
+    return new LoraAdapters(model, config, null);
+  });
 }
 
 type SavedSettings = Extract<LoraSettings, { from: string }>;

@@ -60,6 +60,48 @@ it('scales by alpha / rank, or by alpha / √rank', () => {
   expect(loraFactor({ rank: 16, alpha: 8, targets: 'all-linear', rankStabilised: true })).toBe(2);
 });
 
+describe('targets as a pattern', () => {
+  const sitesOf = async (name: 'llama' | 'gpt2', target_modules: string) =>
+    loraSites(await readHfModel(hfFixture(name)), parseAdapterConfig({ ...plain, target_modules })).map(
+      ({ module }) => module,
+    );
+  const listed = async (name: 'llama' | 'gpt2', targets: string[]) =>
+    loraSites(await readHfModel(hfFixture(name)), { rank: 1, alpha: 1, targets }).map(({ module }) => module);
+
+  it('match whole names, as PEFT matches them', async () => {
+    expect(await sitesOf('llama', '.*\\.(q_proj|down_proj)')).toEqual(await listed('llama', ['q_proj', 'down_proj']));
+    expect(await sitesOf('llama', 'model\\.layers\\.1\\..*(q|v)_proj')).toEqual([
+      'model.layers.1.self_attn.q_proj',
+      'model.layers.1.self_attn.v_proj',
+    ]);
+    expect(await sitesOf('llama', '(?i).*\\.Q_PROJ')).toEqual(await listed('llama', ['q_proj']));
+    expect(await sitesOf('llama', '(?P<all>.*)\\.mlp\\.up_proj\\Z')).toEqual(await listed('llama', ['up_proj']));
+    expect(await sitesOf('gpt2', '.*c_(attn|fc)')).toEqual(await listed('gpt2', ['c_attn', 'c_fc']));
+    expect(await sitesOf('llama', 'ALL-linear')).toHaveLength(14);
+  });
+
+  it.each([
+    ['q_proj', 'matches no projection; a llama model has q_proj, k_proj'],
+    ['(', 'is not a pattern that can be read'],
+    ['.*lm_head', 'matches lm_head'],
+    ['.*', 'matches model.embed_tokens.weight, and adapters on embedding or head are not supported'],
+  ])('%s is refused', async (pattern, message) => {
+    await expect(sitesOf('llama', pattern)).rejects.toMatchObject({
+      code: 'config',
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it('are written as the names that they match', async () => {
+    const model = await readHfModel(hfFixture('llama'));
+    const config = parseAdapterConfig({ ...plain, target_modules: '.*\\.0\\.self_attn\\.[kv]_proj' });
+    expect(adapterConfig(model, config, 'base').target_modules).toEqual([
+      'model.layers.0.self_attn.k_proj',
+      'model.layers.0.self_attn.v_proj',
+    ]);
+  });
+});
+
 describe('an adapter_config.json', () => {
   it.each([
     [{}, 'peft_type is undefined'],
@@ -71,7 +113,7 @@ describe('an adapter_config.json', () => {
     [{ ...plain, init_lora_weights: 'pissa' }, 'init_lora_weights is "pissa"'],
     [{ ...plain, something_new: 3 }, 'something_new is 3'],
     [{ ...plain, r: 0 }, 'r is 0'],
-    [{ ...plain, target_modules: '.*proj' }, 'target_modules is ".*proj"'],
+    [{ ...plain, target_modules: '' }, 'target_modules is ""'],
   ])('%j is refused', (value, message) => {
     expect(() => parseAdapterConfig(value, 'here')).toThrow(`here: ${message}`);
   });

@@ -19,7 +19,7 @@ import { openRun } from '../../src/runs/run.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { lastTensors } from '../support/checkpoints.ts';
-import { hfFixture } from '../support/hfFixtures.ts';
+import { hfFixture, sourceOf } from '../support/hfFixtures.ts';
 import { peftFixture } from '../support/peftFixtures.ts';
 import { vowelWorld } from '../support/vowelWorld.ts';
 
@@ -129,10 +129,13 @@ describe('a run that begins with saved adapters', () => {
   });
 });
 
+/** Of a model, where adapters have no copies of them. */
+const noWeights = sourceOf(new Map());
+
 describe('settings beside saved adapters', () => {
   const open = async (lora: object) => {
     const { lora: given } = settings(0, { from: peftFixture('llama'), ...lora });
-    return startingAdapters(await makeEngine(), await readHfModel(hfFixture('llama')), given!, 1);
+    return startingAdapters(await makeEngine(), await readHfModel(hfFixture('llama')), noWeights, given!, 1);
   };
   const targets = (
     JSON.parse(readFileSync(join(peftFixture('llama'), 'adapter_config.json'), 'utf8')) as { target_modules: string[] }
@@ -162,7 +165,9 @@ describe('settings beside saved adapters', () => {
   it('are of this model', async () => {
     const { lora } = settings(0, { from: peftFixture('gpt2') });
     const hf = await readHfModel(hfFixture('llama'));
-    await expect(startingAdapters(await makeEngine(), hf, lora!, 1)).rejects.toMatchObject({ code: 'config' });
+    await expect(startingAdapters(await makeEngine(), hf, noWeights, lora!, 1)).rejects.toMatchObject({
+      code: 'config',
+    });
   });
 });
 
@@ -171,5 +176,5 @@ it('new adapters have the defaults, and √rank where that is asked for', async 
   expect(config.lora).toEqual({ rank: 4, alpha: 32, targets: 'all-linear', rankStabilised: true, dropout: 0 });
   expect(trainConfigSchema.parse(config)).toEqual(config);
   const hf = await readHfModel(hfFixture('llama'));
-  expect((await startingAdapters(await makeEngine(), hf, config.lora!, 1)).config.rankStabilised).toBe(true);
+  expect((await startingAdapters(await makeEngine(), hf, noWeights, config.lora!, 1)).config.rankStabilised).toBe(true);
 });
