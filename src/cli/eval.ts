@@ -7,6 +7,7 @@ import { summariseEvaluation } from '../rl/run.node.ts';
 import { firstEvaluationEpisode } from '../rl/trainer.ts';
 import { adapterOption, count, nonNegative, splitOption, wholeNumber } from './arguments.ts';
 import { creditRows } from './credit.ts';
+import { droppedNote } from './dropped.ts';
 import { withRun } from './loadedRun.ts';
 import { standardOutput } from './output.ts';
 import { ProgressLine } from './progressLine.ts';
@@ -79,7 +80,7 @@ export function evalCommand(): Command {
             `${formatTable([['success', 'rate', '95 % interval', 'episodes'], ...cells, ...credit])}\n`,
           );
           standardOutput.print(
-            `${split} tasks, iteration ${iteration}; mean length ${evaluation.meanLength.toFixed(1)} steps, ${percent(evaluation.validShare)} valid actions, ${duration(evaluation.seconds)} on ${gpu.adapter.name}`,
+            `${split} tasks, iteration ${iteration}; mean length ${evaluation.meanLength.toFixed(1)} steps, ${percent(evaluation.validShare)} valid actions, ${duration(evaluation.seconds)} on ${gpu.adapter.name}${droppedNote(evaluation)}`,
           );
         }
       }),

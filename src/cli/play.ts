@@ -2,11 +2,11 @@
 import { Command } from 'commander';
 import { ProxmoError } from '../base/errors.ts';
 import type { Split } from '../envs/environment.ts';
-import { type Episode, playEpisodes } from '../rl/rollout.ts';
+import { type DroppedEpisode, type Episode, playEpisodes } from '../rl/rollout.ts';
 import { firstEvaluationEpisode } from '../rl/trainer.ts';
 import { adapterOption, count, nonNegative, splitOption, wholeNumber } from './arguments.ts';
 import { withRun } from './loadedRun.ts';
-import { standardOutput } from './output.ts';
+import { standardError, standardOutput } from './output.ts';
 
 interface PlayOptions {
   readonly split?: Split;
@@ -58,15 +58,21 @@ export function playCommand(): Command {
           );
         const temperature = options.temperature ?? config.evaluation.temperature;
         const controls = { ...policy.evaluationControls, seed, temperature };
-        const episodes = await playEpisodes(policy.player, taskSet, tasks, {
+        const { episodes, dropped } = await playEpisodes(policy.player, taskSet, tasks, {
           controls,
           firstEpisode: firstEvaluationEpisode,
           faults: trainer.faults,
         });
+        tellDropped(dropped);
         if (options.json) standardOutput.json(episodes.map(withoutTrees));
         else for (const episode of episodes) standardOutput.print(describeEpisode(episode));
       }),
     );
+}
+
+function tellDropped(dropped: readonly DroppedEpisode[]): void {
+  for (const { task, error } of dropped)
+    standardError.print(`left out: the environment failed in task ${task.id} every time: ${error.message}`);
 }
 
 /** An episode as JSON: the trees that its replies were bound to would say the actions on offer again. */

@@ -1,4 +1,5 @@
 /** What `proxmo train` shows: a live line while it works, a line for each step that is done, and a table at the end. */
+import { describeFault } from '../envs/faults.ts';
 import type { AdapterDescription } from '../gpu/context.ts';
 import type { TuningReport } from '../gpu/tuner.ts';
 import type { TrainConfig } from '../rl/config.ts';
@@ -6,6 +7,7 @@ import type { Evaluation } from '../rl/evaluate.ts';
 import type { IterationMetrics } from '../rl/metrics.ts';
 import type { Summary, TrainEvent } from '../rl/run.node.ts';
 import { creditRows } from './credit.ts';
+import { droppedNote } from './dropped.ts';
 import { standardOutput } from './output.ts';
 import type { ProgressLine } from './progressLine.ts';
 import { duration, formatTable, percent } from './table.ts';
@@ -54,6 +56,11 @@ export class TrainReporter {
         this.line.print(this.describeIteration(event.metrics));
         break;
       case 'checkpoint':
+        break;
+      case 'fault':
+        this.line.print(
+          `environment fault ${describeFault(event.fault)} (try ${event.fault.attempt}; ${event.outcome === 'again' ? 'played again' : 'given up'})`,
+        );
         break;
       case 'tuning':
         this.line.show('tuning', `tuning ${event.kernel} ${event.shape}`);
@@ -115,12 +122,14 @@ export class TrainReporter {
     const when = iteration === 0 ? 'before training' : `after ${iteration} iterations`;
     const [low, high] = evaluation.interval;
     const { split } = this.config.evaluation;
-    return `${when}: ${percent(evaluation.success)} of ${evaluation.episodes} ${split} tasks (95 %: ${percent(low)} to ${percent(high)}), ${duration(evaluation.seconds)}`;
+    return `${when}: ${percent(evaluation.success)} of ${evaluation.episodes} ${split} tasks (95 %: ${percent(low)} to ${percent(high)}), ${duration(evaluation.seconds)}${droppedNote(evaluation)}`;
   }
 
   private describeIteration(metrics: IterationMetrics): string {
     const { iterations } = this.config.training;
-    return `iteration ${metrics.iteration + 1}/${iterations} | ${briefly(metrics)} | ${metrics.seconds.total.toFixed(1)} s`;
+    const lost =
+      metrics.dropped > 0 ? ` | ${metrics.dropped} episodes dropped, ${metrics.groupsLeftOut} groups left out` : '';
+    return `iteration ${metrics.iteration + 1}/${iterations} | ${briefly(metrics)} | ${metrics.seconds.total.toFixed(1)} s${lost}`;
   }
 }
 
@@ -160,7 +169,7 @@ function describeSummary({
       ]),
     ]),
     '',
-    `seed ${seed}, ${after.episodes} held-out tasks, ${duration(wallSeconds)} on ${adapter}`,
+    `seed ${seed}, ${after.episodes} held-out tasks, ${duration(wallSeconds)} on ${adapter}${droppedNote(after)}`,
     `${Math.round(tokensPerSecond)} tokens/s in training; advantages took ${(100 * advantageShare).toFixed(2)} % of an iteration (the paper: 1.09 %)`,
   ].join('\n');
 }

@@ -1,12 +1,15 @@
 /**
  * Faults of environments. A world that throws, hangs, dies or answers nonsense says nothing about who acts in it: its
- * episode is played again from the start, after a wait that doubles each time, and the fault is counted. Too many
- * faults are no accident any more, and end the run.
+ * episode is played again from the start, after a wait that doubles each time, and the fault is counted. An episode
+ * that fails every time is left out, or ends the run. Too many faults are no accident any more, and end the run too.
  */
 import { z } from 'zod';
 import { ProxmoError } from '../base/errors.ts';
 import { type Answer, withinTime } from './answer.ts';
 import type { Task } from './environment.ts';
+
+/** What becomes of an episode whose world fails every time: it is left out, or the run stops. */
+export const failureModes = ['drop', 'stop'] as const;
 
 /** The settings of fault handling, as a configuration has them. */
 export const faultSettingsShape = {
@@ -15,9 +18,11 @@ export const faultSettingsShape = {
    * returns cannot be stopped.
    */
   stepTimeoutSeconds: z.number().positive().default(60),
-  /** How often an episode is tried before the run stops. */
+  /** How often an episode is tried. */
   maxAttempts: z.int().min(1).default(4),
-  /** Faults of all episodes together, after which the run stops. */
+  /** What comes after the last try: `drop` leaves the episode out and tells so, `stop` ends the run. */
+  onFailure: z.enum(failureModes).default('drop'),
+  /** Faults of a run, after which it stops. Those of one task count `maxAttempts` times at most. */
   maxFaults: z.int().min(0).default(100),
   /** Wait before an episode is tried again, in seconds; doubles with each of its faults, up to half a minute. */
   retryDelaySeconds: z.number().min(0).default(0.5),
@@ -36,50 +41,79 @@ export interface Fault {
   readonly error: Error;
 }
 
+/** Whether the episode of a fault is played again, or given up. */
+export type FaultOutcome = 'again' | 'given up';
+
 const longestDelaySeconds = 30;
 
 /** Counts the faults of a run, and knows when there were too many. */
 export class FaultLog {
   readonly settings: FaultSettings;
   private total = 0;
+  /** Faults of each task that count. */
+  private readonly ofTask = new Map<string, number>();
 
-  /** @param onFault told of every fault */
+  /** @param onFault told of every fault, and of what comes of it */
   constructor(
     settings: Partial<FaultSettings> = {},
-    private readonly onFault?: (fault: Fault) => void,
+    private readonly onFault?: (fault: Fault, outcome: FaultOutcome) => void,
   ) {
     this.settings = faultSettingsSchema.parse(settings);
   }
 
-  /** Faults so far. */
+  /** Faults so far, as `maxFaults` counts them. */
   get count(): number {
     return this.total;
   }
 
+  /** Goes on from the faults of an earlier part of the run. */
+  resumeFrom(count: number): void {
+    this.total = count;
+  }
+
   /**
    * Notes a fault.
-   * @returns seconds to wait before the episode is tried again
-   * @throws {ProxmoError} `environment` if the episode, or the run, had too many
+   * @returns seconds to wait before the episode is tried again; null if it is given up
+   * @throws {ProxmoError} `environment` if the episode had its last try and is not to be left out, or the run had too
+   * many faults
    */
-  note(fault: Fault): number {
-    const { maxAttempts, maxFaults, retryDelaySeconds } = this.settings;
-    const { task, attempt, step, error } = fault;
-    this.total++;
-    this.onFault?.(fault);
-    const last = `the last one, in task ${task.id} ${step === 0 ? 'at its start' : `after ${step} steps`}: ${error.message}`;
-    if (attempt >= maxAttempts) {
+  note(fault: Fault): number | null {
+    const { maxAttempts, maxFaults, onFailure, retryDelaySeconds } = this.settings;
+    const { attempt, error } = fault;
+    this.countOnce(fault);
+    const isLast = attempt >= maxAttempts;
+    this.onFault?.(fault, isLast ? 'given up' : 'again');
+    if (isLast && onFailure === 'stop') {
       const tries = attempt === 1 ? 'on its only try' : `on all of its ${attempt} tries`;
-      throw new ProxmoError('environment', `The environment failed an episode ${tries}; ${last}`, { cause: error });
+      throw new ProxmoError(
+        'environment',
+        `The environment failed an episode ${tries} (environment.onFailure drop would leave it out); the last one, ${describeFault(fault)}`,
+        { cause: error },
+      );
     }
     if (this.total > maxFaults) {
       throw new ProxmoError(
         'environment',
-        `The environment failed ${this.total} times in this run, more than environment.maxFaults (${maxFaults}) allows; ${last}`,
+        `The environment failed ${this.total} times in this run, more than environment.maxFaults (${maxFaults}) allows; the last one, ${describeFault(fault)}`,
         { cause: error },
       );
     }
-    return Math.min(longestDelaySeconds, retryDelaySeconds * 2 ** (attempt - 1));
+    return isLast ? null : Math.min(longestDelaySeconds, retryDelaySeconds * 2 ** (attempt - 1));
   }
+
+  /** One task that always fails must not use up what the whole run may. */
+  private countOnce({ task }: Fault): void {
+    const before = this.ofTask.get(task.id) ?? 0;
+    if (before >= this.settings.maxAttempts) return;
+    this.ofTask.set(task.id, before + 1);
+    this.total++;
+  }
+}
+
+/** Where a fault was, and what, on one line: `in task t3 after 2 steps: the disk is full`. */
+export function describeFault({ task, step, error }: Fault): string {
+  const place = step === 0 ? 'at its start' : `after ${step} ${step === 1 ? 'step' : 'steps'}`;
+  return `in task ${task.id} ${place}: ${error.message.replace(/\s*\n\s*/g, ' ')}`;
 }
 
 /**

@@ -1,13 +1,22 @@
-/** Evaluation: success on fixed held-out tasks, by task type, with an interval. */
+/**
+ * Evaluation: success on fixed held-out tasks, by task type, with an interval. A task whose environment failed every
+ * time has no outcome: it is no part of any mean, and the interval holds whichever way it would have ended.
+ */
 import type { Task, TaskSet } from '../envs/environment.ts';
-import { type Episode, type Player, playEpisodes, type RolloutOptions } from './rollout.ts';
+import { type Episode, type Player, playEpisodes, type RolloutOptions, type RolloutResult } from './rollout.ts';
 
 export interface Rate {
   readonly successes: number;
+  /** Those that were played to their end. */
   readonly episodes: number;
-  /** Fraction, 0 where there was no episode. */
+  /** Episodes left out because the environment failed every time. */
+  readonly dropped: number;
+  /** Fraction of the episodes, 0 where there was none. */
   readonly success: number;
-  /** Wilson score interval at 95 %, as fractions (Wilson, 1927). */
+  /**
+   * Wilson score interval at 95 %, as fractions (Wilson, 1927): from what it would be if all that were dropped had
+   * failed, to what it would be if they had succeeded.
+   */
   readonly interval: readonly [low: number, high: number];
 }
 
@@ -21,7 +30,7 @@ export interface Evaluation extends Rate {
   readonly score: number;
   /** Means of what that credit consists of, by name; empty where the environment does not say. */
   readonly components: Readonly<Record<string, number>>;
-  /** Faults of the environment; their episodes were played again. */
+  /** Faults of the environment; their episodes were played again, or dropped in the end. */
   readonly faults: number;
   readonly seconds: number;
 }
@@ -34,20 +43,19 @@ export async function evaluate(
   options: RolloutOptions,
 ): Promise<Evaluation> {
   const started = performance.now();
-  const episodes = await playEpisodes(player, taskSet, tasks, options);
+  const played = await playEpisodes(player, taskSet, tasks, options);
+  const { episodes, dropped } = played;
   const seconds = (performance.now() - started) / 1000;
   const steps = episodes.flatMap((episode) => episode.steps);
   const typesSeen = taskSet.types.filter((type) => tasks.some((task) => task.type === type));
   return {
-    ...rateOf(episodes),
-    byTask: Object.fromEntries(
-      typesSeen.map((type) => [type, rateOf(episodes.filter(({ task }) => task.type === type))]),
-    ),
+    ...rateOf(played),
+    byTask: Object.fromEntries(typesSeen.map((type) => [type, rateOf(played, type)])),
     meanLength: episodes.length > 0 ? steps.length / episodes.length : 0,
     validShare: steps.length > 0 ? steps.filter(({ valid }) => valid).length / steps.length : 0,
     score: episodes.reduce((sum, { score }) => sum + score, 0) / Math.max(1, episodes.length),
     components: meanComponents(episodes),
-    faults: episodes.reduce((sum, { faults }) => sum + faults, 0),
+    faults: [...episodes, ...dropped].reduce((sum, { faults }) => sum + faults, 0),
     seconds,
   };
 }
@@ -60,22 +68,31 @@ export function meanComponents(episodes: readonly Pick<Episode, 'components'>[])
   return Object.fromEntries([...sums].map(([name, sum]) => [name, sum / episodes.length]));
 }
 
-function rateOf(episodes: readonly Episode[]): Rate {
-  return rate(episodes.filter(({ success }) => success).length, episodes.length);
+/** The rate of all episodes, or of those of a type. */
+function rateOf({ episodes, dropped }: RolloutResult, type?: string): Rate {
+  const counts = ({ task }: { readonly task: Task }) => type === undefined || task.type === type;
+  const played = episodes.filter(counts);
+  return rate(played.filter(({ success }) => success).length, played.length, dropped.filter(counts).length);
 }
 
 /** A success rate with its 95 % interval. */
-export function rate(successes: number, episodes: number): Rate {
-  if (episodes === 0) return { successes, episodes, success: 0, interval: [0, 1] };
+export function rate(successes: number, episodes: number, dropped = 0): Rate {
+  const total = episodes + dropped;
+  return {
+    successes,
+    episodes,
+    dropped,
+    success: episodes === 0 ? 0 : successes / episodes,
+    interval: [wilson(successes, total)[0], wilson(successes + dropped, total)[1]],
+  };
+}
+
+function wilson(successes: number, episodes: number): readonly [low: number, high: number] {
+  if (episodes === 0) return [0, 1];
   const z = 1.959964;
   const p = successes / episodes;
   const centre = p + z ** 2 / (2 * episodes);
   const spread = z * Math.sqrt((p * (1 - p)) / episodes + z ** 2 / (4 * episodes ** 2));
   const scale = 1 + z ** 2 / episodes;
-  return {
-    successes,
-    episodes,
-    success: p,
-    interval: [Math.max(0, (centre - spread) / scale), Math.min(1, (centre + spread) / scale)],
-  };
+  return [Math.max(0, (centre - spread) / scale), Math.min(1, (centre + spread) / scale)];
 }

@@ -31,8 +31,12 @@ export interface IterationMetrics {
   readonly length: number;
   /** Share of steps whose action was valid. */
   readonly validShare: number;
-  /** Faults of the environment, each of which made an episode start over; they count for nothing else. */
+  /** Faults of the environment, each of which made an episode start over or was its last. */
   readonly faults: number;
+  /** Episodes that were left out because the environment failed every time. */
+  readonly dropped: number;
+  /** Groups that were left out because they lost more than half of their episodes so. */
+  readonly groupsLeftOut: number;
   /** Share of prompts that did not fit their budget whole. */
   readonly truncatedShare: number;
   /** Mean and standard deviation over rows of the joint advantage and its two levels. */
@@ -73,6 +77,9 @@ export interface IterationMetrics {
 interface IterationRecord {
   readonly iteration: number;
   readonly episodes: readonly Episode[];
+  readonly dropped: number;
+  readonly groupsLeftOut: number;
+  readonly faults: number;
   readonly advantages: AdvantageResult;
   readonly reports: readonly StepReport[];
   readonly seconds: PhaseSeconds;
@@ -83,6 +90,9 @@ interface IterationRecord {
 export function iterationMetrics({
   iteration,
   episodes,
+  dropped,
+  groupsLeftOut,
+  faults,
   advantages,
   reports,
   seconds,
@@ -113,7 +123,9 @@ export function iterationMetrics({
     return: sum(steps.map(({ reward }) => reward)) / episodes.length,
     length: steps.length / episodes.length,
     validShare: share(steps, ({ valid }) => valid),
-    faults: sum(episodes.map(({ faults }) => faults)),
+    faults,
+    dropped,
+    groupsLeftOut,
     truncatedShare: share(steps, ({ truncated }) => truncated),
     advantageMean: joint.mean,
     advantageStd: joint.std,

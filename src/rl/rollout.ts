@@ -4,8 +4,9 @@
  * encoded again.
  *
  * A world that fails costs its own episode only, which starts over (`src/envs/faults.ts`), and one that is slow holds
- * up the others for a moment only. Random numbers are keyed by episode, turn and token, so neither changes what any
- * episode comes to.
+ * up the others for a moment only. Random numbers are keyed by episode, turn and token, so neither changes what the
+ * other episodes come to. An episode that starts over draws others than before: with the same ones it would do the same
+ * again, and a world that fails at it would fail again.
  */
 
 import { ProxmoError } from '../base/errors.ts';
@@ -50,6 +51,21 @@ export interface Episode {
   readonly faults: number;
 }
 
+/** An episode that was given up because its world failed every time: it says nothing about the policy. */
+export interface DroppedEpisode {
+  readonly id: string;
+  readonly task: Task;
+  readonly faults: number;
+  /** What went wrong last. */
+  readonly error: Error;
+}
+
+/** What was played, in the order of the tasks. */
+export interface RolloutResult {
+  readonly episodes: readonly Episode[];
+  readonly dropped: readonly DroppedEpisode[];
+}
+
 /** What plays: a policy with its prompts. */
 export interface Player {
   readonly generator: Pick<Generator, 'generate'>;
@@ -73,6 +89,10 @@ export interface RolloutOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Random streams of an episode's next try begin so many turns later. */
+const turnsOfTry = 2 ** 20;
+/** Where a larger share of the episodes was given up, the others are no sample of what was asked for. */
+const largestDroppedShare = 0.5;
 /** How long the others wait for an answer before they go on without it. */
 const patienceSeconds = 1;
 /** How long an environment may take to close. */
@@ -89,20 +109,23 @@ interface Running {
   /** What was last seen; null until the world has opened. */
   turn: Turn | null;
   faults: number;
+  /** Why it was given up; null unless it was. */
+  failure: Error | null;
   /** Settles when the world has answered, or has been started over; null if there is nothing to wait for. */
   pending: Promise<void> | null;
 }
 
 /**
  * Plays one episode for each task given; a task that stands there several times is a group.
- * @throws {ProxmoError} `interrupted` if the signal fires; `environment` if there were too many faults
+ * @throws {ProxmoError} `interrupted` if the signal fires; `environment` if there were too many faults, or more than
+ * half of the episodes were given up
  */
 export async function playEpisodes(
   player: Player,
   taskSet: TaskSet,
   tasks: readonly Task[],
   options: RolloutOptions,
-): Promise<Episode[]> {
+): Promise<RolloutResult> {
   try {
     return await new Rollout(player, taskSet, options).play(tasks);
   } catch (error) {
@@ -129,7 +152,7 @@ class Rollout {
     this.faults = options.faults ?? new FaultLog();
   }
 
-  async play(tasks: readonly Task[]): Promise<Episode[]> {
+  async play(tasks: readonly Task[]): Promise<RolloutResult> {
     const { firstEpisode, signal, onTurn } = this.options;
     const episodes = tasks.map((task, index) => newEpisode(task, firstEpisode + index));
     const abort = () => this.waits.endAll();
@@ -137,13 +160,14 @@ class Rollout {
     try {
       for (const episode of episodes) this.follow(episode, this.open(episode));
       await this.settle(episodes);
-      for (let running = episodes; running.length > 0; ) {
+      const isOpen = (episode: Running) => episode.pending !== null || !this.isOver(episode);
+      for (let running = episodes.filter(isOpen); running.length > 0; ) {
         signal?.throwIfAborted();
         if (this.fatal) throw this.fatal.error;
         const ready = running.filter(({ pending }) => pending === null);
         if (ready.length === 0) await this.firstOf(running);
         else await this.playTurn(ready);
-        running = running.filter((episode) => episode.pending !== null || !this.isOver(episode));
+        running = running.filter(isOpen);
         onTurn?.(running.length, episodes.length);
       }
     } finally {
@@ -151,11 +175,11 @@ class Rollout {
       this.waits.endAll();
       await Promise.all(episodes.map(({ environment }) => environment && closeQuietly(environment)));
     }
-    return episodes.map(finish);
+    return resultOf(episodes);
   }
 
-  private isOver({ turn, steps }: Running): boolean {
-    return turn !== null && (turn.done || steps.length >= this.taskSet.maxSteps);
+  private isOver({ turn, steps, failure }: Running): boolean {
+    return failure !== null || (turn !== null && (turn.done || steps.length >= this.taskSet.maxSteps));
   }
 
   private async playTurn(ready: readonly Running[]): Promise<void> {
@@ -164,12 +188,12 @@ class Rollout {
       const { observation, admissibleActions } = turn!;
       return player.prompts.build({ instruction, history, step: steps.length, observation, admissibleActions });
     });
-    const requests = ready.map(({ number, steps, turn }, index) => {
+    const requests = ready.map(({ number, steps, turn, faults }, index) => {
       const constraint = player.constrain?.(turn!.admissibleActions);
       return {
         prompt: prompts[index]!.ids,
         episode: number,
-        turn: steps.length,
+        turn: steps.length + faults * turnsOfTry,
         ...(constraint ? { constraint } : {}),
       };
     });
@@ -248,7 +272,7 @@ class Rollout {
     }
   }
 
-  /** After a fault: forgets what the episode came to, waits, and opens its world again. */
+  /** After a fault: forgets what the episode came to, and opens its world again after a wait, if it has a next try. */
   private async startOver(episode: Running, error: unknown): Promise<void> {
     if (this.waits.ended) return;
     const { task, environment, steps } = episode;
@@ -261,7 +285,12 @@ class Rollout {
     };
     Object.assign(episode, { environment: null, turn: null, instruction: '', history: [], steps: [] });
     if (environment) void closeQuietly(environment);
-    await this.waits.start(this.faults.note(fault)).over;
+    const delay = this.faults.note(fault);
+    if (delay === null) {
+      episode.failure = fault.error;
+      return;
+    }
+    await this.waits.start(delay).over;
     if (!this.waits.ended) await this.open(episode);
   }
 
@@ -294,6 +323,20 @@ class Rollout {
   }
 }
 
+/**
+ * Groups that are still samples of their tasks: those that kept at least half of their episodes. What a group lost, it
+ * may have lost for what its episodes did, so the few that are left of a group would be compared with the wrong mean.
+ */
+export function wholeGroups(
+  { episodes, dropped }: RolloutResult,
+  groupSize: number,
+): { readonly episodes: readonly Episode[]; readonly groupsLeftOut: number } {
+  const lost = new Map<string, number>();
+  for (const { task } of dropped) lost.set(task.id, (lost.get(task.id) ?? 0) + 1);
+  const thin = new Set([...lost].filter(([, count]) => 2 * count > groupSize).map(([id]) => id));
+  return { episodes: episodes.filter(({ task }) => !thin.has(task.id)), groupsLeftOut: thin.size };
+}
+
 function newEpisode(task: Task, number: number): Running {
   return {
     number,
@@ -304,8 +347,25 @@ function newEpisode(task: Task, number: number): Running {
     steps: [],
     turn: null,
     faults: 0,
+    failure: null,
     pending: null,
   };
+}
+
+/** @throws {ProxmoError} `environment` if too large a share was given up */
+function resultOf(all: readonly Running[]): RolloutResult {
+  const dropped = all.flatMap(({ number, task, faults, failure }) =>
+    failure === null ? [] : [{ id: episodeId(number), task, faults, error: failure }],
+  );
+  const last = dropped.at(-1);
+  if (last && dropped.length > largestDroppedShare * all.length) {
+    throw new ProxmoError(
+      'environment',
+      `The environment failed ${dropped.length} of ${all.length} episodes on all of their tries, too many to go on; the last one, in task ${last.task.id}: ${last.error.message}`,
+      { cause: last.error },
+    );
+  }
+  return { episodes: all.filter(({ failure }) => failure === null).map(finish), dropped };
 }
 
 function finish({ number, task, instruction, steps, turn, faults }: Running): Episode {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { writeFileAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
 import type { TaskSet } from '../envs/environment.ts';
+import type { Fault, FaultOutcome } from '../envs/faults.ts';
 import { createNamedTaskSet } from '../envs/registry.node.ts';
 import { type Precision, storageFor } from '../nn/halfWeights.ts';
 import type { JsonObject } from '../runs/json.ts';
@@ -45,6 +46,7 @@ export type TrainEvent =
   | { readonly kind: 'evaluation'; readonly iteration: number; readonly evaluation: Evaluation }
   | { readonly kind: 'iteration'; readonly metrics: IterationMetrics }
   | { readonly kind: 'checkpoint'; readonly iteration: number }
+  | { readonly kind: 'fault'; readonly fault: Fault; readonly outcome: FaultOutcome }
   | TuningEvent;
 
 /** `summary.json`. Success rates are fractions. */
@@ -64,6 +66,8 @@ export interface EvaluationSummary {
   readonly success: number;
   readonly interval: readonly [number, number];
   readonly episodes: number;
+  /** Tasks left out because the environment failed every time. */
+  readonly dropped: number;
   readonly byTask: Readonly<Record<string, number>>;
   readonly meanLength: number;
   readonly validShare: number;
@@ -222,6 +226,7 @@ class TrainRun {
   ) {
     this.trainer = new Trainer(engine, options.config, taskSet, start.source, {
       onProgress: (progress) => options.onEvent?.({ kind: 'progress', iteration: this.iteration, progress }),
+      onFault: (fault, outcome) => options.onEvent?.({ kind: 'fault', fault, outcome }),
       ...(options.signal ? { signal: options.signal } : {}),
     });
   }
@@ -345,9 +350,9 @@ class TrainRun {
 }
 
 export function summariseEvaluation(evaluation: Evaluation): EvaluationSummary {
-  const { success, interval, episodes, byTask, meanLength, validShare, score, components } = evaluation;
+  const { success, interval, episodes, dropped, byTask, meanLength, validShare, score, components } = evaluation;
   const rates = Object.fromEntries(Object.entries(byTask).map(([type, rate]) => [type, rate.success]));
-  return { success, interval, episodes, byTask: rates, meanLength, validShare, score, components };
+  return { success, interval, episodes, dropped, byTask: rates, meanLength, validShare, score, components };
 }
 
 /** Nested figures as `seconds/rollout`, lists as `groupSuccessHistogram/3`. */

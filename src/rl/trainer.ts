@@ -7,7 +7,7 @@
 import { ProxmoError } from '../base/errors.ts';
 import { Queue } from '../base/queue.ts';
 import type { Task, TaskSet } from '../envs/environment.ts';
-import { type Fault, FaultLog } from '../envs/faults.ts';
+import { type Fault, FaultLog, type FaultOutcome } from '../envs/faults.ts';
 import { copyWeights } from '../nn/halfWeights.ts';
 import type { PromptReply } from '../nn/replies.ts';
 import type { Transformer } from '../nn/transformer.ts';
@@ -25,7 +25,7 @@ import { Optimiser, type StepReport, type TrainingPair } from './optimise.ts';
 import { Policy } from './policy.ts';
 import type { PolicySource } from './policySource.ts';
 import { ownWeightsOf, referenceOf } from './reference.ts';
-import { type Episode, playEpisodes, type RolloutStep } from './rollout.ts';
+import { type Episode, playEpisodes, type RolloutResult, type RolloutStep, wholeGroups } from './rollout.ts';
 import { Scorer } from './score.ts';
 import { cloneBehaviour } from './warmStart.ts';
 
@@ -42,13 +42,14 @@ export interface TrainerOptions {
   /** Most episodes that are played at once; default: as `batchRows` of the settings. */
   readonly rows?: number;
   readonly onProgress?: (progress: Progress) => void;
-  /** Told of every fault of the environment. */
-  readonly onFault?: (fault: Fault) => void;
+  /** Told of every fault of the environment, and of what comes of it. */
+  readonly onFault?: (fault: Fault, outcome: FaultOutcome) => void;
   readonly signal?: AbortSignal;
 }
 
 export interface IterationResult {
   readonly metrics: IterationMetrics;
+  /** Those that were learned from. */
   readonly episodes: readonly Episode[];
   readonly advantages: AdvantageResult;
 }
@@ -164,7 +165,8 @@ export class Trainer {
 
   private async learn(iteration: number): Promise<IterationResult> {
     const watch = new Stopwatch();
-    const episodes = await watch.time('rollout', () => this.rollout(iteration));
+    const rollout = await watch.time('rollout', () => this.rollout(iteration));
+    const { episodes, groupsLeftOut } = wholeGroups(rollout, this.config.training.groupSize);
     const steps = episodes.flatMap((episode) => episode.steps);
     this.report('advantages', 0);
     const advantages = await watch.time('advantage', () => this.estimator.estimate(steps));
@@ -173,6 +175,9 @@ export class Trainer {
       metrics: iterationMetrics({
         iteration,
         episodes,
+        dropped: rollout.dropped.length,
+        groupsLeftOut,
+        faults: [...rollout.episodes, ...rollout.dropped].reduce((sum, { faults }) => sum + faults, 0),
         advantages,
         reports,
         seconds: watch.seconds,
@@ -184,7 +189,7 @@ export class Trainer {
     };
   }
 
-  private rollout(iteration: number): Promise<Episode[]> {
+  private rollout(iteration: number): Promise<RolloutResult> {
     const { tasks: taskCount, groupSize } = this.config.training;
     const first = iteration * taskCount;
     const tasks = Array.from({ length: taskCount }, (_, index) => this.pool[(first + index) % this.pool.length]!);

@@ -17,6 +17,7 @@ const evaluationSchema = z.object({
   success: z.number(),
   interval: z.tuple([z.number(), z.number()]).readonly(),
   episodes: z.number(),
+  dropped: z.number().default(0),
   byTask: z.record(z.string(), z.number()).readonly(),
   meanLength: z.number(),
   validShare: z.number(),

@@ -37,7 +37,7 @@ async function play(announced?: number) {
   const { policy, taskSet } = trainer;
   const rows = new Set<number>();
   gpu.runner = new Profiler(gpu, ({ program }) => rows.add(Number(/(\d+) rows/.exec(program)?.[1])), 'serialised');
-  const played = await playEpisodes(policy.player, taskSet, taskSet.tasks('unseen', episodes, 1), {
+  const { episodes: played } = await playEpisodes(policy.player, taskSet, taskSet.tasks('unseen', episodes, 1), {
     controls: policy.evaluationControls,
     firstEpisode: 0,
   });

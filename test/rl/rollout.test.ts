@@ -1,10 +1,10 @@
 /** Rollouts over worlds that fail: whose fault it is, what it costs, and when enough is enough. */
 import { describe, expect, it } from 'vitest';
 import { defineTaskSet } from '../../src/envs/define.ts';
-import type { Environment, TaskSet, Turn } from '../../src/envs/environment.ts';
+import type { Environment, Task, TaskSet, Turn } from '../../src/envs/environment.ts';
 import { type Fault, FaultLog } from '../../src/envs/faults.ts';
-import { evaluate, meanComponents } from '../../src/rl/evaluate.ts';
-import { playEpisodes } from '../../src/rl/rollout.ts';
+import { evaluate, meanComponents, rate } from '../../src/rl/evaluate.ts';
+import { type Episode, playEpisodes, wholeGroups } from '../../src/rl/rollout.ts';
 import { controls, textPlayer } from '../support/players.ts';
 
 /** Counting to a number: `add` counts, `wait` does not. */
@@ -60,13 +60,14 @@ const play = (
     ...(signal ? { signal } : {}),
   });
 
-const withoutFaults = (episodes: Awaited<ReturnType<typeof play>>) =>
-  episodes.map(({ faults: _, ...episode }) => episode);
+/** What episodes came to, but for those whose world failed: they draw other random numbers when they start over. */
+const unharmed = ({ episodes }: Awaited<ReturnType<typeof play>>, { episodes: like } = { episodes }) =>
+  episodes.filter((_, index) => like[index]!.faults === 0);
 
 describe('a sound world', () => {
   it('is played to the end, in one batch a turn', async () => {
     const player = textPlayer(counting, texts);
-    const episodes = await playEpisodes(player, counting, tasks, { controls, firstEpisode: 0 });
+    const { episodes } = await playEpisodes(player, counting, tasks, { controls, firstEpisode: 0 });
     expect(player.batches[0]).toBe(tasks.length);
     expect([...player.batches]).toEqual([...player.batches].sort((a, b) => b - a));
     for (const { steps, success, score, faults, task } of episodes) {
@@ -125,7 +126,7 @@ describe('a sound world', () => {
   });
 });
 
-describe('a fault costs nothing but time', () => {
+describe('a fault costs its own episode only', () => {
   const once =
     <T>(act: () => T, otherwise: (turn: Turn) => Turn, at = 5) =>
     (turn: Turn, nth: number) =>
@@ -166,9 +167,11 @@ describe('a fault costs nothing but time', () => {
   ])('%s', async (_, wrong) => {
     const faults: Fault[] = [];
     const log = new FaultLog({ retryDelaySeconds: 0.01, stepTimeoutSeconds: 0.3 }, (fault) => faults.push(fault));
-    const episodes = await play(sabotaged(wrong as Parameters<typeof sabotaged>[0]), log);
-    expect(withoutFaults(episodes)).toEqual(withoutFaults(await play(counting)));
-    expect(episodes.reduce((sum, { faults: count }) => sum + count, 0)).toBe(1);
+    const result = await play(sabotaged(wrong as Parameters<typeof sabotaged>[0]), log);
+    expect(unharmed(result)).toEqual(unharmed(await play(counting), result));
+    expect(unharmed(result)).toHaveLength(tasks.length - 1);
+    expect(result.episodes.map(({ id }) => id)).toEqual(tasks.map((_, index) => `episode-${index}`));
+    expect(result.episodes.reduce((sum, { faults: count }) => sum + count, 0)).toBe(1);
     expect(faults).toHaveLength(1);
     expect(faults[0]).toMatchObject({ attempt: 1, error: expect.any(Error) });
   });
@@ -183,7 +186,7 @@ describe('a fault costs nothing but time', () => {
         step: (turn, nth) => (nth < many.length ? Promise.reject(new Error('boom')) : turn),
       });
       const faults = new FaultLog({ retryDelaySeconds: 0.05 });
-      const episodes = await playEpisodes(textPlayer(counting, texts), faulty, many, {
+      const { episodes } = await playEpisodes(textPlayer(counting, texts), faulty, many, {
         controls,
         firstEpisode: 0,
         faults,
@@ -215,9 +218,13 @@ describe('a fault costs nothing but time', () => {
   });
 
   it('is counted by an evaluation, beside its rates', async () => {
-    const wrong = sabotaged({ step: (turn, nth) => (nth === 2 ? Promise.reject(new Error('boom')) : turn) });
+    const wrong = sabotaged({
+      reset: (nth) => {
+        if (nth === 2) throw new Error('boom');
+      },
+    });
     const options = { controls, firstEpisode: 0 };
-    const player = textPlayer(counting, texts);
+    const player = textPlayer(counting, ['add']);
     const faults = new FaultLog({ retryDelaySeconds: 0.01 });
     const { seconds: _, ...faulty } = await evaluate(player, wrong, tasks, { ...options, faults });
     const { seconds: __, ...sound } = await evaluate(player, counting, tasks, options);
@@ -225,19 +232,110 @@ describe('a fault costs nothing but time', () => {
   });
 });
 
+describe('a try after a fault', () => {
+  it('draws other random numbers, so that it need not do what the world fails at', async () => {
+    // The first try of this episode says `fly` at some step, at which the world fails.
+    const sound = await play(counting);
+    const flying = sound.episodes.findIndex(({ steps }) => steps.some(({ action }) => action === 'fly'));
+    const { id } = tasks[flying]!;
+    const fragile: TaskSet = {
+      ...counting,
+      createEnvironment() {
+        const environment = counting.createEnvironment();
+        let task = '';
+        return {
+          reset: (next) => {
+            task = next.id;
+            return environment.reset(next as never);
+          },
+          step: (action) => {
+            if (action === 'fly' && task === id) throw new Error('no wings');
+            return environment.step(action);
+          },
+        };
+      },
+    };
+    const log = new FaultLog({ retryDelaySeconds: 0, maxAttempts: 50, maxFaults: 50 });
+    const { episodes, dropped } = await play(fragile, log);
+    expect(dropped).toEqual([]);
+    expect(episodes[flying]!.faults).toBeGreaterThan(0);
+    expect(episodes[flying]!.steps.map(({ action }) => action)).not.toContain('fly');
+  });
+});
+
+describe('an episode whose world fails every time', () => {
+  const outcomes: string[] = [];
+  const log = () =>
+    new FaultLog({ retryDelaySeconds: 0, maxAttempts: 3 }, ({ attempt }, outcome) =>
+      outcomes.push(`${attempt} ${outcome}`),
+    );
+  const lost = tasks[2]!;
+  const wrong = () =>
+    sabotaged({
+      step: (turn, _, task) => {
+        if (task === lost.id) throw new Error('the disk is full');
+        return turn;
+      },
+    });
+
+  it('is left out and told; the others are as they were', async () => {
+    outcomes.length = 0;
+    const { episodes, dropped } = await play(wrong(), log());
+    expect(dropped).toEqual([{ id: 'episode-2', task: lost, faults: 3, error: new Error('the disk is full') }]);
+    expect(episodes).toEqual((await play(counting)).episodes.filter(({ task }) => task !== lost));
+    expect(outcomes).toEqual(['1 again', '2 again', '3 given up']);
+  });
+
+  it('does not end the rollout where the world does not even open', async () => {
+    const shut = sabotaged({
+      reset: (nth) => {
+        if (nth === 0) throw new Error('the door is stuck');
+      },
+    });
+    const { episodes, dropped } = await play(shut, new FaultLog({ maxAttempts: 1 }));
+    expect([episodes.length, dropped.length]).toEqual([tasks.length - 1, 1]);
+  });
+
+  it('has no outcome in an evaluation, whose interval holds either way', async () => {
+    const options = { controls, firstEpisode: 0 };
+    const player = textPlayer(counting, ['add']);
+    const { byTask, ...all } = await evaluate(player, wrong(), tasks, { ...options, faults: log() });
+    expect(all).toMatchObject({ episodes: 7, successes: 7, dropped: 1, success: 1, faults: 3 });
+    expect(byTask).toMatchObject({ count: { episodes: 7, dropped: 1 } });
+    expect(all.interval).toEqual([rate(7, 8).interval[0], 1]);
+    expect(rate(2, 6, 2).interval).toEqual([rate(2, 8).interval[0], rate(4, 8).interval[1]]);
+  });
+
+  it('counts no more often than it is tried, however often its task is met', async () => {
+    const faults = log();
+    for (let round = 0; round < 5; round++) await play(wrong(), faults);
+    expect(faults.count).toBe(3);
+  });
+
+  it('leaves its group, which goes out with it when it was more than half', () => {
+    const [a, b] = [tasks[0]!, tasks[1]!];
+    const episode = (task: Task, index: number) => ({ id: `${task.id} ${index}`, task }) as Episode;
+    const gone = (task: Task) => ({ id: '', task, faults: 4, error: new Error('boom') });
+    const episodes = [...[0, 1].map((index) => episode(a, index)), episode(b, 0)];
+    const rollout = { episodes, dropped: [gone(a), gone(a), gone(b), gone(b), gone(b)] };
+    expect(wholeGroups(rollout, 4)).toEqual({ episodes: episodes.slice(0, 2), groupsLeftOut: 1 });
+  });
+});
+
 describe('too many faults end the run', () => {
-  it('of one episode', async () => {
+  it('of one episode, where it is not to be left out', async () => {
     const wrong = sabotaged({
       step: (turn, _, task) => {
         if (task === tasks[2]!.id) throw new Error('the disk is full');
         return turn;
       },
     });
-    await expect(play(wrong)).rejects.toMatchObject({
+    const log = new FaultLog({ retryDelaySeconds: 0.01, onFailure: 'stop' });
+    await expect(play(wrong, log)).rejects.toMatchObject({
       code: 'environment',
       message: expect.stringMatching(
         new RegExp(
-          `failed an episode on all of its 4 tries; the last one, in task ${tasks[2]!.id} at its start: the disk is full`,
+          `failed an episode on all of its 4 tries .*; the last one, in task ${tasks[2]!.id} at its start: the disk is full`,
         ),
       ),
     });
@@ -251,6 +349,26 @@ describe('too many faults end the run', () => {
     expect(log.count).toBe(2);
     await expect(play(flaky(), log)).rejects.toThrow(
       /failed 4 times in this run, more than environment\.maxFaults \(3\) allows; the last one, in task .*: boom/,
+    );
+  });
+
+  it('of an earlier part of the run, too', () => {
+    const log = new FaultLog({ maxFaults: 3 });
+    log.resumeFrom(3);
+    const fault = { task: tasks[0]!, attempt: 1, step: 0, error: new Error('boom') };
+    expect(() => log.note(fault)).toThrow(/failed 4 times in this run/);
+    expect(log.count).toBe(4);
+  });
+
+  it('of most episodes of a rollout', async () => {
+    const wrong = sabotaged({
+      reset: () => {
+        throw new Error('no display');
+      },
+    });
+    const log = new FaultLog({ retryDelaySeconds: 0, maxAttempts: 2 });
+    await expect(play(wrong, log)).rejects.toThrow(
+      /failed 8 of 8 episodes on all of their tries, too many to go on; the last one, in task t\d+: no display/,
     );
   });
 
