@@ -3,7 +3,7 @@
  * machine stops: the bytes go to a temporary name in the same folder, are flushed to the disk, and then take the final
  * name.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { access, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,7 +16,8 @@ export interface FileDigest {
 }
 
 const temporaryName = /^\..+\.\d+-\d+\.tmp$/;
-let temporaryCount = 0;
+/** Worker threads have the process's number in common, so each begins somewhere else. */
+let temporaryCount = randomInt(2 ** 40);
 
 /** Bytes hashed and written at once; the hash refuses 2 GiB and more. */
 const chunkBytes = 1 << 26;

@@ -2,12 +2,15 @@
  * Opens a WebGPU device under Node. Order of choice: a hardware GPU, a software driver of the system, SwiftShader from
  * npm. The only file that imports `webgpu`.
  */
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { create, globals } from 'webgpu';
 import type { AdapterProfile, SubgroupMatrixConfig } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { type AdapterDescription, GpuContext } from './context.ts';
 import { collectGarbage } from './garbage.node.ts';
-import { findSwiftShaderBundle, systemHasVulkanLoader, withSwiftShader } from './swiftshader.node.ts';
+import { findSwiftShaderBundle, libraryProblem, placeSwiftShader } from './swiftshader.node.ts';
 import { waitAsleep } from './wait.node.ts';
 
 Object.assign(globalThis, globals);
@@ -32,6 +35,9 @@ const optionalFeatures: readonly string[] = [
 const howToGetAnAdapter =
   'install a GPU driver with Vulkan, or a software driver (Debian and Ubuntu: apt install mesa-vulkan-drivers libvulkan1), or the npm package @sparticuz/chromium';
 
+/** Makes a Dawn instance: the package's own, or that of the copy with SwiftShader. */
+type CreateGpu = typeof create;
+
 interface Found {
   readonly gpu: GPU;
   readonly adapter: GPUAdapter;
@@ -42,18 +48,9 @@ interface Found {
  * @param choice default: the environment variable `PROXMO_ADAPTER`, else the best adapter there is
  * @throws {ProxmoError} `no-device` if no adapter fits; the message says what to install
  */
-export function openDevice(
+export async function openDevice(
   choice: AdapterChoice | undefined = process.env.PROXMO_ADAPTER || undefined,
 ): Promise<GpuContext> {
-  const opening = lastOpening.then(() => open(choice));
-  lastOpening = opening.catch(() => undefined);
-  return opening;
-}
-
-/** Devices are opened one after another, because the choice of a driver is an environment variable of the process. */
-let lastOpening: Promise<unknown> = Promise.resolve();
-
-async function open(choice: AdapterChoice | undefined): Promise<GpuContext> {
   const { gpu, adapter } = await findAdapter(choice);
   const limits = readLimits(adapter.limits);
   const features = optionalFeatures.filter((feature) =>
@@ -90,10 +87,11 @@ async function findAdapter(choice: AdapterChoice | undefined): Promise<Found> {
 
 /** An adapter of the system's drivers. */
 async function requestSystem(choice: AdapterChoice | undefined): Promise<Found | null> {
-  if (process.platform === 'linux' && !systemHasVulkanLoader()) return null;
+  // Dawn writes a warning where there is no loader.
+  if (process.platform === 'linux' && libraryProblem('libvulkan.so.1') !== null) return null;
   const named = choice !== undefined && choice !== 'hardware' && choice !== 'software';
   const options = named ? [`adapter=${choice === 'lavapipe' ? 'llvmpipe' : choice}`] : [];
-  const found = await request(options, {
+  const found = await request(create, options, {
     powerPreference: 'high-performance',
     forceFallbackAdapter: choice === 'software',
   });
@@ -102,12 +100,23 @@ async function requestSystem(choice: AdapterChoice | undefined): Promise<Found |
 }
 
 async function requestSwiftShader(): Promise<Found | null> {
-  const bundle = process.platform === 'linux' && process.arch === 'x64' ? findSwiftShaderBundle() : null;
-  if (!bundle) return null;
-  return withSwiftShader(bundle, () => request([], {}));
+  const dawn = await loadSwiftShader();
+  return dawn && request(dawn.create, [], {});
 }
 
-async function request(options: string[], preference: GPURequestAdapterOptions): Promise<Found | null> {
+/** The copy of Dawn that opens SwiftShader; null where that is not installed. @throws {ProxmoError} `file` */
+async function loadSwiftShader(): Promise<typeof import('webgpu') | null> {
+  const bundle = findSwiftShaderBundle();
+  if (!bundle) return null;
+  const entry = await placeSwiftShader(bundle, dirname(createRequire(import.meta.url).resolve('webgpu')));
+  return import(pathToFileURL(entry).href);
+}
+
+async function request(
+  create: CreateGpu,
+  options: string[],
+  preference: GPURequestAdapterOptions,
+): Promise<Found | null> {
   const gpu = create([...dawnOptions, ...options]);
   instances.push(gpu);
   const adapter = await gpu.requestAdapter(preference).catch(() => null);

@@ -1,25 +1,30 @@
 /**
- * The software driver of last resort: SwiftShader with a Vulkan loader, out of the npm package `@sparticuz/chromium`.
- * It needs nothing on the system. The files are unpacked once into a cache folder, and the loader is put into the
- * process, where Dawn finds it by its library name.
+ * The software driver of last resort: SwiftShader, out of the npm package `@sparticuz/chromium`. It needs nothing on
+ * the system, and no environment variable, so that it works in worker threads and under Bun too: Dawn looks for the
+ * Vulkan library beside itself first, so a copy of the package `webgpu` with SwiftShader in that place opens it.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants as osConstants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 import { parseTar } from 'nanotar';
+import { writeFileAtomic } from '../base/atomicFile.node.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { isOwn, makeOwnFolder } from '../base/userFolders.node.ts';
 import { makeCacheFolder } from './cacheFolder.node.ts';
 
-const files = ['libvk_swiftshader.so', 'libvulkan.so.1', 'vk_swiftshader_icd.json'];
-/** The loader reads the list of drivers from these: the older and the newer name. */
-const driverVariables = ['VK_ICD_FILENAMES', 'VK_DRIVER_FILES'];
-/** glibc's RTLD_NODELETE, which Node does not name: the loader must never be unloaded. */
-const rtldNoDelete = 0x1000;
+const driverFile = 'libvk_swiftshader.so';
+/** Where Dawn's binary lies in the package `webgpu`, on the one platform that the driver is made for. */
+const binaryFolder = join('dist', 'linux-x64');
+/** Name under which Dawn looks for Vulkan; SwiftShader can stand in for the loader that usually has it. */
+const vulkanLibrary = join(binaryFolder, 'libvulkan.so.1');
+const packageFiles = ['package.json', 'index.js', join(binaryFolder, 'dawn.node')];
 
-/** Path of the compressed bundle, or null where the optional package is not installed. */
+/** Path of the compressed driver; null where the optional package is not installed, or is for other machines. */
 export function findSwiftShaderBundle(): string | null {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return null;
   try {
     let folder = dirname(createRequire(import.meta.url).resolve('@sparticuz/chromium'));
     while (!existsSync(join(folder, 'bin', 'swiftshader.tar.br'))) {
@@ -32,60 +37,70 @@ export function findSwiftShaderBundle(): string | null {
   }
 }
 
-/** Runs `open` while SwiftShader is the only Vulkan driver that a new Dawn instance finds. */
-export async function withSwiftShader<T>(bundle: string, open: () => Promise<T>): Promise<T> {
-  const folder = unpack(bundle);
-  const before = driverVariables.map((name) => [name, process.env[name]] as const);
-  for (const name of driverVariables) process.env[name] = join(folder, 'vk_swiftshader_icd.json');
-  loadLibrary(join(folder, 'libvulkan.so.1'));
-  try {
-    return await open();
-  } finally {
-    for (const [name, value] of before) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
-  }
-}
-
-/** Whether a Vulkan loader can be found on this system. Loads it. */
-export function systemHasVulkanLoader(): boolean {
-  return loadLibrary('libvulkan.so.1');
-}
-
 /**
- * Opens a shared library for the whole process. It is no Node addon, which `dlopen` reports as an error after it has
- * loaded it.
+ * A copy of the package `webgpu` that opens SwiftShader, in the cache folder. Every file is compared with what it
+ * should be before anything is loaded; one that differs is replaced whole, so that several processes may do this at
+ * once and none of them sees half a file.
+ * @param bundle as of `findSwiftShaderBundle`
+ * @param webgpu folder of the package
+ * @returns path of its entry
+ * @throws {ProxmoError} `file` if there is no folder for it, or it cannot be written
  */
-function loadLibrary(path: string): boolean {
-  const { RTLD_NOW, RTLD_GLOBAL } = osConstants.dlopen;
-  try {
-    process.dlopen({ exports: {} }, path, RTLD_NOW | RTLD_GLOBAL | rtldNoDelete);
-    return true;
-  } catch (error) {
-    return /did not self-register/i.test(String(error));
-  }
-}
-
-/**
- * Unpacks into a folder named by the bundle's hash; written aside and renamed, so that two processes may do it at once.
- */
-function unpack(bundle: string): string {
+export async function placeSwiftShader(bundle: string, webgpu: string): Promise<string> {
   const packed = readFileSync(bundle);
-  const name = `swiftshader-${createHash('sha256').update(packed).digest('hex').slice(0, 16)}`;
-  const folder = join(makeCacheFolder(), name);
-  if (existsSync(folder)) return folder;
-  const entries = parseTar(brotliDecompressSync(packed));
-  const aside = mkdtempSync(join(makeCacheFolder(), 'unpack-'));
-  for (const entry of entries) {
-    const file = basename(entry.name);
-    if (files.includes(file) && entry.data) writeFileSync(join(aside, file), entry.data, { mode: 0o755 });
-  }
+  const { version } = JSON.parse(readFileSync(join(webgpu, 'package.json'), 'utf8')) as { version: string };
+  const folder = join(makeCacheFolder(), `swiftshader-${sha256(packed).slice(0, 16)}-webgpu-${version}`);
+  for (const each of ['.', 'dist', binaryFolder]) makeOwnFolder(join(folder, each));
   try {
-    renameSync(aside, folder);
+    for (const file of packageFiles) await place(join(folder, file), readFileSync(join(webgpu, file)));
+    await placeDriver(join(folder, vulkanLibrary), packed);
   } catch (error) {
-    rmSync(aside, { recursive: true, force: true });
-    if (!existsSync(folder)) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ProxmoError('file', `${folder} cannot be written (${code ?? String(error)}); check the space there.`, {
+      cause: error,
+    });
   }
-  return folder;
+  return join(folder, 'index.js');
+}
+
+/** Why a library cannot be loaded, in the system's words; null if it can, whatever is in it. */
+export function libraryProblem(path: string): string | null {
+  const { RTLD_NOW, RTLD_LOCAL } = osConstants.dlopen;
+  try {
+    process.dlopen({ exports: {} }, path, RTLD_NOW | RTLD_LOCAL);
+    return null;
+  } catch (error) {
+    const { message } = error as Error;
+    // Loaded, and then found to be no addon.
+    return /did not self-register|napi_register_module/i.test(message) ? null : message;
+  }
+}
+
+async function place(path: string, content: Buffer): Promise<void> {
+  if (!ownContent(path)?.equals(content)) await writeFileAtomic(path, [content]);
+}
+
+/** Unpacking takes longer than all else, so the driver's hash lies beside it. */
+async function placeDriver(path: string, packed: Buffer): Promise<void> {
+  const hashPath = `${path}.sha256`;
+  const found = ownContent(path);
+  if (found && ownContent(hashPath)?.toString() === sha256(found)) return;
+  const entry = parseTar(brotliDecompressSync(packed)).find(({ name }) => basename(name) === driverFile);
+  if (!entry?.data) throw new Error(`there is no ${driverFile} in the driver's package`);
+  await writeFileAtomic(path, [entry.data]);
+  await writeFileAtomic(hashPath, [sha256(entry.data)]);
+}
+
+/** Content of a file of this user's; null if there is none. */
+function ownContent(path: string): Buffer | null {
+  try {
+    const info = lstatSync(path);
+    return info.isFile() && isOwn(info) ? readFileSync(path) : null;
+  } catch {
+    return null;
+  }
+}
+
+function sha256(data: Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
 }

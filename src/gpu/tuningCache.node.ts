@@ -5,7 +5,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../base/atomicFile.node.ts';
-import { cacheFolder } from './cacheFolder.node.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { cacheFolder, makeCacheFolder } from './cacheFolder.node.ts';
 import type { AdapterDescription } from './context.ts';
 import type { TuningRecord, TuningStore } from './tuner.ts';
 import { sha256 } from './tunerKey.ts';
@@ -14,6 +15,8 @@ import { formatTuning, parseTuning, type TuningOrigin } from './tuningRecords.ts
 export class TuningCache implements TuningStore {
   private saving: Promise<void> = Promise.resolve();
   private isSaved = true;
+  /** There is a folder for it. */
+  private isKept = true;
   private warned = false;
 
   private constructor(
@@ -25,19 +28,28 @@ export class TuningCache implements TuningStore {
 
   /**
    * The cache of an adapter; empty if there is none.
-   * @param onWarning told, once at most, of a file that is damaged or of a folder that cannot be written
+   * @param onWarning told, once at most, of a file that is damaged or of a folder that cannot be had
+   * @param folder default: the user's own, which nobody else can write
    */
   static async open(
     { name, driver }: Pick<AdapterDescription, 'name' | 'driver'>,
     version: string,
     onWarning: (text: string) => void = () => {},
-    folder = cacheFolder(),
+    folder?: string,
   ): Promise<TuningCache> {
     const origin = { adapter: name, driver, version };
-    const path = join(folder, `tuning-${await sha256(JSON.stringify([name, driver, version]), 16)}.json`);
-    const cache = new TuningCache(path, origin, new Map(), onWarning);
-    cache.records = (await cache.read()) ?? new Map();
-    return cache;
+    const file = `tuning-${await sha256(JSON.stringify([name, driver, version]), 16)}.json`;
+    try {
+      const cache = new TuningCache(join(folder ?? makeCacheFolder(), file), origin, new Map(), onWarning);
+      cache.records = (await cache.read()) ?? new Map();
+      return cache;
+    } catch (error) {
+      if (!(error instanceof ProxmoError)) throw error;
+      const cache = new TuningCache(join(cacheFolder(), file), origin, new Map(), onWarning);
+      cache.isKept = false;
+      cache.warn(`${error.message} What is measured is not kept.`);
+      return cache;
+    }
   }
 
   /** Number of records. */
@@ -52,7 +64,7 @@ export class TuningCache implements TuningStore {
   /** Kept for the next process, unless the folder cannot be written: then for this one. */
   set(key: string, record: TuningRecord): Promise<void> {
     this.records.set(key, record);
-    this.isSaved = false;
+    this.isSaved = !this.isKept;
     this.saving = this.saving.then(() => (this.isSaved ? undefined : this.save()));
     return this.saving;
   }

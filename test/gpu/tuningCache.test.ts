@@ -1,9 +1,10 @@
 /** The tuning cache on disk: what it keeps, and what happens to a file that is not as it was written. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { userFolder } from '../../src/base/userFolders.node.ts';
 import { cacheFolder } from '../../src/gpu/cacheFolder.node.ts';
 import { TuningCache } from '../../src/gpu/tuningCache.node.ts';
 import { formatTuning, parseTuning } from '../../src/gpu/tuningRecords.ts';
@@ -118,21 +119,27 @@ describe('the text of records', () => {
 });
 
 describe('the cache folder', () => {
-  const before = { ...process.env };
-  afterEach(() => {
-    for (const name of ['PROXMO_CACHE', 'XDG_CACHE_HOME']) {
-      if (before[name] === undefined) delete process.env[name];
-      else process.env[name] = before[name];
-    }
+  afterEach(() => vi.unstubAllEnvs());
+
+  it("is PROXMO_CACHE, else the system's place", () => {
+    vi.stubEnv('PROXMO_CACHE', '/somewhere');
+    expect(cacheFolder()).toBe(resolve('/somewhere'));
+    vi.stubEnv('PROXMO_CACHE', '');
+    expect(cacheFolder()).toBe(userFolder('cache'));
   });
 
-  it('is PROXMO_CACHE, else under XDG_CACHE_HOME, else under the home folder', () => {
-    process.env.PROXMO_CACHE = '/somewhere';
-    process.env.XDG_CACHE_HOME = '/xdg';
-    expect(cacheFolder()).toBe('/somewhere');
-    process.env.PROXMO_CACHE = '';
-    expect(cacheFolder()).toBe('/xdg/proxmo');
-    process.env.XDG_CACHE_HOME = '';
-    expect(cacheFolder()).toMatch(/\.cache\/proxmo$/);
+  it('keeps nothing, with one warning, where others can write to it', async () => {
+    const folder = newFolder();
+    mkdirSync(folder);
+    chmodSync(folder, 0o777);
+    vi.stubEnv('PROXMO_CACHE', folder);
+    const warnings: string[] = [];
+    const cache = await TuningCache.open(adapter, '1', (text) => warnings.push(text));
+    await cache.set('a', record);
+    expect(cache.get('a')).toEqual(record);
+    expect(readdirSync(folder)).toEqual([]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/can be written by other users.* What is measured is not kept\.$/),
+    ]);
   });
 });
