@@ -259,6 +259,8 @@ function constantsOf(form: MatmulForm, { rows, columns }: Tile, vector: boolean)
   const { layout, bias = false, a = 'f32', b = 'f32' } = form;
   const operand = operandOf(form);
   return {
+    // A variant sets those of its method.
+    ...{ ROW: false, SUBGROUP: false, TILE: false, MATRIX: false, WORKGROUP_MEMORY: false },
     TRANSPOSE_A: layout === 'tn',
     TRANSPOSE_B: layout === 'nt',
     BIAS: bias,

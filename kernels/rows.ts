@@ -13,6 +13,9 @@ type Layout<P extends Params> = Pick<Variant<P>, 'label' | 'constants' | 'enable
 /** Sizes of subgroups that adapters have: two software drivers, then GPUs. */
 const subgroupSizes = [4, 8, 32, 64] as const;
 
+/** What shaders/lib/row.wgsl is told of rows that are not held, and of lanes that are no subgroup. */
+const rowConstants: Constants = { SUBGROUP: false, SUBGROUP_LANES: 0, HELD: 0, TEAMED: false };
+
 /** From this width on a row has work for a wide workgroup. */
 const wideRow = 8192;
 
@@ -69,7 +72,7 @@ function withElements<P extends Params>(
   return elements.map((element) => ({
     ...layout,
     label: `${layout.label}.${element.name}.f32`,
-    constants: { ...constants, ...layout.constants, ...element.constants },
+    constants: { ...rowConstants, ...constants, ...layout.constants, ...element.constants },
     vector: element.vector,
     requires: (adapter, params) =>
       (element.name === 'scalar' || widthOf(params) % 4 === 0) && (layout.requires?.(adapter, params) ?? true),
@@ -123,6 +126,7 @@ export function heldRowVariants<P extends Params>(
   const variantOf = ({ lanes, held, rows, teams = 1 }: HeldShape, subgroup: boolean): Variant<P> => ({
     label: `held.${teams > 1 ? `teams${teams}x` : subgroup ? 'subgroup' : 'workgroup'}${lanes}x${held}.f32`,
     constants: {
+      ...rowConstants,
       ...constants,
       ...{
         SUBGROUP: subgroup,

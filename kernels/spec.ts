@@ -7,6 +7,10 @@
  * so they cannot differ. No WebGPU calls here.
  */
 
+import { type Constants, preprocess, type WgslFile } from './wgsl.ts';
+
+export type { Constants } from './wgsl.ts';
+
 /**
  * Types of elements in storage. f16 is for storage alone: kernels compute in float32, and on the host such values are
  * float32 too.
@@ -59,12 +63,6 @@ export interface AdapterProfile {
   readonly subgroupMatrixConfigs: readonly SubgroupMatrixConfig[];
 }
 
-/**
- * Compile-time constants of a shader. A string value is pasted as WGSL (a type or an expression); a number becomes a
- * `u32`, or `f32` if it has a fraction.
- */
-export type Constants = Readonly<Record<string, number | boolean | string>>;
-
 export interface Variant<P extends Params = Params> {
   /** Last part of the kernel's label, as `tile.f32.64x64x16`. */
   readonly label: string;
@@ -108,8 +106,8 @@ export interface InPlacePair {
 
 export interface KernelSpec<P extends Params = Params> {
   readonly name: string;
-  /** WGSL text: an import of a file in `shaders/`. */
-  readonly shader: string;
+  /** An import of a file in `shaders/`. */
+  readonly shader: WgslFile;
   /** Entry point; `main` unless a file holds several stages. */
   readonly entry?: string;
   /** In binding order. Binding 0 of the group is the parameter struct, these follow from 1. */
@@ -208,8 +206,8 @@ export function kernelLabel(spec: Pick<KernelSpec, 'name'>, variant: Pick<Varian
 }
 
 /**
- * The whole WGSL module of a variant: extensions, constants, parameters, bindings, then the shader file with its `#if`
- * parts chosen.
+ * The whole WGSL module of a variant: extensions, constants, parameters, bindings, then the shader file as the
+ * preprocessor gives it for the constants.
  */
 export function assembleShader<P extends Params>(spec: KernelSpec<P>, variant: Variant<P>): string {
   const extensions = new Set([...(storesHalf(spec.bindings) ? ['f16'] : []), ...(variant.enables ?? [])]);
@@ -222,8 +220,7 @@ export function assembleShader<P extends Params>(spec: KernelSpec<P>, variant: V
     const access = binding.access === 'read' ? 'read' : 'read_write';
     return `@group(0) @binding(${index + 1}) var<storage, ${access}> ${name}: array<${element}>;`;
   });
-  const chosen = substitute(chooseBranches(spec.shader, variant.constants), variant.constants);
-  const body = repeatLines(chosen.split('\n'), variant.constants).join('\n');
+  const body = preprocess(spec.shader, variant.constants);
   return [
     ...enables,
     ...constants,
@@ -248,63 +245,4 @@ function declareConstant(name: string, value: number | boolean | string): string
   if (typeof value === 'string') return '';
   if (typeof value === 'boolean') return `const ${name} = ${value};`;
   return Number.isInteger(value) ? `const ${name} = ${value}u;` : `const ${name} = ${value}f;`;
-}
-
-/** Replaces `$NAME` by the string constant of that name: types and expressions, which WGSL constants cannot hold. */
-function substitute(source: string, constants: Constants): string {
-  return source.replace(/\$([A-Z][A-Z0-9_]*)/g, (_, name: string) => {
-    const value = constants[name];
-    if (value === undefined) throw new Error(`shader uses $${name}, which the variant does not define`);
-    return String(value);
-  });
-}
-
-/** Keeps the chosen side of `//#if NAME` … `//#else` … `//#endif`, by the truth of the constant. They nest. */
-function chooseBranches(source: string, constants: Constants): string {
-  const kept: string[] = [];
-  const stack: boolean[] = [];
-  for (const line of source.split('\n')) {
-    const directive = /^\s*\/\/#(if|else|endif)\s*(!?)(\w*)/.exec(line);
-    if (!directive) {
-      if (stack.every(Boolean)) kept.push(line);
-    } else if (directive[1] === 'if') {
-      const value = Boolean(constants[directive[3] ?? '']);
-      stack.push(directive[2] === '!' ? !value : value);
-    } else if (directive[1] === 'else') {
-      stack.push(!stack.pop());
-    } else {
-      stack.pop();
-    }
-  }
-  return kept.join('\n');
-}
-
-/**
- * Repeats the lines between `//#each c NAME` and `//#end`, as text, for `$c` = 0 to the constant's value − 1. They
- * nest. For small arrays whose elements must stay in registers: some drivers keep an array that a loop indexes in
- * memory. Where the constant is a string, an expression, the lines become a loop with `$c` = `c`.
- */
-function repeatLines(lines: readonly string[], constants: Constants): string[] {
-  const opens = (line: string) => /^\s*\/\/#each (\w+) (\w+)$/.exec(line);
-  const first = lines.findIndex(opens);
-  if (first < 0) return [...lines];
-  let depth = 0;
-  const length = lines
-    .slice(first)
-    .findIndex((line) => (depth += opens(line) ? 1 : /^\s*\/\/#end$/.test(line) ? -1 : 0) === 0);
-  const [, index = '', name = ''] = opens(lines[first] ?? '') ?? [];
-  const count = constants[name];
-  if (length < 0 || count === undefined)
-    throw new Error(`shader repeats lines for ${name}, which the variant does not define or which has no end`);
-  const body = lines.slice(first + 1, first + length);
-  const turn = (value: number | string) => body.map((line) => line.replaceAll(`$${index}`, `${value}`));
-  const repeated =
-    typeof count === 'string'
-      ? [`for (var ${index} = 0u; ${index} < ${count}; ${index}++) {`, ...turn(index), '}']
-      : Array.from({ length: Number(count) }, (_, value) => turn(value)).flat();
-  return [
-    ...lines.slice(0, first),
-    ...repeatLines(repeated, constants),
-    ...repeatLines(lines.slice(first + length + 1), constants),
-  ];
 }

@@ -1,5 +1,4 @@
 import type { Plugin as EsbuildPlugin } from 'esbuild';
 
-export function loadWgsl(path: string, seen?: Set<string>): string;
 export const wgslEsbuild: EsbuildPlugin;
 export const wgslVite: { name: string; enforce: 'pre'; load(id: string): string | null };

@@ -1,29 +1,35 @@
 /**
- * Turns a `.wgsl` file into a string module. A line `//#include "lib/x.wgsl"` is replaced by that file, found from
- * `shaders/`; a file is included once however often it is named.
+ * Makes a module of a `.wgsl` file: its name from `shaders/`, its text, and the files that it includes, which are
+ * modules too. What becomes of the text is the preprocessor's matter (`kernels/wgsl.ts`).
  */
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const shaderRoot = join(dirname(fileURLToPath(import.meta.url)), '..', 'shaders');
+const portable = (path) => path.split(sep).join('/');
 
-/** The text of a WGSL file with its includes in place. Throws if an include is missing. */
-export function loadWgsl(path, seen = new Set()) {
+function moduleOf(path) {
   const text = readFileSync(path, 'utf8');
-  return text.replace(/^\/\/#include "([^"]+)"$/gm, (_, name) => {
-    const included = join(shaderRoot, name);
-    if (seen.has(included)) return '';
-    seen.add(included);
-    return loadWgsl(included, seen);
-  });
+  const names = [...new Set(Array.from(text.matchAll(/^\s*\/\/#include "([^"]+)"/gm), ([, name]) => name))];
+  const specifier = (name) => JSON.stringify(`./${portable(relative(dirname(path), join(shaderRoot, name)))}`);
+  return [
+    ...names.map((name, at) => `import file${at} from ${specifier(name)};`),
+    `const includes = { ${names.map((name, at) => `${JSON.stringify(name)}: file${at}`).join(', ')} };`,
+    `const name = ${JSON.stringify(portable(relative(shaderRoot, path)))};`,
+    `export default { name, text: ${JSON.stringify(text)}, includes };`,
+  ].join('\n');
 }
 
 /** esbuild plugin. */
 export const wgslEsbuild = {
   name: 'wgsl',
   setup(build) {
-    build.onLoad({ filter: /\.wgsl$/ }, ({ path }) => ({ contents: loadWgsl(path), loader: 'text' }));
+    build.onLoad({ filter: /\.wgsl$/ }, ({ path }) => ({
+      contents: moduleOf(path),
+      loader: 'js',
+      resolveDir: dirname(path),
+    }));
   },
 };
 
@@ -32,7 +38,6 @@ export const wgslVite = {
   name: 'wgsl',
   enforce: 'pre',
   load(id) {
-    if (!id.endsWith('.wgsl')) return null;
-    return `export default ${JSON.stringify(loadWgsl(id))};`;
+    return id.endsWith('.wgsl') ? moduleOf(id) : null;
   },
 };

@@ -5,6 +5,7 @@ import type { KernelSpec } from '../../kernels/spec.ts';
 import { checkKernels, describeFindings } from '../../src/cli/doctor/kernelChecks.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { proxmo } from '../support/cli.ts';
+import { wgslFile } from '../support/shaders.ts';
 
 const right = fill as unknown as KernelSpec;
 const wrong = {
@@ -12,7 +13,7 @@ const wrong = {
   name: 'wrong',
   reference: (inputs, params) => ({ y: Float64Array.from(right.reference(inputs, params).y ?? [], (y) => y + 1) }),
 } as KernelSpec;
-const broken = { ...right, name: 'broken', shader: 'oops' } as KernelSpec;
+const broken = { ...right, name: 'broken', shader: wgslFile('oops') } as KernelSpec;
 
 describe.each(testAdapters)('on %s', (adapter) => {
   it('tells right kernels from wrong and broken ones', async () => {

@@ -147,7 +147,10 @@ describe('keys', () => {
       keyOf(new TunerKeys(adapter, '1'), 16_384),
       keyOf(new TunerKeys(adapter, '1'), 4096, { ...spec, name: 'other' }),
       keyOf(new TunerKeys(adapter, '1'), 4096, { ...spec, variants: [slow, quick, slower] }),
-      keyOf(new TunerKeys(adapter, '1'), 4096, { ...spec, shader: shader.replace('sin', 'cos') }),
+      keyOf(new TunerKeys(adapter, '1'), 4096, {
+        ...spec,
+        shader: { ...shader, text: shader.text.replace('sin', 'cos') },
+      }),
       keyOf(new TunerKeys(adapter, '1'), 4096, {
         ...spec,
         variants: [{ ...slow, constants: { ...slow.constants, TURNS: 7 } }, quick],

@@ -64,9 +64,9 @@ describe('kernels for GPUs', () => {
 
   it('says what is wrong with a shader', async () => {
     const [spec] = kernels.filter(({ name }) => name === 'fill');
-    expect(
-      await problemOf({ ...spec!, shader: `${spec!.shader}\nfn broken() -> u32 { return 1.5; }` }, spec!.variants[0]!),
-    ).toContain('broken');
+    const { shader } = spec!;
+    const broken = { ...shader, text: `${shader.text}\nfn broken() -> u32 { return 1.5; }` };
+    expect(await problemOf({ ...spec!, shader: broken }, spec!.variants[0]!)).toContain('broken');
   });
 
   it('read and write at most the 8 storage buffers that every adapter has', () => {

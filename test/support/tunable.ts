@@ -1,15 +1,16 @@
 /** A kernel for tests of tuning, y = 2a: some variants dawdle, one is wrong, and one does not compile. */
 import type { KernelSpec, Variant } from '../../kernels/spec.ts';
 import type { TuningRecord, TuningStore } from '../../src/gpu/tuner.ts';
+import { wgslFile } from './shaders.ts';
 
-const shader = `
+const shader = wgslFile(`
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= params.count) { return; }
   var x = a[id.x];
   for (var turn = 0u; turn < TURNS; turn++) { x = sin(x); }
   y[id.x] = select(FACTOR * a[id.x], x, x > 100.0)$TAIL;
-}`;
+}`);
 
 const variant = (label: string, turns: number, factor = 2.5, tail = ''): Variant<{ count: number }> => ({
   label,
