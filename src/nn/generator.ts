@@ -3,6 +3,7 @@
  * block of further tokens, all in one submit; rows that are not finished by then go on in blocks, and rows that finish
  * leave the batch. Equal prompts of a batch are read once. Replies may be bound to trees of token sequences
  * (`constraint.ts`), and are told of as they grow.
+ * Sessions keep their sequence in the cache between replies, so that only what is new of it is read.
  */
 import { noSlot } from '../../kernels/kvAppend.ts';
 import type { InputArray } from '../../kernels/spec.ts';
@@ -17,12 +18,14 @@ import { type GenerationRequest, type Row, splitRequests } from './generatorBatc
 import { type BlockGraph, type BlockShape, decodeGraph, prefillGraph } from './generatorGraph.ts';
 import { type BatchLimits, batchLimits, rowBucket, smallestTokenBucket } from './generatorLimits.ts';
 import { packSequences, paddingIndex } from './packing.ts';
+import { Session } from './session.ts';
 import type { Transformer } from './transformer.ts';
 
 export type { GenerationRequest } from './generatorBatch.ts';
+export type { Session } from './session.ts';
 
 export interface GeneratorOptions {
-  /** Most tokens of a prompt. */
+  /** Most tokens of a prompt, together with what stands before it in its session. */
   readonly maxPromptTokens: number;
   /** Most tokens of a reply, the end token included. */
   readonly maxNewTokens: number;
@@ -78,6 +81,8 @@ export class Generator {
   private readonly queue = new Queue();
   private counts = { given: 0, read: 0 };
   private dispatchCount = 0;
+  /** Places in the KV cache that no session has, rising. */
+  private freeSlots: readonly number[];
 
   /**
    * @throws {ProxmoError} `config` if prompt and reply may be longer than the model can take; `shape` if they may be
@@ -99,12 +104,36 @@ export class Generator {
     }
     this.endTokens = new Set([options.endToken].flat());
     this.limits = batchLimits(model.config, options, engine.largestBinding, model.stored);
+    this.freeSlots = Array.from({ length: this.limits.rows }, (_, slot) => slot);
     this.cache = new KvCache({ layers, slots: this.limits.rows, capacity, kvHeads, headDim, stored: model.stored });
   }
 
   /** Prompt tokens of all requests so far, and how many of them were read: equal prompts of a batch are read once. */
   get promptTokens(): { readonly given: number; readonly read: number } {
     return this.counts;
+  }
+
+  /** Most sessions that can be open at a time. */
+  get slots(): number {
+    return this.limits.rows;
+  }
+
+  /**
+   * Begins a sequence that stays in the KV cache between replies; give it to requests, and close it when it is done.
+   * @throws {ProxmoError} `shape` if the cache has no place left
+   */
+  openSession(): Session {
+    const [slot, ...others] = this.freeSlots;
+    if (slot === undefined) {
+      throw new ProxmoError(
+        'shape',
+        `The KV cache holds ${this.slots} sequences, and all are in use; close a session, or raise maxBatchRows.`,
+      );
+    }
+    this.freeSlots = others;
+    return new Session(slot, () => {
+      this.freeSlots = [...this.freeSlots, slot].sort((a, b) => a - b);
+    });
   }
 
   /** Kernel dispatches so far. */
@@ -131,9 +160,9 @@ export class Generator {
     controls: SamplingControls,
     onTokens: OnTokens | undefined,
   ): Promise<Reply[]> {
-    for (const { prompt } of requests) this.checkPrompt(prompt);
+    this.checkRequests(requests);
     const replies: Reply[] = [];
-    for (const rows of splitRequests(requests, this.limits.tokens, this.limits.rows)) {
+    for (const rows of splitRequests(requests, { ...this.limits, slots: this.freeSlots })) {
       this.collect(rows, await this.prefill(rows, controls), onTokens);
       for (
         let open = rows.filter((row) => this.isOpen(row));
@@ -142,16 +171,29 @@ export class Generator {
       ) {
         this.collect(open, await this.decodeBlock(open, controls), onTokens);
       }
-      replies.push(...rows.map(({ tokens, logProbs, bound }) => ({ tokens, logProbs, ...(bound ? { bound } : {}) })));
+      for (const { request, tokens, logProbs, bound } of rows) {
+        request.session?.extend(request.prompt, tokens);
+        replies.push({ tokens, logProbs, ...(bound ? { bound } : {}) });
+      }
     }
     return replies;
   }
 
-  private checkPrompt(prompt: ArrayLike<number>): void {
-    if (prompt.length === 0 || prompt.length > this.options.maxPromptTokens) {
+  private checkRequests(requests: readonly GenerationRequest[]): void {
+    const sessions = requests.flatMap(({ session }) => session ?? []);
+    if (sessions.some(({ isClosed }) => isClosed) || new Set(sessions).size < sessions.length) {
+      throw new ProxmoError('shape', 'A session is closed, or has two requests at once; ask one after another.');
+    }
+    if (sessions.length < requests.length && this.freeSlots.length === 0) {
+      throw new ProxmoError('shape', 'Sessions have all places of the KV cache; close one to answer other prompts.');
+    }
+    const { maxPromptTokens } = this.options;
+    for (const { prompt, session } of requests) {
+      const length = (session?.tokens.length ?? 0) + prompt.length;
+      if (prompt.length > 0 && length <= maxPromptTokens) continue;
       throw new ProxmoError(
         'shape',
-        `a prompt has ${prompt.length} tokens, but 1 to ${this.options.maxPromptTokens} are allowed; shorten the prompt or raise prompt.maxTokens.`,
+        `a prompt has ${length} tokens${session ? ' with its session' : ''}, but 1 to ${maxPromptTokens} are allowed; shorten the prompt or raise prompt.maxTokens.`,
       );
     }
   }
@@ -177,29 +219,36 @@ export class Generator {
   private async prefill(rows: readonly Row[], controls: SamplingControls): Promise<SampledBlock> {
     const batch = rowBucket(rows.length);
     const readers = rows.filter(({ twin }) => !twin);
-    const sequences = readers.map(({ request }) => request.prompt);
-    const read = sequences.reduce((sum, { length }) => sum + length, 0);
-    const given = rows.reduce((sum, { request }) => sum + request.prompt.length, 0);
+    const read = readers.reduce((sum, { unread }) => sum + unread.length, 0);
+    const given = rows.reduce((sum, { unread }) => sum + unread.length, 0);
     this.counts = { given: this.counts.given + given, read: this.counts.read + read };
-    const total = bucketSize(read, smallestTokenBucket);
-    const hasTwins = readers.length < rows.length;
-    const { arrays, starts } = packSequences(sequences, total);
+    const shape = {
+      total: bucketSize(read, smallestTokenBucket),
+      hasTwins: readers.length < rows.length,
+      hasPast: readers.some(({ past }) => past > 0),
+    };
+    const { arrays, starts } = packSequences(
+      readers.map(({ unread }) => unread),
+      shape.total,
+      readers.map(({ past }) => past),
+    );
     const startOf = new Map(readers.map((row, index) => [row, starts[index] ?? 0]));
-    const cacheSlots = new Uint32Array(total).fill(noSlot);
+    const cacheSlots = new Uint32Array(shape.total).fill(noSlot);
     const lastRows = new Uint32Array(batch).fill(paddingIndex);
     const twinSlots = new Uint32Array(batch).fill(noSlot);
     const twinLengths = new Uint32Array(batch);
     rows.forEach((row, index) => {
-      const { slot, request, twin } = row;
+      const { slot, unread, twin } = row;
       const start = startOf.get(twin ?? row) ?? 0;
-      lastRows[index] = start + request.prompt.length - 1;
-      twinLengths[index] = request.prompt.length;
+      lastRows[index] = start + unread.length - 1;
+      twinLengths[index] = unread.length;
       if (twin) twinSlots[index] = twin.slot;
-      else cacheSlots.fill(slot, start, start + request.prompt.length);
+      else cacheSlots.fill(slot, start, start + unread.length);
     });
     const inputs = { ...arrays, cacheSlots, lastRows, twinSlots, twinLengths };
-    return this.runBlock(`prefill ${total}${hasTwins ? ' with twins' : ''}`, rows, batch, controls, inputs, (shape) =>
-      prefillGraph(this.model, this.cache, shape, total, hasTwins),
+    const name = `prefill ${shape.total}${shape.hasTwins ? ' with twins' : ''}${shape.hasPast ? ' behind a past' : ''}`;
+    return this.runBlock(name, rows, batch, controls, inputs, (block) =>
+      prefillGraph(this.model, this.cache, block, shape),
     );
   }
 
@@ -258,12 +307,12 @@ export class Generator {
       positions: new Uint32Array(batch),
       lengths: new Uint32Array(batch),
     }));
-    rows.forEach(({ request, slot, tokens }, index) => {
+    rows.forEach(({ request, slot, tokens, replyStart }, index) => {
       slots[index] = slot;
       streams.set([request.episode, request.turn, tokens.length], index * 3);
       // Prefill samples the token after the prompt in step 0; a decode step reads the token sampled before it, at the
       // position after the last known one.
-      const first = request.prompt.length + tokens.length - 1;
+      const first = replyStart + tokens.length - 1;
       for (const [step, { positions, lengths }] of places.entries()) {
         positions[index] = Math.min(first + step, this.cache.capacity - 1);
         lengths[index] = positions[index]! + 1;

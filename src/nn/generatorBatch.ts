@@ -3,17 +3,21 @@
  * prompt.
  */
 import type { BoundReply, Constraint } from './constraint.ts';
+import type { Session } from './session.ts';
 
 /**
  * Which random numbers a reply draws: they follow from the seed and from these, not from its neighbours in the batch,
  * and a sample from them and its logits.
  */
 export interface GenerationRequest {
+  /** With a session, what is new: it is read behind what the session has read and written. */
   readonly prompt: ArrayLike<number>;
   readonly episode: number;
   readonly turn: number;
   /** What the reply is bound to; nothing by default. It watches this one reply. */
   readonly constraint?: Constraint;
+  /** The sequence that prompt and reply go on; by default one of their own, which ends with the reply. */
+  readonly session?: Session;
 }
 
 /** A reply in the making. */
@@ -34,9 +38,21 @@ export class Row {
     readonly slot: number,
     /** The earlier row of the batch with an equal prompt; null if there is none. */
     readonly twin: Row | null,
+    /** Tokens to read: the prompt, and before it what its session has not read yet. */
+    readonly unread: ArrayLike<number>,
   ) {
     const trie = request.constraint?.start;
     this.bound = trie ? { trie, from: 0 } : null;
+  }
+
+  /** Position of the first token to read: how many the KV cache has of the sequence. */
+  get past(): number {
+    return this.request.session?.cached ?? 0;
+  }
+
+  /** Position of the reply's first token. */
+  get replyStart(): number {
+    return this.past + this.unread.length;
   }
 
   /**
@@ -62,29 +78,47 @@ export class Row {
   }
 }
 
+/** Most of what a batch may have. */
+export interface BatchRoom {
+  readonly rows: number;
+  /** Tokens to read. */
+  readonly tokens: number;
+  /** Places in the KV cache that no session has. */
+  readonly slots: readonly number[];
+}
+
 /**
- * Splits requests, in their order, into batches of at most `maxRows` rows whose distinct prompts have at most
- * `maxTokens` tokens together; a prompt beyond the limit gets a batch of its own.
+ * Splits requests, in their order, into batches; what is read beyond the limit gets a batch of its own. Rows of a batch
+ * that begin a sequence with equal prompts share the reading of it.
  */
-export function splitRequests(requests: readonly GenerationRequest[], maxTokens: number, maxRows: number): Row[][] {
+export function splitRequests(requests: readonly GenerationRequest[], room: BatchRoom): Row[][] {
   const batches: Row[][] = [];
   let known = new Map<string, Row>();
   let tokens = 0;
+  let slots = 0;
   for (const [index, request] of requests.entries()) {
-    const key = Array.from(request.prompt).join();
+    const { session } = request;
+    const unread = session ? session.unreadWith(request.prompt) : request.prompt;
+    // What follows a past depends on it.
+    const key = session && session.cached > 0 ? null : Array.from(unread).join();
+    const twin = key === null ? null : (known.get(key) ?? null);
     const batch = batches.at(-1);
-    const added = known.has(key) ? 0 : request.prompt.length;
-    if (!batch || batch.length >= maxRows || tokens + added > maxTokens) {
-      const row = new Row(request, index, 0, null);
-      batches.push([row]);
-      known = new Map([[key, row]]);
-      tokens = request.prompt.length;
-      continue;
+    const fits =
+      batch !== undefined &&
+      batch.length < room.rows &&
+      tokens + (twin ? 0 : unread.length) <= room.tokens &&
+      (session !== undefined || slots < room.slots.length);
+    if (!fits) {
+      known = new Map();
+      tokens = 0;
+      slots = 0;
     }
-    const row = new Row(request, index, batch.length, known.get(key) ?? null);
-    batch.push(row);
-    if (!row.twin) known.set(key, row);
-    tokens += added;
+    const row = new Row(request, index, session ? session.slot : room.slots[slots++]!, fits ? twin : null, unread);
+    if (fits) batch.push(row);
+    else batches.push([row]);
+    if (row.twin) continue;
+    tokens += unread.length;
+    if (key !== null) known.set(key, row);
   }
   return batches;
 }

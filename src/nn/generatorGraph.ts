@@ -5,7 +5,7 @@
 
 import { followToken, maskLogits } from '../ops/allowedTokens.ts';
 import { attention } from '../ops/attention.ts';
-import { appendKv, attendStep, copyKv, type KvCache } from '../ops/kvCache.ts';
+import { appendKv, attendStep, copyKv, extendAttention, type KvCache } from '../ops/kvCache.ts';
 import { sample } from '../ops/sample.ts';
 import { input, type Tensor } from '../tensor/tensor.ts';
 import { packedInputs } from './packing.ts';
@@ -27,17 +27,22 @@ export interface BlockGraph {
   readonly updates: Tensor[];
 }
 
-/**
- * Reads `total` packed prompt tokens and samples a block after them.
- * @param hasTwins rows may have the prompt of an earlier row, which is read once; its keys and values are copied to
- * them
- */
+/** What is read before a block is sampled. */
+export interface ReadingShape {
+  /** Packed tokens. */
+  readonly total: number;
+  /** Rows may have the prompt of an earlier row, which is read once; its keys and values are copied to them. */
+  readonly hasTwins: boolean;
+  /** Some tokens follow others that are in the cache already. */
+  readonly hasPast: boolean;
+}
+
+/** Reads packed tokens and samples a block after them. */
 export function prefillGraph(
   model: Transformer,
   cache: KvCache,
   shape: BlockShape,
-  total: number,
-  hasTwins: boolean,
+  { total, hasTwins, hasPast }: ReadingShape,
 ): BlockGraph {
   const { tokens, positions, segments } = packedInputs(total);
   const cacheSlots = input('cacheSlots', [total], 'u32');
@@ -50,7 +55,7 @@ export function prefillGraph(
     const { q, k, v } = splitHeads(projected);
     block.append(layer, k, v, cacheSlots, positions);
     if (hasTwins) block.copyFrom(layer, twins);
-    return attention(q, k, v, segments);
+    return hasPast ? block.attendCache(layer, q, cacheSlots, positions) : attention(q, k, v, segments);
   };
   block.sampleFrom(model.hidden(tokens, positions, attend, input('lastRows', [shape.batch], 'u32')));
   for (let step = 1; step < shape.steps; step++) block.step();
@@ -108,6 +113,12 @@ class DecodeGraph {
   append(layer: number, k: Tensor, v: Tensor, slots: Tensor, positions: Tensor): void {
     const { cacheK, cacheV } = appendKv(this.layers[layer]!.k, this.layers[layer]!.v, k, v, slots, positions);
     this.layers[layer] = { k: cacheK, v: cacheV };
+  }
+
+  /** Attention of tokens over the cache of their sequence up to themselves; they are in it already. */
+  attendCache(layer: number, q: Tensor, slots: Tensor, positions: Tensor): Tensor {
+    const { k, v } = this.layers[layer]!;
+    return extendAttention(q, k, v, slots, positions);
   }
 
   /** Gives rows a copy of the first `lengths` keys and values of other slots of a layer's cache. */

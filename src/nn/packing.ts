@@ -31,11 +31,13 @@ export interface PackedArrays extends Readonly<Record<string, InputArray>> {
 /**
  * Lays sequences one after another on an axis of `rows` tokens. Rows that are left over are sequences of one token
  * without an embedding.
+ * @param pasts tokens of each sequence that are elsewhere: positions count on from there; 0 by default
  * @returns the input arrays, and the first row of each sequence
  */
 export function packSequences(
   sequences: readonly ArrayLike<number>[],
   rows: number,
+  pasts: readonly number[] = [],
 ): { arrays: PackedArrays; starts: number[] } {
   const arrays = {
     tokens: new Uint32Array(rows).fill(paddingIndex),
@@ -45,14 +47,15 @@ export function packSequences(
   };
   const starts: number[] = [];
   let row = 0;
-  for (const sequence of sequences) {
+  for (const [number, sequence] of sequences.entries()) {
+    const past = pasts[number] ?? 0;
     const end = row + sequence.length;
     if (end > rows) throw new Error(`sequences of ${end} tokens or more do not fit ${rows} rows`);
     starts.push(row);
     arrays.tokens.set(sequence, row);
     arrays.segmentStart.fill(row, row, end);
     arrays.segmentEnd.fill(end, row, end);
-    for (let index = 0; index < sequence.length; index++) arrays.positions[row + index] = index;
+    for (let index = 0; index < sequence.length; index++) arrays.positions[row + index] = past + index;
     row = end;
   }
   return { arrays, starts };

@@ -1,7 +1,7 @@
 /**
- * Batches of prompts with replies, for training and scoring: packed tokens, the rows whose logits predict reply tokens,
- * and columns of numbers that go with each reply token. A prompt's tokens are read but never predicted: that is the
- * loss mask.
+ * Batches of token sequences with replies in them, for training and scoring: packed tokens, the rows whose logits
+ * predict reply tokens, and columns of numbers that go with each reply token. A sequence is a prompt with its reply, or
+ * a whole episode with a reply in every turn. All other tokens are read but never predicted: that is the loss mask.
  */
 import type { InputArray } from '../../kernels/spec.ts';
 import { maskLogits } from '../ops/allowedTokens.ts';
@@ -11,14 +11,35 @@ import { type BoundReply, EdgeList, rangesOfReply } from './constraint.ts';
 import { packedInputs, packSequences, paddingIndex } from './packing.ts';
 import { packedAttention, type Transformer } from './transformer.ts';
 
-/** A prompt and the tokens that were sampled after it, exactly as sampled. */
-export interface PromptReply {
-  readonly prompt: ArrayLike<number>;
-  readonly reply: ArrayLike<number>;
+/** Tokens of a sequence that the policy wrote, exactly as sampled. */
+export interface ReplySpan {
+  /** Index of its first token; at least 1, since a token is predicted by the one before it. */
+  readonly start: number;
+  readonly length: number;
   /**
    * The part of the reply that was bound to a tree; its log-probabilities are among the tokens that the tree allowed.
    */
   readonly bound?: BoundReply;
+}
+
+/** Tokens in the order in which they were read and written, and which of them are replies. */
+export interface TokenSequence {
+  readonly tokens: ArrayLike<number>;
+  /** In rising order, without overlaps. */
+  readonly replies: readonly ReplySpan[];
+}
+
+/** A prompt and the tokens that were sampled after it, as a sequence with one reply. */
+export function promptReply(prompt: ArrayLike<number>, reply: ArrayLike<number>, bound?: BoundReply): TokenSequence {
+  const tokens = new Uint32Array(prompt.length + reply.length);
+  tokens.set(prompt);
+  tokens.set(reply, prompt.length);
+  return { tokens, replies: [{ start: prompt.length, length: reply.length, ...(bound ? { bound } : {}) }] };
+}
+
+/** Tokens of a sequence's replies together: the numbers in each of its columns. */
+export function replyTokens({ replies }: Pick<TokenSequence, 'replies'>): number {
+  return replies.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** Shape of a compiled batch. */
@@ -34,23 +55,27 @@ export interface ReplyBucket {
 const smallestRows = 256;
 const smallestTargets = 64;
 
-/** Tokens that a pair puts on the packed axis: the last reply token is predicted but not read. */
-export function packedLength({ prompt, reply }: PromptReply): number {
-  return prompt.length + reply.length - 1;
+/**
+ * Tokens that a sequence puts on the packed axis: the last reply token is predicted but not read, and nothing after it
+ * matters.
+ */
+export function packedLength({ replies }: Pick<TokenSequence, 'replies'>): number {
+  const last = replies.at(-1);
+  return last ? last.start + last.length - 1 : 0;
 }
 
 /** The bucket that holds a batch. */
-export function replyBucket(pairs: readonly PromptReply[]): ReplyBucket {
+export function replyBucket(sequences: readonly TokenSequence[]): ReplyBucket {
   return {
     rows: bucketSize(
-      pairs.reduce((sum, pair) => sum + packedLength(pair), 0),
+      sequences.reduce((sum, sequence) => sum + packedLength(sequence), 0),
       smallestRows,
     ),
     targets: bucketSize(
-      pairs.reduce((sum, { reply }) => sum + reply.length, 0),
+      sequences.reduce((sum, sequence) => sum + replyTokens(sequence), 0),
       smallestTargets,
     ),
-    edges: edgesOf(pairs).bucket,
+    edges: edgesOf(sequences).bucket,
   };
 }
 
@@ -59,8 +84,8 @@ export function bucketName({ rows, targets, edges }: ReplyBucket): string {
   return `${rows} ${targets} ${edges}`;
 }
 
-function edgesOf(pairs: readonly PromptReply[]): EdgeList {
-  return new EdgeList(pairs.flatMap(({ bound }) => bound?.trie ?? []));
+function edgesOf(sequences: readonly TokenSequence[]): EdgeList {
+  return new EdgeList(sequences.flatMap(({ replies }) => replies.flatMap(({ bound }) => bound?.trie ?? [])));
 }
 
 /** Graph inputs of a batch, and the logits that predict its reply tokens. */
@@ -97,24 +122,21 @@ export function replyGraph(model: Transformer, bucket: ReplyBucket): ReplyGraph 
  * The host arrays of a batch for a bucket. Targets that are left over have no row; a weight of 0 takes them out of a
  * loss.
  */
-export function packReplies(pairs: readonly PromptReply[], bucket: ReplyBucket): Record<string, InputArray> {
-  const sequences = pairs.map(({ prompt, reply }) => {
-    const tokens = new Uint32Array(prompt.length + reply.length - 1);
-    tokens.set(prompt);
-    for (let index = 0; index < reply.length - 1; index++) tokens[prompt.length + index] = reply[index]!;
-    return tokens;
-  });
-  const { arrays, starts } = packSequences(sequences, bucket.rows);
+export function packReplies(sequences: readonly TokenSequence[], bucket: ReplyBucket): Record<string, InputArray> {
+  const read = sequences.map((sequence) => Uint32Array.from(sequence.tokens).subarray(0, packedLength(sequence)));
+  const { arrays, starts } = packSequences(read, bucket.rows);
   const targetRows = new Uint32Array(bucket.targets).fill(paddingIndex);
   const targets = new Uint32Array(bucket.targets);
   const ranges = new Uint32Array(2 * bucket.targets);
-  const edges = edgesOf(pairs);
+  const edges = edgesOf(sequences);
   let at = 0;
-  pairs.forEach(({ prompt, reply, bound }, pair) => {
-    ranges.set(rangesOfReply(edges, reply, bound).flat(), 2 * at);
-    for (let index = 0; index < reply.length; index++, at++) {
-      targetRows[at] = starts[pair]! + prompt.length - 1 + index;
-      targets[at] = reply[index]!;
+  sequences.forEach(({ tokens, replies }, index) => {
+    for (const { start, length, bound } of replies) {
+      const reply = Array.from({ length }, (_, offset) => tokens[start + offset]!);
+      ranges.set(rangesOfReply(edges, reply, bound).flat(), 2 * at);
+      targets.set(reply, at);
+      for (let offset = 0; offset < length; offset++) targetRows[at + offset] = starts[index]! + start - 1 + offset;
+      at += length;
     }
   });
   return { ...arrays, targetRows, targets, ranges, edgeTokens: edges.tokens(bucket.edges) };

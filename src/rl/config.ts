@@ -8,6 +8,7 @@ import { actionFormats } from '../text/actionFormat.ts';
 import { advantageOptionsSchema } from './advantages/options.ts';
 import { aggregationModes } from './aggregation.ts';
 import { teachers } from './demonstrations.ts';
+import { memoryForms } from './episodeMemory.ts';
 
 const count = z.number().int().min(1);
 const countOrNone = z.number().int().min(0);
@@ -24,8 +25,20 @@ const environment = z.strictObject({
 
 const prompt = z.strictObject({
   format: z.enum(actionFormats).default('plain'),
-  /** Past (observation, action) pairs shown. */
+  /**
+   * `window`: each turn is a prompt of its own, with the last turns before it. `transcript`: each turn is read behind
+   * all that was read and written before it in its episode, and an episode is one sequence to learn from.
+   */
+  memory: z.enum(memoryForms).default('window'),
+  /** Past (observation, action) pairs that a window shows. */
   history: countOrNone.default(2),
+  /** Whether the actions on offer are shown. */
+  options: z.boolean().default(true),
+  /** Whether the task stands once more before each action to take, in the `plain` format. */
+  repeatTask: z.boolean().default(false),
+  /**
+   * Most tokens of a prompt, or of a transcript: one that is full goes on with the last turns that fit in half of it.
+   */
   maxTokens: count.default(320),
 });
 

@@ -1,22 +1,24 @@
 /**
- * Demonstrations for the warm start: a teacher's episodes, as the prompts that the policy would have read and the
- * replies that it should have given.
+ * Demonstrations for the warm start: a teacher's episodes, as the policy would have read them, with the replies that it
+ * should have given.
  */
 
 import { ProxmoError } from '../base/errors.ts';
 import type { Expert, Task, TaskSet, Turn } from '../envs/environment.ts';
 import { askOnce } from '../envs/faults.ts';
-import type { PromptReply } from '../nn/replies.ts';
+import type { TokenSequence } from '../nn/replies.ts';
 import { Random } from '../tensor/random.ts';
 import type { ActionFormat } from '../text/actionFormat.ts';
 import type { PromptBuilder } from '../text/prompt.ts';
-import type { PastTurn } from '../text/promptTypes.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
+import { contextSequences, createMemory, type MemoryForm, type TurnTokens } from './episodeMemory.ts';
 
 /** How demonstrations are written as tokens. */
 export interface Scribe {
   readonly tokenizer: Tokenizer;
   readonly prompts: PromptBuilder;
+  /** `window` by default. */
+  readonly memory?: MemoryForm;
   readonly format: ActionFormat;
 }
 
@@ -46,7 +48,7 @@ export async function demonstrate(
   taskSet: TaskSet,
   tasks: readonly Task[],
   options: DemonstrationOptions,
-): Promise<PromptReply[]> {
+): Promise<TokenSequence[]> {
   const { teacher, noise, seed, stepTimeoutSeconds } = options;
   if (teacher === 'expert' && !taskSet.createExpert) {
     throw new ProxmoError(
@@ -63,7 +65,7 @@ export async function demonstrate(
       `${problem}; set warmStart.${taskSet.solution ? 'noise to 0' : 'teacher to expert'}.`,
     );
   }
-  const pairs: PromptReply[] = [];
+  const sequences: TokenSequence[] = [];
   const random = new Random(seed, 'demonstrations');
   for (const task of tasks) {
     const player =
@@ -71,7 +73,7 @@ export async function demonstrate(
         ? (taskSet.createDemonstrator?.() ?? taskSet.createExpert!())
         : reciter(taskSet.solution!(task));
     if (player)
-      pairs.push(
+      sequences.push(
         ...(await demonstrateOne(
           scribe,
           taskSet,
@@ -82,7 +84,7 @@ export async function demonstrate(
         )),
       );
   }
-  return pairs;
+  return sequences;
 }
 
 /** A player that recites recorded actions. */
@@ -100,35 +102,32 @@ async function demonstrateOne(
   stepTimeoutSeconds: number,
   /** Where this turn's action comes from: the teacher, if false. */
   drawNoise: () => Random | false,
-): Promise<PromptReply[]> {
+): Promise<TokenSequence[]> {
   const environment = taskSet.createEnvironment();
-  const pairs: PromptReply[] = [];
-  const history: PastTurn[] = [];
+  const { tokenizer, format, prompts } = scribe;
+  const memory = createMemory(scribe.memory ?? 'window', prompts, [tokenizer.endId]);
+  const turns: TurnTokens[] = [];
+  let taken: string | null = null;
   try {
     const first = await askOnce(taskSet.name, stepTimeoutSeconds, () => environment.reset(task));
     teacher.reset(first.instruction);
     let turn: Turn = first;
-    while (!turn.done && pairs.length < taskSet.maxSteps) {
+    while (!turn.done && turns.length < taskSet.maxSteps) {
       const { observation, admissibleActions } = turn;
-      const wanted = teacher.act(turn, history.at(-1)?.action ?? null);
+      const wanted = teacher.act(turn, taken);
       // The call has shown the teacher what its last action came to.
-      if (teacher.done) return pairs;
+      if (teacher.done) return contextSequences(turns);
       const noise = drawNoise();
       const action =
         noise && admissibleActions?.length ? admissibleActions[noise.below(admissibleActions.length)]! : wanted;
-      const prompt = scribe.prompts.build({
-        instruction: first.instruction,
-        history,
-        step: pairs.length,
-        observation,
-        admissibleActions,
-      });
-      const reply = [...scribe.tokenizer.encode(writeReply(scribe.format, action)), scribe.tokenizer.endId];
-      pairs.push({ prompt: prompt.ids, reply });
-      history.push({ observation, action });
+      const { tokens, context } = memory.read({ instruction: first.instruction, observation, admissibleActions });
+      const reply = [...tokenizer.encode(writeReply(format, action)), tokenizer.endId];
+      memory.wrote(reply, action);
+      turns.push({ prompt: tokens, context, reply });
+      taken = action;
       turn = await askOnce(taskSet.name, stepTimeoutSeconds, () => environment.step(action));
     }
-    return turn.success ? pairs : [];
+    return turn.success ? contextSequences(turns) : [];
   } finally {
     await environment.close?.();
   }

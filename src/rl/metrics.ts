@@ -39,6 +39,8 @@ export interface IterationMetrics {
   readonly groupsLeftOut: number;
   /** Share of prompts that did not fit their budget whole. */
   readonly truncatedShare: number;
+  /** How often a transcript was full and went on with its last turns, an episode; 0 for windows. */
+  readonly reopenedContexts: number;
   /** Mean and standard deviation over rows of the joint advantage and its two levels. */
   readonly advantageMean: number;
   readonly advantageStd: number;
@@ -127,6 +129,10 @@ export function iterationMetrics({
     dropped,
     groupsLeftOut,
     truncatedShare: share(steps, ({ truncated }) => truncated),
+    reopenedContexts:
+      config.prompt.memory === 'window'
+        ? 0
+        : sum(episodes.map(({ steps: turns }) => turns.at(-1)?.context ?? 0)) / episodes.length,
     advantageMean: joint.mean,
     advantageStd: joint.std,
     episodeAdvantageMean: episodeLevel.mean,

@@ -1,7 +1,7 @@
 /**
- * Optimiser steps over mini-batches of replies. A mini-batch is split into micro-batches that fit memory; each adds its
- * gradient to a slab, and one update follows: norm, clipping and AdamW. Where products read f16, the loss is scaled
- * (src/nn/lossScale.ts) by the largest weight of the whole mini-batch.
+ * Optimiser steps over mini-batches of token sequences. A mini-batch is split into micro-batches that fit memory; each
+ * adds its gradient to a slab, and one update follows: norm, clipping and AdamW. Where products read f16, the loss is
+ * scaled (src/nn/lossScale.ts) by the largest weight of the whole mini-batch.
  */
 import { Queue } from '../base/queue.ts';
 import { Cache, destroyPrograms } from '../nn/buckets.ts';
@@ -10,7 +10,6 @@ import { AdamW, type AdamWOptions } from '../nn/optimizer.ts';
 import { splitBySize } from '../nn/packing.ts';
 import {
   bucketName,
-  type PromptReply,
   packColumn,
   packedLength,
   packReplies,
@@ -18,6 +17,8 @@ import {
   type ReplyGraph,
   replyBucket,
   replyGraph,
+  replyTokens,
+  type TokenSequence,
 } from '../nn/replies.ts';
 import type { Checkpointing, TrainingMode, Transformer } from '../nn/transformer.ts';
 import { grad } from '../tensor/autograd.ts';
@@ -27,7 +28,7 @@ import { input, type Tensor } from '../tensor/tensor.ts';
 import type { Variable } from '../tensor/variable.ts';
 
 /** Numbers that go with each reply token, by column; `weight` is the token's share in the loss. */
-export interface TrainingPair extends PromptReply {
+export interface TrainingSequence extends TokenSequence {
   readonly columns: { readonly weight: ArrayLike<number>; readonly [name: string]: ArrayLike<number> };
 }
 
@@ -92,8 +93,8 @@ export class Optimiser {
   }
 
   /** One update from a mini-batch. A call while another is under way waits for its end. */
-  step(pairs: readonly TrainingPair[], learningRate: number): Promise<StepReport> {
-    return this.queue.run(() => this.makeStep(pairs, learningRate));
+  step(sequences: readonly TrainingSequence[], learningRate: number): Promise<StepReport> {
+    return this.queue.run(() => this.makeStep(sequences, learningRate));
   }
 
   /** Frees gradients, moments and programs. */
@@ -103,17 +104,17 @@ export class Optimiser {
     for (const variable of [this.micro, this.total, ...this.adamW.variables]) this.engine.release(variable);
   }
 
-  private async makeStep(pairs: readonly TrainingPair[], learningRate: number): Promise<StepReport> {
+  private async makeStep(sequences: readonly TrainingSequence[], learningRate: number): Promise<StepReport> {
     this.engine.clear(this.total);
     const statistics: ArrayLike<number>[] = [];
-    const scale = lossScale(this.model.stored, largestWeight(pairs));
-    for (const batch of splitBySize(pairs, packedLength, this.options.microBatchTokens)) {
+    const scale = lossScale(this.model.stored, largestWeight(sequences));
+    for (const batch of splitBySize(sequences, packedLength, this.options.microBatchTokens)) {
       const bucket = replyBucket(batch);
       const program = await this.programs.get(bucketName(bucket), () => this.compileGradient(bucket));
       const columns = this.columns.map((name) => [
         name,
         packColumn(
-          batch.map((pair) => columnOf(pair, name)),
+          batch.map((sequence) => columnOf(sequence, name)),
           bucket,
         ),
       ]);
@@ -160,23 +161,24 @@ export class Optimiser {
 }
 
 /**
- * The column of a pair, which must have a number for each reply token: with one more or less, all later replies would
- * get each other's.
+ * The column of a sequence, which must have a number for each token of its replies: with one more or less, all later
+ * replies would get each other's.
  */
-function columnOf({ columns, reply }: TrainingPair, name: string): ArrayLike<number> {
-  const column = columns[name];
-  if (column?.length !== reply.length) {
+function columnOf(sequence: TrainingSequence, name: string): ArrayLike<number> {
+  const column = sequence.columns[name];
+  const expected = replyTokens(sequence);
+  if (column?.length !== expected) {
     throw new Error(
-      `a reply of ${reply.length} tokens has ${column ? `${column.length} numbers in its` : 'no'} column ${name}`,
+      `replies of ${expected} tokens have ${column ? `${column.length} numbers in their` : 'no'} column ${name}`,
     );
   }
   return column;
 }
 
-function largestWeight(pairs: readonly TrainingPair[]): number {
-  return pairs.reduce(
-    (largest, pair) =>
-      Array.from(columnOf(pair, 'weight')).reduce((most, weight) => Math.max(most, Math.abs(weight)), largest),
+function largestWeight(sequences: readonly TrainingSequence[]): number {
+  return sequences.reduce(
+    (largest, sequence) =>
+      Array.from(columnOf(sequence, 'weight')).reduce((most, weight) => Math.max(most, Math.abs(weight)), largest),
     0,
   );
 }

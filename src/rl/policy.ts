@@ -46,14 +46,17 @@ export class Policy {
     rows = batchRows(config),
   ) {
     const { sampling, prompt } = config;
-    const { model, tokenizer, endTokens, encodeMessage } = source;
+    const { model, tokenizer, endTokens, encodeMessage, encodeFollowUp } = source;
     this.model = model;
     const prompts = new PromptBuilder(tokenizer, {
       history: prompt.history,
+      showActions: prompt.options,
+      repeatTask: prompt.repeatTask,
       format: prompt.format,
       maxTokens: prompt.maxTokens,
       ...(thinkAction ? { thinkAction } : {}),
       ...(encodeMessage ? { encodeMessage } : {}),
+      ...(encodeFollowUp ? { encodeFollowUp } : {}),
     });
     const generator = new Generator(engine, model, {
       maxPromptTokens: prompt.maxTokens,
@@ -68,6 +71,8 @@ export class Policy {
       generator,
       tokenizer,
       prompts,
+      memory: prompt.memory,
+      ...(prompt.memory === 'transcript' ? { sessions: generator } : {}),
       format: prompt.format,
       endTokens,
       ...(constraints ? { constrain: (actions) => constraints.of(actions) } : {}),

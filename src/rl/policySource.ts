@@ -19,6 +19,8 @@ export interface PolicySource {
   readonly endTokens: readonly number[];
   /** Ids of a user message, up to where the model's answer begins; by default those of the bare text. */
   readonly encodeMessage?: (message: string) => number[];
+  /** Ids of a user message behind an answer of the model, which has its end token or not; by default as the first. */
+  readonly encodeFollowUp?: (message: string, isEnded: boolean) => number[];
 }
 
 /** How the weights of a policy that is trained are stored: with masters, unless adapters are trained in their place. */
@@ -56,5 +58,7 @@ export function pretrainedPolicySource(model: Transformer, tokenizer: HfTokenize
     tokenizer.hasChatTemplate
       ? tokenizer.encodeChat([{ role: 'user', content: message }], { addGenerationPrompt: true })
       : tokenizer.encode(message, { addSpecials: true });
-  return { model, tokenizer, endTokens: tokenizer.stopIds, encodeMessage };
+  const encodeFollowUp = (message: string, isEnded: boolean) =>
+    tokenizer.hasChatTemplate ? tokenizer.encodeFollowUp(message, isEnded) : tokenizer.encode(message);
+  return { model, tokenizer, endTokens: tokenizer.stopIds, encodeMessage, encodeFollowUp };
 }

@@ -15,17 +15,19 @@ import type { Environment, Task, TaskSet, Turn } from '../envs/environment.ts';
 import { FaultLog } from '../envs/faults.ts';
 import { openingProblem, turnProblem } from '../envs/turns.ts';
 import type { BoundReply, Constraint } from '../nn/constraint.ts';
-import type { Generator, SamplingControls } from '../nn/generator.ts';
+import type { Generator, SamplingControls, Session } from '../nn/generator.ts';
 import { type ActionFormat, parseReply } from '../text/actionFormat.ts';
 import type { PromptBuilder } from '../text/prompt.ts';
-import type { PastTurn } from '../text/promptTypes.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
+import { createMemory, type EpisodeMemory, type MemoryForm } from './episodeMemory.ts';
 import type { RolloutRow } from './rows.ts';
 
 /** One turn of an episode, as it was played. */
 export interface RolloutStep extends RolloutRow {
-  /** Prompt tokens. */
+  /** Tokens that were read before the reply, behind what was read and written in the same context. */
   readonly prompt: readonly number[];
+  /** Number of the context within the episode; in a window every turn has its own. */
+  readonly context: number;
   /** Sampled tokens, the end token included. */
   readonly reply: readonly number[];
   /** The sampler's log-probability of each sampled token. */
@@ -71,6 +73,10 @@ export interface Player {
   readonly generator: Pick<Generator, 'generate'>;
   readonly tokenizer: Tokenizer;
   readonly prompts: PromptBuilder;
+  /** What is read again for a turn; `window` by default. */
+  readonly memory?: MemoryForm;
+  /** Places in the KV cache, which transcripts stay in from turn to turn. */
+  readonly sessions?: Pick<Generator, 'openSession' | 'slots'>;
   readonly format: ActionFormat;
   /** Tokens that end a reply; the tokenizer's by default. */
   readonly endTokens?: readonly number[];
@@ -104,7 +110,11 @@ interface Running {
   readonly task: Task;
   environment: Environment | null;
   instruction: string;
-  history: PastTurn[];
+  memory: EpisodeMemory;
+  /** Number of the context that is in the session. */
+  context: number;
+  /** Its place in the KV cache while it is played, where it keeps one. */
+  session: Session | null;
   steps: Omit<RolloutStep, 'success'>[];
   /** What was last seen; null until the world has opened. */
   turn: Turn | null;
@@ -154,28 +164,76 @@ class Rollout {
 
   async play(tasks: readonly Task[]): Promise<RolloutResult> {
     const { firstEpisode, signal, onTurn } = this.options;
-    const episodes = tasks.map((task, index) => newEpisode(task, firstEpisode + index));
+    const episodes = tasks.map((task, index) => this.newEpisode(task, firstEpisode + index));
     const abort = () => this.waits.endAll();
     signal?.addEventListener('abort', abort);
     try {
-      for (const episode of episodes) this.follow(episode, this.open(episode));
-      await this.settle(episodes);
-      const isOpen = (episode: Running) => episode.pending !== null || !this.isOver(episode);
-      for (let running = episodes.filter(isOpen); running.length > 0; ) {
+      const waiting = [...episodes];
+      let running: Running[] = [];
+      while (running.length + waiting.length > 0) {
         signal?.throwIfAborted();
         if (this.fatal) throw this.fatal.error;
+        const begun = waiting.splice(0, this.lanes - running.length);
+        await this.begin(begun);
+        // An episode may be over as it begins.
+        running.push(...begun.filter((episode) => !this.endIfOver(episode)));
         const ready = running.filter(({ pending }) => pending === null);
-        if (ready.length === 0) await this.firstOf(running);
-        else await this.playTurn(ready);
-        running = running.filter(isOpen);
-        onTurn?.(running.length, episodes.length);
+        if (ready.length > 0) await this.playTurn(ready);
+        else if (running.length > 0) await this.firstOf(running);
+        running = running.filter((episode) => !this.endIfOver(episode));
+        onTurn?.(running.length + waiting.length, episodes.length);
       }
     } finally {
       signal?.removeEventListener('abort', abort);
       this.waits.endAll();
+      for (const { session } of episodes) session?.close();
       await Promise.all(episodes.map(({ environment }) => environment && closeQuietly(environment)));
     }
     return resultOf(episodes);
+  }
+
+  /** Most episodes that are played at a time. */
+  private get lanes(): number {
+    return this.player.sessions?.slots ?? Number.POSITIVE_INFINITY;
+  }
+
+  private newEpisode(task: Task, number: number): Running {
+    const memory = this.newMemory();
+    return {
+      number,
+      task,
+      environment: null,
+      instruction: '',
+      memory,
+      context: -1,
+      session: null,
+      steps: [],
+      turn: null,
+      faults: 0,
+      failure: null,
+      pending: null,
+    };
+  }
+
+  private newMemory(): EpisodeMemory {
+    const { memory = 'window', prompts, tokenizer, endTokens = [tokenizer.endId] } = this.player;
+    return createMemory(memory, prompts, endTokens);
+  }
+
+  private async begin(episodes: readonly Running[]): Promise<void> {
+    for (const episode of episodes) {
+      episode.session = this.player.sessions?.openSession() ?? null;
+      this.follow(episode, this.open(episode));
+    }
+    await this.settle(episodes);
+    if (this.fatal) throw this.fatal.error;
+  }
+
+  /** Whether an episode is over; its place in the cache is then for another. */
+  private endIfOver(episode: Running): boolean {
+    const isOver = episode.pending === null && this.isOver(episode);
+    if (isOver) episode.session?.close();
+    return isOver;
   }
 
   private isOver({ turn, steps, failure }: Running): boolean {
@@ -184,23 +242,28 @@ class Rollout {
 
   private async playTurn(ready: readonly Running[]): Promise<void> {
     const { player, options, taskSet } = this;
-    const prompts = ready.map(({ instruction, history, steps, turn }) => {
+    const readings = ready.map(({ instruction, memory, turn }) => {
       const { observation, admissibleActions } = turn!;
-      return player.prompts.build({ instruction, history, step: steps.length, observation, admissibleActions });
+      return memory.read({ instruction, observation, admissibleActions });
     });
-    const requests = ready.map(({ number, steps, turn, faults }, index) => {
+    const requests = ready.map((episode, index) => {
+      const { number, steps, turn, session, faults } = episode;
+      const { tokens, context } = readings[index]!;
+      if (context !== episode.context) session?.clear();
+      episode.context = context;
       const constraint = player.constrain?.(turn!.admissibleActions);
       return {
-        prompt: prompts[index]!.ids,
+        prompt: tokens,
         episode: number,
         turn: steps.length + faults * turnsOfTry,
         ...(constraint ? { constraint } : {}),
+        ...(session ? { session } : {}),
       };
     });
     const replies = await player.generator.generate(requests, options.controls);
     for (const [index, episode] of ready.entries()) {
       const { tokens, logProbs, bound } = replies[index]!;
-      const { ids, truncated } = prompts[index]!;
+      const { tokens: prompt, context, truncated } = readings[index]!;
       const { observation, admissibleActions } = episode.turn!;
       const text = decodeReply(player, tokens);
       const { action, valid } = parseReply(player.format, text, admissibleActions, taskSet.thinkAction?.tailLength);
@@ -209,8 +272,8 @@ class Rollout {
         () => episode.environment!.step(action),
         turnProblem,
         (turn) => {
-          const { steps, history, task, number } = episode;
-          history.push({ observation, action });
+          const { steps, memory, task, number } = episode;
+          memory.wrote(tokens, action);
           steps.push({
             group: task.id,
             trajectory: episodeId(number),
@@ -218,7 +281,8 @@ class Rollout {
             reward: turn.reward,
             valid,
             observation,
-            prompt: ids,
+            prompt,
+            context,
             reply: tokens,
             logProbs,
             ...(bound ? { bound } : {}),
@@ -283,7 +347,8 @@ class Rollout {
       step: steps.length,
       error: error instanceof Error ? error : new Error(String(error)),
     };
-    Object.assign(episode, { environment: null, turn: null, instruction: '', history: [], steps: [] });
+    const memory = this.newMemory();
+    Object.assign(episode, { environment: null, turn: null, instruction: '', memory, context: -1, steps: [] });
     if (environment) void closeQuietly(environment);
     const delay = this.faults.note(fault);
     if (delay === null) {
@@ -335,21 +400,6 @@ export function wholeGroups(
   for (const { task } of dropped) lost.set(task.id, (lost.get(task.id) ?? 0) + 1);
   const thin = new Set([...lost].filter(([, count]) => 2 * count > groupSize).map(([id]) => id));
   return { episodes: episodes.filter(({ task }) => !thin.has(task.id)), groupsLeftOut: thin.size };
-}
-
-function newEpisode(task: Task, number: number): Running {
-  return {
-    number,
-    task,
-    environment: null,
-    instruction: '',
-    history: [],
-    steps: [],
-    turn: null,
-    faults: 0,
-    failure: null,
-    pending: null,
-  };
 }
 
 /** @throws {ProxmoError} `environment` if too large a share was given up */

@@ -4,12 +4,13 @@ import { Cache } from '../nn/buckets.ts';
 import { splitBySize } from '../nn/packing.ts';
 import {
   bucketName,
-  type PromptReply,
   packedLength,
   packReplies,
   type ReplyBucket,
   replyBucket,
   replyGraph,
+  replyTokens,
+  type TokenSequence,
 } from '../nn/replies.ts';
 import type { Transformer } from '../nn/transformer.ts';
 import type { Engine, Program } from '../tensor/engine.ts';
@@ -28,19 +29,22 @@ export class Scorer {
     private readonly temperature: number,
   ) {}
 
-  /** The log-probability of each token of each reply. A call while another is under way waits for its end. */
-  score(pairs: readonly PromptReply[]): Promise<Float32Array[]> {
-    return this.queue.run(() => this.scoreBatches(pairs));
+  /**
+   * For each sequence, the log-probability of each token of its replies, one reply after another. A call while another
+   * is under way waits for its end.
+   */
+  score(sequences: readonly TokenSequence[]): Promise<Float32Array[]> {
+    return this.queue.run(() => this.scoreBatches(sequences));
   }
 
-  private async scoreBatches(pairs: readonly PromptReply[]): Promise<Float32Array[]> {
+  private async scoreBatches(sequences: readonly TokenSequence[]): Promise<Float32Array[]> {
     const scores: Float32Array[] = [];
-    for (const batch of splitBySize(pairs, packedLength, this.batchTokens)) {
+    for (const batch of splitBySize(sequences, packedLength, this.batchTokens)) {
       const bucket = replyBucket(batch);
       const program = await this.programs.get(bucketName(bucket), () => this.compile(bucket));
       const { logProb } = await program.run(packReplies(batch, bucket));
       let at = 0;
-      for (const { reply } of batch) scores.push(Float32Array.from(logProb.subarray(at, (at += reply.length))));
+      for (const sequence of batch) scores.push(Float32Array.from(logProb.subarray(at, (at += replyTokens(sequence)))));
     }
     return scores;
   }

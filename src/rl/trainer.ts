@@ -9,7 +9,7 @@ import { Queue } from '../base/queue.ts';
 import type { Task, TaskSet } from '../envs/environment.ts';
 import { type Fault, FaultLog, type FaultOutcome } from '../envs/faults.ts';
 import { copyWeights } from '../nn/halfWeights.ts';
-import type { PromptReply } from '../nn/replies.ts';
+import type { TokenSequence } from '../nn/replies.ts';
 import type { Transformer } from '../nn/transformer.ts';
 import { ppoLoss } from '../ops/ppoLoss.ts';
 import type { Engine } from '../tensor/engine.ts';
@@ -19,9 +19,10 @@ import { AdvantageEstimator, type AdvantageResult } from './advantages/index.ts'
 import { tokenWeights } from './aggregation.ts';
 import type { TrainConfig } from './config.ts';
 import { demonstrate } from './demonstrations.ts';
+import { type ContextSequence, contextSequences } from './episodeMemory.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { type IterationMetrics, iterationMetrics, Stopwatch } from './metrics.ts';
-import { Optimiser, type StepReport, type TrainingPair } from './optimise.ts';
+import { Optimiser, type StepReport, type TrainingSequence } from './optimise.ts';
 import { Policy } from './policy.ts';
 import type { PolicySource } from './policySource.ts';
 import { ownWeightsOf, referenceOf } from './reference.ts';
@@ -170,7 +171,7 @@ export class Trainer {
     const steps = episodes.flatMap((episode) => episode.steps);
     this.report('advantages', 0);
     const advantages = await watch.time('advantage', () => this.estimator.estimate(steps));
-    const reports = await watch.time('update', () => this.update(iteration, steps, advantages));
+    const reports = await watch.time('update', () => this.update(iteration, episodes, advantages));
     return {
       metrics: iterationMetrics({
         iteration,
@@ -209,51 +210,50 @@ export class Trainer {
 
   private async update(
     iteration: number,
-    steps: readonly RolloutStep[],
+    episodes: readonly Episode[],
     advantages: AdvantageResult,
   ): Promise<StepReport[]> {
     // Not between the steps: a checkpoint after an interruption must hold the weights of whole iterations.
     this.checkSignal();
     const { epochs, miniBatches, learningRate } = this.config.training;
-    const referenceLogProbs = await this.scorer?.score(steps);
-    const rows = steps.map((step, row) => ({
-      step,
-      advantage: advantages.advantage[row] ?? 0,
-      referenceLogProb: referenceLogProbs?.[row] ?? step.logProbs,
-    }));
+    const sequences = await this.scored(weighed(episodes, advantages));
     const reports: StepReport[] = [];
     for (let epoch = 0; epoch < epochs; epoch++) {
-      const shuffled = new Random(this.config.seed, `update ${iteration} ${epoch}`).shuffle(rows);
-      const size = Math.ceil(rows.length / miniBatches);
-      for (let start = 0; start < rows.length; start += size) {
-        reports.push(await this.optimiser.step(this.trainingPairs(shuffled.slice(start, start + size)), learningRate));
-        this.report('update', (epoch + Math.min(1, (start + size) / rows.length)) / epochs);
+      const shuffled = new Random(this.config.seed, `update ${iteration} ${epoch}`).shuffle(sequences);
+      const size = Math.ceil(sequences.length / miniBatches);
+      for (let start = 0; start < sequences.length; start += size) {
+        const batch = this.trainingSequences(shuffled.slice(start, start + size));
+        reports.push(await this.optimiser.step(batch, learningRate));
+        this.report('update', (epoch + Math.min(1, (start + size) / sequences.length)) / epochs);
       }
     }
     return reports;
   }
 
-  private trainingPairs(
-    rows: readonly {
-      readonly step: RolloutStep;
-      readonly advantage: number;
-      readonly referenceLogProb: ArrayLike<number>;
-    }[],
-  ): TrainingPair[] {
+  /** With the reference's log-probabilities of their replies; the sampler's where there is no reference. */
+  private async scored(sequences: readonly WeighedSequence[]): Promise<ScoredSequence[]> {
+    const scores = await this.scorer?.score(sequences);
+    return sequences.map((sequence, index) => ({
+      sequence,
+      referenceLogProb: scores?.[index] ?? concatenated(sequence.turns, ({ logProbs }) => logProbs),
+    }));
+  }
+
+  private trainingSequences(batch: readonly ScoredSequence[]): TrainingSequence[] {
     const weights = tokenWeights(
-      rows.map(({ step }) => step.reply.length),
+      batch.flatMap(({ sequence }) => sequence.turns.map(({ reply }) => reply.length)),
       this.config.loss.aggregation,
       this.config.sampling.maxNewTokens,
     );
-    return rows.map(({ step, advantage, referenceLogProb }, index) => ({
-      prompt: step.prompt,
-      reply: step.reply,
-      ...(step.bound ? { bound: step.bound } : {}),
+    let at = 0;
+    return batch.map(({ sequence: { tokens, replies, turns }, referenceLogProb }) => ({
+      tokens,
+      replies,
       columns: {
-        oldLogProb: step.logProbs,
+        oldLogProb: concatenated(turns, ({ logProbs }) => logProbs),
         referenceLogProb,
-        advantage: new Float32Array(step.reply.length).fill(advantage),
-        weight: new Float32Array(step.reply.length).fill(weights[index] ?? 0),
+        advantage: concatenated(turns, ({ reply, advantage }) => reply.map(() => advantage)),
+        weight: concatenated(turns, ({ reply }) => new Array<number>(reply.length).fill(weights[at++] ?? 0)),
       },
     }));
   }
@@ -267,7 +267,7 @@ export class Trainer {
   /**
    * @throws {ProxmoError} `config` if there is nothing to learn from, or the policy could never write what it is shown
    */
-  private checkDemonstrations(demonstrations: readonly PromptReply[]): void {
+  private checkDemonstrations(demonstrations: readonly TokenSequence[]): void {
     const { maxNewTokens } = this.config.sampling;
     if (demonstrations.length === 0) {
       throw new ProxmoError(
@@ -275,7 +275,9 @@ export class Trainer {
         'The teacher finished none of its tasks, so there is nothing to learn from; allow more steps, or set warmStart.tasks to 0.',
       );
     }
-    const longest = demonstrations.reduce((most, { reply }) => Math.max(most, reply.length), 0);
+    const longest = demonstrations
+      .flatMap(({ replies }) => replies)
+      .reduce((most, { length }) => Math.max(most, length), 0);
     if (longest > maxNewTokens) {
       throw new ProxmoError(
         'config',
@@ -296,4 +298,30 @@ export class Trainer {
     if (this.options.signal?.aborted)
       throw new ProxmoError('interrupted', 'The run was interrupted; it can be resumed from its last checkpoint.');
   }
+}
+
+/** A step with what it was worth. */
+type WeighedStep = RolloutStep & { readonly advantage: number };
+type WeighedSequence = ContextSequence<WeighedStep>;
+
+interface ScoredSequence {
+  readonly sequence: WeighedSequence;
+  /** Of each token of the replies. */
+  readonly referenceLogProb: ArrayLike<number>;
+}
+
+/** The episodes as sequences to learn from. @param advantages of their steps, in the same order */
+function weighed(episodes: readonly Episode[], { advantage }: AdvantageResult): WeighedSequence[] {
+  let row = 0;
+  return episodes.flatMap(({ steps }) =>
+    contextSequences(steps.map((step) => ({ ...step, advantage: advantage[row++] ?? 0 }))),
+  );
+}
+
+/** One number for each token of the replies of turns. */
+function concatenated(
+  turns: readonly WeighedStep[],
+  numbersOf: (turn: WeighedStep) => readonly number[],
+): Float32Array<ArrayBuffer> {
+  return Float32Array.from(turns.flatMap(numbersOf));
 }

@@ -1,7 +1,9 @@
 /**
  * The warm start: behaviour cloning on an expert's demonstrations, so that the policy has some success to learn from.
  */
-import type { PromptReply } from '../nn/replies.ts';
+
+import { splitBySize } from '../nn/packing.ts';
+import { replyTokens, type TokenSequence } from '../nn/replies.ts';
 import { learningRateAt } from '../nn/schedule.ts';
 import type { Transformer } from '../nn/transformer.ts';
 import { scale } from '../ops/elementwise.ts';
@@ -10,7 +12,7 @@ import type { Engine } from '../tensor/engine.ts';
 import { Random } from '../tensor/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { TrainConfig } from './config.ts';
-import { Optimiser, type TrainingPair } from './optimise.ts';
+import { Optimiser, type TrainingSequence } from './optimise.ts';
 
 /** Steps over which the learning rate rises, so that AdamW's moments settle first. */
 const warmupSteps = 10;
@@ -30,7 +32,7 @@ type OnStep = (done: number, loss: number) => void;
 export async function cloneBehaviour(
   engine: Engine,
   model: Transformer,
-  demonstrations: readonly PromptReply[],
+  demonstrations: readonly TokenSequence[],
   config: TrainConfig,
   onStep: OnStep,
 ): Promise<number> {
@@ -49,22 +51,27 @@ export async function cloneBehaviour(
 
 async function runEpochs(
   optimiser: Optimiser,
-  demonstrations: readonly PromptReply[],
+  demonstrations: readonly TokenSequence[],
   { warmStart, seed }: TrainConfig,
   onStep: OnStep,
 ): Promise<number> {
   const { epochs, batchTurns, learningRate, promptWeight } = warmStart;
-  const batchCount = Math.ceil(demonstrations.length / batchTurns);
-  const totalSteps = epochs * batchCount;
+  const batchesOf = (epoch: number) =>
+    splitBySize(
+      new Random(seed, `warm start ${epoch}`).shuffle(demonstrations),
+      ({ replies }) => replies.length,
+      batchTurns,
+    );
+  // Batches of whole sequences are not equally many in every epoch.
+  const epochBatches = Array.from({ length: epochs }, (_, epoch) => batchesOf(epoch).length);
+  const totalSteps = epochBatches.reduce((sum, count) => sum + count, 0);
   const schedule = { peak: learningRate, course: 'linear', warmupSteps, totalSteps, finalShare: 0 } as const;
   let step = 0;
   let meanLoss = Number.NaN;
   for (let epoch = 0; epoch < epochs; epoch++) {
-    const shuffled = new Random(seed, `warm start ${epoch}`).shuffle(demonstrations);
     let sum = 0;
-    for (let batch = 0; batch < batchCount; batch++) {
-      const pairs = shuffled.slice(batch * batchTurns, (batch + 1) * batchTurns);
-      const report = await optimiser.step(withWeights(pairs, promptWeight), learningRateAt(schedule, step++));
+    for (const [batch, sequences] of batchesOf(epoch).entries()) {
+      const report = await optimiser.step(withWeights(sequences, promptWeight), learningRateAt(schedule, step++));
       sum += report.statistics.reduce((total, loss) => total + (loss[0] ?? 0), 0);
       meanLoss = sum / (batch + 1);
       onStep(step / totalSteps, meanLoss);
@@ -74,27 +81,21 @@ async function runEpochs(
 }
 
 /**
- * Pairs whose loss is the mean over reply tokens, plus `promptWeight` times that of the prompt tokens. Prompts repeat
- * themselves (what is seen comes back among the options), so predicting them is practice in copying.
+ * Sequences whose loss is the mean over reply tokens, plus `promptWeight` times that of the other tokens. What is read
+ * repeats itself (what is seen comes back among the options), so predicting it is practice in copying.
  */
-function withWeights(pairs: readonly PromptReply[], promptWeight: number): TrainingPair[] {
-  const unit = 1 / pairs.reduce((total, { reply }) => total + reply.length, 0);
-  return pairs.map(({ prompt, reply }) => {
-    const weighted = (weight: number, count: number) => new Array<number>(count).fill(weight);
-    if (promptWeight === 0)
-      return {
-        prompt,
-        reply,
-        columns: { weight: weighted(unit, reply.length), replyWeight: weighted(unit, reply.length) },
-      };
-    const rest = Array.from(prompt).slice(1);
-    return {
-      prompt: [prompt[0]!],
-      reply: [...rest, ...Array.from(reply)],
-      columns: {
-        weight: [...weighted(promptWeight * unit, rest.length), ...weighted(unit, reply.length)],
-        replyWeight: [...weighted(0, rest.length), ...weighted(unit, reply.length)],
-      },
-    };
+function withWeights(sequences: readonly TokenSequence[], promptWeight: number): TrainingSequence[] {
+  const unit = 1 / sequences.reduce((total, sequence) => total + replyTokens(sequence), 0);
+  return sequences.map((sequence) => {
+    const { tokens, replies } = sequence;
+    if (promptWeight === 0) {
+      const weight = new Float32Array(replyTokens(sequence)).fill(unit);
+      return { tokens, replies, columns: { weight, replyWeight: weight } };
+    }
+    const weight = new Float32Array(tokens.length - 1).fill(promptWeight * unit);
+    const replyWeight = new Float32Array(tokens.length - 1);
+    for (const { start, length } of replies)
+      for (const column of [weight, replyWeight]) column.fill(unit, start - 1, start - 1 + length);
+    return { tokens, replies: [{ start: 1, length: tokens.length - 1 }], columns: { weight, replyWeight } };
   });
 }

@@ -19,21 +19,43 @@ const markerTexts: Readonly<Record<PromptMarker, string>> = {
   option: '\n- ',
 };
 
+/** How a plain prompt is laid out. */
+export interface PlainLayout {
+  /** Ids behind each past action; none by default. A transcript has there what ends a reply. */
+  readonly pastEnd?: readonly number[];
+  /** The task stands before the action to take once more, so that it is near. */
+  readonly repeatTask?: boolean;
+}
+
 /** Token ids of a plain prompt. */
-export function plainPrompt(tokenizer: Tokenizer, input: PromptInput): number[] {
-  const ids: number[] = [];
-  const append = (marker: PromptMarker, text: string) => {
-    if (tokenizer.markerIds) ids.push(tokenizer.markerIds[marker]);
-    else for (const id of tokenizer.encode(markerTexts[marker])) ids.push(id);
-    for (const id of tokenizer.encode(text)) ids.push(id);
-  };
-  append('task', input.instruction);
-  for (const { observation, action } of input.history) {
-    append('observation', observation);
-    append('action', action);
-  }
-  append('observation', input.observation);
-  for (const action of input.admissibleActions ?? []) append('option', action);
-  append('action', '');
-  return ids;
+export function plainPrompt(tokenizer: Tokenizer, input: PromptInput, layout: PlainLayout = {}): number[] {
+  return [
+    ...part(tokenizer, 'task', input.instruction),
+    ...input.history.flatMap(({ observation, action }) => [
+      ...part(tokenizer, 'observation', observation),
+      ...part(tokenizer, 'action', action),
+      ...(layout.pastEnd ?? []),
+    ]),
+    ...plainTurn(tokenizer, input, layout),
+  ];
+}
+
+/** Token ids of one turn, from its observation up to where the action goes: what a transcript goes on with. */
+export function plainTurn(
+  tokenizer: Tokenizer,
+  input: PromptInput,
+  { repeatTask = false }: PlainLayout = {},
+): number[] {
+  return [
+    ...part(tokenizer, 'observation', input.observation),
+    ...(input.admissibleActions ?? []).flatMap((action) => part(tokenizer, 'option', action)),
+    ...(repeatTask ? part(tokenizer, 'task', input.instruction) : []),
+    ...part(tokenizer, 'action', ''),
+  ];
+}
+
+/** A marker and the text behind it. */
+function part(tokenizer: Tokenizer, marker: PromptMarker, text: string): number[] {
+  const { markerIds } = tokenizer;
+  return [...(markerIds ? [markerIds[marker]] : tokenizer.encode(markerTexts[marker])), ...tokenizer.encode(text)];
 }

@@ -16,19 +16,23 @@ const instructions = [
 /** The user message of a turn. */
 export function thinkActionMessage(input: PromptInput): string {
   const situation = input.step === 0 ? firstTurn(input) : laterTurn(input);
-  const offer =
-    input.admissibleActions === null ? [] : [`The actions you can take now are: [${quoted(input.admissibleActions)}].`];
-  return [...situation, ...offer, '', instructions].join('\n');
+  return [...situation, ...offered(input.admissibleActions), '', instructions].join('\n');
+}
+
+/** The user message of a later turn of a transcript: the earlier messages say all but what is new. */
+export function followUpMessage({ observation, admissibleActions }: PromptInput): string {
+  return [`What you see now is: ${observation}`, ...offered(admissibleActions)].join('\n');
 }
 
 /** Texts with every word of a message that is not an environment's own, for a word-level vocabulary. */
-export function thinkActionWords(style?: Pick<ThinkActionStyle, 'message' | 'rareTexts'>): string[] {
+export function thinkActionWords(style?: Pick<ThinkActionStyle, 'message' | 'followUp' | 'rareTexts'>): string[] {
   const message = (input: PromptInput) => style?.message(input) ?? thinkActionMessage(input);
   const blank = { instruction: '', observation: '', admissibleActions: [] };
   const turn = { observation: '', action: '' };
   return [
     message({ ...blank, step: 0, history: [] }),
     message({ ...blank, step: 1, history: [turn] }),
+    (style?.followUp ?? followUpMessage)({ ...blank, step: 1, history: [turn] }),
     ...(style?.rareTexts ?? []),
   ];
 }
@@ -55,6 +59,10 @@ function laterTurn(input: PromptInput): string[] {
 
 function withTask(input: PromptInput): string {
   return `${role} Your task is to: ${input.instruction}`;
+}
+
+function offered(actions: readonly string[] | null): string[] {
+  return actions === null ? [] : [`The actions you can take now are: [${quoted(actions)}].`];
 }
 
 function quoted(actions: readonly string[]): string {

@@ -23,6 +23,11 @@ export interface PromptInput {
 export interface ThinkActionStyle {
   /** The user message of a turn. */
   message(input: PromptInput): string;
+  /**
+   * The user message of a later turn of a transcript, in which the earlier ones stand; a general form where it is
+   * absent.
+   */
+  followUp?(input: PromptInput): string;
   /** Texts of the message that only some turns show. */
   readonly rareTexts?: readonly string[];
   /** Characters at the end of a reply without action tags that are taken as the action. */

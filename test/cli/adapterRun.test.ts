@@ -13,6 +13,7 @@ import { loadRunModel } from '../../src/rl/run.node.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { proxmo } from '../support/cli.ts';
+import { sequenceOf } from '../support/sequences.ts';
 import { vowelWorld } from '../support/vowelWorld.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-adapter-run-'));
@@ -110,7 +111,7 @@ it.each([
 });
 
 async function logitsOf(engine: Engine, model: Transformer): Promise<ArrayLike<number>> {
-  const pairs = [{ prompt: [3, 4, 5, 6], reply: [7, 8] }];
+  const pairs = [{ prompt: [3, 4, 5, 6], reply: [7, 8] }].map(sequenceOf);
   const bucket = replyBucket(pairs);
   const { logits } = replyGraph(model, bucket);
   const program = await engine.compile({ name: 'logits', outputs: { logits } });

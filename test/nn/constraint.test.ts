@@ -11,6 +11,7 @@ import { tokenLogProbs } from '../../src/ops/tokenLogProbs.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { TokenTrie } from '../../src/text/tokenTrie.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
+import { sequenceOf } from '../support/sequences.ts';
 
 const vocabSize = 40;
 const endToken = 2;
@@ -89,7 +90,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
       ...(bound ? { bound } : {}),
     }));
     const sampled = replies.flatMap(({ logProbs }) => logProbs);
-    const trained = await scores(engine, model, pairs);
+    const trained = await scores(engine, model, pairs.map(sequenceOf));
     sampled.forEach((value, index) => {
       expect(Math.abs(value - trained[index]!)).toBeLessThan(1e-5);
     });
@@ -126,7 +127,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
       reply: tokens,
       ...(bound ? { bound } : {}),
     }));
-    const trained = await scores(engine, model, pairs);
+    const trained = await scores(engine, model, pairs.map(sequenceOf));
     replies
       .flatMap(({ logProbs }) => logProbs)
       .forEach((value, index) => {

@@ -26,6 +26,7 @@ import { Random } from '../../src/tensor/random.ts';
 import { input, sizeOf } from '../../src/tensor/tensor.ts';
 import { portablePieceBytes } from '../../src/tensor/variable.ts';
 import { halfAdapter, testDevice } from '../support/adapters.ts';
+import { sequenceOf } from '../support/sequences.ts';
 
 const llama: TransformerConfig = {
   vocabSize: 31,
@@ -54,7 +55,7 @@ const gpt: TransformerConfig = {
 const pairs = [
   { prompt: [1, 2, 3, 4], reply: [5, 6] },
   { prompt: [7], reply: [8, 9, 30] },
-];
+].map(sequenceOf);
 
 const makeEngine = async () => new Engine(await testDevice(halfAdapter!));
 

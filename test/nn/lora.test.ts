@@ -21,6 +21,7 @@ import { Variable } from '../../src/tensor/variable.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { hfFixture } from '../support/hfFixtures.ts';
 import { peftExpected, peftFixture, peftFixtures } from '../support/peftFixtures.ts';
+import { sequenceOf } from '../support/sequences.ts';
 
 type Fixture = (typeof peftFixtures)[number];
 
@@ -40,7 +41,7 @@ async function loadFixture(engine: Engine, name: Fixture): Promise<Transformer> 
 
 /** Each sequence's first token is given, the others are predicted. */
 const pairsOf = (sequences: readonly (readonly number[])[]) =>
-  sequences.map(([first, ...reply]) => ({ prompt: [first!], reply }));
+  sequences.map(([first, ...reply]) => sequenceOf({ prompt: [first!], reply }));
 
 /** The mean loss over all predicted tokens as a graph, and a run's inputs. */
 function meanLoss(model: Transformer, sequences: readonly (readonly number[])[]) {
@@ -95,7 +96,7 @@ describe.each(peftFixtures)('an adapter of PEFT on %s', (name) => {
     const engine = await makeEngine();
     const model = await loadFixture(engine, name);
     const { input_ids: sequences, last_logits: expected } = peftExpected(name);
-    const pairs = sequences.map((tokens) => ({ prompt: tokens, reply: [0] }));
+    const pairs = sequences.map((tokens) => sequenceOf({ prompt: tokens, reply: [0] }));
     const logitsOf = async (transformer: Transformer) => {
       const bucket = replyBucket(pairs);
       const { logits } = replyGraph(transformer, bucket);

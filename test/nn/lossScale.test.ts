@@ -7,12 +7,13 @@ import { packColumn, packReplies, replyBucket, replyGraph } from '../../src/nn/r
 import { Transformer } from '../../src/nn/transformer.ts';
 import { scale } from '../../src/ops/elementwise.ts';
 import { dot } from '../../src/ops/reduce.ts';
-import { Optimiser, type TrainingPair } from '../../src/rl/optimise.ts';
+import { Optimiser, type TrainingSequence } from '../../src/rl/optimise.ts';
 import { filled, grad } from '../../src/tensor/autograd.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { gatherGradients } from '../../src/tensor/gradients.ts';
 import { input } from '../../src/tensor/tensor.ts';
 import { halfAdapter, testDevice } from '../support/adapters.ts';
+import { sequenceOf } from '../support/sequences.ts';
 
 const config = {
   vocabSize: 4096,
@@ -30,10 +31,13 @@ const modelIn = (precision: 'f32' | 'f16') =>
   new Transformer(config, decoderSlab(config, 3, 'policy', undefined, storageFor(precision, true)));
 
 /** Turns whose loss is a mean over `share` times as many tokens as they have. */
-function turns(share: number): TrainingPair[] {
+function turns(share: number): TrainingSequence[] {
   return Array.from({ length: 16 }, (_, turn) => {
     const reply = Array.from({ length: 8 }, (_, i) => (977 * turn + 31 * i * i) % config.vocabSize);
-    return { prompt: [turn, 2 * turn], reply, columns: { weight: reply.map(() => 1 / (16 * 8 * share)) } };
+    return {
+      ...sequenceOf({ prompt: [turn, 2 * turn], reply }),
+      columns: { weight: reply.map(() => 1 / (16 * 8 * share)) },
+    };
   });
 }
 

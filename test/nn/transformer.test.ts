@@ -8,6 +8,7 @@ import { Engine } from '../../src/tensor/engine.ts';
 import { input, type Tensor } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { Value } from '../support/scalarGrad.ts';
+import { sequenceOf } from '../support/sequences.ts';
 import { referenceLoss } from '../support/transformerReference.ts';
 
 const config: TransformerConfig = {
@@ -26,7 +27,7 @@ const pairs = [
   { prompt: [1, 2, 3, 4], reply: [5, 6] },
   { prompt: [7], reply: [8, 9, 10] },
   { prompt: [3, 3], reply: [0] },
-];
+].map(sequenceOf);
 const pairWeights = [0.5, 0.25, 1];
 
 /** What the packed batch predicts, sequence by sequence. */

@@ -14,6 +14,7 @@ import { Trainer } from '../../src/rl/trainer.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { rolloutOf } from '../support/rollouts.ts';
+import { sequenceOf } from '../support/sequences.ts';
 
 const modelConfig = {
   vocabSize: 16,
@@ -63,7 +64,9 @@ describe.each(testAdapters)('on %s', (adapter) => {
   it('Scorer.score', async () => {
     // Two micro-batches a call.
     const scorer = new Scorer(await openEngine(), new Transformer(modelConfig, 1), 20, 1);
-    const { apart, together } = await apartAndTogether([3, 9].map((first) => () => scorer.score(turnsFrom(first))));
+    const { apart, together } = await apartAndTogether(
+      [3, 9].map((first) => () => scorer.score(turnsFrom(first).map(sequenceOf))),
+    );
     expect(apart[0]).not.toEqual(apart[1]);
     expect(together).toEqual(apart);
   });
@@ -78,7 +81,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
         return { loss, statistics: loss };
       });
       const steps = [3, 9].map((first) => () => {
-        const pairs = turnsFrom(first).map((pair) => ({ ...pair, columns: { weight: [0.1, 0.1] } }));
+        const pairs = turnsFrom(first).map((pair) => ({ ...sequenceOf(pair), columns: { weight: [0.1, 0.1] } }));
         return optimiser.step(pairs, 1e-2);
       });
       return { model, steps };

@@ -11,6 +11,7 @@ import { Scorer } from '../../src/rl/score.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { TokenTrie } from '../../src/text/tokenTrie.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
+import { sequenceOf } from '../support/sequences.ts';
 
 const vocabSize = 151_936;
 const endToken = 2;
@@ -50,11 +51,9 @@ it('is sampled, scored and learnt with the same log-probabilities', { timeout: 1
   expect(new Set(replies.map(({ tokens }) => tokens.join()))).toEqual(new Set(actions.map((tokens) => tokens.join())));
 
   // 280 tokens of replies: 162 MiB of logits.
-  const pairs = replies.map(({ tokens, bound }, index) => ({
-    prompt: requests[index]!.prompt,
-    reply: tokens,
-    bound: bound!,
-  }));
+  const pairs = replies.map(({ tokens, bound }, index) =>
+    sequenceOf({ prompt: requests[index]!.prompt, reply: tokens, bound: bound! }),
+  );
   const scoreAll = async () => (await new Scorer(engine, model, 4096, 1).score(pairs)).flatMap((scores) => [...scores]);
   const before = await scoreAll();
   const sampled = replies.flatMap(({ logProbs }) => logProbs);

@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { defineTaskSet } from '../../src/envs/define.ts';
 import type { Expert, TaskSet } from '../../src/envs/environment.ts';
+import type { TokenSequence } from '../../src/nn/replies.ts';
 import { type DemonstrationOptions, demonstrate } from '../../src/rl/demonstrations.ts';
 import type { ActionFormat } from '../../src/text/actionFormat.ts';
 import { PromptBuilder } from '../../src/text/prompt.ts';
@@ -40,17 +41,21 @@ function show(taskSet: TaskSet, options: Partial<DemonstrationOptions> = {}, for
 }
 
 const withExpert = (createExpert: () => Expert): TaskSet => ({ ...counting, createExpert }) as TaskSet;
-const replies = (pairs: Awaited<ReturnType<typeof show>>) =>
-  pairs.map(({ reply }) => tokenizer.decode(Array.from(reply).slice(0, -1)));
+const pairOf = ({ tokens, replies: [reply] }: TokenSequence) => ({
+  prompt: Array.from(tokens).slice(0, reply!.start),
+  reply: Array.from(tokens).slice(reply!.start),
+});
+const replies = (sequences: readonly TokenSequence[]) =>
+  sequences.map((sequence) => tokenizer.decode(pairOf(sequence).reply.slice(0, -1)));
 
 describe('an expert', () => {
   it('is asked in every turn; each turn is a prompt with the past ones, and the reply with its end', async () => {
     const pairs = await show(counting as TaskSet);
     expect(pairs).toHaveLength(goalsSum(tasks));
     expect(new Set(replies(pairs))).toEqual(new Set(['add']));
-    for (const { reply } of pairs) expect(Array.from(reply).at(-1)).toBe(tokenizer.endId);
-    const second = pairs.find(({ prompt }) => tokenizer.decode(Array.from(prompt)).includes('at 1'))!;
-    expect(tokenizer.decode(Array.from(second.prompt))).toMatch(/count to \d\..*at 0\..*add.*at 1\..*add.*wait.*stop/s);
+    for (const { reply } of pairs.map(pairOf)) expect(reply.at(-1)).toBe(tokenizer.endId);
+    const second = pairs.map(pairOf).find(({ prompt }) => tokenizer.decode(prompt).includes('at 1'))!;
+    expect(tokenizer.decode(second.prompt)).toMatch(/count to \d\..*at 0\..*add.*at 1\..*add.*wait.*stop/s);
   });
 
   it('writes its actions between tags where replies have them', async () => {

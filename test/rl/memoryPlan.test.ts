@@ -18,6 +18,7 @@ import { Trainer } from '../../src/rl/trainer.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { hfFixture } from '../support/hfFixtures.ts';
+import { sequenceOf } from '../support/sequences.ts';
 
 const sizes = {
   vocabSize: 300,
@@ -186,7 +187,8 @@ it('is what the optimiser allocates', async () => {
     },
   );
   const weight = new Array<number>(10).fill(1);
-  await optimiser.step([{ prompt: [1, 2, 3], reply: new Array<number>(10).fill(4), columns: { weight } }], 1e-3);
+  const sequence = sequenceOf({ prompt: [1, 2, 3], reply: new Array<number>(10).fill(4) });
+  await optimiser.step([{ ...sequence, columns: { weight } }], 1e-3);
   expect(engine.memory.variables).toBe(parts.weights + parts.gradients + parts.moments);
 });
 

@@ -3,9 +3,10 @@ import { expect, it } from 'vitest';
 import { Transformer } from '../../src/nn/transformer.ts';
 import { scale } from '../../src/ops/elementwise.ts';
 import { dot } from '../../src/ops/reduce.ts';
-import { Optimiser, type TrainingPair } from '../../src/rl/optimise.ts';
+import { Optimiser, type TrainingSequence } from '../../src/rl/optimise.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
+import { sequenceOf } from '../support/sequences.ts';
 
 const config = {
   vocabSize: 8,
@@ -20,22 +21,21 @@ const config = {
   normEpsilon: 1e-5,
 };
 const options = { microBatchTokens: 64, checkpointing: 'none', seed: 1 } as const;
-const whole: TrainingPair = {
-  prompt: [1, 2],
-  reply: [3, 4, 5],
+const whole: TrainingSequence = {
+  ...sequenceOf({ prompt: [1, 2], reply: [3, 4, 5] }),
   columns: { weight: [0.1, 0.1, 0.1], advantage: [1, 1, 1] },
 };
 const { weight, advantage } = whole.columns;
 
 it.each([
-  ['a column is missing', { weight }, 'a reply of 3 tokens has no column advantage'],
-  ['a column is short', { weight, advantage: [1, 1] }, 'a reply of 3 tokens has 2 numbers in its column advantage'],
+  ['a column is missing', { weight }, 'replies of 3 tokens have no column advantage'],
+  ['a column is short', { weight, advantage: [1, 1] }, 'replies of 3 tokens have 2 numbers in their column advantage'],
   [
     'a column is long',
     { weight: [0.1, 0.1, 0.1, 0.1], advantage },
-    'a reply of 3 tokens has 4 numbers in its column weight',
+    'replies of 3 tokens have 4 numbers in their column weight',
   ],
-  ['the weights are missing', { advantage }, 'a reply of 3 tokens has no column weight'],
+  ['the weights are missing', { advantage }, 'replies of 3 tokens have no column weight'],
 ])('makes no step where %s', async (_, columns, sentence) => {
   const engine = new Engine(await testDevice(testAdapters.at(-1)!));
   const model = new Transformer(config, 1);
@@ -51,7 +51,7 @@ it.each([
       return { loss, statistics: loss };
     },
   );
-  const broken = { ...whole, columns: columns as TrainingPair['columns'] };
+  const broken = { ...whole, columns: columns as TrainingSequence['columns'] };
   await expect(optimiser.step([whole, broken, whole], 1e-2)).rejects.toThrow(sentence);
   expect(optimiser.progress.steps).toBe(0);
   expect(await engine.read(model.trainable.variable)).toEqual(before);

@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { Transformer } from '../../src/nn/transformer.ts';
 import { scale } from '../../src/ops/elementwise.ts';
 import { dot } from '../../src/ops/reduce.ts';
-import { Optimiser, type TrainingPair } from '../../src/rl/optimise.ts';
+import { Optimiser, type TrainingSequence } from '../../src/rl/optimise.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
+import { sequenceOf } from '../support/sequences.ts';
 
 const config = {
   vocabSize: 64,
@@ -21,10 +22,9 @@ const config = {
 } as const;
 
 /** Turns of 50 prompt tokens and 6 reply tokens. */
-const turns = (count: number): TrainingPair[] =>
+const turns = (count: number): TrainingSequence[] =>
   Array.from({ length: count }, (_, turn) => ({
-    prompt: Array.from({ length: 50 }, (_, i) => (turn + 7 * i) % 64),
-    reply: [1, 2, 3, 4, 5, 6],
+    ...sequenceOf({ prompt: Array.from({ length: 50 }, (_, i) => (turn + 7 * i) % 64), reply: [1, 2, 3, 4, 5, 6] }),
     columns: { weight: new Array(6).fill(1 / (6 * count)) },
   }));
 

@@ -5,6 +5,7 @@ import { trainConfigSchema } from '../../src/rl/config.ts';
 import { cloneBehaviour } from '../../src/rl/warmStart.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
+import { sequenceOf } from '../support/sequences.ts';
 
 const sizes = {
   vocabSize: 32,
@@ -19,7 +20,9 @@ const sizes = {
   normEpsilon: 1e-5,
 } as const;
 
-const demonstrations = Array.from({ length: 8 }, (_, turn) => ({ prompt: [1 + turn, 20, 21], reply: [9 + turn, 30] }));
+const demonstrations = Array.from({ length: 8 }, (_, turn) =>
+  sequenceOf({ prompt: [1 + turn, 20, 21], reply: [9 + turn, 30] }),
+);
 
 /** Mini-batches of 3, 3 and 2 turns. */
 const configOf = (epochs: number) =>

@@ -1,6 +1,6 @@
 /** Gradient checkpointing: the same bits with less memory. */
 import { describe, expect, it } from 'vitest';
-import { type PromptReply, packColumn, packReplies, replyBucket, replyGraph } from '../../src/nn/replies.ts';
+import { packColumn, packReplies, replyBucket, replyGraph } from '../../src/nn/replies.ts';
 import { Transformer } from '../../src/nn/transformer.ts';
 import { multiply, silu } from '../../src/ops/elementwise.ts';
 import { dot, sum } from '../../src/ops/reduce.ts';
@@ -10,6 +10,7 @@ import { recomputed } from '../../src/tensor/recompute.ts';
 import { input, type Tensor } from '../../src/tensor/tensor.ts';
 import { ParameterSlab } from '../../src/tensor/variable.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
+import { sequenceOf } from '../support/sequences.ts';
 
 const config = {
   vocabSize: 50,
@@ -23,10 +24,12 @@ const config = {
   tiedHead: true,
   normEpsilon: 1e-6,
 };
-const pairs: PromptReply[] = Array.from({ length: 12 }, (_, row) => ({
-  prompt: Array.from({ length: 15 }, (_, at) => (7 * row + at) % 50),
-  reply: Array.from({ length: 5 }, (_, at) => (3 * row + 2 * at) % 50),
-}));
+const pairs = Array.from({ length: 12 }, (_, row) =>
+  sequenceOf({
+    prompt: Array.from({ length: 15 }, (_, at) => (7 * row + at) % 50),
+    reply: Array.from({ length: 5 }, (_, at) => (3 * row + 2 * at) % 50),
+  }),
+);
 
 /** Loss and gradients of all weights. */
 async function train(engine: Engine, checkpointing: 'none' | 'block') {

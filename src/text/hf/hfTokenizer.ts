@@ -141,6 +141,41 @@ export class HfTokenizer implements StreamingTokenizer {
     return this.#encode(this.applyChatTemplate(value, options), true, true, restore);
   }
 
+  /**
+   * Ids of a user message that follows an answer of the model, up to where its next answer begins: what the template
+   * writes between the two, so that a conversation only grows and nothing of it is written twice.
+   * @param isEnded whether the answer has the token that ends it; otherwise the ids begin with it
+   * @throws {ProxmoError} as `applyChatTemplate`; `file` if the template leaves answers out
+   */
+  encodeFollowUp(message: string, isEnded: boolean, options: ChatOptions = {}): number[] {
+    const answer = 'proxmo-answer';
+    const messages = [
+      { role: 'user', content: 'proxmo-question' },
+      { role: 'assistant', content: answer },
+      { role: 'user', content: message },
+    ];
+    const settings = { ...options, addGenerationPrompt: true };
+    const { value, restore } = standIn(
+      messages,
+      [...this.#specials],
+      this.#settings.chatTemplate + JSON.stringify(settings),
+    );
+    const text = this.applyChatTemplate(value, settings);
+    const at = text.indexOf(answer);
+    if (at < 0) {
+      throw new ProxmoError(
+        'file',
+        `${this.#where}: the chat template leaves the model's own answers out, so no transcript can be kept with it; set prompt.memory to window.`,
+      );
+    }
+    const rest = text.slice(at + answer.length);
+    const ids = this.#encode(rest, true, false, restore);
+    // Only what stands before the message can be the answer's end.
+    const between = this.#encode(rest.slice(0, rest.indexOf(value.at(-1)!.content)), true, false, restore);
+    const end = between.findIndex((id) => this.stopIds.includes(id));
+    return isEnded ? ids.slice(end + 1) : ids;
+  }
+
   #chat(): ChatTemplate {
     const { chatTemplate, roles } = this.#settings;
     if (chatTemplate === undefined) {

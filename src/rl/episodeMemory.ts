@@ -1,0 +1,132 @@
+/**
+ * What the policy of an episode reads before each of its actions. A window is written anew for every turn: the task,
+ * the last turns, this one. A transcript only grows: the task and what was seen, done, seen, done, in that order, so
+ * that a turn adds what is new behind what was read before, and a whole episode is one sequence to learn from.
+ */
+import { promptReply, type ReplySpan, type TokenSequence } from '../nn/replies.ts';
+import type { PromptBuilder } from '../text/prompt.ts';
+import type { PastTurn, PromptInput } from '../text/promptTypes.ts';
+
+export const memoryForms = ['window', 'transcript'] as const;
+export type MemoryForm = (typeof memoryForms)[number];
+
+/** What is to be read before a reply. */
+export interface Reading {
+  /** New tokens: all of the context for its first turn, else those behind the last reply. */
+  readonly tokens: readonly number[];
+  /** Number of the context within its episode. What is read and written in one context is one sequence. */
+  readonly context: number;
+  /** Something was left out to keep to the budget. */
+  readonly truncated: boolean;
+}
+
+export interface EpisodeMemory {
+  /** @throws {ProxmoError} `config` if not even the task fits */
+  read(turn: Omit<PromptInput, 'history' | 'step'>): Reading;
+  /** Told of the reply to what was read, and of the action that it was. */
+  wrote(reply: readonly number[], action: string): void;
+}
+
+/** @param endTokens that end a reply */
+export function createMemory(form: MemoryForm, prompts: PromptBuilder, endTokens: readonly number[]): EpisodeMemory {
+  return form === 'window' ? new WindowMemory(prompts) : new TranscriptMemory(prompts, new Set(endTokens));
+}
+
+class WindowMemory implements EpisodeMemory {
+  private readonly history: PastTurn[] = [];
+  private observation = '';
+
+  constructor(private readonly prompts: PromptBuilder) {}
+
+  read(turn: Omit<PromptInput, 'history' | 'step'>): Reading {
+    const { history } = this;
+    this.observation = turn.observation;
+    const { ids, truncated } = this.prompts.build({ ...turn, history, step: history.length });
+    return { tokens: ids, context: history.length, truncated };
+  }
+
+  wrote(_: readonly number[], action: string): void {
+    this.history.push({ observation: this.observation, action });
+  }
+}
+
+class TranscriptMemory implements EpisodeMemory {
+  private readonly history: PastTurn[] = [];
+  private observation = '';
+  private context = -1;
+  /** Tokens of the context. */
+  private length = 0;
+  private isEnded = true;
+
+  constructor(
+    private readonly prompts: PromptBuilder,
+    private readonly endTokens: ReadonlySet<number>,
+  ) {}
+
+  read(turn: Omit<PromptInput, 'history' | 'step'>): Reading {
+    this.observation = turn.observation;
+    const input = { ...turn, history: this.history, step: this.history.length };
+    const { maxTokens } = this.prompts;
+    if (this.context >= 0) {
+      const tokens = this.prompts.followUp(input, this.isEnded);
+      if (this.length + tokens.length <= maxTokens) {
+        this.length += tokens.length;
+        return { tokens, context: this.context, truncated: false };
+      }
+    }
+    const { ids, truncated } = this.context < 0 ? this.prompts.open(input) : this.reopen(input);
+    this.context++;
+    this.length = ids.length;
+    return { tokens: ids, context: this.context, truncated };
+  }
+
+  wrote(reply: readonly number[], action: string): void {
+    this.history.push({ observation: this.observation, action });
+    this.length += reply.length;
+    this.isEnded = this.endTokens.has(reply.at(-1) ?? -1);
+  }
+
+  /** A context that is full goes on in a new one, with the last turns that fit into half of it. */
+  private reopen(input: PromptInput): { readonly ids: readonly number[]; readonly truncated: boolean } {
+    const half = Math.floor(this.prompts.maxTokens / 2);
+    const alone = this.prompts.open({ ...input, history: [] });
+    return alone.ids.length > half ? alone : this.prompts.open(input, half);
+  }
+}
+
+/** One turn of an episode, as it was read and written. */
+export interface TurnTokens {
+  readonly prompt: readonly number[];
+  readonly context: number;
+  readonly reply: readonly number[];
+  readonly bound?: ReplySpan['bound'];
+}
+
+/** Turns that were read and written in one context, as one sequence with a reply for each turn. */
+export interface ContextSequence<T extends TurnTokens> extends TokenSequence {
+  readonly turns: readonly T[];
+}
+
+/** The sequences of an episode's turns, in their order. */
+export function contextSequences<T extends TurnTokens>(turns: readonly T[]): ContextSequence<T>[] {
+  const contexts: T[][] = [];
+  for (const turn of turns) {
+    const last = contexts.at(-1);
+    if (last?.[0]?.context === turn.context) last.push(turn);
+    else contexts.push([turn]);
+  }
+  return contexts.map(sequenceOf);
+}
+
+function sequenceOf<T extends TurnTokens>(turns: readonly T[]): ContextSequence<T> {
+  const [first] = turns;
+  if (turns.length === 1 && first) return { ...promptReply(first.prompt, first.reply, first.bound), turns };
+  const tokens: number[] = [];
+  const replies: ReplySpan[] = [];
+  for (const { prompt, reply, bound } of turns) {
+    for (const token of prompt) tokens.push(token);
+    replies.push({ start: tokens.length, length: reply.length, ...(bound ? { bound } : {}) });
+    for (const token of reply) tokens.push(token);
+  }
+  return { tokens, replies, turns };
+}
