@@ -2,6 +2,7 @@
  * Softmax-weighted baselines over the rows of a group, by the similarity of sparse unit vectors
  * (`shaders/proximity.wgsl` has the layout).
  *
+ * Sums are float32, so returns should be small against what tells them apart: callers take their group's mean off.
  * `entries` counts the places of the CSR matrix that `columns` and `weights` hold, `features` its columns,
  * `proximityFeatures` at most.
  */

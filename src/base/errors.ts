@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'shape' // shapes or sizes that do not fit together
   | 'config' // a configuration value or key that is not valid
   | 'data' // input rows or text that are not valid
+  | 'non-finite' // NaN or infinities where numbers should be, from which nothing can be learned
   | 'file' // a file or folder that is missing, truncated or not what it should be
   | 'parse' // text in a formal language (PDDL, grammar, …) that does not parse
   | 'environment' // an environment broke its contract

@@ -50,7 +50,7 @@ export function advantagesCommand(): Command {
           preset: options.preset,
           ...parseAssignments(options.set),
         } as AdvantageOptions;
-        const records = await advantagesOfJsonl(text, settings, engine);
+        const records = await advantagesOfJsonl(text, settings, engine, path === '-' ? 'Standard input' : path);
         if (options.json) standardOutput.print(JSON.stringify(records));
         else {
           const rows = records.map(({ episode, step, advantage }, row) => [

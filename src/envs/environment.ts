@@ -19,7 +19,7 @@ export interface Turn {
   readonly observation: string;
   /** Actions the environment would accept now, or null where it does not say. */
   readonly admissibleActions: readonly string[] | null;
-  /** Reward of the action just taken; 0 after `reset`. */
+  /** Reward of the action just taken, from -1e30 to 1e30; 0 after `reset`. */
   readonly reward: number;
   /** The episode is over. */
   readonly done: boolean;

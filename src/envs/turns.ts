@@ -5,6 +5,12 @@
 import type { Task, TaskSet, Turn } from './environment.ts';
 
 /**
+ * Largest size of a reward. Sums over an episode and a group then stay far within float32, in which policies learn
+ * from them.
+ */
+export const largestReward = 1e30;
+
+/**
  * What is wrong with a value that should be a turn, as `reward is NaN, not a number`; null for a turn that is right.
  */
 export function turnProblem(turn: Turn): string | null {
@@ -16,6 +22,7 @@ export function turnProblem(turn: Turn): string | null {
   const wrong = admissibleActions?.find((action) => typeof action !== 'string' || action === '');
   if (wrong !== undefined) return `admissibleActions holds ${show(wrong)}, which is no action`;
   if (!Number.isFinite(reward)) return `reward is ${show(reward)}, not a number`;
+  if (Math.abs(reward) > largestReward) return `reward is ${show(reward)}, larger than ${largestReward} in size`;
   if (typeof done !== 'boolean') return `done is ${show(done)}, neither true nor false`;
   if (typeof success !== 'boolean') return `success is ${show(success)}, neither true nor false`;
   if (success && !done) return 'success is true before the episode is done';

@@ -7,6 +7,7 @@
  * estimators check nothing.
  */
 import { ProxmoError } from '../base/errors.ts';
+import { largestReward } from '../envs/turns.ts';
 
 /** One environment step. */
 export interface RolloutRow {
@@ -16,7 +17,7 @@ export interface RolloutRow {
   readonly trajectory: string;
   /** Index in the episode. The rows of a trajectory are contiguous in it, and may come in any order. */
   readonly step: number;
-  /** Environment reward of this step, before any penalty. */
+  /** Environment reward of this step, before any penalty; from -1e30 to 1e30. */
   readonly reward: number;
   /** Whether the episode succeeded: the same on all its rows. */
   readonly success: boolean;
@@ -57,67 +58,84 @@ export interface RolloutBatch {
 type FieldCheck = readonly [field: keyof RolloutRow, expected: string, accepts: (value: unknown) => boolean];
 
 const isText = (value: unknown): boolean => typeof value === 'string';
+const isReward = (value: unknown): boolean => Math.abs(value as number) <= largestReward && typeof value === 'number';
 const isFlag = (value: unknown): boolean => typeof value === 'boolean';
 
 const fieldChecks: readonly FieldCheck[] = [
   ['group', 'a string', isText],
   ['trajectory', 'a string', isText],
   ['step', 'an integer of 0 or more', (value) => Number.isSafeInteger(value) && (value as number) >= 0],
-  ['reward', 'a finite number', Number.isFinite],
+  ['reward', `a number from -${largestReward} to ${largestReward}`, isReward],
   ['success', 'true or false', isFlag],
   ['valid', 'true or false', isFlag],
   ['observation', 'a string', isText],
 ];
 
-/** How an error names the row at an index. */
-type RowName = (index: number) => string;
+/** How errors name the rollout and its rows. */
+interface Names {
+  readonly rollout: string;
+  /** The row at an index where the rollout was named before. */
+  readonly row: (index: number) => string;
+  /** The same as the beginning of a sentence. */
+  readonly rowOf: (index: number) => string;
+}
+
+/** @param source what the rows come from, as a path; a rollout by default */
+function namesIn(source: string | undefined, row: (index: number) => string): Names {
+  const owner = source ?? "The rollout's";
+  return { rollout: source ?? 'The rollout', row, rowOf: (index) => `${owner} ${row(index)}` };
+}
 
 /**
  * Checks rows and finds their trajectories and groups. Fields beyond those of `RolloutRow` are ignored.
  *
  * @throws {ProxmoError} `data`, naming the first bad row (counted from 0), if there is no row, a field has the wrong
- * type, a reward is not finite, a trajectory misses or repeats a step, differs in `success` between its rows, or
- * belongs to two groups.
+ * type, a reward is not finite or beyond 1e30, a trajectory misses or repeats a step, differs in `success` between its
+ * rows, or belongs to two groups.
  */
 export function indexRollout(rows: readonly RolloutRow[]): RolloutBatch {
-  return indexNamedRows(rows, (index) => `row ${index}`);
+  return indexNamedRows(
+    rows,
+    namesIn(undefined, (index) => `row ${index}`),
+  );
 }
 
 /**
  * Reads rows from JSON Lines: one object a line; blank lines are skipped.
+ * @param source names the text in errors, as the path of its file
  *
  * @throws {ProxmoError} `data`, naming the line (counted from 1), if a line is not JSON or for any reason that
  * `indexRollout` gives.
  */
-export function parseRollout(text: string): RolloutBatch {
+export function parseRollout(text: string, source?: string): RolloutBatch {
   const rows: RolloutRow[] = [];
   const lineOf: number[] = [];
+  const names = namesIn(source, (index) => `line ${lineOf[index]}`);
   const lines = text.replace(/^\uFEFF/, '').split('\n');
   for (const [index, line] of lines.entries()) {
     if (line.trim() === '') continue;
-    rows.push(parseLine(line, index + 1));
     lineOf.push(index + 1);
+    rows.push(parseLine(line, names.rowOf(rows.length)));
   }
-  return indexNamedRows(rows, (index) => `line ${lineOf[index]}`);
+  return indexNamedRows(rows, names);
 }
 
-function parseLine(line: string, number: number): RolloutRow {
+function parseLine(line: string, name: string): RolloutRow {
   try {
     return JSON.parse(line) as RolloutRow;
   } catch (cause) {
-    throw new ProxmoError('data', `Line ${number} of the rollout is not valid JSON; write one JSON object a line.`, {
-      cause,
-    });
+    throw new ProxmoError('data', `${name} is not valid JSON; write one JSON object a line.`, { cause });
   }
 }
 
-function indexNamedRows(rows: readonly RolloutRow[], nameOf: RowName): RolloutBatch {
-  if (rows.length === 0) throw new ProxmoError('data', 'The rollout has no rows; give at least one environment step.');
+function indexNamedRows(rows: readonly RolloutRow[], names: Names): RolloutBatch {
+  if (rows.length === 0)
+    throw new ProxmoError('data', `${names.rollout} has no rows; give at least one environment step.`);
   const groups = new Map<string, { id: string; rows: number[]; trajectories: number[] }>();
   const trajectories = new Map<string, { id: string; index: number; group: string; rows: number[] }>();
   const trajectoryOf = new Int32Array(rows.length);
   for (const [index, row] of rows.entries()) {
-    checkFields(row, nameOf(index));
+    checkFields(row, names.rowOf(index));
     const group = groups.get(row.group) ?? { id: row.group, rows: [], trajectories: [] };
     groups.set(row.group, group);
     let trajectory = trajectories.get(row.trajectory);
@@ -126,7 +144,7 @@ function indexNamedRows(rows: readonly RolloutRow[], nameOf: RowName): RolloutBa
       trajectories.set(row.trajectory, trajectory);
       group.trajectories.push(trajectory.index);
     }
-    checkAgainstTrajectory(row, trajectory, rows, index, nameOf);
+    checkAgainstTrajectory(row, trajectory, rows, index, names);
     group.rows.push(index);
     trajectory.rows.push(index);
     trajectoryOf[index] = trajectory.index;
@@ -138,7 +156,7 @@ function indexNamedRows(rows: readonly RolloutRow[], nameOf: RowName): RolloutBa
     trajectories: [...trajectories.values()].map(({ id, group, rows: members }) => ({
       id,
       group: groupIndex.get(group)!,
-      rows: inStepOrder(rows, members, nameOf),
+      rows: inStepOrder(rows, members, names),
       success: rows[members[0]!]!.success,
     })),
     trajectoryOf,
@@ -147,15 +165,12 @@ function indexNamedRows(rows: readonly RolloutRow[], nameOf: RowName): RolloutBa
 
 function checkFields(row: unknown, name: string): void {
   if (typeof row !== 'object' || row === null || Array.isArray(row)) {
-    throw new ProxmoError('data', `The rollout's ${name} is ${describe(row)}; each row must be an object.`);
+    throw new ProxmoError('data', `${name} is ${describe(row)}; each row must be an object.`);
   }
   for (const [field, expected, accepts] of fieldChecks) {
     const value = (row as Record<string, unknown>)[field];
     if (!accepts(value)) {
-      throw new ProxmoError(
-        'data',
-        `The rollout's ${name} has ${describe(value)} as "${field}"; it must be ${expected}.`,
-      );
+      throw new ProxmoError('data', `${name} has ${describe(value)} as "${field}"; it must be ${expected}.`);
     }
   }
 }
@@ -165,9 +180,9 @@ function checkAgainstTrajectory(
   trajectory: { group: string; rows: readonly number[] },
   rows: readonly RolloutRow[],
   index: number,
-  nameOf: RowName,
+  names: Names,
 ): void {
-  const what = `The rollout's ${nameOf(index)} puts trajectory "${row.trajectory}"`;
+  const what = `${names.rowOf(index)} puts trajectory "${row.trajectory}"`;
   if (row.group !== trajectory.group) {
     throw new ProxmoError(
       'data',
@@ -178,13 +193,13 @@ function checkAgainstTrajectory(
   if (first !== undefined && rows[first]!.success !== row.success) {
     throw new ProxmoError(
       'data',
-      `${what} down as success ${row.success}, but ${nameOf(first)} says ${rows[first]!.success}; all rows of an episode carry its outcome.`,
+      `${what} down as success ${row.success}, but ${names.row(first)} says ${rows[first]!.success}; all rows of an episode carry its outcome.`,
     );
   }
 }
 
 /** Sorts the rows of a trajectory by step and checks that no step is missing or repeated. */
-function inStepOrder(rows: readonly RolloutRow[], members: number[], nameOf: RowName): readonly number[] {
+function inStepOrder(rows: readonly RolloutRow[], members: number[], names: Names): readonly number[] {
   members.sort((a, b) => rows[a]!.step - rows[b]!.step);
   for (let i = 1; i < members.length; i++) {
     const row = rows[members[i]!]!;
@@ -192,7 +207,7 @@ function inStepOrder(rows: readonly RolloutRow[], members: number[], nameOf: Row
     if (row.step !== expected) {
       throw new ProxmoError(
         'data',
-        `The rollout's ${nameOf(members[i]!)} has step ${row.step} in trajectory "${row.trajectory}" where step ${expected} belongs; ` +
+        `${names.rowOf(members[i]!)} has step ${row.step} in trajectory "${row.trajectory}" where step ${expected} belongs; ` +
           'give every step of an episode exactly once.',
       );
     }

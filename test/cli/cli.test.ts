@@ -122,6 +122,18 @@ describe('advantages', () => {
     expect(result.stderr).toMatch(/line 2.*reward/);
   });
 
+  it.each([
+    ['1e39', '1e+39'],
+    ['1e999', 'Infinity'],
+    ['null', 'null'],
+  ])('names file, line and field of a reward of %s', async (reward, shown) => {
+    const path = join(folder, 'huge.jsonl');
+    writeFileSync(path, `${rows[0]}\n${rows[1]!.replace('"reward":1', `"reward":${reward}`)}\n`);
+    const result = await proxmo(['advantages', path, '--json']);
+    expect([result.code, result.stdout]).toEqual([1, '']);
+    expect(result.stderr).toContain(`huge.jsonl line 2 has ${shown} as "reward"`);
+  });
+
   it('refuses an empty rollout', async () => {
     expect((await proxmo(['advantages', '-'], { input: '' })).code).toBe(1);
   });

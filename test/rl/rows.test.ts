@@ -58,17 +58,22 @@ describe('indexRollout', () => {
     [
       'a NaN reward',
       [row(), row({ step: 1, reward: Number.NaN })],
-      `The rollout's row 1 has NaN as "reward"; it must be a finite number.`,
+      `The rollout's row 1 has NaN as "reward"; it must be a number from -1e+30 to 1e+30.`,
     ],
     [
       'an infinite reward',
       [row({ reward: -Infinity })],
-      `The rollout's row 0 has -Infinity as "reward"; it must be a finite number.`,
+      `The rollout's row 0 has -Infinity as "reward"; it must be a number from -1e+30 to 1e+30.`,
+    ],
+    [
+      'a reward that float32 cannot hold',
+      [row({ reward: 1e39 })],
+      `The rollout's row 0 has 1e+39 as "reward"; it must be a number from -1e+30 to 1e+30.`,
     ],
     [
       'text as reward',
       [row({ reward: '1' })],
-      `The rollout's row 0 has the string "1" as "reward"; it must be a finite number.`,
+      `The rollout's row 0 has the string "1" as "reward"; it must be a number from -1e+30 to 1e+30.`,
     ],
     ['a number as success', [row({ success: 1 })], `The rollout's row 0 has 1 as "success"; it must be true or false.`],
     ['null as valid', [row({ valid: null })], `The rollout's row 0 has null as "valid"; it must be true or false.`],
@@ -107,7 +112,7 @@ describe('parseRollout', () => {
 
   it('reads what JSON.stringify writes, whatever the values', () => {
     const step = fc.record({
-      reward: fc.double({ noNaN: true, noDefaultInfinity: true }),
+      reward: fc.double({ noNaN: true, min: -1e30, max: 1e30 }),
       valid: fc.boolean(),
       observation: fc.string({ unit: 'binary' }),
     });
@@ -143,7 +148,16 @@ describe('parseRollout', () => {
       "The rollout's line 4 has step 3",
     );
     expect(() => parseRollout(`${lines(row())}\n{"group": "g", "reward": NaN}`)).toThrow(
-      'Line 2 of the rollout is not valid JSON',
+      "The rollout's line 2 is not valid JSON",
+    );
+    expect(() => parseRollout(`${lines(row())}\n\n${lines(row({ step: 3 }))}`, 'rows.jsonl')).toThrow(
+      'rows.jsonl line 3 has step 3',
+    );
+    expect(() => parseRollout('{', 'rows.jsonl')).toThrow('rows.jsonl line 1 is not valid JSON');
+    expect(() => parseRollout('', 'rows.jsonl')).toThrow('rows.jsonl has no rows');
+    // JSON has larger numbers than float64.
+    expect(() => parseRollout(lines(row()).replace('"reward":0', '"reward":1e999'), 'rows.jsonl')).toThrow(
+      'rows.jsonl line 1 has Infinity as "reward"',
     );
     expect(() => parseRollout('[1, 2]')).toThrow("The rollout's line 1 is an array; each row must be an object.");
   });

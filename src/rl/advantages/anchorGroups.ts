@@ -3,7 +3,7 @@
  * group, and a row's step advantage is its penalised return against that group. A row alone in its group gets 0.
  */
 import type { RolloutBatch, RolloutGroup } from '../rows.ts';
-import type { Normalisation } from './options.ts';
+import type { Scaling } from './options.ts';
 import { Alphabet, SimilarityTarget } from './similarity.ts';
 import { moments, normalise } from './statistics.ts';
 
@@ -60,14 +60,14 @@ function placeSimilar(similarity: number): Placement {
 export function anchorRelative(
   groups: readonly (readonly number[])[],
   penalisedReturn: Float64Array,
-  normalisation: Normalisation,
+  scaling: Scaling,
 ): Float64Array {
   const weights = new Float64Array(penalisedReturn.length).fill(1);
   const advantage = new Float64Array(penalisedReturn.length);
   for (const rows of groups) {
     if (rows.length === 1) continue;
     const group = moments(penalisedReturn, weights, rows);
-    for (const row of rows) advantage[row] = normalise(penalisedReturn[row]!, group, normalisation);
+    for (const row of rows) advantage[row] = normalise(penalisedReturn[row]!, group, scaling);
   }
   return advantage;
 }

@@ -8,7 +8,7 @@
  * - PSC, the polarised signal controller of ProxMO (arXiv 2602.19225): a weight by the group's success rate.
  */
 import type { RolloutBatch, RolloutGroup } from '../rows.ts';
-import { logistic, type Normalisation, type Population, type ProxmoSettings, type SuccessSource } from './options.ts';
+import { logistic, type Population, type ProxmoSettings, type Scaling, type SuccessSource } from './options.ts';
 import { moments, normalise, sampleWeights } from './statistics.ts';
 
 /** Group-relative advantages, `[rows]`. */
@@ -16,13 +16,13 @@ export function groupRelative(
   batch: RolloutBatch,
   score: Float64Array,
   population: Population,
-  normalisation: Normalisation,
+  scaling: Scaling,
 ): Float64Array {
   const weights = sampleWeights(batch, population);
   const advantage = new Float64Array(score.length);
   for (const { rows } of batch.groups) {
     const group = moments(score, weights, rows);
-    for (const row of rows) advantage[row] = normalise(score[row]!, group, normalisation);
+    for (const row of rows) advantage[row] = normalise(score[row]!, group, scaling);
   }
   return advantage;
 }
@@ -51,9 +51,14 @@ export function leaveOneOut(batch: RolloutBatch, score: Float64Array, population
 }
 
 /** Scores normalised over all groups at once, `[rows]`. */
-export function batchRelative(batch: RolloutBatch, score: Float64Array, population: Population): Float64Array {
+export function batchRelative(
+  batch: RolloutBatch,
+  score: Float64Array,
+  population: Population,
+  scaling: Scaling,
+): Float64Array {
   const whole = moments(score, sampleWeights(batch, population), [...batch.rows.keys()]);
-  return score.map((value) => normalise(value, whole, 'zscore'));
+  return score.map((value) => normalise(value, whole, scaling));
 }
 
 /**

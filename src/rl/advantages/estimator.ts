@@ -5,6 +5,8 @@
  * All but ProxMO's softmax baselines is plain float64 arithmetic on the host; those run on the device, or in float64
  * for `referenceAdvantages`.
  */
+import { ProxmoError } from '../../base/errors.ts';
+import { firstNonFinite } from '../../base/finite.ts';
 import { Queue } from '../../base/queue.ts';
 import type { Engine } from '../../tensor/engine.ts';
 import { countTerms, type TermCounts } from '../../text/tfidf.ts';
@@ -20,7 +22,7 @@ import {
 } from './options.ts';
 import { referenceSoftAdvantages } from './proximity.ts';
 import { ProximityPrograms } from './proximityProgram.ts';
-import { type RowReturns, rowReturns } from './returns.ts';
+import { centredReturns, type RowReturns, rowReturns } from './returns.ts';
 
 /** One value for each row, in input order, `[rows]` each. */
 export interface AdvantageResult extends RowReturns {
@@ -63,7 +65,8 @@ export class AdvantageEstimator {
 
   /**
    * Estimates one batch. A call while another is under way waits for its end.
-   * @throws {ProxmoError} `data` if the rows are not a valid rollout; `gpu-error` or `device-lost`
+   * @throws {ProxmoError} `data` if the rows are not a valid rollout; `gpu-error` or `device-lost`; `non-finite`,
+   * naming the row, if the device computes no number
    */
   estimate(rows: readonly RolloutRow[] | RolloutBatch): Promise<AdvantageResult> {
     return this.queue.run(() => this.estimateBatch(rows));
@@ -80,11 +83,11 @@ export class AdvantageEstimator {
   private async estimateBatch(rows: readonly RolloutRow[] | RolloutBatch): Promise<AdvantageResult> {
     const { settings } = this;
     const batch = toBatch(rows);
-    const returns = rowReturns(batch, settings.gamma, settings.invalidPenalty);
+    const returns = rowReturns(batch, settings);
     if (!hasSoftStepLevel(settings)) return assemble(batch, settings, returns, hardStepLevel(batch, settings, returns));
     const terms = anchorTerms(batch, settings);
     this.programs ??= this.openPrograms(settings);
-    const step = await (await this.programs).advantages(batch, terms, returns.penalisedReturn);
+    const step = await (await this.programs).advantages(batch, terms, centredReturns(batch, returns));
     return assemble(batch, settings, returns, { step, vocabulary: terms.vocabulary.length, anchorGroups: null });
   }
 
@@ -122,10 +125,10 @@ export function referenceAdvantages(
 ): AdvantageResult {
   const settings = resolveAdvantageOptions(options);
   const batch = toBatch(rows);
-  const returns = rowReturns(batch, settings.gamma, settings.invalidPenalty);
+  const returns = rowReturns(batch, settings);
   if (!hasSoftStepLevel(settings)) return assemble(batch, settings, returns, hardStepLevel(batch, settings, returns));
   const terms = anchorTerms(batch, settings);
-  const step = referenceSoftAdvantages(batch, terms, returns.penalisedReturn, settings);
+  const step = referenceSoftAdvantages(batch, terms, centredReturns(batch, returns), settings);
   return assemble(batch, settings, returns, { step, vocabulary: terms.vocabulary.length, anchorGroups: null });
 }
 
@@ -150,7 +153,7 @@ function hardStepLevel(batch: RolloutBatch, settings: AdvantageSettings, { penal
     return { step: new Float64Array(batch.rows.length), vocabulary: null, anchorGroups: null };
   const groups = anchorGroups(batch, settings.similarity);
   return {
-    step: anchorRelative(groups, penalisedReturn, settings.normalisation),
+    step: anchorRelative(groups, penalisedReturn, settings),
     vocabulary: null,
     anchorGroups: groups.length,
   };
@@ -162,12 +165,12 @@ function episodeLevel(batch: RolloutBatch, settings: AdvantageSettings, score: F
     case 'rloo':
       return leaveOneOut(batch, score, population);
     case 'reinforce++':
-      return batchRelative(batch, score, population);
+      return batchRelative(batch, score, population, settings);
     case 'grpo':
     case 'gigpo':
-      return groupRelative(batch, score, population, settings.normalisation);
+      return groupRelative(batch, score, population, settings);
     case 'proxmo': {
-      const advantage = groupRelative(batch, score, population, settings.normalisation);
+      const advantage = groupRelative(batch, score, population, settings);
       if (settings.psc) modulate(batch, score, advantage, settings);
       return advantage;
     }
@@ -184,6 +187,7 @@ function assemble(
   const episode = episodeLevel(batch, settings, returns.score);
   const omega = 'omega' in settings ? settings.omega : 0;
   const advantage = episode.map((value, row) => value + omega * step[row]!);
+  checkFinite(batch, { 'episode level': episode, 'step level': step, 'joint advantage': advantage });
   const groups = batch.groups.map((group) => {
     const modulated = settings.estimator === 'proxmo' && settings.psc;
     const rate = modulated ? successRate(batch, group, returns.score, settings.successSource) : null;
@@ -202,4 +206,17 @@ function assemble(
       anchorGroups: anchorGroupCount,
     },
   };
+}
+
+/** Rows are bounded, so only a device that computes wrongly can get here. */
+function checkFinite(batch: RolloutBatch, levels: Readonly<Record<string, Float64Array>>): void {
+  for (const [name, values] of Object.entries(levels)) {
+    const row = firstNonFinite(values);
+    if (row < 0) continue;
+    const { trajectory, step } = batch.rows[row]!;
+    throw new ProxmoError(
+      'non-finite',
+      `The ${name} of row ${row} (trajectory "${trajectory}", step ${step}) is ${values[row]}; check the device with proxmo doctor --kernels.`,
+    );
+  }
 }

@@ -18,6 +18,7 @@ export interface AdvantageRecord {
 
 /**
  * Estimates the advantages of rows in JSON Lines, in input order.
+ * @param source names the text in errors, as the path of its file
  *
  * @throws {ProxmoError} `data`, naming the line, if a row is not valid; `config` if an option is not; `gpu-error` or
  * `device-lost`
@@ -26,7 +27,8 @@ export async function advantagesOfJsonl(
   text: string,
   options: AdvantageOptions,
   engine: EngineSource,
+  source?: string,
 ): Promise<AdvantageRecord[]> {
-  const { episode, step, advantage } = await estimateAdvantages(parseRollout(text), options, engine);
+  const { episode, step, advantage } = await estimateAdvantages(parseRollout(text, source), options, engine);
   return Array.from(advantage, (joint, row) => ({ episode: episode[row]!, step: step[row]!, advantage: joint }));
 }

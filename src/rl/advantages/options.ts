@@ -30,24 +30,31 @@ const choice = <const T extends readonly [string, ...string[]]>(...values: T) =>
 const common = {
   /** Fills in what is not set: the paper's method, or exactly what the official implementation does. */
   preset: choice('paper', 'reference').default('paper'),
-  /** Discount γ of step returns. */
-  gamma: number(0, 1).default(0.95),
   /** c: subtracted from score and return of a row whose action was malformed. */
   invalidPenalty: number(0, 1e6).default(0.1),
   /** What μ and σ are taken over. Preset: `trajectories` (paper), `rows` (reference). */
   population: choice('rows', 'trajectories').optional(),
 };
 const normalisation = choice('zscore', 'mean').optional();
-/** ω: weight of the step level in the joint advantage. */
-const omega = number(0, 1e6).default(1);
+/**
+ * Least σ that scores and returns are divided by. Without one, a group in which nothing but a penalty tells episodes
+ * apart gets advantages of many σ for that penalty alone. Preset: `invalidPenalty` (paper), 0 (reference).
+ */
+const sigmaFloor = number(0, 1e6).optional();
+/** Discount γ of step returns. Default: 0.95. */
+const gamma = number(0, 1).optional();
+/** ω: weight of the step level in the joint advantage. Default: 1. */
+const omega = number(0, 1e6).optional();
 
-const grpo = z.strictObject({ estimator: z.literal('grpo'), ...common, normalisation });
+const grpo = z.strictObject({ estimator: z.literal('grpo'), ...common, normalisation, sigmaFloor });
 const rloo = z.strictObject({ estimator: z.literal('rloo'), ...common });
-const reinforce = z.strictObject({ estimator: z.literal('reinforce++'), ...common });
+const reinforce = z.strictObject({ estimator: z.literal('reinforce++'), ...common, sigmaFloor });
 const gigpo = z.strictObject({
   estimator: z.literal('gigpo'),
   ...common,
   normalisation,
+  sigmaFloor,
+  gamma,
   omega,
   /**
    * Least Ratcliff/Obershelp similarity to the first anchor of a step group. Absent: only equal anchors share a group.
@@ -58,11 +65,11 @@ const proxmo = z.strictObject({
   estimator: z.literal('proxmo'),
   ...common,
   normalisation,
-  omega,
+  sigmaFloor,
   /** Whether episode advantages are modulated by the group's success rate (PSC). */
   psc: flag.default(true),
-  /** α: how sharply the modulation depends on the success rate. */
-  alpha: number(0.01, 100).default(4),
+  /** α: how sharply the modulation depends on the success rate. Default: 4. */
+  alpha: number(0.01, 100).optional(),
   /** r: PSC weights stay within [1 − r, 1 + r]. Give this or `beta`; 0.05 if neither is given. */
   range: number(0, 1).optional(),
   /** β = r / (logistic(1) − ½). */
@@ -71,56 +78,143 @@ const proxmo = z.strictObject({
   successSource: choice('score', 'flag').optional(),
   /** Whether there is a step level at all (PSA). */
   psa: flag.default(true),
-  /** τ of the softmax over cosine similarities. */
-  temperature: number(0.001, 1000).default(0.1),
-  /** Take a row out of its own baseline. */
-  leaveSelfOut: flag.default(false),
-  /** Take all rows of a row's trajectory, itself included, out of its baseline. */
-  leaveTrajectoryOut: flag.default(false),
-  /** Most terms of the TF-IDF vocabulary. */
-  maxFeatures: integer(1, 1024).default(1024),
+  gamma,
+  omega,
+  /** τ of the softmax over cosine similarities. Default: 0.1. */
+  temperature: number(0.001, 1000).optional(),
+  /** Take a row out of its own baseline. Default: false. */
+  leaveSelfOut: flag.optional(),
+  /** Take all rows of a row's trajectory, itself included, out of its baseline. Default: false. */
+  leaveTrajectoryOut: flag.optional(),
+  /** Most terms of the TF-IDF vocabulary. Default: 1024. */
+  maxFeatures: integer(1, 1024).optional(),
   /** Shortest word of an anchor that counts. Preset: 1 (paper), 2 (reference). */
   minWordLength: integer(1, 16).optional(),
 });
 
-/** What to estimate and how, as a user writes it. An option that the chosen estimator does not have is an error. */
-export const advantageOptionsSchema = z.discriminatedUnion('estimator', [proxmo, gigpo, grpo, rloo, reinforce], {
-  error: 'must be one of proxmo, gigpo, grpo, rloo, reinforce++',
-});
+/** What a user may set, of any estimator. */
+type Given = z.output<typeof proxmo | typeof gigpo | typeof grpo | typeof rloo | typeof reinforce>;
+
+/** Options that nothing reads where another has a certain value: whoever sets them means something else. */
+const dependent: readonly { readonly options: readonly string[]; readonly unread: (given: Given) => string | null }[] =
+  [
+    {
+      options: ['alpha', 'range', 'beta', 'successSource'],
+      unread: (given) => ('psc' in given && !given.psc ? 'psc is false' : null),
+    },
+    {
+      options: ['gamma', 'omega', 'temperature', 'leaveSelfOut', 'leaveTrajectoryOut', 'maxFeatures', 'minWordLength'],
+      unread: (given) => ('psa' in given && !given.psa ? 'psa is false' : null),
+    },
+    {
+      options: ['sigmaFloor'],
+      unread: (given) => (normalisationOf(given) === 'mean' ? 'normalisation is mean' : null),
+    },
+  ];
+
+/** Values of what is not set, where it is read; the presets have more. */
+const defaults = {
+  gigpo: { gamma: 0.95, omega: 1 },
+  proxmo: {
+    alpha: 4,
+    gamma: 0.95,
+    omega: 1,
+    temperature: 0.1,
+    leaveSelfOut: false,
+    leaveTrajectoryOut: false,
+    maxFeatures: 1024,
+  },
+} as const;
+
+/** Why an option would change nothing beside the others; null where it counts. */
+function whyUnread(given: Given, option: string): string | null {
+  return dependent.find(({ options }) => options.includes(option))?.unread(given) ?? null;
+}
+
+function refuseUnread(given: Given, context: z.core.$RefinementCtx): void {
+  for (const [option, input] of Object.entries(given)) {
+    const reason = input === undefined ? null : whyUnread(given, option);
+    if (reason !== null) {
+      const message = `does nothing where ${reason}; remove it`;
+      context.addIssue({ code: 'custom', path: [option], message, input });
+    }
+  }
+  if ('range' in given && given.range !== undefined && given.beta !== undefined) {
+    const message = 'sets the same thing as range; give one of them';
+    context.addIssue({ code: 'custom', path: ['beta'], message, input: given.beta });
+  }
+}
+
+/** The options with the defaults of those that count. */
+function filledIn<G extends Given & { readonly estimator: keyof typeof defaults }>(given: G): G {
+  const read = Object.entries(defaults[given.estimator]).filter(([option]) => whyUnread(given, option) === null);
+  return withDefaults(given, Object.fromEntries(read));
+}
+
+/** Options with defaults for those that are absent or undefined. */
+function withDefaults<G extends object, D extends object>(
+  given: G,
+  values: D,
+): G & { readonly [K in keyof D & keyof G]-?: NonNullable<G[K]> } {
+  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const filled: object = { ...values, ...set };
+  return filled as ReturnType<typeof withDefaults<G, D>>;
+}
+
+/**
+ * What to estimate and how, as a user writes it. An option that the chosen estimator does not have, or that would
+ * change nothing, is an error.
+ */
+export const advantageOptionsSchema = z.discriminatedUnion(
+  'estimator',
+  [
+    proxmo.superRefine(refuseUnread).transform(filledIn),
+    gigpo.superRefine(refuseUnread).transform(filledIn),
+    grpo.superRefine(refuseUnread),
+    rloo,
+    reinforce,
+  ],
+  { error: 'must be one of proxmo, gigpo, grpo, rloo, reinforce++' },
+);
 export type AdvantageOptions = z.input<typeof advantageOptionsSchema>;
 
 interface CommonSettings {
   readonly preset: 'paper' | 'reference';
-  readonly gamma: number;
   readonly invalidPenalty: number;
   readonly population: Population;
 }
 
-export interface GrpoSettings extends CommonSettings {
-  readonly estimator: 'grpo';
+/** How scores become advantages of size 1. */
+export interface Scaling {
   readonly normalisation: Normalisation;
+  readonly sigmaFloor: number;
+}
+
+interface StepLevelSettings {
+  readonly gamma: number;
+  readonly omega: number;
+}
+
+export interface GrpoSettings extends CommonSettings, Scaling {
+  readonly estimator: 'grpo';
 }
 
 export interface RlooSettings extends CommonSettings {
   readonly estimator: 'rloo';
 }
 
-export interface ReinforceSettings extends CommonSettings {
+export interface ReinforceSettings extends CommonSettings, Scaling {
   readonly estimator: 'reinforce++';
 }
 
-export interface GigpoSettings extends CommonSettings {
+export interface GigpoSettings extends CommonSettings, Scaling, StepLevelSettings {
   readonly estimator: 'gigpo';
-  readonly normalisation: Normalisation;
-  readonly omega: number;
   /** Null: only equal anchors share a step group. */
   readonly similarity: number | null;
 }
 
-export interface ProxmoSettings extends CommonSettings {
+export interface ProxmoSettings extends CommonSettings, Scaling, StepLevelSettings {
   readonly estimator: 'proxmo';
-  readonly normalisation: Normalisation;
-  readonly omega: number;
   readonly psc: boolean;
   readonly alpha: number;
   readonly beta: number;
@@ -155,32 +249,41 @@ export function resolveAdvantageOptions(options: AdvantageOptions): AdvantageSet
   const population = given.population ?? preset.population;
   switch (given.estimator) {
     case 'grpo':
-      return { ...given, population, normalisation: given.normalisation ?? 'zscore' };
-    case 'rloo':
     case 'reinforce++':
+      return { ...given, population, ...scalingOf(given) };
+    case 'rloo':
       return { ...given, population };
     case 'gigpo':
       return {
-        ...given,
+        ...withDefaults(given, defaults.gigpo),
         population,
-        normalisation: given.normalisation ?? preset.normalisation,
+        ...scalingOf(given),
         similarity: given.similarity ?? null,
       };
     case 'proxmo': {
       const { range, beta, ...rest } = given;
-      if (range !== undefined && beta !== undefined) {
-        throw new ProxmoError('config', 'Advantage options "range" and "beta" set the same thing; give one of them.');
-      }
       return {
-        ...rest,
+        ...withDefaults(rest, defaults.proxmo),
         population,
-        normalisation: given.normalisation ?? preset.normalisation,
+        ...scalingOf(given),
         beta: beta ?? (range ?? defaultRange) / (logistic(1) - 0.5),
         successSource: given.successSource ?? preset.successSource,
         minWordLength: given.minWordLength ?? preset.minWordLength,
       };
     }
   }
+}
+
+/** How scores are normalised; null by an estimator that does not. GRPO and REINFORCE++ divide by σ in every preset. */
+function normalisationOf(given: Given): Normalisation | null {
+  if (given.estimator === 'rloo') return null;
+  if (given.estimator === 'reinforce++') return 'zscore';
+  return given.normalisation ?? (given.estimator === 'grpo' ? 'zscore' : presets[given.preset].normalisation);
+}
+
+function scalingOf(given: Exclude<Given, { estimator: 'rloo' }>): Scaling {
+  const { sigmaFloor = given.preset === 'paper' ? given.invalidPenalty : 0 } = given;
+  return { normalisation: normalisationOf(given) ?? 'zscore', sigmaFloor };
 }
 
 function sentence(issue: z.core.$ZodIssue, options: AdvantageOptions): string {

@@ -1,7 +1,8 @@
 /**
  * ProxMO's step level, proximity-based soft aggregation (PSA, arXiv 2602.19225): the baseline of a row is the mean of
- * penalised returns in its task group, weighted by a softmax over the cosine similarity of anchors. Row by row and in
- * float64: what the device path in `proximityProgram.ts` is held against.
+ * penalised returns in its task group, weighted by a softmax over the cosine similarity of anchors. Returns are taken
+ * less the group's mean, which changes no advantage. Row by row and in float64: what the device path in
+ * `proximityProgram.ts` is held against.
  */
 import { type TermCounts, weighTerms } from '../../text/tfidf.ts';
 import type { RolloutBatch } from '../rows.ts';
@@ -16,13 +17,14 @@ export interface ProximityOptions {
 }
 
 /**
- * Step advantages Ĝ_i − Σ_j weight_ij·Ĝ_j, `[rows]`. A row without a known term has cosine 0 with every row, itself
- * included. Where the vocabulary is empty, or nothing is left to compare with, the advantage is 0.
+ * Step advantages Ĝ_i − Σ_j weight_ij·Ĝ_j, `[rows]`, from returns less their group's mean. A row without a known term
+ * has cosine 0 with every row, itself included. Where the vocabulary is empty, or nothing is left to compare with, the
+ * advantage is 0.
  */
 export function referenceSoftAdvantages(
   batch: RolloutBatch,
   terms: TermCounts,
-  penalisedReturn: Float64Array,
+  centredReturn: Float64Array,
   options: ProximityOptions,
 ): Float64Array {
   const advantage = new Float64Array(batch.rows.length);
@@ -43,10 +45,10 @@ export function referenceSoftAdvantages(
       let total = 0;
       for (const [index, other] of others.entries()) {
         const weight = Math.exp(logits[index]! - largest);
-        sum += weight * penalisedReturn[other]!;
+        sum += weight * centredReturn[other]!;
         total += weight;
       }
-      advantage[row] = penalisedReturn[row]! - sum / total;
+      advantage[row] = centredReturn[row]! - sum / total;
     }
   }
   return advantage;

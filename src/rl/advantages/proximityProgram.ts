@@ -30,7 +30,7 @@ interface Keys {
   readonly keys: readonly number[];
   /** (first key, end) of each key's group, `[keys, 2]`. */
   readonly ranges: readonly number[];
-  /** Sum of penalised returns, `[keys]`. */
+  /** Sum of returns less their group's mean, `[keys]`. */
   readonly returns: readonly number[];
   readonly keyOf: Int32Array;
 }
@@ -46,11 +46,12 @@ export class ProximityPrograms {
 
   /**
    * Step advantages, `[rows]`, as `referenceSoftAdvantages` defines them; baselines have the precision of float32.
+   * @param centredReturn penalised returns less their group's mean, `[rows]`
    * @throws {ProxmoError} `gpu-error`, `device-lost`
    */
-  async advantages(batch: RolloutBatch, terms: TermCounts, penalisedReturn: Float64Array): Promise<Float64Array> {
+  async advantages(batch: RolloutBatch, terms: TermCounts, centredReturn: Float64Array): Promise<Float64Array> {
     if (terms.vocabulary.length === 0) return new Float64Array(batch.rows.length);
-    const keys = collectKeys(batch, terms, penalisedReturn, this.options);
+    const keys = collectKeys(batch, terms, centredReturn, this.options);
     const capacity = {
       documents: bucket(terms.offsets.length - 1),
       entries: bucket(terms.columns.length),
@@ -67,7 +68,7 @@ export class ProximityPrograms {
       ranges: padded(Uint32Array, keys.ranges, 2 * capacity.keys),
       returns: padded(Float32Array, keys.returns, capacity.keys),
     });
-    const advantage = penalisedReturn.map((value, row) => value - baseline[keys.keyOf[row]!]!);
+    const advantage = centredReturn.map((value, row) => value - baseline[keys.keyOf[row]!]!);
     for (const group of batch.groups) {
       if (hasNoOthers(group, this.options)) for (const row of group.rows) advantage[row] = 0;
     }
@@ -123,7 +124,7 @@ function softBaselines({ documents, entries, keys, features }: Capacity, tempera
 function collectKeys(
   batch: RolloutBatch,
   terms: TermCounts,
-  penalisedReturn: Float64Array,
+  centredReturn: Float64Array,
   options: ProximityOptions,
 ): Keys {
   const keys: number[] = [];
@@ -146,7 +147,7 @@ function collectKeys(
         returns.push(0);
       }
       keys[4 * key + 3]!++;
-      returns[key]! += penalisedReturn[row]!;
+      returns[key]! += centredReturn[row]!;
       keyOf[row] = key;
     }
     for (let key = first; key < returns.length; key++) ranges.push(first, returns.length);

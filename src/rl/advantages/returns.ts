@@ -2,9 +2,13 @@
  * Returns and scores of a rollout's rows, and the penalty for malformed actions (ProxMO, arXiv 2602.19225). In float64.
  */
 import type { RolloutBatch } from '../rows.ts';
+import type { AdvantageSettings } from './options.ts';
 
 export interface RowReturns {
-  /** G_t = r_t + γ·G_{t+1} within the trajectory, from raw rewards, `[rows]`. */
+  /**
+   * G_t = r_t + γ·G_{t+1} within the trajectory, from raw rewards, `[rows]`; not discounted by an estimator that has
+   * no γ.
+   */
   readonly stepReturn: Float64Array;
   /** Ĝ_t: the step return less the penalty of the row's own action, which later rows do not inherit, `[rows]`. */
   readonly penalisedReturn: Float64Array;
@@ -13,8 +17,10 @@ export interface RowReturns {
 }
 
 /** Computes the returns of every row. */
-export function rowReturns(batch: RolloutBatch, gamma: number, invalidPenalty: number): RowReturns {
+export function rowReturns(batch: RolloutBatch, settings: AdvantageSettings): RowReturns {
   const { rows, trajectories } = batch;
+  const { invalidPenalty } = settings;
+  const gamma = 'gamma' in settings ? settings.gamma : 1;
   const stepReturn = new Float64Array(rows.length);
   const score = new Float64Array(rows.length);
   for (const trajectory of trajectories) {
@@ -29,6 +35,19 @@ export function rowReturns(batch: RolloutBatch, gamma: number, invalidPenalty: n
   }
   const penalisedReturn = stepReturn.map((value, row) => value - penalty(rows[row]!.valid, invalidPenalty));
   return { stepReturn, penalisedReturn, score };
+}
+
+/**
+ * Penalised returns less their mean in the group, `[rows]`: no step advantage depends on that mean, and without it
+ * baselines in float32 keep their digits where all returns are far from 0.
+ */
+export function centredReturns(batch: RolloutBatch, { penalisedReturn }: RowReturns): Float64Array {
+  const centred = new Float64Array(penalisedReturn.length);
+  for (const { rows } of batch.groups) {
+    const mean = rows.reduce((sum, row) => sum + penalisedReturn[row]!, 0) / rows.length;
+    for (const row of rows) centred[row] = penalisedReturn[row]! - mean;
+  }
+  return centred;
 }
 
 function penalty(valid: boolean, invalidPenalty: number): number {

@@ -3,10 +3,11 @@
  *
  * Over trajectories, each trajectory has weight 1, shared evenly by its rows. Where no action was penalised, all rows
  * of a trajectory have one score, and this is the plain mean and deviation of the trajectories' scores. Where some
- * were, their spread counts towards σ; so σ is 0 only if every score is equal, and no advantage can explode.
+ * were, their spread counts towards σ, which is 0 only if every score is equal. Still it can be small: where all
+ * episodes of n steps fail and one action was malformed, σ is about √n times less than the penalty. So σ has a floor.
  */
 import type { RolloutBatch } from '../rows.ts';
-import type { Normalisation, Population } from './options.ts';
+import type { Population, Scaling } from './options.ts';
 
 /** Added to σ, as in the official implementation. */
 const epsilon = 1e-6;
@@ -37,7 +38,7 @@ export function moments(values: Float64Array, weights: Float64Array, rows: reado
   return { mean, std: Math.sqrt(squares / (samples - 1)), samples };
 }
 
-/** (x − μ) / (σ + 1e-6) or x − μ. */
-export function normalise(value: number, { mean, std }: Moments, normalisation: Normalisation): number {
-  return normalisation === 'mean' ? value - mean : (value - mean) / (std + epsilon);
+/** (x − μ) / (max(σ, sigmaFloor) + 1e-6) or x − μ. */
+export function normalise(value: number, { mean, std }: Moments, { normalisation, sigmaFloor }: Scaling): number {
+  return normalisation === 'mean' ? value - mean : (value - mean) / (Math.max(std, sigmaFloor) + epsilon);
 }

@@ -2,7 +2,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type AdvantageOptions, estimateAdvantages, referenceAdvantages } from '../../../src/rl/advantages/index.ts';
+import type { Engine } from '../../../src/tensor/engine.ts';
 import { rolloutOf, rollouts } from '../../support/rollouts.ts';
+
+/** Episodes in which nothing was won. */
+function zeros(episodes: number, steps: number) {
+  return Array.from({ length: episodes }, () => ({ rewards: new Array<number>(steps).fill(0) }));
+}
 
 const noEngine = () => Promise.reject(new Error('no device is needed here'));
 
@@ -15,7 +21,7 @@ describe('returns', () => {
   it('discounts raw rewards and takes the penalty off the row itself only', () => {
     const rows = rolloutOf({ rewards: [0, 1, 10], invalid: [1], success: true });
     const { stepReturn, penalisedReturn, score } = referenceAdvantages(rows, {
-      estimator: 'grpo',
+      estimator: 'gigpo',
       gamma: 0.5,
       invalidPenalty: 0.25,
     });
@@ -26,7 +32,12 @@ describe('returns', () => {
 
   it('follows the steps, not the order of the rows', () => {
     const rows = rolloutOf({ rewards: [1, 2, 3] }).reverse();
-    expectValues(referenceAdvantages(rows, { estimator: 'grpo', gamma: 0.5 }).stepReturn, [3, 3.5, 2.75]);
+    expectValues(referenceAdvantages(rows, { estimator: 'gigpo', gamma: 0.5 }).stepReturn, [3, 3.5, 2.75]);
+  });
+
+  it('discounts nothing for an estimator without a step level', () => {
+    const rows = rolloutOf({ rewards: [0, 1, 10] });
+    expectValues(referenceAdvantages(rows, { estimator: 'grpo' }).stepReturn, [11, 11, 10]);
   });
 });
 
@@ -62,12 +73,28 @@ describe('GRPO', () => {
       2 / (1 + 1e-6),
     ]);
   });
+});
 
-  it('stays bounded where trajectories differ in nothing but one penalty', () => {
-    const lost = rolloutOf({ rewards: [0, 0], invalid: [0] }, { rewards: [0, 0], invalid: [1] }, { rewards: [0, 0] });
-    const { advantage } = referenceAdvantages(lost, { estimator: 'grpo' });
-    expect(Math.max(...advantage.map(Math.abs))).toBeLessThan(2);
-    expect(advantage[0]).toBeCloseTo(advantage[3]!, 12);
+describe('a group that lost, and in which one action was malformed', () => {
+  // Eight episodes of 50 steps: σ of the scores is 0.1 / √350.
+  const lost = rolloutOf({ rewards: new Array<number>(50).fill(0), invalid: [7] }, ...zeros(7, 50));
+  const largest = (options: AdvantageOptions) =>
+    Math.max(...referenceAdvantages(lost, options).advantage.map(Math.abs));
+
+  it.each<AdvantageOptions>([
+    { estimator: 'grpo' },
+    { estimator: 'reinforce++' },
+    { estimator: 'proxmo', psa: false },
+    { estimator: 'gigpo', omega: 0 },
+    { estimator: 'gigpo' },
+  ])('gets no advantage beyond the penalty in units of itself, a level, from %o', (options) => {
+    expect(largest(options)).toBeLessThan(options.estimator === 'gigpo' && options.omega !== 0 ? 2 : 1);
+  });
+
+  it('gets what the floor of σ allows', () => {
+    expect(largest({ estimator: 'grpo', sigmaFloor: 0 })).toBeCloseTo(18.68, 2);
+    expect(largest({ estimator: 'grpo', sigmaFloor: 0.05 })).toBeCloseTo((0.1 - 0.1 / 400) / 0.05, 4);
+    expect(largest({ estimator: 'grpo', sigmaFloor: 1 })).toBeCloseTo(0.1 - 0.1 / 400, 4);
   });
 });
 
@@ -211,4 +238,26 @@ it.each<AdvantageOptions>([
     }),
     { numRuns: 50 },
   );
+});
+
+it('names the row for which a device computes no number', async () => {
+  const program = { run: async () => ({ baseline: new Float32Array(64).fill(Number.NaN) }), destroy: () => {} };
+  const broken = { compile: async () => program } as unknown as Engine;
+  const rows = rolloutOf({ rewards: [0, 1] }, { rewards: [2] });
+  await expect(estimateAdvantages(rows, { estimator: 'proxmo' }, broken)).rejects.toMatchObject({
+    code: 'non-finite',
+    message: expect.stringContaining('The step level of row 0 (trajectory "episode 0", step 0) is NaN'),
+  });
+});
+
+it.each<AdvantageOptions>([
+  { estimator: 'grpo' },
+  { estimator: 'rloo' },
+  { estimator: 'reinforce++' },
+  { estimator: 'gigpo', normalisation: 'mean' },
+  { estimator: 'proxmo', gamma: 1, omega: 1e6 },
+])('%o has finite advantages for the largest rewards that there may be', (options) => {
+  const largest = [1e30, -1e30, 1e30, 1e30];
+  const rows = rolloutOf({ rewards: largest }, { rewards: largest.map((reward) => -reward) }, { rewards: [0] });
+  for (const value of referenceAdvantages(rows, options).advantage) expect(value).toSatisfy(Number.isFinite);
 });

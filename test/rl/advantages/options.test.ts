@@ -2,10 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { ProxmoError } from '../../../src/base/errors.ts';
 import { type AdvantageOptions, resolveAdvantageOptions } from '../../../src/rl/advantages/index.ts';
+import { advantageOptionsSchema } from '../../../src/rl/advantages/options.ts';
 
 const defaults = {
   estimator: 'proxmo',
   gamma: 0.95,
+  sigmaFloor: 0.1,
   invalidPenalty: 0.1,
   omega: 1,
   psc: true,
@@ -33,6 +35,7 @@ it('follows the official implementation under the reference preset', () => {
   expect(resolveAdvantageOptions({ estimator: 'proxmo', preset: 'reference' })).toEqual({
     ...defaults,
     preset: 'reference',
+    sigmaFloor: 0,
     beta: expect.closeTo(0.21639533, 7),
     normalisation: 'mean',
     population: 'rows',
@@ -61,6 +64,30 @@ it('takes β in place of a range', () => {
   expect(resolveAdvantageOptions({ estimator: 'proxmo', range: 0 })).toMatchObject({ beta: 0 });
 });
 
+it('divides by no σ below what a malformed action costs, unless told otherwise', () => {
+  const floorOf = (options: AdvantageOptions) => resolveAdvantageOptions(options);
+  expect(floorOf({ estimator: 'grpo', invalidPenalty: 0.3 })).toMatchObject({ sigmaFloor: 0.3 });
+  expect(floorOf({ estimator: 'reinforce++', sigmaFloor: 0 })).toMatchObject({ sigmaFloor: 0 });
+  expect(floorOf({ estimator: 'grpo', preset: 'reference' })).toMatchObject({ sigmaFloor: 0 });
+});
+
+it.each<AdvantageOptions>([
+  { estimator: 'proxmo' },
+  { estimator: 'proxmo', psc: false },
+  { estimator: 'proxmo', psa: false },
+  { estimator: 'gigpo' },
+  { estimator: 'grpo' },
+  { estimator: 'reinforce++' },
+])('takes what it filled in for %o again, as a run reads its own configuration', (options) => {
+  const filled = advantageOptionsSchema.parse(options);
+  expect(advantageOptionsSchema.parse(filled)).toEqual(filled);
+  expect(resolveAdvantageOptions(filled)).toEqual(resolveAdvantageOptions(options));
+});
+
+it('fills in for what is undefined', () => {
+  expect(resolveAdvantageOptions({ estimator: 'proxmo', temperature: undefined })).toMatchObject({ temperature: 0.1 });
+});
+
 describe('refuses', () => {
   it.each<[string, unknown, string]>([
     ['no options', undefined, 'Advantage options must be an object with an "estimator".'],
@@ -75,7 +102,7 @@ describe('refuses', () => {
       { estimator: 'grpo', preset: 'official' },
       'Advantage option "preset" must be one of paper, reference.',
     ],
-    ['γ above 1', { estimator: 'grpo', gamma: 1.5 }, 'Advantage option "gamma" must be a number from 0 to 1.'],
+    ['γ above 1', { estimator: 'gigpo', gamma: 1.5 }, 'Advantage option "gamma" must be a number from 0 to 1.'],
     [
       'a NaN penalty',
       { estimator: 'grpo', invalidPenalty: Number.NaN },
@@ -110,8 +137,42 @@ describe('refuses', () => {
     [
       'range and β',
       { estimator: 'proxmo', range: 0.1, beta: 0.1 },
-      'Advantage options "range" and "beta" set the same thing; give one of them.',
+      'Advantage option "beta" sets the same thing as range; give one of them.',
     ],
+    ...['grpo', 'rloo', 'reinforce++'].map((estimator): [string, unknown, string] => [
+      `γ of ${estimator}, which has no step level`,
+      { estimator, gamma: 0.95 },
+      `Advantage estimator "${estimator}" has no option "gamma"; remove it.`,
+    ]),
+    ...Object.entries({ alpha: 4, range: 0.05, beta: 0.1, successSource: 'flag' }).map(
+      ([option, value]): [string, unknown, string] => [
+        `${option} without PSC`,
+        { estimator: 'proxmo', psc: false, [option]: value },
+        `Advantage option "${option}" does nothing where psc is false; remove it.`,
+      ],
+    ),
+    ...Object.entries({
+      gamma: 0.95,
+      omega: 1,
+      temperature: 0.1,
+      leaveSelfOut: false,
+      leaveTrajectoryOut: true,
+      maxFeatures: 10,
+      minWordLength: 1,
+    }).map(([option, value]): [string, unknown, string] => [
+      `${option} without PSA`,
+      { estimator: 'proxmo', psa: false, [option]: value },
+      `Advantage option "${option}" does nothing where psa is false; remove it.`,
+    ]),
+    ...[
+      { estimator: 'proxmo', normalisation: 'mean' },
+      { estimator: 'grpo', normalisation: 'mean' },
+      { estimator: 'gigpo', preset: 'reference' },
+    ].map((options): [string, unknown, string] => [
+      `a floor of σ where nothing is divided by it, with ${options.estimator}`,
+      { ...options, sigmaFloor: 1 },
+      'Advantage option "sigmaFloor" does nothing where normalisation is mean; remove it.',
+    ]),
   ])('%s', (_, options, message) => {
     expect(() => resolveAdvantageOptions(options as AdvantageOptions)).toThrow(new ProxmoError('config', message));
   });

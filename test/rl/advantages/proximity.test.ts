@@ -90,6 +90,17 @@ describe.each(testAdapters)('on %s', (adapter) => {
     );
   });
 
+  it.each([1e4, 1e9])('keeps its digits where all returns lie about %d', async (offset) => {
+    const engine = new Engine(await testDevice(adapter));
+    const estimator = new AdvantageEstimator({ estimator: 'proxmo', gamma: 0 }, engine);
+    for (const rows of fc.sample(rollouts, { numRuns: 10, seed: 3 })) {
+      const { step } = await estimator.estimate(rows.map((row) => ({ ...row, reward: row.reward + offset })));
+      const expected = referenceAdvantages(rows, { estimator: 'proxmo', gamma: 0 }).step;
+      for (const [row, value] of step.entries()) expect(Math.abs(value - expected[row]!)).toBeLessThan(2e-6);
+    }
+    await estimator.destroy();
+  });
+
   it('gives the same bits again, also for a batch after another', async () => {
     const estimator = new AdvantageEstimator({ estimator: 'proxmo' }, new Engine(await testDevice(adapter)));
     const [rows, others] = fc.sample(rollouts, { numRuns: 2, seed: 7 });
