@@ -1,12 +1,13 @@
 /** A pretrained model on disk, in whichever form: a folder as Hugging Face keeps it, or a GGUF file. */
 import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { ProxmoError } from '../base/errors.ts';
 import { digestOfFile } from '../base/wholeFile.node.ts';
 import type { HfTokenizer } from '../text/hf/hfTokenizer.ts';
 import { loadHfTokenizer } from '../text/hf/loadHfTokenizer.node.ts';
 import { openGguf } from './gguf/ggufFile.node.ts';
+import { openGgufParts } from './gguf/ggufParts.node.ts';
 import { HfCheckpoint } from './hf/checkpoint.node.ts';
 import { type HfModel, parseHfConfig } from './hf/config.ts';
 import type { WeightSource } from './weightSource.ts';
@@ -16,6 +17,11 @@ export interface PretrainedModel {
   readonly path: string;
   readonly model: HfModel;
   readonly weights: WeightSource;
+  /**
+   * How a tensor is stored: the name of its type, and the bytes it takes.
+   * @throws {ProxmoError} `file` if there is none of that name
+   */
+  storage(name: string): { readonly type: string; readonly bytes: number };
   /** @throws {ProxmoError} `file` if there is no tokenizer, or it is of a kind that is not supported */
   loadTokenizer(): Promise<HfTokenizer>;
   close(): Promise<void>;
@@ -29,6 +35,10 @@ export async function openPretrained(path: string): Promise<PretrainedModel> {
       path,
       model: checkpoint.model,
       weights: checkpoint,
+      storage: (name) => {
+        const { dtype, byteLength } = checkpoint.entry(name);
+        return { type: dtype, bytes: byteLength };
+      },
       loadTokenizer: () => loadHfTokenizer(path),
       close: () => checkpoint.close(),
     };
@@ -38,6 +48,7 @@ export async function openPretrained(path: string): Promise<PretrainedModel> {
     path,
     model: parseHfConfig(file.config, path),
     weights: file,
+    storage: (name) => ({ type: file.typeOf(name), bytes: file.byteLengthOf(name) }),
     loadTokenizer: async () => file.tokenizer(),
     close: () => file.close(),
   };
@@ -59,9 +70,15 @@ const isModelFile = (name: string) => readFiles.includes(name) || /\.safetensors
  * @throws {ProxmoError} `file` if one cannot be read
  */
 export async function digestOfModel(path: string): Promise<string> {
-  return (await isFolder(path))
-    ? digestOfFiles(path, (await readdir(path)).filter(isModelFile))
-    : (await digestOfFile(path)).sha256;
+  if (await isFolder(path)) return digestOfFiles(path, (await readdir(path)).filter(isModelFile));
+  const { paths, close } = await openGgufParts(path);
+  await close();
+  return paths.length === 1
+    ? (await digestOfFile(path)).sha256
+    : digestOfFiles(
+        dirname(path),
+        paths.map((part) => basename(part)),
+      );
 }
 
 /**

@@ -1,5 +1,6 @@
 /** GGUF files by hand, also wrong ones: every piece is the bytes that stand in the file. */
 
+export const u16 = (value: number) => new Uint8Array(Uint16Array.of(value).buffer);
 export const u32 = (value: number) => new Uint8Array(Uint32Array.of(value).buffer);
 export const u64 = (value: number | bigint) => new Uint8Array(BigUint64Array.of(BigInt(value)).buffer);
 

@@ -187,6 +187,7 @@ function ropeFields(fields: Fields, headDim: number, ropeFactors: Float32Array |
     ? { original_max_position_embeddings: fields.count('rope.scaling.original_context_length') }
     : {};
   const factor = { factor: fields.decimal('rope.scaling.factor', 1) };
+  if (kind !== 'yarn') fields.only('rope.scaling.attn_factor', 1);
   if (ropeFactors) {
     if (kind !== 'none') throw unsupportedScaling(fields, `${kind} together with a table of factors`);
     return { rope_theta: theta, rope_scaling: recoverLlama3Scaling(ropeFactors, theta, headDim, fields.where) };
@@ -194,14 +195,21 @@ function ropeFields(fields: Fields, headDim: number, ropeFactors: Float32Array |
   if (kind === 'none') return { rope_theta: theta };
   if (kind === 'linear') return { rope_theta: theta, rope_scaling: { rope_type: 'linear', ...factor } };
   if (kind === 'yarn')
-    return { rope_theta: theta, rope_scaling: { rope_type: 'yarn', ...factor, ...original, ...yarnFields(fields) } };
+    return {
+      rope_theta: theta,
+      rope_scaling: { rope_type: 'yarn', ...factor, ...original, ...yarnFields(fields, factor) },
+    };
   throw unsupportedScaling(fields, kind);
 }
 
-function yarnFields(fields: Fields): Record<string, number> {
+function yarnFields(fields: Fields, { factor }: { readonly factor: number }): Record<string, number> {
   const names = { yarn_beta_fast: 'beta_fast', yarn_beta_slow: 'beta_slow' };
   const given = Object.entries(names).filter(([name]) => fields.has(`rope.scaling.${name}`));
-  return Object.fromEntries(given.map(([name, field]) => [field, fields.decimal(`rope.scaling.${name}`)]));
+  const betas = Object.fromEntries(given.map(([name, field]) => [field, fields.decimal(`rope.scaling.${name}`)]));
+  if (!fields.has('rope.scaling.attn_factor')) return betas;
+  // It multiplies the magnitude that follows from the scaling; Hugging Face's field stands in place of that.
+  const implied = factor <= 1 ? 1 : 0.1 * Math.log(factor) + 1;
+  return { ...betas, attention_factor: fields.decimal('rope.scaling.attn_factor') * implied };
 }
 
 function unsupportedScaling({ where, family }: Fields, kind: string): ProxmoError {

@@ -5,8 +5,8 @@
  *
  * Numbers are little-endian, a text is its length in 8 bytes and its UTF-8. Files come from anywhere, so every count is
  * held against the bytes that the file has left, and every tensor must lie in the data, one after the other without gap
- * or overlap. The values of the metadata are read by `@huggingface/gguf`, which takes counts at their word; only a file
- * that passes here is given to it.
+ * or overlap; bytes after the last one are passed over. The values of the metadata are read by `@huggingface/gguf`,
+ * which takes counts at their word; only a file that passes here is given to it.
  */
 import { ProxmoError } from '../../base/errors.ts';
 import { type GgufType, ggufTypes } from './quants.ts';
@@ -253,8 +253,6 @@ function placeTensors(
     if (dataStart + byteOffset + byteLength > fileBytes) throw cursor.fail(`ends within tensor ${show(name)}`);
     end = Math.ceil((byteOffset + byteLength) / alignment) * alignment;
   }
-  const rest = fileBytes - dataStart - end;
-  if (rest >= alignment) throw cursor.fail(`has ${rest} bytes at its end that belong to no tensor`);
   return new Map(claims.map((claim) => [claim.name, { ...claim, byteOffset: dataStart + claim.byteOffset }]));
 }
 

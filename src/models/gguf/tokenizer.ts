@@ -5,6 +5,7 @@
  */
 import { ProxmoError } from '../../base/errors.ts';
 import type { HfTokenizerFiles } from '../../text/hf/files.ts';
+import { endTokens } from './endTokens.ts';
 import type { GgufMetadata } from './metadata.ts';
 
 /** Kinds of tokens, as numbered in a file. */
@@ -91,7 +92,10 @@ export function ggufTokenizerFiles(metadata: GgufMetadata, where: string): HfTok
     const special = kinds[id] === controlKind || kinds[id] === unknownKind;
     return special || kinds[id] === userDefinedKind ? [{ id, content, special, normalized: false }] : [];
   });
-  const end = namedIds(metadata, ['eos', 'eot']);
+  const end = endTokens(
+    (role) => namedIds(metadata, [role])[0],
+    (text) => vocabulary.get(text),
+  );
   return {
     tokenizer: { added_tokens: added, ...parts },
     tokenizerConfig: {

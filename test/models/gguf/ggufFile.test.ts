@@ -1,16 +1,18 @@
 /** GGUF files of every supported family against what they were made from; written by test/oracle/gguf_files.py. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ProxmoError } from '../../../src/base/errors.ts';
+import { endTokens } from '../../../src/models/gguf/endTokens.ts';
 import { openGguf } from '../../../src/models/gguf/ggufFile.node.ts';
 import { parseHfConfig } from '../../../src/models/hf/config.ts';
 import { locateWeights } from '../../../src/models/hf/locate.ts';
-import { arrayOf, ggufBytes, keyValue, tensorInfo, text, u32 } from '../../support/gguf.ts';
+import { digestOfModel } from '../../../src/models/pretrained.node.ts';
+import { arrayOf, ggufBytes, keyValue, tensorInfo, text, u16, u32 } from '../../support/gguf.ts';
 
 interface Expected {
   readonly config: Readonly<Record<string, unknown>>;
@@ -72,7 +74,7 @@ test('a chat template and special tokens come along', async () => {
   const file = await openGguf(join(fixtures, 'qwen2.gguf'));
   const tokenizer = file.tokenizer();
   expect(tokenizer.applyChatTemplate([{ role: 'user', content: 'go' }])).toBe('go<|im_end|>');
-  expect(tokenizer).toMatchObject({ endId: 1, padId: 0, stopIds: [1] });
+  expect(tokenizer).toMatchObject({ endId: 1, padId: 0, stopIds: [0, 1] });
   expect(tokenizer.encodeChat([{ role: 'user', content: 'go' }]).at(-1)).toBe(1);
   // The last two ids only fill up the table.
   expect(tokenizer.decode([...tokenizer.encode('go'), 328, 329])).toBe('go');
@@ -100,6 +102,129 @@ const smallest = (
     tensors,
     dataBytes: 32,
   });
+
+describe('a model in parts', () => {
+  const part = (no: number, count: number, keys: readonly Uint8Array[], tensors: [string, number[]][]) => {
+    const place = [keyValue('split.no', 2, u16(no)), keyValue('split.count', 2, u16(count))];
+    const infos = tensors.map(([name, dimensions], index) => tensorInfo(name, dimensions, 0, 32 * index));
+    return keys.length > 0
+      ? smallest([...place, ...keys], 'gpt2', infos)
+      : ggufBytes({ keys: place, tensors: infos, dataBytes: 32 * tensors.length });
+  };
+  const first = (count = 2, due = 2) =>
+    part(0, count, [keyValue('split.tensors.count', 5, u32(due))], [['token_embd.weight', [4, 2]]]);
+  const second = (no = 1, name = 'output_norm.weight') => part(no, 2, [], [[name, [4]]]);
+  let folders = 0;
+  const write = async (files: Readonly<Record<string, Uint8Array>>) => {
+    const dir = join(folder, `parts-${folders++}`);
+    await mkdir(dir);
+    for (const [name, bytes] of Object.entries(files)) await writeFile(join(dir, name), bytes);
+    return (name: string) => join(dir, name);
+  };
+  const [one, two] = ['m-00001-of-00002.gguf', 'm-00002-of-00002.gguf'] as const;
+
+  test.each([one, two])('is opened by %s', async (name) => {
+    const path = await write({ [one]: first(), [two]: second() });
+    const file = await openGguf(path(name));
+    expect(file.paths).toEqual([path(one), path(two)]);
+    expect(file.names()).toEqual(['transformer.wte.weight', 'transformer.ln_f.weight']);
+    expect(await file.read('transformer.ln_f.weight')).toEqual(new Float32Array(4));
+    await file.close();
+  });
+
+  test('has a hash of all of it', async () => {
+    const path = await write({ [one]: first(), [two]: second() });
+    const before = await digestOfModel(path(one));
+    expect(await digestOfModel(path(two))).toBe(before);
+    await writeFile(path(two), new Uint8Array([...second(), 1]));
+    expect(await digestOfModel(path(one))).not.toBe(before);
+  });
+
+  test.each([
+    ['without a part', { [one]: first() }, one, /m-00002-of-00002\.gguf does not exist; .* needs all of its 2 parts/],
+    ['without the first', { [two]: second() }, two, /is part 2 of 2 of a model, where part 1 of 2 is due/],
+    ['under another name', { 'm.gguf': first() }, 'm.gguf', /is the first of 2 parts of a model, which must be called/],
+    ['in the wrong order', { [one]: first(), [two]: second(2) }, one, /is part 3 of 2 .*, where part 2 of 2 is due/],
+    [
+      'with a tensor twice',
+      { [one]: first(), [two]: second(1, 'token_embd.weight') },
+      one,
+      /has the tensor "token_embd.weight", as has/,
+    ],
+    ['with too few tensors', { [one]: first(2, 3), [two]: second() }, one, /have 2 tensors, where 3 are due/],
+  ] as const)('%s is refused', async (_, files, name, message) => {
+    const path = await write(files);
+    await expect(openGguf(path(name))).rejects.toMatchObject({ code: 'file', message });
+  });
+});
+
+test('a turn ends with every token that is known to end one', async () => {
+  const names = ['a', '<|endoftext|>', '<|im_end|>', '<|fim_pad|>', '<|repo_name|>', 'b', 'stop', '<|im_start|>'];
+  const keys = (named: readonly Uint8Array[]) => [
+    keyValue('tokenizer.ggml.tokens', 9, arrayOf(8, names.map(text))),
+    keyValue('tokenizer.ggml.model', 8, text('gpt2')),
+    keyValue('tokenizer.ggml.pre', 8, text('qwen2')),
+    keyValue('tokenizer.ggml.merges', 9, arrayOf(8, [])),
+    keyValue('tokenizer.ggml.eos_token_id', 4, u32(1)),
+    ...named,
+  ];
+  const file = await openBytes(smallest(keys([keyValue('tokenizer.ggml.eom_token_id', 4, u32(6))])));
+  expect(file.tokenizer()).toMatchObject({ endId: 1, stopIds: [1, 2, 3, 4, 6] });
+  await file.close();
+  const named = await openBytes(smallest(keys([keyValue('tokenizer.ggml.fim_pad_token_id', 4, u32(5))])));
+  expect(named.tokenizer().stopIds).toEqual([1, 2, 4, 5]);
+  await named.close();
+});
+
+test.each([
+  [
+    ['<|return|>', '<|call|>', '<|end|>'],
+    [0, 1],
+  ],
+  [
+    ['<|flush|>', '<|calls|>', '<|end|>'],
+    [0, 1],
+  ],
+  [
+    ['<|return|>', '<|end|>'],
+    [0, 1],
+  ],
+  [['</s>', '<|tool_response>'], [1]],
+  [
+    ['</s>', '<eos>'],
+    [0, 1],
+  ],
+])('of %j, %j end a turn', (tokens, ends) => {
+  const idOfText = (token: string) => (tokens.includes(token) ? tokens.indexOf(token) : undefined);
+  expect(endTokens(() => undefined, idOfText)).toEqual(ends);
+});
+
+test('the magnitude of YaRN is multiplied by a factor of its own', async () => {
+  const floats = (name: string, value: number) =>
+    keyValue(`llama.rope.scaling.${name}`, 6, new Uint8Array(Float32Array.of(value).buffer));
+  const keys = (...own: readonly Uint8Array[]) => [
+    keyValue('llama.attention.layer_norm_rms_epsilon', 6, new Uint8Array(Float32Array.of(1e-5).buffer)),
+    ...own,
+  ];
+  const llama = (...own: readonly Uint8Array[]) =>
+    ggufBytes({
+      keys: [
+        keyValue('general.architecture', 8, text('llama')),
+        ...['context_length', 'embedding_length', 'block_count', 'feed_forward_length', 'attention.head_count'].map(
+          (name) => keyValue(`llama.${name}`, 4, u32(name === 'attention.head_count' ? 2 : 4)),
+        ),
+        ...keys(...own),
+      ],
+      tensors: [tensorInfo('token_embd.weight', [4, 2], 0, 0)],
+      dataBytes: 32,
+    });
+  const yarn = [keyValue('llama.rope.scaling.type', 8, text('yarn')), floats('factor', 4)];
+  const file = await openBytes(llama(...yarn, floats('attn_factor', 0.5)));
+  expect(file.config.rope_scaling).toMatchObject({ attention_factor: 0.5 * (0.1 * Math.log(4) + 1) });
+  await file.close();
+  await (await openBytes(llama(floats('attn_factor', 1)))).close();
+  await expect(openBytes(llama(floats('attn_factor', 2)))).rejects.toThrow('`llama.rope.scaling.attn_factor` is 2');
+});
 
 describe('what is not supported is named', () => {
   test.each([
