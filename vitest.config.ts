@@ -1,12 +1,25 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { wgslVite } from './scripts/wgsl.mjs';
 
 const report = process.env.PROXMO_TEST_REPORT;
+
+/** The files that take minutes: one that starts last would run on alone, on half of the cores. */
+const longest = ['test/kernels/onSwiftshader.test.ts', 'test/kernels/onSystem.test.ts'];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) => longest.some((file) => moduleId.endsWith(file));
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 export default defineConfig({
   plugins: [wgslVite],
   test: {
     include: ['test/**/*.test.ts'],
+    sequence: { sequencer: LongestFirst },
     pool: 'forks',
     // Two files at a time, each in a process of its own: software adapters use every core themselves.
     maxWorkers: 2,

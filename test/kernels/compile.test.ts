@@ -69,6 +69,10 @@ describe('kernels for GPUs', () => {
     expect(await problemOf({ ...spec!, shader: broken }, spec!.variants[0]!)).toContain('broken');
   });
 
+  it('have names of their own', () => {
+    expect(new Set(kernels.map(({ name }) => name)).size).toBe(kernels.length);
+  });
+
   it('read and write at most the 8 storage buffers that every adapter has', () => {
     for (const { name, bindings } of kernels) expect(Object.keys(bindings).length, name).toBeLessThanOrEqual(8);
   });

@@ -1,0 +1,38 @@
+/**
+ * Every kernel, every variant that the adapter can run, every case: against the float64 reference, with sentinels
+ * around each binding, twice for equal bits. `KERNEL=matmul npx vitest run test/kernels` checks the kernels whose name
+ * contains a word.
+ */
+import { describe, expect, it } from 'vitest';
+import { kernels } from '../../kernels/index.ts';
+import { ableVariants, isSupported, type KernelCase } from '../../kernels/spec.ts';
+import { checkVariant } from '../../src/gpu/kernelCheck.ts';
+import { testDevice } from './adapters.ts';
+import { makeInputs } from './kernelHarness.ts';
+
+const chosen = kernels.filter(({ name }) => name.includes(process.env.KERNEL ?? ''));
+
+/** Defines the tests of one file. Each adapter has a file of its own, so that they run side by side. */
+export function describeKernelsOn(adapters: readonly string[]): void {
+  if (adapters.length === 0) it.skip('this adapter is not among those under test');
+  describe.each(adapters)('on %s', (adapter) => {
+    describe.each(chosen.map((spec) => [spec.name, spec] as const))('%s', (_, spec) => {
+      it.for(spec.cases.map((kernelCase) => [describeCase(kernelCase), kernelCase] as const))(
+        '%s',
+        async ([, kernelCase], { skip }) => {
+          const gpu = await testDevice(adapter);
+          skip(!isSupported(spec, gpu.profile), `${adapter} stores no f16`);
+          const inputs = makeInputs(spec, kernelCase, 1);
+          const able = ableVariants(spec, gpu.profile, kernelCase.params);
+          expect(able.length, 'variants').toBeGreaterThan(0);
+          for (const variant of able)
+            expect(await checkVariant(gpu, spec, variant, kernelCase, inputs), variant.label).toBeNull();
+        },
+      );
+    });
+  });
+}
+
+function describeCase({ params, note }: KernelCase): string {
+  return [note, ...Object.entries(params).map(([name, value]) => `${name}=${value}`)].filter(Boolean).join(' ');
+}
