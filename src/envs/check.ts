@@ -4,8 +4,18 @@
  * is.
  */
 import { ProxmoError } from '../base/errors.ts';
+import { matchAction } from '../text/actionFormat.ts';
 import { WordTokenizer } from '../text/wordTokenizer.ts';
-import { Broken, Observer, type Recording, recordingDifference, script, turnDifference, wander } from './checkPlay.ts';
+import {
+  Broken,
+  type Chooser,
+  Observer,
+  type Recording,
+  recordingDifference,
+  script,
+  turnDifference,
+  wander,
+} from './checkPlay.ts';
 import type { Split, Task, TaskSet } from './environment.ts';
 import { nonsense, wordsOf } from './exploration.ts';
 import { splits } from './taskLists.ts';
@@ -318,7 +328,7 @@ async function checkExpert(observer: Observer, sample: readonly Task[]): Promise
         const action = expert.act(turn);
         if (typeof action !== 'string')
           throw new Broken(`the expert's action is ${String(action)}`, `task ${task.id}, step ${step + 1}`);
-        return action;
+        return matchAction(action, turn.admissibleActions) ?? action;
       });
       if (turns.at(-1)!.success) successes++;
     }
@@ -341,7 +351,9 @@ async function checkSolutions(observer: Observer, sample: readonly Task[]): Prom
   if (solved.length === 0) return null;
   await observer.withEnvironment(async (environment) => {
     for (const { task, actions } of solved) {
-      const { turns } = await observer.play(environment, task, script(actions));
+      const recited: Chooser = ({ admissibleActions }, step) =>
+        actions[step] === undefined ? null : (matchAction(actions[step], admissibleActions) ?? actions[step]);
+      const { turns } = await observer.play(environment, task, recited);
       if (!turns.at(-1)!.success)
         throw new Broken(`its solution of ${actions.length} actions does not accomplish it`, `task ${task.id}`);
     }

@@ -19,7 +19,7 @@ export function turnProblem(turn: Turn): string | null {
   if (typeof observation !== 'string') return `observation is ${show(observation)}, not text`;
   if (admissibleActions !== null && !Array.isArray(admissibleActions))
     return `admissibleActions is ${show(admissibleActions)}, neither a list nor null`;
-  const wrong = admissibleActions?.find((action) => typeof action !== 'string' || action === '');
+  const wrong = admissibleActions?.find((action) => typeof action !== 'string' || action.trim() === '');
   if (wrong !== undefined) return `admissibleActions holds ${show(wrong)}, which is no action`;
   if (!Number.isFinite(reward)) return `reward is ${show(reward)}, not a number`;
   if (Math.abs(reward) > largestReward) return `reward is ${show(reward)}, larger than ${largestReward} in size`;

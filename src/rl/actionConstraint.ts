@@ -49,9 +49,9 @@ export class ActionConstraints {
         return null;
       }
       isOpen = true;
-      const begun = text.slice(at + opening.length).trimStart();
-      const possible = actions.filter((action) => action.startsWith(begun));
-      return possible.length === 0 ? null : this.trieOf(possible.map((action) => action.slice(begun.length) + closing));
+      const begun = text.slice(at + opening.length);
+      const rests = actions.flatMap((action) => restOf(action, begun) ?? []);
+      return rests.length === 0 ? null : this.trieOf(rests.map((rest) => rest + closing));
     };
   }
 
@@ -67,4 +67,18 @@ export class ActionConstraints {
     this.known.set(text, tokens);
     return tokens;
   }
+}
+
+/**
+ * What is still to be written of an action after its beginning, which may differ in the case of its letters and the
+ * white space before it; null if this is no beginning of it.
+ */
+function restOf(action: string, begun: string): string | null {
+  for (const [whole, part] of [
+    [action, begun],
+    [action.trimStart(), begun.trimStart()],
+  ] as const) {
+    if (whole.slice(0, part.length).toLowerCase() === part.toLowerCase()) return whole.slice(part.length);
+  }
+  return null;
 }

@@ -8,7 +8,7 @@ import type { Expert, Task, TaskSet, Turn } from '../envs/environment.ts';
 import { askOnce } from '../envs/faults.ts';
 import type { TokenSequence } from '../nn/replies.ts';
 import { Random } from '../tensor/random.ts';
-import type { ActionFormat } from '../text/actionFormat.ts';
+import { type ActionFormat, matchAction } from '../text/actionFormat.ts';
 import type { PromptBuilder } from '../text/prompt.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { contextSequences, createMemory, type MemoryForm, type TurnTokens } from './episodeMemory.ts';
@@ -114,7 +114,8 @@ async function demonstrateOne(
     let turn: Turn = first;
     while (!turn.done && turns.length < taskSet.maxSteps) {
       const { observation, admissibleActions } = turn;
-      const wanted = teacher.act(turn, taken);
+      const named = teacher.act(turn, taken);
+      const wanted = matchAction(named, admissibleActions) ?? named;
       // The call has shown the teacher what its last action came to.
       if (teacher.done) return contextSequences(turns);
       const noise = drawNoise();

@@ -266,7 +266,7 @@ class Rollout {
       const { tokens: prompt, context, truncated } = readings[index]!;
       const { observation, admissibleActions } = episode.turn!;
       const text = decodeReply(player, tokens);
-      const { action, valid } = parseReply(player.format, text, admissibleActions, taskSet.thinkAction?.tailLength);
+      const { action, valid } = parseReply(player.format, text, admissibleActions, taskSet.thinkAction?.verlTailLength);
       const answer = this.ask(
         episode,
         () => episode.environment!.step(action),

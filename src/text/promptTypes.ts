@@ -30,8 +30,11 @@ export interface ThinkActionStyle {
   followUp?(input: PromptInput): string;
   /** Texts of the message that only some turns show. */
   readonly rareTexts?: readonly string[];
-  /** Characters at the end of a reply without action tags that are taken as the action. */
-  readonly tailLength: number;
+  /**
+   * Set where replies are read by verl-agent's rule for this environment (`actionFormat.ts`): characters at the end of
+   * a reply without action tags that it takes as the action.
+   */
+  readonly verlTailLength?: number;
 }
 
 /** What was left out of a prompt. */

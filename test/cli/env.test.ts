@@ -70,6 +70,24 @@ describe('proxmo env play', () => {
     expect(stdout).toMatch(/not done after 3 steps, reward 0\n$/);
   });
 
+  it('takes an action on offer in other letters, as it is offered', async () => {
+    const path = write(
+      'doors.mjs',
+      `export default (_, { defineTaskSet }) => defineTaskSet({
+        name: 'doors',
+        maxSteps: 3,
+        tasks: ['a', 'b'].map((id) => ({ id, type: 'open' })),
+        instruction: () => 'open red.',
+        *play() {
+          return { observation: 'so.', success: (yield { observation: 'well?', actions: [' Open Red ', '7'] }) === ' Open Red ' };
+        },
+      });`,
+    );
+    const { stdout } = await proxmo(['env', 'play', path], { input: 'open red\n' });
+    expect(stdout).toContain('>    Open Red \n');
+    expect(stdout).toMatch(/done after 1 steps, reward 10\n$/);
+  });
+
   it('ends with the episode', async () => {
     const { stdout } = await proxmo(['env', 'play', 'process', '--option', `command=${server}`, '--type', 'small'], {
       input: 'add\nadd\nadd\n',

@@ -41,8 +41,8 @@ describe('a plain reply', () => {
 
 describe('a think-action reply', () => {
   /** The number of tokens that stay free, and the tree after them. */
-  const follow = (tokens: readonly number[]) => {
-    const { start, next } = new ActionConstraints(tokenizer, 'think-action').of(actions)!;
+  const follow = (tokens: readonly number[], offered = actions) => {
+    const { start, next } = new ActionConstraints(tokenizer, 'think-action').of(offered)!;
     expect(start).toBeNull();
     for (const [index, token] of tokens.entries()) {
       const trie = next!(token);
@@ -67,6 +67,13 @@ describe('a think-action reply', () => {
     const [joined = 0] = tokenizer.encode('<action>go');
     expect(tokenizer.decode([joined])).toBe('<action>go');
     expect(follow([joined])?.texts).toEqual([' to bed 1</action>', ' to desk 1</action>']);
+  });
+
+  it('goes on from a beginning in another case, and before white space that belongs to the action', () => {
+    const [joined = 0] = tokenizer.encode('<action>go');
+    const odd = ['Go home', ' go to bed 1', 'look'];
+    expect(follow([joined], odd)?.texts).toEqual([' home</action>', ' to bed 1</action>'].sort());
+    expect(follow(tokenizer.encode('<action>'), odd)?.texts).toEqual(odd.map((action) => `${action}</action>`).sort());
   });
 
   it('begins its action at the right place after a letter that is two in lower case', () => {

@@ -3,8 +3,9 @@
  * given.
  */
 import { describe, expect, it } from 'vitest';
-import { defineTaskSet } from '../../src/envs/define.ts';
-import type { Expert, TaskSet } from '../../src/envs/environment.ts';
+import { checkTaskSet } from '../../src/envs/check.ts';
+import { defineTaskSet, type TaskSetDefinition } from '../../src/envs/define.ts';
+import type { Expert, Task, TaskSet } from '../../src/envs/environment.ts';
 import type { TokenSequence } from '../../src/nn/replies.ts';
 import { type DemonstrationOptions, demonstrate } from '../../src/rl/demonstrations.ts';
 import type { ActionFormat } from '../../src/text/actionFormat.ts';
@@ -12,7 +13,7 @@ import { PromptBuilder } from '../../src/text/prompt.ts';
 import { WordTokenizer } from '../../src/text/wordTokenizer.ts';
 
 /** Counting up to a number: `add` counts, `wait` does not, `stop` gives up. */
-const counting = defineTaskSet({
+const definition: TaskSetDefinition<Task & { readonly goal: number }> = {
   name: 'counting',
   maxSteps: 6,
   tasks: Array.from({ length: 12 }, (_, i) => ({ id: `t${i}`, type: 'count', goal: 1 + (i % 3) })),
@@ -27,7 +28,8 @@ const counting = defineTaskSet({
   },
   solution: ({ goal }) => (goal === 3 ? null : new Array<string>(goal).fill('add')),
   createExpert: () => ({ reset: () => {}, act: () => 'add' }),
-});
+};
+const counting = defineTaskSet(definition);
 const tasks = counting.tasks('train', 9, 1);
 const goalsSum = (from: readonly unknown[]) =>
   from.reduce((sum: number, task) => sum + (task as { goal: number }).goal, 0);
@@ -60,6 +62,29 @@ describe('an expert', () => {
 
   it('writes its actions between tags where replies have them', async () => {
     expect(replies(await show(counting as TaskSet, {}, 'think-action'))[0]).toBe('<think></think><action>add</action>');
+  });
+
+  it('means the action on offer that it names in other letters', async () => {
+    const loud = defineTaskSet({
+      ...definition,
+      *play({ goal }) {
+        for (let count = 0; count < goal; ) {
+          const action = yield { observation: `at ${count}.`, actions: [' Add One ', 'wait'] };
+          if (action === ' Add One ') count++;
+        }
+        return { observation: 'there.', success: true };
+      },
+      createExpert: () => ({ reset: () => {}, act: () => 'add one' }),
+      solution: ({ goal }) => new Array<string>(goal).fill('ADD ONE'),
+      words: ['count to at there Add One wait'],
+    }) as TaskSet;
+    for (const teacher of ['expert', 'solution'] as const) {
+      expect(new Set(replies(await show(loud, { teacher })))).toEqual(new Set([' Add One ']));
+      expect(new Set(replies(await show(loud, { teacher }, 'think-action')))).toEqual(
+        new Set(['<think></think><action> Add One </action>']),
+      );
+    }
+    expect((await checkTaskSet(loud)).findings.filter(({ holds }) => !holds)).toEqual([]);
   });
 
   it('shows nothing of an episode that it does not finish', async () => {

@@ -81,6 +81,29 @@ describe('a sound world', () => {
     }
   });
 
+  it.each(['plain', 'think-action'] as const)('has its actions taken as it offers them: %s', async (format) => {
+    const offers = ['Open Red', 'click[B09ABC]', 'Öffne die Tür', '打开 红门', ' wait '];
+    const doors = defineTaskSet({
+      name: 'doors',
+      maxSteps: 1,
+      tasks: { train: offers.map((offer) => ({ id: offer, type: 'open', offer })), seen: [], unseen: [] },
+      instruction: ({ offer }) => `do ${offer}.`,
+      *play({ offer }) {
+        const action = yield { observation: 'well?', actions: offers };
+        return { observation: 'so.', success: action === offer };
+      },
+    });
+    for (const offer of offers) {
+      for (const written of [offer, offer.trim().toLowerCase(), ` ${offer.toUpperCase()}`]) {
+        const reply = format === 'plain' ? written : `<think>了解</think><action>${written}</action>`;
+        const player = { ...textPlayer(doors, [reply]), format };
+        const wanted = doors.tasks('train', 5, 1).filter((task) => task.offer === offer);
+        const { episodes } = await playEpisodes(player, doors as TaskSet, wanted, { controls, firstEpisode: 0 });
+        expect(episodes[0]).toMatchObject({ success: true, steps: [{ action: offer, valid: true }] });
+      }
+    }
+  });
+
   it('tells what credit consists of, in means over all episodes', async () => {
     const graded = defineTaskSet({
       name: 'graded',

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { ProxmoError } from '../../base/errors.ts';
 import type { Environment, Split, Task, TaskSet, Turn } from '../../envs/environment.ts';
 import { askOnce } from '../../envs/faults.ts';
+import { matchAction } from '../../text/actionFormat.ts';
 import { splitOption, wholeNumber } from '../arguments.ts';
 import { standardOutput } from '../output.ts';
 import { type EnvironmentOptions, withEnvironment, withTaskSet } from './options.ts';
@@ -87,13 +88,12 @@ async function play(environment: Asked, task: Task): Promise<void> {
   });
   lines.prompt();
   for await (const line of lines) {
-    const answer = line.trim();
-    if (answer === '') break;
-    const action = readAction(answer, turn);
+    if (line.trim() === '') break;
+    const action = readAction(line, turn);
     if (action === null) {
-      print(`There is no action ${answer}; the list ends at ${turn.admissibleActions?.length ?? 0}.`);
+      print(`There is no action ${line.trim()}; the list ends at ${turn.admissibleActions?.length ?? 0}.`);
     } else {
-      if (action !== answer) print(`  ${action}`);
+      if (action !== line) print(`  ${action}`);
       turn = await environment.step(action);
       steps++;
       total += turn.reward;
@@ -107,9 +107,12 @@ async function play(environment: Asked, task: Task): Promise<void> {
   print([`${turn.success ? 'done' : 'not done'} after ${steps} steps, reward ${total}${score}`, ...parts].join('\n'));
 }
 
-/** The action that a number names, or the text itself; null for a number that names none. */
-function readAction(answer: string, { admissibleActions }: Turn): string | null {
-  if (admissibleActions === null || admissibleActions.includes(answer) || !/^\d+$/.test(answer)) return answer;
+/** The action that a text means or a number names, or the text itself; null for a number that names none. */
+function readAction(line: string, { admissibleActions }: Turn): string | null {
+  const offered = matchAction(line, admissibleActions);
+  if (offered !== null) return offered;
+  const answer = line.trim();
+  if (admissibleActions === null || !/^\d+$/.test(answer)) return answer;
   return admissibleActions[Number(answer) - 1] ?? null;
 }
 

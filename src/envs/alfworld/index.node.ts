@@ -45,8 +45,8 @@ export class AlfworldTaskSet implements TaskSet<AlfworldTask> {
   readonly name = 'alfworld';
   readonly types: readonly TaskType[];
   readonly maxSteps: number;
-  /** The structure of verl-agent's messages; replies without tags give their last 30 characters. */
-  readonly thinkAction = { message: thinkActionMessage, tailLength: 30 };
+  /** The structure of verl-agent's messages, and its rule for replies. */
+  readonly thinkAction = { message: thinkActionMessage, verlTailLength: 30 };
   private readonly loader = new GameLoader();
   private readonly splits = new Map<Split, SplitGames>();
   /** By the data's name of a split. */

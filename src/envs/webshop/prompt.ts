@@ -18,7 +18,7 @@ const SEARCH_FORM: readonly string[] = ['search[<your query>]', 'click[search]']
 export const webshopThinkAction: ThinkActionStyle = {
   message: webshopMessage,
   rareTexts: SEARCH_FORM,
-  tailLength: TAIL_LENGTH,
+  verlTailLength: TAIL_LENGTH,
 };
 
 const ROLE = 'You are an expert customer who shops step by step in the WebShop online store.';

@@ -252,7 +252,7 @@ describe('the task set', () => {
 
   it('puts turns to a language model as verl-agent does', async () => {
     const { thinkAction } = await createAlfworldTaskSet({ data: layoutFolder() });
-    expect(thinkAction.tailLength).toBe(30);
+    expect(thinkAction.verlTailLength).toBe(30);
     const message = thinkAction.message({
       instruction: 'put a mug in cabinet.',
       history: [{ observation: 'first', action: 'go to desk 1' }],

@@ -69,6 +69,6 @@ describe('the think-action message', () => {
   });
 
   it('takes the last 20 characters of a reply without tags', () => {
-    expect(webshopThinkAction.tailLength).toBe(20);
+    expect(webshopThinkAction.verlTailLength).toBe(20);
   });
 });
