@@ -5,15 +5,14 @@
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { create, globals } from 'webgpu';
 import type { AdapterProfile, SubgroupMatrixConfig } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
+import { isPartOfName, isSoftwareName, listedNames } from './adapterNames.ts';
 import { type AdapterDescription, GpuContext } from './context.ts';
+import { dawnProblem } from './dawnProblem.node.ts';
 import { collectGarbage } from './garbage.node.ts';
-import { findSwiftShaderBundle, libraryProblem, placeSwiftShader } from './swiftshader.node.ts';
+import { driverIn, findSwiftShaderBundle, libraryProblem, placeSwiftShader } from './swiftshader.node.ts';
 import { waitAsleep } from './wait.node.ts';
-
-Object.assign(globalThis, globals);
 
 /** `hardware`, `software`, `swiftshader`, or a part of an adapter's name; absent for the best there is. */
 export type AdapterChoice = string;
@@ -35,8 +34,11 @@ const optionalFeatures: readonly string[] = [
 const howToGetAnAdapter =
   'install a GPU driver with Vulkan, or a software driver (Debian and Ubuntu: apt install mesa-vulkan-drivers libvulkan1), or the npm package @sparticuz/chromium';
 
-/** Makes a Dawn instance: the package's own, or that of the copy with SwiftShader. */
-type CreateGpu = typeof create;
+/** The package `webgpu`, or its copy with SwiftShader. */
+type Dawn = typeof import('webgpu');
+
+/** What the driver from npm calls itself. */
+const swiftShaderName = 'SwiftShader Device (Subzero)';
 
 interface Found {
   readonly gpu: GPU;
@@ -46,7 +48,8 @@ interface Found {
 /**
  * Opens the chosen adapter's device with the adapter's full limits and the features the kernels can use.
  * @param choice default: the environment variable `PROXMO_ADAPTER`, else the best adapter there is
- * @throws {ProxmoError} `no-device` if no adapter fits; the message says what to install
+ * @throws {ProxmoError} `no-device` if no adapter fits, another one than was asked for opens, or WebGPU cannot be
+ * loaded; the message says what there is and what to install. `file` if there is no place for the software driver
  */
 export async function openDevice(
   choice: AdapterChoice | undefined = process.env.PROXMO_ADAPTER || undefined,
@@ -75,56 +78,135 @@ export async function openDevice(
 const instances: GPU[] = [];
 
 async function findAdapter(choice: AdapterChoice | undefined): Promise<Found> {
-  const found = await (choice === 'swiftshader' ? requestSwiftShader() : requestSystem(choice));
+  const names: string[] = [];
+  const found = await search(choice || undefined, names);
   if (found) return found;
-  if (choice === undefined || choice === 'software') {
-    const bundled = await requestSwiftShader();
-    if (bundled) return bundled;
-  }
-  const wanted = choice === undefined ? 'No WebGPU adapter was found' : `No WebGPU adapter "${choice}" was found`;
-  throw new ProxmoError('no-device', `${wanted}; ${howToGetAnAdapter}.`);
+  const there = [...names, ...(findSwiftShaderBundle() ? [`${swiftShaderName} from npm`] : [])];
+  const wanted = choice ? `No WebGPU adapter "${choice}" was found` : 'No WebGPU adapter was found';
+  const others = there.length > 0 ? `; choose by a part of its name what there is (${there.join('; ')}), or` : ';';
+  throw new ProxmoError('no-device', `${wanted}${others} ${howToGetAnAdapter}.`);
 }
 
-/** An adapter of the system's drivers. */
-async function requestSystem(choice: AdapterChoice | undefined): Promise<Found | null> {
-  // Dawn writes a warning where there is no loader.
-  if (process.platform === 'linux' && libraryProblem('libvulkan.so.1') !== null) return null;
-  const named = choice !== undefined && choice !== 'hardware' && choice !== 'software';
-  const options = named ? [`adapter=${choice === 'lavapipe' ? 'llvmpipe' : choice}`] : [];
-  const found = await request(create, options, {
-    powerPreference: 'high-performance',
-    forceFallbackAdapter: choice === 'software',
-  });
-  if (choice === 'hardware' && found && isSoftware(found.adapter)) return null;
+/**
+ * @param names gets those of the system's adapters, where the first that Dawn opens is not what was asked for
+ * @throws {ProxmoError} `no-device` if another adapter opens than the one whose name fits
+ */
+async function search(choice: AdapterChoice | undefined, names: string[]): Promise<Found | null> {
+  if (choice === undefined) return (await requestSystem()) ?? requestSwiftShader();
+  if (choice === 'swiftshader' && findSwiftShaderBundle()) return requestSwiftShader();
+  const part = isKind(choice) ? undefined : choice === 'lavapipe' ? 'llvmpipe' : choice;
+  const fits = (name: string, software: boolean) =>
+    part === undefined ? software === (choice === 'software') : isPartOfName(part, name);
+  const isRight = ({ adapter }: Found) => fits(textOf(adapter), isSoftware(adapter));
+  const first = await requestSystem(part);
+  if (first && isRight(first)) return first;
+  names.push(...(await listSystem()));
+  const name = names.find((each) => fits(each, isSoftwareName(each)));
+  if (name === undefined) return fits(swiftShaderName, true) ? requestSwiftShader() : null;
+  const found = await requestSystem(name);
+  if (found && !isRight(found) && !isPartOfName(name, textOf(found.adapter)))
+    throw new ProxmoError(
+      'no-device',
+      `${name} was asked for, but ${nameOf(found.adapter)} opens; choose another one.`,
+    );
   return found;
 }
 
-async function requestSwiftShader(): Promise<Found | null> {
-  const dawn = await loadSwiftShader();
-  return dawn && request(dawn.create, [], {});
+/** An adapter of the system's drivers, the best by default. */
+async function requestSystem(name?: string): Promise<Found | null> {
+  if (!hasLoader()) return null;
+  const options = name === undefined ? [] : [`adapter=${name}`];
+  return request(await loadDawn(), options, { powerPreference: 'high-performance' });
 }
 
-/** The copy of Dawn that opens SwiftShader; null where that is not installed. @throws {ProxmoError} `file` */
-async function loadSwiftShader(): Promise<typeof import('webgpu') | null> {
+/** Names of all adapters of the system's drivers: Dawn lists them where it finds none of a name. */
+async function listSystem(): Promise<string[]> {
+  if (!hasLoader()) return [];
+  const dawn = await loadDawn();
+  const gpu = makeInstance(dawn, ['adapter=\u0001']);
+  return gpu.requestAdapter().then(
+    () => [],
+    (error: unknown) => listedNames(String(error)),
+  );
+}
+
+/** Dawn writes a warning where there is no loader. */
+function hasLoader(): boolean {
+  return process.platform !== 'linux' || libraryProblem('libvulkan.so.1') === null;
+}
+
+/**
+ * SwiftShader from npm; null where that is not installed.
+ * @throws {ProxmoError} `no-device` if its library cannot be loaded: Dawn then opens what the system has
+ */
+async function requestSwiftShader(): Promise<Found | null> {
   const bundle = findSwiftShaderBundle();
   if (!bundle) return null;
-  const entry = await placeSwiftShader(bundle, dirname(createRequire(import.meta.url).resolve('webgpu')));
-  return import(pathToFileURL(entry).href);
+  const entry = await placeSwiftShader(bundle, packageFolder());
+  const found = await request(await load(() => import(pathToFileURL(entry).href)), [], {});
+  if (found && isSwiftShader(found.adapter)) return found;
+  const opened = found ? `${nameOf(found.adapter)} opens` : 'nothing opens';
+  const problem = libraryProblem(driverIn(entry));
+  throw new ProxmoError(
+    'no-device',
+    `SwiftShader was asked for, but ${opened}, because ${problem ?? 'Dawn refuses it'}; ${howToGetAnAdapter}.`,
+  );
 }
 
-async function request(
-  create: CreateGpu,
-  options: string[],
-  preference: GPURequestAdapterOptions,
-): Promise<Found | null> {
-  const gpu = create([...dawnOptions, ...options]);
-  instances.push(gpu);
+function loadDawn(): Promise<Dawn> {
+  return load(() => import('webgpu'));
+}
+
+function packageFolder(): string {
+  try {
+    return dirname(createRequire(import.meta.url).resolve('webgpu'));
+  } catch (error) {
+    throw dawnProblem(error);
+  }
+}
+
+/** Loads Dawn, and makes the constants of WebGPU global, as in a browser. */
+async function load(importDawn: () => Promise<Dawn>): Promise<Dawn> {
+  try {
+    const dawn = await importDawn();
+    Object.assign(globalThis, dawn.globals);
+    return dawn;
+  } catch (error) {
+    throw dawnProblem(error);
+  }
+}
+
+async function request(dawn: Dawn, options: string[], preference: GPURequestAdapterOptions): Promise<Found | null> {
+  const gpu = makeInstance(dawn, options);
   const adapter = await gpu.requestAdapter(preference).catch(() => null);
   return adapter && { gpu, adapter };
 }
 
+function makeInstance(dawn: Dawn, options: string[]): GPU {
+  const gpu = dawn.create([...dawnOptions, ...options]);
+  instances.push(gpu);
+  return gpu;
+}
+
+function isKind(choice: AdapterChoice): choice is 'hardware' | 'software' {
+  return choice === 'hardware' || choice === 'software';
+}
+
+function nameOf({ info }: GPUAdapter): string {
+  return info.device || info.description;
+}
+
+/** All that an adapter says of itself. */
+function textOf({ info }: GPUAdapter): string {
+  return `${info.device} ${info.description} ${info.vendor}`;
+}
+
+function isSwiftShader(adapter: GPUAdapter): boolean {
+  return isPartOfName('swiftshader', textOf(adapter));
+}
+
 function isSoftware(adapter: GPUAdapter): boolean {
-  return adapter.info.isFallbackAdapter || /llvmpipe|swiftshader/i.test(adapter.info.device + adapter.info.description);
+  return adapter.info.isFallbackAdapter || isSoftwareName(textOf(adapter));
 }
 
 function readLimits(limits: GPUSupportedLimits): Record<string, number> {
@@ -143,10 +225,9 @@ function describe(
 ): AdapterDescription {
   const { info } = adapter;
   const software = isSoftware(adapter);
-  const swiftShader = /swiftshader/i.test(info.device + info.description);
   const profile: AdapterProfile = {
     kind: software ? 'cpu' : 'gpu',
-    driver: software ? (swiftShader ? 'swiftshader' : 'lavapipe') : 'hardware',
+    driver: software ? (isSwiftShader(adapter) ? 'swiftshader' : 'lavapipe') : 'hardware',
     features: new Set(features),
     maxInvocations: limits.maxComputeInvocationsPerWorkgroup ?? 256,
     maxWorkgroupBytes: limits.maxComputeWorkgroupStorageSize ?? 16_384,
@@ -155,7 +236,7 @@ function describe(
     subgroupMatrixConfigs: matrixConfigsOf(info),
   };
   return {
-    name: info.device || info.description,
+    name: nameOf(adapter),
     vendor: info.vendor,
     architecture: info.architecture,
     driver: info.description,

@@ -63,6 +63,11 @@ export async function placeSwiftShader(bundle: string, webgpu: string): Promise<
   return join(folder, 'index.js');
 }
 
+/** Path of the driver of a copy. */
+export function driverIn(entry: string): string {
+  return join(dirname(entry), vulkanLibrary);
+}
+
 /** Why a library cannot be loaded, in the system's words; null if it can, whatever is in it. */
 export function libraryProblem(path: string): string | null {
   const { RTLD_NOW, RTLD_LOCAL } = osConstants.dlopen;

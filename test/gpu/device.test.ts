@@ -1,16 +1,34 @@
 /** Opening devices, and how what goes wrong on them surfaces. */
 import { describe, expect, it } from 'vitest';
 import { openDevice } from '../../src/gpu/device.node.ts';
-import { testAdapters } from '../support/adapters.ts';
+import { testAdapters, testDevice } from '../support/adapters.ts';
 
 describe('openDevice', () => {
-  it('says what to install when there is no such adapter', async () => {
+  it('says what there is and what to install when there is no such adapter', async () => {
     await expect(openDevice('no-such-gpu')).rejects.toMatchObject({
       code: 'no-device',
       message: expect.stringMatching(
-        /^No WebGPU adapter "no-such-gpu" was found; install .*mesa-vulkan-drivers.*@sparticuz\/chromium\.$/,
+        /^No WebGPU adapter "no-such-gpu" was found; choose by a part of its name what there is \(.+\), or install .*mesa-vulkan-drivers.*@sparticuz\/chromium\.$/,
       ),
     });
+  });
+
+  it.each(testAdapters)('opens %s by what it calls itself, and by its kind', async (name) => {
+    const { adapter } = await testDevice(name);
+    const kind = adapter.profile.kind === 'gpu' ? 'hardware' : 'software';
+    for (const choice of [adapter.name, adapter.name.toUpperCase(), kind]) {
+      const gpu = await openDevice(choice);
+      expect(gpu.profile.kind).toBe(adapter.profile.kind);
+      if (choice !== kind) expect(gpu.adapter.name).toBe(adapter.name);
+      gpu.destroy();
+    }
+  });
+
+  it.runIf(testAdapters.includes('lavapipe'))('prefers the software driver of the system', async () => {
+    const gpu = await openDevice('software');
+    expect(gpu.profile.driver).toBe('lavapipe');
+    gpu.destroy();
+    await expect(openDevice('hardware')).rejects.toThrow(/^No WebGPU adapter "hardware" was found; .*llvmpipe/);
   });
 
   it.each(testAdapters)('asks %s for its full limits', async (name) => {

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   lchownSync,
   lstatSync,
   mkdirSync,
@@ -18,7 +19,9 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { brotliCompressSync } from 'node:zlib';
+import { createTar } from 'nanotar';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { bundle } from '../../scripts/bundle.mjs';
 import { makeCacheFolder } from '../../src/gpu/cacheFolder.node.ts';
 import { findSwiftShaderBundle, placeSwiftShader } from '../../src/gpu/swiftshader.node.ts';
@@ -119,15 +122,18 @@ describe('the cache folder', () => {
 describe.runIf(packed)('the copy of Dawn with SwiftShader', () => {
   const place = () => placeSwiftShader(packed!, webgpu);
   const driverOf = (entry: string) => join(dirname(entry), 'dist', 'linux-x64', 'libvulkan.so.1');
+  const cache = newCache();
   let content: Buffer;
 
+  beforeEach(() => {
+    vi.stubEnv('PROXMO_CACHE', cache);
+  });
   beforeAll(async () => {
-    vi.stubEnv('PROXMO_CACHE', newCache());
+    vi.stubEnv('PROXMO_CACHE', cache);
     content = readFileSync(driverOf(await place()));
   });
 
   it('lies in folders of this user alone', async () => {
-    vi.stubEnv('PROXMO_CACHE', newCache());
     const entry = await place();
     for (const folder of [dirname(entry), dirname(driverOf(entry))]) expect(modeOf(folder)).toBe(0o700);
     expect(content.subarray(1, 4).toString()).toBe('ELF');
@@ -146,7 +152,6 @@ describe.runIf(packed)('the copy of Dawn with SwiftShader', () => {
       },
     ],
   ])('is made again where the driver is %s', async (_, damage) => {
-    vi.stubEnv('PROXMO_CACHE', newCache());
     const driver = driverOf(await place());
     damage(driver);
     await place();
@@ -157,7 +162,6 @@ describe.runIf(packed)('the copy of Dawn with SwiftShader', () => {
   it.each(['index.js', 'package.json', join('dist', 'linux-x64', 'dawn.node')])(
     'is made again where %s is not as in the package',
     async (name) => {
-      vi.stubEnv('PROXMO_CACHE', newCache());
       const file = join(dirname(await place()), name);
       writeFileSync(file, 'throw new Error("loaded");');
       await place();
@@ -166,7 +170,6 @@ describe.runIf(packed)('the copy of Dawn with SwiftShader', () => {
   );
 
   it.runIf(isRoot)("is not made from another user's files", async () => {
-    vi.stubEnv('PROXMO_CACHE', newCache());
     const driver = driverOf(await place());
     chownSync(driver, stranger, stranger);
     await place();
@@ -225,5 +228,27 @@ describe.runIf(packed)('opening SwiftShader', () => {
       'libvulkan.so.1',
       'libvulkan.so.1.sha256',
     ]);
+  });
+
+  it('says what opens instead, and why, where its library cannot be loaded', async () => {
+    const app = newCache();
+    const modules = join(app, 'node_modules');
+    const own = join(import.meta.dirname, '..', '..', 'node_modules');
+    mkdirSync(join(modules, '@sparticuz', 'chromium', 'bin'), { recursive: true });
+    for (const name of readdirSync(own))
+      if (name !== '@sparticuz' && !name.startsWith('.')) symlinkSync(join(own, name), join(modules, name));
+    const chromium = join(modules, '@sparticuz', 'chromium');
+    writeFileSync(join(chromium, 'package.json'), JSON.stringify({ name: '@sparticuz/chromium', main: 'index.js' }));
+    writeFileSync(join(chromium, 'index.js'), '');
+    const broken = createTar([{ name: 'libvk_swiftshader.so', data: 'no library' }]);
+    writeFileSync(join(chromium, 'bin', 'swiftshader.tar.br'), brotliCompressSync(broken));
+    copyFileSync(await library, join(app, 'proxmo.mjs'));
+    const program = `
+      const { openDevice } = await import(${JSON.stringify(join(app, 'proxmo.mjs'))});
+      await openDevice('swiftshader').catch(({ code, message }) => console.log(code, message));
+      process.exit(0);`;
+    expect(await run(program, newCache())).toMatch(
+      /^no-device SwiftShader was asked for, but (llvmpipe\S+|\S+|nothing) opens, because .*libvulkan\.so\.1: .*; install .*\n$/,
+    );
   });
 });

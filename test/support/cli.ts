@@ -18,6 +18,8 @@ export interface CliResult {
 interface CliOptions {
   readonly input?: string;
   readonly cwd?: string;
+  /** Environment variables besides those of the tests. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** `proxmo ...args`, from the sources, on SwiftShader unless the environment says otherwise. */
@@ -31,14 +33,14 @@ export async function shell(script: string, options: CliOptions = {}): Promise<C
   return execute('bash', ['-c', `${define}\n${script}`], options);
 }
 
-function execute(file: string, args: readonly string[], { input, cwd }: CliOptions): Promise<CliResult> {
+function execute(file: string, args: readonly string[], { input, cwd, env }: CliOptions): Promise<CliResult> {
   return new Promise((resolve) => {
     const child = execFile(
       file,
       args,
       {
         cwd: cwd ?? root,
-        env: { ...process.env, PROXMO_ADAPTER: process.env.PROXMO_ADAPTER ?? 'swiftshader' },
+        env: { ...process.env, PROXMO_ADAPTER: process.env.PROXMO_ADAPTER ?? 'swiftshader', ...env },
         maxBuffer: 2 ** 26,
       },
       (error, stdout, stderr) =>
