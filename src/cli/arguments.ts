@@ -17,6 +17,10 @@ export function precisionOption(): Option {
   ).choices(precisions);
 }
 
+export function nonFiniteOption(): Option {
+  return new Option('--allow-nonfinite', 'look at a model some of whose weights are NaN or infinite');
+}
+
 export function splitOption(description: string): Option {
   return new Option('--split <name>', description).choices(splits);
 }

@@ -7,7 +7,16 @@ import { openDevice } from '../gpu/device.node.ts';
 import type { Precision } from '../nn/halfWeights.ts';
 import type { PolicySource } from '../rl/policySource.ts';
 import { Engine } from '../tensor/engine.ts';
-import { adapterOption, count, nonNegative, precisionOption, repeatedOption, share, wholeNumber } from './arguments.ts';
+import {
+  adapterOption,
+  count,
+  nonFiniteOption,
+  nonNegative,
+  precisionOption,
+  repeatedOption,
+  share,
+  wholeNumber,
+} from './arguments.ts';
 import { type AnswerOptions, type AnswerStatistics, answer } from './generate/answer.ts';
 import { converse, openingOf } from './generate/conversation.ts';
 import { encodeConversation, encodeText, openSource } from './generate/source.ts';
@@ -27,6 +36,7 @@ interface GenerateOptions {
   readonly stop: readonly string[];
   readonly samples: number;
   readonly precision?: Precision;
+  readonly allowNonfinite?: boolean;
   readonly adapter?: string;
   readonly json?: boolean;
 }
@@ -52,6 +62,7 @@ export function generateCommand(): Command {
     .addOption(repeatedOption('--stop <text>', 'end the reply before this text'))
     .option('--samples <n>', 'replies to the same prompt', count, 1)
     .addOption(precisionOption())
+    .addOption(nonFiniteOption())
     .addOption(adapterOption())
     .option('--json', 'print replies and figures as JSON')
     .action(async (options: GenerateOptions) => {
@@ -60,7 +71,7 @@ export function generateCommand(): Command {
       const gpu = await openDevice(options.adapter);
       try {
         const engine = new Engine(gpu);
-        const source = await openSource(engine, options.model, options.precision);
+        const source = await openSource(engine, options.model, options.precision, options.allowNonfinite);
         if (prompt === null) await talk(engine, source, options);
         else await continuePrompt(engine, source, prompt, options, gpu.adapter.name);
       } finally {

@@ -15,6 +15,8 @@ import type { WeightSource } from './weightSource.ts';
 /** An open model. Close it when its weights are read. */
 export interface PretrainedModel {
   readonly path: string;
+  /** The folder that it is, or that its files lie in. */
+  readonly folder: string;
   readonly model: HfModel;
   readonly weights: WeightSource;
   /**
@@ -33,6 +35,7 @@ export async function openPretrained(path: string): Promise<PretrainedModel> {
     const checkpoint = await HfCheckpoint.open(path);
     return {
       path,
+      folder: path,
       model: checkpoint.model,
       weights: checkpoint,
       storage: (name) => {
@@ -46,6 +49,7 @@ export async function openPretrained(path: string): Promise<PretrainedModel> {
   const file = await openGguf(path);
   return {
     path,
+    folder: dirname(path),
     model: parseHfConfig(file.config, path),
     weights: file,
     storage: (name) => ({ type: file.typeOf(name), bytes: file.byteLengthOf(name) }),

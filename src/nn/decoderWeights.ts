@@ -3,6 +3,7 @@
  * than the largest.
  */
 import { ProxmoError } from '../base/errors.ts';
+import { checkFinite } from '../models/finiteWeights.ts';
 import type { HfModel } from '../models/hf/config.ts';
 import { locateWeights } from '../models/hf/locate.ts';
 import { type WeightPlacement, weightPlacements } from '../models/hf/weightNames.ts';
@@ -19,8 +20,9 @@ import { Pace, pieceSize, piecesOf } from './weightTransfer.ts';
  * A transformer with the weights of a checkpoint.
  * @param where names the checkpoint in messages
  * @param storage of the matrices
- * @throws {ProxmoError} `file` if a tensor is missing, superfluous or of another shape, `config`, `shape` if the device
- * has no room
+ * @param allowNonFinite take NaN and infinities, to look at what such a model does
+ * @throws {ProxmoError} `file` if a tensor is missing, superfluous or of another shape, `data` if one has NaN or
+ * infinities, `config`, `shape` if the device has no room
  */
 export async function loadPretrained(
   engine: Engine,
@@ -28,6 +30,7 @@ export async function loadPretrained(
   source: WeightSource,
   where: string,
   storage: WeightStorage = 'f32',
+  allowNonFinite = false,
 ): Promise<Transformer> {
   const { weights, tiedCopy } = locateWeights(model, source, where);
   const transformer = new Transformer(
@@ -39,6 +42,7 @@ export async function loadPretrained(
   let embedding = '';
   for (const { sourceName, placement } of weights) {
     const values = await source.read(sourceName);
+    if (!allowNonFinite) checkFinite(values, sourceName, where);
     if (sourceName === tiedCopy?.embedding) embedding = fingerprint(values);
     await writer.write(placement, values);
   }

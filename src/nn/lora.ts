@@ -6,6 +6,7 @@
 import { addColumns } from '../../kernels/addColumns.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { checkAdapterTensors } from '../models/adapterTensors.ts';
+import { checkFinite } from '../models/finiteWeights.ts';
 import type { HfModel } from '../models/hf/config.ts';
 import { type LoraConfig, type LoraSite, loraFactor, loraShape, loraSites, loraTensorName } from '../models/peft.ts';
 import type { WeightSource } from '../models/weightSource.ts';
@@ -98,7 +99,7 @@ export function adapterWeights(engine: Engine, { slab }: Pick<LoraAdapters, 'sla
  * Adapters with the weights of a checkpoint.
  * @param where names the checkpoint in messages
  * @param base the model's weights, which the checkpoint may have copies of
- * @throws {ProxmoError} as `checkAdapterTensors`
+ * @throws {ProxmoError} as `checkAdapterTensors`; `data` if a value is NaN or infinite
  */
 export async function loadAdapters(
   engine: Engine,
@@ -111,7 +112,11 @@ export async function loadAdapters(
   await checkAdapterTensors(model, config, source, where, base);
   const adapters = new LoraAdapters(model, config, null);
   const { parameters, variable } = adapters.slab;
-  for (const { name, offset } of parameters) engine.write(variable, await source.read(name), offset);
+  for (const { name, offset } of parameters) {
+    const values = await source.read(name);
+    checkFinite(values, name, where);
+    engine.write(variable, values, offset);
+  }
   await engine.gpu.idle();
   return adapters;
 }

@@ -108,20 +108,22 @@ async function checkUnchanged(
 
 /**
  * A pretrained model as a policy's source, with the adapters that a run begins with where it trains those.
- * @throws {ProxmoError} `file`, `config`
+ * @param allowNonFinite as of `loadPretrained`
+ * @throws {ProxmoError} `file`, `config`, `data`
  */
 export async function openPolicyModel(
   engine: Engine,
   path: string,
   { lora, seed }: Pick<TrainConfig, 'lora' | 'seed'> = { lora: null, seed: 1 },
   storage: WeightStorage = 'f32',
+  allowNonFinite = false,
 ): Promise<PolicySource> {
   const opened = await openPretrained(path);
   try {
     // Before the weights, which take a while, so that targets that are wrong are told at once.
     const adapters = lora && (await startingAdapters(engine, opened.model, opened.weights, lora, seed));
     const tokenizer = await opened.loadTokenizer();
-    const base = await loadPretrained(engine, opened.model, opened.weights, path, storage);
+    const base = await loadPretrained(engine, opened.model, opened.weights, path, storage, allowNonFinite);
     return pretrainedPolicySource(adapters ? base.withAdapters(adapters) : base, tokenizer, path);
   } finally {
     await opened.close();

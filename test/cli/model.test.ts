@@ -2,7 +2,7 @@
  * `proxmo model` on tiny checkpoints of every family, with what PyTorch computes with them, and on larger ones where
  * they are.
  */
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
@@ -10,6 +10,7 @@ import { writeSafetensors } from '../../src/base/safetensors.node.ts';
 import { modelCommand } from '../../src/cli/model.ts';
 import { standardOutput } from '../../src/cli/output.ts';
 import { halfAdapter, testAdapters } from '../support/adapters.ts';
+import { ggufOfQwen3 } from '../support/gguf.ts';
 import { hfFixture, hfFixtures, tensorsOf } from '../support/hfFixtures.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-model-'));
@@ -183,6 +184,83 @@ describe('verify', () => {
     expect(error?.message).toContain(
       "absent.json cannot be read (ENOENT); name a reference's results with --expected.",
     );
+  });
+});
+
+/** The Qwen3 fixture as a GGUF file. */
+async function qwen3Gguf(change: (tensors: Awaited<ReturnType<typeof tensorsOf>>) => void = () => {}): Promise<string> {
+  const tensors = await tensorsOf(hfFixture('qwen3'));
+  change(tensors);
+  const path = join(folder, 'gguf', 'qwen3.gguf');
+  mkdirSync(join(folder, 'gguf'), { recursive: true });
+  writeFileSync(path, ggufOfQwen3(JSON.parse(readFileSync(join(hfFixture('qwen3'), 'config.json'), 'utf8')), tensors));
+  return path;
+}
+
+describe('a GGUF file', () => {
+  it('is verified like a folder', async () => {
+    const args = ['--expected', join(hfFixture('qwen3'), 'expected.json'), '--adapter', testAdapters.at(-1)!, '--json'];
+    const { stdout, error } = await run('verify', await qwen3Gguf(), ...args);
+    expect(error).toBeNull();
+    expect(checksOf(stdout)).toHaveLength(6);
+    expect(checksOf(stdout).every(({ passed }) => passed)).toBe(true);
+  });
+
+  it('is inspected like a folder', async () => {
+    const [file, dir] = [
+      await run('inspect', await qwen3Gguf(), '--json'),
+      await run('inspect', hfFixture('qwen3'), '--json'),
+    ];
+    const [found, expected] = [JSON.parse(file.stdout), JSON.parse(dir.stdout)];
+    expect(found).toMatchObject({ family: 'qwen3', parameters: expected.parameters, tensors: expected.tensors });
+    expect(found.stored).toEqual({ F32: found.parameters });
+    expect(found.bytes).toEqual({ ...expected.bytes, file: 4 * found.parameters });
+  });
+});
+
+describe('weights that are not numbers', () => {
+  const spoilt = 'model.layers.1.mlp.up_proj.weight';
+  const spoil = (tensors: Awaited<ReturnType<typeof tensorsOf>>) => {
+    const { data } = tensors.get(spoilt)!;
+    [data[7], data[9], data[12]] = [Number.NaN, Number.NaN, Number.NEGATIVE_INFINITY];
+  };
+  const spoiltFolder = async () => {
+    const dir = join(folder, 'spoilt');
+    cpSync(hfFixture('qwen3'), dir, { recursive: true });
+    const tensors = await tensorsOf(hfFixture('qwen3'));
+    spoil(tensors);
+    await writeSafetensors(
+      join(dir, 'model.safetensors'),
+      [...tensors].map(([name, { shape, data }]) => ({ name, shape, data, dtype: 'F32' })),
+    );
+    return dir;
+  };
+  const verifyArgs = ['--expected', join(hfFixture('qwen3'), 'expected.json'), '--adapter', testAdapters.at(-1)!];
+
+  it.each([
+    ['inspect', 'a folder', spoiltFolder, []],
+    ['inspect', 'a GGUF file', () => qwen3Gguf(spoil), []],
+    ['verify', 'a folder', spoiltFolder, verifyArgs],
+    ['verify', 'a GGUF file', () => qwen3Gguf(spoil), verifyArgs],
+  ] as const)('%s names the tensor of %s', async (command, _, make, args) => {
+    const { error } = await run(command, await make(), ...args);
+    expect(error).toMatchObject({
+      code: 'data',
+      message: expect.stringContaining(
+        `the tensor ${spoilt} has 2 values that are NaN and a value that is infinite, the first at index 7, so nothing`,
+      ),
+    });
+  });
+
+  it('can be looked at', async () => {
+    const dir = await spoiltFolder();
+    const { stdout } = await run('inspect', dir, '--allow-nonfinite', '--json');
+    expect(JSON.parse(stdout).nonFinite).toEqual({ [spoilt]: { nan: 2, infinite: 1, first: 7 } });
+    expect((await run('inspect', dir, '--allow-nonfinite')).stdout).toMatch(
+      /^not finite: model\.layers\.1.* 2 values/m,
+    );
+    const { error } = await run('verify', dir, ...verifyArgs, '--allow-nonfinite');
+    expect(error?.message).toContain('does not compute what the reference computed');
   });
 });
 

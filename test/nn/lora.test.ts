@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { HfCheckpoint, readHfModel } from '../../src/models/hf/checkpoint.node.ts';
 import { AdapterFolder, saveAdapter } from '../../src/models/peft.node.ts';
+import type { WeightSource } from '../../src/models/weightSource.ts';
 import { loadPretrained } from '../../src/nn/decoderWeights.ts';
 import { adapterWeights, LoraAdapters, loadAdapters, mergeAdapters } from '../../src/nn/lora.ts';
 import { AdamW } from '../../src/nn/optimizer.ts';
@@ -237,5 +238,14 @@ it('refuses adapters that do not fit the model', async () => {
   await expect(
     loadAdapters(engine, model, { ...adapter.config, targets: ['q_proj'] }, adapter, 'here'),
   ).rejects.toThrow('here has a tensor');
+  const [name = ''] = adapter.names();
+  const spoilt: WeightSource = {
+    names: () => adapter.names(),
+    shape: (each) => adapter.shape(each),
+    read: async (each) => (await adapter.read(each)).fill(each === name ? Number.NaN : 0),
+  };
+  await expect(loadAdapters(engine, model, adapter.config, spoilt, 'here')).rejects.toThrow(
+    `here: the tensor ${name} has`,
+  );
   await adapter.close();
 });

@@ -52,3 +52,59 @@ export function ggufBytes({
   const header = join(new TextEncoder().encode(magic), u32(version), ...counts, ...keys, ...tensors);
   return join(header, new Uint8Array((32 - (header.length % 32)) % 32), new Uint8Array(dataBytes));
 }
+
+/**
+ * A Qwen3 in one file: its sizes from a Hugging Face configuration, its tensors in float32.
+ * @param tensors by Hugging Face's names
+ */
+export function ggufOfQwen3(
+  config: Readonly<Record<string, unknown>>,
+  tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>,
+): Uint8Array {
+  const parts: readonly (readonly [RegExp, string])[] = [
+    [/^model\.layers\./, 'blk.'],
+    [/^model\.embed_tokens/, 'token_embd'],
+    [/^model\.norm/, 'output_norm'],
+    [/^lm_head/, 'output'],
+    [/self_attn\.([qkv])_proj/, 'attn_$1'],
+    [/self_attn\.([qk])_norm/, 'attn_$1_norm'],
+    [/self_attn\.o_proj/, 'attn_output'],
+    [/input_layernorm/, 'attn_norm'],
+    [/post_attention_layernorm/, 'ffn_norm'],
+    [/mlp\.(gate|up|down)_proj/, 'ffn_$1'],
+  ];
+  let offset = 0;
+  const infos = [...tensors].map(([name, { shape, data }]) => {
+    const ggufName = parts.reduce((result, [from, to]) => result.replace(from, to), name);
+    const info = tensorInfo(ggufName, shape.toReversed(), 0, offset);
+    offset += Math.ceil(data.byteLength / 32) * 32;
+    return info;
+  });
+  const counts = {
+    context_length: 'max_position_embeddings',
+    embedding_length: 'hidden_size',
+    block_count: 'num_hidden_layers',
+    feed_forward_length: 'intermediate_size',
+    'attention.head_count': 'num_attention_heads',
+    'attention.head_count_kv': 'num_key_value_heads',
+    'attention.key_length': 'head_dim',
+  };
+  const float = (value: number) => new Uint8Array(Float32Array.of(value).buffer);
+  const rope = config.rope_parameters as { readonly factor: number; readonly rope_theta: number };
+  const header = ggufBytes({
+    keys: [
+      keyValue('general.architecture', 8, text('qwen3')),
+      ...Object.entries(counts).map(([key, field]) => keyValue(`qwen3.${key}`, 4, u32(Number(config[field])))),
+      keyValue('qwen3.attention.layer_norm_rms_epsilon', 6, float(Number(config.rms_norm_eps))),
+      keyValue('qwen3.rope.freq_base', 6, float(rope.rope_theta)),
+      keyValue('qwen3.rope.scaling.factor', 6, float(rope.factor)),
+    ],
+    tensors: infos,
+  });
+  const data = [...tensors.values()].map(({ data: values }) => {
+    const padded = new Uint8Array(Math.ceil(values.byteLength / 32) * 32);
+    padded.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    return padded;
+  });
+  return join(header, ...data);
+}

@@ -16,15 +16,21 @@ import { tellTuning } from '../loadedRun.ts';
 
 /**
  * @param precision of the matrices; default: the run's, or f32
- * @throws {ProxmoError} `file`, `config`
+ * @param allowNonFinite take a pretrained model whose weights are not all numbers
+ * @throws {ProxmoError} `file`, `config`, `data`
  */
-export async function openSource(engine: Engine, path: string, precision?: Precision): Promise<PolicySource> {
+export async function openSource(
+  engine: Engine,
+  path: string,
+  precision?: Precision,
+  allowNonFinite = false,
+): Promise<PolicySource> {
   if (await exists(join(path, 'run.json'))) {
     const { source, tuning } = await loadRunModel(engine, path, undefined, precision);
     tellTuning(tuning);
     return source;
   }
-  return openPolicyModel(engine, path, undefined, precision);
+  return openPolicyModel(engine, path, undefined, precision, allowNonFinite);
 }
 
 /** Tokens of a text as it stands, with what the model expects at its beginning. */

@@ -1,33 +1,41 @@
 /**
- * `proxmo model inspect`: family, sizes and memory of a model on disk. Reads the configuration and the headers of the
- * weights; needs no device.
+ * `proxmo model inspect`: family, sizes and memory of a model on disk, and whether its weights are numbers. Needs no
+ * device.
  */
 import { Command } from 'commander';
-import { HfCheckpoint } from '../../models/hf/checkpoint.node.ts';
+import { checkFinite, describeNonFinite, findNonFinite, type NonFinite } from '../../models/finiteWeights.ts';
 import { locateWeights } from '../../models/hf/locate.ts';
+import { openPretrained, type PretrainedModel } from '../../models/pretrained.node.ts';
 import type { TransformerConfig } from '../../models/transformerConfig.ts';
+import { nonFiniteOption } from '../arguments.ts';
 import { standardOutput } from '../output.ts';
 import { formatTable } from '../table.ts';
 
 export function inspectCommand(): Command {
   return new Command('inspect')
     .description("Show a model's family, sizes, parameters, stored precision, and the memory that it needs.")
-    .argument('<dir>', 'folder of a Hugging Face model: config.json and safetensors')
+    .argument('<model>', 'folder of a Hugging Face model: config.json and safetensors; or a GGUF file')
+    .addOption(nonFiniteOption())
     .option('--json', 'print as JSON')
-    .action(async (dir: string, { json }: { readonly json?: boolean }) => {
-      const checkpoint = await HfCheckpoint.open(dir);
+    .action(async (path: string, { json, allowNonfinite }: InspectOptions) => {
+      const opened = await openPretrained(path);
       try {
-        const findings = examine(checkpoint);
+        const findings = await examine(opened, allowNonfinite ?? false);
         if (json) standardOutput.json(findings);
         else standardOutput.print(describe(findings));
       } finally {
-        await checkpoint.close();
+        await opened.close();
       }
     });
 }
 
+interface InspectOptions {
+  readonly allowNonfinite?: boolean;
+  readonly json?: boolean;
+}
+
 interface Findings {
-  readonly dir: string;
+  readonly path: string;
   readonly family: string;
   readonly transformer: TransformerConfig;
   readonly endTokens: readonly number[];
@@ -35,6 +43,8 @@ interface Findings {
   readonly tensors: number;
   /** Parameters by the dtype they are stored in. */
   readonly stored: Readonly<Record<string, number>>;
+  /** Tensors with values that are NaN or infinite. */
+  readonly nonFinite: Readonly<Record<string, NonFinite>>;
   readonly bytes: {
     readonly file: number;
     /** On the device, in float32. */
@@ -55,28 +65,35 @@ const float32Bytes = 4;
 /** Values beside each weight: micro-batch gradient, gradient, first and second moment. */
 const trainingCopies = 4;
 
-function examine(checkpoint: HfCheckpoint): Findings {
-  const { dir, model } = checkpoint;
-  const { weights } = locateWeights(model, checkpoint, dir);
+/** @throws {ProxmoError} `data` if a weight is NaN or infinite, unless that is allowed */
+async function examine(opened: PretrainedModel, allowNonFinite: boolean): Promise<Findings> {
+  const { path, model } = opened;
+  const { weights } = locateWeights(model, opened.weights, path);
   const stored: Record<string, number> = {};
+  const nonFinite: Record<string, NonFinite> = {};
   let [parameters, file, largest] = [0, 0, 0];
   for (const { sourceName } of weights) {
-    const { dtype, shape, byteLength } = checkpoint.entry(sourceName);
-    const count = shape.reduce((product, extent) => product * extent, 1);
-    stored[dtype] = (stored[dtype] ?? 0) + count;
+    const { type, bytes } = opened.storage(sourceName);
+    const values = await opened.weights.read(sourceName);
+    if (!allowNonFinite) checkFinite(values, sourceName, path);
+    const found = findNonFinite(values);
+    if (found) nonFinite[sourceName] = found;
+    const count = values.length;
+    stored[type] = (stored[type] ?? 0) + count;
     parameters += count;
-    file += byteLength;
+    file += bytes;
     largest = Math.max(largest, count);
   }
   const { layers, kvHeads, headDim } = model.transformer;
   return {
-    dir,
+    path,
     family: model.family,
     transformer: model.transformer,
     endTokens: model.endTokens,
     parameters,
     tensors: weights.length,
     stored,
+    nonFinite,
     bytes: {
       file,
       weights: float32Bytes * parameters,
@@ -87,7 +104,8 @@ function examine(checkpoint: HfCheckpoint): Findings {
   };
 }
 
-function describe({ family, transformer, endTokens, parameters, tensors, stored, bytes }: Findings): string {
+function describe(findings: Findings): string {
+  const { family, transformer, endTokens, parameters, tensors, stored, nonFinite, bytes } = findings;
   const { ropeTheta, ropeScaling, positions, maxPositions } = transformer;
   const rope = `rotary, base ${ropeTheta}${ropeScaling ? `, ${ropeScaling.kind} scaling` : ''}`;
   return formatTable([
@@ -115,6 +133,7 @@ function describe({ family, transformer, endTokens, parameters, tensors, stored,
     ['training state beside them', byteCount(bytes.training)],
     ['KV cache of a token', byteCount(bytes.kvCachePerToken)],
     ['largest tensor', byteCount(bytes.largestTensor)],
+    ...Object.entries(nonFinite).map(([name, found]) => [`not finite: ${name}`, describeNonFinite(found)]),
   ]);
 }
 

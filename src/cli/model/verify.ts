@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { ProxmoError } from '../../base/errors.ts';
 import { openDevice } from '../../gpu/device.node.ts';
-import { HfCheckpoint } from '../../models/hf/checkpoint.node.ts';
 import type { HfModel } from '../../models/hf/config.ts';
+import { openPretrained, type PretrainedModel } from '../../models/pretrained.node.ts';
 import type { WeightSource } from '../../models/weightSource.ts';
 import { loadPretrained, pretrainedWeights } from '../../nn/decoderWeights.ts';
 import { type Precision, storageFor } from '../../nn/halfWeights.ts';
 import type { Transformer } from '../../nn/transformer.ts';
 import { Engine } from '../../tensor/engine.ts';
-import { adapterOption, precisionOption } from '../arguments.ts';
+import { adapterOption, nonFiniteOption, precisionOption } from '../arguments.ts';
 import { standardOutput } from '../output.ts';
 import { formatTable } from '../table.ts';
 import {
@@ -29,6 +29,7 @@ import { verifyTokenizer } from './verifyTokenizer.ts';
 interface VerifyOptions {
   readonly expected?: string;
   readonly precision: Precision;
+  readonly allowNonfinite?: boolean;
   readonly adapter?: string;
   readonly json?: boolean;
 }
@@ -38,42 +39,53 @@ export function verifyCommand(): Command {
     .description(
       'Compare logits, loss, gradients, greedy continuation, AdamW steps and tokenizer with those of a reference.',
     )
-    .argument('<dir>', 'folder of a Hugging Face model: config.json and safetensors')
+    .argument('<model>', 'folder of a Hugging Face model: config.json and safetensors; or a GGUF file')
     .option('--expected <file>', "the reference's results (default: expected.json in the folder)")
     .addOption(precisionOption().default('f32'))
+    .addOption(nonFiniteOption())
     .addOption(adapterOption())
     .option('--json', 'print the checks as JSON')
-    .action(async (dir: string, { expected: file, precision, adapter, json }: VerifyOptions) => {
-      const expected = await readExpected(file ?? join(dir, 'expected.json'));
-      const checkpoint = await HfCheckpoint.open(dir);
-      const gpu = await openDevice(adapter);
+    .action(async (path: string, options: VerifyOptions) => {
+      const opened = await openPretrained(path);
       try {
-        const checks = [
-          ...(await verifyModel(new Engine(gpu), checkpoint, expected, precision)),
-          ...(await verifyTokenizer(dir, expected)),
-        ];
-        const passed = checks.every((check) => check.passed);
-        const result = { dir, family: checkpoint.model.family, adapter: gpu.adapter.name, precision, passed, checks };
-        if (json) standardOutput.json(result);
-        else standardOutput.print(describe(checks));
-        if (!passed) throw new ProxmoError('data', failureOf(dir, checks));
+        await verify(opened, options);
       } finally {
-        gpu.destroy();
-        await checkpoint.close();
+        await opened.close();
       }
     });
+}
+
+/** Prints the checks. @throws {ProxmoError} `data` if one of them is beyond its tolerance */
+async function verify(opened: PretrainedModel, options: VerifyOptions): Promise<void> {
+  const { precision, json } = options;
+  const { path, folder, model } = opened;
+  const expected = await readExpected(options.expected ?? join(folder, 'expected.json'));
+  const gpu = await openDevice(options.adapter);
+  try {
+    const checks = [
+      ...(await verifyModel(new Engine(gpu), opened, expected, options)),
+      ...(await verifyTokenizer(opened, expected)),
+    ];
+    const passed = checks.every((check) => check.passed);
+    const result = { path, family: model.family, adapter: gpu.adapter.name, precision, passed, checks };
+    if (json) standardOutput.json(result);
+    else standardOutput.print(describe(checks));
+    if (!passed) throw new ProxmoError('data', failureOf(path, checks));
+  } finally {
+    gpu.destroy();
+  }
 }
 
 /** What a model computes against what a reference computed, without the tokenizer. */
 async function verifyModel(
   engine: Engine,
-  checkpoint: HfCheckpoint,
+  { model, path, weights }: PretrainedModel,
   expected: Expected,
-  precision: Precision,
+  { precision, allowNonfinite }: VerifyOptions,
 ): Promise<Check[]> {
-  const { model, dir } = checkpoint;
   const isTrained = expected.loss !== undefined || expected.grads !== undefined || expected.adamw !== undefined;
-  const transformer = await loadPretrained(engine, model, checkpoint, dir, storageFor(precision, isTrained));
+  const storage = storageFor(precision, isTrained);
+  const transformer = await loadPretrained(engine, model, weights, path, storage, allowNonfinite);
   const { input_ids: sequences, logits, logits_positions: positions, greedy } = expected;
   const checks: Check[] = [];
   if (sequences && logits && positions) {
@@ -194,7 +206,7 @@ function describe(checks: readonly Check[]): string {
   return formatTable([['check', 'largest error', 'tolerance', '', 'where'.padEnd(width)], ...rows]);
 }
 
-function failureOf(dir: string, checks: readonly Check[]): string {
+function failureOf(path: string, checks: readonly Check[]): string {
   const failed = checks.filter(({ passed }) => !passed).map(({ name }) => name);
-  return `${dir} does not compute what the reference computed: ${failed.join(', ')}; see the errors above.`;
+  return `${path} does not compute what the reference computed: ${failed.join(', ')}; see the errors above.`;
 }

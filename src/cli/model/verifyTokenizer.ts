@@ -1,15 +1,15 @@
-/** The parts of a reference that concern the tokenizer of a model's folder. */
-import { loadHfTokenizer } from '../../text/hf/loadHfTokenizer.node.ts';
+/** The parts of a reference that concern the tokenizer of a model. */
+import type { PretrainedModel } from '../../models/pretrained.node.ts';
 import type { Check } from './compare.ts';
 import type { Expected } from './expected.ts';
 
 /** @throws {ProxmoError} `file` if the tokenizer cannot be loaded */
 export async function verifyTokenizer(
-  dir: string,
+  model: Pick<PretrainedModel, 'loadTokenizer'>,
   { tokenizer: texts, chat }: Pick<Expected, 'tokenizer' | 'chat'>,
 ): Promise<Check[]> {
   if (!texts && !chat) return [];
-  const tokenizer = await loadHfTokenizer(dir);
+  const tokenizer = await model.loadTokenizer();
   const checks: Check[] = [];
   if (texts) {
     const wrong = texts.filter(
