@@ -2,12 +2,12 @@
 
 /**
  * The candidate with the fewest edits from a word (a character inserted, removed, replaced, or swapped with the next),
- * ignoring case; the first of several. Undefined if even that takes more than a third of the word's characters, or two
+ * ignoring case; the first of several. Undefined if even that takes more than a third of the word's characters, or one
  * for a short word.
  */
 export function nearestKey(word: string, candidates: Iterable<string>): string | undefined {
   let nearest: string | undefined;
-  let fewest = Math.max(2, Math.floor(word.length / 3)) + 1;
+  let fewest = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
     const edits = editDistance(word.toLowerCase(), candidate.toLowerCase());
     // A short word is never "near" one it shares nothing with.

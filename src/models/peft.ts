@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
 import type { HfModel } from './hf/config.ts';
-import { firstIssue } from './hf/issues.ts';
+import { checkedFields } from './hf/issues.ts';
 import { headName, type WeightPlacement, weightPlacements } from './hf/weightNames.ts';
 
 export interface LoraConfig {
@@ -200,15 +200,8 @@ export function parseAdapterConfig(value: unknown, where = 'adapter_config.json'
       `${where}: ${name} is ${JSON.stringify(given)}, which is not supported; use a plain LoRA adapter.`,
     );
   }
-  const parsed = settings.safeParse(table.data);
-  if (!parsed.success) throw new ProxmoError('config', `${where}: ${firstIssue(parsed.error, table.data)}`);
-  const {
-    r,
-    lora_alpha: alpha,
-    lora_dropout: dropout,
-    target_modules: targets,
-    use_rslora: rankStabilised,
-  } = parsed.data;
+  const parsed = checkedFields(settings, table.data, (problem) => new ProxmoError('config', `${where}: ${problem}.`));
+  const { r, lora_alpha: alpha, lora_dropout: dropout, target_modules: targets, use_rslora: rankStabilised } = parsed;
   return { rank: r, alpha, targets, dropout, rankStabilised };
 }
 

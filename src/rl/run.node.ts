@@ -6,6 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
+import { checked } from '../base/schemaProblems.ts';
 import type { TaskSet } from '../envs/environment.ts';
 import type { Fault, FaultOutcome } from '../envs/faults.ts';
 import { createNamedTaskSet } from '../envs/registry.node.ts';
@@ -123,12 +124,10 @@ async function trainOn(taskSet: TaskSet, engine: Engine, options: TrainRunOption
 
 /** A run's configuration, checked again: the file may have been edited. */
 export function runConfig(run: Run): TrainConfig {
-  const parsed = trainConfigSchema.safeParse(run.config);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new ProxmoError(
-    'config',
-    `${run.dir}: config.yaml is not valid at ${issue?.path.join('.') || 'its top'} (${issue?.message}); restore it.`,
+  return checked(
+    trainConfigSchema,
+    run.config,
+    (problem) => new ProxmoError('config', `${run.dir}: config.yaml: ${problem}; restore it.`),
   );
 }
 

@@ -5,9 +5,8 @@
  */
 import type * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
-import { nearestKey } from '../base/nearestKey.ts';
+import { keyName, meantKey, parseOrProblems, type SchemaProblem } from '../base/schemaProblems.ts';
 import { readTextOrNull } from '../base/wholeFile.node.ts';
-import { describeIssue } from './configIssues.ts';
 import { isPlainObject } from './json.ts';
 import { knownPaths, type UnknownKey, unknownKeys } from './schemaKeys.ts';
 import { parseYaml } from './yaml.ts';
@@ -45,18 +44,13 @@ export async function loadConfig<S extends z.ZodType>(schema: S, sources: Config
   const origins: Origins = new Map();
   const values = layers.reduce<unknown>((merged, layer) => merge(merged, layer.values, layer, [], origins), {});
   const unknown = unknownKeys(schema, values);
-  const result = schema.safeParse(values);
-  // Strict objects report unknown keys too, but without the key that was meant.
-  const issues = result.success
-    ? []
-    : result.error.issues.filter(({ code }) => unknown.length === 0 || code !== 'unrecognized_keys');
+  const { data, problems } = parseOrProblems(schema, values);
+  // Strict objects report unknown keys too, but one of each object, and without those in other places.
+  const others = problems.filter(({ isUnknownKey }) => unknown.length === 0 || !isUnknownKey);
   const paths = unknown.length > 0 ? knownPaths(schema) : [];
-  const problems = [
-    ...unknown.map((key) => describeUnknown(key, paths, origins)),
-    ...issues.map((issue) => `${named(issue.path, origins)} ${describeIssue(issue, valueAt(values, issue.path))}`),
-  ];
-  if (problems.length > 0 || !result.success) throw new ProxmoError('config', problems.join('\n'));
-  return result.data;
+  const all = [...unknown.map((key) => unknownKeyProblem(key, paths)), ...others];
+  if (all.length > 0) throw new ProxmoError('config', all.map((problem) => sentence(problem, origins)).join('\n'));
+  return data as z.output<S>;
 }
 
 async function fileLayer(path: string): Promise<Layer> {
@@ -112,27 +106,19 @@ function pathKey(path: readonly PropertyKey[]): string {
   return JSON.stringify(path.map(String));
 }
 
-/** A key in backquotes with the place it was set, for the start of a sentence. */
-function named(path: readonly PropertyKey[], origins: Origins): string {
-  if (path.length === 0) return 'The configuration';
-  const layer = origins.get(pathKey(path));
-  return `\`${path.map(String).join('.')}\`${layer ? ` (${layer.place(path)})` : ''}`;
-}
-
-function describeUnknown({ path, known }: UnknownKey, paths: readonly string[], origins: Origins): string {
+/** A key that is right but stands in the wrong place counts more than one that only looks alike. */
+function unknownKeyProblem({ path, known }: UnknownKey, paths: readonly string[]): SchemaProblem {
   const key = String(path.at(-1));
-  const prefix = path.slice(0, -1).map((part) => `${String(part)}.`);
-  const sibling = nearestKey(key, known);
-  // A key that is right but stands in the wrong place counts more than one that only looks alike.
   const elsewhere = paths.find((other) => other === key || other.endsWith(`.${key}`));
-  const meant = elsewhere ?? (sibling === undefined ? undefined : prefix.join('') + sibling);
-  const advice = meant === undefined ? `known here: ${known.join(', ') || 'no keys'}` : `did you mean \`${meant}\`?`;
-  return `${named(path, origins)} is not a known key; ${advice}${meant === undefined ? '.' : ''}`;
+  const meant =
+    elsewhere === undefined ? meantKey(key, known, path.slice(0, -1)) : { advice: `did you mean \`${elsewhere}\`?` };
+  return { path, what: 'is not a known key', ...meant };
 }
 
-function valueAt(values: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (value, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key],
-    values,
-  );
+/** A problem with the place where its value was set. */
+function sentence({ path, what, advice }: SchemaProblem, origins: Origins): string {
+  const layer = origins.get(pathKey(path));
+  const place = layer && path.length > 0 ? ` (${layer.place(path)})` : '';
+  const subject = path.length === 0 ? 'The configuration' : keyName(path);
+  return `${subject}${place} ${what}${advice === undefined ? '.' : `; ${advice}${advice.endsWith('?') ? '' : '.'}`}`;
 }

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { writeFileAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
+import { checked } from '../base/schemaProblems.ts';
 import { readTextOrNull } from '../base/wholeFile.node.ts';
 
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
@@ -10,10 +11,7 @@ export interface JsonObject {
 }
 
 /** Any JSON object, among values that came out of JSON. */
-export const jsonObjectSchema: z.ZodType<JsonObject> = z.custom<JsonObject>(
-  isPlainObject,
-  'Invalid input: expected an object',
-);
+export const jsonObjectSchema: z.ZodType<JsonObject> = z.custom<JsonObject>(isPlainObject, 'must be a group of keys');
 
 /** An object of keys and values, not a list or a date. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
@@ -38,13 +36,11 @@ export function parseJson<T>(text: string, schema: z.ZodType<T>, path: string): 
       cause,
     });
   }
-  const result = schema.safeParse(json);
-  if (result.success) return result.data;
-  const { path: keys, message } = result.error.issues[0]!;
-  const place = keys.length === 0 ? 'at its top' : `at \`${keys.join('.')}\``;
-  throw new ProxmoError(
-    'file',
-    `${path}: ${message} ${place}; it is damaged or of another version, so restore it from a copy.`,
+  return checked(
+    schema,
+    json,
+    (problem) =>
+      new ProxmoError('file', `${path}: ${problem}; it is damaged or of another version, so restore it from a copy.`),
   );
 }
 

@@ -16,6 +16,7 @@
  */
 import * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
+import { checked } from '../base/schemaProblems.ts';
 import { StreamDecoder } from './streamDecoder.ts';
 import { type PromptMarker, promptMarkers, type StreamingTokenizer } from './tokenizer.ts';
 import { encodeWtf8, Wtf8Decoder } from './wtf8.ts';
@@ -118,16 +119,12 @@ export class WordTokenizer implements StreamingTokenizer {
    * @throws {ProxmoError} `data` if the value is not a saved word tokenizer.
    */
   static fromJSON(json: unknown): WordTokenizer {
-    const result = jsonSchema.safeParse(json);
-    if (!result.success) {
-      const { path, message } = result.error.issues[0]!;
-      const place = path.length === 0 ? 'at the top' : `at \`${path.join('.')}\``;
-      throw new ProxmoError(
-        'data',
-        `Word tokenizer: ${message} ${place}; give what was saved from a tokenizer of version 1.`,
-      );
-    }
-    const { words } = result.data;
+    const { words } = checked(
+      jsonSchema,
+      json,
+      (problem) =>
+        new ProxmoError('data', `Word tokenizer: ${problem}; give what was saved from a tokenizer of version 1.`),
+    );
     const wrong = words.find(
       (word, index) => /\s/.test(word) || hasByteToken(word) || (index > 0 && words[index - 1]! >= word),
     );

@@ -107,7 +107,7 @@ describe('a comparison', () => {
     writeFileSync(path, JSON.stringify([row('a', 1)]));
     expect((await readOldRows(path))[0]?.ms.median).toBe(1);
     writeFileSync(path, '[{"name": "a"}]');
-    await expect(readOldRows(path)).rejects.toThrow(/no list of bench rows \(0\./);
+    await expect(readOldRows(path)).rejects.toThrow(/no list of bench rows: `0\./);
     writeFileSync(path, 'oops');
     await expect(readOldRows(path)).rejects.toThrow(/is not JSON/);
     await expect(readOldRows(join(folder, 'missing.json'))).rejects.toThrow(/cannot be read \(ENOENT\)/);

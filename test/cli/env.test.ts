@@ -43,7 +43,7 @@ describe('proxmo env list', () => {
     expect(stdout).toMatch(
       /webshop .*\n +data: .*\n +settings: prompt\.maxTokens 576, sampling\.maxNewTokens 28\n +ready/,
     );
-    expect(stdout).toMatch(/not ready as it is: process: option command: give the program/);
+    expect(stdout).toMatch(/not ready as it is: process: `command` is not set: give the program/);
   });
 
   it('gives JSON', async () => {

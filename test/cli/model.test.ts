@@ -159,9 +159,9 @@ describe('verify', () => {
 
   it.each([
     ['{', 'is not JSON'],
-    [{ inputs: [] }, 'expected.json: Unrecognized key: "inputs"'],
+    [{ inputs: [] }, 'expected.json: `inputs` is not a known key (known here: input_ids, logits_positions,'],
     [{ loss: 1 }, 'logits, loss, grads and adamw need input_ids'],
-    [{ input_ids: [[1, 2], [3]] }, 'at `input_ids.1`'],
+    [{ input_ids: [[1, 2], [3]] }, '`input_ids.1` must be a list of at least 2, not [3]'],
     [
       { input_ids: [[1, 2]], logits: [[[0]]], logits_positions: [2] },
       'logits need logits_positions within the sequences',

@@ -112,8 +112,8 @@ describe('an adapter_config.json', () => {
     [{ ...plain, rank_pattern: { q_proj: 4 } }, 'rank_pattern is {"q_proj":4}'],
     [{ ...plain, init_lora_weights: 'pissa' }, 'init_lora_weights is "pissa"'],
     [{ ...plain, something_new: 3 }, 'something_new is 3'],
-    [{ ...plain, r: 0 }, 'r is 0'],
-    [{ ...plain, target_modules: '' }, 'target_modules is ""'],
+    [{ ...plain, r: 0 }, '`r` must be at least 1, not 0'],
+    [{ ...plain, target_modules: '' }, '`target_modules` must be'],
   ])('%j is refused', (value, message) => {
     expect(() => parseAdapterConfig(value, 'here')).toThrow(`here: ${message}`);
   });

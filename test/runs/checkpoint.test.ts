@@ -145,7 +145,7 @@ describe('damage is noticed', () => {
   test('a missing or changed state', async () => {
     const text = await readFile(inside('state.json'), 'utf8');
     await writeFile(inside('state.json'), text.replace('"version": 1', '"version": 2'));
-    await expect(openCheckpoint(folder)).rejects.toThrow('at `version`');
+    await expect(openCheckpoint(folder)).rejects.toThrow('`version` must be 1, not 2');
     await rm(inside('state.json'));
     await expect(openCheckpoint(folder)).rejects.toThrow('state.json is missing');
   });

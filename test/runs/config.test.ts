@@ -168,7 +168,7 @@ describe('values that do not fit', () => {
     expect(await problems({ file, preset: { method: { kind: 'ppo' } }, set: ['labels.a=1', 'nmae=x'] })).toEqual([
       '`nmae` (--set nmae=x) is not a known key; did you mean `name`?',
       '`seed` (config.yaml line 1) must be a whole number, not 1.5.',
-      '`name` is not set and has no default; it must be text.',
+      '`name` is not set; it must be text.',
       '`optimizer.learningRate` (config.yaml line 3) must be a number, not "abc".',
       '`optimizer.betas` (config.yaml line 4) must be a list, not 3.',
       '`optimizer.schedule` (config.yaml line 5) must be "constant" or "linear" or "cosine", not "cosin"; did you mean "cosine"?',
@@ -194,7 +194,7 @@ describe('values that do not fit', () => {
   test("a schema's own checks speak for themselves", async () => {
     const even = z.object({ size: z.number().refine((size) => size % 2 === 0, 'an even number is needed') });
     await expect(loadConfig(even, { set: ['size=3'] })).rejects.toThrow(
-      '`size` (--set size=3) is not valid: an even number is needed.',
+      '`size` (--set size=3) is 3: an even number is needed.',
     );
   });
 });

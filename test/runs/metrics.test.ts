@@ -94,7 +94,11 @@ describe('opening a file that exists', () => {
   test.each([
     ['is not JSON', 'oops\n', 'metrics.jsonl line 2 is not JSON'],
     ['is no record', '{"kind":"train"}\n', 'metrics.jsonl line 2'],
-    ['holds nested values', '{"kind":"train","iteration":2,"a":{"b":1}}\n', 'at `a`'],
+    [
+      'holds nested values',
+      '{"kind":"train","iteration":2,"a":{"b":1}}\n',
+      '`a` must be a number or text or true or false or null, not {"b":1}',
+    ],
     ['goes back', '{"kind":"train","iteration":0}\n', 'line 2 goes back from iteration 1 to 0'],
   ])('refuses a file in which a whole line %s', async (_, line, message) => {
     write([train(1)]);

@@ -148,7 +148,12 @@ describe('openRun refuses', () => {
 
   test.each<[string, string, string | null, string]>([
     ['a manifest that is not JSON', 'run.json', '{', 'run.json is not JSON'],
-    ['a manifest of another version', 'run.json', '{"format":"proxmo-run","formatVersion":2}', 'at `formatVersion`'],
+    [
+      'a manifest of another version',
+      'run.json',
+      '{"format":"proxmo-run","formatVersion":2}',
+      '`formatVersion` must be 1, not 2',
+    ],
     ['a configuration that is not YAML', 'config.yaml', 'a: [', 'config.yaml line 1 is not valid YAML'],
     ['no configuration', 'config.yaml', null, 'config.yaml is missing'],
     ['no metrics', 'metrics.jsonl', null, 'metrics.jsonl is missing'],

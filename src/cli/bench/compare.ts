@@ -1,6 +1,7 @@
 /** Compares a bench with an earlier one. */
 import { z } from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
+import { checked } from '../../base/schemaProblems.ts';
 import { textOfFile } from '../../base/wholeFile.node.ts';
 import type { BenchRow } from './rows.ts';
 
@@ -34,12 +35,10 @@ export async function readOldRows(path: string): Promise<OldRow[]> {
   } catch (cause) {
     throw new ProxmoError('file', `${path} is not JSON; give what an earlier proxmo bench --json printed.`, { cause });
   }
-  const parsed = z.array(oldRow).safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new ProxmoError(
-    'file',
-    `${path} is no list of bench rows (${issue?.path.join('.') || 'top'}: ${issue?.message}); make it again.`,
+  return checked(
+    z.array(oldRow),
+    value,
+    (problem) => new ProxmoError('file', `${path} is no list of bench rows: ${problem}; make it again.`),
   );
 }
 

@@ -12,6 +12,7 @@
  */
 import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
+import { checked } from '../../base/schemaProblems.ts';
 import { textOfFile } from '../../base/wholeFile.node.ts';
 
 const ids = z.array(z.int().min(0));
@@ -51,14 +52,9 @@ export async function readExpected(path: string): Promise<Expected> {
   } catch (cause) {
     throw new ProxmoError('file', `${path} is not JSON; make it again.`, { cause });
   }
-  const parsed = schema.safeParse(json);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const place = issue?.path.length ? `at \`${issue.path.join('.')}\`` : 'at its top';
-    throw new ProxmoError('file', `${path}: ${issue?.message} ${place}; make it again.`);
-  }
-  checkParts(parsed.data, path);
-  return parsed.data;
+  const expected = checked(schema, json, (problem) => new ProxmoError('file', `${path}: ${problem}; make it again.`));
+  checkParts(expected, path);
+  return expected;
 }
 
 /** Parts that need each other. */

@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
+import { checked } from '../../base/schemaProblems.ts';
 
 /** What a game is made of. */
 export interface GameFile {
@@ -67,11 +68,11 @@ function parse<T>(schema: z.ZodType<T>, json: string, where: string): T {
     const message = `ALFWorld game ${where} is not valid JSON (${(cause as Error).message}); it may be cut off, so fetch it again.`;
     throw new ProxmoError('file', message, { cause });
   }
-  const parsed = schema.safeParse(data);
-  if (parsed.success) return parsed.data;
-  const { path, message } = parsed.error.issues[0]!;
-  const key = path.length === 0 ? 'the whole' : path.join('.');
-  throw new ProxmoError('file', `ALFWorld game ${where} is damaged (${key}: ${message}); fetch it again.`);
+  return checked(
+    schema,
+    data,
+    (problem) => new ProxmoError('file', `ALFWorld game ${where} is damaged: ${problem}; fetch it again.`),
+  );
 }
 
 /** The definition of the task symbol, with the sentence as it is spelled in JSON. */

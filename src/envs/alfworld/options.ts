@@ -1,6 +1,7 @@
 /** Options of ALFWorld: their meaning, defaults and checks. */
 import { z } from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
+import { checked } from '../../base/schemaProblems.ts';
 import type { Split } from '../environment.ts';
 import { TASK_TYPES, type TaskType } from './taskTypes.ts';
 
@@ -54,13 +55,12 @@ export interface ResolvedOptions {
 
 /** @throws {ProxmoError} `config` on unknown keys and values out of range. */
 export function resolveOptions(options: unknown): ResolvedOptions {
-  const parsed = schema.safeParse(options ?? {});
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    const where = issue.path.length > 0 ? `option ${issue.path.join('.')}` : 'options';
-    throw new ProxmoError('config', `alfworld: ${where}: ${issue.message}; correct the environment options.`);
-  }
-  const { data = null, list = null, splits, types, maxSteps, winReward } = parsed.data;
+  const resolved = checked(
+    schema,
+    options ?? {},
+    (problem) => new ProxmoError('config', `alfworld: ${problem}; correct the environment options.`),
+  );
+  const { data = null, list = null, splits, types, maxSteps, winReward } = resolved;
   return {
     data,
     list,

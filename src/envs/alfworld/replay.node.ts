@@ -7,6 +7,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
+import { checked } from '../../base/schemaProblems.ts';
 import type { ReplayDifference, ReplayReport } from '../replay.ts';
 import type { Game, GameTurn } from '../textgame/index.ts';
 import { parseGameFile } from './gameFile.ts';
@@ -48,15 +49,12 @@ export async function replayTranscripts(
   let line = 0;
   for await (const record of records) {
     line++;
-    const parsed = recordSchema.safeParse(record);
-    if (!parsed.success) {
-      const { path, message } = parsed.error.issues[0]!;
-      throw new ProxmoError(
-        'data',
-        `Transcript line ${line}: ${path.join('.') || 'the record'}: ${message}; correct the record.`,
-      );
-    }
-    for (const difference of replay(parsed.data, games.open(parsed.data.gamefile, line))) {
+    const transcript = checked(
+      recordSchema,
+      record,
+      (problem) => new ProxmoError('data', `Transcript line ${line}: ${problem}; correct the record.`),
+    );
+    for (const difference of replay(transcript, games.open(transcript.gamefile, line))) {
       steps++;
       if (difference === null) equal++;
       else firstDifference ??= difference;

@@ -7,8 +7,9 @@ import type { Socket } from 'node:net';
 import { StringDecoder } from 'node:string_decoder';
 import type { z } from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
+import { checked } from '../../base/schemaProblems.ts';
 import { LineReader } from './lines.ts';
-import { answerSchema, firstIssue, longestLine } from './protocol.ts';
+import { answerSchema, longestLine } from './protocol.ts';
 
 export interface ChildOptions {
   /** The program with its arguments; as one text it is run by the shell. */
@@ -87,11 +88,14 @@ export class EnvironmentChild {
    * or not at all
    */
   async request<S extends z.ZodType>(method: string, params: object, schema: S): Promise<z.output<S>> {
-    const result = schema.safeParse(await this.send(method, params));
-    if (result.success) return result.data;
-    throw new ProxmoError(
-      'environment',
-      `${this.describe()} answered ${method} with something else than it should: ${firstIssue(result.error)}.`,
+    return checked(
+      schema,
+      await this.send(method, params),
+      (problem) =>
+        new ProxmoError(
+          'environment',
+          `${this.describe()} answered ${method} with something else than it should: ${problem}.`,
+        ),
     );
   }
 

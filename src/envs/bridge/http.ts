@@ -4,13 +4,13 @@
  */
 import { z } from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
+import { checked } from '../../base/schemaProblems.ts';
 import type { Environment, Split, Task, TaskSet, Turn } from '../environment.ts';
 import { exploreWords } from '../exploration.ts';
 import { chooseTasks, splitTasks, type TasksBySplit } from '../taskLists.ts';
 import { EpisodeClock } from '../turns.ts';
 import { findInstruction, readActions, readCreated, readTurn, type ServerId, type ServerTurn } from './agentGym.ts';
 import { HttpClient } from './httpClient.ts';
-import { firstIssue } from './protocol.ts';
 
 /** Numbers of tasks, from the first up to but without the last. */
 const range = z
@@ -90,12 +90,14 @@ interface HttpTask extends Task {
 export async function createHttpTaskSet(
   options: HttpOptions | Readonly<Record<string, unknown>>,
 ): Promise<TaskSet<HttpTask>> {
-  const parsed = optionsSchema.safeParse(options);
-  if (!parsed.success)
-    throw new ProxmoError('config', `http: option ${firstIssue(parsed.error)}; correct the environment options.`);
-  const set = new HttpTaskSet(parsed.data);
+  const resolved = checked(
+    optionsSchema,
+    options,
+    (problem) => new ProxmoError('config', `http: ${problem}; correct the environment options.`),
+  );
+  const set = new HttpTaskSet(resolved);
   await set.connect();
-  const { words, wordEpisodes } = parsed.data;
+  const { words, wordEpisodes } = resolved;
   const known = words ?? (wordEpisodes > 0 ? await exploreWords(set, wordEpisodes) : null);
   return known === null ? set : Object.assign(set, { words: () => known });
 }

@@ -5,13 +5,13 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
+import { checked } from '../../base/schemaProblems.ts';
 import type { Environment, Split, Task, TaskSet, Turn } from '../environment.ts';
 import { exploreWords } from '../exploration.ts';
 import { chooseTasks, splits, type TasksBySplit } from '../taskLists.ts';
 import { EpisodeClock, taskProblem } from '../turns.ts';
 import { EnvironmentChild } from './child.node.ts';
 import {
-  firstIssue,
   type Hello,
   helloSchema,
   openingSchema,
@@ -64,16 +64,16 @@ export interface ProcessOptions {
 export async function createProcessTaskSet(
   options: ProcessOptions | Readonly<Record<string, unknown>>,
 ): Promise<TaskSet> {
-  const parsed = optionsSchema.safeParse(options);
-  if (!parsed.success) {
-    throw new ProxmoError('config', `process: option ${firstIssue(parsed.error)}; correct the environment options.`);
-  }
-  const pool = new ChildPool({ ...parsed.data, cwd: resolve(parsed.data.cwd) });
+  const resolved = checked(
+    optionsSchema,
+    options,
+    (problem) => new ProxmoError('config', `process: ${problem}; correct the environment options.`),
+  );
+  const pool = new ChildPool({ ...resolved, cwd: resolve(resolved.cwd) });
   try {
     const { hello, tasks } = await pool.introduce();
     const set = new ProcessTaskSet(pool, hello, tasks);
-    const words =
-      hello.words ?? (parsed.data.wordEpisodes > 0 ? await exploreWords(set, parsed.data.wordEpisodes) : null);
+    const words = hello.words ?? (resolved.wordEpisodes > 0 ? await exploreWords(set, resolved.wordEpisodes) : null);
     return words === null ? set : Object.assign(set, { words: () => words });
   } catch (error) {
     await pool.close();

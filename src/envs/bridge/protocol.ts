@@ -69,9 +69,3 @@ export const openingSchema = z.strictObject({ ...turnShape, instruction: name })
 export function toTurn({ score, components, ...turn }: z.output<typeof turnSchema>): Turn {
   return { ...turn, ...(score === undefined ? {} : { score }), ...(components === undefined ? {} : { components }) };
 }
-
-/** The first thing that zod says against a value, as `maxSteps: Invalid input: expected number, received string`. */
-export function firstIssue(error: z.ZodError): string {
-  const { path, message } = error.issues[0]!;
-  return path.length === 0 ? message : `${path.join('.')}: ${message}`;
-}

@@ -1,6 +1,7 @@
 /** Options of the household: their meaning, defaults and checks. */
 import { z } from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
+import { checked } from '../../base/schemaProblems.ts';
 import { MOST_PLACES } from './catalogue.ts';
 
 /** Task types in report order. */
@@ -63,13 +64,12 @@ export type ResolvedOptions = Required<HouseholdOptions>;
 
 /** @throws {ProxmoError} `config` on unknown keys, values out of range, or a size that cannot be furnished. */
 export function resolveOptions(options: unknown): ResolvedOptions {
-  const parsed = schema.safeParse(options ?? {});
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    const where = issue.path.length > 0 ? `option ${issue.path.join('.')}` : 'options';
-    throw new ProxmoError('config', `household: ${where}: ${issue.message}; correct the environment options.`);
-  }
-  const { receptacles, objects, types } = parsed.data;
+  const resolved = checked(
+    schema,
+    options ?? {},
+    (problem) => new ProxmoError('config', `household: ${problem}; correct the environment options.`),
+  );
+  const { receptacles, objects, types } = resolved;
   const most = THINGS_PER_PLACE * receptacles;
   if (objects > most) {
     throw new ProxmoError(
@@ -78,6 +78,6 @@ export function resolveOptions(options: unknown): ResolvedOptions {
     );
   }
   const given = (options as HouseholdOptions | undefined)?.maxSteps;
-  const maxSteps = given ?? Math.max(parsed.data.maxSteps, 3 * receptacles);
-  return { ...parsed.data, types: TASK_TYPES.filter((type) => types.includes(type)), maxSteps };
+  const maxSteps = given ?? Math.max(resolved.maxSteps, 3 * receptacles);
+  return { ...resolved, types: TASK_TYPES.filter((type) => types.includes(type)), maxSteps };
 }

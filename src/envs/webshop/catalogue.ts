@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
+import { checked } from '../../base/schemaProblems.ts';
 import { formatFloat, strip } from './pythonText.ts';
 
 export interface Product {
@@ -194,11 +195,7 @@ function recordsOf({ name, json }: DataFile): ReadonlyMap<string, unknown> {
 }
 
 function check<S extends z.ZodType>(schema: S, value: unknown, file: string, where: string): z.infer<S> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  const field = issue.path.length === 0 ? '' : `: field ${issue.path.join('.')}`;
-  throw damaged(file, `${where}${field}: ${issue.message}`);
+  return checked(schema, value, (problem) => damaged(file, `${where}: ${problem}`));
 }
 
 function damaged(file: string, what: string): ProxmoError {

@@ -1,6 +1,7 @@
 /** Options of the shop: their meaning, defaults and checks. */
 import { z } from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
+import { checked } from '../../base/schemaProblems.ts';
 
 const schema = z.strictObject({
   data: z.string().min(1).optional(),
@@ -40,13 +41,12 @@ export type ResolvedOptions = z.infer<typeof schema>;
 
 /** @throws {ProxmoError} `config` on unknown keys, values out of range, or options that do not go together. */
 export function resolveOptions(options: unknown): ResolvedOptions {
-  const parsed = schema.safeParse(options ?? {});
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    const where = issue.path.length > 0 ? `option ${issue.path.join('.')}` : 'options';
-    throw new ProxmoError('config', `webshop: ${where}: ${issue.message}; correct the environment options.`);
-  }
-  const { data, goals } = parsed.data;
+  const resolved = checked(
+    schema,
+    options ?? {},
+    (problem) => new ProxmoError('config', `webshop: ${problem}; correct the environment options.`),
+  );
+  const { data, goals } = resolved;
   const given = (options ?? {}) as WebshopOptions;
   if (data === undefined && goals === 'human') {
     throw new ProxmoError('config', "webshop: human goals come with WebShop's data files; set data to their folder.");
@@ -54,5 +54,5 @@ export function resolveOptions(options: unknown): ResolvedOptions {
   if (data !== undefined && given.products !== undefined) {
     throw new ProxmoError('config', 'webshop: products is for the self-made catalogue; leave out products or data.');
   }
-  return parsed.data;
+  return resolved;
 }

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
+import { checked } from '../../base/schemaProblems.ts';
 import type { ReplayDifference, ReplayReport } from '../replay.ts';
 import { analyze } from './analyzer.ts';
 import { type Product, readCatalogue } from './catalogue.ts';
@@ -235,10 +236,7 @@ async function* numbered(records: Records): AsyncGenerator<[number, unknown]> {
 }
 
 function check<S extends z.ZodType>(schema: S, record: unknown, number: number): z.infer<S> {
-  const parsed = schema.safeParse(record);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  throw malformed(number, `${issue.path.length === 0 ? '' : `field ${issue.path.join('.')}: `}${issue.message}`);
+  return checked(schema, record, (problem) => malformed(number, problem));
 }
 
 function malformed(number: number, what: string): ProxmoError {

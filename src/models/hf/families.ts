@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import type { MlpKind, TransformerConfig } from '../transformerConfig.ts';
-import { firstIssue } from './issues.ts';
+import { checkedFields } from './issues.ts';
 import { parseRope, ropeFields } from './rope.ts';
 
 export const hfFamilies = ['gpt2', 'llama', 'qwen2', 'qwen3'] as const;
@@ -145,9 +145,8 @@ function familyOf<Fields extends { readonly eos_token_id?: number | number[] | u
     architectures,
     parse: (named, where) => {
       const given = withoutAliases(named, aliases, where);
-      const result = schema.safeParse(given);
-      if (!result.success) throw new ProxmoError('config', `${where}: ${firstIssue(result.error, given)}`);
-      return { transformer: transformer(result.data, where), endTokens: [result.data.eos_token_id ?? []].flat() };
+      const fields = checkedFields(schema, given, (problem) => new ProxmoError('config', `${where}: ${problem}.`));
+      return { transformer: transformer(fields, where), endTokens: [fields.eos_token_id ?? []].flat() };
     },
   };
 }

@@ -1,18 +1,19 @@
-/** What is wrong with a field of a configuration, as the end of a sentence that starts with the file. */
+/** Checking the fields of a model's configuration, of which one that is not known may change what the model computes. */
 import type * as z from 'zod';
+import { parseOrProblems, problemText } from '../../base/schemaProblems.ts';
 
-/** For example `hidden_size is "64": expected number, received string.` */
-export function firstIssue(error: z.ZodError, given: unknown): string {
-  const issue = error.issues[0]!;
-  if (issue.code === 'unrecognized_keys') {
-    const keys = [...issue.path, issue.keys[0]].join('.');
-    return `${keys} is not known; if it does not change what the model computes, remove it.`;
-  }
-  const path = issue.path.join('.');
-  const value = issue.path.reduce<unknown>(
-    (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
-    given,
-  );
-  if (value === undefined) return `${path} is not set.`;
-  return `${path} is ${JSON.stringify(value)}: ${issue.message.replace(/^Invalid input: /, '')}.`;
+/**
+ * The fields as their schema gives them.
+ * @param refuse makes the error from what is wrong, for example `` `hidden_size` must be a number, not "64" ``
+ */
+export function checkedFields<S extends z.ZodType>(
+  schema: S,
+  given: unknown,
+  refuse: (problem: string) => Error,
+): z.output<S> {
+  const { data, problems } = parseOrProblems(schema, given);
+  const [problem] = problems;
+  if (!problem) return data as z.output<S>;
+  const advice = problem.isUnknownKey ? '; if it does not change what the model computes, remove it' : '';
+  throw refuse(problemText(problem) + advice);
 }

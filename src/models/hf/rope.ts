@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import type { RopeScaling } from '../transformerConfig.ts';
-import { firstIssue } from './issues.ts';
+import { checkedFields } from './issues.ts';
 
 const positive = z.number().positive();
 const count = z.int().min(1);
@@ -100,11 +100,8 @@ function scalingOf(
   fields: RopeFields,
   where: string,
 ): RopeScaling | null {
-  const parse = <T>(schema: z.ZodType<T>): T => {
-    const result = schema.safeParse(given);
-    if (!result.success) throw new ProxmoError('config', `${where}.${firstIssue(result.error, given)}`);
-    return result.data;
-  };
+  const parse = <T>(schema: z.ZodType<T>): T =>
+    checkedFields(schema, given, (problem) => new ProxmoError('config', `${where}: ${problem}.`));
   const originalOf = (parameters: { readonly original_max_position_embeddings?: number | undefined }) =>
     fields.original_max_position_embeddings ??
     parameters.original_max_position_embeddings ??

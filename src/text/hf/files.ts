@@ -6,6 +6,7 @@
  */
 import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
+import { checked } from '../../base/schemaProblems.ts';
 
 /** The files, parsed from JSON; only `tokenizer` has to be there. */
 export interface HfTokenizerFiles {
@@ -158,11 +159,11 @@ function templateOf(template: string | z.infer<typeof namedTemplate>[] | null | 
 }
 
 function check<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const { path, message } = result.error.issues[0]!;
-  const place = path.length === 0 ? 'at the top' : `at \`${path.join('.')}\``;
-  throw new ProxmoError('file', `${where} is not what it should be: ${message} ${place}; fetch it again.`);
+  return checked(
+    schema,
+    value,
+    (problem) => new ProxmoError('file', `${where} is not what it should be: ${problem}; fetch it again.`),
+  );
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -28,19 +28,23 @@ describe('a game file', () => {
   it.each([
     ['text that is cut off', TEXT.slice(0, 500), /here is not valid JSON/],
     ['an empty file', '', /here is not valid JSON/],
-    ['no object', '[]', /here is damaged \(the whole:/],
-    ['no grammar', '{"pddl_domain": "x", "pddl_problem": "y"}', /here is damaged \(grammar:/],
+    ['no object', '[]', /here is damaged: the whole /],
+    ['no grammar', '{"pddl_domain": "x", "pddl_problem": "y"}', /here is damaged: `grammar` is not set;/],
     [
       'an empty problem',
       TEXT.replace(/"pddl_problem":"(?:[^"\\]|\\.)*"/, '"pddl_problem":""'),
-      /damaged \(pddl_problem:/,
+      /damaged: `pddl_problem` must be text that is not empty/,
     ],
     [
       'a walkthrough that is no list',
       TEXT.replace(/"walkthrough":\[/, '"walkthrough":3,"rest":['),
-      /damaged \(walkthrough:/,
+      /damaged: `walkthrough` must be a list, not 3/,
     ],
-    ['a mark that is none', TEXT.replace('"solvable":true', '"solvable":"yes"'), /damaged \(solvable:/],
+    [
+      'a mark that is none',
+      TEXT.replace('"solvable":true', '"solvable":"yes"'),
+      /damaged: `solvable` must be true or false/,
+    ],
   ])('is refused with %s', (_, text, message) => {
     expect(() => parseGameFile(text, 'here')).toThrow(
       expect.objectContaining({ code: 'file', message: expect.stringMatching(message) }),
@@ -83,7 +87,7 @@ describe('a line of the packed form', () => {
   it('is refused without a path or a task', () => {
     for (const key of ['path', 'task', 'pddl_problem']) {
       expect(() => parsePackedGame(JSON.stringify({ ...line, [key]: undefined }), 'line 1')).toThrow(
-        `line 1 is damaged (${key}:`,
+        `line 1 is damaged: \`${key}\` is not set`,
       );
     }
   });

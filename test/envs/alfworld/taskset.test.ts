@@ -238,7 +238,9 @@ describe('what is wrong is said', () => {
     appendFileSync(join(data, 'games', 'train-other.jsonl'), '\n{"path": 3}\n');
     write(join(data, 'games', 'valid_unseen.jsonl.gz'), 'this is not gzip');
     const set = await createAlfworldTaskSet({ data });
-    expect(() => set.allTasks('train')).toThrow(fails('file', /train-other\.jsonl, line 5, is damaged \(path:/));
+    expect(() => set.allTasks('train')).toThrow(
+      fails('file', /train-other\.jsonl, line 5, is damaged: `path` must be text, not 3;/),
+    );
     expect(() => set.allTasks('unseen')).toThrow(fails('file', /valid_unseen\.jsonl\.gz cannot be unpacked/));
   });
 });

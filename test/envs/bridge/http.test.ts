@@ -207,20 +207,20 @@ describe('the two shapes of server', () => {
 
 describe('what is wrong at the start', () => {
   it.each([
-    ['no address', { tasks: 10 }, 'config', /option url/],
-    ['an address that is none', { url: 'ftp://x', tasks: 10 }, 'config', /option url/],
-    ['no number of tasks', { url: 'http://127.0.0.1:1' }, 'config', /option tasks/],
+    ['no address', { tasks: 10 }, 'config', /`url` is not set: give the address/],
+    ['an address that is none', { url: 'ftp://x', tasks: 10 }, 'config', /`url` is "ftp:\/\/x": give the address/],
+    ['no number of tasks', { url: 'http://127.0.0.1:1' }, 'config', /`tasks` is not set: /],
     [
       'a range that ends before it begins',
       { url: 'http://127.0.0.1:1', tasks: { train: [0, 9], seen: [20, 10], unseen: [20, 30] } },
       'config',
-      /option tasks\.seen: in a range \[from, to\] of tasks, from must be below to; correct/,
+      /`tasks\.seen` is \[\d+,\d+\]: in a range \[from, to\] of tasks, from must be below to; correct/,
     ],
     [
       'a range of no task',
       { url: 'http://127.0.0.1:1', tasks: { train: [0, 9], seen: [9, 9], unseen: [20, 30] } },
       'config',
-      /option tasks\.seen: in a range/,
+      /`tasks\.seen` is \[\d+,\d+\]: in a range/,
     ],
     [
       'nobody there',

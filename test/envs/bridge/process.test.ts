@@ -138,7 +138,7 @@ describe('a task set in a process', () => {
 
 describe('what is wrong at the start', () => {
   it.each([
-    ['nothing to run', {}, 'config', /option command/],
+    ['nothing to run', {}, 'config', /process: `command` is not set: give the program/],
     ['an unknown option', { command: ['x'], colour: 1 }, 'config', /colour/],
     [
       'no such program',
@@ -189,8 +189,8 @@ describe('faults of a child cost their own step', () => {
     ['hugeLine', /wrote a line of more than 16777216 characters/],
     ['wrongId', /answered request 987, which was not asked/],
     ['noAnswer', /wrote a line that is no answer/],
-    ['wrongSchema', /answered step with something else than it should: observation/],
-    ['misspelt', /Unrecognized key: "sucess"/],
+    ['wrongSchema', /answered step with something else than it should: `observation` must be text, not 7\.$/],
+    ['misspelt', /`sucess` is not a known key \(did you mean `success`\?\)/],
     ['error', /reports an error: no more paper/],
   ])('%s', async (fault, message) => {
     const set = await start({ fault, task: 'train-0' }, { timeoutSeconds: 1.5 });

@@ -82,18 +82,27 @@ describe('readCatalogue', () => {
 
   it.each([
     [{ products: {} }, 'items_shuffle_3.json: it should be a list of products'],
-    [{ products: [{ ...LAMP, name: null }] }, 'items_shuffle_3.json: product 1 (B0LAMP0001): field name: '],
+    [
+      { products: [{ ...LAMP, name: null }] },
+      'items_shuffle_3.json: product 1 (B0LAMP0001): `name` must be text, not null;',
+    ],
     [{ products: [LAMP, 7] }, 'items_shuffle_3.json: product 2: '],
     [{ products: [{ ...LAMP, pricing: 'free' }] }, 'product 1 (B0LAMP0001) has the pricing "free"'],
     [{ products: [{ ...LAMP, pricing: '$1.2.3' }] }, 'product 1 (B0LAMP0001) has the pricing "$1.2.3"'],
-    [{ products: [{ ...LAMP, customization_options: { color: [{}] } }] }, 'field customization_options'],
+    [
+      { products: [{ ...LAMP, customization_options: { color: [{}] } }] },
+      '`customization_options.color.0.value` is not set',
+    ],
     [{ attributes: [] }, 'items_ins_v2_3.json: it should be an object'],
     [
       { attributes: { [LAMP.asin]: { attributes: 'red' } } },
-      'items_ins_v2_3.json: product B0LAMP0001: field attributes: ',
+      'items_ins_v2_3.json: product B0LAMP0001: `attributes` must be a list, not "red";',
     ],
     [{ attributes: { [LAMP.asin]: { instruction: 'Find me' } } }, 'has an instruction but no instruction_attributes'],
-    [{ humanInstructions: { [LAMP.asin]: [{}] } }, 'items_human_ins_3.json: product B0LAMP0001: field 0.instruction: '],
+    [
+      { humanInstructions: { [LAMP.asin]: [{}] } },
+      'items_human_ins_3.json: product B0LAMP0001: `0.instruction` is not set;',
+    ],
   ])('refuses %j', (changes, message) => {
     expect(() => readCatalogue(tinyFiles(changes))).toThrow(message);
     expect(() => readCatalogue(tinyFiles(changes))).toThrow(ProxmoError);

@@ -249,11 +249,11 @@ describe.skipIf(!hasRecordings)('visits of the original (needs ../shared/data)',
     const malformed = [records[0], { ...records[0], steps: [{}] }];
     await expect(replaySessions(malformed, CATALOGUE)).rejects.toMatchObject({
       code: 'data',
-      message: expect.stringContaining('record 2: field steps.0.action'),
+      message: expect.stringContaining('record 2: `steps.0.action`'),
     });
     await expect(replaySessions([{ ...records[0], goal_index: 9999 }], CATALOGUE)).rejects.toThrow(
       'there are 6910 goals',
     );
-    await expect(replayQueries([{ query: 'x' }], CATALOGUE)).rejects.toThrow('record 1: field hits');
+    await expect(replayQueries([{ query: 'x' }], CATALOGUE)).rejects.toThrow('record 1: `hits`');
   });
 });

@@ -156,7 +156,7 @@ describe('files that are not what they should be', () => {
     let deep: Json = { type: 'NFC' };
     for (let i = 0; i < 10_000; i++) deep = { type: 'Sequence', normalizers: [deep] };
     expect(() => new HfTokenizer({ tokenizer: { ...files.tokenizer, normalizer: deep } }, 'here')).toThrow(
-      'nested too deeply at `normalizer`',
+      '…: nested too deeply; fetch it again.',
     );
   });
 
