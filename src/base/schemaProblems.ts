@@ -107,8 +107,9 @@ function problemOf(issue: Issue, root: unknown, known: KnownKeys): SchemaProblem
 
 /** A schema's own message, as the end of a sentence that starts with the name of the value. */
 function inOwnWords(message: string, value: unknown): string {
-  if (/^must /.test(message))
+  if (message.startsWith('must '))
     return value === undefined ? `is not set; it ${message}` : `${message}, not ${show(value)}`;
+  if (/^(is|has|does|sets|needs) /.test(message)) return message;
   return `is ${value === undefined ? 'not set' : show(value)}: ${message}`;
 }
 

@@ -1,4 +1,4 @@
-/** Checking the fields of a model's configuration, of which one that is not known may change what the model computes. */
+/** Fields of a model's configuration: one that is not known is refused, as it may change what the model computes. */
 import type * as z from 'zod';
 import { parseOrProblems, problemText } from '../../base/schemaProblems.ts';
 

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
+import { parseOrProblems, type SchemaProblem } from '../../base/schemaProblems.ts';
 
 /** How a score becomes an advantage: (s − μ) / (σ + 1e-6), or s − μ. */
 export type Normalisation = 'zscore' | 'mean';
@@ -242,9 +243,9 @@ const defaultRange = 0.05;
  * @throws {ProxmoError} `config`, naming the option.
  */
 export function resolveAdvantageOptions(options: AdvantageOptions): AdvantageSettings {
-  const parsed = advantageOptionsSchema.safeParse(options);
-  if (!parsed.success) throw new ProxmoError('config', sentence(parsed.error.issues[0]!, options));
-  const given = parsed.data;
+  const { data, problems } = parseOrProblems(advantageOptionsSchema, options);
+  if (!data) throw new ProxmoError('config', sentence(problems[0]!, options));
+  const given = data;
   const preset = presets[given.preset];
   const population = given.population ?? preset.population;
   switch (given.estimator) {
@@ -286,12 +287,12 @@ function scalingOf(given: Exclude<Given, { estimator: 'rloo' }>): Scaling {
   return { normalisation: normalisationOf(given) ?? 'zscore', sigmaFloor };
 }
 
-function sentence(issue: z.core.$ZodIssue, options: AdvantageOptions): string {
-  if (issue.code === 'unrecognized_keys') {
-    return `Advantage estimator "${options.estimator}" has no option "${issue.keys[0]}"; remove it.`;
-  }
-  if (issue.path.length === 0) return 'Advantage options must be an object with an "estimator".';
-  return `Advantage option "${issue.path.join('.')}" ${issue.message}.`;
+function sentence({ path, what, advice, isUnknownKey }: SchemaProblem, options: AdvantageOptions): string {
+  const hint = advice === undefined ? '' : ` (${advice})`;
+  const name = `"${path.join('.')}"`;
+  if (isUnknownKey) return `Advantage estimator "${options.estimator}" has no option ${name}${hint}; remove it.`;
+  if (path.length === 0) return 'Advantage options must be an object with an "estimator".';
+  return `Advantage option ${name} ${what}${hint}.`;
 }
 
 /** The logistic function 1 / (1 + e^−x). */

@@ -91,58 +91,70 @@ it('fills in for what is undefined', () => {
 describe('refuses', () => {
   it.each<[string, unknown, string]>([
     ['no options', undefined, 'Advantage options must be an object with an "estimator".'],
-    ['no estimator', {}, 'Advantage option "estimator" must be one of proxmo, gigpo, grpo, rloo, reinforce++.'],
+    [
+      'no estimator',
+      {},
+      'Advantage option "estimator" is not set; it must be one of proxmo, gigpo, grpo, rloo, reinforce++.',
+    ],
     [
       'an unknown estimator',
       { estimator: 'ppo' },
-      'Advantage option "estimator" must be one of proxmo, gigpo, grpo, rloo, reinforce++.',
+      'Advantage option "estimator" must be one of proxmo, gigpo, grpo, rloo, reinforce++, not "ppo".',
     ],
     [
       'an unknown preset',
       { estimator: 'grpo', preset: 'official' },
-      'Advantage option "preset" must be one of paper, reference.',
+      'Advantage option "preset" must be one of paper, reference, not "official".',
     ],
-    ['γ above 1', { estimator: 'gigpo', gamma: 1.5 }, 'Advantage option "gamma" must be a number from 0 to 1.'],
+    [
+      'γ above 1',
+      { estimator: 'gigpo', gamma: 1.5 },
+      'Advantage option "gamma" must be a number from 0 to 1, not 1.5.',
+    ],
     [
       'a NaN penalty',
       { estimator: 'grpo', invalidPenalty: Number.NaN },
-      'Advantage option "invalidPenalty" must be a number from 0 to 1000000.',
+      'Advantage option "invalidPenalty" must be a number from 0 to 1000000, not NaN.',
     ],
     [
       'τ of 0',
       { estimator: 'proxmo', temperature: 0 },
-      'Advantage option "temperature" must be a number from 0.001 to 1000.',
+      'Advantage option "temperature" must be a number from 0.001 to 1000, not 0.',
     ],
     [
       'half a feature',
       { estimator: 'proxmo', maxFeatures: 0.5 },
-      'Advantage option "maxFeatures" must be an integer from 1 to 1024.',
+      'Advantage option "maxFeatures" must be an integer from 1 to 1024, not 0.5.',
     ],
     [
       'too many features',
       { estimator: 'proxmo', maxFeatures: 2000 },
-      'Advantage option "maxFeatures" must be an integer from 1 to 1024.',
+      'Advantage option "maxFeatures" must be an integer from 1 to 1024, not 2000.',
     ],
-    ['text as a flag', { estimator: 'proxmo', psc: 'no' }, 'Advantage option "psc" must be true or false.'],
+    ['text as a flag', { estimator: 'proxmo', psc: 'no' }, 'Advantage option "psc" must be true or false, not "no".'],
     [
       'an option of another estimator',
       { estimator: 'grpo', temperature: 1 },
-      'Advantage estimator "grpo" has no option "temperature"; remove it.',
+      'Advantage estimator "grpo" has no option "temperature" (known here: estimator, preset, invalidPenalty, population, normalisation, sigmaFloor); remove it.',
     ],
     [
       'a misspelt option',
       { estimator: 'proxmo', temprature: 1 },
-      'Advantage estimator "proxmo" has no option "temprature"; remove it.',
+      'Advantage estimator "proxmo" has no option "temprature" (did you mean `temperature`?); remove it.',
     ],
     [
       'range and β',
       { estimator: 'proxmo', range: 0.1, beta: 0.1 },
       'Advantage option "beta" sets the same thing as range; give one of them.',
     ],
-    ...['grpo', 'rloo', 'reinforce++'].map((estimator): [string, unknown, string] => [
+    ...Object.entries({
+      grpo: ', normalisation, sigmaFloor',
+      rloo: '',
+      'reinforce++': ', sigmaFloor',
+    }).map(([estimator, more]): [string, unknown, string] => [
       `γ of ${estimator}, which has no step level`,
       { estimator, gamma: 0.95 },
-      `Advantage estimator "${estimator}" has no option "gamma"; remove it.`,
+      `Advantage estimator "${estimator}" has no option "gamma" (known here: estimator, preset, invalidPenalty, population${more}); remove it.`,
     ]),
     ...Object.entries({ alpha: 4, range: 0.05, beta: 0.1, successSource: 'flag' }).map(
       ([option, value]): [string, unknown, string] => [
