@@ -183,11 +183,11 @@ function sharedBuffers(a: readonly number[], b: readonly number[]): number[] {
 /** The gradient program of a micro-batch. */
 function updateMemory({ model, config }: PlannedRun, rows: number): ProgramMemory {
   const { warmStart, sampling, prompt, optimiser } = config;
-  // Demonstrations are learnt with their prompts, where these count; replies of turns are a share of their tokens.
+  // Demonstrations are learnt with their prompts, where these count; replies are a share of a sequence's tokens.
   const share =
     warmStart.tasks > 0 && warmStart.promptWeight > 0
       ? 1
-      : sampling.maxNewTokens / (prompt.maxTokens + sampling.maxNewTokens);
+      : sampling.maxNewTokens / (leastRead(prompt) + sampling.maxNewTokens);
   const bucket = { rows, targets: bucketSize(Math.ceil(rows * share), 64), edges: sampling.constrained ? 64 : 0 };
   const { logProb, entropy } = replyGraph(model.inTraining(trainingMode(model, optimiser)), bucket).logProbs(
     sampling.temperature,
@@ -202,6 +202,11 @@ function updateMemory({ model, config }: PlannedRun, rows: number): ProgramMemor
   const { vocabSize } = model.config;
   const width = vocabChunkSize(bucket.targets, vocabSize) ?? vocabSize;
   return { slots, logits: Math.min(memory.planned, 2 * bucket.targets * width * 4) };
+}
+
+/** Tokens that are read for a reply: a window is full, and a turn of a transcript has two markers at least. */
+function leastRead({ memory, maxTokens }: PlannedRun['config']['prompt']): number {
+  return memory === 'transcript' ? 2 : maxTokens;
 }
 
 /** The generator's program that reads prompts. */

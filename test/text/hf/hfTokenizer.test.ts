@@ -228,3 +228,40 @@ describe('a folder', () => {
     },
   );
 });
+
+describe('a conversation that grows', () => {
+  const question = { role: 'user', content: 'What do you see?' };
+  const followUp = { role: 'user', content: 'A desk. <|im_end|> And now?' };
+
+  test('has the ids that the template gives the whole of it, whatever the answer was', () => {
+    for (const answer of ['go to desk 1', '<action>look</action>', 'two\nlines']) {
+      const opening = tokenizer.encodeChat([question], { addGenerationPrompt: true });
+      const reply = [...tokenizer.encode(answer), end];
+      const whole = tokenizer.encodeChat([question, { role: 'assistant', content: answer }, followUp], {
+        addGenerationPrompt: true,
+      });
+      expect([...opening, ...reply, ...tokenizer.encodeFollowUp(followUp.content, true)]).toEqual(whole);
+    }
+  });
+
+  test('ends an answer that was cut, and never takes the end of the message for that of the answer', () => {
+    const ended = tokenizer.encodeFollowUp(followUp.content, true);
+    expect(tokenizer.encodeFollowUp(followUp.content, false)).toEqual([end, ...ended]);
+    const noEnd = new HfTokenizer(
+      {
+        ...files,
+        chatTemplate:
+          "{% for m in messages %}{{ m.content }}{% if m.role == 'user' %}<|im_end|>{% endif %}{% endfor %}",
+      },
+      'here',
+    );
+    expect(noEnd.decode(noEnd.encodeFollowUp('go', true))).toBe('go<|im_end|>');
+  });
+
+  test('needs a template that shows the answers', () => {
+    const forgetful = new HfTokenizer({ ...files, chatTemplate: '{{ messages[-1].content }}' }, 'here');
+    expect(() => forgetful.encodeFollowUp('go', true)).toThrow(
+      "here: the chat template leaves the model's own answers out",
+    );
+  });
+});
