@@ -77,6 +77,11 @@ export interface TaskSet<T extends Task = Task> {
   readonly thinkAction?: ThinkActionStyle;
   /** Every word that its texts can contain, for a word-level vocabulary; absent where the set does not know. */
   words?(): readonly string[];
+  /**
+   * Words of its texts that could change places without changing what is to be done, as the names of things that are
+   * carried about; each list by itself. Absent where there are none.
+   */
+  interchangeableWords?(): readonly (readonly string[])[];
   /** Frees what the environments share, for example a child process. */
   close?(): void | Promise<void>;
 }

@@ -109,6 +109,11 @@ const warmStart = z.strictObject({
   /** Turns in a mini-batch. */
   batchTurns: count.default(48),
   learningRate: positive.default(3e-3),
+  /**
+   * Share of demonstrations in which words that are interchangeable in the environment, as the names of things, change
+   * places, anew in every epoch: what is asked for must then be found by comparing, and cannot be learned by heart.
+   */
+  permuteWords: fraction.default(0),
   /** What a prompt token counts against a reply token in the loss; 0 trains on replies alone. */
   promptWeight: z.number().min(0).default(0.1),
 });

@@ -155,10 +155,17 @@ export class Trainer {
         },
       );
       this.checkDemonstrations(demonstrations);
-      loss = await cloneBehaviour(this.engine, this.policy.model, demonstrations, this.config, (done, current) => {
-        this.checkSignal();
-        this.report('warm start', done, `loss ${current.toFixed(3)}`);
-      });
+      loss = await cloneBehaviour(
+        this.engine,
+        this.policy.model,
+        demonstrations,
+        this.config,
+        (done, current) => {
+          this.checkSignal();
+          this.report('warm start', done, `loss ${current.toFixed(3)}`);
+        },
+        this.interchangeableTokens(),
+      );
     }
     this.rememberPolicy();
     return loss;
@@ -256,6 +263,25 @@ export class Trainer {
         weight: concatenated(turns, ({ reply }) => new Array<number>(reply.length).fill(weights[at++] ?? 0)),
       },
     }));
+  }
+
+  /**
+   * The tokens of words that change places in demonstrations.
+   * @throws {ProxmoError} `config` if the environment names none, or the vocabulary has no token for each
+   */
+  private interchangeableTokens(): number[][] {
+    if (this.config.warmStart.permuteWords === 0) return [];
+    const { tokenizer } = this.policy.player;
+    const lists = (this.taskSet.interchangeableWords?.() ?? []).map((words) =>
+      words.map((word) => tokenizer.encode(word)).filter(({ length }) => length === 1),
+    );
+    if (lists.every((list) => list.length < 2)) {
+      throw new ProxmoError(
+        'config',
+        `The environment ${this.taskSet.name} has no words that could change places, or the policy's vocabulary spells them in pieces; set warmStart.permuteWords to 0.`,
+      );
+    }
+    return lists.map((list) => list.map(([token]) => token!));
   }
 
   /** Makes the policy as it is now the reference. */

@@ -26,6 +26,7 @@ type OnStep = (done: number, loss: number) => void;
 /**
  * Minimises the cross-entropy of the demonstrated replies, and to a lesser degree of their prompts. The learning rate
  * falls linearly to 0.
+ * @param interchangeable lists of tokens that change places in `warmStart.permuteWords` of the demonstrations
  * @returns mean loss of the replies in the last epoch, in nats a token
  * @throws {ProxmoError} `gpu-error`; what `onStep` throws, which ends it
  */
@@ -35,6 +36,7 @@ export async function cloneBehaviour(
   demonstrations: readonly TokenSequence[],
   config: TrainConfig,
   onStep: OnStep,
+  interchangeable: readonly (readonly number[])[] = [],
 ): Promise<number> {
   const options = { ...config.optimiser, seed: new Random(config.seed, 'warm start dropout').nextWord() };
   const optimiser = new Optimiser(engine, model, options, ['weight', 'replyWeight'], ({ logProbs, column }) => {
@@ -43,7 +45,7 @@ export async function cloneBehaviour(
     return { loss: negativeSum(column('weight')), statistics: negativeSum(column('replyWeight')) };
   });
   try {
-    return await runEpochs(optimiser, demonstrations, config, onStep);
+    return await runEpochs(optimiser, demonstrations, config, onStep, interchangeable);
   } finally {
     optimiser.destroy();
   }
@@ -54,14 +56,13 @@ async function runEpochs(
   demonstrations: readonly TokenSequence[],
   { warmStart, seed }: TrainConfig,
   onStep: OnStep,
+  interchangeable: readonly (readonly number[])[],
 ): Promise<number> {
-  const { epochs, batchTurns, learningRate, promptWeight } = warmStart;
-  const batchesOf = (epoch: number) =>
-    splitBySize(
-      new Random(seed, `warm start ${epoch}`).shuffle(demonstrations),
-      ({ replies }) => replies.length,
-      batchTurns,
-    );
+  const { epochs, batchTurns, learningRate, promptWeight, permuteWords } = warmStart;
+  const batchesOf = (epoch: number) => {
+    const shuffled = new Random(seed, `warm start ${epoch}`).shuffle(demonstrations);
+    return splitBySize(shuffled, ({ replies }) => replies.length, batchTurns);
+  };
   // Batches of whole sequences are not equally many in every epoch.
   const epochBatches = Array.from({ length: epochs }, (_, epoch) => batchesOf(epoch).length);
   const totalSteps = epochBatches.reduce((sum, count) => sum + count, 0);
@@ -70,7 +71,11 @@ async function runEpochs(
   let meanLoss = Number.NaN;
   for (let epoch = 0; epoch < epochs; epoch++) {
     let sum = 0;
-    for (const [batch, sequences] of batchesOf(epoch).entries()) {
+    const random = new Random(seed, `permuted words ${epoch}`);
+    const permute = (sequence: TokenSequence) =>
+      random.uniform() < permuteWords ? withPermutedTokens(sequence, interchangeable, random) : sequence;
+    for (const [batch, demonstrated] of batchesOf(epoch).entries()) {
+      const sequences = permuteWords > 0 ? demonstrated.map(permute) : demonstrated;
       const report = await optimiser.step(withWeights(sequences, promptWeight), learningRateAt(schedule, step++));
       sum += report.statistics.reduce((total, loss) => total + (loss[0] ?? 0), 0);
       meanLoss = sum / (batch + 1);
@@ -78,6 +83,21 @@ async function runEpochs(
     }
   }
   return meanLoss;
+}
+
+/** A sequence in which the tokens of each list have changed places with each other, everywhere alike. */
+export function withPermutedTokens(
+  { tokens, replies }: TokenSequence,
+  lists: readonly (readonly number[])[],
+  random: Random,
+): TokenSequence {
+  const instead = new Map(
+    lists.flatMap((list) => {
+      const shuffled = random.shuffle(list);
+      return list.map((token, index) => [token, shuffled[index]!] as const);
+    }),
+  );
+  return { tokens: Uint32Array.from(tokens, (token) => instead.get(token) ?? token), replies };
 }
 
 /**

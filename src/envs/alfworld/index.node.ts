@@ -16,7 +16,7 @@ import { idOfPath, type Library, type Listing, openLibrary, type StoredGame } fr
 import { GameLoader } from './loader.ts';
 import { type AlfworldOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { type TaskType, typeOfPath } from './taskTypes.ts';
-import { alfworldWords } from './words.ts';
+import { alfworldWords, carriedThings } from './words.ts';
 
 export type { AlfworldEnvironment, AlfworldState, AlfworldTask } from './environment.ts';
 export type { AlfworldOptions } from './options.ts';
@@ -103,6 +103,10 @@ export class AlfworldTaskSet implements TaskSet<AlfworldTask> {
     if (split === undefined)
       throw new ProxmoError('file', 'alfworld: the data holds no game to play; check the options data and types.');
     return alfworldWords(this.loader.logicOf(this.find(this.allTasks(split)[0]!).read()));
+  }
+
+  interchangeableWords(): readonly (readonly string[])[] {
+    return [carriedThings];
   }
 
   private load(task: AlfworldTask): Game {

@@ -15,6 +15,15 @@ const NAMES = `
   teddybear television tennisracket tissuebox toaster toilet toiletpaper toiletpaperhanger toiletpaperroll tomato towel towelholder tvstand
   vase watch wateringcan window winebottle`;
 
+/** Things that are carried about and are nothing more: no tool, and no place for others. */
+export const carriedThings = `
+  alarmclock apple baseballbat basketball book bowl bread butterknife candle cd cellphone cloth creditcard cup
+  dishsponge egg fork glassbottle handtowel kettle keychain knife ladle laptop lettuce mug newspaper pan pen pencil
+  peppershaker pillow plate plunger pot potato remotecontrol saltshaker soapbar soapbottle spatula spoon spraybottle
+  statue teddybear tennisracket tissuebox toiletpaper tomato towel vase watch wateringcan winebottle`
+  .trim()
+  .split(/\s+/);
+
 /** The words of the sentences that state tasks. */
 const SENTENCES = `
   put a clean hot cool in. put some on. clean heat cool some and put it in. put two in. find two and put them in.
