@@ -13,7 +13,7 @@ import { loadConfig } from '../runs/config.ts';
 import { openRun } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
 import { adapterOption, repeatedOption, wholeNumber } from './arguments.ts';
-import { standardOutput } from './output.ts';
+import { standardError, standardOutput } from './output.ts';
 import { ProgressLine } from './progressLine.ts';
 import { TrainReporter } from './trainReport.ts';
 
@@ -100,13 +100,18 @@ async function train(gpu: GpuContext, run: TrainRunOptions, json: boolean): Prom
   }
 }
 
+/** A plan needs the sizes of adapters alone, so that one may come before the adapters do. */
+function tellOtherModel(sentence: string): void {
+  standardError.print(`The run itself will refuse these adapters: ${sentence}`);
+}
+
 /** @throws {ProxmoError} `config` after a plan that does not fit */
 async function printPlan(config: TrainConfig, { adapter, json }: TrainOptions): Promise<void> {
   const gpu = await openDevice(adapter);
   try {
     const { name, options } = config.environment;
     const taskSet = await createNamedTaskSet(name, options);
-    const plan = await planRun(new Engine(gpu), config, taskSet).finally(() => taskSet.close?.());
+    const plan = await planRun(new Engine(gpu), config, taskSet, tellOtherModel).finally(() => taskSet.close?.());
     const { shared: _, ...figures } = plan;
     if (json) standardOutput.json({ adapter: gpu.adapter.name, ...figures });
     else standardOutput.print(formatMemoryPlan(plan));

@@ -42,6 +42,8 @@ export function namesAsSaved(names: Iterable<string>, where: string): ReadonlyMa
  * trained.
  * @param base the model's weights, to compare copies with
  * @param where names the adapter in messages
+ * @param onOtherModel told where the tensors have the adapter's rank, but are of a model of other sizes; default:
+ * throws
  * @throws {ProxmoError} `config` as `loraSites`; `file` if a tensor is missing, superfluous, of another shape, or is
  * the model's but with other values
  */
@@ -51,6 +53,7 @@ export async function checkAdapterTensors(
   source: WeightSource,
   where: string,
   base: WeightSource | null,
+  onOtherModel: (sentence: string) => void = refuse,
 ): Promise<void> {
   const needed = new Map(
     loraSites(model, config).flatMap((site) =>
@@ -67,12 +70,16 @@ export async function checkAdapterTensors(
   for (const [name, shape] of needed) {
     const given = source.shape(name);
     if (given.join() === shape.join()) continue;
-    throw new ProxmoError(
-      'file',
-      `${where}: ${name} has the shape [${given.join(', ')}], but this model and rank make it [${shape.join(', ')}].`,
-    );
+    const sentence = `${where}: ${name} has the shape [${given.join(', ')}], but this model and rank make it [${shape.join(', ')}].`;
+    if (given.length !== 2 || !given.includes(config.rank)) throw new ProxmoError('file', sentence);
+    onOtherModel(sentence);
+    break;
   }
   for (const name of names) if (!needed.has(name)) await checkCopy(model, name, source, where, base);
+}
+
+function refuse(sentence: string): never {
+  throw new ProxmoError('file', sentence);
 }
 
 async function checkCopy(

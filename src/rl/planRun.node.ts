@@ -10,11 +10,20 @@ import type { TrainConfig } from './config.ts';
 import { type MemoryPlan, memoryProblem, planMemory } from './memoryPlan.ts';
 import { outlinePolicy } from './policySource.node.ts';
 
-/** @throws {ProxmoError} `config`, `file` if the model cannot be had for these settings */
-export async function planRun(engine: Engine, config: TrainConfig, taskSet: TaskSet): Promise<MemoryPlan> {
+/**
+ * @param onOtherModel told of saved adapters that are of a model of other sizes; default: throws
+ * @throws {ProxmoError} `config`, `file` if the model cannot be had for these settings
+ */
+export async function planRun(
+  engine: Engine,
+  config: TrainConfig,
+  taskSet: TaskSet,
+  onOtherModel?: (sentence: string) => void,
+): Promise<MemoryPlan> {
   const { memory } = config.engine;
   const limits = { largestBuffer: engine.largestBinding, total: memory === null ? null : memory * 2 ** 20 };
-  return planMemory({ model: await outlinePolicy(config, taskSet, engine.largestBinding), config }, limits);
+  const model = await outlinePolicy(config, taskSet, engine.largestBinding, onOtherModel);
+  return planMemory({ model, config }, limits);
 }
 
 /** @throws {ProxmoError} `config` if a plan does not fit, with what would */

@@ -134,9 +134,15 @@ export async function openPolicyModel(
  * The policy of a run in its sizes alone: what a memory plan needs. Files are checked as when they are loaded, as far
  * as their headers tell.
  * @param largestPiece as `decoderSlab`'s
+ * @param onOtherModel as of `checkAdapterTensors`
  * @throws {ProxmoError} `config`, `file`
  */
-export async function outlinePolicy(config: TrainConfig, taskSet: TaskSet, largestPiece: number): Promise<Transformer> {
+export async function outlinePolicy(
+  config: TrainConfig,
+  taskSet: TaskSet,
+  largestPiece: number,
+  onOtherModel?: (sentence: string) => void,
+): Promise<Transformer> {
   const { model: path, policy, lora } = config;
   const outline = (sizes: TransformerConfig) =>
     new Transformer(sizes, decoderSlab(sizes, null, 'policy', largestPiece, trainedStorage(config)));
@@ -147,7 +153,7 @@ export async function outlinePolicy(config: TrainConfig, taskSet: TaskSet, large
     const { model, weights } = opened;
     locateWeights(model, weights, path);
     const base = outline(model.transformer);
-    return lora ? base.withAdapters(await outlineAdapters(model, weights, lora)) : base;
+    return lora ? base.withAdapters(await outlineAdapters(model, weights, lora, onOtherModel)) : base;
   } finally {
     await opened.close();
   }

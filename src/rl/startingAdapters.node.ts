@@ -33,15 +33,20 @@ export async function startingAdapters(
   );
 }
 
-/** The same adapters at 0, checked but not allocated. @throws {ProxmoError} as `startingAdapters` */
+/**
+ * The same adapters at 0, checked but not allocated.
+ * @param onOtherModel as of `checkAdapterTensors`
+ * @throws {ProxmoError} as `startingAdapters`
+ */
 export async function outlineAdapters(
   model: AdaptedModel,
   weights: WeightSource,
   settings: LoraSettings,
+  onOtherModel?: (sentence: string) => void,
 ): Promise<LoraAdapters> {
   if (!('from' in settings)) return new LoraAdapters(model, settings, null);
   return withFolder(model, settings, async (config, folder) => {
-    await checkAdapterTensors(model, config, folder, settings.from, weights);
+    await checkAdapterTensors(model, config, folder, settings.from, weights, onOtherModel);
     return new LoraAdapters(model, config, null);
   });
 }

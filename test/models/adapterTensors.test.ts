@@ -113,3 +113,23 @@ it('--plan refuses what cannot be loaded', async () => {
   const { code, stderr } = await proxmo(['train', ...args]);
   expect([code, stderr]).toEqual([1, expect.stringContaining(`${dir} has no tensor ${first}; it does not fit`)]);
 });
+
+it('--plan says that a run will refuse adapters of another model', async () => {
+  const wider = new Map(
+    [...(await fixtureTensors())].map(([name, { shape, data }]) => {
+      const doubled = new Float32Array([...data, ...data]);
+      return [
+        name,
+        { shape: /lora_A/.test(name) ? [shape[0]!, 2 * shape[1]!] : [2 * shape[0]!, shape[1]!], data: doubled },
+      ];
+    }),
+  );
+  const dir = await folderOf(wider);
+  const args = ['train', '--model', hfFixture('llama'), '--preset', 'pretrained', '--set', `lora.from=${dir}`];
+  const { code, stderr, stdout } = await proxmo([...args, '--plan']);
+  expect([code, stderr]).toEqual([
+    0,
+    expect.stringMatching(/The run itself will refuse these adapters: .* make it \[4, 16\]/),
+  ]);
+  expect(stdout).toMatch(/^total/m);
+});
