@@ -15,11 +15,11 @@ export {
   loadRun,
   loadRunModel,
   runConfig,
-  type Summary,
-  type TrainEvent,
   type TrainRunOptions,
   trainRun,
 } from './rl/run.node.ts';
+export type { Summary } from './rl/summary.ts';
+export type { TrainEvent } from './rl/trainingRun.node.ts';
 export { loadConfig } from './runs/config.ts';
 export { openRun, type Run } from './runs/run.ts';
 export { loadHfTokenizer } from './text/hf/loadHfTokenizer.node.ts';

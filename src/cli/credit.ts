@@ -2,7 +2,7 @@
  * Partial credit in tables: mean scores and what they consist of, where an environment says more of an episode's end
  * than whether it succeeded.
  */
-import type { EvaluationSummary } from '../rl/run.node.ts';
+import type { EvaluationSummary } from '../rl/summary.ts';
 
 type Credit = Pick<EvaluationSummary, 'success' | 'score' | 'components'>;
 

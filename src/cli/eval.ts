@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { ProxmoError } from '../base/errors.ts';
 import type { Split, Task, TaskSet } from '../envs/environment.ts';
 import { evaluate } from '../rl/evaluate.ts';
-import { summariseEvaluation } from '../rl/run.node.ts';
+import { summariseEvaluation } from '../rl/summary.ts';
 import { firstEvaluationEpisode } from '../rl/trainer.ts';
 import { adapterOption, count, nonNegative, splitOption, wholeNumber } from './arguments.ts';
 import { creditRows } from './credit.ts';

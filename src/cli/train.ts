@@ -8,9 +8,10 @@ import { openDevice } from '../gpu/device.node.ts';
 import { presets, type TrainConfig, trainConfigSchema } from '../rl/config.ts';
 import { formatMemoryPlan } from '../rl/memoryPlan.ts';
 import { checkPlan, planRun } from '../rl/planRun.node.ts';
+import { resumableSettings } from '../rl/resumeSettings.ts';
 import { runConfig, type TrainRunOptions, trainRun } from '../rl/run.node.ts';
 import { loadConfig } from '../runs/config.ts';
-import { openRun } from '../runs/run.ts';
+import { logToRun, openRun } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
 import { adapterOption, repeatedOption, wholeNumber } from './arguments.ts';
 import { standardError, standardOutput } from './output.ts';
@@ -25,6 +26,7 @@ interface TrainOptions {
   readonly out?: string;
   readonly seed?: number;
   readonly resume?: string;
+  readonly iterations?: Iterations;
   readonly adapter?: string;
   readonly plan?: boolean;
   readonly json?: boolean;
@@ -47,7 +49,11 @@ export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Pro
     .addOption(repeatedOption('--set <key=value>', 'one setting, as training.iterations=40'))
     .option('--out <dir>', 'folder of the run; must be new or empty (default: a new folder under runs/)')
     .option('--seed <n>', 'seed of all chance', wholeNumber)
-    .option('--resume <dir>', 'go on with a run from its last checkpoint')
+    .option('--iterations <n>', 'how many; with --resume also +n, for n more than the run has', parseIterations)
+    .option(
+      '--resume <dir>',
+      `go on with a run from its last checkpoint; --set may change ${resumableSettings.slice(0, 3).join(', ')} and others that leave tasks, policy and objective as they are`,
+    )
     .addOption(adapterOption())
     .option(
       '--plan',
@@ -68,35 +74,54 @@ export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Pro
     });
 }
 
-/** Trains until it is done or interrupted: by the first signal at the next checkpoint, by the second at once. */
+/** The signals that ask to stop: of the keyboard, of other programs, of a terminal that is closed, of Ctrl-Break. */
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'] as const;
+
+/** One key press reaches a process more than once where npm and `npm start` pass it on. In milliseconds. */
+const samePress = 1000;
+
+/** Trains until it is done or interrupted: by the first signal after a checkpoint, by the second at once. */
 async function train(gpu: GpuContext, run: TrainRunOptions, json: boolean): Promise<void> {
   const reporter = new TrainReporter(new ProgressLine(), run.config, run.dir, run.resume ?? false);
   reporter.start(gpu.adapter);
   const interrupt = new AbortController();
+  let pressed = 0;
   const onSignal = () => {
-    if (interrupt.signal.aborted) process.exit(130);
+    if (interrupt.signal.aborted) {
+      if (performance.now() - pressed > samePress) process.exit(130);
+      return;
+    }
+    pressed = performance.now();
     reporter.interrupted();
     interrupt.abort();
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  for (const signal of stopSignals) process.on(signal, onSignal);
   try {
     const summary = await trainRun(new Engine(gpu), {
       ...run,
       signal: interrupt.signal,
-      onEvent: (event) => reporter.show(event),
+      onEvent: (event) => {
+        if (event.kind === 'begin') noteClosedOutputs(run.dir);
+        reporter.show(event);
+      },
     });
     if (json) standardOutput.json(summary);
     else reporter.finish(summary);
-  } catch (error) {
-    reporter.stop();
-    if (error instanceof ProxmoError && error.code === 'interrupted') {
-      throw new ProxmoError('interrupted', `Stopped; go on with: proxmo train --resume ${run.dir}`, { cause: error });
-    }
-    throw error;
   } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
+    reporter.stop();
+    for (const signal of stopSignals) process.off(signal, onSignal);
+  }
+}
+
+/** A run goes on without anyone who reads what it prints, and says so in its log. */
+function noteClosedOutputs(dir: string): void {
+  for (const [name, output] of [
+    ['standard error', standardError],
+    ['standard output', standardOutput],
+  ] as const) {
+    const note = () => logToRun(dir, `${name} is closed (${output.failure?.code}); the run goes on without it`);
+    if (output.closed.aborted) note();
+    else output.closed.addEventListener('abort', note);
   }
 }
 
@@ -131,6 +156,7 @@ async function newRun(file: string | undefined, options: TrainOptions): Promise<
     ...(options.env === undefined ? [] : [`environment.name=${JSON.stringify(options.env)}`]),
     ...(options.model === undefined ? [] : [`model=${JSON.stringify(options.model)}`]),
     ...(options.seed === undefined ? [] : [`seed=${options.seed}`]),
+    ...iterationSetting(options.iterations, null),
   ];
   const load = (values: object) =>
     loadConfig(trainConfigSchema, { ...(file === undefined ? {} : { file }), preset: values, set });
@@ -167,29 +193,53 @@ function isPreset(name: string): name is keyof typeof presets {
 }
 
 /**
- * A run to go on with: its folder, and the configuration in it.
- * @throws {ProxmoError} `usage` if anything else is named beside it
+ * A run to go on with: its folder, and the configuration in it with what is to change.
+ * @throws {ProxmoError} `usage` if something is named beside it that belongs to a new run
  */
 async function resumedRun(
   file: string | undefined,
   options: TrainOptions,
   dir: string,
 ): Promise<{ dir: string; config: TrainConfig }> {
-  if (
-    file !== undefined ||
-    options.preset !== undefined ||
-    options.env !== undefined ||
-    options.model !== undefined ||
-    options.set.length > 0 ||
-    options.seed !== undefined ||
-    options.out !== undefined
-  ) {
+  const { preset, env, model, seed, out } = options;
+  const ofNewRun = Object.entries({ '--preset': preset, '--env': env, '--model': model, '--seed': seed, '--out': out });
+  const given = ofNewRun.filter(([, value]) => value !== undefined).map(([name]) => name);
+  if (file !== undefined) given.unshift(file);
+  if (given.length > 0) {
     throw new ProxmoError(
       'usage',
-      'A resumed run keeps its folder and settings; give nothing with --resume but --adapter, --plan and --json.',
+      `A resumed run keeps its folder and settings, so ${given.join(', ')} cannot be given with --resume; --iterations and some of --set can.`,
     );
   }
-  return { dir, config: runConfig(await openRun(dir)) };
+  const current = runConfig(await openRun(dir));
+  const set = [...options.set, ...iterationSetting(options.iterations, current.training.iterations)];
+  return { dir, config: await loadConfig(trainConfigSchema, { preset: current, set }) };
+}
+
+/** How many iterations: in all, or more than there are. */
+interface Iterations {
+  readonly count: number;
+  readonly isMore: boolean;
+}
+
+function parseIterations(text: string): Iterations {
+  const isMore = text.startsWith('+');
+  return { count: wholeNumber(isMore ? text.slice(1) : text), isMore };
+}
+
+/**
+ * @param there iterations of the run that goes on; null for a new one
+ * @throws {ProxmoError} `usage` if there are to be more than in a run that is not there
+ */
+function iterationSetting(iterations: Iterations | undefined, there: number | null): string[] {
+  if (iterations === undefined) return [];
+  const { count, isMore } = iterations;
+  if (isMore && there === null)
+    throw new ProxmoError(
+      'usage',
+      `--iterations +${count} is for a run that goes on; name it by --resume, or leave the + out.`,
+    );
+  return [`training.iterations=${isMore ? count + (there ?? 0) : count}`];
 }
 
 function timestamp(): string {

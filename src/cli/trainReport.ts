@@ -5,7 +5,8 @@ import type { TuningReport } from '../gpu/tuner.ts';
 import type { TrainConfig } from '../rl/config.ts';
 import type { Evaluation } from '../rl/evaluate.ts';
 import type { IterationMetrics } from '../rl/metrics.ts';
-import type { Summary, TrainEvent } from '../rl/run.node.ts';
+import type { Summary } from '../rl/summary.ts';
+import type { TrainEvent } from '../rl/trainingRun.node.ts';
 import { creditRows } from './credit.ts';
 import { droppedNote } from './dropped.ts';
 import { standardOutput } from './output.ts';
@@ -35,7 +36,10 @@ export class TrainReporter {
   show(event: TrainEvent): void {
     switch (event.kind) {
       case 'begin':
-        this.line.print(`${this.resumed ? 'resuming' : 'writing'} ${this.dir}`);
+        this.line.print(this.describeBegin(event.from));
+        break;
+      case 'finished':
+        this.line.print(`${this.dir} is finished after ${event.iterations} iterations; --iterations +10 trains on`);
         break;
       case 'progress':
         this.showProgress(event);
@@ -101,6 +105,13 @@ export class TrainReporter {
       this.timeLeft(iteration),
     ];
     this.line.show(name, parts.filter(Boolean).join(' | '));
+  }
+
+  private describeBegin(from: number | null): string {
+    if (!this.resumed) return `writing ${this.dir}`;
+    return from === null
+      ? `beginning ${this.dir} again: it had no checkpoint yet`
+      : `resuming ${this.dir} from its checkpoint of iteration ${from}`;
   }
 
   private showTuned({ kernel, shape, variant, ms, defaultMs }: TuningReport): void {

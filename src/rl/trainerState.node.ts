@@ -11,33 +11,34 @@ import type { Checkpoint, NamedTensor } from '../runs/checkpoint.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 import type { Parameter, ParameterSlab, Variable } from '../tensor/variable.ts';
+import { evaluationSummarySchema } from './summary.ts';
 import type { Trainer } from './trainer.ts';
 
-const evaluationSchema = z.object({
-  success: z.number(),
-  interval: z.tuple([z.number(), z.number()]).readonly(),
-  episodes: z.number(),
-  dropped: z.number().default(0),
-  byTask: z.record(z.string(), z.number()).readonly(),
-  meanLength: z.number(),
-  validShare: z.number(),
-  score: z.number(),
-  components: z.record(z.string(), z.number()).readonly(),
-});
-
+/** Sums over a run, carried through checkpoints. */
 const totalsSchema = z.object({
   wallSeconds: z.number(),
   iterationSeconds: z.number(),
   advantageSeconds: z.number(),
   tokens: z.number(),
-  before: evaluationSchema.nullable(),
+  before: evaluationSummarySchema.nullable(),
 });
 
-/** Sums over a run, carried through checkpoints. */
-export type Totals = z.infer<typeof totalsSchema>;
-
 const count = z.number().int().min(0);
-const stateSchema = z.object({ optimiser: z.object({ steps: count, microBatches: count }), totals: totalsSchema });
+const progressSchema = z.object({
+  totals: totalsSchema,
+  /** The evaluation after this iteration, where it was made before the checkpoint. */
+  evaluation: evaluationSummarySchema.nullable(),
+  /** SHA-256 of the ids and types of the tasks, by which others are noticed. */
+  tasks: z.object({ training: z.string(), heldOut: z.string() }),
+});
+const stateSchema = progressSchema.extend({
+  optimiser: z.object({ steps: count, microBatches: count }),
+  /** Faults of the environment so far. */
+  faults: count,
+});
+
+/** What a run knows of its course besides the trainer. */
+export type RunProgress = z.infer<typeof progressSchema>;
 
 const referencePrefix = 'reference.';
 
@@ -45,10 +46,10 @@ const referencePrefix = 'reference.';
  * What is trained, with its moments, and what the reference has of its own. The frozen base of adapters is not part of
  * a checkpoint. The tensors are read when they are asked for, so the trainer must not go on before.
  */
-export function captureState(engine: Engine, trainer: Trainer, iteration: number, totals: Totals): Checkpoint {
+export function captureState(engine: Engine, trainer: Trainer, iteration: number, progress: RunProgress): Checkpoint {
   const { trainable } = trainer.policy.model;
-  const { adamW, progress } = trainer.optimiser;
-  const { referenceWeights } = trainer;
+  const { adamW, progress: optimiser } = trainer.optimiser;
+  const { referenceWeights, faults } = trainer;
   return {
     iteration,
     weights: weightTensors(engine, trainable, ''),
@@ -56,7 +57,7 @@ export function captureState(engine: Engine, trainer: Trainer, iteration: number
       ...adamW.variables.flatMap((moment) => momentTensors(engine, moment, trainable)),
       ...(referenceWeights ? weightTensors(engine, referenceWeights, referencePrefix) : []),
     ],
-    state: { optimiser: { ...progress }, totals },
+    state: { optimiser: { ...optimiser }, faults: faults.count, ...progress },
   };
 }
 
@@ -69,20 +70,25 @@ export async function restoreWeights(engine: Engine, { trainable }: Transformer,
 }
 
 /** Puts a whole checkpoint into a trainer. @throws {ProxmoError} `file` if it does not fit */
-export async function restoreState(engine: Engine, trainer: Trainer, saved: Checkpoint): Promise<Totals> {
-  const parsed = stateSchema.safeParse(saved.state);
-  if (!parsed.success)
-    throw new ProxmoError(
-      'file',
-      `The checkpoint of iteration ${saved.iteration} has no valid trainer state; resume from another one.`,
-    );
+export async function restoreState(engine: Engine, trainer: Trainer, saved: Checkpoint): Promise<RunProgress> {
+  const { optimiser: progress, faults, ...rest } = parseState(saved);
   const { policy, optimiser, referenceWeights } = trainer;
   const { trainable } = policy.model;
   await restoreWeights(engine, policy.model, saved);
   for (const moment of optimiser.adamW.variables) await writeMoment(engine, moment, trainable, saved.optimizer);
   if (referenceWeights) await writeWeights(engine, referenceWeights, saved.optimizer, referencePrefix);
-  optimiser.progress = parsed.data.optimiser;
-  return parsed.data.totals;
+  optimiser.progress = progress;
+  trainer.faults.resumeFrom(faults);
+  return rest;
+}
+
+function parseState({ iteration, state }: Checkpoint): z.infer<typeof stateSchema> {
+  const parsed = stateSchema.safeParse(state);
+  if (parsed.success) return parsed.data;
+  throw new ProxmoError(
+    'file',
+    `The checkpoint of iteration ${iteration} has no valid trainer state; resume from another one.`,
+  );
 }
 
 function weightTensors(engine: Engine, slab: ParameterSlab, prefix: string): NamedTensor[] {

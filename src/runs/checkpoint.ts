@@ -3,19 +3,23 @@
  *
  *   checkpoints/000012/weights.safetensors    the policy
  *                      optimizer.safetensors  moments and whatever else the optimiser keeps
- *                      state.json             the trainer's own state, and the size and SHA-256 of the two files
+ *                      state.json             the trainer's own state, the run's settings as they were, and the size
+ *                                             and SHA-256 of the two files
  *   checkpoints/latest                        the name of the folder to resume from
  *
  * The folder is made under a temporary name and renamed when it is whole, and `latest` is written last, so what it
- * names is always a whole checkpoint; it never changes from then on. Tensors go to and from the files in pieces, so
- * that a checkpoint may be larger than memory.
+ * names is always a whole checkpoint; it never changes from then on. Where `latest` or what it names is damaged all the
+ * same, a run goes on from the newest checkpoint that is whole. Tensors go to and from the files in pieces, so that a
+ * checkpoint may be larger than memory.
  */
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import {
   type FileDigest,
+  isHeldOpen,
   isTemporaryName,
+  renameSoon,
   syncFolder,
   temporaryPath,
   writeFileAtomic,
@@ -42,8 +46,18 @@ export interface Checkpoint {
   readonly state: JsonObject;
 }
 
+/** What a run keeps with a checkpoint of its own. */
+export interface CheckpointContext {
+  /** Its whole configuration. */
+  readonly settings: JsonObject;
+  /** Metric records of this iteration that were written before. */
+  readonly records: number;
+}
+
 /** A checkpoint on disk, whose tensors can be read until it is closed. */
 export interface OpenCheckpoint extends Checkpoint {
+  /** Null where it has none, as those that earlier versions wrote. */
+  readonly context: CheckpointContext | null;
   close(): Promise<void>;
 }
 
@@ -62,6 +76,7 @@ const stateSchema = z.strictObject({
   iteration: z.int().nonnegative(),
   files: z.strictObject({ [weightsFile]: digestSchema, [optimizerFile]: digestSchema }),
   state: jsonObjectSchema,
+  context: z.strictObject({ settings: jsonObjectSchema, records: z.int().nonnegative() }).nullable().default(null),
 });
 
 /**
@@ -71,7 +86,12 @@ const stateSchema = z.strictObject({
  * @throws {ProxmoError} `data` if the latest checkpoint is of this iteration already, `keep` is below 1, or the state
  * is no JSON.
  */
-export async function saveCheckpoint(folder: string, checkpoint: Checkpoint, keep: number): Promise<void> {
+export async function saveCheckpoint(
+  folder: string,
+  checkpoint: Checkpoint,
+  keep: number,
+  context: CheckpointContext | null = null,
+): Promise<void> {
   const { iteration, weights, optimizer, state } = checkpoint;
   if (!(Number.isInteger(iteration) && iteration >= 0 && keep >= 1)) {
     throw new ProxmoError(
@@ -94,20 +114,30 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint, kee
       [weightsFile]: await writeTensors(join(temporary, weightsFile), weights),
       [optimizerFile]: await writeTensors(join(temporary, optimizerFile), optimizer),
     };
-    const description = { format: 'proxmo-checkpoint', version: 1, iteration, files, state } satisfies z.input<
+    const description = { format: 'proxmo-checkpoint', version: 1, iteration, files, state, context } satisfies z.input<
       typeof stateSchema
     >;
     await writeJson(join(temporary, stateFile), description);
     await removeFolder(path);
-    await rename(temporary, path);
+    await renameSoon(temporary, path);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
     throw error;
   }
   await syncFolder(folder);
-  await writeFileAtomic(join(folder, latestFile), [`${folderName(iteration)}\n`]);
+  await pointLatest(folder, iteration);
   const older = (await listCheckpoints(folder)).filter((other) => other <= iteration);
-  for (const other of older.slice(0, -keep)) await removeFolder(join(folder, folderName(other)));
+  for (const other of older.slice(0, -keep)) await removeFolder(join(folder, folderName(other))).catch(letBe);
+}
+
+/** Makes a checkpoint that is there the one to resume from. */
+export async function pointLatest(folder: string, iteration: number): Promise<void> {
+  await writeFileAtomic(join(folder, latestFile), [`${folderName(iteration)}\n`]);
+}
+
+/** On Windows a checkpoint that someone reads cannot be removed; it is when the next one is saved. */
+function letBe(error: unknown): void {
+  if (!isHeldOpen(error)) throw error;
 }
 
 /**
@@ -118,15 +148,18 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint, kee
 export async function openCheckpoint(folder: string, iteration?: number): Promise<OpenCheckpoint> {
   const wanted = iteration ?? (await latestCheckpoint(folder));
   const all = await listCheckpoints(folder);
-  if (wanted === null)
-    throw new ProxmoError('file', `${folder} has no checkpoint yet; train until the first one is saved.`);
+  if (wanted === null) {
+    const none = `${folder} has no checkpoint yet; train until the first one is saved.`;
+    const some = `${folder} has no file \`${latestFile}\` that says which is the last; choose one: ${all.join(', ')}.`;
+    throw new ProxmoError('file', all.length === 0 ? none : some);
+  }
   if (!all.includes(wanted)) {
     const others = all.length === 0 ? 'there are none' : `there are ${all.join(', ')}`;
     throw new ProxmoError('file', `${folder} has no checkpoint of iteration ${wanted}; ${others}.`);
   }
   const path = join(folder, folderName(wanted));
   const statePath = join(path, stateFile);
-  const { iteration: stated, files, state } = parseJson(await readText(statePath), stateSchema, statePath);
+  const { iteration: stated, files, state, context } = parseJson(await readText(statePath), stateSchema, statePath);
   if (stated !== wanted) {
     throw new ProxmoError(
       'file',
@@ -142,7 +175,45 @@ export async function openCheckpoint(folder: string, iteration?: number): Promis
     await weights.close();
     await optimizer.close();
   };
-  return { iteration: stated, weights: tensorsOf(weights), optimizer: tensorsOf(optimizer), state, close };
+  return { iteration: stated, weights: tensorsOf(weights), optimizer: tensorsOf(optimizer), state, context, close };
+}
+
+/** The checkpoint that a run can go on from, and what is wrong with others that would come before it. */
+export interface FoundCheckpoint {
+  /** Close it when done. Null if none is whole. */
+  readonly checkpoint: OpenCheckpoint | null;
+  /** In sentences. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Opens the latest checkpoint, or where that is not whole, the newest one that is, checked against its hashes. Nothing
+ * is changed.
+ */
+export async function openWholeCheckpoint(folder: string): Promise<FoundCheckpoint> {
+  const newestFirst = (await listCheckpoints(folder)).reverse();
+  const problems: string[] = [];
+  let latest: number | null = null;
+  try {
+    latest = await latestCheckpoint(folder);
+    if (latest === null && newestFirst.length > 0) problems.push(`${join(folder, latestFile)} is missing.`);
+  } catch (error) {
+    problems.push(asProblem(error));
+  }
+  for (const iteration of latest === null ? newestFirst : [latest, ...newestFirst.filter((each) => each !== latest)]) {
+    try {
+      return { checkpoint: await openCheckpoint(folder, iteration), problems };
+    } catch (error) {
+      problems.push(asProblem(error));
+    }
+  }
+  return { checkpoint: null, problems };
+}
+
+/** What is wrong with a file. @throws any other error */
+function asProblem(error: unknown): string {
+  if (error instanceof ProxmoError && error.code === 'file') return error.message;
+  throw error;
 }
 
 /** Iterations of the checkpoints in a folder, rising; none if there is no such folder. */
@@ -179,7 +250,8 @@ export async function removeLeftovers(folder: string): Promise<void> {
   for (const name of names) if (isTemporaryName(name)) await rm(join(folder, name), { recursive: true, force: true });
 }
 
-function folderName(iteration: number): string {
+/** Name of a checkpoint's folder. */
+export function folderName(iteration: number): string {
   return String(iteration).padStart(6, '0');
 }
 
@@ -190,12 +262,12 @@ function folderName(iteration: number): string {
 async function removeFolder(path: string): Promise<void> {
   const aside = temporaryPath(path);
   try {
-    await rename(path, aside);
+    await renameSoon(path, aside);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw error;
   }
-  await rm(aside, { recursive: true, force: true });
+  await rm(aside, { recursive: true, force: true, maxRetries: 5 });
 }
 
 function writeTensors(path: string, tensors: readonly NamedTensor[]): Promise<FileDigest> {

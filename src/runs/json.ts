@@ -26,35 +26,59 @@ export async function readText(path: string): Promise<string> {
   return text;
 }
 
-/** Parses JSON text and checks it. @throws {ProxmoError} `file` if it is not JSON or does not fit the schema. */
-export function parseJson<T>(text: string, schema: z.ZodType<T>, path: string): T {
+/**
+ * Parses JSON text and checks it.
+ * @param remedy for a text that is damaged
+ * @throws {ProxmoError} `file` if it is not JSON or does not fit the schema.
+ */
+export function parseJson<T>(text: string, schema: z.ZodType<T>, path: string, remedy = 'restore it from a copy'): T {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new ProxmoError('file', `${path} is not JSON; it is damaged, so restore it from a copy or start anew.`, {
+    throw new ProxmoError('file', `${path} is not JSON; it is damaged, so ${remedy}.`, {
       cause,
     });
   }
   return checked(
     schema,
     json,
-    (problem) =>
-      new ProxmoError('file', `${path}: ${problem}; it is damaged or of another version, so restore it from a copy.`),
+    (problem) => new ProxmoError('file', `${path}: ${problem}; it is damaged or of another version, so ${remedy}.`),
   );
+}
+
+/**
+ * An object as JSON has it: without what is undefined.
+ * @param what the object is, for the message
+ * @throws {ProxmoError} `data` if it holds what JSON cannot, such as NaN.
+ */
+export function plainJson(value: object, what: string): JsonObject {
+  const plain = withoutUndefined(value);
+  checkJson(plain, what);
+  return plain as JsonObject;
+}
+
+function withoutUndefined(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutUndefined);
+  if (!isPlainObject(value)) return value;
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  return Object.fromEntries(entries.map(([key, item]) => [key, withoutUndefined(item)]));
 }
 
 /** Writes a JSON object atomically. @throws {ProxmoError} `data` if it holds what JSON cannot, such as NaN. */
 export async function writeJson(path: string, value: object): Promise<void> {
-  const wrong = pathOfNonJson(value);
-  if (wrong !== null) {
-    const keys = wrong.join('.');
-    throw new ProxmoError(
-      'data',
-      `${path}: \`${keys}\` is no JSON value; give finite numbers, strings, booleans, null, lists or objects.`,
-    );
-  }
+  checkJson(value, path);
   await writeFileAtomic(path, [`${JSON.stringify(value, null, 2)}\n`]);
+}
+
+function checkJson(value: unknown, what: string): void {
+  const wrong = pathOfNonJson(value);
+  if (wrong === null) return;
+  const keys = wrong.join('.');
+  throw new ProxmoError(
+    'data',
+    `${what}: \`${keys}\` is no JSON value; give finite numbers, strings, booleans, null, lists or objects.`,
+  );
 }
 
 /**

@@ -3,9 +3,10 @@
  * without removing it is noticed, and its lock taken over. A process on another machine cannot be asked, so its lock
  * stands until someone removes the file.
  */
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import * as z from 'zod';
+import { isHeldOpen, temporaryPath } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
 
 const ownerSchema = z.object({ pid: z.int().positive(), host: z.string(), processStarted: z.number() });
@@ -35,8 +36,10 @@ export function acquireLock(path: string): () => void {
     takeAway(path, found);
     if (!create(path, text)) throw inUse(path, readOrEmpty(path));
   }
+  let isHeld = true;
   return () => {
-    if (readOrEmpty(path) === text) rmSync(path, { force: true });
+    if (isHeld && readOrEmpty(path) === text) rmSync(path, { force: true });
+    isHeld = false;
   };
 }
 
@@ -53,20 +56,20 @@ function create(path: string, text: string): boolean {
 
 /** Removes a stale lock, unless another process was faster and the file is its lock by now. */
 function takeAway(path: string, stale: string): void {
-  const aside = `${path}.${process.pid}`;
+  const aside = temporaryPath(path);
   try {
     renameSync(path, aside);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    // On Windows, someone who looks at the lock at this moment.
+    if (isHeldOpen(error)) throw inUse(path, stale);
     throw error;
   }
   const taken = readOrEmpty(aside);
-  try {
-    if (taken !== stale) linkSync(aside, path);
-  } finally {
-    rmSync(aside, { force: true });
-  }
-  if (taken !== stale) throw inUse(path, taken);
+  rmSync(aside, { force: true });
+  if (taken === stale) return;
+  create(path, taken);
+  throw inUse(path, taken);
 }
 
 /**

@@ -1,10 +1,10 @@
 /**
  * The metrics of a run: `metrics.jsonl`, one JSON object a line, only ever appended to. Every record names its kind and
- * the iteration it belongs to, and iterations never fall, so a run that resumes from a checkpoint cuts the file after
- * that iteration and goes on as if it had never stopped. JSON has no NaN or infinities; they are written as the strings
+ * the iteration it belongs to, and iterations never fall, so a run that resumes from a checkpoint cuts the file where
+ * it was then and goes on as if it had never stopped. JSON has no NaN or infinities; they are written as the strings
  * `NaN`, `Infinity` and `-Infinity` and read back as numbers.
  */
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
@@ -31,39 +31,96 @@ const nonFinite = new Map([
   ['-Infinity', Number.NEGATIVE_INFINITY],
 ]);
 
-/** Appends records to a metrics file. A line reaches the system whole, in one write, before `append` returns. */
+/** Where the metrics stood at some time: the last iteration, and the number of records of that one. */
+export interface MetricsMark {
+  readonly iteration: number;
+  readonly records: number;
+}
+
+/** The metrics of a run that goes on, taken apart at a mark. */
+export interface MetricsHistory {
+  /** Bytes of the file up to the mark. */
+  readonly end: number;
+  /** Where the records up to there end: at the mark, or before it where some are missing. */
+  readonly mark: MetricsMark;
+  /** What follows them, with a last line that may have no end. */
+  readonly rest: Buffer;
+}
+
+const beginning: MetricsMark = { iteration: 0, records: 0 };
+
+/**
+ * Reads what there is of a metrics file. Nothing is changed.
+ * @param mark where the run goes on from; null for its beginning
+ * @returns null where there is no file
+ * @throws {ProxmoError} `file` if a whole line is not a metric record
+ */
+export function readMetricsHistory(path: string, mark: MetricsMark | null): MetricsHistory | null {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  const [end, reached] = mark === null ? [0, beginning] : keptUntil(parseLines(bytes, path), mark);
+  return { end, mark: reached, rest: bytes.subarray(end) };
+}
+
+function keptUntil(lines: readonly Line[], until: MetricsMark): [end: number, mark: MetricsMark] {
+  const before = lines.filter(({ record }) => record.iteration < until.iteration);
+  const last = lines.filter(({ record }) => record.iteration === until.iteration).slice(0, until.records);
+  const end = (last.at(-1) ?? before.at(-1))?.end ?? 0;
+  return [end, last.reduce(following, before.reduce(following, beginning))];
+}
+
+function following(mark: MetricsMark, { record: { iteration } }: { readonly record: MetricRecord }): MetricsMark {
+  return { iteration, records: iteration === mark.iteration ? mark.records + 1 : 1 };
+}
+
+/** Appends records to a metrics file. A line reaches the system whole, or not at all, before `append` returns. */
 export class MetricsWriter {
   readonly path: string;
   readonly #file: number;
-  #lastIteration: number;
+  #end: number;
+  #mark: MetricsMark;
 
   /**
-   * Opens a metrics file, and makes it if there is none. What follows the records of iteration `keepUntil` is cut off,
-   * and so is a last line without its end.
-   * @param keepUntil the iteration to go on from; null to start with an empty file
-   * @throws {ProxmoError} `file` if a whole line is not a metric record.
+   * Opens a metrics file, and makes it if there is none.
+   * @param history to go on from, after which the file is cut; null for a file that is not there yet
    */
-  constructor(path: string, keepUntil: number | null) {
+  constructor(path: string, history: Pick<MetricsHistory, 'end' | 'mark'> | null) {
     this.path = path;
-    const kept = keepUntil === null ? [] : existingLines(path).filter(({ record }) => record.iteration <= keepUntil);
-    this.#lastIteration = kept.at(-1)?.record.iteration ?? 0;
-    this.#file = openSync(path, 'a');
-    const end = kept.at(-1)?.end ?? 0;
-    if (fstatSync(this.#file).size > end) ftruncateSync(this.#file, end);
+    // Windows cuts no file that is open for appending.
+    if (history) truncateSync(path, history.end);
+    this.#file = openSync(path, history ? 'a' : 'ax');
+    this.#end = history?.end ?? 0;
+    this.#mark = history?.mark ?? beginning;
+  }
+
+  /** Where the metrics stand, for a checkpoint. */
+  get mark(): MetricsMark {
+    return this.#mark;
   }
 
   /** Appends a record. @throws {ProxmoError} `data` if its iteration is below the one before, or not a count. */
   append(record: MetricRecord): void {
-    if (!(Number.isInteger(record.iteration) && record.iteration >= this.#lastIteration)) {
-      const { kind, iteration } = record;
+    const { kind, iteration } = record;
+    if (!(Number.isInteger(iteration) && iteration >= this.#mark.iteration)) {
       throw new ProxmoError(
         'data',
-        `Metrics: a \`${kind}\` record of iteration ${iteration} cannot follow iteration ${this.#lastIteration}.`,
+        `Metrics: a \`${kind}\` record of iteration ${iteration} cannot follow iteration ${this.#mark.iteration}.`,
       );
     }
     const line = Buffer.from(`${JSON.stringify(record, writable)}\n`);
-    for (let done = 0; done < line.length; ) done += writeSync(this.#file, line, done);
-    this.#lastIteration = record.iteration;
+    try {
+      for (let done = 0; done < line.length; ) done += writeSync(this.#file, line, done);
+    } catch (error) {
+      truncateSync(this.path, this.#end);
+      throw error;
+    }
+    this.#end += line.length;
+    this.#mark = following(this.#mark, { record });
   }
 
   /** Flushes to the disk, so that what was appended survives a loss of power. */
@@ -95,34 +152,23 @@ interface Line {
   readonly end: number;
 }
 
-function existingLines(path: string): Line[] {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-  return parseLines(bytes, path);
-}
-
 function parseLines(bytes: Buffer, path: string): Line[] {
   const lines: Line[] = [];
   let start = 0;
   for (let newline = bytes.indexOf(10); newline >= 0; newline = bytes.indexOf(10, start)) {
-    const record = parseJson(bytes.toString('utf8', start, newline), recordSchema, `${path} line ${lines.length + 1}`);
+    const place = `${path} line ${lines.length + 1}`;
+    const record = parseJson(bytes.toString('utf8', start, newline), recordSchema, place, remedy);
     const last = lines.at(-1)?.record.iteration ?? 0;
     if (record.iteration < last) {
-      throw new ProxmoError(
-        'file',
-        `${path} line ${lines.length + 1} goes back from iteration ${last} to ${record.iteration}; it is damaged.`,
-      );
+      throw new ProxmoError('file', `${place} goes back from iteration ${last} to ${record.iteration}; ${remedy}.`);
     }
     start = newline + 1;
     lines.push({ record: readable(record), end: start });
   }
   return lines;
 }
+
+const remedy = 'restore the file from a copy, or remove that line';
 
 function writable(_key: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;

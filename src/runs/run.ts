@@ -5,15 +5,19 @@
  *   run.json        what it ran on: adapter, package version, seed, start; and each resume
  *   config.yaml     its whole configuration
  *   metrics.jsonl   one record a line (`metrics.ts`)
+ *   rollouts/       a file for each iteration, of what was played in it
  *   checkpoints/    weights, optimiser and state (`checkpoint.ts`)
  *   summary.json    the outcome, once it is finished
+ *   run.log         what happened besides, a line each: starts and stops, faults, what was put aside
  *   run.lock        while a process writes to it (`lock.ts`)
+ *   aside/          what a resumed run went back behind (`resume.ts`)
  *
  * and files of the trainer's own, which it writes by name: what its policy started from, its choices of kernel
- * variants, its rollouts.
+ * variants.
  */
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { appendFileSync, existsSync } from 'node:fs';
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import * as z from 'zod';
 import { writeFileAtomic } from '../base/atomicFile.node.ts';
@@ -21,24 +25,30 @@ import { ProxmoError } from '../base/errors.ts';
 import { readTextOrNull } from '../base/wholeFile.node.ts';
 import {
   type Checkpoint,
+  folderName,
   latestCheckpoint,
   listCheckpoints,
   type OpenCheckpoint,
   openCheckpoint,
-  removeLeftovers,
   saveCheckpoint,
 } from './checkpoint.ts';
-import { type JsonObject, jsonObjectSchema, parseJson, readText, writeJson } from './json.ts';
+import { type JsonObject, jsonObjectSchema, parseJson, plainJson, readText, writeJson } from './json.ts';
 import { acquireLock } from './lock.ts';
 import { type MetricRecord, MetricsWriter, readMetrics } from './metrics.ts';
 import { parseYaml } from './yaml.ts';
 
-const manifestFile = 'run.json';
-const configFile = 'config.yaml';
-const metricsFile = 'metrics.jsonl';
-const checkpointFolder = 'checkpoints';
-const summaryFile = 'summary.json';
-const lockFile = 'run.lock';
+/** The names in a run's folder. */
+export const runFiles = {
+  manifest: 'run.json',
+  config: 'config.yaml',
+  metrics: 'metrics.jsonl',
+  rollouts: 'rollouts',
+  checkpoints: 'checkpoints',
+  summary: 'summary.json',
+  log: 'run.log',
+  lock: 'run.lock',
+  aside: 'aside',
+} as const;
 
 const defaultKeep = 3;
 
@@ -48,7 +58,14 @@ const manifestSchema = z.strictObject({
   formatVersion: z.literal(1),
   seed: z.int(),
   ...sessionFields,
-  resumes: z.array(z.strictObject({ ...sessionFields, iteration: z.int().nonnegative().nullable() })),
+  resumes: z.array(
+    z.strictObject({
+      ...sessionFields,
+      iteration: z.int().nonnegative().nullable(),
+      /** Settings that were other ones before, by their keys. */
+      changes: jsonObjectSchema.default({}),
+    }),
+  ),
 });
 
 /**
@@ -81,17 +98,17 @@ export class Run {
 
   /** Every record so far, in order. */
   readMetrics(): Promise<MetricRecord[]> {
-    return readMetrics(join(this.dir, metricsFile));
+    return readMetrics(join(this.dir, runFiles.metrics));
   }
 
   /** Iterations that have a checkpoint, rising. */
   checkpoints(): Promise<number[]> {
-    return listCheckpoints(join(this.dir, checkpointFolder));
+    return listCheckpoints(join(this.dir, runFiles.checkpoints));
   }
 
   /** Iteration of the checkpoint to resume from; null before the first. */
   latestCheckpoint(): Promise<number | null> {
-    return latestCheckpoint(join(this.dir, checkpointFolder));
+    return latestCheckpoint(join(this.dir, runFiles.checkpoints));
   }
 
   /**
@@ -99,12 +116,12 @@ export class Run {
    * @throws {ProxmoError} `file` if there is none, or it is damaged.
    */
   openCheckpoint(iteration?: number): Promise<OpenCheckpoint> {
-    return openCheckpoint(join(this.dir, checkpointFolder), iteration);
+    return openCheckpoint(join(this.dir, runFiles.checkpoints), iteration);
   }
 
   /** The outcome; null while the run is not finished. */
   async readSummary(): Promise<JsonObject | null> {
-    const path = join(this.dir, summaryFile);
+    const path = join(this.dir, runFiles.summary);
     const text = await readTextOrNull(path);
     return text === null ? null : parseJson(text, jsonObjectSchema, path);
   }
@@ -119,11 +136,17 @@ export class Run {
 export class RunWriter extends Run {
   /** Write the records of an iteration before its checkpoint. */
   readonly metrics: MetricsWriter;
+  readonly #settings: JsonObject;
   readonly #release: () => void;
+  #isOpen = true;
+  /** Files that were written by name. */
+  protected readonly named = new Set<string>();
 
-  constructor(run: Run, metrics: MetricsWriter, release: () => void) {
+  /** @param settings the whole configuration, as checkpoints keep it */
+  constructor(run: Run, settings: JsonObject, metrics: MetricsWriter, release: () => void) {
     super(run.dir, run.manifest, run.config);
     this.metrics = metrics;
+    this.#settings = settings;
     this.#release = release;
   }
 
@@ -132,42 +155,89 @@ export class RunWriter extends Run {
    * @throws {ProxmoError} `data` if it is saved already, or its state is no JSON.
    */
   async saveCheckpoint(checkpoint: Checkpoint, keep: number = defaultKeep): Promise<void> {
-    this.metrics.sync();
-    await saveCheckpoint(join(this.dir, checkpointFolder), checkpoint, keep);
+    const { metrics } = this;
+    metrics.sync();
+    const records = metrics.mark.iteration === checkpoint.iteration ? metrics.mark.records : 0;
+    const context = { settings: this.#settings, records };
+    await saveCheckpoint(join(this.dir, runFiles.checkpoints), checkpoint, keep, context);
+  }
+
+  /** Writes what was played in an iteration: JSON lines. */
+  async writeRollout(iteration: number, text: string): Promise<void> {
+    const folder = join(this.dir, runFiles.rollouts);
+    await mkdir(folder, { recursive: true });
+    await writeFileAtomic(join(folder, `${folderName(iteration)}.jsonl`), [text]);
   }
 
   /** Writes the outcome. @throws {ProxmoError} `data` if it holds what JSON cannot, such as NaN. */
   async writeSummary(summary: JsonObject): Promise<void> {
-    await writeJson(join(this.dir, summaryFile), summary);
+    await writeJson(join(this.dir, runFiles.summary), summary);
   }
 
   /** Writes another file into the run, whole: a tokenizer, say. */
   async writeFile(name: string, text: string): Promise<void> {
+    this.named.add(name);
     await writeFileAtomic(join(this.dir, name), [text]);
   }
 
+  /** Adds a line to the run's log. */
+  log(text: string): void {
+    logToRun(this.dir, text);
+  }
+
   close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
     this.metrics.close();
     this.#release();
   }
 }
 
+/** A run that this process has started. */
+export class NewRun extends RunWriter {
+  /** The outermost folder that was made for it; undefined where all were there. */
+  #madeFolder: string | undefined;
+
+  constructor(writer: ConstructorParameters<typeof RunWriter>, madeFolder: string | undefined) {
+    super(...writer);
+    this.#madeFolder = madeFolder;
+  }
+
+  /** Closes a run that came to nothing, and takes its folder away, but for what others put into it. */
+  async discard(): Promise<void> {
+    this.close();
+    await removeNewRun(this.dir, this.named, this.#madeFolder);
+  }
+}
+
+/**
+ * Adds a line to the log of a run, if there is a run. A log that cannot be written is done without: training goes on.
+ */
+export function logToRun(dir: string, text: string): void {
+  try {
+    if (!existsSync(dir)) return;
+    appendFileSync(join(dir, runFiles.log), `${new Date().toISOString()} ${text.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+  } catch {}
+}
+
 /**
  * Starts a run in a folder that is new or empty.
- * @throws {ProxmoError} `file` if the folder holds anything, is in use, or cannot be made.
+ * @throws {ProxmoError} `file` if the folder holds anything, is in use, or cannot be made; `data` if the configuration
+ * holds what JSON cannot. What it made is gone then.
  */
-export async function createRun(dir: string, options: CreateRunOptions): Promise<RunWriter> {
-  await makeFolder(dir);
-  const release = acquireLock(join(dir, lockFile));
-  const names = (await readdir(dir)).filter((name) => name !== lockFile);
+export async function createRun(dir: string, options: CreateRunOptions): Promise<NewRun> {
+  const { config, adapter, version, seed } = options;
+  const settings = plainJson(config, `${dir}: the configuration`);
+  const madeFolder = await makeFolder(dir);
+  const release = acquireLock(join(dir, runFiles.lock));
+  const names = (await readdir(dir)).filter((name) => name !== runFiles.lock);
   if (names.length > 0) {
     release();
-    const what = names.includes(manifestFile) ? 'holds a run already; resume it, or' : 'is not empty;';
+    const what = names.includes(runFiles.manifest) ? 'holds a run already; resume it, or' : 'is not empty;';
     throw new ProxmoError('file', `${dir} ${what} give another folder for the new run.`);
   }
   let metrics: MetricsWriter | undefined;
   try {
-    const { config, adapter, version, seed } = options;
     const started = new Date().toISOString();
     const manifest: RunManifest = {
       format: 'proxmo-run',
@@ -178,69 +248,58 @@ export async function createRun(dir: string, options: CreateRunOptions): Promise
       started,
       resumes: [],
     };
-    await writeFileAtomic(join(dir, configFile), [stringify(config)]);
-    metrics = new MetricsWriter(join(dir, metricsFile), null);
+    await writeFileAtomic(join(dir, runFiles.config), [stringify(config)]);
+    metrics = new MetricsWriter(join(dir, runFiles.metrics), null);
     // Written last: a folder with this file is a run.
-    await writeJson(join(dir, manifestFile), manifest);
-    return new RunWriter(new Run(dir, manifest, config), metrics, release);
-  } catch (error) {
-    metrics?.close();
-    for (const name of [configFile, metricsFile]) await rm(join(dir, name), { force: true });
-    release();
-    throw error;
-  }
-}
-
-/**
- * Takes up a run where its latest checkpoint left it, or from its start if it has none: metrics after that are cut off,
- * and what a killed process left half-made is removed.
- * @throws {ProxmoError} `file` if the folder is not a run, is damaged, or is in use.
- */
-export async function resumeRun(dir: string, session: RunSession): Promise<RunWriter> {
-  // What is no run gets no lock.
-  await openRun(dir);
-  const release = acquireLock(join(dir, lockFile));
-  let metrics: MetricsWriter | undefined;
-  try {
-    await removeLeftovers(dir);
-    await removeLeftovers(join(dir, checkpointFolder));
-    const run = await openRun(dir);
-    const iteration = await run.latestCheckpoint();
-    const resume = { adapter: session.adapter, version: session.version, started: new Date().toISOString(), iteration };
-    const manifest = { ...run.manifest, resumes: [...run.manifest.resumes, resume] };
-    metrics = new MetricsWriter(join(dir, metricsFile), iteration);
-    await rm(join(dir, summaryFile), { force: true });
-    await writeJson(join(dir, manifestFile), manifest);
-    return new RunWriter(new Run(dir, manifest, run.config), metrics, release);
+    await writeJson(join(dir, runFiles.manifest), manifest);
+    return new NewRun([new Run(dir, manifest, config), settings, metrics, release], madeFolder);
   } catch (error) {
     metrics?.close();
     release();
+    await removeNewRun(dir, [], madeFolder);
     throw error;
   }
 }
 
 /** Opens a run for reading. @throws {ProxmoError} `file` if the folder is not a run, or is damaged. */
 export async function openRun(dir: string): Promise<Run> {
-  const manifestPath = join(dir, manifestFile);
+  const manifestPath = join(dir, runFiles.manifest);
   const text = await readTextOrNull(manifestPath);
   if (text === null)
     throw new ProxmoError(
       'file',
-      `${dir} is not a run: it has no ${manifestFile}; give the folder that training wrote to.`,
+      `${dir} is not a run: it has no ${runFiles.manifest}; give the folder that training wrote to.`,
     );
   const manifest = parseJson(text, manifestSchema, manifestPath);
-  const configPath = join(dir, configFile);
-  const { value: config } = parseYaml(await readText(configPath), configPath, 'file');
-  const run = new Run(dir, manifest, config);
-  await readText(join(dir, metricsFile));
-  await run.latestCheckpoint();
-  return run;
+  const configPath = join(dir, runFiles.config);
+  try {
+    const { value: config } = parseYaml(await readText(configPath), configPath, 'file');
+    return new Run(dir, manifest, config);
+  } catch (error) {
+    if (!(error instanceof ProxmoError)) throw error;
+    const copies = `the settings stand in state.json of each checkpoint too, as \`context.settings\``;
+    throw new ProxmoError(error.code, `${error.message.replace(/\.$/, '')} (${copies}).`, { cause: error });
+  }
 }
 
-async function makeFolder(dir: string): Promise<void> {
-  await mkdir(dir, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+/** @returns the outermost folder that had to be made; undefined where all were there */
+function makeFolder(dir: string): Promise<string | undefined> {
+  return mkdir(dir, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
     throw new ProxmoError('file', `${dir} cannot be made (${cause.code}); give a folder that can be written to.`, {
       cause,
     });
   });
+}
+
+/** Removes what a new run has written, and the folders that were made for it, as far as nothing else is in them. */
+async function removeNewRun(dir: string, named: Iterable<string>, madeFolder: string | undefined): Promise<void> {
+  const { manifest, config, metrics, log, summary, checkpoints, rollouts } = runFiles;
+  for (const name of [manifest, config, metrics, log, summary, ...named]) await rm(join(dir, name), { force: true });
+  const folders = [join(dir, checkpoints), join(dir, rollouts)];
+  if (madeFolder !== undefined) {
+    const outermost = resolve(madeFolder);
+    for (let folder = resolve(dir); folder.length >= outermost.length; folder = dirname(folder)) folders.push(folder);
+  }
+  // One that is not there, or holds anything, stays as it is.
+  for (const folder of folders) await rmdir(folder).catch(() => {});
 }

@@ -34,3 +34,20 @@ export function parseYaml(text: string, where: string, code: ErrorCode): Yaml {
     throw new ProxmoError(code, `${where} refers to itself too often to be read; write its values out.`, { cause });
   }
 }
+
+/** A value to put under some keys. */
+export interface YamlEdit {
+  readonly keys: readonly string[];
+  /** Undefined takes the keys away. */
+  readonly value: unknown;
+}
+
+/** YAML text with other values under some keys, and the rest of it, comments too, as it was. */
+export function editYaml(text: string, edits: readonly YamlEdit[]): string {
+  const document = parseDocument(text);
+  for (const { keys, value } of edits) {
+    if (value === undefined) document.deleteIn(keys);
+    else document.setIn(keys, value);
+  }
+  return document.toString();
+}

@@ -10,7 +10,7 @@ import { presets, trainConfigSchema } from '../../src/rl/config.ts';
 import { tokenizerFor } from '../../src/rl/policy.ts';
 import { wordPolicySource } from '../../src/rl/policySource.ts';
 import { Trainer } from '../../src/rl/trainer.ts';
-import { captureState, restoreState, type Totals } from '../../src/rl/trainerState.node.ts';
+import { captureState, type RunProgress, restoreState } from '../../src/rl/trainerState.node.ts';
 import type { Checkpoint } from '../../src/runs/checkpoint.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { portablePieceBytes } from '../../src/tensor/variable.ts';
@@ -25,7 +25,11 @@ const config = trainConfigSchema.parse({
   loss: { klCoefficient: 0.01 },
 });
 const smallPiece = 2 ** 14;
-const totals: Totals = { wallSeconds: 0, iterationSeconds: 0, advantageSeconds: 0, tokens: 0, before: null };
+const progress: RunProgress = {
+  totals: { wallSeconds: 0, iterationSeconds: 0, advantageSeconds: 0, tokens: 0, before: null },
+  evaluation: null,
+  tasks: { training: 'a', heldOut: 'b' },
+};
 
 /** Iterations `first` to before `end` of a run, from a checkpoint if there is one. */
 async function run(largestPiece: number, first: number, end: number, saved: Checkpoint | null = null) {
@@ -42,7 +46,7 @@ async function run(largestPiece: number, first: number, end: number, saved: Chec
   for (let iteration = first; iteration < end; iteration++) metrics.push((await trainer.iterate(iteration)).metrics);
   return {
     metrics,
-    state: captureState(engine, trainer, end, totals),
+    state: captureState(engine, trainer, end, progress),
     pieces: trainer.policy.model.slab.variable.pieces.length,
   };
 }

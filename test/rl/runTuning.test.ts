@@ -11,7 +11,8 @@ import { TuningCache } from '../../src/gpu/tuningCache.node.ts';
 import { formatTuning, parseTuning } from '../../src/gpu/tuningRecords.ts';
 import { trainConfigSchema } from '../../src/rl/config.ts';
 import { keepToChoices, RunChoices, type TuningEvent } from '../../src/rl/runTuning.node.ts';
-import { createRun, openRun, resumeRun } from '../../src/runs/run.ts';
+import { reopenRun } from '../../src/runs/resume.ts';
+import { createRun, openRun } from '../../src/runs/run.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { quick, slow, tunable } from '../support/tunable.ts';
@@ -60,7 +61,8 @@ describe.each(testAdapters)('on %s', (adapter) => {
   async function goOn(dir: string) {
     const engine = new Engine(await testDevice(adapter));
     const choices = (await RunChoices.start(engine, { dir, config: configOf({}), version, resume: true }))!;
-    const writer = await resumeRun(dir, session);
+    const stopped = await reopenRun(dir);
+    const writer = await stopped.resume({ ...session, config: { ...configOf({}) } });
     await choices.keepIn(writer);
     return { engine, choices, writer };
   }

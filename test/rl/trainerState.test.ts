@@ -3,27 +3,35 @@
  * the device.
  */
 import { expect, it, vi } from 'vitest';
+import { FaultLog } from '../../src/envs/faults.ts';
 import { AdamW } from '../../src/nn/optimizer.ts';
 import type { Trainer } from '../../src/rl/trainer.ts';
-import { captureState, restoreState, type Totals } from '../../src/rl/trainerState.node.ts';
+import { captureState, type RunProgress, restoreState } from '../../src/rl/trainerState.node.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { ParameterSlab, type Variable } from '../../src/tensor/variable.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { checkpointValues } from '../support/checkpoints.ts';
 
-const totals: Totals = { wallSeconds: 1, iterationSeconds: 2, advantageSeconds: 3, tokens: 4, before: null };
+const progress: RunProgress = {
+  totals: { wallSeconds: 1, iterationSeconds: 2, advantageSeconds: 3, tokens: 4, before: null },
+  evaluation: null,
+  tasks: { training: 'a', heldOut: 'b' },
+};
 
 /** As much of a trainer as a checkpoint holds: parameters of these shapes, with their moments. */
-function trainerOf(shapes: readonly (readonly number[])[]) {
+function trainerOf(shapes: readonly (readonly number[])[], faultCount: number) {
   const slab = new ParameterSlab(
     'policy',
     shapes.map((shape, index) => ({ name: `w${index}`, shape, decay: true, initial: null })),
   );
   const adamW = new AdamW(slab);
+  const faults = new FaultLog();
+  faults.resumeFrom(faultCount);
   const trainer = {
     policy: { model: { trainable: slab } },
     optimiser: { adamW, progress: { steps: 7, microBatches: 9 } },
     referenceWeights: null,
+    faults,
   } as unknown as Trainer;
   return { trainer, variables: [slab.variable, ...adamW.variables] };
 }
@@ -38,19 +46,20 @@ it('comes back from tensors of many sizes, some of them larger than a piece', { 
   // Pieces are of 2²² elements on the device's side; a padded end lies between the first two.
   const shapes = [[3, 5], [2050, 2048], [64], ...Array.from({ length: 10 }, () => [512, 1024])];
   const engine = new Engine(await testDevice(testAdapters.at(-1)!));
-  const [from, to] = [trainerOf(shapes), trainerOf(shapes)];
+  const [from, to] = [trainerOf(shapes, 5), trainerOf(shapes, 0)];
   for (const [index, variable] of from.variables.entries()) engine.write(variable, valuesFor(variable, index / 8));
-  const state = captureState(engine, from.trainer, 3, totals);
+  const state = captureState(engine, from.trainer, 3, progress);
   const idle = vi.spyOn(engine.gpu, 'idle');
-  expect(await restoreState(engine, to.trainer, state)).toEqual(totals);
+  expect(await restoreState(engine, to.trainer, state)).toEqual(progress);
   // Each of the three slabs is more than two pieces: the host waits between them, also where no tensor is as large as
   // one.
   expect(idle.mock.calls.length).toBeGreaterThanOrEqual(6);
   idle.mockRestore();
   expect(to.trainer.optimiser.progress).toEqual({ steps: 7, microBatches: 9 });
+  expect(to.trainer.faults.count).toBe(5);
   const [want, got] = [
     await checkpointValues(state),
-    await checkpointValues(captureState(engine, to.trainer, 3, totals)),
+    await checkpointValues(captureState(engine, to.trainer, 3, progress)),
   ];
   for (const file of ['weights', 'optimizer'] as const)
     for (const [index, { name, data }] of want[file].entries()) {

@@ -9,6 +9,7 @@ import {
   latestCheckpoint,
   listCheckpoints,
   openCheckpoint,
+  openWholeCheckpoint,
   removeLeftovers,
   saveCheckpoint,
 } from '../../src/runs/checkpoint.ts';
@@ -182,4 +183,50 @@ test('a process that was killed leaves nothing that looks like a checkpoint', as
   expect(await listCheckpoints(folder)).toEqual([1]);
   await removeLeftovers(folder);
   expect((await readdir(folder)).sort()).toEqual(['000001', 'latest']);
+});
+
+describe('a run goes on from the newest whole checkpoint', () => {
+  const pathOf = (iteration: number, name: string) => join(folder, String(iteration).padStart(6, '0'), name);
+  const latest = () => join(folder, 'latest');
+  const cut = async (path: string, bytes: number) => writeFile(path, (await readFile(path)).subarray(0, bytes));
+  beforeEach(async () => {
+    for (const iteration of [3, 6, 9]) await saveCheckpoint(folder, checkpointOf(iteration), 5);
+  });
+  async function found() {
+    const { checkpoint, problems } = await openWholeCheckpoint(folder);
+    await checkpoint?.close();
+    return { iteration: checkpoint?.iteration ?? null, problems };
+  }
+
+  test('which is the latest, also where a newer one is there', async () => {
+    expect(await found()).toEqual({ iteration: 9, problems: [] });
+    await writeFile(latest(), '000006\n');
+    expect(await found()).toEqual({ iteration: 6, problems: [] });
+  });
+
+  test.each<[string, () => Promise<void>, number | null, RegExp[]]>([
+    ['a missing latest', () => rm(latest()), 9, [/latest is missing/]],
+    ['an empty latest', () => writeFile(latest(), ''), 9, [/latest names "", which is no checkpoint/]],
+    ['a removed latest', () => rm(join(folder, '000009'), { recursive: true }), 6, [/names "000009", which is no/]],
+    ['cut weights', () => cut(pathOf(9, 'weights.safetensors'), 100), 6, [/000009.weights.* not match the hash/]],
+    ['a cut state', () => cut(pathOf(9, 'state.json'), 50), 6, [/000009.state\.json is not JSON/]],
+    ['no optimiser', () => rm(pathOf(9, 'optimizer.safetensors')), 6, [/optimizer.* cannot be read \(ENOENT\)/]],
+    [
+      'damage in all',
+      async () => {
+        for (const iteration of [3, 6, 9]) await rm(pathOf(iteration, 'state.json'));
+      },
+      null,
+      [/000009.*missing/, /000006.*missing/, /000003.*missing/],
+    ],
+    ['nothing', () => rm(folder, { recursive: true }), null, []],
+  ])('with %s', async (_, damage, iteration, problems) => {
+    await damage();
+    expect(await found()).toEqual({ iteration, problems: problems.map((problem) => expect.stringMatching(problem)) });
+  });
+
+  test('and a reader is told which there are', async () => {
+    await rm(latest());
+    await expect(openCheckpoint(folder)).rejects.toThrow('says which is the last; choose one: 3, 6, 9.');
+  });
 });

@@ -1,10 +1,17 @@
+import * as fs from 'node:fs';
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ProxmoError } from '../../src/base/errors.ts';
-import { type MetricRecord, MetricsWriter, readMetrics } from '../../src/runs/metrics.ts';
+import { type MetricRecord, MetricsWriter, readMetrics, readMetricsHistory } from '../../src/runs/metrics.ts';
+
+vi.mock('node:fs', async (original) => {
+  const actual = await original<typeof fs>();
+  return { ...actual, writeSync: vi.fn(actual.writeSync) };
+});
+const actualFs = await vi.importActual<typeof fs>('node:fs');
 
 let folder: string;
 let path: string;
@@ -16,8 +23,10 @@ afterEach(() => rm(folder, { recursive: true }));
 
 const train = (iteration: number, loss = 0.5): MetricRecord => ({ kind: 'train', iteration, loss });
 
-function write(records: readonly MetricRecord[], keepUntil: number | null = null): void {
-  const writer = new MetricsWriter(path, keepUntil);
+/** Writes a new file, or goes on with the one there is after the records of an iteration, or of a part of them. */
+function write(records: readonly MetricRecord[], iteration?: number, count = Number.POSITIVE_INFINITY): void {
+  const history = iteration === undefined ? null : readMetricsHistory(path, { iteration, records: count });
+  const writer = new MetricsWriter(path, history);
   for (const record of records) writer.append(record);
   writer.close();
 }
@@ -72,8 +81,30 @@ describe('opening a file that exists', () => {
       { kind: 'eval', iteration: 2, success: 1 },
       train(3, 0.1),
     ]);
-    write([], null);
+    new MetricsWriter(path, readMetricsHistory(path, null)).close();
     expect(await readFile(path, 'utf8')).toBe('');
+  });
+
+  test('keeps as many records of that iteration as there were at its checkpoint, and hands out the rest', async () => {
+    const evaluated = { kind: 'eval', iteration: 2, success: 1 };
+    write([train(1), train(2), evaluated, train(3)]);
+    const history = readMetricsHistory(path, { iteration: 2, records: 1 })!;
+    expect(history.mark).toEqual({ iteration: 2, records: 1 });
+    expect(history.rest.toString()).toBe([evaluated, train(3)].map((record) => `${JSON.stringify(record)}\n`).join(''));
+    const writer = new MetricsWriter(path, history);
+    writer.append({ ...evaluated, success: 0 });
+    expect(writer.mark).toEqual({ iteration: 2, records: 2 });
+    writer.close();
+    expect(await readMetrics(path)).toEqual([train(1), train(2), { ...evaluated, success: 0 }]);
+    // No record of iteration 2 was there at its checkpoint.
+    expect(readMetricsHistory(path, { iteration: 2, records: 0 })?.mark).toEqual({ iteration: 1, records: 1 });
+    // Records that were lost do not shift those that were not.
+    expect(readMetricsHistory(path, { iteration: 4, records: 1 })?.mark).toEqual({ iteration: 2, records: 2 });
+  });
+
+  test('never replaces one that it was not told of', () => {
+    write([train(1)]);
+    expect(() => write([])).toThrow('EEXIST');
   });
 
   test('cuts off a line without its end, which readers leave out', async () => {
@@ -92,7 +123,11 @@ describe('opening a file that exists', () => {
   });
 
   test.each([
-    ['is not JSON', 'oops\n', 'metrics.jsonl line 2 is not JSON'],
+    [
+      'is not JSON',
+      'oops\n',
+      'metrics.jsonl line 2 is not JSON; it is damaged, so restore the file from a copy, or remove that line.',
+    ],
     ['is no record', '{"kind":"train"}\n', 'metrics.jsonl line 2'],
     [
       'holds nested values',
@@ -104,8 +139,22 @@ describe('opening a file that exists', () => {
     write([train(1)]);
     await appendFile(path, line);
     await expect(readMetrics(path)).rejects.toThrow(message);
-    expect(() => new MetricsWriter(path, 5)).toThrow(message);
+    expect(() => readMetricsHistory(path, { iteration: 5, records: 1 })).toThrow(message);
   });
+});
+
+test('a line that does not fit on the disk is taken back', async () => {
+  write([train(1)]);
+  const writer = new MetricsWriter(path, readMetricsHistory(path, { iteration: 1, records: 1 }));
+  vi.mocked(fs.writeSync)
+    .mockImplementationOnce((file, bytes) => actualFs.writeSync(file, (bytes as unknown as Buffer).subarray(0, 9)))
+    .mockImplementationOnce(() => {
+      throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+    });
+  expect(() => writer.append(train(2))).toThrow('no space');
+  writer.append(train(2, 7));
+  writer.close();
+  expect(await readMetrics(path)).toEqual([train(1), train(2, 7)]);
 });
 
 test('a file that is not there', async () => {
@@ -117,13 +166,14 @@ test('resuming after any stop gives the file of a run that never stopped', async
   await fc.assert(
     fc.asyncProperty(values, fc.nat(5), fc.nat(200), async (losses, checkpoint, torn) => {
       const records = losses.map((loss, index) => train(index + 1, loss));
+      await rm(path, { force: true });
       write(records);
       const whole = await readFile(path);
       const kept = whole.subarray(0, whole.length - (torn % (whole.length + 1)));
       await writeFile(path, kept);
       const done = (await readMetrics(path)).length;
       const from = Math.min(checkpoint, done);
-      write(records.slice(from), from === 0 ? null : from);
+      write(records.slice(from), from);
       expect(await readFile(path)).toEqual(whole);
     }),
     { numRuns: 50 },

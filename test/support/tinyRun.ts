@@ -2,11 +2,15 @@
  * The smallest run there is, for tests of what happens around training: a policy of a few hundred parameters, and a
  * world of one step in this process, which a test can watch and spoil.
  */
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TrainConfig, trainConfigSchema } from '../../src/rl/config.ts';
+import { type TrainRunOptions, trainRun } from '../../src/rl/run.node.ts';
+import type { Summary } from '../../src/rl/summary.ts';
+import { openRun } from '../../src/runs/run.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from './adapters.ts';
+import { lastTensors } from './checkpoints.ts';
 
 type Settings = ReturnType<typeof settingsIn>;
 /** Some of the settings, group by group. */
@@ -42,8 +46,9 @@ export function writeTinyWorld(folder: string): string {
 }
 
 function settingsIn(world: string) {
+  const onFailure = 'drop' as TrainConfig['environment']['onFailure'];
   return {
-    environment: { name: world, options: {}, retryDelaySeconds: 0, maxAttempts: 2, maxFaults: 100 },
+    environment: { name: world, options: {}, retryDelaySeconds: 0, maxAttempts: 2, maxFaults: 100, onFailure },
     prompt: { maxTokens: 64 },
     policy: { dModel: 8, layers: 1, heads: 1, kvHeads: 1, headDim: 8, dFf: 8 },
     sampling: { maxNewTokens: 2, blockSize: 2, constrained: true, temperature: 1 },
@@ -67,4 +72,45 @@ export function tinyConfig(world: string, settings: TinySettings = {}): TrainCon
 /** A new engine on the fastest test adapter. */
 export async function tinyEngine(): Promise<Engine> {
   return new Engine(await testDevice(testAdapters.at(-1)!));
+}
+
+export interface TinyTraining extends Pick<TrainRunOptions, 'resume' | 'signal' | 'onEvent'> {
+  /** Default: a new one. */
+  readonly engine?: Engine;
+}
+
+export async function trainTiny(dir: string, config: TrainConfig, options: TinyTraining = {}): Promise<Summary> {
+  const { engine = await tinyEngine(), ...rest } = options;
+  return trainRun(engine, { dir, config, version: '1', ...rest });
+}
+
+/** What must be the same in a run that never stopped: the last checkpoint's tensors, and the metrics but for times. */
+export async function essenceOf(dir: string) {
+  const run = await openRun(dir);
+  const metrics = (await run.readMetrics()).map(({ kind, iteration, success, kl, entropy, gradientNorm }) => ({
+    kind,
+    iteration,
+    success,
+    kl,
+    entropy,
+    gradientNorm,
+  }));
+  return { iteration: await run.latestCheckpoint(), tensors: await lastTensors(run), metrics };
+}
+
+/** Every file below a folder with its text, but for logs and locks. */
+export function filesIn(dir: string): Record<string, string> {
+  const names = readdirSync(dir, { recursive: true, encoding: 'utf8' }).sort();
+  const files = names.filter((name) => !/\.(log|lock)$/.test(name) && statSync(join(dir, name)).isFile());
+  return Object.fromEntries(files.map((name) => [name, readFileSync(join(dir, name), 'latin1')]));
+}
+
+/** The same settings for the command line. */
+export function tinyFlags(world: string): string[] {
+  const { environment, ...groups } = settingsIn(world);
+  const { name, options: _, ...faults } = environment;
+  const settings = Object.entries({ ...groups, environment: { name, ...faults } }).flatMap(([group, values]) =>
+    Object.entries(values).map(([key, value]) => `${group}.${key}=${value}`),
+  );
+  return settings.flatMap((setting) => ['--set', setting]);
 }

@@ -1,0 +1,290 @@
+/**
+ * The course of a training run: warm start, iterations, evaluations, checkpoints and summary. Whatever ends it early,
+ * what was learned up to the last whole iteration is saved first, as far as the device still gives it.
+ */
+import { createHash } from 'node:crypto';
+import { ProxmoError } from '../base/errors.ts';
+import type { Task, TaskSet } from '../envs/environment.ts';
+import { describeFault, type Fault, type FaultOutcome } from '../envs/faults.ts';
+import type { OpenCheckpoint } from '../runs/checkpoint.ts';
+import type { JsonObject } from '../runs/json.ts';
+import type { RunWriter } from '../runs/run.ts';
+import type { Engine } from '../tensor/engine.ts';
+import type { TrainConfig } from './config.ts';
+import type { Evaluation } from './evaluate.ts';
+import type { IterationMetrics } from './metrics.ts';
+import type { OptimiserProgress } from './optimise.ts';
+import type { NewPolicySource } from './policySource.node.ts';
+import type { TuningEvent } from './runTuning.node.ts';
+import { evaluationFigures, flatFigures, type Summary, summariseEvaluation } from './summary.ts';
+import { type IterationResult, type Progress, Trainer } from './trainer.ts';
+import { captureState, type RunProgress, restoreState } from './trainerState.node.ts';
+
+export type TrainEvent =
+  /** All settings were checked, and the run's folder is there. */
+  | {
+      readonly kind: 'begin';
+      /** The checkpoint that it goes on from; null at its beginning. */
+      readonly from: number | null;
+    }
+  /** The run that was to go on is finished already; nothing was changed. */
+  | { readonly kind: 'finished'; readonly iterations: number }
+  | { readonly kind: 'progress'; readonly iteration: number; readonly progress: Progress }
+  | { readonly kind: 'warm start'; readonly loss: number | null; readonly seconds: number }
+  | { readonly kind: 'evaluation'; readonly iteration: number; readonly evaluation: Evaluation }
+  | { readonly kind: 'iteration'; readonly metrics: IterationMetrics }
+  | { readonly kind: 'checkpoint'; readonly iteration: number }
+  | { readonly kind: 'fault'; readonly fault: Fault; readonly outcome: FaultOutcome }
+  | TuningEvent;
+
+export interface TrainingRunOptions {
+  readonly config: TrainConfig;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: TrainEvent) => void;
+}
+
+export class TrainingRun {
+  private readonly started = performance.now();
+  private readonly trainer: Trainer;
+  private writer!: RunWriter;
+  private progress: RunProgress;
+  private iteration = 0;
+  /** How far the optimiser had come after the last whole iteration; null before the end of the warm start. */
+  private whole: OptimiserProgress | null = null;
+  /** Iteration of the last checkpoint. */
+  private saved: number | null = null;
+  private hasLearned = false;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly options: TrainingRunOptions,
+    taskSet: TaskSet,
+    private readonly start: NewPolicySource,
+  ) {
+    this.trainer = new Trainer(engine, options.config, taskSet, start.source, {
+      onProgress: (progress) => options.onEvent?.({ kind: 'progress', iteration: this.iteration, progress }),
+      onFault: (fault, outcome) => this.tellFault(fault, outcome),
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+    this.progress = {
+      totals: { wallSeconds: 0, iterationSeconds: 0, advantageSeconds: 0, tokens: 0, before: null },
+      evaluation: null,
+      tasks: taskHashes(taskSet, options.config),
+    };
+  }
+
+  /** Whether there is anything that it would be a loss to lose. */
+  get isWorthKeeping(): boolean {
+    return this.hasLearned;
+  }
+
+  /**
+   * Brings the trainer to a checkpoint.
+   * @throws {ProxmoError} `file` if it does not fit, `environment` if the tasks are others
+   */
+  async restore(checkpoint: OpenCheckpoint): Promise<void> {
+    const { tasks } = this.progress;
+    this.progress = await restoreState(this.engine, this.trainer, checkpoint);
+    checkTasks(this.progress.tasks, tasks);
+    this.iteration = checkpoint.iteration;
+    this.saved = checkpoint.iteration;
+    this.hasLearned = true;
+    this.markWhole();
+  }
+
+  /**
+   * Trains until the last iteration is done and evaluated.
+   * @throws {ProxmoError} what ended it, with a sentence on what was saved
+   */
+  async run(writer: RunWriter): Promise<Summary> {
+    this.writer = writer;
+    try {
+      if (this.whole === null) await this.warmStart();
+      await this.evaluateIfDue();
+      if (this.saved === null) await this.checkpoint();
+      while (this.iteration < this.options.config.training.iterations) await this.iterate();
+      if (this.progress.evaluation === null) await this.evaluate();
+      await this.checkpoint();
+      return await this.finish();
+    } catch (error) {
+      throw await this.leave(error);
+    }
+  }
+
+  private async warmStart(): Promise<void> {
+    for (const [name, text] of Object.entries(this.start.files)) await this.writer.writeFile(name, text);
+    this.checkSignal();
+    const started = performance.now();
+    const loss = await this.trainer.warmStart();
+    this.hasLearned = loss !== null;
+    this.markWhole();
+    this.options.onEvent?.({ kind: 'warm start', loss, seconds: (performance.now() - started) / 1000 });
+  }
+
+  private async iterate(): Promise<void> {
+    this.checkSignal();
+    const result = await this.trainer.iterate(this.iteration);
+    await this.record(result);
+    const { config } = this.options;
+    await this.evaluateIfDue();
+    const { every } = config.checkpoints;
+    const isLast = this.iteration === config.training.iterations;
+    if (every > 0 && this.iteration % every === 0 && !isLast) await this.checkpoint();
+  }
+
+  /** Writes down what an iteration came to, which makes it whole. */
+  private async record({ metrics, episodes, advantages }: IterationResult): Promise<void> {
+    const { totals } = this.progress;
+    // As `proxmo advantages` reads them, with the advantages that they got.
+    const rows = episodes
+      .flatMap(({ steps }) => steps)
+      .map(({ prompt: _, reply, logProbs: __, bound: ___, ...row }, index) => ({
+        ...row,
+        tokens: reply.length,
+        advantage: advantages.advantage[index],
+        episodeAdvantage: advantages.episode[index],
+        stepAdvantage: advantages.step[index],
+      }));
+    const iteration = this.iteration + 1;
+    await this.writer.writeRollout(iteration, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    this.writer.metrics.append({ kind: 'train', ...flatFigures(metrics), iteration });
+    this.iteration = iteration;
+    this.progress = {
+      ...this.progress,
+      evaluation: null,
+      totals: {
+        ...totals,
+        iterationSeconds: totals.iterationSeconds + metrics.seconds.total,
+        advantageSeconds: totals.advantageSeconds + metrics.seconds.advantage,
+        tokens: totals.tokens + metrics.tokens,
+      },
+    };
+    this.hasLearned = true;
+    this.markWhole();
+    this.options.onEvent?.({ kind: 'iteration', metrics });
+  }
+
+  /** Evaluates before training and on the way, where the settings say so and it was not done. */
+  private async evaluateIfDue(): Promise<void> {
+    const { evaluation, training } = this.options.config;
+    const { every } = evaluation;
+    const isOnTheWay = every > 0 && this.iteration % every === 0 && this.iteration < training.iterations;
+    const isDue = this.iteration === 0 ? this.progress.totals.before === null : isOnTheWay;
+    if (isDue && this.progress.evaluation === null) await this.evaluate();
+  }
+
+  private async evaluate(): Promise<void> {
+    const result = await this.trainer.evaluate();
+    const evaluation = summariseEvaluation(result);
+    this.writer.metrics.append({ kind: 'eval', ...evaluationFigures(result), iteration: this.iteration });
+    const { totals } = this.progress;
+    this.progress = { ...this.progress, evaluation, totals: { ...totals, before: totals.before ?? evaluation } };
+    this.options.onEvent?.({ kind: 'evaluation', iteration: this.iteration, evaluation: result });
+  }
+
+  private async checkpoint(): Promise<void> {
+    if (this.saved === this.iteration) return;
+    const totals = { ...this.progress.totals, wallSeconds: this.wallSeconds };
+    const state = captureState(this.engine, this.trainer, this.iteration, { ...this.progress, totals });
+    await this.writer.saveCheckpoint(state, this.options.config.checkpoints.keep);
+    this.saved = this.iteration;
+    this.options.onEvent?.({ kind: 'checkpoint', iteration: this.iteration });
+  }
+
+  private async finish(): Promise<Summary> {
+    const { totals, evaluation: after } = this.progress;
+    const { tokens, iterationSeconds, advantageSeconds, before } = totals;
+    const summary: Summary = {
+      seed: this.options.config.seed,
+      adapter: this.engine.gpu.adapter.name,
+      wallSeconds: this.wallSeconds,
+      before: before!,
+      after: after!,
+      tokensPerSecond: iterationSeconds > 0 ? tokens / iterationSeconds : 0,
+      advantageShare: iterationSeconds > 0 ? advantageSeconds / iterationSeconds : 0,
+    };
+    await this.writer.writeSummary(summary as unknown as JsonObject);
+    this.writer.log(`finished after iteration ${this.iteration}`);
+    return summary;
+  }
+
+  /**
+   * Saves what can be saved before the run ends early.
+   * @returns the error, which says what was saved
+   */
+  private async leave(error: unknown): Promise<unknown> {
+    const isInterrupted = error instanceof ProxmoError && error.code === 'interrupted';
+    let problem = 'the update that failed had begun to change it';
+    if (this.isWhole && (isInterrupted || this.hasLearned)) {
+      // A device that is lost, or a full disk, fails here too.
+      await this.checkpoint().catch((cause: unknown) => {
+        problem = cause === error ? 'nothing of it can be had any more' : String((cause as Error).message ?? cause);
+      });
+    }
+    const outcome = this.describeOutcome(problem);
+    const message = error instanceof Error ? error.message : String(error);
+    this.writer.log(isInterrupted ? `stopped: ${outcome}` : `ended by an error: ${message} ${outcome}`);
+    if (isInterrupted) return new ProxmoError('interrupted', `Stopped. ${outcome}`, { cause: error });
+    if (error instanceof ProxmoError && this.hasLearned)
+      return new ProxmoError(error.code, `${message} ${outcome}`, { cause: error });
+    if (this.hasLearned) this.options.onEvent?.({ kind: 'warning', text: outcome });
+    return error;
+  }
+
+  private describeOutcome(problem: string): string {
+    const { iteration, saved, whole } = this;
+    const command = `proxmo train --resume ${this.writer.dir}`;
+    if (whole === null) return `The warm start was not done, and nothing of it is kept; begin again with: ${command}`;
+    const done = iteration === 0 ? 'What was done before the first iteration' : `Iteration ${iteration}`;
+    if (saved === iteration)
+      return `${done} of ${this.options.config.training.iterations} is saved; go on with: ${command}`;
+    if (saved === null) return `${done} could not be saved (${problem}); begin again with: ${command}`;
+    return `What came after iteration ${saved} is lost (${problem}); go on from there with: ${command}`;
+  }
+
+  /** Whether the trainer is as the last whole iteration left it. */
+  private get isWhole(): boolean {
+    const { steps, microBatches } = this.trainer.optimiser.progress;
+    return this.whole?.steps === steps && this.whole.microBatches === microBatches;
+  }
+
+  private markWhole(): void {
+    this.whole = this.trainer.optimiser.progress;
+  }
+
+  private checkSignal(): void {
+    if (this.options.signal?.aborted) throw new ProxmoError('interrupted', 'The run was interrupted.');
+  }
+
+  private tellFault(fault: Fault, outcome: FaultOutcome): void {
+    this.writer.log(`environment fault ${describeFault(fault)} (try ${fault.attempt}; ${outcome})`);
+    this.options.onEvent?.({ kind: 'fault', fault, outcome });
+  }
+
+  private get wallSeconds(): number {
+    return this.progress.totals.wallSeconds + (performance.now() - this.started) / 1000;
+  }
+}
+
+type TaskHashes = RunProgress['tasks'];
+
+function taskHashes(taskSet: TaskSet, { training, evaluation, seed }: TrainConfig): TaskHashes {
+  const hash = (tasks: readonly Task[]) =>
+    createHash('sha256')
+      .update(JSON.stringify(tasks.map(({ id, type }) => [id, type])))
+      .digest('hex');
+  return {
+    training: hash(taskSet.tasks('train', Math.max(training.pool, training.tasks), seed)),
+    heldOut: hash(taskSet.tasks(evaluation.split, evaluation.tasks, evaluation.seed)),
+  };
+}
+
+/** @throws {ProxmoError} `environment` if the tasks are not those that the run began with */
+function checkTasks(before: TaskHashes, now: TaskHashes): void {
+  const what = before.heldOut !== now.heldOut ? 'held-out' : before.training !== now.training ? 'training' : null;
+  if (what === null) return;
+  throw new ProxmoError(
+    'environment',
+    `The environment gives other ${what} tasks than when the run began, so its figures could not be compared; restore the environment's data, or start a new run.`,
+  );
+}
