@@ -7,9 +7,11 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AlfworldEnvironment, createAlfworldTaskSet } from '../src/envs/alfworld/index.node.ts';
+import { openLibrary } from '../src/envs/alfworld/library.node.ts';
+import { GameLoader } from '../src/envs/alfworld/loader.ts';
 import { createHouseholdTaskSet, type HouseholdOptions, type Turn } from '../src/envs/index.ts';
 import { RandomStream } from '../src/envs/random.ts';
+import type { Game } from '../src/envs/textgame/index.ts';
 
 const ALFWORLD = join(process.cwd(), '../shared/data/alfworld-games/');
 
@@ -47,30 +49,29 @@ function benchHousehold(name: string, options: HouseholdOptions): void {
   });
 }
 
-async function benchAlfworld(): Promise<void> {
-  const set = await createAlfworldTaskSet({ data: ALFWORLD });
-  const tasks = set.allTasks('seen');
+function benchAlfworld(): void {
+  const { games } = openLibrary(ALFWORLD, ['valid_seen']).list('valid_seen');
+  const loader = new GameLoader();
   const random = new RandomStream(1);
-  const load = (): AlfworldEnvironment => {
-    const environment = set.createEnvironment();
-    environment.reset(random.pick(tasks));
-    return environment;
+  const load = (): Game => {
+    const stored = random.pick(games);
+    return loader.load(stored.read(), stored.where);
   };
   measure('ALFWorld: loads', () => {
     load();
     return 1;
   });
-  const starts = Array.from({ length: 20 }, load);
+  const loaded = Array.from({ length: 20 }, load);
   measure('ALFWorld: steps', () => {
-    const environment = random.pick(starts).clone();
-    let { turn } = environment.save();
+    const game = random.pick(loaded);
+    let turn = game.reset();
     let steps = 0;
-    for (; !turn.done; steps++) turn = environment.step(random.pick(turn.admissibleActions!));
+    for (; !turn.done && steps < 50; steps++) turn = game.step(random.pick(turn.admissible));
     return steps;
   });
 }
 
 benchHousehold('default', {});
 benchHousehold('25 receptacles', { receptacles: 25, objects: 30, rooms: 20 });
-if (existsSync(ALFWORLD)) await benchAlfworld();
+if (existsSync(ALFWORLD)) benchAlfworld();
 else console.log(`ALFWorld: skipped, no games at ${ALFWORLD}`);

@@ -43,8 +43,6 @@ export interface Environment<T extends Task = Task> {
   reset(task: T): (Turn & { readonly instruction: string }) | Promise<Turn & { readonly instruction: string }>;
   /** Takes an action. After the episode is over, returns the last turn again. */
   step(action: string): Turn | Promise<Turn>;
-  /** An independent copy in the same state; absent where an episode cannot be copied. */
-  clone?(): Environment<T>;
   /** Frees what the environment holds. */
   close?(): void | Promise<void>;
 }

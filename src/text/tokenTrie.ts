@@ -8,7 +8,6 @@
  * The root is node 0, and a node without edges is an end.
  */
 import { ProxmoError } from '../base/errors.ts';
-import type { Tokenizer } from './tokenizer.ts';
 
 /** A node while the tree is built: where each token leads. */
 type Branches = Map<number, Branches>;
@@ -74,16 +73,6 @@ export class TokenTrie {
     return new TokenTrie(root);
   }
 
-  /** A tree of texts as a tokenizer writes them, each with its end token. @throws {ProxmoError} as `fromSequences`. */
-  static fromTexts(texts: Iterable<string>, tokenizer: Tokenizer): TokenTrie {
-    return TokenTrie.fromSequences(Array.from(texts, (text) => [...tokenizer.encode(text), tokenizer.endId]));
-  }
-
-  /** Number of nodes, the root among them. */
-  get nodeCount(): number {
-    return this.edgeStart.length - 1;
-  }
-
   /** Tokens that may follow at a node, ascending; empty at an end. A view, not a copy. */
   tokensAt(node: number): Int32Array {
     return this.edgeToken.subarray(this.edgeStart[node], this.edgeStart[node + 1]);
@@ -100,19 +89,6 @@ export class TokenTrie {
       else high = middle;
     }
     return low < this.edgeStart[node + 1]! && this.edgeToken[low] === token ? this.edgeNode[low]! : -1;
-  }
-
-  /** The node of a beginning; -1 if nothing allowed begins so. */
-  nodeOf(prefix: ArrayLike<number>): number {
-    let node = 0;
-    for (let i = 0; i < prefix.length && node >= 0; i++) node = this.next(node, prefix[i]!);
-    return node;
-  }
-
-  /** Tokens that may follow a beginning, ascending; empty if it is a whole sequence, or nothing allowed begins so. */
-  allowed(prefix: ArrayLike<number>): Int32Array {
-    const node = this.nodeOf(prefix);
-    return node < 0 ? new Int32Array(0) : this.tokensAt(node);
   }
 }
 

@@ -18,7 +18,7 @@ import { type AlfworldOptions, type ResolvedOptions, resolveOptions } from './op
 import { type TaskType, typeOfPath } from './taskTypes.ts';
 import { alfworldWords, carriedThings } from './words.ts';
 
-export type { AlfworldEnvironment, AlfworldState, AlfworldTask } from './environment.ts';
+export type { AlfworldEnvironment, AlfworldTask } from './environment.ts';
 export type { AlfworldOptions } from './options.ts';
 export { replayTranscripts } from './replay.node.ts';
 export type { TaskType } from './taskTypes.ts';

@@ -3,4 +3,3 @@ export { Game, type GameOptions, type GameSnapshot, type GameTurn } from './game
 export { compileLogic, type GameLogic, literalTexts } from './logic.ts';
 export { compareCodePoints, type NamingRule, nameByClass, nameById } from './naming.ts';
 export { type Atom, type Condition, type Problem, parseDomain, parseProblem, type TypedName } from './pddl.ts';
-export { SharedGame } from './sharedGame.ts';

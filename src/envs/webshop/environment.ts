@@ -60,14 +60,6 @@ export class WebshopEnvironment implements Environment<WebshopTask> {
     return this.#turn;
   }
 
-  clone(): WebshopEnvironment {
-    const copy = new WebshopEnvironment(this.#settings, this.#shop, this.#findGoal);
-    copy.#session = this.#session?.clone() ?? null;
-    copy.#steps = this.#steps;
-    copy.#turn = this.#turn;
-    return copy;
-  }
-
   #show(session: ShopSession): Turn {
     const { reward, page, goal } = session;
     const score = reward?.total ?? 0;

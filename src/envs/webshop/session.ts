@@ -53,16 +53,6 @@ export class ShopSession {
     this.goal = goal;
   }
 
-  /** Another visit in the same state. */
-  clone(): ShopSession {
-    const copy = new ShopSession(this.#shop, this.goal);
-    copy.#place = this.#place;
-    copy.#chosen = this.#chosen;
-    copy.#reward = this.#reward;
-    copy.#page = this.#page;
-    return copy;
-  }
-
   /** The page as it is shown now; after the purchase, a page of thanks. */
   get page(): Page {
     this.#page ??= this.#reward === null ? showPage(this.#place, this.goal) : DONE_PAGE;

@@ -1,9 +1,8 @@
-/** Episodes of ALFWorld on small games of our own: turns, reward, the step limit, copies and saved states. */
-import fc from 'fast-check';
+/** Episodes of ALFWorld on small games of our own: turns, reward, the step limit. */
 import { describe, expect, it } from 'vitest';
 import type { AlfworldEnvironment, AlfworldTask } from '../../../src/envs/alfworld/index.node.ts';
 import { type AlfworldOptions, createAlfworldTaskSet } from '../../../src/envs/alfworld/index.node.ts';
-import type { Split, Turn } from '../../../src/envs/environment.ts';
+import type { Split } from '../../../src/envs/environment.ts';
 import { layoutFolder } from './tinyGames.ts';
 
 async function open(split: Split, options: AlfworldOptions = {}): Promise<[AlfworldEnvironment, AlfworldTask]> {
@@ -68,50 +67,5 @@ describe('an episode', () => {
   it('must be begun', async () => {
     const [environment] = await open('train');
     expect(() => environment.step('help')).toThrow('call reset first');
-    expect(() => environment.save()).toThrow('call reset first');
-    expect(() => environment.clone().step('help')).toThrow('call reset first');
-  });
-});
-
-describe('copies and saved states', () => {
-  it('go their own ways', async () => {
-    const [environment, task] = await open('seen');
-    environment.reset(task);
-    environment.step('go to desk 1');
-    const copy = environment.clone();
-    expect(copy.step('take mug 1 from desk 1').observation).toBe('You pick up the mug 1 from the desk 1.');
-    expect(environment.step('take mug 1 from desk 1').observation).toBe('You pick up the mug 1 from the desk 1.');
-    copy.step('go to microwave 1');
-    expect(copy.step('heat mug 1 with microwave 1').observation).toBe('You heat the mug 1 using the microwave 1.');
-    expect(environment.step('heat mug 1 with microwave 1').observation).toBe('Nothing happens.');
-    environment.reset(task);
-    expect(copy.step('open microwave 1').observation).toBe(
-      'You open the microwave 1. The microwave 1 is open. In it, you see a mug 2.',
-    );
-  });
-
-  it('lead on as the original does, in whatever order they are played', async () => {
-    const [environment, task] = await open('seen', { maxSteps: 12 });
-    const pick = ({ admissibleActions }: Turn, choice: number): string =>
-      admissibleActions![choice % admissibleActions!.length]!;
-    const play = (player: AlfworldEnvironment, choices: readonly number[]): Turn[] => {
-      let { turn } = player.save();
-      return choices.map((choice) => (turn = player.step(pick(turn, choice))));
-    };
-    const choices = fc.array(fc.nat(50), { maxLength: 8 });
-    fc.assert(
-      fc.property(choices, choices, choices, (before, after, astray) => {
-        environment.reset(task);
-        play(environment, before);
-        const [saved, copy] = [environment.save(), environment.clone()];
-        const expected = play(environment, after);
-        const turns = play(copy, astray);
-        expect(copy.restore(saved)).toEqual(saved.turn);
-        expect(play(copy, after)).toEqual(expected);
-        environment.restore(saved);
-        expect(play(environment, astray)).toEqual(turns);
-      }),
-      { numRuns: 60 },
-    );
   });
 });

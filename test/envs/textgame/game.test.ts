@@ -7,7 +7,6 @@ import {
   type GameOptions,
   type GameTurn,
   type NamingRule,
-  SharedGame,
 } from '../../../src/envs/textgame/index.ts';
 
 const DOMAIN = `
@@ -188,24 +187,6 @@ describe('Game', () => {
         expect(walk(other, after)).toEqual(expected);
       }),
     );
-  });
-
-  it('can be shared by players at different points of it', () => {
-    const shared = new SharedGame(play());
-    const alone = [play(), play()];
-    const points = [shared.start, shared.start];
-    const walks = [
-      ['take saw', 'switch saw', 'go to cellar', 'drop saw'],
-      ['go to cellar', 'take chair', 'take saw', 'drop chair'],
-    ];
-    for (let step = 0; step < 4; step++) {
-      for (const player of [0, 1]) {
-        const command = walks[player]![step]!;
-        points[player] = shared.step(points[player]!, command);
-        expect(points[player]!.turn).toEqual(alone[player]!.step(command));
-      }
-    }
-    expect(shared.step(shared.start, 'look').turn).toEqual(play().step('look'));
   });
 
   it('replaces symbols and names where the options say so', () => {

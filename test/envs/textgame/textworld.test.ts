@@ -1,12 +1,12 @@
 /** TextWorld's own small PDDL game, whose ids carry no class. Runs where the data lies beside the checkout. */
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { compileLogic, Game } from '../../../src/envs/textgame/index.ts';
+import { hasFiles, sharedData } from '../../support/sharedData.ts';
 
-const FOLDER = fileURLToPath(new URL('../../../../shared/data/textworld-pddl-test', import.meta.url));
+const FOLDER = sharedData('textworld-pddl-test/');
 
-describe.skipIf(!existsSync(FOLDER))("TextWorld's small domain (needs ../shared/data)", () => {
+describe.skipIf(!hasFiles(FOLDER))("TextWorld's small domain (needs ../shared/data)", () => {
   const read = (name: string): string => readFileSync(FOLDER + name, 'utf8');
   const play = (): Game => new Game(compileLogic(read('domain.pddl'), read('grammar.twl2')), read('problem.pddl'));
 

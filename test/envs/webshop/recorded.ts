@@ -1,15 +1,13 @@
 /** Recordings of the original shop, which lie beside the checkout where they are at all. */
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
+import { hasFiles, sharedData } from '../../support/sharedData.ts';
 
-const DATA = fileURLToPath(new URL('../../../../shared/data', import.meta.url));
+export const CATALOGUE = sharedData('webshop-1000');
+export const GOLDEN = sharedData('webshop-golden/');
+export const PURCHASES = sharedData('webshop-trajs/');
 
-export const CATALOGUE = `${DATA}webshop-1000`;
-export const GOLDEN = `${DATA}webshop-golden/`;
-export const PURCHASES = `${DATA}webshop-trajs/`;
-
-export const hasRecordings = [CATALOGUE, GOLDEN, PURCHASES].every(existsSync);
+export const hasRecordings = hasFiles(CATALOGUE, GOLDEN, PURCHASES);
 
 export function readJson<T>(file: string): T {
   const bytes = readFileSync(file);

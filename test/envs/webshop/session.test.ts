@@ -164,15 +164,6 @@ describe('clicks', () => {
   ])('that are none change nothing: %j', (action) => {
     expect(visit(action).page).toEqual(visit().page);
   });
-
-  it('change nothing in a copy', () => {
-    const session = visit(...OPEN_LAMP, 'click[small]');
-    const copy = session.clone();
-    copy.act('click[large]');
-    copy.act('click[< prev]');
-    expect(session.chosen).toEqual(new Map([['size', 'small']]));
-    expect(session.page).toEqual(visit(...OPEN_LAMP).page);
-  });
 });
 
 describe('parseAction', () => {
