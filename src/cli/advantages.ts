@@ -1,10 +1,9 @@
 /** `proxmo advantages`: advantages of rollout rows in a file, for other training frameworks. */
 import { Command, Option } from 'commander';
-import { parse as parseYaml } from 'yaml';
-import { ProxmoError } from '../base/errors.ts';
 import { textOfFile } from '../base/wholeFile.node.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { type AdvantageOptions, advantagesOfJsonl } from '../rl/advantages/index.ts';
+import { assignedValues } from '../runs/assignments.ts';
 import { Engine } from '../tensor/engine.ts';
 import { adapterOption, repeatedOption } from './arguments.ts';
 import { standardOutput } from './output.ts';
@@ -48,7 +47,7 @@ export function advantagesCommand(): Command {
         const settings = {
           estimator: options.estimator,
           preset: options.preset,
-          ...parseAssignments(options.set),
+          ...assignedValues(options.set, '--set', 'usage'),
         } as AdvantageOptions;
         const records = await advantagesOfJsonl(text, settings, engine, path === '-' ? 'Standard input' : path);
         if (options.json) standardOutput.print(JSON.stringify(records));
@@ -72,14 +71,4 @@ async function readRows(path: string): Promise<string> {
     return Buffer.concat(chunks).toString('utf8');
   }
   return textOfFile(path, 'give a file of rollout rows as JSON Lines');
-}
-
-function parseAssignments(assignments: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(
-    assignments.map((assignment) => {
-      const equals = assignment.indexOf('=');
-      if (equals < 1) throw new ProxmoError('usage', `--set ${assignment} is no assignment; write --set key=value.`);
-      return [assignment.slice(0, equals), parseYaml(assignment.slice(equals + 1))];
-    }),
-  );
 }

@@ -7,6 +7,7 @@ import type * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
 import { keyName, meantKey, parseOrProblems, type SchemaProblem } from '../base/schemaProblems.ts';
 import { readTextOrNull } from '../base/wholeFile.node.ts';
+import { assignedValues } from './assignments.ts';
 import { isPlainObject } from './json.ts';
 import { knownPaths, type UnknownKey, unknownKeys } from './schemaKeys.ts';
 import { parseYaml } from './yaml.ts';
@@ -69,18 +70,7 @@ async function fileLayer(path: string): Promise<Layer> {
 }
 
 function assignmentLayer(assignment: string): Layer {
-  const split = assignment.indexOf('=');
-  const keys = assignment.slice(0, Math.max(split, 0)).trim().split('.');
-  if (keys.includes('')) {
-    throw new ProxmoError(
-      'config',
-      `--set ${assignment} is not an assignment; write key=value, with dots between nested keys.`,
-    );
-  }
-  const { value } = parseYaml(assignment.slice(split + 1), `--set ${assignment}`, 'config');
-  // `fromEntries` makes every key an own property, also one like `__proto__`.
-  const values = keys.reduceRight<unknown>((inner, key) => Object.fromEntries([[key, inner]]), value);
-  return { values, place: () => `--set ${assignment}` };
+  return { values: assignedValues([assignment], '--set', 'config'), place: () => `--set ${assignment}` };
 }
 
 /** The values of a layer over those before it, leaving both as they are; notes where each came from. */

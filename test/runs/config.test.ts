@@ -110,7 +110,7 @@ describe('unknown keys', () => {
     const set = ['optimizer.learning_rate=1', 'method.temprature=1', 'method.kind=proxmo'];
     expect(await problems({ file, preset: { sead: 1 }, set })).toEqual([
       '`sead` (the preset) is not a known key; did you mean `seed`?',
-      '`optimiser` (config.yaml line 3) is not a known key; did you mean `optimizer`?',
+      '`optimiser` (config.yaml line 2) is not a known key; did you mean `optimizer`?',
       '`tasks.0.wieght` (config.yaml line 6) is not a known key; did you mean `tasks.0.weight`?',
       '`optimizer.learning_rate` (--set optimizer.learning_rate=1) is not a known key; did you mean `optimizer.learningRate`?',
       '`method.temprature` (--set method.temprature=1) is not a known key; did you mean `method.temperature`?',
@@ -204,14 +204,14 @@ describe('files and assignments that cannot be read', () => {
     ['seed', '--set seed is not an assignment'],
     ['=1', '--set =1 is not an assignment'],
     ['a..b=1', '--set a..b=1 is not an assignment'],
-    ['name=[1', '--set name=[1 line 1 is not valid YAML'],
+    ['name=[1', '--set name=[1 is not valid YAML'],
   ])('--set %s', async (assignment, message) => {
     expect((await problems({ set: [assignment] }))[0]).toContain(message);
   });
 
   test.each([
     ['a list', '- 1\n', 'config.yaml holds no keys'],
-    ['broken YAML', 'seed: 1\nname: [x\n', 'config.yaml line 3 is not valid YAML'],
+    ['broken YAML', 'seed: 1\nname: [x\n', 'config.yaml line 2 is not valid YAML'],
     ['a key twice', 'seed: 1\nseed: 2\n', 'config.yaml line 2 is not valid YAML (Map keys must be unique)'],
     [
       'aliases that multiply',
