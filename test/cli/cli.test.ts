@@ -67,7 +67,7 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
     [
       ['train', '--adapter', 'no-such-gpu', '--out', join(folder, 'device')],
       1,
-      /No WebGPU adapter "no-such-gpu" was found; install/,
+      /No WebGPU adapter "no-such-gpu" was found; choose by a part of its name what there is/,
     ],
     [['eval', folder], 1, /is not a run: it has no run\.json/],
     [['eval', folder, '--all', '--tasks', '3'], 2, /'--all' cannot be used with option '--tasks <n>'/],
