@@ -87,7 +87,7 @@ function mistakeOf(error: YAMLError, document: Document.Parsed): Mistake {
   }
 }
 
-/** Where the last bracket, brace or quote before an offset begins that is not closed before it; null if there is none. */
+/** Where the last bracket or quote before an offset begins that is not closed before it; null if there is none. */
 function openedBefore(offset: number, document: Document.Parsed): number | null {
   let open: number | null = null;
   visit(document, {

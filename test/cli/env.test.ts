@@ -161,7 +161,11 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
     [['env', 'check', 'houshold'], 1, /There is no environment houshold \(did you mean household\?\)/],
     [['env', 'check', './absent.mjs'], 1, /There is no environment module .*absent\.mjs/],
     [['env', 'check', 'household', '--option', 'rooms'], 2, /--option rooms is not an assignment; write key=value/],
-    [['env', 'check', 'household', '--option', 'rooms={'], 2, /--option rooms=\{ is not valid YAML \(what begins here is not closed\)/],
+    [
+      ['env', 'check', 'household', '--option', 'rooms={'],
+      2,
+      /--option rooms=\{ is not valid YAML \(what begins here is not closed\)/,
+    ],
     [['env', 'check', 'household', '--option', 'room=3'], 1, /household: .*room/],
     [['env', 'check', 'household', '--tasks', '0'], 2, /--tasks.* It must be a whole number of 1 or more/],
     [

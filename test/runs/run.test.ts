@@ -288,7 +288,7 @@ describe('openRun refuses', () => {
       '{"format":"proxmo-run","formatVersion":2}',
       '`formatVersion` must be 1, not 2',
     ],
-    ['a configuration that is not YAML', 'config.yaml', 'a: [', 'config.yaml line 1 is not valid YAML'],
+    ['a configuration that is not YAML', 'config.yaml', 'a: [', 'config.yaml is not valid YAML'],
     ['no configuration', 'config.yaml', null, 'config.yaml is missing'],
   ])('a run with %s', async (_, name, text, message) => {
     await stoppedRun();
