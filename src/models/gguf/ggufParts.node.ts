@@ -138,9 +138,9 @@ async function readLayout(handle: FileHandle, path: string): Promise<{ bytes: Ui
 
 /**
  * The metadata's values. The library reads a file in windows of 2 MB and cuts the last text of a value short where a
- * window ends within it; so these are taken from the header's bytes.
+ * window ends within it, and it takes byte order marks off texts; so these are taken from the header's bytes.
  */
-async function readMetadata(path: string, bytes: Uint8Array, { lastTexts }: GgufLayout): Promise<GgufMetadata> {
+async function readMetadata(path: string, bytes: Uint8Array, { marginalTexts }: GgufLayout): Promise<GgufMetadata> {
   // A path like `https://…` would be fetched; a resolved path is always of this machine.
   const { metadata } = await gguf(resolve(path), { allowLocalFile: true }).catch((cause: Error) => {
     throw new ProxmoError(
@@ -150,10 +150,14 @@ async function readMetadata(path: string, bytes: Uint8Array, { lastTexts }: Gguf
     );
   });
   const values = new Map<string, unknown>(Object.entries(metadata));
-  for (const [key, { offset, length }] of lastTexts) {
-    const text = new TextDecoder().decode(bytes.subarray(offset, offset + length));
-    const value = values.get(key);
-    values.set(key, Array.isArray(value) ? [...value.slice(0, -1), text] : text);
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  for (const [key, texts] of marginalTexts) {
+    for (const { offset, length, index } of texts) {
+      const text = decoder.decode(bytes.subarray(offset, offset + length));
+      const value = values.get(key);
+      if (index === null) values.set(key, text);
+      else if (Array.isArray(value)) value[index] = text;
+    }
   }
   return new GgufMetadata(values, path);
 }

@@ -28,11 +28,16 @@ export interface TextSpan {
   readonly length: number;
 }
 
+/** A text in a value: which item of a list, or the value itself. */
+export interface TextOfValue extends TextSpan {
+  readonly index: number | null;
+}
+
 export interface GgufLayout {
   /** Tensors by name, in the order of the file. */
   readonly tensors: ReadonlyMap<string, GgufTensor>;
-  /** The last text in the value of each key that has texts. */
-  readonly lastTexts: ReadonlyMap<string, TextSpan>;
+  /** By key, the last text of its value, and those that begin with a byte order mark. */
+  readonly marginalTexts: ReadonlyMap<string, readonly TextOfValue[]>;
 }
 
 /** Longest header that is read; those of large vocabularies take some 10 MB. `@huggingface/gguf` stops at 50 MB. */
@@ -133,6 +138,13 @@ class Cursor {
     return { offset: this.skip(length, what), length };
   }
 
+  /** Whether a text begins with a byte order mark; also false where it lies beyond the given bytes. */
+  hasMark({ offset, length }: TextSpan): boolean {
+    return (
+      length >= 3 && this.bytes[offset] === 0xef && this.bytes[offset + 1] === 0xbb && this.bytes[offset + 2] === 0xbf
+    );
+  }
+
   /** A short text, read. */
   name(what: string): string {
     const { offset, length } = this.text(maxNameBytes, what);
@@ -149,7 +161,7 @@ function scan(cursor: Cursor): GgufLayout {
   // The shortest tensor has a name, one size, a type and an offset; the shortest metadata a key, a type and a byte.
   const tensorCount = cursor.count(maxTensors, 33, 'tensors');
   const keyCount = cursor.count(maxKeys, 14, 'metadata keys');
-  const lastTexts = new Map<string, TextSpan>();
+  const marginalTexts = new Map<string, readonly TextOfValue[]>();
   const keys = new Set<string>();
   let alignment = defaultAlignment;
   for (let i = 0; i < keyCount; i++) {
@@ -159,11 +171,11 @@ function scan(cursor: Cursor): GgufLayout {
     if (keys.has(key)) throw cursor.fail(`has the metadata key ${show(key)} twice`);
     keys.add(key);
     if (key === 'general.alignment') alignment = readAlignment(cursor);
-    else skipValue(cursor, key, lastTexts);
+    else skipValue(cursor, key, marginalTexts);
   }
   const claims = readTensors(cursor, tensorCount);
   const dataStart = Math.ceil(cursor.at / alignment) * alignment;
-  return { tensors: placeTensors(cursor, claims, dataStart, cursor.left + cursor.at, alignment), lastTexts };
+  return { tensors: placeTensors(cursor, claims, dataStart, cursor.left + cursor.at, alignment), marginalTexts };
 }
 
 function readAlignment(cursor: Cursor): number {
@@ -176,17 +188,17 @@ function readAlignment(cursor: Cursor): number {
   return alignment;
 }
 
-/** Goes past a value, and notes its last text. */
-function skipValue(cursor: Cursor, key: string, lastTexts: Map<string, TextSpan>): void {
+/** Goes past a value, and notes its marginal texts. */
+function skipValue(cursor: Cursor, key: string, marginalTexts: Map<string, readonly TextOfValue[]>): void {
   const type = cursor.uint32(show(key));
   const size = valueBytes[type];
   if (size === undefined) throw cursor.fail(`has the metadata ${show(key)} of type ${type}, which is not known`);
-  if (type === textType) lastTexts.set(key, cursor.text(maxTextBytes, show(key)));
+  if (type === textType) marginalTexts.set(key, [{ ...cursor.text(maxTextBytes, show(key)), index: null }]);
   else if (type !== arrayType) cursor.skip(size, show(key));
-  else skipArray(cursor, key, lastTexts);
+  else skipArray(cursor, key, marginalTexts);
 }
 
-function skipArray(cursor: Cursor, key: string, lastTexts: Map<string, TextSpan>): void {
+function skipArray(cursor: Cursor, key: string, marginalTexts: Map<string, readonly TextOfValue[]>): void {
   const type = cursor.uint32(show(key));
   const size = valueBytes[type];
   if (size === undefined || type === arrayType) {
@@ -194,7 +206,14 @@ function skipArray(cursor: Cursor, key: string, lastTexts: Map<string, TextSpan>
   }
   const count = cursor.count(maxArrayLength, size, `items of ${show(key)}`);
   if (type !== textType) cursor.skip(count * size, show(key));
-  else for (let i = 0; i < count; i++) lastTexts.set(key, cursor.text(maxTextBytes, show(key)));
+  else {
+    const found: TextOfValue[] = [];
+    for (let index = 0; index < count; index++) {
+      const span = cursor.text(maxTextBytes, show(key));
+      if (index === count - 1 || cursor.hasMark(span)) found.push({ ...span, index });
+    }
+    marginalTexts.set(key, found);
+  }
 }
 
 /** A tensor as the header has it, its offset counted from the beginning of the data. */

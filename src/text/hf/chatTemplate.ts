@@ -51,7 +51,8 @@ export class ChatTemplate {
     this.#specialTokens = specialTokens;
     this.#where = where;
     try {
-      this.#template = new Template(text);
+      // Jinja reads every line ending as LF.
+      this.#template = new Template(text.replace(/\r\n?/g, '\n'));
     } catch (cause) {
       throw new ProxmoError(
         'file',

@@ -70,7 +70,7 @@ export class HfTokenizer implements StreamingTokenizer {
     this.#added = added;
     this.#tokens = tokensById(vocabulary, added);
     this.#template = readTemplate(settings, added, this.#tokens.length, where);
-    this.vocabSize = Math.max(this.#tokens.length, settings.modelVocabSize);
+    this.vocabSize = vocabSizeOf(this.#tokens, added, endId, settings.modelVocabSize);
     this.endId = endId;
     this.padId = padId;
     this.stopIds = stopIds;
@@ -89,9 +89,10 @@ export class HfTokenizer implements StreamingTokenizer {
     return this.#settings.chatTemplate !== undefined;
   }
 
+  /** @throws {ProxmoError} `data` if the text has an added token that the model's embedding has no row for. */
   encode(text: string, { parseSpecials = false, addSpecials = false }: EncodeOptions = {}): number[] {
     const ids = this.#encode(text, parseSpecials, true);
-    return addSpecials ? [...this.#template.before, ...ids, ...this.#template.after] : ids;
+    return this.#checked(addSpecials ? [...this.#template.before, ...ids, ...this.#template.after] : ids);
   }
 
   /**
@@ -130,7 +131,7 @@ export class HfTokenizer implements StreamingTokenizer {
 
   /**
    * Ids of a conversation. Special tokens come from the template alone: where a message spells one out, it stays text.
-   * @throws {ProxmoError} as `applyChatTemplate`.
+   * @throws {ProxmoError} as `applyChatTemplate` and `encode`.
    */
   encodeChat(messages: readonly ChatMessage[], options?: ChatOptions): number[] {
     const { value, restore } = standIn(
@@ -138,7 +139,16 @@ export class HfTokenizer implements StreamingTokenizer {
       [...this.#specials],
       this.#settings.chatTemplate + JSON.stringify(options ?? {}),
     );
-    return this.#encode(this.applyChatTemplate(value, options), true, true, restore);
+    return this.#checked(this.#encode(this.applyChatTemplate(value, options), true, true, restore));
+  }
+
+  #checked(ids: number[]): number[] {
+    const beyond = ids.find((id) => id >= this.vocabSize);
+    if (beyond === undefined) return ids;
+    throw new ProxmoError(
+      'data',
+      `${this.#where}: the text has the token ${JSON.stringify(this.#tokens[beyond])}, whose id ${beyond} is beyond the model's ${this.vocabSize} rows; leave it out.`,
+    );
   }
 
   /**
@@ -206,11 +216,28 @@ export class HfTokenizer implements StreamingTokenizer {
   #encodeStretch(text: string, withSpecials: boolean, isStart: boolean): number[] {
     return this.#normalizedSplitter
       .split(this.#model.normalize(text), withSpecials)
-      .flatMap((section) => ('id' in section ? [section.id] : this.#model.encode(section.text, isStart)));
+      .flatMap((section, index) =>
+        'id' in section ? [section.id] : this.#model.encode(section.text, isStart && index === 0),
+      );
   }
 }
 
 const noBytes = new Uint8Array(0);
+
+/**
+ * Ids of the model: its rows, where it says how many, and those of the tokenizer. Added tokens beyond the rows, which
+ * the model was never trained on, do not count, but for the one that ends a turn.
+ */
+function vocabSizeOf(
+  tokens: readonly (string | undefined)[],
+  added: ReadonlyMap<number, AddedToken>,
+  endId: number,
+  modelVocabSize: number,
+): number {
+  const isNeeded = (id: number) => tokens[id] !== undefined && (!added.has(id) || id === endId);
+  const beyond = tokens.findLastIndex((_, id) => id >= modelVocabSize && isNeeded(id));
+  return modelVocabSize === 0 || beyond >= 0 ? Math.max(tokens.length, modelVocabSize) : modelVocabSize;
+}
 
 function tokensById(
   vocabulary: ReadonlyMap<string, number>,

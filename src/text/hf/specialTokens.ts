@@ -75,20 +75,23 @@ export function readAddedTokens(
 }
 
 function endings(
-  { roles, endIds }: TokenizerSettings,
+  { roles, endIds, modelVocabSize }: TokenizerSettings,
   ids: ReadonlyMap<string, number>,
   owners: ReadonlyMap<number, string>,
   added: Map<number, AddedToken>,
   where: string,
 ): Omit<AddedTokens, 'added'> {
   // Configurations written from a family's defaults name ids that a smaller vocabulary does not have; the model never
-  // gives those.
-  const known = endIds.filter((id) => owners.has(id));
+  // gives those, nor ids that its embedding has no row for.
+  const isRow = (id: number) => modelVocabSize === 0 || id < modelVocabSize;
+  const known = endIds.filter((id) => owners.has(id) && isRow(id));
   const endId = roles.eos_token === undefined ? known[0] : ids.get(roles.eos_token);
   if (endId === undefined) {
     throw new ProxmoError('file', `${where}: no token ends a turn; name one as eos_token in tokenizer_config.json.`);
   }
-  const padId = roles.pad_token === undefined ? endId : ids.get(roles.pad_token)!;
+  const named = roles.pad_token === undefined ? undefined : ids.get(roles.pad_token);
+  // What fills a row is embedded, too.
+  const padId = named !== undefined && isRow(named) ? named : endId;
   const stopIds = [...new Set([endId, ...known])].sort((a, b) => a - b);
   for (const id of [padId, ...stopIds]) {
     const content = owners.get(id)!;

@@ -158,6 +158,18 @@ describe('a model in parts', () => {
   });
 });
 
+test('byte order marks in a vocabulary are characters', async () => {
+  const tokens = ['a', '\u{feff}', '\u{feff}a', 'a\u{feff}', '\u{feff}'.repeat(2), 'b'];
+  const keys = [
+    keyValue('tokenizer.ggml.tokens', 9, arrayOf(8, tokens.map(text))),
+    keyValue('tokenizer.chat_template', 8, text('\u{feff}{{ 1 }}')),
+  ];
+  const file = await openBytes(smallest(keys));
+  expect(file.metadata.texts('tokenizer.ggml.tokens')).toEqual(tokens);
+  expect(file.metadata.text('tokenizer.chat_template')).toBe('\u{feff}{{ 1 }}');
+  await file.close();
+});
+
 test('a turn ends with every token that is known to end one', async () => {
   const names = ['a', '<|endoftext|>', '<|im_end|>', '<|fim_pad|>', '<|repo_name|>', 'b', 'stop', '<|im_start|>'];
   const keys = (named: readonly Uint8Array[]) => [
@@ -168,10 +180,11 @@ test('a turn ends with every token that is known to end one', async () => {
     keyValue('tokenizer.ggml.eos_token_id', 4, u32(1)),
     ...named,
   ];
-  const file = await openBytes(smallest(keys([keyValue('tokenizer.ggml.eom_token_id', 4, u32(6))])));
+  const rows = [tensorInfo('token_embd.weight', [1, 8], 0, 0)];
+  const file = await openBytes(smallest(keys([keyValue('tokenizer.ggml.eom_token_id', 4, u32(6))]), 'gpt2', rows));
   expect(file.tokenizer()).toMatchObject({ endId: 1, stopIds: [1, 2, 3, 4, 6] });
   await file.close();
-  const named = await openBytes(smallest(keys([keyValue('tokenizer.ggml.fim_pad_token_id', 4, u32(5))])));
+  const named = await openBytes(smallest(keys([keyValue('tokenizer.ggml.fim_pad_token_id', 4, u32(5))]), 'gpt2', rows));
   expect(named.tokenizer().stopIds).toEqual([1, 2, 4, 5]);
   await named.close();
 });

@@ -189,6 +189,86 @@ describe('files that are not what they should be', () => {
   });
 });
 
+describe('added tokens beyond the embedding', () => {
+  const { tokenizer: json, tokenizerConfig } = files;
+  const size = new HfTokenizer(files, 'here').vocabSize;
+  const withTokens = (...contents: string[]) => ({
+    ...json,
+    added_tokens: [
+      ...(json.added_tokens as object[]),
+      ...contents.map((content, index) => ({ id: size + index, content, special: index === 0, normalized: false })),
+    ],
+  });
+  const modelConfig = { vocab_size: size };
+
+  test('do not make the tokenizer larger than the model, nor fill rows', () => {
+    const config = { ...tokenizerConfig, pad_token: '[PAD]' };
+    const larger = new HfTokenizer(
+      { tokenizer: withTokens('[PAD]', '<extra>'), tokenizerConfig: config, modelConfig },
+      'here',
+    );
+    expect(larger).toMatchObject({ vocabSize: size, padId: end, stopIds: [end] });
+    expect(larger.encode('go to [PAD]')).toEqual(tokenizer.encode('go to [PAD]'));
+  });
+
+  test('are refused in a text', () => {
+    const larger = new HfTokenizer({ tokenizer: withTokens('[PAD]', '<extra>'), tokenizerConfig, modelConfig }, 'here');
+    expect(() => larger.encode('an <extra> b')).toThrow(
+      `here: the text has the token "<extra>", whose id ${size + 1} is beyond the model's ${size} rows; leave it out.`,
+    );
+    expect(() => larger.encodeChat([{ role: 'user', content: '<extra>' }])).toThrow('the text has the token "<extra>"');
+  });
+
+  test('count where they are no added tokens, or end a turn', () => {
+    const rows = { vocab_size: 10 };
+    expect(new HfTokenizer({ ...files, modelConfig: rows }, 'here').vocabSize).toBe(size);
+    const ends = { tokenizer: withTokens('<end>'), tokenizerConfig: { ...tokenizerConfig, eos_token: '<end>' } };
+    expect(new HfTokenizer({ ...ends, modelConfig }, 'here').vocabSize).toBe(size + 1);
+  });
+});
+
+test('the mark of a Metaspace `first` stands before the first stretch alone, also where a normalised token is first', () => {
+  const tokens = ['<unk>', '</s>', '▁', 'a', 'b', '▁a', '▁b', 'ab', '▁ab', '[ACT]'];
+  const merges = [
+    ['▁', 'a'],
+    ['▁', 'b'],
+    ['a', 'b'],
+    ['▁a', 'b'],
+  ];
+  const metaspace = new HfTokenizer(
+    {
+      tokenizer: {
+        added_tokens: [
+          { id: 1, content: '</s>', special: true, normalized: false },
+          { id: 9, content: '[ACT]', special: false, normalized: true },
+        ],
+        pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first', split: true },
+        model: {
+          type: 'BPE',
+          vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+          merges,
+          unk_token: '<unk>',
+        },
+      },
+      tokenizerConfig: { eos_token: '</s>' },
+    },
+    'here',
+  );
+  // What the package tokenizers gives.
+  const expected: [string, number[]][] = [
+    ['a', [5]],
+    ['[ACT]a', [9, 3]],
+    ['[ACT] a', [9, 5]],
+    ['a[ACT]b', [5, 9, 4]],
+    ['ab [ACT]ab b', [8, 2, 9, 7, 6]],
+    ['[ACT][ACT]b', [9, 9, 4]],
+    [' [ACT]a', [2, 9, 3]],
+    ['</s>a', [1, 3]],
+  ];
+  for (const [text, ids] of expected)
+    expect([text, metaspace.encode(text, { parseSpecials: true })]).toEqual([text, ids]);
+});
+
 describe('a folder', () => {
   test('needs a tokenizer.json; its other files are read where they are there', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'proxmo-tokenizer-'));
