@@ -80,18 +80,19 @@ const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'] as const;
 /** One key press reaches a process more than once where npm and `npm start` pass it on. In milliseconds. */
 const samePress = 1000;
 
-/** Trains until it is done or interrupted: by the first signal after a checkpoint, by the second at once. */
+/** Trains until it is done or interrupted: by the first signal after a checkpoint, by a second key press at once. */
 async function train(gpu: GpuContext, run: TrainRunOptions, json: boolean): Promise<void> {
   const reporter = new TrainReporter(new ProgressLine(), run.config, run.dir, run.resume ?? false);
   reporter.start(gpu.adapter);
   const interrupt = new AbortController();
-  let pressed = 0;
-  const onSignal = () => {
+  let askedAt = 0;
+  const onSignal = (signal: NodeJS.Signals) => {
     if (interrupt.signal.aborted) {
-      if (performance.now() - pressed > samePress) process.exit(130);
+      const isKey = signal === 'SIGINT' || signal === 'SIGBREAK';
+      if (isKey && performance.now() - askedAt > samePress) process.exit(130);
       return;
     }
-    pressed = performance.now();
+    askedAt = performance.now();
     reporter.interrupted();
     interrupt.abort();
   };

@@ -2,7 +2,7 @@
  * Runs the command line in a process of its own, as a user does. It is bundled once for all calls of a test file: most
  * of them take less time than that.
  */
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { bundle } from '../../scripts/bundle.mjs';
 
@@ -20,6 +20,8 @@ interface CliOptions {
   readonly cwd?: string;
   /** Environment variables besides those of the tests. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Gets the process as it starts, to disturb it. */
+  readonly onStart?: (child: ChildProcess) => void;
 }
 
 /** `proxmo ...args`, from the sources, on SwiftShader unless the environment says otherwise. */
@@ -33,7 +35,7 @@ export async function shell(script: string, options: CliOptions = {}): Promise<C
   return execute('bash', ['-c', `${define}\n${script}`], options);
 }
 
-function execute(file: string, args: readonly string[], { input, cwd, env }: CliOptions): Promise<CliResult> {
+function execute(file: string, args: readonly string[], { input, cwd, env, onStart }: CliOptions): Promise<CliResult> {
   return new Promise((resolve) => {
     const child = execFile(
       file,
@@ -46,6 +48,7 @@ function execute(file: string, args: readonly string[], { input, cwd, env }: Cli
       (error, stdout, stderr) =>
         resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr }),
     );
+    onStart?.(child);
     // A command that ends without reading its input closes it.
     child.stdin?.on('error', () => undefined).end(input ?? '');
   });
