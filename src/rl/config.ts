@@ -175,6 +175,8 @@ const checkpoints = z.strictObject({
   every: countOrNone.default(5),
   /** How many are kept. */
   keep: count.default(2),
+  /** Minutes of a warm start after which what it has come to is saved; 0 saves it only where it is stopped. */
+  warmStartMinutes: z.number().min(0).default(5),
 });
 
 const engine = z.strictObject({

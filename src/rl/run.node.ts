@@ -43,7 +43,7 @@ export async function trainRun(engine: Engine, options: TrainRunOptions): Promis
   if (!options.resume) return withTaskSet(options, (taskSet) => beginRun(taskSet, engine, options));
   const stopped = await reopenRun(options.dir);
   try {
-    const changes = checkSettings(stopped, options.config);
+    const changes = await checkSettings(stopped, options.config);
     const summary = await outcomeOf(stopped, options.config);
     if (summary === null)
       return await withTaskSet(options, (taskSet) => goOn(stopped, changes, taskSet, engine, options));
@@ -143,12 +143,17 @@ async function prepare(taskSet: TaskSet, engine: Engine, options: TrainRunOption
 }
 
 /**
- * What changes in the settings of a run that goes on. One that has no checkpoint has no settings to keep to.
+ * What changes in the settings of a run that goes on. One of which nothing was saved has no settings to keep to.
  * @throws {ProxmoError} `config` if more changes than may
  */
-function checkSettings({ dir, checkpoint }: StoppedRun, config: TrainConfig): Difference[] {
-  if (checkpoint === null) return [];
-  const { iteration, context } = checkpoint;
+async function checkSettings(stopped: StoppedRun, config: TrainConfig): Promise<Difference[]> {
+  const { dir, checkpoint } = stopped;
+  const warmStart = checkpoint === null ? await stopped.openWarmStart() : null;
+  await warmStart?.close();
+  const saved = checkpoint ?? warmStart;
+  if (saved === null) return [];
+  const { context } = saved;
+  const iteration = checkpoint?.iteration ?? 0;
   const recorded = trainConfigSchema.safeParse(context?.settings);
   if (recorded.success) return checkResumable(recorded.data, config, iteration, dir);
   throw new ProxmoError(

@@ -28,7 +28,7 @@ import type { PolicySource } from './policySource.ts';
 import { ownWeightsOf, referenceOf } from './reference.ts';
 import { type Episode, playEpisodes, type RolloutResult, type RolloutStep, wholeGroups } from './rollout.ts';
 import { Scorer } from './score.ts';
-import { cloneBehaviour } from './warmStart.ts';
+import { type BehaviourCloning, cloneBehaviour } from './warmStart.ts';
 
 /** What the trainer is doing, for a progress line. */
 export interface Progress {
@@ -46,6 +46,14 @@ export interface TrainerOptions {
   /** Told of every fault of the environment, and of what comes of it. */
   readonly onFault?: (fault: Fault, outcome: FaultOutcome) => void;
   readonly signal?: AbortSignal;
+}
+
+/** Told of the warm start as it goes, to keep what it has come to. */
+export interface WarmStartHooks {
+  /** Called when the demonstrations are there, before the first step. */
+  readonly onBegin?: (cloning: BehaviourCloning) => Promise<void>;
+  /** Called after each step, and waited for. */
+  readonly onStep?: () => Promise<void>;
 }
 
 export interface IterationResult {
@@ -108,8 +116,8 @@ export class Trainer {
    * Behaviour cloning on the expert's demonstrations, then remembers the result as the reference policy.
    * @returns the mean loss of the last epoch, in nats a token; null where the warm start is off
    */
-  warmStart(): Promise<number | null> {
-    return this.queue.run(() => this.imitate());
+  warmStart(hooks: WarmStartHooks = {}): Promise<number | null> {
+    return this.queue.run(() => this.imitate(hooks));
   }
 
   /** What the reference has of its own, as checkpoints keep it. */
@@ -138,7 +146,7 @@ export class Trainer {
     return this.queue.run(() => this.learn(iteration));
   }
 
-  private async imitate(): Promise<number | null> {
+  private async imitate(hooks: WarmStartHooks): Promise<number | null> {
     const { warmStart, seed } = this.config;
     let loss: number | null = null;
     if (warmStart.tasks > 0) {
@@ -155,17 +163,15 @@ export class Trainer {
         },
       );
       this.checkDemonstrations(demonstrations);
-      loss = await cloneBehaviour(
-        this.engine,
-        this.policy.model,
-        demonstrations,
-        this.config,
-        (done, current) => {
+      loss = await cloneBehaviour(this.engine, this.policy.model, demonstrations, this.config, {
+        interchangeable: this.interchangeableTokens(),
+        onBegin: async (cloning) => hooks.onBegin?.(cloning),
+        onStep: async (done, current) => {
+          await hooks.onStep?.();
           this.checkSignal();
           this.report('warm start', done, `loss ${current.toFixed(3)}`);
         },
-        this.interchangeableTokens(),
-      );
+      });
     }
     this.rememberPolicy();
     return loss;

@@ -13,6 +13,7 @@ import { sizeOf } from '../tensor/tensor.ts';
 import type { Parameter, ParameterSlab, Variable } from '../tensor/variable.ts';
 import { evaluationSummarySchema } from './summary.ts';
 import type { Trainer } from './trainer.ts';
+import type { BehaviourCloning, CloningProgress } from './warmStart.ts';
 
 /** Sums over a run, carried through checkpoints. */
 const totalsSchema = z.object({
@@ -80,6 +81,51 @@ export async function restoreState(engine: Engine, trainer: Trainer, saved: Chec
   optimiser.progress = progress;
   trainer.faults.resumeFrom(faults);
   return rest;
+}
+
+const cloningSchema = z.object({
+  optimiser: z.object({ steps: count, microBatches: count }),
+  epochLoss: z.number(),
+  /** Of the run so far. */
+  wallSeconds: z.number(),
+});
+
+/** A warm start between two steps, as a checkpoint whose iteration is the number of steps. */
+export function captureWarmStart(
+  engine: Engine,
+  { trainable }: Transformer,
+  { optimiser }: BehaviourCloning,
+  { step, epochLoss }: CloningProgress,
+  wallSeconds: number,
+): Checkpoint {
+  return {
+    iteration: step,
+    weights: weightTensors(engine, trainable, ''),
+    optimizer: optimiser.adamW.variables.flatMap((moment) => momentTensors(engine, moment, trainable)),
+    state: { optimiser: { ...optimiser.progress }, epochLoss, wallSeconds },
+  };
+}
+
+/**
+ * Brings a warm start to where it was.
+ * @returns seconds of the run until then
+ * @throws {ProxmoError} `file` if it does not fit
+ */
+export async function restoreWarmStart(
+  engine: Engine,
+  model: Transformer,
+  cloning: BehaviourCloning,
+  saved: Checkpoint,
+): Promise<number> {
+  const parsed = cloningSchema.safeParse(saved.state);
+  if (!parsed.success)
+    throw new ProxmoError('file', 'The saved warm start has no valid state; remove its folder to begin it again.');
+  await restoreWeights(engine, model, saved);
+  const { optimiser } = cloning;
+  for (const moment of optimiser.adamW.variables) await writeMoment(engine, moment, model.trainable, saved.optimizer);
+  optimiser.progress = parsed.data.optimiser;
+  cloning.progress = { step: saved.iteration, epochLoss: parsed.data.epochLoss };
+  return parsed.data.wallSeconds;
 }
 
 function parseState({ iteration, state }: Checkpoint): z.infer<typeof stateSchema> {

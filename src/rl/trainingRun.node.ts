@@ -18,7 +18,14 @@ import type { NewPolicySource } from './policySource.node.ts';
 import type { TuningEvent } from './runTuning.node.ts';
 import { evaluationFigures, flatFigures, type Summary, summariseEvaluation } from './summary.ts';
 import { type IterationResult, type Progress, Trainer } from './trainer.ts';
-import { captureState, type RunProgress, restoreState } from './trainerState.node.ts';
+import {
+  captureState,
+  captureWarmStart,
+  type RunProgress,
+  restoreState,
+  restoreWarmStart,
+} from './trainerState.node.ts';
+import type { BehaviourCloning } from './warmStart.ts';
 
 export type TrainEvent =
   /** All settings were checked, and the run's folder is there. */
@@ -54,6 +61,10 @@ export class TrainingRun {
   /** Iteration of the last checkpoint. */
   private saved: number | null = null;
   private hasLearned = false;
+  /** The warm start while it is under way. */
+  private cloning: BehaviourCloning | null = null;
+  /** Step of the warm start that was saved last; null if none was. */
+  private savedStep: number | null = null;
 
   constructor(
     private readonly engine: Engine,
@@ -75,7 +86,7 @@ export class TrainingRun {
 
   /** Whether there is anything that it would be a loss to lose. */
   get isWorthKeeping(): boolean {
-    return this.hasLearned;
+    return this.hasLearned || this.savedStep !== null;
   }
 
   /**
@@ -115,10 +126,46 @@ export class TrainingRun {
     for (const [name, text] of Object.entries(this.start.files)) await this.writer.writeFile(name, text);
     this.checkSignal();
     const started = performance.now();
-    const loss = await this.trainer.warmStart();
+    let saved = started;
+    const { warmStartMinutes } = this.options.config.checkpoints;
+    const loss = await this.trainer.warmStart({
+      onBegin: (cloning) => this.beginCloning(cloning),
+      onStep: async () => {
+        const isDue = warmStartMinutes > 0 && performance.now() - saved >= 60_000 * warmStartMinutes;
+        if (!isDue && !this.options.signal?.aborted) return;
+        await this.saveWarmStart();
+        saved = performance.now();
+      },
+    });
+    this.cloning = null;
     this.hasLearned = loss !== null;
     this.markWhole();
     this.options.onEvent?.({ kind: 'warm start', loss, seconds: (performance.now() - started) / 1000 });
+  }
+
+  /** Goes on with the warm start that was saved, if one was. */
+  private async beginCloning(cloning: BehaviourCloning): Promise<void> {
+    this.cloning = cloning;
+    const saved = await this.writer.openWarmStart();
+    if (!saved) return;
+    try {
+      const wallSeconds = await restoreWarmStart(this.engine, this.trainer.policy.model, cloning, saved);
+      this.progress = { ...this.progress, totals: { ...this.progress.totals, wallSeconds } };
+      this.savedStep = saved.iteration;
+      this.writer.log(`the warm start goes on after its step ${saved.iteration}`);
+    } finally {
+      await saved.close();
+    }
+  }
+
+  /** Saves the warm start where it is between two steps. */
+  private async saveWarmStart(): Promise<void> {
+    const { cloning } = this;
+    if (!cloning?.progress || cloning.progress.step === (this.savedStep ?? 0)) return;
+    const { progress } = cloning;
+    const state = captureWarmStart(this.engine, this.trainer.policy.model, cloning, progress, this.wallSeconds);
+    await this.writer.saveWarmStart(state);
+    this.savedStep = progress.step;
   }
 
   private async iterate(): Promise<void> {
@@ -187,6 +234,7 @@ export class TrainingRun {
     const totals = { ...this.progress.totals, wallSeconds: this.wallSeconds };
     const state = captureState(this.engine, this.trainer, this.iteration, { ...this.progress, totals });
     await this.writer.saveCheckpoint(state, this.options.config.checkpoints.keep);
+    if (this.saved === null) await this.writer.removeWarmStart();
     this.saved = this.iteration;
     this.options.onEvent?.({ kind: 'checkpoint', iteration: this.iteration });
   }
@@ -221,19 +269,22 @@ export class TrainingRun {
         problem = cause === error ? 'nothing of it can be had any more' : String((cause as Error).message ?? cause);
       });
     }
+
     const outcome = this.describeOutcome(problem);
     const message = error instanceof Error ? error.message : String(error);
     this.writer.log(isInterrupted ? `stopped: ${outcome}` : `ended by an error: ${message} ${outcome}`);
     if (isInterrupted) return new ProxmoError('interrupted', `Stopped. ${outcome}`, { cause: error });
-    if (error instanceof ProxmoError && this.hasLearned)
+    if (error instanceof ProxmoError && this.isWorthKeeping)
       return new ProxmoError(error.code, `${message} ${outcome}`, { cause: error });
-    if (this.hasLearned) this.options.onEvent?.({ kind: 'warning', text: outcome });
+    if (this.isWorthKeeping) this.options.onEvent?.({ kind: 'warning', text: outcome });
     return error;
   }
 
   private describeOutcome(problem: string): string {
     const { iteration, saved, whole } = this;
     const command = `proxmo train --resume ${this.writer.dir}`;
+    if (whole === null && this.savedStep !== null)
+      return `The warm start is saved after its step ${this.savedStep}; go on with: ${command}`;
     if (whole === null) return `The warm start was not done, and nothing of it is kept; begin again with: ${command}`;
     const done = iteration === 0 ? 'What was done before the first iteration' : `Iteration ${iteration}`;
     if (saved === iteration)

@@ -17,16 +17,29 @@ import { Optimiser, type TrainingSequence } from './optimise.ts';
 /** Steps over which the learning rate rises, so that AdamW's moments settle first. */
 const warmupSteps = 10;
 
-/**
- * Called after each optimiser step with the share of all steps done and the mean loss of the epoch so far, in nats a
- * token.
- */
-type OnStep = (done: number, loss: number) => void;
+/** How far a warm start has come, between two steps. */
+export interface CloningProgress {
+  /** Steps done. */
+  readonly step: number;
+  /** Sum over the steps of the epoch of the mean loss of their replies, in nats a token. */
+  readonly epochLoss: number;
+}
+
+export interface CloningOptions {
+  /**
+   * Called after each optimiser step with the share of all steps done and the mean loss of the epoch so far, in nats a
+   * token, and waited for.
+   */
+  readonly onStep: (done: number, loss: number) => void | Promise<void>;
+  /** Called before the first step: to go on from somewhere. */
+  readonly onBegin?: (cloning: BehaviourCloning) => Promise<void>;
+  /** Lists of tokens that change places in `warmStart.permuteWords` of the demonstrations. */
+  readonly interchangeable?: readonly (readonly number[])[];
+}
 
 /**
- * Minimises the cross-entropy of the demonstrated replies, and to a lesser degree of their prompts. The learning rate
+ * Minimises the cross-entropy of the demonstrated replies, and to a lesser degree of the other tokens. The learning rate
  * falls linearly to 0.
- * @param interchangeable lists of tokens that change places in `warmStart.permuteWords` of the demonstrations
  * @returns mean loss of the replies in the last epoch, in nats a token
  * @throws {ProxmoError} `gpu-error`; what `onStep` throws, which ends it
  */
@@ -35,54 +48,80 @@ export async function cloneBehaviour(
   model: Transformer,
   demonstrations: readonly TokenSequence[],
   config: TrainConfig,
-  onStep: OnStep,
-  interchangeable: readonly (readonly number[])[] = [],
+  options: CloningOptions,
 ): Promise<number> {
-  const options = { ...config.optimiser, seed: new Random(config.seed, 'warm start dropout').nextWord() };
-  const optimiser = new Optimiser(engine, model, options, ['weight', 'replyWeight'], ({ logProbs, column }) => {
-    const { logProb } = logProbs();
-    const negativeSum = (weights: Tensor) => scale(dot(logProb, weights), -1);
-    return { loss: negativeSum(column('weight')), statistics: negativeSum(column('replyWeight')) };
-  });
+  const cloning = new BehaviourCloning(engine, model, demonstrations, config, options.interchangeable);
   try {
-    return await runEpochs(optimiser, demonstrations, config, onStep, interchangeable);
+    await options.onBegin?.(cloning);
+    return await cloning.run(options.onStep);
   } finally {
-    optimiser.destroy();
+    cloning.destroy();
   }
 }
 
-async function runEpochs(
-  optimiser: Optimiser,
-  demonstrations: readonly TokenSequence[],
-  { warmStart, seed }: TrainConfig,
-  onStep: OnStep,
-  interchangeable: readonly (readonly number[])[],
-): Promise<number> {
-  const { epochs, batchTurns, learningRate, promptWeight, permuteWords } = warmStart;
-  const batchesOf = (epoch: number) => {
-    const shuffled = new Random(seed, `warm start ${epoch}`).shuffle(demonstrations);
-    return splitBySize(shuffled, ({ replies }) => replies.length, batchTurns);
-  };
-  // Batches of whole sequences are not equally many in every epoch.
-  const epochBatches = Array.from({ length: epochs }, (_, epoch) => batchesOf(epoch).length);
-  const totalSteps = epochBatches.reduce((sum, count) => sum + count, 0);
-  const schedule = { peak: learningRate, course: 'linear', warmupSteps, totalSteps, finalShare: 0 } as const;
-  let step = 0;
-  let meanLoss = Number.NaN;
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    let sum = 0;
-    const random = new Random(seed, `permuted words ${epoch}`);
-    const permute = (sequence: TokenSequence) =>
-      random.uniform() < permuteWords ? withPermutedTokens(sequence, interchangeable, random) : sequence;
-    for (const [batch, demonstrated] of batchesOf(epoch).entries()) {
-      const sequences = permuteWords > 0 ? demonstrated.map(permute) : demonstrated;
-      const report = await optimiser.step(withWeights(sequences, promptWeight), learningRateAt(schedule, step++));
-      sum += report.statistics.reduce((total, loss) => total + (loss[0] ?? 0), 0);
-      meanLoss = sum / (batch + 1);
-      onStep(step / totalSteps, meanLoss);
-    }
+/** Behaviour cloning that can be left between two steps, and gone on with. */
+export class BehaviourCloning {
+  readonly optimiser: Optimiser;
+  /** Null within a step. Where it goes on, this is set to what it was, with the optimiser's moments and progress. */
+  progress: CloningProgress | null = { step: 0, epochLoss: 0 };
+
+  constructor(
+    engine: Engine,
+    model: Transformer,
+    private readonly demonstrations: readonly TokenSequence[],
+    private readonly config: TrainConfig,
+    private readonly interchangeable: readonly (readonly number[])[] = [],
+  ) {
+    const options = { ...config.optimiser, seed: new Random(config.seed, 'warm start dropout').nextWord() };
+    this.optimiser = new Optimiser(engine, model, options, ['weight', 'replyWeight'], ({ logProbs, column }) => {
+      const { logProb } = logProbs();
+      const negativeSum = (weights: Tensor) => scale(dot(logProb, weights), -1);
+      return { loss: negativeSum(column('weight')), statistics: negativeSum(column('replyWeight')) };
+    });
   }
-  return meanLoss;
+
+  /** Takes the steps that are left. */
+  async run(onStep: CloningOptions['onStep']): Promise<number> {
+    const { epochs, learningRate } = this.config.warmStart;
+    // Batches of whole sequences are not equally many in every epoch.
+    const counts = Array.from({ length: epochs }, (_, epoch) => this.batchesOf(epoch).length);
+    const totalSteps = counts.reduce((sum, count) => sum + count, 0);
+    const schedule = { peak: learningRate, course: 'linear', warmupSteps, totalSteps, finalShare: 0 } as const;
+    const { step: from, epochLoss } = this.progress!;
+    let step = 0;
+    let sum = epochLoss;
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      if (step >= from) sum = 0;
+      for (const [batch, sequences] of this.batchesOf(epoch).entries()) {
+        if (step++ < from) continue;
+        this.progress = null;
+        const shown = this.shown(sequences, epoch, batch);
+        const report = await this.optimiser.step(shown, learningRateAt(schedule, step - 1));
+        sum += report.statistics.reduce((total, loss) => total + (loss[0] ?? 0), 0);
+        this.progress = { step, epochLoss: sum };
+        await onStep(step / totalSteps, sum / (batch + 1));
+      }
+    }
+    return sum / counts.at(-1)!;
+  }
+
+  destroy(): void {
+    this.optimiser.destroy();
+  }
+
+  private batchesOf(epoch: number): TokenSequence[][] {
+    const shuffled = new Random(this.config.seed, `warm start ${epoch}`).shuffle(this.demonstrations);
+    return splitBySize(shuffled, ({ replies }) => replies.length, this.config.warmStart.batchTurns);
+  }
+
+  /** A batch as it is shown in an epoch. */
+  private shown(batch: readonly TokenSequence[], epoch: number, number: number): TrainingSequence[] {
+    const { promptWeight, permuteWords } = this.config.warmStart;
+    const random = new Random(this.config.seed, `permuted words ${epoch} ${number}`);
+    const permuted = (sequence: TokenSequence) =>
+      random.uniform() < permuteWords ? withPermutedTokens(sequence, this.interchangeable, random) : sequence;
+    return withWeights(permuteWords > 0 ? batch.map(permuted) : batch, promptWeight);
+  }
 }
 
 /** A sequence in which the tokens of each list have changed places with each other, everywhere alike. */

@@ -7,6 +7,7 @@
  *   metrics.jsonl   one record a line (`metrics.ts`)
  *   rollouts/       a file for each iteration, of what was played in it
  *   checkpoints/    weights, optimiser and state (`checkpoint.ts`)
+ *   warm-start/     what the warm start has come to, in the same form, until the first checkpoint
  *   summary.json    the outcome, once it is finished
  *   run.log         what happened besides, a line each: starts and stops, faults, what was put aside
  *   run.lock        while a process writes to it (`lock.ts`)
@@ -30,6 +31,7 @@ import {
   listCheckpoints,
   type OpenCheckpoint,
   openCheckpoint,
+  openWholeCheckpoint,
   saveCheckpoint,
 } from './checkpoint.ts';
 import { type JsonObject, jsonObjectSchema, parseJson, plainJson, readText, writeJson } from './json.ts';
@@ -44,6 +46,7 @@ export const runFiles = {
   metrics: 'metrics.jsonl',
   rollouts: 'rollouts',
   checkpoints: 'checkpoints',
+  warmStart: 'warm-start',
   summary: 'summary.json',
   log: 'run.log',
   lock: 'run.lock',
@@ -119,6 +122,11 @@ export class Run {
     return openCheckpoint(join(this.dir, runFiles.checkpoints), iteration);
   }
 
+  /** The newest whole state of a warm start that is under way; null if there is none. Close it when done. */
+  async openWarmStart(): Promise<OpenCheckpoint | null> {
+    return (await openWholeCheckpoint(join(this.dir, runFiles.warmStart))).checkpoint;
+  }
+
   /** The outcome; null while the run is not finished. */
   async readSummary(): Promise<JsonObject | null> {
     const path = join(this.dir, runFiles.summary);
@@ -160,6 +168,16 @@ export class RunWriter extends Run {
     const records = metrics.mark.iteration === checkpoint.iteration ? metrics.mark.records : 0;
     const context = { settings: this.#settings, records };
     await saveCheckpoint(join(this.dir, runFiles.checkpoints), checkpoint, keep, context);
+  }
+
+  /** Saves what a warm start has come to, in place of what was saved of it before. */
+  async saveWarmStart(state: Checkpoint): Promise<void> {
+    await saveCheckpoint(join(this.dir, runFiles.warmStart), state, 1, { settings: this.#settings, records: 0 });
+  }
+
+  /** Removes the saved states of a warm start: a checkpoint has what came of it. */
+  async removeWarmStart(): Promise<void> {
+    await rm(join(this.dir, runFiles.warmStart), { recursive: true, force: true });
   }
 
   /** Writes what was played in an iteration: JSON lines. */

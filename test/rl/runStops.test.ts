@@ -62,17 +62,39 @@ describe('an interruption', () => {
     expect(await essenceOf(dir)).toEqual(await essenceOf(whole));
   });
 
-  it('of the warm start has nothing to save, and says so; the run begins again', async () => {
+  const warmConfig = tinyConfig(world, { ...settings, warmStart: { tasks: 8, epochs: 3, batchTurns: 3 } });
+
+  it('of the demonstrations ends the run after the first step of the warm start, which is kept', async () => {
     const dir = newDir();
-    const warm = tinyConfig(world, { ...settings, warmStart: { tasks: 4 } });
     const abort = new AbortController();
-    const onEvent = (event: TrainEvent) => during('warm start', 0)(event) && abort.abort();
-    await expect(trainTiny(dir, warm, { signal: abort.signal, onEvent })).rejects.toThrow(
-      `Stopped. The warm start was not done, and nothing of it is kept; begin again with: proxmo train --resume ${dir}`,
+    const onEvent = (event: TrainEvent) => during('demonstrations', 0)(event) && abort.abort();
+    await expect(trainTiny(dir, warmConfig, { signal: abort.signal, onEvent })).rejects.toThrow(
+      `Stopped. The warm start is saved after its step 1; go on with: proxmo train --resume ${dir}`,
     );
     expect(await latestOf(dir)).toBeNull();
-    await trainTiny(dir, warm, { resume: true });
-    expect(await latestOf(dir)).toBe(3);
+  });
+
+  it('of the warm start keeps the steps that were taken, and the run goes on with the same bits', async () => {
+    const uninterrupted = newDir();
+    await trainTiny(uninterrupted, warmConfig);
+    const dir = newDir();
+    for (const [stop, step] of [
+      [3, 4],
+      [6, 7],
+    ] as const) {
+      const abort = new AbortController();
+      let steps = stop === 3 ? 0 : 4;
+      const onEvent = (event: TrainEvent) => {
+        if (during('warm start', 0)(event) && ++steps === stop) abort.abort();
+      };
+      const stopped = trainTiny(dir, warmConfig, { signal: abort.signal, onEvent, resume: stop > 3 });
+      await expect(stopped).rejects.toThrow(`The warm start is saved after its step ${step}; go on with`);
+    }
+    const other = { ...warmConfig, warmStart: { ...warmConfig.warmStart, learningRate: 1 } };
+    await expect(trainTiny(dir, other, { resume: true })).rejects.toThrow('warmStart.learningRate was');
+    await trainTiny(dir, warmConfig, { resume: true });
+    expect(await essenceOf(dir)).toEqual(await essenceOf(uninterrupted));
+    expect(existsSync(join(dir, 'warm-start'))).toBe(false);
   });
 
   it('before anything began leaves no folder', async () => {

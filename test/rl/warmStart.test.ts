@@ -34,15 +34,11 @@ describe.each(testAdapters)('the warm start on %s', (adapter) => {
   it('learns the replies, and tells after each step how many of all are done', async () => {
     const engine = new Engine(await testDevice(adapter));
     const told: { done: number; loss: number }[] = [];
-    const loss = await cloneBehaviour(
-      engine,
-      new Transformer(sizes, 1, 'policy'),
-      demonstrations,
-      configOf(4),
-      (done, current) => {
+    const loss = await cloneBehaviour(engine, new Transformer(sizes, 1, 'policy'), demonstrations, configOf(4), {
+      onStep: (done, current) => {
         told.push({ done, loss: current });
       },
-    );
+    });
     expect(told.map(({ done }) => done)).toEqual(Array.from({ length: 12 }, (_, step) => (step + 1) / 12));
     expect(told.at(-1)?.loss).toBe(loss);
     expect(told[0]!.loss).toBeGreaterThan(3);
@@ -54,8 +50,10 @@ describe.each(testAdapters)('the warm start on %s', (adapter) => {
     const engine = new Engine(gpu);
     const model = new Transformer(sizes, 1, 'policy');
     const stopped = async () => {
-      const run = cloneBehaviour(engine, model, demonstrations, configOf(1), () => {
-        throw new Error('stopped');
+      const run = cloneBehaviour(engine, model, demonstrations, configOf(1), {
+        onStep: () => {
+          throw new Error('stopped');
+        },
       });
       await expect(run).rejects.toThrow('stopped');
       await gpu.idle();
@@ -98,7 +96,10 @@ describe('interchangeable words', () => {
       const model = new Transformer(sizes, 1, 'policy');
       const warmStart = { epochs: 60, batchTurns: 7, learningRate: 2e-2, promptWeight: 0, permuteWords };
       const words = Array.from({ length: 8 }, (_, word) => 10 + word);
-      await cloneBehaviour(engine, model, shown, trainConfigSchema.parse({ warmStart }), () => {}, [words]);
+      await cloneBehaviour(engine, model, shown, trainConfigSchema.parse({ warmStart }), {
+        onStep: () => {},
+        interchangeable: [words],
+      });
       const [scores] = await new Scorer(engine, model, 64, 1).score([sequenceOf({ prompt: [1, 17], reply: [17] })]);
       return -scores![0]!;
     };

@@ -52,7 +52,7 @@ function settingsIn(world: string) {
     prompt: { maxTokens: 64 },
     policy: { dModel: 8, layers: 1, heads: 1, kvHeads: 1, headDim: 8, dFf: 8 },
     sampling: { maxNewTokens: 2, blockSize: 2, constrained: true, temperature: 1 },
-    warmStart: { tasks: 0, learningRate: 3e-3 },
+    warmStart: { tasks: 0, epochs: 3, batchTurns: 48, learningRate: 3e-3 },
     training: { iterations: 2, pool: 4, tasks: 2, groupSize: 2, miniBatches: 2, learningRate: 1e-2 },
     optimiser: { microBatchTokens: 256, weightDecay: 0.01 },
     evaluation: { tasks: 4, every: 0, seed: 1 },
