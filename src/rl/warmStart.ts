@@ -38,8 +38,8 @@ export interface CloningOptions {
 }
 
 /**
- * Minimises the cross-entropy of the demonstrated replies, and to a lesser degree of the other tokens. The learning rate
- * falls linearly to 0.
+ * Minimises the cross-entropy of the demonstrated replies, and to a lesser degree of the other tokens. The learning
+ * rate falls linearly to 0.
  * @returns mean loss of the replies in the last epoch, in nats a token
  * @throws {ProxmoError} `gpu-error`; what `onStep` throws, which ends it
  */
