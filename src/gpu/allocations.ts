@@ -18,6 +18,11 @@ export class Allocations {
     return sum;
   }
 
+  /** Whether a buffer was made here and not destroyed. */
+  isLive(buffer: GPUBuffer): boolean {
+    return this.live.has(buffer);
+  }
+
   /** Counts a new buffer until it is destroyed. */
   track(buffer: GPUBuffer): GPUBuffer {
     this.count++;

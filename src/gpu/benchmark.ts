@@ -16,9 +16,12 @@ import {
   type Params,
   type Variant,
 } from '../../kernels/spec.ts';
-import { CommandList, type Launch, readBuffer } from './commands.ts';
+import type { BufferRange } from './bindGroups.ts';
+import { CommandList, readBuffer, submitAll } from './commands.ts';
 import type { GpuContext } from './context.ts';
+import { partsOfGrid } from './gridParts.ts';
 import { asStored, fromStorage, repeatFirst, storedBytes, toStorage } from './hostArrays.ts';
+import { type Launch, prepareLaunches } from './launches.ts';
 
 /** Milliseconds a dispatch. */
 export interface Timing {
@@ -81,15 +84,23 @@ export interface Batch {
   destroy(): void;
 }
 
+/** A case with its buffers. */
+interface BenchCase {
+  readonly spec: KernelSpec;
+  readonly params: Params;
+  /** Values of the inputs, by binding. */
+  readonly inputs: Readonly<Record<string, InputArray>>;
+  /** What the bindings are, for each set of inputs. */
+  readonly sets: readonly (readonly BufferRange[])[];
+}
+
 /** A kernel variant with buffers for one case. */
 export class KernelBench {
   private constructor(
     private readonly gpu: GpuContext,
-    private readonly spec: KernelSpec,
-    /** One launch for each set of inputs. */
-    private readonly launches: readonly Launch[],
-    /** Values of the inputs, by binding. */
-    readonly inputs: Readonly<Record<string, InputArray>>,
+    private readonly benchCase: BenchCase,
+    /** The launches on each set of inputs: several where one would run too long. */
+    private readonly launches: readonly (readonly Launch[])[],
   ) {}
 
   /**
@@ -98,42 +109,46 @@ export class KernelBench {
    */
   static async create<P extends Params>(
     gpu: GpuContext,
-    spec: KernelSpec<P>,
+    typedSpec: KernelSpec<P>,
     variant: Variant<P>,
     kernelCase: KernelCase<P>,
   ): Promise<KernelBench> {
     const { params } = kernelCase;
-    const kernel = await gpu.pipelines.get(spec, variant);
-    const inputs = caseInputs(spec, kernelCase);
+    const spec = typedSpec as unknown as KernelSpec;
+    await gpu.pipelines.get(typedSpec, variant);
+    await gpu.pace.prepareFor([spec.cost(params)]);
+    const inputs = caseInputs(typedSpec, kernelCase);
     const inputBytes = Object.values(inputs).reduce((sum, { byteLength }) => sum + byteLength, 0);
-    const sets = Math.max(1, Math.min(mostSets[gpu.profile.kind], Math.floor(inputBytesOfSets / inputBytes)));
-    const anySpec = spec as unknown as KernelSpec;
-    const dispatch = spec.dispatch(params, variant.constants);
-    const outputs = createBuffers(gpu, anySpec, params, inputs, ({ access }) => access !== 'read');
-    const launches = Array.from({ length: sets }, () => {
-      const buffers = { ...outputs, ...createBuffers(gpu, anySpec, params, inputs, ({ access }) => access === 'read') };
-      const ranges = Object.keys(spec.bindings).map((name) => ({
+    const count = Math.max(1, Math.min(mostSets[gpu.profile.kind], Math.floor(inputBytesOfSets / inputBytes)));
+    const outputs = createBuffers(gpu, spec, params, inputs, ({ access }) => access !== 'read');
+    const sets = Array.from({ length: count }, () => {
+      const buffers = { ...outputs, ...createBuffers(gpu, spec, params, inputs, ({ access }) => access === 'read') };
+      return Object.keys(spec.bindings).map((name) => ({
         buffer: buffers[name]!,
         offset: 0,
         size: buffers[name]!.size,
       }));
-      return { kernel, spec: anySpec, params, dispatch, ranges };
     });
-    return new KernelBench(gpu, anySpec, launches, inputs);
+    return KernelBench.of(gpu, { spec, params, inputs, sets }, variant as unknown as Variant);
+  }
+
+  private static async of(gpu: GpuContext, benchCase: BenchCase, variant: Variant): Promise<KernelBench> {
+    const { spec, params, sets } = benchCase;
+    const launches = await Promise.all(sets.map((ranges) => prepareLaunches(gpu, { spec, variant, params, ranges })));
+    return new KernelBench(gpu, benchCase, launches);
+  }
+
+  /** Values of the inputs, by binding. */
+  get inputs(): Readonly<Record<string, InputArray>> {
+    return this.benchCase.inputs;
   }
 
   /**
    * Another variant on the same buffers, which live as long as this one's.
    * @throws {ProxmoError} `gpu-error` if it does not compile
    */
-  async withVariant(variant: Variant): Promise<KernelBench> {
-    const kernel = await this.gpu.pipelines.get(this.spec, variant);
-    const launches = this.launches.map((launch) => ({
-      ...launch,
-      kernel,
-      dispatch: this.spec.dispatch(launch.params, variant.constants),
-    }));
-    return new KernelBench(this.gpu, this.spec, launches, this.inputs);
+  withVariant(variant: Variant): Promise<KernelBench> {
+    return KernelBench.of(this.gpu, this.benchCase, variant);
   }
 
   /**
@@ -141,23 +156,20 @@ export class KernelBench {
    * then holds.
    */
   async run(): Promise<Record<string, InputArray>> {
-    const { params, ranges } = this.launches[0]!;
-    const sizes = this.spec.sizes(params);
-    const written = Object.entries(this.spec.bindings).flatMap(([name, { access, dtype }], index) =>
+    const { spec, params, sets, inputs } = this.benchCase;
+    const sizes = spec.sizes(params);
+    const written = Object.entries(spec.bindings).flatMap(([name, { access, dtype }], index) =>
       access === 'read'
         ? []
-        : [{ name, dtype, access, range: ranges[index]!, bytes: (sizes[name] ?? 0) * elementBytes[dtype] }],
+        : [{ name, dtype, access, range: sets[0]![index]!, bytes: (sizes[name] ?? 0) * elementBytes[dtype] }],
     );
     const clearing = this.gpu.device.createCommandEncoder();
     for (const { range } of written) clearing.clearBuffer(range.buffer);
     this.gpu.device.queue.submit([clearing.finish()]);
     for (const { name, dtype, access, range } of written) {
-      if (access === 'readWrite')
-        this.gpu.device.queue.writeBuffer(range.buffer, 0, toStorage(dtype, this.inputs[name]!));
+      if (access === 'readWrite') this.gpu.device.queue.writeBuffer(range.buffer, 0, toStorage(dtype, inputs[name]!));
     }
-    const commands = this.commandsFor(1);
-    await this.runBatch(commands, 1);
-    commands.destroy();
+    await this.once();
     const results: Record<string, InputArray> = {};
     for (const { name, dtype, range, bytes } of written)
       results[name] = fromStorage(dtype, await readBuffer(this.gpu, { ...range, size: bytes }));
@@ -176,51 +188,71 @@ export class KernelBench {
 
   /** A batch of at least `batchMs` milliseconds, found by growing it: that warms the kernel up, too. */
   async batch(batchMs: number): Promise<Batch> {
-    let commands = this.commandsFor(1);
-    let passes = 1;
+    let [dispatches, passes] = [1, 1];
+    let commands = this.commandsFor(dispatches);
     await this.runBatch(commands, passes);
     while (commands.length > 0 && passes < mostPasses) {
       const ms = await this.runBatch(commands, passes);
       if (ms >= batchMs) break;
-      const count = commands.length * passes * Math.max(2, Math.ceil(batchMs / ms));
+      const count = dispatches * passes * Math.max(2, Math.ceil(batchMs / ms));
       commands.destroy();
-      commands = this.commandsFor(Math.min(count, dispatchesPerPass));
-      passes = Math.min(mostPasses, Math.ceil(count / commands.length));
+      dispatches = Math.min(count, dispatchesPerPass);
+      commands = this.commandsFor(dispatches);
+      passes = Math.min(mostPasses, Math.ceil(count / dispatches));
     }
     return {
-      run: async () =>
-        commands.length === 0 ? 0 : (await this.runBatch(commands, passes)) / (commands.length * passes),
+      run: async () => (commands.length === 0 ? 0 : (await this.runBatch(commands, passes)) / (dispatches * passes)),
       destroy: () => commands.destroy(),
     };
   }
 
-  /** Milliseconds of a single dispatch, with submitting and waiting for it. */
-  async once(): Promise<number> {
-    const commands = this.commandsFor(1);
+  /** Milliseconds of a single dispatch on the first set of inputs, with submitting and waiting for it. */
+  once(): Promise<number> {
+    return this.timeOnce(this.launches[0] ?? []);
+  }
+
+  /** The same for the first workgroups of the grid, about `share` of them. */
+  onceInPart(share: number): Promise<number> {
+    return this.timeOnce(firstOf(this.launches[0] ?? [], share));
+  }
+
+  destroy(): void {
+    for (const buffer of new Set(this.benchCase.sets.flat().map(({ buffer }) => buffer))) buffer.destroy();
+  }
+
+  private async timeOnce(launches: readonly Launch[]): Promise<number> {
+    const commands = new CommandList(this.gpu, launches, this.label);
     const ms = await this.runBatch(commands, 1);
     commands.destroy();
     return ms;
   }
 
-  destroy(): void {
-    for (const buffer of new Set(this.launches.flatMap(({ ranges }) => ranges.map(({ buffer }) => buffer))))
-      buffer.destroy();
+  private get label(): string {
+    return `bench ${this.benchCase.spec.name}`;
   }
 
   private commandsFor(count: number): CommandList {
-    const launches = Array.from({ length: count }, (_, i) => this.launches[i % this.launches.length]!);
-    return new CommandList(this.gpu, launches, `bench ${this.spec.name}`);
+    const launches = Array.from({ length: count }, (_, i) => this.launches[i % this.launches.length]!).flat();
+    return new CommandList(this.gpu, launches, this.label);
   }
 
   /** Milliseconds from the submit to the end of the work. */
   private async runBatch(commands: CommandList, passes: number): Promise<number> {
-    const encoder = this.gpu.device.createCommandEncoder();
-    for (let i = 0; i < passes; i++) commands.encode(encoder);
+    const buffers = commands.encodeRepeatedly(passes);
     const start = performance.now();
-    this.gpu.device.queue.submit([encoder.finish()]);
+    submitAll(this.gpu, buffers);
     await this.gpu.idle();
     return performance.now() - start;
   }
+}
+
+/** The first workgroups of a dispatch that may come in parts, about `share` of all. */
+function firstOf(launches: readonly Launch[], share: number): Launch[] {
+  const [first] = launches;
+  if (!first) return [];
+  if (launches.length > 1 / share) return launches.slice(0, Math.ceil(share * launches.length));
+  const [part] = partsOfGrid(first.dispatch, 1 / share / launches.length);
+  return [{ ...first, dispatch: part!.size }];
 }
 
 /** A buffer for each binding that is chosen, holding its input if it has one. */

@@ -1,25 +1,15 @@
 /**
- * A fixed list of dispatches that is encoded into one compute pass and submitted at once. Parameters and bind groups
- * are shared with all other lists.
+ * A fixed list of dispatches, submitted in as few parts as keep each from running long. Parameters and bind groups are
+ * shared with all other lists.
  */
 import type { Dispatch, KernelSpec, Params } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import type { Bindings, BufferRange } from './bindGroups.ts';
 import type { GpuContext } from './context.ts';
+import { partParams, shareOf, withPartFields } from './gridParts.ts';
+import type { Launch } from './launches.ts';
+import type { Cost } from './pace.ts';
 import type { ParameterBlock } from './parameterBlocks.ts';
-import type { Kernel } from './pipelines.ts';
-
-/** One dispatch before its bind group exists. */
-export interface Launch {
-  readonly kernel: Kernel;
-  readonly spec: KernelSpec;
-  readonly params: Params;
-  /** The part of the model that it belongs to, for profiles. */
-  readonly scope?: string;
-  /** In the order of the spec's bindings. */
-  readonly ranges: readonly BufferRange[];
-  readonly dispatch: Dispatch;
-}
 
 /** One dispatch, ready to be encoded. */
 export interface Command {
@@ -28,6 +18,7 @@ export interface Command {
   readonly scope: string;
   readonly spec: KernelSpec;
   readonly params: Params;
+  readonly cost: Cost;
   readonly pipeline: GPUComputePipeline;
   /** Which of the list's bind groups it uses. */
   readonly group: number;
@@ -36,6 +27,8 @@ export interface Command {
 
 export class CommandList {
   readonly commands: readonly Command[];
+  /** What goes into each submit, in order; at least one, which may be empty. */
+  readonly submits: readonly (readonly Command[])[];
   readonly bindings: ReadonlyMap<string, Bindings>;
   private readonly blocks: readonly ParameterBlock[];
 
@@ -50,20 +43,20 @@ export class CommandList {
     readonly forget: () => void = () => {},
   ) {
     const live = launches.filter(({ dispatch }) => dispatch.every((count) => count > 0));
-    this.blocks = live.map(({ spec, params }) => context.parameters.take(spec, params));
     const bindings = new Map<string, Bindings>();
     const indices = new Map<string, number>();
-    this.commands = live.map(({ kernel, spec, params, scope = '', ranges, dispatch }, index) => {
-      const block = this.blocks[index]!;
-      const parameters = { buffer: block.page.buffer, offset: block.offset, size: block.size };
-      const bound = { layout: kernel.layout, ranges: [parameters, ...ranges] };
+    this.blocks = live.map((launch) => takeParameters(context, launch));
+    this.commands = live.map((launch, index) => {
+      const { buffer, offset, size } = this.blocks[index]!;
+      const bound = { layout: launch.kernel.layout, ranges: [{ buffer, offset, size }, ...launch.ranges] };
       const key = context.bindGroups.keyOf(bound);
       const group = indices.get(key) ?? indices.size;
       indices.set(key, group);
       bindings.set(key, bound);
-      return { label: kernel.label, scope, spec, params, pipeline: kernel.pipeline, group, dispatch };
+      return commandOf(launch, group);
     });
     this.bindings = bindings;
+    this.submits = splitByTime(this.commands, context);
     this.checkCount();
   }
 
@@ -76,19 +69,27 @@ export class CommandList {
     return this.context.bindGroups.take(this);
   }
 
-  /** Encodes every dispatch into one pass. */
-  encode(encoder: GPUCommandEncoder): void {
-    if (this.commands.length === 0) return;
+  /**
+   * Encodes the dispatches, a command buffer for each submit.
+   * @param finish adds what follows the last of them
+   */
+  encode(finish: (encoder: GPUCommandEncoder) => void = () => {}): GPUCommandBuffer[] {
     const { groups } = this;
-    const pass = encoder.beginComputePass({ label: this.label });
-    let pipeline: GPUComputePipeline | undefined;
-    let bound: number | undefined;
-    for (const command of this.commands) {
-      if (command.pipeline !== pipeline) pass.setPipeline((pipeline = command.pipeline));
-      if (command.group !== bound) pass.setBindGroup(0, groups[(bound = command.group)]!);
-      pass.dispatchWorkgroups(...command.dispatch);
-    }
-    pass.end();
+    return this.submits.map((commands, index) => {
+      const encoder = this.context.device.createCommandEncoder({ label: this.label });
+      encodePass(encoder, commands, groups, this.label);
+      if (index === this.submits.length - 1) finish(encoder);
+      return encoder.finish();
+    });
+  }
+
+  /** Encodes the dispatches into one command buffer, some times over, where they are a single submit. */
+  encodeRepeatedly(times: number): GPUCommandBuffer[] {
+    const { groups } = this;
+    if (this.submits.length > 1) return Array.from({ length: times }, () => this.encode()).flat();
+    const encoder = this.context.device.createCommandEncoder({ label: this.label });
+    for (let i = 0; i < times; i++) encodePass(encoder, this.commands, groups, this.label);
+    return [encoder.finish()];
   }
 
   destroy(): void {
@@ -105,6 +106,56 @@ export class CommandList {
       `the program ${this.label} binds ${this.bindings.size} different sets of buffers, but ${most} may be bound at a time; use fewer steps in a submit (sampling.blockSize) or a model of fewer layers.`,
     );
   }
+}
+
+/** Submits command buffers one after another, without waiting between. */
+export function submitAll({ device }: Pick<GpuContext, 'device'>, buffers: readonly GPUCommandBuffer[]): void {
+  for (const buffer of buffers) device.queue.submit([buffer]);
+}
+
+function takeParameters({ parameters }: GpuContext, { spec, params, part }: Launch): ParameterBlock {
+  return part ? parameters.take(withPartFields(spec), partParams(params, part)) : parameters.take(spec, params);
+}
+
+function commandOf({ kernel, spec, params, scope = '', dispatch, part }: Launch, group: number): Command {
+  const { flops, bytes } = spec.cost(params);
+  const share = part ? shareOf(part) : 1;
+  const cost = { flops: flops * share, bytes: bytes * share };
+  return { label: kernel.label, scope, spec, params, cost, pipeline: kernel.pipeline, group, dispatch };
+}
+
+/** As many commands in a submit as take the time that one may take. */
+function splitByTime(commands: readonly Command[], { pace }: GpuContext): readonly (readonly Command[])[] {
+  const submits: Command[][] = [[]];
+  let ms = 0;
+  for (const command of commands) {
+    const next = pace.msOf(command.cost);
+    if (ms > 0 && ms + next > pace.submitMs) {
+      submits.push([]);
+      ms = 0;
+    }
+    submits.at(-1)!.push(command);
+    ms += next;
+  }
+  return submits;
+}
+
+function encodePass(
+  encoder: GPUCommandEncoder,
+  commands: readonly Command[],
+  groups: readonly GPUBindGroup[],
+  label: string,
+): void {
+  if (commands.length === 0) return;
+  const pass = encoder.beginComputePass({ label });
+  let pipeline: GPUComputePipeline | undefined;
+  let bound: number | undefined;
+  for (const command of commands) {
+    if (command.pipeline !== pipeline) pass.setPipeline((pipeline = command.pipeline));
+    if (command.group !== bound) pass.setBindGroup(0, groups[(bound = command.group)]!);
+    pass.dispatchWorkgroups(...command.dispatch);
+  }
+  pass.end();
 }
 
 /** Copies a range of a buffer to the host. One-off; programs keep their own staging buffer. */

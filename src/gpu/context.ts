@@ -5,11 +5,13 @@
  */
 import type { AdapterProfile } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
+import { Queue } from '../base/queue.ts';
 import { mebibytes } from '../base/sizes.ts';
 import { Allocations } from './allocations.ts';
 import { BufferArena } from './arena.ts';
 import { BindGroups } from './bindGroups.ts';
 import type { CommandList } from './commands.ts';
+import { Pace } from './pace.ts';
 import { ParameterBlocks } from './parameterBlocks.ts';
 import { PipelineCache } from './pipelines.ts';
 
@@ -42,14 +44,16 @@ export interface CommandRunner {
 export class GpuContext {
   /** Runs all programs while it is set. */
   runner: CommandRunner | null = null;
+  /** Runs by the runner take turns: they submit in several steps. */
+  readonly turns = new Queue();
   readonly allocations = new Allocations();
   readonly arena: BufferArena;
   readonly pipelines: PipelineCache;
   readonly parameters: ParameterBlocks;
   readonly bindGroups: BindGroups;
+  readonly pace: Pace;
   readonly profile: AdapterProfile;
   private failure: ProxmoError | undefined;
-  private closed = false;
 
   constructor(
     readonly device: GPUDevice,
@@ -61,11 +65,12 @@ export class GpuContext {
     this.pipelines = new PipelineCache(this);
     this.parameters = new ParameterBlocks(this);
     this.bindGroups = new BindGroups(device, platform.collectGarbage);
+    this.pace = new Pace(this);
     device.addEventListener('uncapturederror', (event) => {
       this.failure ??= new ProxmoError('gpu-error', `The GPU reported an error: ${event.error.message.trim()}`);
     });
     device.lost.then((info) => {
-      if (this.closed) return;
+      if (this.failure?.code === 'destroyed') return;
       this.failure = new ProxmoError(
         'device-lost',
         `The GPU device was lost (${info.message.trim() || info.reason}); resume the run from its last checkpoint.`,
@@ -81,7 +86,7 @@ export class GpuContext {
   /**
    * Throws the first error that the device reported, once there is one at every call: what it computed since is not to
    * be trusted.
-   * @throws {ProxmoError} `gpu-error` or `device-lost`
+   * @throws {ProxmoError} `gpu-error`, `device-lost` or `destroyed`
    */
   check(): void {
     if (this.failure) throw this.failure;
@@ -124,9 +129,9 @@ export class GpuContext {
     return this.allocations.track(this.device.createBuffer({ size, usage, label }));
   }
 
-  /** Ends the device. Later calls on it fail. */
+  /** Ends the device, and what is under way on it: all further calls throw `destroyed`. */
   destroy(): void {
-    this.closed = true;
+    this.failure ??= new ProxmoError('destroyed', `The device ${this.adapter.name} was closed; open another.`);
     this.device.destroy();
   }
 }

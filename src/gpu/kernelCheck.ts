@@ -3,9 +3,10 @@
  * for tests, and for `doctor --kernels`, which does it on the adapter that will train.
  */
 import { type Dtype, elementBytes, type KernelCase, type KernelSpec, type Variant } from '../../kernels/spec.ts';
-import { CommandList, readBuffer } from './commands.ts';
+import { CommandList, readBuffer, submitAll } from './commands.ts';
 import type { GpuContext } from './context.ts';
 import { asStored, fromStorage, storedBytes, toStorage } from './hostArrays.ts';
+import { prepareLaunches } from './launches.ts';
 
 /** Bytes on either side of each binding that no kernel may touch: the alignment of a binding's offset. */
 const guard = 256;
@@ -66,7 +67,6 @@ export async function runKernel(
   { params }: KernelCase,
   inputs: CaseInputs,
 ): Promise<KernelRun> {
-  const kernel = await gpu.pipelines.get(spec, variant);
   const sizes = spec.sizes(params);
   const bindings = Object.entries(spec.bindings).map(([name, { dtype, access }]) => {
     const count = sizes[name] ?? 0;
@@ -77,14 +77,8 @@ export async function runKernel(
     offset: guard,
     size: Math.max(16, storedBytes(dtype, count)),
   }));
-  const commands = new CommandList(
-    gpu,
-    [{ kernel, spec, params, ranges, dispatch: spec.dispatch(params, variant.constants) }],
-    spec.name,
-  );
-  const encoder = gpu.device.createCommandEncoder();
-  commands.encode(encoder);
-  gpu.device.queue.submit([encoder.finish()]);
+  const commands = new CommandList(gpu, await prepareLaunches(gpu, { spec, variant, params, ranges }), spec.name);
+  submitAll(gpu, commands.encode());
 
   const bits: KernelRun['bits'] = {};
   const overruns: string[] = [];

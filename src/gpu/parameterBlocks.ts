@@ -12,10 +12,14 @@ const blocksPerPage = 256;
 /** Parameters on the device, as long as somebody holds them. */
 export interface ParameterBlock {
   readonly key: string;
-  readonly page: ParameterPage;
+  readonly buffer: GPUBuffer;
   /** In bytes. */
   readonly offset: number;
   readonly size: number;
+}
+
+interface HeldBlock extends ParameterBlock {
+  readonly page: ParameterPage;
   holders: number;
 }
 
@@ -26,7 +30,7 @@ interface ParameterPage {
 }
 
 export class ParameterBlocks {
-  private readonly blocks = new Map<string, ParameterBlock>();
+  private readonly blocks = new Map<string, HeldBlock>();
   private readonly pages = new Set<ParameterPage>();
 
   constructor(private readonly context: GpuContext) {}
@@ -41,21 +45,22 @@ export class ParameterBlocks {
       return known;
     }
     const page = [...this.pages].find(({ free }) => free.length > 0) ?? this.addPage();
-    const block = { key, page, offset: page.free.pop()!, size: blockBytes, holders: 1 };
-    this.context.device.queue.writeBuffer(page.buffer, block.offset, words);
+    const { buffer, free } = page;
+    const block = { key, page, buffer, offset: free.pop()!, size: blockBytes, holders: 1 };
+    this.context.device.queue.writeBuffer(buffer, block.offset, words);
     this.blocks.set(key, block);
     return block;
   }
 
   /** A page that nobody holds anything of is freed. */
-  give(block: ParameterBlock): void {
-    if (--block.holders > 0) return;
-    const { key, page, offset } = block;
+  give({ key }: ParameterBlock): void {
+    const block = this.blocks.get(key);
+    if (!block || --block.holders > 0) return;
     this.blocks.delete(key);
-    page.free.push(offset);
-    if (page.free.length < blocksPerPage) return;
-    this.pages.delete(page);
-    page.buffer.destroy();
+    block.page.free.push(block.offset);
+    if (block.page.free.length < blocksPerPage) return;
+    this.pages.delete(block.page);
+    block.buffer.destroy();
   }
 
   private addPage(): ParameterPage {

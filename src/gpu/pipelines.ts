@@ -12,6 +12,7 @@ import {
 } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import type { GpuContext } from './context.ts';
+import { codeOfParts, withPartFields } from './gridParts.ts';
 
 export interface Kernel {
   readonly label: string;
@@ -29,10 +30,22 @@ export class PipelineCache {
   /** The compiled kernel of a variant. Compiling one takes 1–100 ms; ask for many at once. */
   get<P extends Params>(spec: KernelSpec<P>, variant: Variant<P>): Promise<Kernel> {
     const label = kernelLabel(spec, variant);
-    const known = this.kernels.get(label);
+    return this.once(label, () => this.build(label, spec, () => assembleShader(spec, variant)));
+  }
+
+  /** The same for dispatches in parts: its parameters end with those of a part. */
+  getForParts(spec: KernelSpec, variant: Variant): Promise<Kernel> {
+    const label = kernelLabel(spec, variant);
+    return this.once(`${label} in parts`, () =>
+      this.build(label, spec, () => codeOfParts(assembleShader(withPartFields(spec), variant))),
+    );
+  }
+
+  private once(key: string, build: () => Promise<Kernel>): Promise<Kernel> {
+    const known = this.kernels.get(key);
     if (known) return known;
-    const kernel = this.build(spec, variant, label);
-    this.kernels.set(label, kernel);
+    const kernel = build();
+    this.kernels.set(key, kernel);
     return kernel;
   }
 
@@ -51,18 +64,22 @@ export class PipelineCache {
     return layout;
   }
 
-  private async build<P extends Params>(spec: KernelSpec<P>, variant: Variant<P>, label: string): Promise<Kernel> {
+  private async build(
+    label: string,
+    { bindings, entry }: Pick<KernelSpec, 'bindings' | 'entry'>,
+    assemble: () => string,
+  ): Promise<Kernel> {
     const { device } = this.context;
-    const layout = this.layoutOf(spec.bindings);
+    const layout = this.layoutOf(bindings);
     // What is wrong with it is told below; the device goes on.
     device.pushErrorScope('validation');
-    const module = device.createShaderModule({ label, code: assembleShader(spec, variant) });
+    const module = device.createShaderModule({ label, code: assemble() });
     void device.popErrorScope().catch(() => undefined);
     try {
       const pipeline = await device.createComputePipelineAsync({
         label,
         layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
-        compute: { module, entryPoint: spec.entry ?? 'main' },
+        compute: { module, entryPoint: entry ?? 'main' },
       });
       return { label, pipeline, layout };
     } catch (error) {

@@ -76,16 +76,16 @@ export class Profiler implements CommandRunner {
   /** Encodes the list and drops it. */
   private timeEncoding(list: CommandList): number {
     const start = performance.now();
-    const encoder = this.gpu.device.createCommandEncoder();
-    list.encode(encoder);
-    encoder.finish();
+    list.encode();
     return performance.now() - start;
   }
 
-  private async runTimestamped({ commands, groups }: CommandList): Promise<Span[]> {
+  private async runTimestamped({ submits, groups }: CommandList): Promise<Span[]> {
     const spans: Span[] = [];
-    for (let first = 0; first < commands.length; first += dispatchesPerQuerySet) {
-      spans.push(...(await this.runWithQueries(commands.slice(first, first + dispatchesPerQuerySet), groups)));
+    for (const commands of submits) {
+      for (let first = 0; first < commands.length; first += dispatchesPerQuerySet) {
+        spans.push(...(await this.runWithQueries(commands.slice(first, first + dispatchesPerQuerySet), groups)));
+      }
     }
     return spans;
   }
@@ -148,6 +148,6 @@ function encodeOne(
   pass.end();
 }
 
-function timed({ spec, label, scope, params }: Command, [start, ms]: Span, origin: number): TimedDispatch {
-  return { kernel: spec.name, label, scope, ...spec.cost(params), start: start - origin, ms };
+function timed({ spec, label, scope, cost }: Command, [start, ms]: Span, origin: number): TimedDispatch {
+  return { kernel: spec.name, label, scope, ...cost, start: start - origin, ms };
 }

@@ -38,6 +38,8 @@ const hopelessFactor = 4;
 const measurableMs = 2;
 /** … and so do a few more: the machine may have been busy. */
 const secondChances = 2;
+/** The share of a variant's grid that is tried first, with half of it, where the best takes long enough. */
+const smallestShare = 1 / 32;
 /** Behind by this factor in its best time, a variant leaves the race. */
 const losingFactor = 1.25;
 /**
@@ -99,7 +101,7 @@ async function qualify(
       onBroken(error.message);
       return null;
     });
-    if (!entrant) continue;
+    if (!entrant || (await isFarBehind(entrant, best))) continue;
     if (!resultsAgree(spec, await entrant.run(), expected)) {
       onBroken(
         `Kernel ${kernelLabel(spec, variant)} gives another result than ${kernelLabel(spec, first)} on ${gpu.adapter.name}.`,
@@ -114,6 +116,26 @@ async function qualify(
     qualified.push({ variant, entrant });
   }
   return qualified;
+}
+
+/**
+ * Whether a variant's first workgroups already tell that it is hopeless, so that a variant that was made for other
+ * adapters does not keep the device for seconds. From each try to the next the grid's share doubles, and with it the
+ * time, once it fills the device.
+ */
+async function isFarBehind(entrant: KernelBench, best: number): Promise<boolean> {
+  if (best <= measurableMs) return false;
+  for (let share = smallestShare; share < 1; share *= 2) {
+    const times = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    const predicted = () => times[1]! + ((times[1]! - times[0]!) / (share / 2)) * (1 - share);
+    const isHopeless = () => times[1]! > measurableMs && predicted() > hopelessFactor * best;
+    for (let chance = 0; chance <= secondChances && (chance === 0 || isHopeless()); chance++) {
+      for (const [index, part] of [share / 2, share].entries())
+        times[index] = Math.min(times[index]!, await entrant.onceInPart(part));
+    }
+    if (isHopeless()) return true;
+  }
+  return false;
 }
 
 async function runRound(runners: readonly Runner[]): Promise<void> {

@@ -280,7 +280,12 @@ export class Generator {
     const edges = edgeList.bucket;
     const label = `${name}, ${batch} rows, ${edges} edges`;
     const program = await this.programs.get(label, () =>
-      this.engine.compile({ name: label, remedy: 'lower prompt.maxTokens', ...graph({ batch, steps, edges }) }),
+      this.engine.compile({
+        name: label,
+        remedy: 'lower prompt.maxTokens',
+        optionalInputs,
+        ...graph({ batch, steps, edges }),
+      }),
     );
     this.dispatchCount += program.dispatches;
     const ranges = new Uint32Array(batch * 2);
@@ -325,6 +330,12 @@ export class Generator {
     return { ...Object.fromEntries(named), slots, streams };
   }
 }
+
+/** What not all programs read: whether they do depends on the rows. */
+const optionalInputs = [
+  ...['segmentStart', 'segmentEnd', 'twinSlots', 'twinLengths', 'positions0', 'lengths0'],
+  ...['ranges', 'edgeTokens', 'edgeChildren'],
+];
 
 /** Arrays `[block][batch]`. */
 interface SampledBlock {

@@ -139,7 +139,8 @@ export function packReplies(sequences: readonly TokenSequence[], bucket: ReplyBu
       at += length;
     }
   });
-  return { ...arrays, targetRows, targets, ranges, edgeTokens: edges.tokens(bucket.edges) };
+  const bounds = bucket.edges === 0 ? {} : { ranges, edgeTokens: edges.tokens(bucket.edges) };
+  return { ...arrays, targetRows, targets, ...bounds };
 }
 
 /** One number for each reply token of a batch, `[targets]`; 0 for those left over. */

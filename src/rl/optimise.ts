@@ -150,6 +150,7 @@ export class Optimiser {
       name: `gradient ${bucket.rows}`,
       outputs: { statistics },
       updates: [total],
+      optionalInputs: [...this.columns, 'dropoutSeed', 'lossScale'],
       remedy: 'lower optimiser.microBatchTokens',
     });
   }

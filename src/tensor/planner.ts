@@ -37,6 +37,8 @@ export interface Plan {
   /** Slot of each root that is neither constant, variable, nor written into one. */
   readonly slotOf: ReadonlyMap<Root, number>;
   readonly inputs: readonly Tensor[];
+  /** Names of inputs that ops were given and no kernel reads. */
+  readonly unreadInputs: ReadonlySet<string>;
   readonly constants: readonly Tensor[];
   readonly variables: readonly Variable[];
   readonly locate: (tensor: Tensor) => Location;
@@ -67,6 +69,7 @@ export function plan(outputs: readonly Tensor[], updates: readonly Tensor[]): Pl
   return {
     launches,
     inputs: ofKind('input'),
+    unreadInputs: unreadInputs(steps, locate),
     constants: ofKind('constant'),
     variables: ofKind('variable').flatMap(({ source }) => (source.kind === 'variable' ? [source.variable] : [])),
     locate,
@@ -152,6 +155,16 @@ function collectRoots(
   for (const { tensors } of launches) for (const tensor of tensors) roots.add(locate(tensor).root);
   for (const tensor of targets) roots.add(locate(tensor).root);
   return roots;
+}
+
+function unreadInputs(steps: readonly Step[], locate: (tensor: Tensor) => Location): Set<string> {
+  const unread = steps.flatMap((step) => (step.kind === 'kernel' ? step.unread : []));
+  return new Set(
+    unread.flatMap((tensor) => {
+      const { source } = locate(tensor).root;
+      return source.kind === 'input' ? [source.name] : [];
+    }),
+  );
 }
 
 function checkInputNames(roots: readonly Root[]): void {

@@ -41,6 +41,8 @@ export interface KernelStep {
   readonly inputs: Readonly<Record<string, Tensor>>;
   /** Tensors of the `write` and `readWrite` bindings. Filled by `launch`. */
   readonly outputs: Readonly<Record<string, Tensor>>;
+  /** What its op was given though this kernel does not read it: a program's runs may give it as well. */
+  readonly unread: readonly Tensor[];
 }
 
 export interface AssignStep {
@@ -168,6 +170,7 @@ export function scratch(shape: Shape): Tensor {
  * @param inputs a tensor for each `read` and `readWrite` binding
  * @param outputs the shape of each `write` and `readWrite` binding; a `readWrite` output is its input's storage after
  * the launch
+ * @param unread what the op was given though this kernel does not read it
  * @throws {ProxmoError} `shape` if a tensor does not have the size that the kernel expects
  */
 export function launch<P extends Params, O extends string>(
@@ -175,10 +178,11 @@ export function launch<P extends Params, O extends string>(
   params: P,
   inputs: Readonly<Record<string, Tensor>>,
   outputs: Readonly<Record<O, Shape>>,
+  unread: readonly Tensor[] = [],
 ): Record<O, Tensor> {
   const results: Record<string, Tensor> = {};
   const made = { kind: 'kernel', id: takeId(), scope: currentScope() } as const;
-  const step: KernelStep = { ...made, spec: spec as unknown as KernelSpec, params, inputs, outputs: results };
+  const step: KernelStep = { ...made, spec: spec as unknown as KernelSpec, params, inputs, outputs: results, unread };
   for (const [name, shape] of Object.entries<Shape>(outputs)) {
     const binding = spec.bindings[name];
     if (!binding || binding.access === 'read') throw new Error(`${spec.name} has no output ${name}`);

@@ -1,0 +1,258 @@
+/**
+ * A compiled graph. A run writes its inputs, submits what was encoded for it, and copies its outputs to the host; it
+ * allocates nothing. Whatever is asked of a device takes effect there in the order in which it was asked for, so runs
+ * may overlap each other, and reads and writes of variables.
+ */
+import { elementBytes, type InputArray } from '../../kernels/spec.ts';
+import { ProxmoError } from '../base/errors.ts';
+import type { BufferRange } from '../gpu/bindGroups.ts';
+import { CommandList, submitAll } from '../gpu/commands.ts';
+import type { GpuContext } from '../gpu/context.ts';
+import { fromStorage, type HostArray, matches, storedBytes, toStorage } from '../gpu/hostArrays.ts';
+import type { Launch } from '../gpu/launches.ts';
+import type { MemoryReport, Plan } from './planner.ts';
+import type { Tensor } from './tensor.ts';
+
+export type TensorRecord = Readonly<Record<string, Tensor>>;
+
+export interface ProgramSpec<O extends TensorRecord> {
+  /** For error messages and profiles. */
+  readonly name: string;
+  /** Tensors that a run copies to the host. */
+  readonly outputs?: O;
+  /** Variables' tensors after in-place steps that must happen though no output needs them. */
+  readonly updates?: readonly Tensor[];
+  /** Inputs that a run may give though the graph does not read them, where one set of inputs serves several graphs. */
+  readonly optionalInputs?: readonly string[];
+  /** What to do where a tensor is larger than the device can bind, as "lower optimiser.microBatchTokens". */
+  readonly remedy?: string;
+}
+
+/** Values for a program's inputs, by name. */
+export type Inputs = Readonly<Record<string, InputArray>>;
+
+/** What a run returns: a fresh array for each output. */
+export type Outputs<O extends TensorRecord> = { readonly [K in keyof O]: HostArray };
+
+/** What a program is made of. */
+export interface ProgramParts {
+  readonly launches: readonly Launch[];
+  readonly plan: Plan;
+  readonly rangeOf: (tensor: Tensor) => BufferRange;
+  /** Buffers that belong to it alone. */
+  readonly constants: readonly GPUBuffer[];
+}
+
+interface OutputRange {
+  readonly name: string;
+  readonly tensor: Tensor;
+  readonly range: BufferRange;
+  /** Where it begins among all outputs, in bytes. */
+  readonly at: number;
+}
+
+export class Program<O extends TensorRecord = TensorRecord> {
+  /** Bytes of intermediate tensors. */
+  readonly memory: MemoryReport;
+  private readonly commands: CommandList;
+  private readonly inputs: ReadonlyMap<string, { readonly range: BufferRange; readonly tensor: Tensor }>;
+  private readonly outputs: readonly OutputRange[];
+  private readonly outputBytes: number;
+  /** All buffers that it uses, but those of its parameters. */
+  private readonly buffers: ReadonlySet<GPUBuffer>;
+  /** Where outputs go on their way to the host; null while a run has it, or where there are none. */
+  private staging: GPUBuffer | null = null;
+  /** The next run with `staging`, encoded. */
+  private encoded: GPUCommandBuffer[] | null = null;
+  private running = 0;
+  private isDestroyed = false;
+
+  constructor(
+    private readonly gpu: GpuContext,
+    private readonly spec: ProgramSpec<O>,
+    private readonly parts: ProgramParts,
+  ) {
+    const { launches, plan, rangeOf, constants } = parts;
+    this.memory = plan.memory;
+    this.inputs = new Map(
+      plan.inputs.map((tensor) => [
+        tensor.source.kind === 'input' ? tensor.source.name : '',
+        { range: rangeOf(tensor), tensor },
+      ]),
+    );
+    let end = 0;
+    this.outputs = Object.entries(spec.outputs ?? {}).map(([name, tensor]) => {
+      const at = end;
+      end += bytesOf(tensor);
+      return { name, tensor, range: rangeOf(tensor), at };
+    });
+    this.outputBytes = end;
+    const ranges = [...launches.flatMap((launch) => launch.ranges), ...this.inputs.values(), ...this.outputs];
+    this.buffers = new Set([...constants, ...ranges.map((one) => ('range' in one ? one.range.buffer : one.buffer))]);
+    this.staging = this.createStaging();
+    const forget = () => {
+      this.encoded = null;
+    };
+    try {
+      this.commands = new CommandList(gpu, launches, spec.name, forget);
+    } catch (error) {
+      this.staging?.destroy();
+      throw error;
+    }
+  }
+
+  /** Kernel dispatches in a run. */
+  get dispatches(): number {
+    return this.commands.length;
+  }
+
+  /** Submits in a run: more than one where one would keep the device for too long. */
+  get submits(): number {
+    return this.commands.submits.length;
+  }
+
+  /**
+   * Runs and returns the outputs. The inputs are read before it returns its promise.
+   * @throws {ProxmoError} `shape` if an input is missing or has the wrong length, or there is none of that name;
+   * `destroyed` if the program or a variable that it uses was destroyed; `gpu-error`, `device-lost`
+   */
+  async run(inputs: Inputs = {}): Promise<Outputs<O>> {
+    this.checkUsable();
+    this.checkInputs(inputs);
+    this.running++;
+    try {
+      return await (this.gpu.runner ? this.runBy(inputs) : this.runOnce(inputs));
+    } finally {
+      this.running--;
+      if (this.isDestroyed && this.running === 0) this.free();
+    }
+  }
+
+  /** Frees what belongs to this program alone, once the runs that were begun are done. It must not run again. */
+  destroy(): void {
+    if (this.isDestroyed) return;
+    this.isDestroyed = true;
+    if (this.running === 0) this.free();
+  }
+
+  private free(): void {
+    this.encoded = null;
+    this.commands.destroy();
+    this.staging?.destroy();
+    for (const buffer of this.parts.constants) buffer.destroy();
+  }
+
+  /** Command buffers are good for one submit; the next ones are encoded while the device works on these. */
+  private async runOnce(inputs: Inputs): Promise<Outputs<O>> {
+    const { gpu } = this;
+    this.writeInputs(inputs);
+    const isUsual = this.staging !== null || this.outputBytes === 0;
+    const [usual, encoded] = [this.staging, isUsual ? this.encoded : null];
+    const staging = usual ?? this.createStaging();
+    if (isUsual) [this.staging, this.encoded] = [null, null];
+    submitAll(gpu, encoded ?? this.encode(staging));
+    const done = this.received(staging);
+    if (isUsual && this.encoded === null) this.encoded = this.encode(staging);
+    try {
+      return await done;
+    } finally {
+      if (isUsual) this.staging = usual;
+      else staging?.destroy();
+    }
+  }
+
+  /** Has the context's runner run the commands, when earlier runs by it are done. */
+  private runBy(inputs: Inputs): Promise<Outputs<O>> {
+    const { gpu } = this;
+    const values = Object.fromEntries([...this.inputs.keys()].map((name) => [name, inputs[name]!.slice()]));
+    return gpu.turns.run(async () => {
+      this.writeInputs(values);
+      await gpu.runner?.run(this.commands);
+      const staging = this.createStaging();
+      const encoder = gpu.device.createCommandEncoder({ label: this.spec.name });
+      this.copyOutputs(encoder, staging);
+      gpu.device.queue.submit([encoder.finish()]);
+      try {
+        return await this.received(staging);
+      } finally {
+        staging?.destroy();
+      }
+    });
+  }
+
+  /** The outputs, when what was submitted is done. */
+  private async received(staging: GPUBuffer | null): Promise<Outputs<O>> {
+    if (!staging) {
+      await this.gpu.idle();
+      return {} as Outputs<O>;
+    }
+    await this.gpu.wait(staging.mapAsync(GPUMapMode.READ));
+    const mapped = staging.getMappedRange();
+    const values = this.outputs.map(({ name, tensor, at }) => [
+      name,
+      fromStorage(tensor.dtype, mapped.slice(at, at + tensor.size * elementBytes[tensor.dtype])),
+    ]);
+    staging.unmap();
+    return Object.fromEntries(values) as Outputs<O>;
+  }
+
+  private encode(staging: GPUBuffer | null): GPUCommandBuffer[] {
+    return this.commands.encode((encoder) => this.copyOutputs(encoder, staging));
+  }
+
+  private copyOutputs(encoder: GPUCommandEncoder, staging: GPUBuffer | null): void {
+    for (const { range, tensor, at } of this.outputs) {
+      if (tensor.size > 0 && staging)
+        encoder.copyBufferToBuffer(range.buffer, range.offset, staging, at, bytesOf(tensor));
+    }
+  }
+
+  private createStaging(): GPUBuffer | null {
+    const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ;
+    return this.outputBytes > 0 ? this.gpu.createBuffer(this.outputBytes, usage, `${this.spec.name} readback`) : null;
+  }
+
+  private checkUsable(): void {
+    this.gpu.check();
+    const refuse = (why: string) => {
+      throw new ProxmoError('destroyed', `the program ${this.spec.name} cannot run: ${why}; compile it again.`);
+    };
+    if (this.isDestroyed) refuse('it was destroyed');
+    for (const buffer of this.buffers)
+      if (!this.gpu.allocations.isLive(buffer)) refuse(`${buffer.label}, which it uses, was destroyed`);
+  }
+
+  private checkInputs(inputs: Inputs): void {
+    const { name: program, optionalInputs = [] } = this.spec;
+    const { unreadInputs } = this.parts.plan;
+    const names = [...this.inputs.keys()];
+    const unknown = Object.keys(inputs).filter(
+      (name) => !this.inputs.has(name) && !unreadInputs.has(name) && !optionalInputs.includes(name),
+    );
+    if (unknown.length > 0) {
+      throw new ProxmoError(
+        'shape',
+        `the program ${program} has no input ${unknown.join(', ')}; ${names.length > 0 ? `it has ${names.join(', ')}` : 'it has none'}.`,
+      );
+    }
+    for (const [name, { tensor }] of this.inputs) {
+      const values = inputs[name];
+      if (values?.length === tensor.size && matches(values, tensor.dtype)) continue;
+      const given = values ? `${values.constructor.name} of ${values.length}` : 'nothing';
+      const missing = names.filter((other) => !inputs[other]);
+      throw new ProxmoError(
+        'shape',
+        `the program ${program} needs ${tensor.size} values of ${tensor.dtype} as its input ${name}; it was given ${given}${missing.length > 1 ? `, nor anything for ${missing.filter((other) => other !== name).join(', ')}` : ''}.`,
+      );
+    }
+  }
+
+  private writeInputs(inputs: Inputs): void {
+    for (const [name, { range, tensor }] of this.inputs)
+      this.gpu.device.queue.writeBuffer(range.buffer, range.offset, toStorage(tensor.dtype, inputs[name]!));
+  }
+}
+
+export function bytesOf({ size, dtype }: Tensor): number {
+  return storedBytes(dtype, size);
+}
