@@ -144,8 +144,17 @@ export class TrainReporter {
   }
 }
 
-function briefly({ success, return: reward, kl, entropy }: IterationMetrics): string {
-  return `success ${percent(success)} | reward ${reward.toFixed(2)} | KL ${kl.toFixed(4)} | entropy ${entropy.toFixed(3)}`;
+/** The KL is that to the reference; to the policy that sampled where there is none. */
+function briefly(metrics: IterationMetrics): string {
+  const { success, return: reward, kl, samplerKl = 0, entropy, deadGroupShare, groups } = metrics;
+  const alike = Math.round(deadGroupShare * groups);
+  return [
+    `success ${percent(success)}`,
+    `reward ${reward.toFixed(2)}`,
+    kl === undefined ? `KL to sampler ${samplerKl.toFixed(4)}` : `KL ${kl.toFixed(4)}`,
+    `entropy ${entropy.toFixed(3)}`,
+    ...(alike > 0 ? [`no difference in ${alike} of ${groups} groups`] : []),
+  ].join(' | ');
 }
 
 /** The result: before and after, in all and by task type. */

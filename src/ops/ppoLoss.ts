@@ -31,9 +31,10 @@ export type KlEstimator = (typeof klEstimators)[number];
 export interface PpoLossOptions {
   readonly clipLow: number;
   readonly clipHigh: number;
-  /** 1 or more; 0 for none. */
-  readonly dualClip: number;
+  /** 1 or more; null for none. */
+  readonly dualClip: number | null;
   readonly klCoefficient: number;
+  /** For a loss, k2 or k3; see `klEstimatorProblem`. */
   readonly klEstimator: KlEstimator;
   readonly entropyCoefficient: number;
 }
@@ -49,9 +50,22 @@ export const ppoStatistics = kernels.ppoTotals.slice(1) as readonly PpoStatistic
 export type PpoStatistic = Exclude<kernels.PpoTotal, 'loss'>;
 
 /**
+ * What is wrong with an estimator of the KL term; null if nothing is. The slope of k1 in logProb is 1 whatever the
+ * reference is, so as a loss it lowers what was sampled and holds on to nothing.
+ */
+export function klEstimatorProblem({
+  klEstimator,
+  klCoefficient,
+}: Pick<PpoLossOptions, 'klEstimator' | 'klCoefficient'>): string | null {
+  return klEstimator === 'k1' && klCoefficient > 0
+    ? 'k1 is no loss, since its gradient does not depend on the reference; take k2 or k3'
+    : null;
+}
+
+/**
  * Σ weight · (policy loss + klCoefficient · KL − entropyCoefficient · entropy).
  * @returns the loss, [1], and the statistics in the order of `ppoStatistics`
- * @throws {ProxmoError} `shape` if the inputs are not all [rows]
+ * @throws {ProxmoError} `shape` if the inputs are not all [rows]; `config` if the KL estimator is none for a loss
  */
 export function ppoLoss(
   inputs: PpoLossInputs,
@@ -60,6 +74,8 @@ export function ppoLoss(
   const { logProb, oldLogProb, referenceLogProb, entropy, advantage, weight } = inputs;
   const columns = { logProb, oldLogProb, referenceLogProb, entropy, advantage, weight };
   checkShapes(columns);
+  const problem = klEstimatorProblem(options);
+  if (problem !== null) throw new ProxmoError('config', `ppoLoss: klEstimator ${problem}.`);
   const { clipLow, clipHigh, dualClip, klCoefficient, entropyCoefficient } = options;
   const rows = logProb.size;
   const params = {
@@ -67,7 +83,7 @@ export function ppoLoss(
     run: Math.max(16, Math.ceil(Math.sqrt(rows))),
     clipLow,
     clipHigh,
-    dualClip,
+    dualClip: dualClip ?? 0,
     klCoefficient,
     klEstimator: 1 + klEstimators.indexOf(options.klEstimator),
     entropyCoefficient,

@@ -4,8 +4,8 @@
  * - `token-mean`: the mean over all tokens
  * - `seq-mean-token-sum`: the sum over each sequence's tokens, the mean over sequences
  * - `seq-mean-token-mean`: the mean over each sequence's tokens, the mean over sequences
- * - `seq-mean-token-sum-norm`: the sum over all tokens, divided by the longest length a sequence may have (Liu et al.,
- *   arXiv 2503.20783, up to a constant)
+ * - `seq-mean-token-sum-norm`: the sum over each sequence's tokens divided by the longest length that a sequence may
+ *   have, the mean over sequences (Liu et al., arXiv 2503.20783)
  */
 export const aggregationModes = [
   'token-mean',
@@ -33,7 +33,7 @@ export function tokenWeights(
     if (mode === 'token-mean') return 1 / tokens;
     if (mode === 'seq-mean-token-sum') return 1 / sequences;
     if (mode === 'seq-mean-token-mean') return 1 / (sequences * length);
-    return 1 / longest;
+    return 1 / (sequences * longest);
   };
   return lengths.map((length) => (length > 0 ? weightOf(length) : 0));
 }

@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { faultSettingsShape } from '../envs/faults.ts';
 import { splits } from '../envs/taskLists.ts';
 import { precisions } from '../nn/halfWeights.ts';
+import { courses } from '../nn/schedule.ts';
 import { checkpointingModes } from '../nn/transformer.ts';
+import { klEstimatorProblem, klEstimators } from '../ops/ppoLoss.ts';
 import { actionFormats } from '../text/actionFormat.ts';
 import { advantageOptionsSchema } from './advantages/options.ts';
 import { aggregationModes } from './aggregation.ts';
@@ -106,9 +108,13 @@ const warmStart = z.strictObject({
   /** Share of turns in which the demonstrator takes an admissible action at random. */
   noise: fraction.default(0),
   epochs: count.default(3),
-  /** Turns in a mini-batch. */
+  /** Turns in a mini-batch, or fewer, so that all have as many. */
   batchTurns: count.default(48),
   learningRate: positive.default(3e-3),
+  /** Course of the learning rate after its warm-up: constant, or falling to 0 at the last step. */
+  schedule: z.enum(courses).default('linear'),
+  /** Share of all steps in which the learning rate rises to what it is set to. */
+  warmup: fraction.default(0.02),
   /**
    * Share of demonstrations in which words that are interchangeable in the environment, as the names of things, change
    * places, anew in every epoch: what is asked for must then be found by comparing, and cannot be learned by heart.
@@ -128,9 +134,16 @@ const training = z.strictObject({
   groupSize: count.default(8),
   /** Passes over an iteration's turns. */
   epochs: count.default(1),
-  /** Optimiser steps in a pass. */
+  /** Optimiser steps in a pass; the turns are shared out evenly among them. */
   miniBatches: count.default(4),
   learningRate: positive.default(5e-4),
+  /**
+   * Course of the learning rate over all iterations after its warm-up: constant, or falling to 0 at the last step. A
+   * run that goes on for more iterations takes the rates of its new length from there.
+   */
+  schedule: z.enum(courses).default('constant'),
+  /** Share of all steps in which the learning rate rises to what it is set to. */
+  warmup: fraction.default(0),
 });
 
 const optimiser = z.strictObject({
@@ -152,12 +165,17 @@ const optimiser = z.strictObject({
 const loss = z.strictObject({
   clipLow: fraction.default(0.2),
   clipHigh: z.number().min(0).default(0.2),
-  /** Bound on the ratio's weight where the advantage is negative. */
-  dualClip: z.number().min(1).default(3),
+  /** Bound on the ratio's weight where the advantage is negative; null for none. */
+  dualClip: z.number().min(1).nullable().default(3),
   klCoefficient: z.number().min(0).default(0.01),
-  klEstimator: z.enum(['k1', 'k2', 'k3']).default('k3'),
+  /** k1 is a metric alone, for runs whose `klCoefficient` is 0. */
+  klEstimator: z.enum(klEstimators).default('k3'),
   entropyCoefficient: z.number().min(0).default(0.001),
   aggregation: z.enum(aggregationModes).default('token-mean'),
+  /**
+   * Replies that were cut at `sampling.maxNewTokens` are not trained on: what they lack is no fault of their tokens.
+   */
+  maskTruncated: z.boolean().default(false),
 });
 
 const evaluation = z.strictObject({
@@ -223,6 +241,11 @@ const settings = z.strictObject({
 });
 
 export const trainConfigSchema = settings
+  .superRefine(({ loss }, context) => {
+    const message = klEstimatorProblem(loss);
+    if (message !== null)
+      context.addIssue({ code: 'custom', path: ['loss', 'klEstimator'], message, input: loss.klEstimator });
+  })
   .refine(({ lora, model }) => lora === null || model !== undefined, {
     path: ['lora'],
     error: 'adapters need a pretrained model; name one as model, or set lora to null',

@@ -48,20 +48,30 @@ export interface IterationMetrics {
   readonly episodeAdvantageStd: number;
   readonly stepAdvantageMean: number;
   readonly stepAdvantageStd: number;
+  /** Replies that were cut at `sampling.maxNewTokens`. */
+  readonly truncatedReplies: number;
+  /** Groups of episodes of one task. */
+  readonly groups: number;
   /** Share of groups whose episodes all had the same return: they teach nothing at the episode level. */
   readonly deadGroupShare: number;
   /** How many groups had 0, 1, … `groupSize` successes. */
   readonly groupSuccessHistogram: readonly number[];
-  /** KL to the reference policy, by the configured estimator, a token. */
-  readonly kl: number;
+  /** KL to the reference policy, by the configured estimator, a token; absent where there is no reference. */
+  readonly kl?: number;
+  /** Where there is none, the KL to the policy that sampled, which only the iteration's own steps move it away from. */
+  readonly samplerKl?: number;
   /** Entropy of the policy in nats a token. */
   readonly entropy: number;
   /** Share of tokens whose ratio was clipped. */
   readonly clipShare: number;
   readonly policyLoss: number;
+  /** Of the last optimiser step. */
+  readonly learningRate: number;
   /** Mean over the optimiser steps, before clipping. */
   readonly gradientNorm: number;
-  /** Optimiser steps left out because their gradient was not finite. */
+  /** Optimiser steps that were made. The figures above, from the KL on, are theirs, and 0 if there was none. */
+  readonly updates: number;
+  /** Optimiser steps left out because their loss or gradient was not finite. */
   readonly skippedSteps: number;
   /**
    * Largest |Δ log-probability| between sampler and trainer, over the tokens that were trained before the first update.
@@ -82,8 +92,11 @@ interface IterationRecord {
   readonly dropped: number;
   readonly groupsLeftOut: number;
   readonly faults: number;
+  readonly truncatedReplies: number;
   readonly advantages: AdvantageResult;
+  readonly hasReference: boolean;
   readonly reports: readonly StepReport[];
+  readonly learningRate: number;
   readonly seconds: PhaseSeconds;
   readonly bindGroups: number;
   readonly config: TrainConfig;
@@ -95,8 +108,11 @@ export function iterationMetrics({
   dropped,
   groupsLeftOut,
   faults,
+  truncatedReplies,
   advantages,
+  hasReference,
   reports,
+  learningRate,
   seconds,
   bindGroups,
   config,
@@ -108,7 +124,8 @@ export function iterationMetrics({
   const episodeLevel = spread(advantages.episode);
   const stepLevel = spread(advantages.step);
   const groups = groupBy(episodes, ({ task }) => task.id);
-  const ppo = combinePpoStatistics(reports.flatMap(({ statistics }) => statistics));
+  const made = reports.filter(({ skipped }) => skipped === null);
+  const ppo = combinePpoStatistics(made.flatMap(({ statistics }) => statistics));
   return {
     iteration,
     episodes: episodes.length,
@@ -139,15 +156,19 @@ export function iterationMetrics({
     episodeAdvantageStd: episodeLevel.std,
     stepAdvantageMean: stepLevel.mean,
     stepAdvantageStd: stepLevel.std,
+    truncatedReplies,
+    groups: groups.size,
     deadGroupShare: share([...groups.values()], isDead),
     groupSuccessHistogram: histogram([...groups.values()], config.training.groupSize),
-    kl: ppo.kl,
+    ...(hasReference ? { kl: ppo.kl } : { samplerKl: ppo.kl }),
     entropy: ppo.entropy,
     clipShare: ppo.clipShare,
     policyLoss: ppo.policyLoss,
-    gradientNorm: sum(reports.map(({ gradientNorm }) => gradientNorm)) / reports.length,
-    skippedSteps: reports.filter(({ skipped }) => skipped).length,
-    samplerMismatch: combinePpoStatistics(reports[0]?.statistics ?? []).largestLogProbChange,
+    learningRate,
+    gradientNorm: sum(made.map(({ gradientNorm }) => gradientNorm)) / Math.max(1, made.length),
+    updates: made.length,
+    skippedSteps: reports.length - made.length,
+    samplerMismatch: combinePpoStatistics(made[0]?.statistics ?? []).largestLogProbChange,
     tokens,
     tokensPerSecond: tokens / total,
     bindGroups,

@@ -3,6 +3,8 @@
  * adds its gradient to a slab, and one update follows: norm, clipping and AdamW. Where products read f16, the loss is
  * scaled (src/nn/lossScale.ts) by the largest weight of the whole mini-batch.
  */
+import { ProxmoError } from '../base/errors.ts';
+import { firstNonFinite } from '../base/finite.ts';
 import { Queue } from '../base/queue.ts';
 import { Cache, destroyPrograms } from '../nn/buckets.ts';
 import { lossScale } from '../nn/lossScale.ts';
@@ -21,11 +23,13 @@ import {
   type TokenSequence,
 } from '../nn/replies.ts';
 import type { Checkpointing, TrainingMode, Transformer } from '../nn/transformer.ts';
+import { norm as normOf } from '../ops/reduce.ts';
 import { grad } from '../tensor/autograd.ts';
 import type { Engine, Program } from '../tensor/engine.ts';
 import { accumulate, gatherGradients } from '../tensor/gradients.ts';
 import { input, type Tensor } from '../tensor/tensor.ts';
 import type { Variable } from '../tensor/variable.ts';
+import { nonFiniteParameter } from './nonFinite.ts';
 
 /** Numbers that go with each reply token, by column; `weight` is the token's share in the loss. */
 export interface TrainingSequence extends TokenSequence {
@@ -64,9 +68,21 @@ export interface StepReport {
   readonly statistics: readonly ArrayLike<number>[];
   /** Global gradient norm before clipping, of the loss as it is without a scale. */
   readonly gradientNorm: number;
-  /** The norm was not finite, and nothing was changed. */
-  readonly skipped: boolean;
+  /** What was not finite, as `the gradient of head holds NaN`, so that nothing was changed; null for a step made. */
+  readonly skipped: string | null;
 }
+
+/** Outputs of the program that makes a step. */
+interface UpdateOutputs {
+  readonly [name: string]: Tensor;
+  /** Of the gradient. */
+  readonly norm: Tensor;
+  /** Of the weights after the step. */
+  readonly weightNorm: Tensor;
+}
+
+/** Steps in a row that may be left out. More of them are no accident: the weights, and so the gradient, stay as bad. */
+const patience = 2;
 
 export class Optimiser {
   readonly adamW: AdamW;
@@ -75,7 +91,9 @@ export class Optimiser {
   private readonly programs = new Cache<Program<{ statistics: Tensor }>>();
   /** Calls share gradients and programs, and each goes on from the weights that the one before left. */
   private readonly queue = new Queue();
-  private updateProgram: Promise<Program<{ norm: Tensor }>> | undefined;
+  private updateProgram: Promise<Program<UpdateOutputs>> | undefined;
+  /** Why the last steps could not be made; empty after one that was. */
+  private skips: readonly string[] = [];
   /** Where a run goes on, this is set to what it was. */
   progress: OptimiserProgress = { steps: 0, microBatches: 0 };
 
@@ -92,9 +110,18 @@ export class Optimiser {
     this.total = trainable.variableLike('gradients');
   }
 
-  /** One update from a mini-batch. A call while another is under way waits for its end. */
+  /**
+   * One update from a mini-batch. A call while another is under way waits for its end.
+   * @throws {ProxmoError} `non-finite`, naming the tensor, if a weight is not finite after the step, or if this is the
+   * third step in a row that cannot be made
+   */
   step(sequences: readonly TrainingSequence[], learningRate: number): Promise<StepReport> {
     return this.queue.run(() => this.makeStep(sequences, learningRate));
+  }
+
+  /** @throws {ProxmoError} `non-finite`, naming the tensor, if steps were tried and none could ever be made */
+  checkLearned(): void {
+    if (this.progress.steps === 0 && this.skips.length > 0) this.giveUp();
   }
 
   /** Frees gradients, moments and programs. */
@@ -128,14 +155,44 @@ export class Optimiser {
       statistics.push(result.statistics);
       this.progress = { ...this.progress, microBatches: this.progress.microBatches + 1 };
     }
+    if (statistics.some((values) => firstNonFinite(values) >= 0)) return this.leaveOut(statistics, 'the loss');
     this.updateProgram ??= this.compileUpdate();
-    const { norm } = await (await this.updateProgram).run({
+    const { norm, weightNorm } = await (await this.updateProgram).run({
       hyperparameters: this.adamW.hyperparameters(this.progress.steps + 1, learningRate, 1 / scale),
     });
     const gradientNorm = norm[0] ?? Number.NaN;
-    const skipped = !Number.isFinite(gradientNorm);
-    if (!skipped) this.progress = { ...this.progress, steps: this.progress.steps + 1 };
-    return { statistics, gradientNorm, skipped };
+    if (!Number.isFinite(gradientNorm)) return this.leaveOut(statistics, 'the norm of the gradient');
+    this.progress = { ...this.progress, steps: this.progress.steps + 1 };
+    this.skips = [];
+    if (!Number.isFinite(weightNorm[0])) await this.refuseWeights();
+    return { statistics, gradientNorm, skipped: null };
+  }
+
+  /** @param what is known not to be finite, for where every gradient is */
+  private async leaveOut(statistics: readonly ArrayLike<number>[], what: string): Promise<StepReport> {
+    const parameter = await nonFiniteParameter(this.engine, this.model.trainable, this.total);
+    const skipped = parameter === null ? `${what} is not finite` : `the gradient of ${parameter}`;
+    this.skips = [...this.skips, skipped];
+    if (this.skips.length > patience) this.giveUp();
+    return { statistics, gradientNorm: Number.NaN, skipped };
+  }
+
+  private giveUp(): never {
+    const [first = ''] = this.skips;
+    const count = this.skips.length === 1 ? 'The optimiser step' : `${this.skips.length} optimiser steps in a row`;
+    throw new ProxmoError(
+      'non-finite',
+      `${count} could not be made, since ${first}; lower the learning rate or the size of rewards, or set precision to f32.`,
+    );
+  }
+
+  private async refuseWeights(): Promise<never> {
+    const { trainable } = this.model;
+    const parameter = await nonFiniteParameter(this.engine, trainable, trainable.variable);
+    throw new ProxmoError(
+      'non-finite',
+      `After optimiser step ${this.progress.steps} the weights are no numbers any more: ${parameter ?? 'the sum of their squares overflows'}; lower the learning rate.`,
+    );
   }
 
   private compileGradient(bucket: ReplyBucket): Promise<Program<{ statistics: Tensor }>> {
@@ -155,9 +212,9 @@ export class Optimiser {
     });
   }
 
-  private compileUpdate(): Promise<Program<{ norm: Tensor }>> {
+  private compileUpdate(): Promise<Program<UpdateOutputs>> {
     const { updates, norm } = this.adamW.update(this.total.tensor);
-    return this.engine.compile({ name: 'update', outputs: { norm }, updates });
+    return this.engine.compile({ name: 'update', outputs: { norm, weightNorm: normOf(updates[0]!) }, updates });
   }
 }
 

@@ -13,6 +13,8 @@ import type { TrainConfig } from './config.ts';
 export const resumableSettings: readonly string[] = [
   'training.iterations',
   'training.learningRate',
+  'training.schedule',
+  'training.warmup',
   'evaluation.every',
   'checkpoints',
   'optimiser.microBatchTokens',

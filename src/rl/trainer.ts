@@ -11,23 +11,20 @@ import { type Fault, FaultLog, type FaultOutcome } from '../envs/faults.ts';
 import { copyWeights } from '../nn/halfWeights.ts';
 import type { TokenSequence } from '../nn/replies.ts';
 import type { Transformer } from '../nn/transformer.ts';
-import { ppoLoss } from '../ops/ppoLoss.ts';
 import type { Engine } from '../tensor/engine.ts';
-import { Random } from '../tensor/random.ts';
 import type { ParameterSlab } from '../tensor/variable.ts';
 import { AdvantageEstimator, type AdvantageResult } from './advantages/index.ts';
-import { tokenWeights } from './aggregation.ts';
 import type { TrainConfig } from './config.ts';
 import { demonstrate } from './demonstrations.ts';
-import { type ContextSequence, contextSequences } from './episodeMemory.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
+import { LearningSignal } from './learningSignal.ts';
 import { type IterationMetrics, iterationMetrics, Stopwatch } from './metrics.ts';
-import { Optimiser, type StepReport, type TrainingSequence } from './optimise.ts';
+import type { Optimiser } from './optimise.ts';
 import { Policy } from './policy.ts';
 import type { PolicySource } from './policySource.ts';
+import { PolicyUpdate } from './policyUpdate.ts';
 import { ownWeightsOf, referenceOf } from './reference.ts';
-import { type Episode, playEpisodes, type RolloutResult, type RolloutStep, wholeGroups } from './rollout.ts';
-import { Scorer } from './score.ts';
+import { type Episode, playEpisodes, type RolloutResult, wholeGroups } from './rollout.ts';
 import { type BehaviourCloning, cloneBehaviour } from './warmStart.ts';
 
 /** What the trainer is doing, for a progress line. */
@@ -45,6 +42,8 @@ export interface TrainerOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** Told of every fault of the environment, and of what comes of it. */
   readonly onFault?: (fault: Fault, outcome: FaultOutcome) => void;
+  /** Told in a sentence of what the run survives but its user should know, as an optimiser step that was left out. */
+  readonly onWarning?: (text: string) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -69,13 +68,13 @@ export const firstEvaluationEpisode = 0x8000_0000;
 /** Asynchronous methods that are called while another is under way wait for its end, in the order of the calls. */
 export class Trainer {
   readonly policy: Policy;
-  readonly optimiser: Optimiser;
   /** The faults of the run's environment. */
   readonly faults: FaultLog;
   /** The policy after the warm start, which the KL term holds on to; null without a KL term. */
   readonly reference: Transformer | null;
-  private readonly scorer: Scorer | null;
+  private readonly policyUpdate: PolicyUpdate;
   private readonly estimator: AdvantageEstimator;
+  private readonly signal = new LearningSignal();
   private readonly heldOut: readonly Task[];
   /** The training tasks, which iterations take in turn. */
   private readonly pool: readonly Task[];
@@ -89,24 +88,15 @@ export class Trainer {
     source: PolicySource,
     private readonly options: TrainerOptions = {},
   ) {
-    const { optimiser, sampling, loss, evaluation, training, seed } = config;
+    const { evaluation, training, seed } = config;
     this.policy = new Policy(engine, config, source, taskSet.thinkAction, options.rows);
     this.faults = new FaultLog(config.environment, options.onFault);
     this.reference = referenceOf(this.policy.model, config);
     this.rememberPolicy();
-    this.scorer =
-      this.reference && new Scorer(engine, this.reference, optimiser.microBatchTokens, sampling.temperature);
-    this.optimiser = new Optimiser(
-      engine,
-      this.policy.model,
-      { ...optimiser, seed: new Random(seed, 'dropout').nextWord() },
-      ['oldLogProb', 'referenceLogProb', 'advantage', 'weight'],
-      ({ logProbs, column }) => {
-        const { logProb, entropy } = logProbs(sampling.temperature);
-        const given = { oldLogProb: column('oldLogProb'), referenceLogProb: column('referenceLogProb') };
-        return ppoLoss({ logProb, entropy, ...given, advantage: column('advantage'), weight: column('weight') }, loss);
-      },
-    );
+    this.policyUpdate = new PolicyUpdate(engine, this.policy, this.reference, config, {
+      onProgress: (done) => this.report('update', done),
+      onWarning: options.onWarning,
+    });
     this.estimator = new AdvantageEstimator(config.advantages, engine);
     this.pool = taskSet.tasks('train', Math.max(training.pool, training.tasks), seed);
     this.heldOut = taskSet.tasks(evaluation.split, evaluation.tasks, evaluation.seed);
@@ -115,9 +105,15 @@ export class Trainer {
   /**
    * Behaviour cloning on the expert's demonstrations, then remembers the result as the reference policy.
    * @returns the mean loss of the last epoch, in nats a token; null where the warm start is off
+   * @throws {ProxmoError} `config` if there is nothing to learn from; `non-finite` if nothing can be learned
    */
   warmStart(hooks: WarmStartHooks = {}): Promise<number | null> {
     return this.queue.run(() => this.imitate(hooks));
+  }
+
+  /** How far it has come is part of a checkpoint, and its moments are. */
+  get optimiser(): Optimiser {
+    return this.policyUpdate.optimiser;
   }
 
   /** What the reference has of its own, as checkpoints keep it. */
@@ -141,6 +137,8 @@ export class Trainer {
   /**
    * One iteration of rollout, advantages and update.
    * @param iteration counted from 0; decides tasks and random numbers
+   * @throws {ProxmoError} `non-finite`, naming the tensor or the step, if nothing can be learned; `interrupted`;
+   * `environment`
    */
   iterate(iteration: number): Promise<IterationResult> {
     return this.queue.run(() => this.learn(iteration));
@@ -171,6 +169,7 @@ export class Trainer {
           this.checkSignal();
           this.report('warm start', done, `loss ${current.toFixed(3)}`);
         },
+        onSkip: (reason) => this.options.onWarning?.(`warm start: an optimiser step was left out, since ${reason}`),
       });
     }
     this.rememberPolicy();
@@ -184,23 +183,25 @@ export class Trainer {
     const steps = episodes.flatMap((episode) => episode.steps);
     this.report('advantages', 0);
     const advantages = await watch.time('advantage', () => this.estimator.estimate(steps));
-    const reports = await watch.time('update', () => this.update(iteration, episodes, advantages));
-    return {
-      metrics: iterationMetrics({
-        iteration,
-        episodes,
-        dropped: rollout.dropped.length,
-        groupsLeftOut,
-        faults: [...rollout.episodes, ...rollout.dropped].reduce((sum, { faults }) => sum + faults, 0),
-        advantages,
-        reports,
-        seconds: watch.seconds,
-        bindGroups: this.engine.memory.bindGroups,
-        config: this.config,
-      }),
+    // Not between optimiser steps: a checkpoint after an interruption must hold the weights of whole iterations.
+    this.checkSignal();
+    const update = await watch.time('update', () => this.policyUpdate.run(iteration, episodes, advantages));
+    const metrics = iterationMetrics({
+      iteration,
       episodes,
+      dropped: rollout.dropped.length,
+      groupsLeftOut,
+      faults: [...rollout.episodes, ...rollout.dropped].reduce((sum, { faults }) => sum + faults, 0),
       advantages,
-    };
+      hasReference: this.reference !== null,
+      ...update,
+      seconds: watch.seconds,
+      bindGroups: this.engine.memory.bindGroups,
+      config: this.config,
+    });
+    const advice = this.signal.note(metrics);
+    if (advice !== null) this.options.onWarning?.(advice);
+    return { metrics, episodes, advantages };
   }
 
   private rollout(iteration: number): Promise<RolloutResult> {
@@ -219,56 +220,6 @@ export class Trainer {
         ...this.signalOption(),
       },
     );
-  }
-
-  private async update(
-    iteration: number,
-    episodes: readonly Episode[],
-    advantages: AdvantageResult,
-  ): Promise<StepReport[]> {
-    // Not between the steps: a checkpoint after an interruption must hold the weights of whole iterations.
-    this.checkSignal();
-    const { epochs, miniBatches, learningRate } = this.config.training;
-    const sequences = await this.scored(weighed(episodes, advantages));
-    const reports: StepReport[] = [];
-    for (let epoch = 0; epoch < epochs; epoch++) {
-      const shuffled = new Random(this.config.seed, `update ${iteration} ${epoch}`).shuffle(sequences);
-      const size = Math.ceil(sequences.length / miniBatches);
-      for (let start = 0; start < sequences.length; start += size) {
-        const batch = this.trainingSequences(shuffled.slice(start, start + size));
-        reports.push(await this.optimiser.step(batch, learningRate));
-        this.report('update', (epoch + Math.min(1, (start + size) / sequences.length)) / epochs);
-      }
-    }
-    return reports;
-  }
-
-  /** With the reference's log-probabilities of their replies; the sampler's where there is no reference. */
-  private async scored(sequences: readonly WeighedSequence[]): Promise<ScoredSequence[]> {
-    const scores = await this.scorer?.score(sequences);
-    return sequences.map((sequence, index) => ({
-      sequence,
-      referenceLogProb: scores?.[index] ?? concatenated(sequence.turns, ({ logProbs }) => logProbs),
-    }));
-  }
-
-  private trainingSequences(batch: readonly ScoredSequence[]): TrainingSequence[] {
-    const weights = tokenWeights(
-      batch.flatMap(({ sequence }) => sequence.turns.map(({ reply }) => reply.length)),
-      this.config.loss.aggregation,
-      this.config.sampling.maxNewTokens,
-    );
-    let at = 0;
-    return batch.map(({ sequence: { tokens, replies, turns }, referenceLogProb }) => ({
-      tokens,
-      replies,
-      columns: {
-        oldLogProb: concatenated(turns, ({ logProbs }) => logProbs),
-        referenceLogProb,
-        advantage: concatenated(turns, ({ reply, advantage }) => reply.map(() => advantage)),
-        weight: concatenated(turns, ({ reply }) => new Array<number>(reply.length).fill(weights[at++] ?? 0)),
-      },
-    }));
   }
 
   /**
@@ -330,30 +281,4 @@ export class Trainer {
     if (this.options.signal?.aborted)
       throw new ProxmoError('interrupted', 'The run was interrupted; it can be resumed from its last checkpoint.');
   }
-}
-
-/** A step with what it was worth. */
-type WeighedStep = RolloutStep & { readonly advantage: number };
-type WeighedSequence = ContextSequence<WeighedStep>;
-
-interface ScoredSequence {
-  readonly sequence: WeighedSequence;
-  /** Of each token of the replies. */
-  readonly referenceLogProb: ArrayLike<number>;
-}
-
-/** The episodes as sequences to learn from. @param advantages of their steps, in the same order */
-function weighed(episodes: readonly Episode[], { advantage }: AdvantageResult): WeighedSequence[] {
-  let row = 0;
-  return episodes.flatMap(({ steps }) =>
-    contextSequences(steps.map((step) => ({ ...step, advantage: advantage[row++] ?? 0 }))),
-  );
-}
-
-/** One number for each token of the replies of turns. */
-function concatenated(
-  turns: readonly WeighedStep[],
-  numbersOf: (turn: WeighedStep) => readonly number[],
-): Float32Array<ArrayBuffer> {
-  return Float32Array.from(turns.flatMap(numbersOf));
 }

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { ProxmoError } from '../base/errors.ts';
+import { finitePieces } from '../base/finite.ts';
 import { readParameter, writeParameter } from '../nn/halfWeights.ts';
 import type { Transformer } from '../nn/transformer.ts';
 import { Pace, piecesOf } from '../nn/weightTransfer.ts';
@@ -141,7 +142,8 @@ function weightTensors(engine: Engine, slab: ParameterSlab, prefix: string): Nam
   return slab.all.map(({ name, shape }) => ({
     name: prefix + name,
     shape,
-    pieces: () => piecesFrom(sizeOf(shape), (start, count) => readParameter(engine, slab, name, start, count)),
+    pieces: () =>
+      piecesFrom(prefix + name, sizeOf(shape), (start, count) => readParameter(engine, slab, name, start, count)),
   }));
 }
 
@@ -163,7 +165,7 @@ function momentTensors(engine: Engine, moment: Variable, { parameters }: Paramet
     name: `${moment.name}.${name}`,
     shape,
     pieces: () =>
-      piecesFrom(sizeOf(shape), async (start, count) =>
+      piecesFrom(`${moment.name}.${name}`, sizeOf(shape), async (start, count) =>
         Float32Array.from(await engine.read(moment, offset + start, count)),
       ),
   }));
@@ -182,20 +184,37 @@ async function writeMoment(
   }
 }
 
-async function* piecesFrom(
+/** What goes into a checkpoint. It throws `non-finite` where a run could not go on from it. */
+function piecesFrom(
+  name: string,
   size: number,
   read: (start: number, count: number) => Promise<Float32Array>,
 ): AsyncGenerator<Float32Array> {
-  for (const [start, end] of piecesOf(size)) yield await read(start, end - start);
+  async function* pieces() {
+    for (const [start, end] of piecesOf(size)) yield await read(start, end - start);
+  }
+  return finitePieces(
+    pieces(),
+    (value, index) =>
+      new ProxmoError(
+        'non-finite',
+        `The tensor ${name} holds ${value} at index ${index}, so it is not saved; go on from the last checkpoint with a lower learning rate.`,
+      ),
+  );
 }
 
 async function writePieces(
   pace: Pace,
-  { pieces }: NamedTensor,
+  { name, pieces }: NamedTensor,
   write: (piece: Float32Array, start: number) => void,
 ): Promise<void> {
   let start = 0;
-  for await (const piece of pieces()) {
+  const damaged = (value: number, index: number) =>
+    new ProxmoError(
+      'file',
+      `The checkpoint's tensor ${name} holds ${value} at index ${index}; take another checkpoint.`,
+    );
+  for await (const piece of finitePieces(pieces(), damaged)) {
     write(piece, start);
     start += piece.length;
     await pace.wrote(piece.length);

@@ -75,6 +75,7 @@ export class TrainingRun {
     this.trainer = new Trainer(engine, options.config, taskSet, start.source, {
       onProgress: (progress) => options.onEvent?.({ kind: 'progress', iteration: this.iteration, progress }),
       onFault: (fault, outcome) => this.tellFault(fault, outcome),
+      onWarning: (text) => this.tellWarning(text),
       ...(options.signal ? { signal: options.signal } : {}),
     });
     this.progress = {
@@ -305,6 +306,11 @@ export class TrainingRun {
 
   private checkSignal(): void {
     if (this.options.signal?.aborted) throw new ProxmoError('interrupted', 'The run was interrupted.');
+  }
+
+  private tellWarning(text: string): void {
+    this.writer.log(text);
+    this.options.onEvent?.({ kind: 'warning', text });
   }
 
   private tellFault(fault: Fault, outcome: FaultOutcome): void {

@@ -2,7 +2,6 @@
  * The warm start: behaviour cloning on an expert's demonstrations, so that the policy has some success to learn from.
  */
 
-import { splitBySize } from '../nn/packing.ts';
 import { replyTokens, type TokenSequence } from '../nn/replies.ts';
 import { learningRateAt } from '../nn/schedule.ts';
 import type { Transformer } from '../nn/transformer.ts';
@@ -12,10 +11,8 @@ import type { Engine } from '../tensor/engine.ts';
 import { Random } from '../tensor/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { TrainConfig } from './config.ts';
+import { evenParts } from './miniBatches.ts';
 import { Optimiser, type TrainingSequence } from './optimise.ts';
-
-/** Steps over which the learning rate rises, so that AdamW's moments settle first. */
-const warmupSteps = 10;
 
 /** How far a warm start has come, between two steps. */
 export interface CloningProgress {
@@ -31,6 +28,8 @@ export interface CloningOptions {
    * token, and waited for.
    */
   readonly onStep: (done: number, loss: number) => void | Promise<void>;
+  /** Told why a step was left out. */
+  readonly onSkip?: (reason: string) => void;
   /** Called before the first step: to go on from somewhere. */
   readonly onBegin?: (cloning: BehaviourCloning) => Promise<void>;
   /** Lists of tokens that change places in `warmStart.permuteWords` of the demonstrations. */
@@ -38,10 +37,9 @@ export interface CloningOptions {
 }
 
 /**
- * Minimises the cross-entropy of the demonstrated replies, and to a lesser degree of the other tokens. The learning
- * rate falls linearly to 0.
+ * Minimises the cross-entropy of the demonstrated replies, and to a lesser degree of the other tokens.
  * @returns mean loss of the replies in the last epoch, in nats a token
- * @throws {ProxmoError} `gpu-error`; what `onStep` throws, which ends it
+ * @throws {ProxmoError} `gpu-error`; `non-finite` if no step can be made; what `onStep` throws, which ends it
  */
 export async function cloneBehaviour(
   engine: Engine,
@@ -53,7 +51,7 @@ export async function cloneBehaviour(
   const cloning = new BehaviourCloning(engine, model, demonstrations, config, options.interchangeable);
   try {
     await options.onBegin?.(cloning);
-    return await cloning.run(options.onStep);
+    return await cloning.run(options);
   } finally {
     cloning.destroy();
   }
@@ -81,37 +79,47 @@ export class BehaviourCloning {
   }
 
   /** Takes the steps that are left. */
-  async run(onStep: CloningOptions['onStep']): Promise<number> {
-    const { epochs, learningRate } = this.config.warmStart;
-    // Batches of whole sequences are not equally many in every epoch.
-    const counts = Array.from({ length: epochs }, (_, epoch) => this.batchesOf(epoch).length);
-    const totalSteps = counts.reduce((sum, count) => sum + count, 0);
-    const schedule = { peak: learningRate, course: 'linear', warmupSteps, totalSteps, finalShare: 0 } as const;
+  async run({ onStep, onSkip }: Pick<CloningOptions, 'onStep' | 'onSkip'>): Promise<number> {
+    const { epochs, learningRate, schedule, warmup } = this.config.warmStart;
+    const { batchCount } = this;
+    const totalSteps = epochs * batchCount;
+    const rates = { peak: learningRate, course: schedule, warmup, totalSteps };
     const { step: from, epochLoss } = this.progress!;
-    let step = 0;
     let sum = epochLoss;
-    for (let epoch = 0; epoch < epochs; epoch++) {
-      if (step >= from) sum = 0;
-      for (const [batch, sequences] of this.batchesOf(epoch).entries()) {
-        if (step++ < from) continue;
+    for (let epoch = Math.floor(from / batchCount); epoch < epochs; epoch++) {
+      const batches = this.batchesOf(epoch);
+      for (const [batch, sequences] of batches.entries()) {
+        const step = epoch * batchCount + batch;
+        if (step < from) continue;
+        if (batch === 0) sum = 0;
         this.progress = null;
         const shown = this.shown(sequences, epoch, batch);
-        const report = await this.optimiser.step(shown, learningRateAt(schedule, step - 1));
-        sum += report.statistics.reduce((total, loss) => total + (loss[0] ?? 0), 0);
-        this.progress = { step, epochLoss: sum };
-        await onStep(step / totalSteps, sum / (batch + 1));
+        const { statistics, skipped } = await this.optimiser.step(shown, learningRateAt(rates, step));
+        if (skipped !== null) onSkip?.(skipped);
+        // A step that was left out counts as the mean of those before.
+        sum +=
+          skipped === null ? statistics.reduce((total, loss) => total + (loss[0] ?? 0), 0) : sum / Math.max(1, batch);
+        this.progress = { step: step + 1, epochLoss: sum };
+        await onStep((step + 1) / totalSteps, sum / (batch + 1));
       }
     }
-    return sum / counts.at(-1)!;
+    this.optimiser.checkLearned();
+    return sum / batchCount;
   }
 
   destroy(): void {
     this.optimiser.destroy();
   }
 
+  /** Steps of an epoch. */
+  private get batchCount(): number {
+    const turns = this.demonstrations.reduce((sum, sequence) => sum + turnsOf(sequence), 0);
+    return Math.min(this.demonstrations.length, Math.ceil(turns / this.config.warmStart.batchTurns));
+  }
+
   private batchesOf(epoch: number): TokenSequence[][] {
     const shuffled = new Random(this.config.seed, `warm start ${epoch}`).shuffle(this.demonstrations);
-    return splitBySize(shuffled, ({ replies }) => replies.length, this.config.warmStart.batchTurns);
+    return evenParts(shuffled, this.batchCount, turnsOf);
   }
 
   /** A batch as it is shown in an epoch. */
@@ -157,4 +165,8 @@ function withWeights(sequences: readonly TokenSequence[], promptWeight: number):
       for (const column of [weight, replyWeight]) column.fill(unit, start - 1, start - 1 + length);
     return { tokens, replies: [{ start: 1, length: tokens.length - 1 }], columns: { weight, replyWeight } };
   });
+}
+
+function turnsOf({ replies }: TokenSequence): number {
+  return replies.length;
 }

@@ -1,5 +1,6 @@
 /** The policy loss against its formulas in float64, its gradient, and its statistics. */
 import { describe, expect, it } from 'vitest';
+import { ProxmoError } from '../../src/base/errors.ts';
 import { type KlEstimator, type PpoLossOptions, ppoLoss, ppoStatistics } from '../../src/ops/ppoLoss.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { constant, input, type Tensor } from '../../src/tensor/tensor.ts';
@@ -44,7 +45,7 @@ function lossOf(
   const a = tokens.advantage[token]!;
   const ratio = Math.exp(logProb - tokens.oldLogProb[token]!);
   let policy = Math.max(-a * ratio, -a * Math.min(Math.max(ratio, 1 - clipLow), 1 + clipHigh));
-  if (a < 0 && dualClip > 0) policy = Math.min(policy, -dualClip * a);
+  if (a < 0 && dualClip !== null) policy = Math.min(policy, -dualClip * a);
   return (
     policy +
     rest.klCoefficient * klOf(rest.klEstimator, tokens.referenceLogProb[token]! - logProb) -
@@ -64,13 +65,13 @@ describe.each(testAdapters)('on %s', (adapter) => {
   const makeEngine = async () => new Engine(await testDevice(adapter));
 
   it.each([
-    ['k1', options.dualClip, options.entropyCoefficient],
-    ['k2', 0, options.entropyCoefficient],
-    ['k3', options.dualClip, 0],
+    ['k1', 0, options.dualClip, options.entropyCoefficient],
+    ['k2', options.klCoefficient, null, options.entropyCoefficient],
+    ['k3', options.klCoefficient, options.dualClip, 0],
   ] as const)(
-    'loss and gradient with %s, second clip %d, entropy coefficient %d',
-    async (klEstimator, dualClip, entropyCoefficient) => {
-      const changed = { ...options, klEstimator, dualClip, entropyCoefficient };
+    'loss and gradient with %s times %d, second clip %s, entropy coefficient %d',
+    async (klEstimator, klCoefficient, dualClip, entropyCoefficient) => {
+      const changed = { ...options, klEstimator, klCoefficient, dualClip, entropyCoefficient };
       const mismatch = await gradientMismatch(await makeEngine(), {
         inputs: {
           logProb: { shape: [count], values: tokens.logProb },
@@ -114,6 +115,17 @@ describe.each(testAdapters)('on %s', (adapter) => {
     expect(Object.keys(named)).toEqual(Object.keys(expected));
     for (const [name, value] of Object.entries(expected)) expect(named[name], name).toBeCloseTo(value, 4);
   });
+});
+
+it('refuses k1 as a loss: its gradient would not depend on the reference', () => {
+  const x = input('x', [4]);
+  const inputs = { logProb: x, oldLogProb: x, referenceLogProb: x, entropy: x, advantage: x, weight: x };
+  expect(() => ppoLoss(inputs, { ...options, klEstimator: 'k1' })).toThrow(
+    new ProxmoError(
+      'config',
+      'ppoLoss: klEstimator k1 is no loss, since its gradient does not depend on the reference; take k2 or k3.',
+    ),
+  );
 });
 
 it('refuses columns of different lengths', () => {

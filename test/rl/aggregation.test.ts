@@ -12,14 +12,21 @@ describe('tokenWeights', () => {
     ['token-mean', (1 + 2 + 3 + 6 + 4 + 10) / 6],
     ['seq-mean-token-sum', (12 + 14) / 2],
     ['seq-mean-token-mean', (3 + 7) / 2],
-    ['seq-mean-token-sum-norm', (12 + 14) / 4],
+    ['seq-mean-token-sum-norm', (12 / 4 + 14 / 4) / 2],
   ] as const)('%s', (mode, expected) => {
     const weights = tokenWeights(lengths, mode);
     expect(total(losses.map((sequence, index) => weights[index]! * total(sequence)))).toBeCloseTo(expected, 12);
   });
 
   it('divides by the longest length a sequence may have', () => {
-    expect(tokenWeights(lengths, 'seq-mean-token-sum-norm', 10)).toEqual([0.1, 0, 0.1]);
+    expect(tokenWeights(lengths, 'seq-mean-token-sum-norm', 10)).toEqual([0.05, 0, 0.05]);
+  });
+
+  it.each(aggregationModes)('%s does not grow with the number of sequences', (mode) => {
+    const twice = [...lengths, ...lengths];
+    expect(tokenWeights(twice, mode).map((weight) => 2 * weight)).toEqual(
+      [...tokenWeights(lengths, mode), ...tokenWeights(lengths, mode)].map((weight) => expect.closeTo(weight, 12)),
+    );
   });
 
   it.each(aggregationModes)('%s of no tokens at all', (mode) => {

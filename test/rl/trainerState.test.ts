@@ -10,7 +10,7 @@ import { captureState, type RunProgress, restoreState } from '../../src/rl/train
 import { Engine } from '../../src/tensor/engine.ts';
 import { ParameterSlab, type Variable } from '../../src/tensor/variable.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { checkpointValues } from '../support/checkpoints.ts';
+import { checkpointValues, namedTensor } from '../support/checkpoints.ts';
 
 const progress: RunProgress = {
   totals: { wallSeconds: 1, iterationSeconds: 2, advantageSeconds: 3, tokens: 4, before: null },
@@ -67,4 +67,33 @@ it('comes back from tensors of many sizes, some of them larger than a piece', { 
       expect(Buffer.compare(Buffer.from(data.buffer), Buffer.from(got[file][index]!.data.buffer)), name).toBe(0);
     }
   for (const variable of [...from.variables, ...to.variables]) engine.release(variable);
+});
+
+it.each(['weights', 'optimizer'] as const)('neither saves nor takes %s that are no numbers', async (file) => {
+  const engine = new Engine(await testDevice(testAdapters.at(-1)!));
+  const [from, to] = [trainerOf([[3, 5], [8]], 0), trainerOf([[3, 5], [8]], 0)];
+  const index = file === 'weights' ? 0 : 2;
+  const [name, variable] = [['policy', '', 'policy second moment'][index], from.variables[index]!];
+  const tensor = file === 'weights' ? 'w1' : `${name}.w1`;
+  const state = captureState(engine, from.trainer, 3, progress);
+  const values = await checkpointValues(state);
+  const offset = from.trainer.policy.model.trainable.offsetOf('w1');
+  engine.write(variable, [Number.NaN], offset + 5);
+  await expect(checkpointValues(state)).rejects.toMatchObject({
+    code: 'non-finite',
+    message: expect.stringContaining(`The tensor ${tensor} holds NaN at index 5, so it is not saved`),
+  });
+  const saved = [...values.weights, ...values.optimizer].map(({ name: own, shape, data }) => {
+    if (own === tensor) data[5] = Number.POSITIVE_INFINITY;
+    return namedTensor(own, shape, data);
+  });
+  const damaged = {
+    ...state,
+    weights: saved.slice(0, values.weights.length),
+    optimizer: saved.slice(values.weights.length),
+  };
+  await expect(restoreState(engine, to.trainer, damaged)).rejects.toMatchObject({
+    code: 'file',
+    message: expect.stringContaining(`The checkpoint's tensor ${tensor} holds Infinity at index 5`),
+  });
 });

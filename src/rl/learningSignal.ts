@@ -1,0 +1,36 @@
+/** Says so when there is nothing to learn from: no task whose episodes came to different rewards, again and again. */
+import type { IterationMetrics } from './metrics.ts';
+
+/** Iterations in a row without a difference after which it is no accident. */
+const patience = 3;
+
+export class LearningSignal {
+  private without: IterationMetrics[] = [];
+  private isTold = false;
+
+  /**
+   * Takes note of an iteration.
+   * @returns once, after three iterations in a row in which no group's episodes differed, a sentence on what to do
+   */
+  note(metrics: IterationMetrics): string | null {
+    this.without = metrics.deadGroupShare === 1 ? [...this.without, metrics] : [];
+    if (this.isTold || this.without.length < patience) return null;
+    this.isTold = true;
+    const rates = this.without.map(({ success }) => success);
+    return `In ${patience} iterations in a row, the episodes of each task all came to the same reward${remedyFor(rates)}.`;
+  }
+}
+
+function remedyFor(rates: readonly number[]): string {
+  if (rates.every((rate) => rate === 0))
+    return (
+      ', and none succeeded, so there is nothing to learn from; give more demonstrations (warmStart.tasks, warmStart.epochs), ' +
+      'let the environment reward progress on the way (shaping, where it has that option), or train on another pool of easier tasks'
+    );
+  if (rates.every((rate) => rate === 1))
+    return ', and all succeeded, so there is little left to learn; train on another pool of harder tasks';
+  return (
+    ', so they tell nothing of how a task is better done; play more episodes of each (training.groupSize), sample at a higher temperature ' +
+    '(sampling.temperature), or train on another pool of tasks that succeed now and then'
+  );
+}

@@ -1,0 +1,190 @@
+/** The policy update of an iteration: optimiser steps on the PPO loss over the turns that were played. */
+
+import { learningRateAt } from '../nn/schedule.ts';
+import type { Transformer } from '../nn/transformer.ts';
+import { ppoLoss } from '../ops/ppoLoss.ts';
+import type { Engine } from '../tensor/engine.ts';
+import { Random } from '../tensor/random.ts';
+import type { AdvantageResult } from './advantages/index.ts';
+import { tokenWeights } from './aggregation.ts';
+import type { TrainConfig } from './config.ts';
+import { type ContextSequence, contextSequences } from './episodeMemory.ts';
+import { evenParts } from './miniBatches.ts';
+import { checkLogProbs, checkTurn } from './nonFinite.ts';
+import { Optimiser, type StepReport, type TrainingSequence } from './optimise.ts';
+import type { Policy } from './policy.ts';
+import type { Episode, RolloutStep } from './rollout.ts';
+import { Scorer } from './score.ts';
+
+export interface UpdateResult {
+  /** Of each optimiser step that was tried. */
+  readonly reports: readonly StepReport[];
+  /** Of the last one. */
+  readonly learningRate: number;
+  /** Replies that ended because they may be no longer. */
+  readonly truncatedReplies: number;
+}
+
+interface UpdateOptions {
+  /** Told what share of the update is done. */
+  readonly onProgress: (done: number) => void;
+  /** Told in a sentence of steps that were left out. */
+  readonly onWarning?: ((text: string) => void) | undefined;
+}
+
+export class PolicyUpdate {
+  readonly optimiser: Optimiser;
+  private readonly scorer: Scorer | null;
+
+  /** @param reference of the KL term; null where there is none */
+  constructor(
+    engine: Engine,
+    private readonly policy: Policy,
+    reference: Transformer | null,
+    private readonly config: TrainConfig,
+    private readonly options: UpdateOptions,
+  ) {
+    const { optimiser, sampling, loss, seed } = config;
+    this.scorer = reference && new Scorer(engine, reference, optimiser.microBatchTokens, sampling.temperature);
+    this.optimiser = new Optimiser(
+      engine,
+      policy.model,
+      { ...optimiser, seed: new Random(seed, 'dropout').nextWord() },
+      ['oldLogProb', 'referenceLogProb', 'advantage', 'weight'],
+      ({ logProbs, column }) => {
+        const { logProb, entropy } = logProbs(sampling.temperature);
+        const given = { oldLogProb: column('oldLogProb'), referenceLogProb: column('referenceLogProb') };
+        return ppoLoss({ logProb, entropy, ...given, advantage: column('advantage'), weight: column('weight') }, loss);
+      },
+    );
+  }
+
+  /**
+   * @param iteration counted from 0
+   * @param advantages of the episodes' steps, in the same order
+   * @throws {ProxmoError} `non-finite` if nothing can be learned, naming the step or the tensor
+   */
+  async run(iteration: number, episodes: readonly Episode[], advantages: AdvantageResult): Promise<UpdateResult> {
+    const before = this.optimiser.progress;
+    const sequences = weighed(episodes, advantages).filter(({ turns }) => this.counted(turns).length > 0);
+    try {
+      const reports = await this.passes(iteration, await this.scored(sequences));
+      this.optimiser.checkLearned();
+      this.warnOfSkips(iteration, reports);
+      return {
+        reports,
+        learningRate: this.learningRate(iteration + 1, 0, -1),
+        truncatedReplies: episodes.flatMap(({ steps }) => steps).filter((step) => this.isCut(step)).length,
+      };
+    } catch (error) {
+      // Steps that were only tried have changed nothing.
+      if (this.optimiser.progress.steps === before.steps) this.optimiser.progress = before;
+      throw error;
+    }
+  }
+
+  private async passes(iteration: number, sequences: readonly ScoredSequence[]): Promise<StepReport[]> {
+    const { epochs, miniBatches } = this.config.training;
+    const reports: StepReport[] = [];
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      const shuffled = new Random(this.config.seed, `update ${iteration} ${epoch}`).shuffle(sequences);
+      const batches = evenParts(shuffled, miniBatches, ({ sequence }) => this.counted(sequence.turns).length);
+      for (const [index, batch] of batches.entries()) {
+        const rate = this.learningRate(iteration, epoch, index);
+        reports.push(await this.optimiser.step(this.trainingSequences(batch), rate));
+        this.options.onProgress((epoch + (index + 1) / batches.length) / epochs);
+      }
+    }
+    return reports;
+  }
+
+  /** The rate of an optimiser step. It follows from the iteration, so that a resumed run has the same. */
+  private learningRate(iteration: number, epoch: number, miniBatch: number): number {
+    const { iterations, epochs, miniBatches, learningRate, schedule, warmup } = this.config.training;
+    const totalSteps = iterations * epochs * miniBatches;
+    const step = (iteration * epochs + epoch) * miniBatches + miniBatch;
+    return learningRateAt({ peak: learningRate, course: schedule, warmup, totalSteps }, step);
+  }
+
+  private warnOfSkips(iteration: number, reports: readonly StepReport[]): void {
+    const reasons = reports.flatMap(({ skipped }) => skipped ?? []);
+    if (reasons.length === 0) return;
+    this.options.onWarning?.(
+      `iteration ${iteration + 1}: ${reasons.length} of ${reports.length} optimiser steps were left out, since ${reasons[0]}`,
+    );
+  }
+
+  /** Whether a reply ended because it may be no longer. */
+  private isCut({ reply }: Pick<RolloutStep, 'reply'>): boolean {
+    const { endTokens, tokenizer } = this.policy.player;
+    const ends = endTokens ?? [tokenizer.endId];
+    return reply.length >= this.config.sampling.maxNewTokens && !ends.includes(reply.at(-1) ?? -1);
+  }
+
+  /** The turns that are trained on. */
+  private counted(turns: readonly WeighedStep[]): readonly WeighedStep[] {
+    return this.config.loss.maskTruncated ? turns.filter((turn) => !this.isCut(turn)) : turns;
+  }
+
+  /** With the reference's log-probabilities of their replies; the sampler's where there is no reference. */
+  private async scored(sequences: readonly WeighedSequence[]): Promise<ScoredSequence[]> {
+    for (const { turns } of sequences) for (const turn of turns) checkTurn(turn);
+    const scores = await this.scorer?.score(sequences);
+    return sequences.map((sequence, index) => {
+      const score = scores?.[index];
+      if (!score) return { sequence, referenceLogProb: concatenated(sequence.turns, ({ logProbs }) => logProbs) };
+      let at = 0;
+      for (const turn of sequence.turns)
+        checkLogProbs(turn, score.subarray(at, (at += turn.reply.length)), 'reference');
+      return { sequence, referenceLogProb: score };
+    });
+  }
+
+  private trainingSequences(batch: readonly ScoredSequence[]): TrainingSequence[] {
+    const weights = tokenWeights(
+      batch.flatMap(({ sequence: { turns } }) => {
+        const counted = new Set(this.counted(turns));
+        return turns.map((turn) => (counted.has(turn) ? turn.reply.length : 0));
+      }),
+      this.config.loss.aggregation,
+      this.config.sampling.maxNewTokens,
+    );
+    let at = 0;
+    return batch.map(({ sequence: { tokens, replies, turns }, referenceLogProb }) => ({
+      tokens,
+      replies,
+      columns: {
+        oldLogProb: concatenated(turns, ({ logProbs }) => logProbs),
+        referenceLogProb,
+        advantage: concatenated(turns, ({ reply, advantage }) => reply.map(() => advantage)),
+        weight: concatenated(turns, ({ reply }) => new Array<number>(reply.length).fill(weights[at++] ?? 0)),
+      },
+    }));
+  }
+}
+
+/** A step with what it was worth. */
+type WeighedStep = RolloutStep & { readonly advantage: number };
+type WeighedSequence = ContextSequence<WeighedStep>;
+
+interface ScoredSequence {
+  readonly sequence: WeighedSequence;
+  /** Of each token of the replies. */
+  readonly referenceLogProb: ArrayLike<number>;
+}
+
+/** The episodes as sequences to learn from. @param advantages of their steps, in the same order */
+function weighed(episodes: readonly Episode[], { advantage }: AdvantageResult): WeighedSequence[] {
+  let row = 0;
+  return episodes.flatMap(({ steps }) =>
+    contextSequences(steps.map((step) => ({ ...step, advantage: advantage[row++] ?? 0 }))),
+  );
+}
+
+/** One number for each token of the replies of turns. */
+function concatenated(
+  turns: readonly WeighedStep[],
+  numbersOf: (turn: WeighedStep) => readonly number[],
+): Float32Array<ArrayBuffer> {
+  return Float32Array.from(turns.flatMap(numbersOf));
+}
