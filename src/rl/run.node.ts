@@ -148,7 +148,7 @@ async function prepare(taskSet: TaskSet, engine: Engine, options: TrainRunOption
  */
 async function checkSettings(stopped: StoppedRun, config: TrainConfig): Promise<Difference[]> {
   const { dir, checkpoint } = stopped;
-  const warmStart = checkpoint === null ? await stopped.openWarmStart() : null;
+  const warmStart = checkpoint === null ? (await stopped.openWarmStart()).checkpoint : null;
   await warmStart?.close();
   const saved = checkpoint ?? warmStart;
   if (saved === null) return [];

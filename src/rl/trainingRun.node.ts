@@ -147,7 +147,11 @@ export class TrainingRun {
   /** Goes on with the warm start that was saved, if one was. */
   private async beginCloning(cloning: BehaviourCloning): Promise<void> {
     this.cloning = cloning;
-    const saved = await this.writer.openWarmStart();
+    const { checkpoint: saved, problems } = await this.writer.openWarmStart();
+    for (const text of problems) {
+      this.writer.log(text);
+      this.options.onEvent?.({ kind: 'warning', text });
+    }
     if (!saved) return;
     try {
       const wallSeconds = await restoreWarmStart(this.engine, this.trainer.policy.model, cloning, saved);
@@ -270,7 +274,6 @@ export class TrainingRun {
         problem = cause === error ? 'nothing of it can be had any more' : String((cause as Error).message ?? cause);
       });
     }
-
     const outcome = this.describeOutcome(problem);
     const message = error instanceof Error ? error.message : String(error);
     this.writer.log(isInterrupted ? `stopped: ${outcome}` : `ended by an error: ${message} ${outcome}`);

@@ -26,6 +26,7 @@ import { ProxmoError } from '../base/errors.ts';
 import { readTextOrNull } from '../base/wholeFile.node.ts';
 import {
   type Checkpoint,
+  type FoundCheckpoint,
   folderName,
   latestCheckpoint,
   listCheckpoints,
@@ -122,9 +123,9 @@ export class Run {
     return openCheckpoint(join(this.dir, runFiles.checkpoints), iteration);
   }
 
-  /** The newest whole state of a warm start that is under way; null if there is none. Close it when done. */
-  async openWarmStart(): Promise<OpenCheckpoint | null> {
-    return (await openWholeCheckpoint(join(this.dir, runFiles.warmStart))).checkpoint;
+  /** The newest whole state of a warm start that is under way. */
+  openWarmStart(): Promise<FoundCheckpoint> {
+    return openWholeCheckpoint(join(this.dir, runFiles.warmStart));
   }
 
   /** The outcome; null while the run is not finished. */

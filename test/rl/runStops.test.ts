@@ -1,12 +1,12 @@
 /** What ends a run before its time leaves a checkpoint of the last whole iteration, and says what was saved. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ProxmoError } from '../../src/base/errors.ts';
 import { Optimiser } from '../../src/rl/optimise.ts';
 import type { TrainEvent } from '../../src/rl/trainingRun.node.ts';
-import { openRun } from '../../src/runs/run.ts';
+import { openRun, RunWriter } from '../../src/runs/run.ts';
 import {
   essenceOf,
   onEpisode,
@@ -95,6 +95,41 @@ describe('an interruption', () => {
     await trainTiny(dir, warmConfig, { resume: true });
     expect(await essenceOf(dir)).toEqual(await essenceOf(uninterrupted));
     expect(existsSync(join(dir, 'warm-start'))).toBe(false);
+  });
+
+  it('of a warm start whose saved state is damaged begins it again, and says so', async () => {
+    const dir = newDir();
+    const abort = new AbortController();
+    const onEvent = (event: TrainEvent) => during('warm start', 0)(event) && abort.abort();
+    await expect(trainTiny(dir, warmConfig, { signal: abort.signal, onEvent })).rejects.toThrow(
+      'The warm start is saved',
+    );
+    const [step] = readdirSync(join(dir, 'warm-start')).filter((name) => name !== 'latest');
+    truncateSync(join(dir, 'warm-start', step!, 'weights.safetensors'), 100);
+    const warnings: string[] = [];
+    await trainTiny(dir, warmConfig, {
+      resume: true,
+      onEvent: (event) => event.kind === 'warning' && warnings.push(event.text),
+    });
+    expect(warnings).toEqual([expect.stringMatching(/warm-start.*weights\.safetensors does not match the hash/)]);
+    expect(await latestOf(dir)).toBe(3);
+  });
+
+  it('whose checkpoint finds no room says what is lost', async () => {
+    const dir = newDir();
+    const abort = new AbortController();
+    const onEvent = ({ kind }: TrainEvent) => {
+      if (kind !== 'iteration') return;
+      vi.spyOn(RunWriter.prototype, 'saveCheckpoint').mockRejectedValue(new Error('no space left on device'));
+      abort.abort();
+    };
+    await expect(trainTiny(dir, config, { signal: abort.signal, onEvent })).rejects.toMatchObject({
+      code: 'interrupted',
+      message: `Stopped. What came after iteration 0 is lost (no space left on device); go on from there with: proxmo train --resume ${dir}`,
+    });
+    vi.restoreAllMocks();
+    await trainTiny(dir, config, { resume: true });
+    expect(await essenceOf(dir)).toEqual(await essenceOf(whole));
   });
 
   it('before anything began leaves no folder', async () => {

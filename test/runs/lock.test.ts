@@ -1,9 +1,15 @@
 import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { acquireLock } from '../../src/runs/lock.ts';
+
+vi.mock('node:fs', async (original) => {
+  const actual = await original<typeof fs>();
+  return { ...actual, renameSync: vi.fn(actual.renameSync) };
+});
 
 let folder: string;
 let path: string;
@@ -57,4 +63,23 @@ test('a lock that has gone to someone else is not given back', () => {
   lockOf(process.ppid);
   release();
   expect(readdirSync(folder)).toEqual(['run.lock']);
+});
+
+test('a stale lock that someone looks at, on Windows, stands for now', () => {
+  lockOf(deadPid());
+  vi.mocked(fs.renameSync).mockImplementationOnce(() => {
+    throw Object.assign(new Error('busy'), { code: 'EPERM' });
+  });
+  expect(() => acquireLock(path)).toThrow('wait until that ends, or delete');
+  acquireLock(path)();
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test('a lock is given back once', () => {
+  const release = acquireLock(path);
+  release();
+  const again = acquireLock(path);
+  release();
+  expect(readdirSync(folder)).toEqual(['run.lock']);
+  again();
 });
