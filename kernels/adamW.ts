@@ -21,14 +21,20 @@ type AdamWParams = {
 
 const defaults = { beta1: 0.9, beta2: 0.999, gain1: 0.1, gain2: 0.001, epsilon: 1e-8, weightDecay: 0.01, maxNorm: 1 };
 
-function caseOf(count: number, decaySize: number, norm: number, note: string): KernelCase<AdamWParams> {
+function caseOf(
+  count: number,
+  decaySize: number,
+  norm: number,
+  note: string,
+  gradientScale = 0.5,
+): KernelCase<AdamWParams> {
   return {
     note,
     params: { count, decaySize, ...defaults },
     inputs: (random) => ({
       secondMoment: Array.from({ length: count }, () => random() ** 2),
       norm: [norm],
-      hyperparameters: [1e-2, 1 - 0.9 ** 3, 1 - 0.999 ** 3, 0.5],
+      hyperparameters: [1e-2, 1 - 0.9 ** 3, 1 - 0.999 ** 3, gradientScale],
     }),
   };
 }
@@ -76,7 +82,7 @@ export const adamW = defineKernel<AdamWParams>({
       number,
       number,
     ];
-    const wholeNorm = norm![0]! * gradientScale;
+    const wholeNorm = Math.fround(norm![0]! * gradientScale);
     const parameters = Float64Array.from(inputs.parameters!);
     const firstMoment = Float64Array.from(inputs.firstMoment!);
     const secondMoment = Float64Array.from(inputs.secondMoment!);
@@ -97,6 +103,7 @@ export const adamW = defineKernel<AdamWParams>({
     caseOf(1024, 512, 0.1, 'not clipped'),
     caseOf(128, 64, Number.POSITIVE_INFINITY, 'infinite norm'),
     caseOf(128, 64, Number.NaN, 'norm not a number'),
+    caseOf(128, 64, 1e38, 'norm that overflows', 8),
   ],
   benchCases: [caseOf(1 << 20, 1 << 19, 2, '')],
   // Random numbers would be second moments below 0.

@@ -7,9 +7,13 @@
 // nothing else is written. Decay holds for the first `decaySize` elements. Elements as in lib/elements.wgsl.
 //#include "lib/elements.wgsl"
 
-// By its bits: WGSL compilers may assume that there is no NaN or infinity.
-fn isFinite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+// From here on norm · gradientScale counts as infinite.
+const LARGEST = 3.4e38;
+
+// Whether norm · gradientScale is finite, from what is loaded: compilers may assume of what is computed that it is. The
+// norm is tested by its bits, and nothing here overflows.
+fn isFinite(norm: f32, gradientScale: f32) -> bool {
+  return (bitcast<u32>(norm) & 0x7f800000u) != 0x7f800000u && norm < LARGEST / max(gradientScale, 1.0);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -25,7 +29,7 @@ fn main(
   if (block == 0u && local == 0u) {
     scaledNorm[0] = wholeNorm;
   }
-  if (!isFinite(norm[0]) || !isFinite(wholeNorm)) {
+  if (!isFinite(norm[0], gradientScale)) {
     return;
   }
   let gradientFactor = gradientScale * min(1.0, params.maxNorm / (wholeNorm + 1e-6));

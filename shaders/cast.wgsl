@@ -19,12 +19,13 @@ fn halfBits(x: $ELEMENT) -> $WORDS {
   return ((word >> $WORDS(16u)) & $WORDS(0x8000u)) | select(rounded, $WORDS(0x7e00u), magnitude > $WORDS(0x7f800000u));
 }
 
+// The conversion of what these bits are is exact. (A bitcast to f16 is not known to every WGSL compiler.)
 fn converted(x: $ELEMENT) -> $RESULT {
   let bits = halfBits(x);
 //#if VECTOR
-  return bitcast<vec4<f16>>(vec2(bits.x | (bits.y << 16u), bits.z | (bits.w << 16u)));
+  return $RESULT(vec4(unpack2x16float(bits.x | (bits.y << 16u)), unpack2x16float(bits.z | (bits.w << 16u))));
 //#else
-  return bitcast<vec2<f16>>(bits).x;
+  return $RESULT(unpack2x16float(bits).x);
 //#endif
 }
 //#else

@@ -108,7 +108,7 @@ fn main(
 //#each g GROUPS
 //#each t LANES
 //#each d DEPTH
-    sum$g$t = fma(vec4($FROM_LANE(x$g$d, $t)), y$d, sum$g$t);
+    sum$g$t = fma(vec4($FROM_LANE(x$g$d, u32($t))), y$d, sum$g$t);
 //#end
 //#end
 //#end

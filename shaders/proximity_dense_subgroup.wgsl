@@ -66,7 +66,7 @@ fn main(
 //#end
 //#each g ROWS
 //#each t LANES
-      let shared$g_$t = $FROM_LANE(own$g, $t);
+      let shared$g_$t = $FROM_LANE(own$g, u32($t));
 //#each h ROWS
       if ($h >= $g) {
         product$g_$t_$h += dot(shared$g_$t, own$h);

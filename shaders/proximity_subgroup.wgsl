@@ -44,8 +44,8 @@ fn main(
         let column = columns[at];
         let weight = select(0.0, weights[at], entry + lane < key.y);
 //#each e LANES
-        let column$e = subgroupBroadcast(column, $e);
-        let weight$e = subgroupBroadcast(weight, $e);
+        let column$e = subgroupBroadcast(column, u32($e));
+        let weight$e = subgroupBroadcast(weight, u32($e));
 //#each q QUERIES
         logit$q += weight$e * table$q[column$e];
 //#end

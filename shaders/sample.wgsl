@@ -160,7 +160,8 @@ fn narrow(need: vec2<u32>, row: Row, kept: Kept, unit: u32, lane: u32) -> Kept {
   var low = 0u;
   var high = rankOf(row.largest);
   var above = vec2(0u);
-  while (low < high) {
+  // Each turn at least halves the distance.
+  for (var turn = 0u; turn < 32u && low < high; turn++) {
     let census = censusAt(high - (high - low) / 2u, row, kept, unit, lane);
     if (lessWide(census.sum, need)) {
       high = census.below;

@@ -8,10 +8,10 @@
 // The rows that lanes 4t to 4t + 3 hold, one a column.
 fn rowsOfLanes$t(own: vec4<f32>) -> mat4x4<f32> {
   return mat4x4<f32>(
-    $FROM_LANE(own, 4 * $t),
-    $FROM_LANE(own, 4 * $t + 1),
-    $FROM_LANE(own, 4 * $t + 2),
-    $FROM_LANE(own, 4 * $t + 3),
+    $FROM_LANE(own, 4u * $t),
+    $FROM_LANE(own, 4u * $t + 1),
+    $FROM_LANE(own, 4u * $t + 2),
+    $FROM_LANE(own, 4u * $t + 3),
   );
 }
 //#end

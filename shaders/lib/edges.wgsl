@@ -11,7 +11,7 @@ fn edgesAt(row: u32) -> vec2<u32> {
 fn firstEdgeFrom(edges: vec2<u32>, wanted: u32) -> u32 {
   var low = edges.x;
   var high = edges.y;
-  while (low < high) {
+  for (var turn = 0u; turn < 32u && low < high; turn++) {
     let middle = (low + high) / 2u;
     if (tokens[middle] < wanted) {
       low = middle + 1u;
