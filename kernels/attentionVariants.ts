@@ -2,7 +2,7 @@
  * The variants that the attention kernels share, for every head dimension: it is a constant of the shader, so that a
  * head's vectors stay in registers.
  */
-import { hasSubgroupsOf, readsLanes } from './lanes.ts';
+import { readsLanes } from './lanes.ts';
 import type { Constants, Variant } from './spec.ts';
 
 /** Widest head that the kernels take; the head dimension is a multiple of 4. */
@@ -72,8 +72,7 @@ function subgroupVariant<P extends { readonly headDim: number }>(
     label: `subgroup${lanes}.f32`,
     constants: { SUBGROUP: true, ...readsLanes(lanes), BROADCASTS: lanes / 4, FOUR: 4, BLOCK_ROWS: 4 * lanes },
     vector,
-    enables: ['subgroups'],
-    requires: (adapter) => hasSubgroupsOf(lanes, adapter),
+    subgroupSize: lanes,
     prefer: ({ kind }) => kind === 'cpu',
   };
 }

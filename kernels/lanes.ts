@@ -1,11 +1,3 @@
-/** What kernels share that are written for subgroups of one size. */
-import type { AdapterProfile } from './spec.ts';
-
-/** Whether all subgroups of an adapter have just this many lanes. */
-export function hasSubgroupsOf(lanes: number, { features, subgroupMinSize, subgroupMaxSize }: AdapterProfile): boolean {
-  return features.has('subgroups') && subgroupMinSize === lanes && subgroupMaxSize === lanes;
-}
-
 /**
  * How a kernel whose workgroup is one subgroup of a software adapter reads what another lane holds, at a constant lane:
  * `$FROM_LANE(value, lane)` in its shader.

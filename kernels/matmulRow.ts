@@ -6,7 +6,7 @@
  * On adapters on the CPU a row's bits are those that it has among many rows, by default variants. On GPUs the depths of
  * a sum are shared out among lanes, and a row's last bits differ from those that it has among more than `mostRows`.
  */
-import { hasSubgroupsOf, readsLanes } from './lanes.ts';
+import { readsLanes } from './lanes.ts';
 import type { MatmulForm, MatmulParams } from './matmulVariants.ts';
 import type { Constants, Variant } from './spec.ts';
 
@@ -42,7 +42,7 @@ const columnTiles: readonly ColumnTile[] = [
 ];
 
 const depthTiles: readonly DepthTile[] = [
-  ...[32, 8, 4].flatMap((lanes) => depthTilesOf(lanes, true)),
+  ...[32, 16, 8, 4].flatMap((lanes) => depthTilesOf(lanes, true)),
   ...depthTilesOf(64, false),
 ];
 
@@ -83,16 +83,16 @@ export function rowVariants(
       STEP: step,
     },
     vector,
-    enables: ['subgroups'],
-    requires: (adapter, { m, k }) => m <= mostRows && k % (4 * step) === 0 && hasSubgroupsOf(lanes, adapter),
+    subgroupSize: lanes,
+    requires: (_, { m, k }) => m <= mostRows && k % (4 * step) === 0,
     prefer: ({ kind }, { m }) => kind === 'cpu' && (m === 1 ? rows === 1 : rows > 1 && (m <= rows || rows === lanes)),
   });
   const depthVariant = ({ lanes, rows, columns, subgroup }: DepthTile): Variant<MatmulParams> => ({
     label: `row.${subgroup ? 'subgroup' : 'workgroup'}${lanes}.${operand}.${rows}x${columns}`,
     constants: { ...constants({ rows, columns }), ROW: true, DEPTHS: true, LANES: lanes, SUBGROUP_SUM: subgroup },
     vector,
-    ...(subgroup ? { enables: ['subgroups'] } : {}),
-    requires: (adapter, { m, k }) => m <= mostRows && k % 4 === 0 && (!subgroup || hasSubgroupsOf(lanes, adapter)),
+    ...(subgroup ? { subgroupSize: lanes } : {}),
+    requires: (_, { m, k }) => m <= mostRows && k % 4 === 0,
     prefer: ({ kind }, { m, n }) =>
       kind === 'gpu' && (m === 1 ? rows === 1 && (columns === 1 || n >= columns * enoughWorkgroups) : rows > 1),
   });

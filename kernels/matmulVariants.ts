@@ -3,7 +3,7 @@
  * (shaders/matmul_tile.wgsl); matrix units, for half products on GPUs that have them (shaders/matmul_matrix.wgsl); and
  * for adapters on the CPU tiles in the registers of one subgroup, without barriers (shaders/matmul_subgroup.wgsl).
  */
-import { hasSubgroupsOf, readsLanes } from './lanes.ts';
+import { readsLanes } from './lanes.ts';
 import { rowVariants } from './matmulRow.ts';
 import { type AdapterProfile, type Constants, elementBytes, type Variant } from './spec.ts';
 import type { FloatStorage } from './storage.ts';
@@ -158,8 +158,8 @@ function subgroupVariant(form: MatmulForm, { lanes, rows, depth, vector }: Subgr
       DEPTH: depth,
     },
     vector: vector ? subgroupVectors(form.layout, depth) : {},
-    enables: ['subgroups'],
-    requires: (adapter, { n, k }) => hasSubgroupsOf(lanes, adapter) && (!vector || (n % 4 === 0 && k % depth === 0)),
+    subgroupSize: lanes,
+    requires: (_, { n, k }) => !vector || (n % 4 === 0 && k % depth === 0),
     prefer: ({ kind }, params) => kind === 'cpu' && (rows === 16 || prefersTallTiles(params, columns)),
   };
 }
@@ -209,7 +209,8 @@ function matrixVariant(form: MatmulForm, tile: MatrixTile): Variant<MatmulParams
       RIGHT_COPIES: (columns * depth) / (4 * subgroups * lanes),
     },
     vector: { a: 4, b: 4 },
-    enables: ['subgroups', 'subgroup_size_control', 'chromium_experimental_subgroup_matrix'],
+    enables: ['chromium_experimental_subgroup_matrix'],
+    subgroupSize: lanes,
     requires: (adapter, params) =>
       hasUnit(adapter, tile) &&
       // WebGPU asks for whole subgroups of the largest size.
@@ -223,20 +224,11 @@ function matrixVariant(form: MatmulForm, tile: MatrixTile): Variant<MatmulParams
   };
 }
 
-/**
- * Whether an adapter multiplies matrices of that size in f16, with sums in float32, in subgroups of that many lanes.
- */
-function hasUnit(
-  { features, subgroupMinSize, subgroupMaxSize, subgroupMatrixConfigs }: AdapterProfile,
-  { unit, lanes }: MatrixTile,
-): boolean {
+/** Whether an adapter multiplies matrices of that size in f16, with sums in float32. */
+function hasUnit({ features, subgroupMatrixConfigs }: AdapterProfile, { unit }: MatrixTile): boolean {
   const { m, n, k } = unit;
   return (
-    ['subgroups', 'subgroup-size-control', 'chromium-experimental-subgroup-matrix'].every((feature) =>
-      features.has(feature),
-    ) &&
-    subgroupMinSize <= lanes &&
-    lanes <= subgroupMaxSize &&
+    features.has('chromium-experimental-subgroup-matrix') &&
     subgroupMatrixConfigs.some(
       ({ componentType, resultComponentType, M, N, K }) =>
         componentType === 'f16' && resultComponentType === 'f32' && M === m && N === n && K === k,

@@ -7,7 +7,6 @@
  * `proximityFeatures` at most.
  */
 import shader from '../shaders/proximity.wgsl';
-import { hasSubgroupsOf } from './lanes.ts';
 import { defineKernel, foldWorkgroups, type KernelCase, type Variant } from './spec.ts';
 
 /** Most columns that a vector may have. */
@@ -116,8 +115,8 @@ function subgroupVariant(lanes: number, columns: number): Variant<ProximityParam
     label: `subgroup${lanes}.f32.${2 * lanes}x${columns}`,
     constants: { SUBGROUP: true, LANES: lanes, QUERIES: 2, FEATURES: columns },
     vector: { keys: 4, ranges: 2 },
-    enables: ['subgroups'],
-    requires: (adapter, { features }) => features <= columns && hasSubgroupsOf(lanes, adapter),
+    subgroupSize: lanes,
+    requires: (_, { features }) => features <= columns,
     prefer: ({ kind }) => kind === 'cpu',
   };
 }

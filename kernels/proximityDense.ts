@@ -3,7 +3,7 @@
  * (`shaders/proximity_dense.wgsl`).
  */
 import shader from '../shaders/proximity_dense.wgsl';
-import { hasSubgroupsOf, readsLanes } from './lanes.ts';
+import { readsLanes } from './lanes.ts';
 import { tunedGroup } from './proximity.ts';
 import { type BindingSpec, defineKernel, foldWorkgroups, type KernelCase, type Variant } from './spec.ts';
 
@@ -23,8 +23,8 @@ function subgroupVariant(lanes: number, rowsEach: number, depth: 2 | 4): Variant
     label: `subgroup${lanes}.f32.${rowsEach * lanes}x${depth}`,
     constants: { SUBGROUP: true, ...readsLanes(lanes), ROWS: rowsEach, DEPTH: depth, BLOCK: rowsEach * lanes },
     vector: { x: depth, ranges: 2 },
-    enables: ['subgroups'],
-    requires: (adapter, { features }) => hasSubgroupsOf(lanes, adapter) && features % depth === 0,
+    subgroupSize: lanes,
+    requires: (_, { features }) => features % depth === 0,
     prefer: ({ kind }) => kind === 'cpu',
   };
 }

@@ -1,6 +1,12 @@
 /** What kernels that handle a matrix row by row share (`shaders/lib/row.wgsl`): their variants and grids. */
-import { hasSubgroupsOf } from './lanes.ts';
-import { type Constants, type Dispatch, foldWorkgroups, type Params, type Variant } from './spec.ts';
+import {
+  type AdapterProfile,
+  type Constants,
+  type Dispatch,
+  foldWorkgroups,
+  type Params,
+  type Variant,
+} from './spec.ts';
 
 /** A matrix of [rows, width]. */
 export interface RowParams {
@@ -10,11 +16,8 @@ export interface RowParams {
 
 type Layout<P extends Params> = Pick<Variant<P>, 'label' | 'constants' | 'enables' | 'requires' | 'prefer'>;
 
-/** Sizes of subgroups that adapters have: two software drivers, then GPUs. */
-const subgroupSizes = [4, 8, 32, 64] as const;
-
-/** What shaders/lib/row.wgsl is told of rows that are not held, and of lanes that are no subgroup. */
-const rowConstants: Constants = { SUBGROUP: false, SUBGROUP_LANES: 0, HELD: 0, TEAMED: false };
+/** What shaders/lib/row.wgsl is told of rows that are not held, and of lanes that are in no subgroups. */
+const rowConstants: Constants = { SUBGROUP: false, SUBGROUPS: false, HELD: 0, TEAMED: false };
 
 /** From this width on a row has work for a wide workgroup. */
 const wideRow = 8192;
@@ -33,7 +36,7 @@ export function rowVariants<P extends Params>(
 ): readonly Variant<P>[] {
   const layouts: readonly Layout<P>[] = [
     { label: 'row', constants: { WORKGROUP: 32, COOPERATIVE: false }, prefer: ({ kind }) => kind === 'cpu' },
-    ...subgroupSizes.map((lanes) => subgroupsLayout<P>(lanes)),
+    subgroupsLayout,
     { label: 'workgroup', constants: { WORKGROUP: 128, COOPERATIVE: true } },
   ];
   return layouts.flatMap((layout) => withElements(layout, vectorised, constants, widthOf));
@@ -42,16 +45,13 @@ export function rowVariants<P extends Params>(
 /** `rowVariants` for rows that may be as long as a vocabulary, of which a few must keep a GPU busy. */
 export function longRowVariants<P extends Params & RowParams>(vectorised: readonly string[]): readonly Variant<P>[] {
   const widthOf = ({ width }: P) => width;
-  const layouts = subgroupSizes.map((lanes): Layout<P> => {
-    const { requires, ...layout } = subgroupsLayout<P>(lanes);
-    return {
-      ...layout,
-      label: `wide${lanes}`,
-      constants: { ...layout.constants, WORKGROUP: 256 },
-      requires: (adapter, params) => params.width >= wideRow && (requires?.(adapter, params) ?? true),
-    };
-  });
-  return [...layouts.flatMap((layout) => withElements(layout, vectorised, {}, widthOf)), ...rowVariants<P>(vectorised)];
+  const wide: Layout<P> = {
+    ...subgroupsLayout,
+    label: 'wide',
+    constants: { ...subgroupsLayout.constants, WORKGROUP: 256 },
+    requires: (adapter, params) => params.width >= wideRow && hasSubgroups(adapter),
+  };
+  return [...withElements(wide, vectorised, {}, widthOf), ...rowVariants<P>(vectorised)];
 }
 
 /** A layout with vec4 elements, for widths that allow it, and with scalars. */
@@ -79,14 +79,17 @@ function withElements<P extends Params>(
   }));
 }
 
-function subgroupsLayout<P extends Params>(lanes: number): Layout<P> {
-  return {
-    label: `subgroups${lanes}`,
-    constants: { WORKGROUP: 128, COOPERATIVE: true, SUBGROUP_LANES: lanes },
-    enables: ['subgroups'],
-    requires: (adapter) => hasSubgroupsOf(lanes, adapter),
-    prefer: ({ kind }) => kind === 'gpu',
-  };
+/** Of any size, and with any lanes in them. */
+const subgroupsLayout = {
+  label: 'subgroups',
+  constants: { WORKGROUP: 128, COOPERATIVE: true, SUBGROUPS: true },
+  enables: ['subgroups'],
+  requires: (adapter: AdapterProfile) => hasSubgroups(adapter),
+  prefer: ({ kind }: AdapterProfile) => kind === 'gpu',
+} as const;
+
+function hasSubgroups({ features }: AdapterProfile): boolean {
+  return features.has('subgroups');
 }
 
 interface HeldShape {
@@ -103,11 +106,11 @@ interface HeldShape {
  * for GPUs, which want many workgroups; workgroups for GPUs where a workgroup takes many rows.
  */
 const cpuShapes = [4, 8].flatMap((lanes) => [4, 8, 16].map((held) => ({ lanes, held, rows: 16 })));
-const gpuShapes = [4, 8].map((held) => ({ lanes: 32, held, rows: 1 }));
+const gpuShapes = [32, 16].flatMap((lanes) => [4, 8].map((held) => ({ lanes, held, rows: 1 })));
 const teamShapes = [
   // Small ones, to be tried on software adapters: their compilers take long over barriers.
   ...[4, 8].map((lanes) => ({ lanes, held: 2, rows: 1, teams: 2 })),
-  ...[4, 8].map((held) => ({ lanes: 32, held, rows: 1, teams: 8 })),
+  ...[32, 16].flatMap((lanes) => [4, 8].map((held) => ({ lanes, held, rows: 1, teams: 8 }))),
 ];
 const workgroupShapes = [64, 256].map((lanes) => ({ lanes, held: 4, rows: 16 }));
 
@@ -140,13 +143,11 @@ export function heldRowVariants<P extends Params>(
       ...{ WIDTH: 4, ELEMENT: 'vec4<f32>', VECTOR: true },
     },
     vector: Object.fromEntries(vectorised.map((binding) => [binding, 4 as const])),
-    ...(subgroup ? { enables: ['subgroups'] } : {}),
+    ...(subgroup ? { subgroupSize: lanes } : {}),
     requires: (adapter, { width = 0 }) =>
-      width % 4 === 0 &&
-      width <= 4 * lanes * held &&
-      adapter.maxInvocations >= lanes * teams &&
-      (!subgroup || hasSubgroupsOf(lanes, adapter)),
-    prefer: ({ kind }) => (kind === 'gpu' ? teams > 1 || !inRuns || !subgroup : subgroup && teams === 1),
+      width % 4 === 0 && width <= 4 * lanes * held && adapter.maxInvocations >= lanes * teams,
+    prefer: ({ kind }) =>
+      kind === 'gpu' ? lanes >= 16 && (teams > 1 || !inRuns || !subgroup) : subgroup && teams === 1,
   });
   return [
     ...[...cpuShapes, ...(inRuns ? teamShapes : gpuShapes)].map((shape) => variantOf(shape, true)),

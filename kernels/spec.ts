@@ -73,8 +73,15 @@ export interface Variant<P extends Params = Params> {
    * scalars.
    */
   readonly vector?: Readonly<Record<string, 2 | 4>>;
-  /** WGSL extensions, as `subgroups`. `f16` comes by itself where a binding stores it. */
+  /**
+   * WGSL extensions, as `subgroups`. `f16` comes by itself where a binding stores it, and what `subgroupSize` needs.
+   */
   readonly enables?: readonly string[];
+  /**
+   * Lanes of every subgroup: for adapters whose subgroups have just so many, or that let a kernel choose. A workgroup
+   * is whole subgroups of them along x.
+   */
+  readonly subgroupSize?: number;
   /** Whether the adapter can run it for these parameters. Default: always. */
   readonly requires?: (adapter: AdapterProfile, params: P) => boolean;
   /** Whether it is the default where it can run; the first that says yes is taken. Default: yes. */
@@ -181,8 +188,21 @@ export function isSupported({ bindings }: Pick<KernelSpec, 'bindings'>, { featur
 /** The variants that an adapter can run for some parameters, in order of preference. */
 export function ableVariants<P extends Params>(spec: KernelSpec<P>, adapter: AdapterProfile, params: P): Variant<P>[] {
   return isSupported(spec, adapter)
-    ? spec.variants.filter((variant) => variant.requires?.(adapter, params) ?? true)
+    ? spec.variants.filter(
+        (variant) => subgroupsFor(variant, adapter) !== 'none' && (variant.requires?.(adapter, params) ?? true),
+      )
     : [];
+}
+
+/** Whether an adapter's subgroups have the variant's size, get it where the variant asks for it, or cannot have it. */
+function subgroupsFor(
+  { subgroupSize }: Pick<Variant, 'subgroupSize'>,
+  { features, subgroupMinSize, subgroupMaxSize }: AdapterProfile,
+): 'as they are' | 'asked for' | 'none' {
+  if (subgroupSize === undefined) return 'as they are';
+  if (!features.has('subgroups') || subgroupSize < subgroupMinSize || subgroupSize > subgroupMaxSize) return 'none';
+  if (subgroupMinSize === subgroupMaxSize) return 'as they are';
+  return features.has('subgroup-size-control') ? 'asked for' : 'none';
 }
 
 function storesHalf(bindings: KernelSpec['bindings']): boolean {
@@ -209,8 +229,18 @@ export function kernelLabel(spec: Pick<KernelSpec, 'name'>, variant: Pick<Varian
  * The whole WGSL module of a variant: extensions, constants, parameters, bindings, then the shader file as the
  * preprocessor gives it for the constants.
  */
-export function assembleShader<P extends Params>(spec: KernelSpec<P>, variant: Variant<P>): string {
-  const extensions = new Set([...(storesHalf(spec.bindings) ? ['f16'] : []), ...(variant.enables ?? [])]);
+export function assembleShader<P extends Params>(
+  spec: KernelSpec<P>,
+  variant: Variant<P>,
+  adapter: AdapterProfile,
+): string {
+  const asksForSize = subgroupsFor(variant, adapter) === 'asked for';
+  const extensions = new Set([
+    ...(storesHalf(spec.bindings) ? ['f16'] : []),
+    ...(variant.enables ?? []),
+    ...(variant.subgroupSize === undefined ? [] : ['subgroups']),
+    ...(asksForSize ? ['subgroup_size_control'] : []),
+  ]);
   const enables = [...extensions].map((name) => `enable ${name};`);
   const constants = Object.entries(variant.constants).map(([name, value]) => declareConstant(name, value));
   const fields = Object.entries(spec.params).map(([name, type]) => `  ${name}: ${type},`);
@@ -220,7 +250,8 @@ export function assembleShader<P extends Params>(spec: KernelSpec<P>, variant: V
     const access = binding.access === 'read' ? 'read' : 'read_write';
     return `@group(0) @binding(${index + 1}) var<storage, ${access}> ${name}: array<${element}>;`;
   });
-  const body = preprocess(spec.shader, variant.constants);
+  const text = preprocess(spec.shader, variant.constants);
+  const body = asksForSize ? text.replace('@compute ', `@compute @subgroup_size(${variant.subgroupSize}) `) : text;
   return [
     ...enables,
     ...constants,

@@ -45,7 +45,7 @@ fn keepRight(q: u32, quad: vec4<$B>) {
   right[at + 3u] = values.w;
 }
 
-@compute @workgroup_size(WORKGROUP) @subgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
   @builtin(num_workgroups) workgroups: vec3<u32>,

@@ -33,8 +33,13 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let lane = local % LANES;
-  let team = local / LANES;
+//#if TEAMED
+  let lane = subgroupExclusiveAdd(1u);
+  let team = teamOf(local);
+//#else
+  let lane = local;
+  let team = 0u;
+//#endif
   let number = workgroupNumber(workgroup, workgroups);
   let width = params.width / 4u;
 //#if PARTIALS

@@ -1,9 +1,9 @@
 // Rows of a matrix, each handled by one invocation, or by a workgroup (COOPERATIVE) whose lanes reduce together. A
 // kernel is written once for both: lane `laneOf` of LANES takes the elements lane, lane + LANES, … of row `rowOf`, and
 // `rowSum` and `rowMax` combine what the lanes found. An element is a scalar or a vec4 (VECTOR); `sumOf` and `maxOf`
-// reduce one. With SUBGROUP_LANES, the size of the adapter's subgroups, which lie in the order of the lanes, subgroups
-// reduce first. A kernel may also have a form that holds a row in registers, HELD vectors a lane (`heldRowVariants` in
-// kernels/rows.ts). There the lanes are a workgroup, or a subgroup (SUBGROUP), of which a workgroup has TEAMS.
+// reduce one. With SUBGROUPS, subgroups reduce first. A kernel may also have a form that holds a row in registers, HELD
+// vectors a lane (`heldRowVariants` in kernels/rows.ts). There the lanes are a workgroup, or a subgroup (SUBGROUP), of
+// which a workgroup has TEAMS. Nothing is taken for granted about which invocations share a subgroup.
 //#include "lib/grid.wgsl"
 
 //#if VECTOR
@@ -31,6 +31,23 @@ fn rowSum(value: f32, lane: u32) -> f32 {
 fn rowMax(value: f32, lane: u32) -> f32 {
   return subgroupMax(value);
 }
+
+//#if TEAMED
+var<workgroup> isFirstOfTeam: array<u32, WORKGROUP>;
+
+// The number of an invocation's subgroup in the workgroup: subgroups count in the order of their first invocations. All
+// must call it.
+fn teamOf(local: u32) -> u32 {
+  let first = subgroupMin(local);
+  isFirstOfTeam[local] = select(0u, 1u, local == first);
+  workgroupBarrier();
+  var before = 0u;
+  for (var at = subgroupExclusiveAdd(1u); at < first; at += LANES) {
+    before += isFirstOfTeam[at];
+  }
+  return subgroupAdd(before);
+}
+//#endif
 //#else
 //#if COOPERATIVE
 const LANES = WORKGROUP;
@@ -43,31 +60,32 @@ fn laneOf(local: u32) -> u32 {
   return local;
 }
 
-//#if SUBGROUP_LANES
-// Sums of the subgroups, then those in order. All lanes must call it.
+//#if SUBGROUPS
+// The subgroups' results lie where their first lanes are, and every subgroup reduces all of them. So it matters neither
+// how many lanes a subgroup has nor which ones. All lanes must call it.
 fn rowSum(value: f32, lane: u32) -> f32 {
-  let ownPart = subgroupAdd(value);
-  if (lane % SUBGROUP_LANES == 0u) {
-    laneValues[lane / SUBGROUP_LANES] = ownPart;
-  }
+  let rank = subgroupExclusiveAdd(1u);
+  let step = subgroupAdd(1u);
+  laneValues[lane] = select(0.0, subgroupAdd(value), rank == 0u);
   workgroupBarrier();
-  var total = 0.0;
-  for (var part = 0u; part < LANES; part += SUBGROUP_LANES) {
-    total += laneValues[part / SUBGROUP_LANES];
+  var part = 0.0;
+  for (var at = rank; at < LANES; at += step) {
+    part += laneValues[at];
   }
+  let total = subgroupAdd(part);
   workgroupBarrier();
   return total;
 }
 fn rowMax(value: f32, lane: u32) -> f32 {
-  let ownPart = subgroupMax(value);
-  if (lane % SUBGROUP_LANES == 0u) {
-    laneValues[lane / SUBGROUP_LANES] = ownPart;
-  }
+  let rank = subgroupExclusiveAdd(1u);
+  let step = subgroupAdd(1u);
+  laneValues[lane] = subgroupMax(value);
   workgroupBarrier();
-  var largest = laneValues[0];
-  for (var part = SUBGROUP_LANES; part < LANES; part += SUBGROUP_LANES) {
-    largest = max(largest, laneValues[part / SUBGROUP_LANES]);
+  var part = value;
+  for (var at = rank; at < LANES; at += step) {
+    part = max(part, laneValues[at]);
   }
+  let largest = subgroupMax(part);
   workgroupBarrier();
   return largest;
 }

@@ -30,14 +30,15 @@ export class PipelineCache {
   /** The compiled kernel of a variant. Compiling one takes 1–100 ms; ask for many at once. */
   get<P extends Params>(spec: KernelSpec<P>, variant: Variant<P>): Promise<Kernel> {
     const label = kernelLabel(spec, variant);
-    return this.once(label, () => this.build(label, spec, () => assembleShader(spec, variant)));
+    return this.once(label, () => this.build(label, spec, () => assembleShader(spec, variant, this.context.profile)));
   }
 
   /** The same for dispatches in parts: its parameters end with those of a part. */
   getForParts(spec: KernelSpec, variant: Variant): Promise<Kernel> {
     const label = kernelLabel(spec, variant);
+    const { profile } = this.context;
     return this.once(`${label} in parts`, () =>
-      this.build(label, spec, () => codeOfParts(assembleShader(withPartFields(spec), variant))),
+      this.build(label, spec, () => codeOfParts(assembleShader(withPartFields(spec), variant, profile))),
     );
   }
 

@@ -31,8 +31,8 @@ export class TunerKeys {
     const name = labels.join(' ');
     const known = this.digests.get(name);
     if (known) return known;
-    const { name: adapter, vendor, architecture, driver } = this.adapter;
-    const code = variants.map((variant) => assembleShader(spec, variant));
+    const { name: adapter, vendor, architecture, driver, profile } = this.adapter;
+    const code = variants.map((variant) => assembleShader(spec, variant, profile));
     const digest = sha256(
       JSON.stringify([this.version, adapter, vendor, architecture, driver, labels, code]),
       digestLength,

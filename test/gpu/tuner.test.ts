@@ -131,9 +131,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
 });
 
 describe('keys', () => {
-  const adapter = { name: 'one', vendor: 'v', architecture: 'a', driver: 'd' } as ConstructorParameters<
-    typeof TunerKeys
-  >[0];
+  const adapter = {
+    ...{ name: 'one', vendor: 'v', architecture: 'a', driver: 'd' },
+    profile: { features: new Set() },
+  } as unknown as ConstructorParameters<typeof TunerKeys>[0];
   const spec = tunable(slow, quick);
   const keyOf = (keys: TunerKeys, count = 4096, of = spec) => keys.keyOf(of, { count }, of.variants);
 

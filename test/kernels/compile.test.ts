@@ -7,6 +7,7 @@ import { create, globals } from 'webgpu';
 import { kernels } from '../../kernels/index.ts';
 import {
   type AdapterProfile,
+  ableVariants,
   assembleShader,
   defaultVariant,
   isSupported,
@@ -31,6 +32,9 @@ const gpuProfile: AdapterProfile = {
   subgroupMatrixConfigs: [{ componentType: 'f16', resultComponentType: 'f32', M: 16, N: 16, K: 16 }],
 };
 
+/** The null backend, whose subgroups have the size that a kernel asks for. */
+const nullProfile: AdapterProfile = { ...gpuProfile, subgroupMinSize: 4, subgroupMaxSize: 128 };
+
 // Dawn's instance must live as long as its device.
 const instance = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
 let device: GPUDevice;
@@ -46,7 +50,7 @@ afterAll(() => device.destroy());
 /** What is wrong with a variant; null if it compiles. */
 async function problemOf(spec: KernelSpec, variant: Variant): Promise<string | null> {
   device.pushErrorScope('validation');
-  const module = device.createShaderModule({ code: assembleShader(spec, variant) });
+  const module = device.createShaderModule({ code: assembleShader(spec, variant, nullProfile) });
   device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: spec.entry ?? 'main' } });
   const error = await device.popErrorScope();
   return error && !needsMore(error.message) ? error.message : null;
@@ -67,6 +71,23 @@ describe('kernels for GPUs', () => {
     const { shader } = spec!;
     const broken = { ...shader, text: `${shader.text}\nfn broken() -> u32 { return 1.5; }` };
     expect(await problemOf({ ...spec!, shader: broken }, spec!.variants[0]!)).toContain('broken');
+  });
+
+  it('get subgroups of the size that they are written for', async () => {
+    const spec = kernels.find(({ name }) => name === 'layerNorm')!;
+    const variant = spec.variants.find(({ subgroupSize }) => subgroupSize === 16)!;
+    const able = (adapter: Partial<AdapterProfile>) =>
+      ableVariants(spec, { ...gpuProfile, ...adapter }, { rows: 4, width: 64, epsilon: 1e-6 }).includes(variant);
+    expect(able({ subgroupMinSize: 16, subgroupMaxSize: 16, features: new Set(['subgroups']) })).toBe(true);
+    expect(able({ subgroupMinSize: 8, subgroupMaxSize: 32 })).toBe(true);
+    expect(able({ subgroupMinSize: 8, subgroupMaxSize: 32, features: new Set(['subgroups']) })).toBe(false);
+    expect(able({ subgroupMinSize: 32, subgroupMaxSize: 64 })).toBe(false);
+    expect(able({ subgroupMinSize: 16, subgroupMaxSize: 16, features: new Set() })).toBe(false);
+    const exact = { ...gpuProfile, subgroupMinSize: 16, subgroupMaxSize: 16 };
+    expect(assembleShader(spec, variant, exact)).not.toContain('subgroup_size');
+    expect(assembleShader(spec, variant, nullProfile)).toMatch(
+      /^enable subgroups;\nenable subgroup_size_control;[\s\S]*@compute @subgroup_size\(16\)/,
+    );
   });
 
   it('have names of their own', () => {
