@@ -66,9 +66,8 @@ export async function writeFolderAtomic(
   what: string,
   fill: (folder: string) => Promise<void>,
 ): Promise<void> {
+  await refuseExisting(dir, what);
   const target = resolve(dir);
-  if (await exists(target))
-    throw new ProxmoError('file', `${dir} exists already; save the ${what} under another name.`);
   const temporary = temporaryPath(target);
   try {
     await mkdir(dirname(target), { recursive: true });
@@ -88,6 +87,11 @@ export async function writeFolderAtomic(
       },
     );
   }
+}
+
+/** @throws {ProxmoError} `file` if there is something of that path already, where `what` is to be saved */
+export async function refuseExisting(path: string, what: string): Promise<void> {
+  if (await exists(path)) throw new ProxmoError('file', `${path} exists already; save the ${what} under another name.`);
 }
 
 /** Whether there is a file or folder of that path. */

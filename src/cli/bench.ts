@@ -21,7 +21,7 @@ import { proximityWorkloads } from './bench/proximityWorkload.ts';
 import { rolloutWorkloads } from './bench/rolloutWorkload.ts';
 import { type BenchRow, benchCells, benchHeadings, type Ceilings } from './bench/rows.ts';
 import { scaleWorkloads } from './bench/scaleWorkloads.ts';
-import { selectWork } from './bench/selection.ts';
+import { namedWork, withoutLarge } from './bench/selection.ts';
 import { type Workload, workloadRow } from './bench/workload.ts';
 import { standardError, standardOutput } from './output.ts';
 import { ProgressLine } from './progressLine.ts';
@@ -61,9 +61,10 @@ export function benchCommand(version: string): Command {
     .option('--json', 'print the rows as JSON')
     .action(async (options: BenchOptions) => {
       const old = options.compare === undefined ? null : await readOldRows(options.compare);
+      const work = namedWork(options.filter, kernels, allWorkloads);
       const gpu = await openDevice(options.adapter);
       try {
-        const rows = await measureAll(gpu, options, version);
+        const rows = await measureAll(gpu, work, options, version);
         const changes = old && compareRows(rows, old, options.threshold);
         if (options.json) standardOutput.json(rows);
         else standardOutput.print(describe(gpu, rows));
@@ -84,8 +85,13 @@ interface Bench {
 }
 
 /** The ceilings first: they are part of every bench. */
-async function measureAll(gpu: GpuContext, options: BenchOptions, version: string): Promise<BenchRow[]> {
-  const { specs, workloads, leftOut } = selectWork(gpu.profile, options, kernels, allWorkloads);
+async function measureAll(
+  gpu: GpuContext,
+  { specs, workloads }: ReturnType<typeof namedWork>,
+  options: BenchOptions,
+  version: string,
+): Promise<BenchRow[]> {
+  const { measured, leftOut } = withoutLarge(gpu.profile, workloads, options.full ?? false);
   const line = new ProgressLine();
   try {
     line.show('ceilings', 'ceilings');
@@ -103,7 +109,7 @@ async function measureAll(gpu: GpuContext, options: BenchOptions, version: strin
     const cache = await TuningCache.open(gpu.adapter, version, (text) => line.print(text));
     const tuner = options.tune ? startTuner(gpu, version, cache, line) : undefined;
     const bench = { gpu, ceilings, line, tuner };
-    for (const workload of workloads) rows.push(...(await measureWorkload(bench, workload, options.repeats)));
+    for (const workload of measured) rows.push(...(await measureWorkload(bench, workload, options.repeats)));
     for (const spec of specs) rows.push(...(await measureKernel(bench, spec, options)));
     if (leftOut.length > 0)
       line.print(

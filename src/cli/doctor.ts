@@ -4,6 +4,7 @@
  */
 import { Command } from 'commander';
 import { kernels } from '../../kernels/index.ts';
+import type { KernelSpec } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { type Ceiling, type MeasuredCeilings, measureCeilings } from '../gpu/ceilings.ts';
 import type { GpuContext } from '../gpu/context.ts';
@@ -44,11 +45,10 @@ export function doctorCommand(version: string): Command {
     .addOption(adapterOption())
     .option('--json', 'print as JSON')
     .action(async (options: DoctorOptions) => {
+      const chosen = options.kernels === undefined ? null : kernelsNamed(options.kernels);
       const gpu = await openDevice(options.adapter);
       try {
-        await (options.kernels === undefined
-          ? showAdapter(gpu, version, options)
-          : showKernels(gpu, options.kernels, options));
+        await (chosen === null ? showAdapter(gpu, version, options) : showKernels(gpu, chosen, options));
       } finally {
         gpu.destroy();
       }
@@ -61,11 +61,16 @@ async function showAdapter(gpu: GpuContext, version: string, { json }: DoctorOpt
   else standardOutput.print(describe(findings));
 }
 
-/** @throws {ProxmoError} `data` if a kernel is wrong, `usage` if none has the name */
-async function showKernels(gpu: GpuContext, name: string | true, { json }: DoctorOptions): Promise<void> {
+/** @throws {ProxmoError} `usage` if none has the name */
+function kernelsNamed(name: string | true): readonly KernelSpec[] {
   const chosen = kernels.filter((spec) => name === true || spec.name.includes(name));
   if (chosen.length === 0)
     throw new ProxmoError('usage', `No kernel has ${name} in its name; proxmo doctor --kernels checks all.`);
+  return chosen;
+}
+
+/** @throws {ProxmoError} `data` if a kernel is wrong */
+async function showKernels(gpu: GpuContext, chosen: readonly KernelSpec[], { json }: DoctorOptions): Promise<void> {
   const line = new ProgressLine();
   const findings = await checkKernels(gpu, chosen, (spec) => line.show('kernels', spec.name));
   line.clear();

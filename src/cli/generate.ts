@@ -19,7 +19,7 @@ import {
 } from './arguments.ts';
 import { type AnswerOptions, type AnswerStatistics, answer } from './generate/answer.ts';
 import { converse, openingOf } from './generate/conversation.ts';
-import { encodeConversation, encodeText, openSource } from './generate/source.ts';
+import { checkSource, encodeConversation, encodeText, openSource } from './generate/source.ts';
 import { standardError, standardOutput } from './output.ts';
 
 interface GenerateOptions {
@@ -68,6 +68,7 @@ export function generateCommand(): Command {
     .action(async (options: GenerateOptions) => {
       if (options.system !== undefined && !options.chat) throw new ProxmoError('usage', '--system needs --chat.');
       const prompt = await readPrompt(options);
+      await checkSource(options.model);
       const gpu = await openDevice(options.adapter);
       try {
         const engine = new Engine(gpu);

@@ -4,10 +4,12 @@
  */
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
-import { loadRun } from '../rl/run.node.ts';
+import { loadRun, runConfig } from '../rl/run.node.ts';
 import type { KeptChoices } from '../rl/runTuning.node.ts';
 import type { Trainer } from '../rl/trainer.ts';
+import { openRun } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
+import { checkTrainedRun } from './names.ts';
 import { standardError } from './output.ts';
 
 interface RunChoice {
@@ -30,6 +32,7 @@ export async function withRun(
   { adapter, checkpoint, episodes }: RunChoice,
   use: (run: LoadedRun) => Promise<void>,
 ): Promise<void> {
+  await checkTrainedRun(runConfig(await openRun(dir)));
   const gpu = await openDevice(adapter);
   try {
     const { trainer, iteration, tuning } = await loadRun(new Engine(gpu), dir, checkpoint, episodes);

@@ -1,12 +1,12 @@
 /** `proxmo play`: watch a trained policy play an episode, step by step. */
 import { Command } from 'commander';
-import { ProxmoError } from '../base/errors.ts';
 import type { Split } from '../envs/environment.ts';
 import { type DroppedEpisode, type Episode, playEpisodes } from '../rl/rollout.ts';
 import { firstEvaluationEpisode } from '../rl/trainer.ts';
 import { adapterOption, count, nonNegative, splitOption, wholeNumber } from './arguments.ts';
 import { withRun } from './loadedRun.ts';
 import { standardError, standardOutput } from './output.ts';
+import { chooseTasks } from './tasks.ts';
 
 interface PlayOptions {
   readonly split?: Split;
@@ -36,26 +36,7 @@ export function playCommand(): Command {
         const { config, taskSet, policy } = trainer;
         const seed = options.seed ?? config.seed;
         const split = options.split ?? config.evaluation.split;
-        if (options.type !== undefined && !taskSet.types.includes(options.type)) {
-          throw new ProxmoError(
-            'usage',
-            `There is no task type ${options.type}; choose one of ${taskSet.types.join(', ')}.`,
-          );
-        }
-        const tasks = taskSet
-          // Task types take turns, so this many tasks hold enough of each.
-          .tasks(
-            split,
-            options.episodes * (options.type === undefined ? 1 : taskSet.types.length),
-            options.seed ?? config.evaluation.seed,
-          )
-          .filter(({ type }) => options.type === undefined || type === options.type)
-          .slice(0, options.episodes);
-        if (tasks.length === 0)
-          throw new ProxmoError(
-            'usage',
-            `The ${split} split has no task of the type ${options.type}; choose another type or split.`,
-          );
+        const tasks = chooseTasks(taskSet, options.episodes, { ...options, split, seed });
         const temperature = options.temperature ?? config.evaluation.temperature;
         const controls = { ...policy.evaluationControls, seed, temperature };
         const { episodes, dropped } = await playEpisodes(policy.player, taskSet, tasks, {

@@ -11,9 +11,10 @@ import { checkPlan, planRun } from '../rl/planRun.node.ts';
 import { resumableSettings } from '../rl/resumeSettings.ts';
 import { runConfig, type TrainRunOptions, trainRun } from '../rl/run.node.ts';
 import { loadConfig } from '../runs/config.ts';
-import { logToRun, openRun } from '../runs/run.ts';
+import { checkNewFolder, logToRun, openRun } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
 import { adapterOption, repeatedOption, wholeNumber } from './arguments.ts';
+import { checkNewRun, noSuchName } from './names.ts';
 import { standardError, standardOutput } from './output.ts';
 import { ProgressLine } from './progressLine.ts';
 import { TrainReporter } from './trainReport.ts';
@@ -149,8 +150,7 @@ async function printPlan(config: TrainConfig, { adapter, json }: TrainOptions): 
 
 async function newRun(file: string | undefined, options: TrainOptions): Promise<{ dir: string; config: TrainConfig }> {
   const preset = options.preset ?? 'small';
-  if (!isPreset(preset))
-    throw new ProxmoError('usage', `There is no preset ${preset}; choose one of ${Object.keys(presets).join(', ')}.`);
+  if (!isPreset(preset)) throw noSuchName('preset', preset, Object.keys(presets));
   const { environment: named, ...rest } = presets[preset];
   const set = [
     ...options.set,
@@ -169,7 +169,10 @@ async function newRun(file: string | undefined, options: TrainOptions): Promise<
   const adapters = lora && 'from' in lora ? { lora: { ...lora, from: resolve(lora.from) } } : {};
   const config = { ...loaded, ...model, ...adapters, environment: anchorEnvironment(loaded.environment) };
   const name = basename(config.environment.name).replace(/\.[^.]*$/, '');
-  return { dir: options.out ?? `runs/${name}-seed${config.seed}-${timestamp()}`, config };
+  const dir = options.out ?? `runs/${name}-seed${config.seed}-${timestamp()}`;
+  if (!options.plan) await checkNewFolder(dir);
+  await checkNewRun(config);
+  return { dir, config };
 }
 
 /**

@@ -62,12 +62,17 @@ export async function createModuleTaskSet(path: string, options: Readonly<Record
   return set;
 }
 
-async function load(file: string): Promise<{ readonly default?: unknown }> {
+/** @throws {ProxmoError} `file` if there is no such file */
+export async function checkModuleFile(file: string): Promise<void> {
   await access(file).catch((cause) => {
     throw new ProxmoError('file', `There is no environment module ${file}; give its path from the working directory.`, {
       cause,
     });
   });
+}
+
+async function load(file: string): Promise<{ readonly default?: unknown }> {
+  await checkModuleFile(file);
   try {
     return await import(pathToFileURL(file).href);
   } catch (error) {

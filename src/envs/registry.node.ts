@@ -10,7 +10,7 @@ import { createHttpTaskSet } from './bridge/http.ts';
 import { createProcessTaskSet } from './bridge/process.node.ts';
 import type { TaskSet } from './environment.ts';
 import { environments, type TaskSetFactory } from './index.ts';
-import { absoluteName, createModuleTaskSet, isModulePath } from './module.node.ts';
+import { absoluteName, checkModuleFile, createModuleTaskSet, isModulePath } from './module.node.ts';
 import { createWebshopTaskSet } from './webshop/index.node.ts';
 
 /** Settings of a run that fit the texts of an environment: whole prompts with two past turns, and whole replies. */
@@ -99,9 +99,20 @@ export async function createNamedTaskSet(
   const entry = environmentEntries.find((candidate) => candidate.name === name);
   if (entry) return entry.create(options);
   if (isModulePath(name)) return createModuleTaskSet(name, options);
+  throw noSuchEnvironment(name);
+}
+
+/** @throws {ProxmoError} `config` if there is no environment of that name, `file` if there is no module of that path */
+export async function checkEnvironmentName(name: string): Promise<void> {
+  if (environmentEntries.some((candidate) => candidate.name === name)) return;
+  if (!isModulePath(name)) throw noSuchEnvironment(name);
+  await checkModuleFile(resolve(name));
+}
+
+function noSuchEnvironment(name: string): ProxmoError {
   const names = environmentEntries.map((candidate) => candidate.name);
   const meant = nearestKey(name, names);
-  throw new ProxmoError(
+  return new ProxmoError(
     'config',
     `There is no environment ${name}${meant === undefined ? '' : ` (did you mean ${meant}?)`}; choose one of ${names.join(', ')}, or give the path of a module, as ./my-env.mjs.`,
   );

@@ -23,6 +23,7 @@ import { stringify } from 'yaml';
 import * as z from 'zod';
 import { writeFileAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
+import { systemReason } from '../base/systemErrors.node.ts';
 import { readTextOrNull } from '../base/wholeFile.node.ts';
 import {
   type Checkpoint,
@@ -249,12 +250,10 @@ export async function createRun(dir: string, options: CreateRunOptions): Promise
   const settings = plainJson(config, `${dir}: the configuration`);
   const madeFolder = await makeFolder(dir);
   const release = acquireLock(join(dir, runFiles.lock));
-  const names = (await readdir(dir)).filter((name) => name !== runFiles.lock);
-  if (names.length > 0) {
+  await checkNewFolder(dir).catch((error: unknown) => {
     release();
-    const what = names.includes(runFiles.manifest) ? 'holds a run already; resume it, or' : 'is not empty;';
-    throw new ProxmoError('file', `${dir} ${what} give another folder for the new run.`);
-  }
+    throw error;
+  });
   let metrics: MetricsWriter | undefined;
   try {
     const started = new Date().toISOString();
@@ -301,12 +300,27 @@ export async function openRun(dir: string): Promise<Run> {
   }
 }
 
+/** @throws {ProxmoError} `file` if a folder for a new run is there and holds anything but a lock, or is no folder */
+export async function checkNewFolder(dir: string): Promise<void> {
+  const names = await readdir(dir).catch((cause: NodeJS.ErrnoException): string[] => {
+    if (cause.code === 'ENOENT') return [];
+    throw new ProxmoError('file', `${dir} cannot hold a run: ${systemReason(cause)}; give another folder.`, { cause });
+  });
+  if (names.every((name) => name === runFiles.lock)) return;
+  const what = names.includes(runFiles.manifest) ? 'holds a run already; resume it, or' : 'is not empty;';
+  throw new ProxmoError('file', `${dir} ${what} give another folder for the new run.`);
+}
+
 /** @returns the outermost folder that had to be made; undefined where all were there */
 function makeFolder(dir: string): Promise<string | undefined> {
   return mkdir(dir, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
-    throw new ProxmoError('file', `${dir} cannot be made (${cause.code}); give a folder that can be written to.`, {
-      cause,
-    });
+    throw new ProxmoError(
+      'file',
+      `${dir} cannot be made: ${systemReason(cause)}; give a folder that can be written to.`,
+      {
+        cause,
+      },
+    );
   });
 }
 

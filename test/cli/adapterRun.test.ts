@@ -102,7 +102,10 @@ it('is exported as adapters, and as whole weights with them merged', async () =>
 
 it.each([
   [['--dtype', 'float16'], 'Adapters are saved in float32; leave out --dtype, or add --merge to save whole weights.'],
-  [['--dtype', 'int8', '--merge'], 'There is no precision int8; choose one of float32, float16, bfloat16.'],
+  [
+    ['--dtype', 'int8', '--merge'],
+    "option '--dtype <name>' argument 'int8' is invalid. Allowed choices are float32, float16, bfloat16.",
+  ],
 ])('export %j is a mistake', async (args, message) => {
   const never = join(folder, 'never');
   const { code, stderr } = await proxmo(['model', 'export', dir, never, ...args]);

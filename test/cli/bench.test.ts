@@ -12,7 +12,7 @@ import { proximityWorkloads } from '../../src/cli/bench/proximityWorkload.ts';
 import { rolloutWorkloads } from '../../src/cli/bench/rolloutWorkload.ts';
 import { type BenchRow, benchCells, benchHeadings, rates } from '../../src/cli/bench/rows.ts';
 import { scaleWorkloads } from '../../src/cli/bench/scaleWorkloads.ts';
-import { selectWork } from '../../src/cli/bench/selection.ts';
+import { namedWork, withoutLarge } from '../../src/cli/bench/selection.ts';
 import { workloadRow } from '../../src/cli/bench/workload.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
@@ -55,8 +55,9 @@ describe('rates', () => {
 describe('a selection', () => {
   const profileOf = (kind: 'cpu' | 'gpu') => ({ kind }) as AdapterProfile;
   const namesFor = (kind: 'cpu' | 'gpu', filter: string, full = false) => {
-    const { workloads, leftOut } = selectWork(profileOf(kind), { filter, full }, kernels, scaleWorkloads);
-    return [workloads.map(({ name, shape }) => `${name} ${shape}`), leftOut.length];
+    const { workloads } = namedWork(filter, kernels, scaleWorkloads);
+    const { measured, leftOut } = withoutLarge(profileOf(kind), workloads, full);
+    return [measured.map(({ name, shape }) => `${name} ${shape}`), leftOut.length];
   };
 
   it('takes large workloads on demand alone', () => {
@@ -70,7 +71,7 @@ describe('a selection', () => {
   });
 
   it('takes kernels by name', () => {
-    const { specs, workloads } = selectWork(profileOf('cpu'), { filter: 'layerNorm' }, kernels, scaleWorkloads);
+    const { specs, workloads } = namedWork('layerNorm', kernels, scaleWorkloads);
     expect(specs.length).toBeGreaterThan(1);
     expect(specs.every(({ name }) => name.includes('layerNorm'))).toBe(true);
     expect(workloads).toEqual([]);
@@ -78,7 +79,7 @@ describe('a selection', () => {
 
   it('says what there is where nothing has the name', () => {
     expect(() => namesFor('cpu', 'scale/2M')).toThrow(
-      'Nothing is called scale/2M; there are the kernels, and scale/1M, scale/10M, scale/100M.',
+      'Nothing is called scale/2M (did you mean scale/1M?); there are the kernels, and scale/1M, scale/10M, scale/100M.',
     );
   });
 });

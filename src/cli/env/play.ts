@@ -1,12 +1,12 @@
 /** `proxmo env play`: play an environment by hand, at the terminal or from a pipe. */
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';
-import { ProxmoError } from '../../base/errors.ts';
-import type { Environment, Split, Task, TaskSet, Turn } from '../../envs/environment.ts';
+import type { Environment, Split, Task, Turn } from '../../envs/environment.ts';
 import { askOnce } from '../../envs/faults.ts';
 import { matchAction } from '../../text/actionFormat.ts';
 import { splitOption, wholeNumber } from '../arguments.ts';
 import { standardOutput } from '../output.ts';
+import { chooseTasks } from '../tasks.ts';
 import { type EnvironmentOptions, withEnvironment, withTaskSet } from './options.ts';
 
 /** A person waits longer than a trainer would. */
@@ -28,7 +28,7 @@ export function playByHandCommand(): Command {
     .option('--seed <n>', 'seed that chooses the task', wholeNumber, 1)
     .action(async (name: string, options: PlayOptions) => {
       await withTaskSet(name, options, async (taskSet) => {
-        const task = chooseTask(taskSet, options);
+        const [task] = chooseTasks(taskSet, 1, options);
         const environment = taskSet.createEnvironment();
         try {
           await play(new Asked(taskSet.name, environment), task);
@@ -37,22 +37,6 @@ export function playByHandCommand(): Command {
         }
       });
     });
-}
-
-function chooseTask(taskSet: TaskSet, { split, type, seed }: PlayOptions): Task {
-  if (type !== undefined && !taskSet.types.includes(type)) {
-    throw new ProxmoError(
-      'usage',
-      `There is no task type ${type} in ${taskSet.name}; choose one of ${taskSet.types.join(', ')}.`,
-    );
-  }
-  // Task types take turns, so this many tasks hold one of each.
-  const task = taskSet
-    .tasks(split, type === undefined ? 1 : taskSet.types.length, seed)
-    .find((candidate) => type === undefined || candidate.type === type);
-  if (!task)
-    throw new ProxmoError('usage', `The ${split} split has no task of the type ${type}; choose another type or split.`);
-  return task;
 }
 
 /** An environment whose failures are told as such. */

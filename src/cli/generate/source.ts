@@ -8,11 +8,22 @@ import { ProxmoError } from '../../base/errors.ts';
 import type { Precision } from '../../nn/halfWeights.ts';
 import { openPolicyModel } from '../../rl/policySource.node.ts';
 import type { PolicySource } from '../../rl/policySource.ts';
-import { loadRunModel } from '../../rl/run.node.ts';
+import { loadRunModel, runConfig } from '../../rl/run.node.ts';
+import { openRun, runFiles } from '../../runs/run.ts';
 import type { Engine } from '../../tensor/engine.ts';
 import type { ChatMessage } from '../../text/hf/chatTemplate.ts';
 import { HfTokenizer } from '../../text/hf/hfTokenizer.ts';
 import { tellTuning } from '../loadedRun.ts';
+import { checkModel } from '../names.ts';
+
+/** Whether there is a model or a run of that path. @throws {ProxmoError} `file`, `config` */
+export async function checkSource(path: string): Promise<void> {
+  await checkModel((await isRun(path)) ? runConfig(await openRun(path)).model : path);
+}
+
+function isRun(path: string): Promise<boolean> {
+  return exists(join(path, runFiles.manifest));
+}
 
 /**
  * @param precision of the matrices; default: the run's, or f32
@@ -25,7 +36,7 @@ export async function openSource(
   precision?: Precision,
   allowNonFinite = false,
 ): Promise<PolicySource> {
-  if (await exists(join(path, 'run.json'))) {
+  if (await isRun(path)) {
     const { source, tuning } = await loadRunModel(engine, path, undefined, precision);
     tellTuning(tuning);
     return source;

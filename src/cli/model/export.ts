@@ -3,7 +3,8 @@
  * adapters of one as PEFT keeps them.
  */
 import { stat } from 'node:fs/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { refuseExisting } from '../../base/atomicFile.node.ts';
 import { ProxmoError } from '../../base/errors.ts';
 import { openDevice } from '../../gpu/device.node.ts';
 import { type SavedDtype, saveHfModel } from '../../models/hf/save.node.ts';
@@ -17,13 +18,14 @@ import { loadRunModel, runConfig } from '../../rl/run.node.ts';
 import { openRun } from '../../runs/run.ts';
 import { Engine } from '../../tensor/engine.ts';
 import { adapterOption, wholeNumber } from '../arguments.ts';
+import { checkModel } from '../names.ts';
 import { standardError, standardOutput } from '../output.ts';
 
 const dtypes: readonly SavedDtype[] = ['float32', 'float16', 'bfloat16'];
 
 interface ExportOptions {
   readonly merge?: boolean;
-  readonly dtype?: string;
+  readonly dtype?: SavedDtype;
   readonly checkpoint?: number;
   readonly adapter?: string;
 }
@@ -36,15 +38,17 @@ export function exportCommand(): Command {
     .argument('<run>', 'run folder')
     .argument('<dir>', 'folder to make')
     .option('--merge', 'add the adapters to the weights of their model, and save these')
-    .option(
-      '--dtype <name>',
-      `precision of the weights: ${dtypes.join(', ')} (default: float32); adapters are always float32`,
+    .addOption(
+      new Option('--dtype <name>', 'precision of the weights (default: float32); adapters are always float32').choices(
+        dtypes,
+      ),
     )
     .option('--checkpoint <iteration>', 'iteration whose checkpoint is saved (default: the last)', wholeNumber)
     .addOption(adapterOption())
     .action(async (run: string, dir: string, options: ExportOptions) => {
-      const dtype = dtypeOf(options.dtype);
       const base = baseOf(run, runConfig(await openRun(run)), options);
+      await checkModel(base);
+      await refuseExisting(dir, 'policy');
       const gpu = await openDevice(options.adapter);
       try {
         const engine = new Engine(gpu);
@@ -53,18 +57,12 @@ export function exportCommand(): Command {
         const saved =
           policy.adapters && !options.merge
             ? await saveAdapters(engine, policy.adapters, base, dir)
-            : await saveWeights(engine, policy, base, dir, dtype);
+            : await saveWeights(engine, policy, base, dir, options.dtype ?? 'float32');
         standardOutput.print(`${dir}: ${saved} of ${run} after iteration ${iteration}`);
       } finally {
         gpu.destroy();
       }
     });
-}
-
-function dtypeOf(name = 'float32'): SavedDtype {
-  const dtype = dtypes.find((known) => known === name);
-  if (!dtype) throw new ProxmoError('usage', `There is no precision ${name}; choose one of ${dtypes.join(', ')}.`);
-  return dtype;
 }
 
 /** The model that a run began with. @throws {ProxmoError} `usage` if the run has nothing to save in this way */
