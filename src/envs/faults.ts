@@ -41,6 +41,12 @@ export interface Fault {
   readonly error: Error;
 }
 
+/**
+ * Tasks with rewards that cannot be learned from, after which a run stops: by then it is no accident of one task, and
+ * to leave episodes out for what they were rewarded with would leave out one outcome and keep the other.
+ */
+const tasksWithBadRewards = 3;
+
 /** Whether the episode of a fault is played again, or given up. */
 export type FaultOutcome = 'again' | 'given up';
 
@@ -52,6 +58,7 @@ export class FaultLog {
   private total = 0;
   /** Faults of each task that count. */
   private readonly ofTask = new Map<string, number>();
+  private readonly badRewards = new Set<string>();
 
   /** @param onFault told of every fault, and of what comes of it */
   constructor(
@@ -75,7 +82,7 @@ export class FaultLog {
    * Notes a fault.
    * @returns seconds to wait before the episode is tried again; null if it is given up
    * @throws {ProxmoError} `environment` if the episode had its last try and is not to be left out, or the run had too
-   * many faults
+   * many faults; `non-finite` if rewards of several tasks cannot be learned from
    */
   note(fault: Fault): number | null {
     const { maxAttempts, maxFaults, onFailure, retryDelaySeconds } = this.settings;
@@ -88,6 +95,14 @@ export class FaultLog {
       throw new ProxmoError(
         'environment',
         `The environment failed an episode ${tries} (environment.onFailure drop would leave it out); the last one, ${describeFault(fault)}`,
+        { cause: error },
+      );
+    }
+    if (error instanceof ProxmoError && error.code === 'non-finite') this.badRewards.add(fault.task.id);
+    if (this.badRewards.size >= tasksWithBadRewards) {
+      throw new ProxmoError(
+        'non-finite',
+        `The environment answered rewards that cannot be learned from in ${this.badRewards.size} tasks; the last one, ${describeFault(fault)}`,
         { cause: error },
       );
     }

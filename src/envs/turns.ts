@@ -21,14 +21,22 @@ export function turnProblem(turn: Turn): string | null {
     return `admissibleActions is ${show(admissibleActions)}, neither a list nor null`;
   const wrong = admissibleActions?.find((action) => typeof action !== 'string' || action.trim() === '');
   if (wrong !== undefined) return `admissibleActions holds ${show(wrong)}, which is no action`;
-  if (!Number.isFinite(reward)) return `reward is ${show(reward)}, not a number`;
-  if (Math.abs(reward) > largestReward) return `reward is ${show(reward)}, larger than ${largestReward} in size`;
+  const rewardIs = rewardProblem(reward);
+  if (rewardIs !== null) return rewardIs;
   if (typeof done !== 'boolean') return `done is ${show(done)}, neither true nor false`;
   if (typeof success !== 'boolean') return `success is ${show(success)}, neither true nor false`;
   if (success && !done) return 'success is true before the episode is done';
   if (score !== undefined && !(score >= 0 && score <= 1)) return `score is ${show(score)}, not a number from 0 to 1`;
   const part = Object.entries(components ?? {}).find(([, value]) => !Number.isFinite(value));
   return part === undefined ? null : `components.${part[0]} is ${show(part[1])}, not a number`;
+}
+
+/** What is wrong with a reward, as a policy learns from it; null if nothing is. */
+export function rewardProblem(reward: unknown): string | null {
+  if (!Number.isFinite(reward)) return `reward is ${show(reward)}, not a number`;
+  return Math.abs(reward as number) > largestReward
+    ? `reward is ${show(reward)}, larger than ${largestReward} in size`
+    : null;
 }
 
 /** What is wrong with the first turn of an episode; null if nothing is. */

@@ -13,7 +13,7 @@ import { ProxmoError } from '../base/errors.ts';
 import { type Answer, isPromise, Waits, whenAnswered, withinTime } from '../envs/answer.ts';
 import type { Environment, Task, TaskSet, Turn } from '../envs/environment.ts';
 import { FaultLog } from '../envs/faults.ts';
-import { openingProblem, turnProblem } from '../envs/turns.ts';
+import { openingProblem, rewardProblem, turnProblem } from '../envs/turns.ts';
 import type { BoundReply, Constraint } from '../nn/constraint.ts';
 import type { Generator, SamplingControls, Session } from '../nn/generator.ts';
 import { type ActionFormat, parseReply } from '../text/actionFormat.ts';
@@ -322,7 +322,10 @@ class Rollout {
   ): Answer<void> {
     const read = (turn: T) => {
       const problem = problemOf(turn);
-      if (problem !== null) throw new ProxmoError('environment', `${this.taskSet.name} answered nonsense: ${problem}.`);
+      if (problem !== null) {
+        const code = problem === rewardProblem(turn?.reward) ? 'non-finite' : 'environment';
+        throw new ProxmoError(code, `${this.taskSet.name} answered nonsense: ${problem}.`);
+      }
       take(turn);
     };
     try {

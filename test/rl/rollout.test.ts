@@ -395,6 +395,30 @@ describe('too many faults end the run', () => {
     );
   });
 
+  it.each([Number.NaN, 1e39])('of rewards of %d in several tasks, which would all be left out', async (reward) => {
+    const bad = (tasksBad: readonly string[]) =>
+      sabotaged({ step: (turn, _, task) => (turn.success && tasksBad.includes(task) ? { ...turn, reward } : turn) });
+    const ids = tasks.map(({ id }) => id);
+    const { episodes } = await playEpisodes(textPlayer(counting, ['add']), bad(ids.slice(0, 2)), tasks, {
+      controls,
+      firstEpisode: 0,
+      faults: new FaultLog({ retryDelaySeconds: 0 }),
+    });
+    expect(episodes).toHaveLength(tasks.length - 2);
+    await expect(
+      playEpisodes(textPlayer(counting, ['add']), bad(ids), tasks, {
+        controls,
+        firstEpisode: 0,
+        faults: new FaultLog({ retryDelaySeconds: 0 }),
+      }),
+    ).rejects.toMatchObject({
+      code: 'non-finite',
+      message: expect.stringMatching(
+        /rewards that cannot be learned from in 3 tasks; the last one, in task t\d+ .*: reward is/,
+      ),
+    });
+  });
+
   it('waits twice as long after each', () => {
     const log = new FaultLog({ retryDelaySeconds: 0.5, maxAttempts: 20 });
     const wait = (attempt: number) => log.note({ task: tasks[0]!, attempt, step: 0, error: new Error('boom') });
