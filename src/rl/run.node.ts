@@ -108,9 +108,11 @@ async function goOn(
     if (checkpoint) await run.restore(checkpoint).finally(() => checkpoint.close());
     checkSignal(signal);
     for (const text of problems) onEvent?.({ kind: 'warning', text });
+    const adapter = describeAdapter(engine);
     const writer = await stopped.resume({
       version,
-      adapter: describeAdapter(engine),
+      adapter,
+      seed: config.seed,
       config: { ...config },
       edits: differences(runConfig(stopped), config).map(({ keys, now }) => ({ keys, value: now })),
       changes: Object.fromEntries(changes.map(({ keys, before }) => [keys.join('.'), (before ?? null) as never])),
@@ -119,6 +121,12 @@ async function goOn(
       const from = checkpoint ? `the checkpoint of iteration ${checkpoint.iteration}` : 'its beginning';
       writer.log(`taken up from ${from} by proxmo ${version} on ${engine.gpu.adapter.name}`);
       onEvent?.({ kind: 'begin', from: checkpoint?.iteration ?? null });
+      const { name, driver } = lastAdapter(stopped);
+      if (name !== adapter.name || driver !== adapter.driver)
+        onEvent?.({
+          kind: 'warning',
+          text: `it ran on ${name} (${driver}) before, so the last bits may be others than there`,
+        });
       await choices?.keepIn(writer);
       return await run.run(writer);
     } finally {
@@ -152,14 +160,18 @@ async function checkSettings(stopped: StoppedRun, config: TrainConfig): Promise<
   await warmStart?.close();
   const saved = checkpoint ?? warmStart;
   if (saved === null) return [];
-  const { context } = saved;
-  const iteration = checkpoint?.iteration ?? 0;
-  const recorded = trainConfigSchema.safeParse(context?.settings);
-  if (recorded.success) return checkResumable(recorded.data, config, iteration, dir);
-  throw new ProxmoError(
-    'file',
-    `${dir}: the checkpoint of iteration ${iteration} does not say by which settings it was made, as an earlier version left it, so the run cannot go on; start a new one.`,
+  const refuse = (why: string) =>
+    new ProxmoError('file', `${dir} cannot go on: ${why}; use the version of proxmo that made it, or start a new run.`);
+  if (saved.context === null) throw refuse('its checkpoint does not say by which settings it was made');
+  const recorded = checked(trainConfigSchema, saved.context.settings, (problem) =>
+    refuse(`this version does not know the settings of its checkpoint (${problem})`),
   );
+  return checkResumable(recorded, config, checkpoint?.iteration ?? 0, dir);
+}
+
+/** The adapter that a run was on last. */
+function lastAdapter({ manifest }: Run): JsonObject {
+  return (manifest.resumes.at(-1) ?? manifest).adapter;
 }
 
 /** The summary of a run that has nothing left to do; else null. */

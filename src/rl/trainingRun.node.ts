@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { ProxmoError } from '../base/errors.ts';
+import { systemReason } from '../base/systemErrors.node.ts';
 import type { Task, TaskSet } from '../envs/environment.ts';
 import { describeFault, type Fault, type FaultOutcome } from '../envs/faults.ts';
 import type { OpenCheckpoint } from '../runs/checkpoint.ts';
@@ -271,7 +272,8 @@ export class TrainingRun {
     if (this.isWhole && (isInterrupted || this.hasLearned)) {
       // A device that is lost, or a full disk, fails here too.
       await this.checkpoint().catch((cause: unknown) => {
-        problem = cause === error ? 'nothing of it can be had any more' : String((cause as Error).message ?? cause);
+        const why = cause instanceof ProxmoError ? cause.message.replace(/\.$/, '') : systemReason(cause);
+        problem = cause === error ? 'nothing of it can be had any more' : why;
       });
     }
     const outcome = this.describeOutcome(problem);

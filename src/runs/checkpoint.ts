@@ -219,7 +219,7 @@ function asProblem(error: unknown): string {
 /** Iterations of the checkpoints in a folder, rising; none if there is no such folder. */
 export async function listCheckpoints(folder: string): Promise<number[]> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
     throw error;
   });
   return names

@@ -12,12 +12,11 @@ import { type OpenCheckpoint, openWholeCheckpoint, pointLatest, removeLeftovers 
 import { type JsonObject, plainJson, writeJson } from './json.ts';
 import { acquireLock } from './lock.ts';
 import { type MetricsHistory, type MetricsMark, MetricsWriter, readMetricsHistory } from './metrics.ts';
-import { openRun, Run, type RunSession, RunWriter, runFiles } from './run.ts';
+import { type CreateRunOptions, openRun, Run, RunWriter, runFiles } from './run.ts';
 import { editYaml, type YamlEdit } from './yaml.ts';
 
-export interface ResumeOptions extends RunSession {
-  /** The whole configuration from now on. */
-  readonly config: Readonly<Record<string, unknown>>;
+/** What a run is from now on. */
+export interface ResumeOptions extends CreateRunOptions {
   /** What it changes in `config.yaml`. */
   readonly edits?: readonly YamlEdit[];
   /** Settings that the checkpoint was made with other values of, by their keys. */
@@ -48,7 +47,7 @@ export class StoppedRun extends Run {
   }
 
   /** Goes on: from here the folder changes. Close the writer first, and then this. */
-  async resume({ adapter, version, config, edits = [], changes = {} }: ResumeOptions): Promise<RunWriter> {
+  async resume({ adapter, version, seed, config, edits = [], changes = {} }: ResumeOptions): Promise<RunWriter> {
     const { dir, checkpoint } = this;
     const settings = plainJson(config, `${dir}: the configuration`);
     const iteration = checkpoint?.iteration ?? null;
@@ -60,7 +59,7 @@ export class StoppedRun extends Run {
       if (iteration !== null) await pointLatest(join(dir, runFiles.checkpoints), iteration);
       if (edits.length > 0) await this.#editConfig(edits);
       const resume = { adapter, version, started: new Date().toISOString(), iteration, changes };
-      const manifest = { ...this.manifest, resumes: [...this.manifest.resumes, resume] };
+      const manifest = { ...this.manifest, seed, resumes: [...this.manifest.resumes, resume] };
       await writeJson(join(dir, runFiles.manifest), manifest);
       const writer = new RunWriter(new Run(dir, manifest, config), settings, metrics, this.#release);
       for (const problem of this.problems) writer.log(problem);
@@ -171,7 +170,7 @@ async function checkUntrained(run: Run, problems: readonly string[]): Promise<vo
 /** Names in a folder; none where there is no such folder. */
 async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
     throw error;
   });
 }

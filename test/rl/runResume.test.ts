@@ -149,8 +149,24 @@ describe('settings', () => {
     const path = join(dir, 'checkpoints', '000002', 'state.json');
     const { context: _, ...state } = JSON.parse(readFileSync(path, 'utf8'));
     writeFileSync(path, JSON.stringify(state));
-    await expect(resume(dir, config(4))).rejects.toThrow('does not say by which settings it was made');
+    await expect(resume(dir, config(4))).rejects.toThrow(
+      'cannot go on: its checkpoint does not say by which settings it was made; use the version',
+    );
+    const context = { settings: { seed: 1, sed: 2 }, records: 2 };
+    writeFileSync(path, JSON.stringify({ ...state, context }));
+    await expect(resume(dir, config(4))).rejects.toThrow(
+      /does not know the settings of its checkpoint \(`sed` is not a known key/,
+    );
   });
+});
+
+it('another adapter than before is told', async () => {
+  const dir = copyOf(short);
+  const path = join(dir, 'run.json');
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/"driver": ".*"/, '"driver": "older"'));
+  const warnings: string[] = [];
+  await resume(dir, config(3), (event) => event.kind === 'warning' && warnings.push(event.text));
+  expect(warnings).toEqual([expect.stringMatching(/^it ran on .* \(older\) before, so the last bits may be others/)]);
 });
 
 it('tasks that are others than when the run began are refused', async () => {

@@ -120,12 +120,14 @@ describe('an interruption', () => {
     const abort = new AbortController();
     const onEvent = ({ kind }: TrainEvent) => {
       if (kind !== 'iteration') return;
-      vi.spyOn(RunWriter.prototype, 'saveCheckpoint').mockRejectedValue(new Error('no space left on device'));
+      vi.spyOn(RunWriter.prototype, 'saveCheckpoint').mockRejectedValue(
+        Object.assign(new Error('full'), { code: 'ENOSPC' }),
+      );
       abort.abort();
     };
     await expect(trainTiny(dir, config, { signal: abort.signal, onEvent })).rejects.toMatchObject({
       code: 'interrupted',
-      message: `Stopped. What came after iteration 0 is lost (no space left on device); go on from there with: proxmo train --resume ${dir}`,
+      message: `Stopped. What came after iteration 0 is lost (no space is left there (ENOSPC)); go on from there with: proxmo train --resume ${dir}`,
     });
     vi.restoreAllMocks();
     await trainTiny(dir, config, { resume: true });

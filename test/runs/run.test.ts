@@ -120,7 +120,7 @@ describe('createRun', () => {
 async function goOn(changes: Partial<ResumeOptions> = {}): Promise<RunWriter> {
   const stopped = await reopenRun(dir);
   await stopped.checkpoint?.close();
-  return stopped.resume({ ...session, config: options.config, ...changes });
+  return stopped.resume({ ...options, ...changes });
 }
 const names = (...path: string[]) => readdir(join(dir, ...path)).then((found) => found.sort());
 const logOf = () => readFile(join(dir, 'run.log'), 'utf8');
@@ -134,7 +134,7 @@ describe('a run that goes on', () => {
     const stopped = await reopenRun(dir);
     expect(await savedValues(Promise.resolve(stopped.checkpoint!))).toEqual(await checkpointValues(checkpointOf(2)));
     expect(stopped.problems).toEqual([]);
-    const run = await stopped.resume({ ...session, version: '0.2.0', config: options.config });
+    const run = await stopped.resume({ ...options, version: '0.2.0' });
     expect(run.manifest.resumes).toMatchObject([{ version: '0.2.0', iteration: 2, changes: {} }]);
     run.metrics.append(train(3, 0.5));
     run.close();
@@ -246,7 +246,7 @@ describe('a run that goes on', () => {
     await rm(path);
     const none = await reopenRun(dir);
     expect(none.problems).toEqual([expect.stringMatching(/metrics\.jsonl is missing/)]);
-    const run = await none.resume({ ...session, config: options.config });
+    const run = await none.resume(options);
     run.metrics.append(train(3));
     expect(await run.readMetrics()).toEqual([train(3)]);
     run.close();
