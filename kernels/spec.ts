@@ -15,10 +15,10 @@ export type { Constants } from './wgsl.ts';
  * Types of elements in storage. f16 is for storage alone: kernels compute in float32, and on the host such values are
  * float32 too.
  */
-export type Dtype = 'f32' | 'f16' | 'u32' | 'i32';
+export type Dtype = 'f32' | 'f16' | 'u32';
 
 /** Bytes of an element in storage. */
-export const elementBytes = { f32: 4, f16: 2, u32: 4, i32: 4 } as const satisfies Record<Dtype, number>;
+export const elementBytes = { f32: 4, f16: 2, u32: 4 } as const satisfies Record<Dtype, number>;
 
 /** `readWrite` bindings are updated in place; `write` bindings are written completely and never read. */
 export type Access = 'read' | 'write' | 'readWrite';
@@ -88,7 +88,7 @@ export interface Variant<P extends Params = Params> {
   readonly prefer?: (adapter: AdapterProfile, params: P) => boolean;
 }
 
-export type InputArray = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
+export type InputArray = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
 /** One shape to test or bench. */
 export interface KernelCase<P extends Params = Params> {
@@ -113,14 +113,12 @@ export interface InPlacePair {
 
 export interface KernelSpec<P extends Params = Params> {
   readonly name: string;
-  /** An import of a file in `shaders/`. */
+  /** An import of a file in `shaders/`, whose entry point is `main`. */
   readonly shader: WgslFile;
-  /** Entry point; `main` unless a file holds several stages. */
-  readonly entry?: string;
   /** In binding order. Binding 0 of the group is the parameter struct, these follow from 1. */
   readonly bindings: Readonly<Record<string, BindingSpec>>;
   /** Fields of the parameter struct, in order. */
-  readonly params: Readonly<Record<keyof P & string, 'u32' | 'i32' | 'f32'>>;
+  readonly params: Readonly<Record<keyof P & string, 'u32' | 'f32'>>;
   /** In order of preference. */
   readonly variants: readonly Variant<P>[];
   /** Number of scalars in each binding for these parameters. */

@@ -5,20 +5,18 @@
 import { type Dtype, elementBytes, type InputArray } from '../../kernels/spec.ts';
 import { float16ToFloat32, float32ToFloat16 } from '../base/float16.ts';
 
-/** A tensor's values on the host: `Float32Array` for f32 and f16, `Uint32Array` for u32, `Int32Array` for i32. */
+/** A tensor's values on the host: `Float32Array` for f32 and f16, `Uint32Array` for u32. */
 export type HostArray = InputArray;
 
 /** Whether an array is of the type that holds the dtype on the host. */
 export function matches(values: ArrayLike<number>, dtype: Dtype): values is HostArray {
-  if (dtype === 'u32') return values instanceof Uint32Array;
-  return dtype === 'i32' ? values instanceof Int32Array : values instanceof Float32Array;
+  return dtype === 'u32' ? values instanceof Uint32Array : values instanceof Float32Array;
 }
 
 /** Values of a dtype: as they are where their type fits. */
 export function typedArray(dtype: Dtype, values: ArrayLike<number>): HostArray {
   if (matches(values, dtype)) return values;
-  if (dtype === 'u32') return Uint32Array.from(values);
-  return dtype === 'i32' ? Int32Array.from(values) : Float32Array.from(values);
+  return dtype === 'u32' ? Uint32Array.from(values) : Float32Array.from(values);
 }
 
 /** Values as storage holds them. */
@@ -47,7 +45,6 @@ export function repeatFirst<T extends HostArray>(values: T, count: number): T {
 /** What the device wrote, as values. */
 export function fromStorage(dtype: Dtype, bytes: ArrayBuffer): HostArray {
   if (dtype === 'u32') return new Uint32Array(bytes);
-  if (dtype === 'i32') return new Int32Array(bytes);
   return dtype === 'f32' ? new Float32Array(bytes) : float16ToFloat32(new Uint16Array(bytes));
 }
 

@@ -81,7 +81,6 @@ function packParams(spec: KernelSpec, params: Params): Uint32Array<ArrayBuffer> 
   fields.forEach(([name, type], index) => {
     const value = params[name] ?? 0;
     if (type === 'f32') view.setFloat32(index * 4, value, true);
-    else if (type === 'i32') view.setInt32(index * 4, value, true);
     else view.setUint32(index * 4, value, true);
   });
   return words;

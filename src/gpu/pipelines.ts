@@ -67,7 +67,7 @@ export class PipelineCache {
 
   private async build(
     label: string,
-    { bindings, entry }: Pick<KernelSpec, 'bindings' | 'entry'>,
+    { bindings }: Pick<KernelSpec, 'bindings'>,
     assemble: () => string,
   ): Promise<Kernel> {
     const { device } = this.context;
@@ -80,7 +80,7 @@ export class PipelineCache {
       const pipeline = await device.createComputePipelineAsync({
         label,
         layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
-        compute: { module, entryPoint: entry ?? 'main' },
+        compute: { module, entryPoint: 'main' },
       });
       return { label, pipeline, layout };
     } catch (error) {

@@ -162,9 +162,7 @@ interface Question {
 /** A case for a shape that a program runs. */
 function caseFor<P extends Params>(spec: KernelSpec<P>, params: P): KernelCase<P> | null {
   if (spec.tuningCase) return spec.tuningCase(params);
-  const readsIndices = Object.values(spec.bindings).some(
-    ({ access, dtype }) => access !== 'write' && (dtype === 'u32' || dtype === 'i32'),
-  );
+  const readsIndices = Object.values(spec.bindings).some(({ access, dtype }) => access !== 'write' && dtype === 'u32');
   return readsIndices ? null : { params };
 }
 

@@ -163,7 +163,7 @@ describe('keys', () => {
 
   it('round whole numbers to powers of two and leave others out', () => {
     const shape = { m: 0, n: 1, k: 1000, batch: 3, splits: 91, temperature: 0.7 };
-    const fields = { m: 'u32', n: 'u32', k: 'u32', batch: 'i32', splits: 'u32', temperature: 'f32' } as const;
+    const fields = { m: 'u32', n: 'u32', k: 'u32', batch: 'u32', splits: 'u32', temperature: 'f32' } as const;
     expect(roundedShape({ ...spec, params: fields } as never, shape as never)).toBe(
       'm=0 n=1 k=1024 batch=4 splits=128',
     );
