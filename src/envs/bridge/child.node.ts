@@ -12,8 +12,8 @@ import { LineReader } from './lines.ts';
 import { answerSchema, longestLine } from './protocol.ts';
 
 export interface ChildOptions {
-  /** The program with its arguments; as one text it is run by the shell. */
-  readonly command: string | readonly string[];
+  /** The program with its arguments. */
+  readonly command: readonly string[];
   readonly cwd: string;
   /** Environment variables besides this process's own. */
   readonly env: Readonly<Record<string, string>>;
@@ -68,7 +68,7 @@ export class EnvironmentChild {
     // A child that is gone cannot be written to; its end is reported below.
     child.stdin.on('error', () => undefined);
     child.on('error', (error: NodeJS.ErrnoException) =>
-      this.fail(`could not be started (${error.code ?? error.message}); check the command`),
+      this.fail(`could not be started (${error.code ?? error.message}); check the command and its folder`),
     );
     const onEnd = (code: number | null, signal: string | null) =>
       this.fail(signal ? `was ended by ${signal}` : `ended with exit code ${code}`);
@@ -177,7 +177,7 @@ export class EnvironmentChild {
   private describe(): string {
     const { command } = this.options;
     const { pid } = this.child;
-    return `The environment process \`${typeof command === 'string' ? command : command.join(' ')}\`${pid === undefined ? '' : ` (pid ${pid})`}`;
+    return `The environment process \`${command.join(' ')}\`${pid === undefined ? '' : ` (pid ${pid})`}`;
   }
 
   /** An idle child does not keep this process from ending. */
@@ -210,7 +210,6 @@ function start({ command, cwd, env }: ChildOptions): ChildProcessWithoutNullStre
     // it.
     detached: process.platform !== 'win32',
   };
-  if (typeof command === 'string') return spawn(command, { ...common, shell: true });
   const [program = '', ...args] = command;
   return spawn(program, args, common);
 }

@@ -11,6 +11,7 @@ import { exploreWords } from '../exploration.ts';
 import { chooseTasks, splits, type TasksBySplit } from '../taskLists.ts';
 import { EpisodeClock, taskProblem } from '../turns.ts';
 import { EnvironmentChild } from './child.node.ts';
+import { splitCommand } from './commandLine.ts';
 import {
   type Hello,
   helloSchema,
@@ -21,12 +22,15 @@ import {
   turnSchema,
 } from './protocol.ts';
 
+/** What the operating system takes as an argument. */
+const word = z.string().regex(/^[^\0]*$/, 'must not contain a NUL character');
+
 const optionsSchema = z.strictObject({
-  command: z.union([z.string().min(1), z.array(z.string()).min(1)], {
-    error: 'give the program as a line for the shell, or as a list of its name and arguments',
+  command: z.union([z.string().min(1), z.tuple([word.min(1)], word)], {
+    error: 'give the program as a list of its name and arguments, or as a line of these',
   }),
-  cwd: z.string().default('.'),
-  env: z.record(z.string(), z.string()).default({}),
+  cwd: word.default('.'),
+  env: z.record(z.string().regex(/^[^=\0]+$/), word).default({}),
   options: z.record(z.string(), z.unknown()).default({}),
   timeoutSeconds: z.number().positive().default(60),
   tasks: z.int().min(1).default(2000),
@@ -35,7 +39,7 @@ const optionsSchema = z.strictObject({
 });
 
 export interface ProcessOptions {
-  /** The program: a list of its name and arguments, or a line for the shell. */
+  /** The program and its arguments: a list, or a line that is split without a shell (`commandLine.ts`). */
   readonly command: string | readonly string[];
   /** Folder that it runs in. Default the working directory. */
   readonly cwd?: string;
@@ -64,12 +68,8 @@ export interface ProcessOptions {
 export async function createProcessTaskSet(
   options: ProcessOptions | Readonly<Record<string, unknown>>,
 ): Promise<TaskSet> {
-  const resolved = checked(
-    optionsSchema,
-    options,
-    (problem) => new ProxmoError('config', `process: ${problem}; correct the environment options.`),
-  );
-  const pool = new ChildPool({ ...resolved, cwd: resolve(resolved.cwd) });
+  const resolved = resolveOptions(options);
+  const pool = new ChildPool(resolved);
   try {
     const { hello, tasks } = await pool.introduce();
     const set = new ProcessTaskSet(pool, hello, tasks);
@@ -79,6 +79,29 @@ export async function createProcessTaskSet(
     await pool.close();
     throw error;
   }
+}
+
+/** What runs: the program and its arguments, the folder, and further environment variables. */
+export type Program = Pick<ResolvedOptions, 'command' | 'cwd' | 'env'>;
+
+/** The program that these options start. @throws {ProxmoError} `config` if they are wrong */
+export function programOf(options: Readonly<Record<string, unknown>>): Program {
+  const { command, cwd, env } = resolveOptions(options);
+  return { command, cwd, env };
+}
+
+interface ResolvedOptions extends z.output<typeof optionsSchema> {
+  readonly command: [string, ...string[]];
+}
+
+function resolveOptions(options: ProcessOptions | Readonly<Record<string, unknown>>): ResolvedOptions {
+  const given = checked(
+    optionsSchema,
+    options,
+    (problem) => new ProxmoError('config', `process: ${problem}; correct the environment options.`),
+  );
+  const command = typeof given.command === 'string' ? splitCommand(given.command, process.platform) : given.command;
+  return { ...given, command, cwd: resolve(given.cwd) };
 }
 
 class ProcessTaskSet implements TaskSet {
@@ -127,7 +150,7 @@ class ChildPool {
   private parallel = 1;
   private nextEpisode = 1;
 
-  constructor(private readonly options: z.output<typeof optionsSchema>) {}
+  constructor(private readonly options: ResolvedOptions) {}
 
   /** Asks a first child what it is. */
   async introduce(): Promise<{ hello: Hello; tasks: TasksBySplit<Task> }> {

@@ -126,8 +126,9 @@ describe('a task set in a process', () => {
     expect(await isGone(pid)).toBe(true);
   });
 
-  it('runs a command line through the shell, and ends what the shell started', async () => {
-    const set = await start({}, { command: `cd / && "${server[0]}" "${server[1]}"` });
+  it('runs a command line, and a shell where the command is one, and ends what that started', async () => {
+    expect((await start({}, { command: `"${server[0]}" '${server[1]}'` })).name).toBe('counting');
+    const set = await start({}, { command: ['sh', '-c', `cd / && "${server[0]}" "${server[1]}"`] });
     const environment = set.createEnvironment();
     await environment.reset(set.tasks('train', 1, 1)[0]!);
     const pid = await pidOf(environment);
@@ -139,6 +140,15 @@ describe('a task set in a process', () => {
 describe('what is wrong at the start', () => {
   it.each([
     ['nothing to run', {}, 'config', /process: `command` is not set: give the program/],
+    ['a line for a shell', { command: 'cd / && x' }, 'config', /which only a shell understands; there is no shell/],
+    ['a character that no program can be given', { command: ['x\0'] }, 'config', /command/],
+    ['a variable that cannot be one', { command: ['x'], env: { 'A=B': '' } }, 'config', /env/],
+    [
+      'no such folder',
+      { command: server, cwd: '/no/such' },
+      'environment',
+      /ENOENT\); check the command and its folder/,
+    ],
     ['an unknown option', { command: ['x'], colour: 1 }, 'config', /colour/],
     [
       'no such program',
