@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { wgslVite } from './scripts/wgsl.mjs';
@@ -15,6 +18,10 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** What tests agree to is not what their user agrees to. */
+const state = mkdtempSync(join(tmpdir(), 'proxmo-state-'));
+process.once('exit', () => rmSync(state, { recursive: true, force: true }));
+
 export default defineConfig({
   plugins: [wgslVite],
   test: {
@@ -23,6 +30,7 @@ export default defineConfig({
     pool: 'forks',
     // Two files at a time, each in a process of its own: software adapters use every core themselves.
     maxWorkers: 2,
+    env: { PROXMO_STATE: state },
     testTimeout: 120_000,
     hookTimeout: 60_000,
     // A report for scripts that count tests, where they name a file for it.

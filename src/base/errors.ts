@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'file' // a file or folder that is missing, truncated or not what it should be
   | 'parse' // text in a formal language (PDDL, grammar, …) that does not parse
   | 'environment' // an environment broke its contract
+  | 'untrusted' // a run or a configuration would start something that this user did not agree to
   | 'usage' // the command line was called wrongly
   | 'interrupted'; // the user asked to stop
 

@@ -12,6 +12,7 @@ import { withRun } from './loadedRun.ts';
 import { standardOutput } from './output.ts';
 import { ProgressLine } from './progressLine.ts';
 import { duration, formatTable, percent } from './table.ts';
+import { trustOption } from './trust.ts';
 
 interface EvalOptions {
   readonly split?: Split;
@@ -20,6 +21,7 @@ interface EvalOptions {
   readonly seed?: number;
   readonly temperature?: number;
   readonly checkpoint?: number;
+  readonly trust?: boolean;
   readonly adapter?: string;
   readonly json?: boolean;
 }
@@ -34,6 +36,7 @@ export function evalCommand(): Command {
     .option('--seed <n>', "seed of tasks and sampling (default: the run's own of each)", wholeNumber)
     .option('--temperature <t>', "sampling temperature, 0 for the likeliest token (default: the run's)", nonNegative)
     .option('--checkpoint <iteration>', 'iteration whose checkpoint is evaluated (default: the last)', wholeNumber)
+    .addOption(trustOption())
     .addOption(adapterOption())
     .option('--json', 'print the result as JSON')
     .action((dir: string, options: EvalOptions) =>

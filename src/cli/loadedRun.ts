@@ -4,6 +4,7 @@
  */
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
+import { requireAgreement } from '../rl/agreement.node.ts';
 import { loadRun, runConfig } from '../rl/run.node.ts';
 import type { KeptChoices } from '../rl/runTuning.node.ts';
 import type { Trainer } from '../rl/trainer.ts';
@@ -11,6 +12,7 @@ import { openRun } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
 import { checkTrainedRun } from './names.ts';
 import { standardError } from './output.ts';
+import { agreement } from './trust.ts';
 
 interface RunChoice {
   readonly adapter?: string;
@@ -18,6 +20,8 @@ interface RunChoice {
   readonly checkpoint?: number;
   /** Episodes that it is to play; as many as its own evaluations by default. */
   readonly episodes?: number;
+  /** Let its environment start what it needs. */
+  readonly trust?: boolean;
 }
 
 export interface LoadedRun {
@@ -29,13 +33,16 @@ export interface LoadedRun {
 /** Loads a run for as long as `use` takes. @throws {ProxmoError} as `openDevice` and `loadRun` */
 export async function withRun(
   dir: string,
-  { adapter, checkpoint, episodes }: RunChoice,
+  { adapter, checkpoint, episodes, trust }: RunChoice,
   use: (run: LoadedRun) => Promise<void>,
 ): Promise<void> {
-  await checkTrainedRun(runConfig(await openRun(dir)));
+  const config = runConfig(await openRun(dir));
+  await checkTrainedRun(config);
+  const agree = agreement(trust);
+  await requireAgreement(config.environment, dir, agree);
   const gpu = await openDevice(adapter);
   try {
-    const { trainer, iteration, tuning } = await loadRun(new Engine(gpu), dir, checkpoint, episodes);
+    const { trainer, iteration, tuning } = await loadRun(new Engine(gpu), dir, checkpoint, episodes, agree);
     tellTuning(tuning);
     try {
       await use({ gpu, trainer, iteration });

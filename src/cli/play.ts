@@ -7,6 +7,7 @@ import { adapterOption, count, nonNegative, splitOption, wholeNumber } from './a
 import { withRun } from './loadedRun.ts';
 import { standardError, standardOutput } from './output.ts';
 import { chooseTasks } from './tasks.ts';
+import { trustOption } from './trust.ts';
 
 interface PlayOptions {
   readonly split?: Split;
@@ -15,6 +16,7 @@ interface PlayOptions {
   readonly episodes: number;
   readonly temperature?: number;
   readonly checkpoint?: number;
+  readonly trust?: boolean;
   readonly adapter?: string;
   readonly json?: boolean;
 }
@@ -29,6 +31,7 @@ export function playCommand(): Command {
     .option('--seed <n>', "seed of tasks and sampling (default: the run's own of each)", wholeNumber)
     .option('--temperature <t>', "sampling temperature (default: the run's for evaluation)", nonNegative)
     .option('--checkpoint <iteration>', 'iteration whose checkpoint plays (default: the last)', wholeNumber)
+    .addOption(trustOption())
     .addOption(adapterOption())
     .option('--json', 'print the episodes as JSON')
     .action((dir: string, options: PlayOptions) =>

@@ -5,6 +5,7 @@ import { ProxmoError } from '../base/errors.ts';
 import { anchorEnvironment, createNamedTaskSet, environmentDefaults } from '../envs/registry.node.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
+import { type Agree, requireAgreement } from '../rl/agreement.node.ts';
 import { presets, type TrainConfig, trainConfigSchema } from '../rl/config.ts';
 import { formatMemoryPlan } from '../rl/memoryPlan.ts';
 import { checkPlan, planRun } from '../rl/planRun.node.ts';
@@ -18,6 +19,7 @@ import { checkNewRun, noSuchName } from './names.ts';
 import { standardError, standardOutput } from './output.ts';
 import { ProgressLine } from './progressLine.ts';
 import { TrainReporter } from './trainReport.ts';
+import { agreement, isTyped, trustOption } from './trust.ts';
 
 interface TrainOptions {
   readonly preset?: string;
@@ -30,6 +32,7 @@ interface TrainOptions {
   readonly iterations?: Iterations;
   readonly adapter?: string;
   readonly plan?: boolean;
+  readonly trust?: boolean;
   readonly json?: boolean;
 }
 
@@ -55,6 +58,7 @@ export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Pro
       '--resume <dir>',
       `go on with a run from its last checkpoint; --set may change ${resumableSettings.slice(0, 3).join(', ')} and others that leave tasks, policy and objective as they are`,
     )
+    .addOption(trustOption())
     .addOption(adapterOption())
     .option(
       '--plan',
@@ -62,13 +66,16 @@ export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Pro
     )
     .option('--json', 'print the summary, or the plan, as JSON')
     .action(async (file: string | undefined, options: TrainOptions) => {
+      const agree = agreement(options.trust);
       const { dir, config } =
-        options.resume === undefined ? await newRun(file, options) : await resumedRun(file, options, options.resume);
+        options.resume === undefined
+          ? await newRun(file, options, agree)
+          : await resumedRun(file, options, options.resume, agree);
       if (options.plan) return printPlan(config, options);
       const gpu = await openDevice(options.adapter);
       try {
         await onDevice(gpu);
-        await train(gpu, { dir, config, version, resume: options.resume !== undefined }, options.json ?? false);
+        await train(gpu, { dir, config, version, resume: options.resume !== undefined, agree }, options.json ?? false);
       } finally {
         gpu.destroy();
       }
@@ -148,7 +155,12 @@ async function printPlan(config: TrainConfig, { adapter, json }: TrainOptions): 
   }
 }
 
-async function newRun(file: string | undefined, options: TrainOptions): Promise<{ dir: string; config: TrainConfig }> {
+/** @throws {ProxmoError} `untrusted` if the file has its environment start what this user did not agree to */
+async function newRun(
+  file: string | undefined,
+  options: TrainOptions,
+  agree: Agree,
+): Promise<{ dir: string; config: TrainConfig }> {
   const preset = options.preset ?? 'small';
   if (!isPreset(preset)) throw noSuchName('preset', preset, Object.keys(presets));
   const { environment: named, ...rest } = presets[preset];
@@ -168,6 +180,8 @@ async function newRun(file: string | undefined, options: TrainOptions): Promise<
   const { lora } = loaded;
   const adapters = lora && 'from' in lora ? { lora: { ...lora, from: resolve(lora.from) } } : {};
   const config = { ...loaded, ...model, ...adapters, environment: anchorEnvironment(loaded.environment) };
+  if (file !== undefined && !(await isTyped(config.environment, set)))
+    await requireAgreement(config.environment, file, agree);
   const name = basename(config.environment.name).replace(/\.[^.]*$/, '');
   const dir = options.out ?? `runs/${name}-seed${config.seed}-${timestamp()}`;
   if (!options.plan) await checkNewFolder(dir);
@@ -198,12 +212,13 @@ function isPreset(name: string): name is keyof typeof presets {
 
 /**
  * A run to go on with: its folder, and the configuration in it with what is to change.
- * @throws {ProxmoError} `usage` if something is named beside it that belongs to a new run
+ * @throws {ProxmoError} `usage` if something is named beside it that belongs to a new run; `untrusted` as `newRun`
  */
 async function resumedRun(
   file: string | undefined,
   options: TrainOptions,
   dir: string,
+  agree: Agree,
 ): Promise<{ dir: string; config: TrainConfig }> {
   const { preset, env, model, seed, out } = options;
   const ofNewRun = Object.entries({ '--preset': preset, '--env': env, '--model': model, '--seed': seed, '--out': out });
@@ -217,7 +232,9 @@ async function resumedRun(
   }
   const current = runConfig(await openRun(dir));
   const set = [...options.set, ...iterationSetting(options.iterations, current.training.iterations)];
-  return { dir, config: await loadConfig(trainConfigSchema, { preset: current, set }) };
+  const config = await loadConfig(trainConfigSchema, { preset: current, set });
+  await requireAgreement(config.environment, dir, agree);
+  return { dir, config };
 }
 
 /** How many iterations: in all, or more than there are. */

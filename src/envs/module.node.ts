@@ -5,12 +5,14 @@
  *
  * What is needed to make one comes as the second argument, so that the file needs no import and works wherever it lies.
  */
-import { access } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ProxmoError } from '../base/errors.ts';
+import { digestOfFile } from '../base/wholeFile.node.ts';
 import { defineTaskSet } from './define.ts';
 import type { TaskSet } from './environment.ts';
+import type { Started } from './started.ts';
 import { taskSetProblem } from './turns.ts';
 
 const toolkit = { defineTaskSet, ProxmoError } as const;
@@ -60,6 +62,15 @@ export async function createModuleTaskSet(path: string, options: Readonly<Record
   if (problem !== null)
     throw new ProxmoError('config', `${file}: the default export gives no task set: ${problem}; see defineTaskSet.`);
   return set;
+}
+
+/** What is loaded from such a path. @throws {ProxmoError} `file` if there is no such file */
+export async function startedModule(path: string): Promise<Started> {
+  const file = resolve(path);
+  await checkModuleFile(file);
+  // What has no end, as a pipe, is not read here.
+  const isFile = (await stat(file)).isFile();
+  return { kind: 'module', path: file, sha256: isFile ? (await digestOfFile(file)).sha256 : null };
 }
 
 /** @throws {ProxmoError} `file` if there is no such file */

@@ -6,11 +6,12 @@ import { resolve } from 'node:path';
 import { ProxmoError } from '../base/errors.ts';
 import { nearestKey } from '../base/nearestKey.ts';
 import { createAlfworldTaskSet } from './alfworld/index.node.ts';
-import { createHttpTaskSet } from './bridge/http.ts';
-import { createProcessTaskSet } from './bridge/process.node.ts';
+import { addressOf, createHttpTaskSet } from './bridge/http.ts';
+import { createProcessTaskSet, programOf } from './bridge/process.node.ts';
 import type { TaskSet } from './environment.ts';
 import { environments, type TaskSetFactory } from './index.ts';
-import { absoluteName, checkModuleFile, createModuleTaskSet, isModulePath } from './module.node.ts';
+import { absoluteName, checkModuleFile, createModuleTaskSet, isModulePath, startedModule } from './module.node.ts';
+import type { Started } from './started.ts';
 import { createWebshopTaskSet } from './webshop/index.node.ts';
 
 /** Settings of a run that fit the texts of an environment: whole prompts with two past turns, and whole replies. */
@@ -35,8 +36,19 @@ export interface EnvironmentEntry {
   readonly create: TaskSetFactory;
   /** Settings that fit its texts with these options. */
   readonly defaults: (options: Readonly<Record<string, unknown>>) => Readonly<Record<TextForm, EnvironmentDefaults>>;
+  /**
+   * What it starts outside of this package with these options, if anything.
+   * @throws {ProxmoError} `config` if they are wrong
+   */
+  readonly starts?: (options: Readonly<Record<string, unknown>>) => Started;
   /** Options that are paths, with what they are if left out. */
   readonly paths?: Readonly<Record<string, string | null>>;
+}
+
+/** An environment as configurations name it. */
+export interface NamedEnvironment {
+  readonly name: string;
+  readonly options: Readonly<Record<string, unknown>>;
 }
 
 /** Of environments that nothing is known of. */
@@ -76,6 +88,7 @@ export const environmentEntries: readonly EnvironmentEntry[] = [
     data: 'the program (options.command)',
     create: createProcessTaskSet,
     defaults: () => usualDefaults,
+    starts: (options) => ({ kind: 'program', ...programOf(options) }),
     paths: { cwd: '.' },
   },
   {
@@ -84,6 +97,7 @@ export const environmentEntries: readonly EnvironmentEntry[] = [
     data: 'the server (options.url, options.tasks)',
     create: createHttpTaskSet,
     defaults: () => usualDefaults,
+    starts: (options) => ({ kind: 'address', url: addressOf(options) }),
   },
 ];
 
@@ -118,6 +132,16 @@ function noSuchEnvironment(name: string): ProxmoError {
   );
 }
 
+/**
+ * What an environment starts outside of this package when its task set is made; null if nothing.
+ * @throws {ProxmoError} `config` if its options are wrong
+ */
+export async function startedBy({ name, options }: NamedEnvironment): Promise<Started | null> {
+  const entry = environmentEntries.find((candidate) => candidate.name === name);
+  if (entry) return entry.starts?.(options) ?? null;
+  return isModulePath(name) ? startedModule(name) : null;
+}
+
 /** Settings of a run that fit the texts of an environment, for whatever its user does not set. */
 export function environmentDefaults(
   name: string,
@@ -135,9 +159,7 @@ function lengths(prompt: number, reply: number): EnvironmentDefaults {
 /**
  * Name and options of an environment with every path made absolute, so that a run can be taken up from another folder.
  */
-export function anchorEnvironment<
-  E extends { readonly name: string; readonly options: Readonly<Record<string, unknown>> },
->(environment: E): E {
+export function anchorEnvironment<E extends NamedEnvironment>(environment: E): E {
   const { name, options } = environment;
   const paths = environmentEntries.find((candidate) => candidate.name === name)?.paths ?? {};
   const anchored = Object.entries(paths).flatMap(([key, usual]) => {

@@ -12,6 +12,7 @@ import type { JsonObject } from '../runs/json.ts';
 import { reopenRun, type StoppedRun } from '../runs/resume.ts';
 import { createRun, openRun, type Run } from '../runs/run.ts';
 import type { Engine } from '../tensor/engine.ts';
+import { type Agree, agreeTo, requireAgreement } from './agreement.node.ts';
 import { type TrainConfig, trainConfigSchema } from './config.ts';
 import { checkPlan, planRun } from './planRun.node.ts';
 import { batchRows } from './policy.ts';
@@ -31,13 +32,15 @@ export interface TrainRunOptions extends TrainingRunOptions {
   readonly version: string;
   /** Go on from the folder's last whole checkpoint, with `config`, of which `resumableSettings` may be new. */
   readonly resume?: boolean;
+  /** Asked whether the environment of a resumed run may start what this user did not agree to; nobody by default. */
+  readonly agree?: Agree;
 }
 
 /**
  * Trains and leaves a run folder with config, metrics, rollouts, checkpoints and summary. Where that ends early, what
  * was learned until the last whole iteration is saved, and the error says so; where nothing was, no folder stays. A run
- * that is finished already is left as it is.
- * @throws {ProxmoError} `config`, `file`, `environment`; `interrupted` if the signal fired
+ * that is finished already is left as it is. What the environment of a new run starts is agreed to from then on.
+ * @throws {ProxmoError} `config`, `file`, `environment`, `untrusted`; `interrupted` if the signal fired
  */
 export async function trainRun(engine: Engine, options: TrainRunOptions): Promise<Summary> {
   if (!options.resume) return withTaskSet(options, (taskSet) => beginRun(taskSet, engine, options));
@@ -54,8 +57,13 @@ export async function trainRun(engine: Engine, options: TrainRunOptions): Promis
   }
 }
 
-async function withTaskSet<T>({ config }: TrainRunOptions, use: (taskSet: TaskSet) => Promise<T>): Promise<T> {
-  const { name, options } = config.environment;
+async function withTaskSet<T>(
+  { config: { environment }, dir, resume, agree }: TrainRunOptions,
+  use: (taskSet: TaskSet) => Promise<T>,
+): Promise<T> {
+  const { name, options } = environment;
+  if (resume) await requireAgreement(environment, dir, agree);
+  else await agreeTo(environment);
   const taskSet = await createNamedTaskSet(name, options);
   try {
     return await use(taskSet);
@@ -231,19 +239,23 @@ export async function loadRunModel(
  * @param checkpoint the iteration; default: the last
  * @param episodes that there are to play; where they are more than those of the run's evaluations, more of them are
  * played at once, as far as `engine.memory` allows
+ * @param agree asked whether its environment may start what this user did not agree to yet; nobody by default
  * @returns a trainer whose task set the caller closes
- * @throws {ProxmoError} `file`, `config`, `environment`; `shape` if the device cannot bind what the policy needs
+ * @throws {ProxmoError} `file`, `config`, `environment`, `untrusted`; `shape` if the device cannot bind what the policy
+ * needs
  */
 export async function loadRun(
   engine: Engine,
   dir: string,
   checkpoint?: number,
   episodes = 0,
+  agree?: Agree,
 ): Promise<{ trainer: Trainer } & Pick<TrainedModel, 'run' | 'iteration' | 'tuning'>> {
   const { source, config, run, iteration, tuning } = await loadRunModel(engine, dir, checkpoint);
   const { name, options } = config.environment;
   // To act takes no reference, which may be as large as the policy.
   const acting = { ...config, loss: { ...config.loss, klCoefficient: 0 } };
+  await requireAgreement(config.environment, dir, agree);
   const taskSet = await createNamedTaskSet(name, options);
   try {
     const rows = await actingRows(engine, acting, taskSet, episodes);

@@ -112,6 +112,7 @@ export class StoppedRun extends Run {
 export async function reopenRun(dir: string): Promise<StoppedRun> {
   // What is no run gets no lock.
   await openRun(dir);
+  await refuseLinks(dir);
   const release = acquireLock(join(dir, runFiles.lock));
   let checkpoint: OpenCheckpoint | null = null;
   try {
@@ -127,6 +128,22 @@ export async function reopenRun(dir: string): Promise<StoppedRun> {
     release();
     throw error;
   }
+}
+
+/**
+ * A run folder may come from anybody, and what is written through a link in it may land anywhere.
+ * @throws {ProxmoError} `file` if a file or folder that a run writes to is a link
+ */
+async function refuseLinks(dir: string): Promise<void> {
+  const names: readonly string[] = Object.values(runFiles);
+  const link = (await readdir(dir, { withFileTypes: true })).find(
+    (entry) => entry.isSymbolicLink() && names.includes(entry.name),
+  );
+  if (link)
+    throw new ProxmoError(
+      'file',
+      `${join(dir, link.name)} is a link, and a run writes within its own folder only; put what it leads to in its place.`,
+    );
 }
 
 /** Where the metrics were when a checkpoint was saved. */

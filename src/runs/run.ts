@@ -16,7 +16,7 @@
  * and files of the trainer's own, which it writes by name: what its policy started from, its choices of kernel
  * variants.
  */
-import { appendFileSync, existsSync } from 'node:fs';
+import { appendFileSync, existsSync, lstatSync } from 'node:fs';
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { stringify } from 'yaml';
@@ -236,7 +236,10 @@ export class NewRun extends RunWriter {
 export function logToRun(dir: string, text: string): void {
   try {
     if (!existsSync(dir)) return;
-    appendFileSync(join(dir, runFiles.log), `${new Date().toISOString()} ${text.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+    const path = join(dir, runFiles.log);
+    // A link in a run of somebody else's may lead anywhere.
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) return;
+    appendFileSync(path, `${new Date().toISOString()} ${text.replaceAll(/\s*\n\s*/g, ' ')}\n`);
   } catch {}
 }
 

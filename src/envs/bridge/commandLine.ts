@@ -1,7 +1,7 @@
 /**
  * A program and its arguments out of one line of text, without a shell. Words are separated by blanks; `'…'` and `"…"`
- * keep blanks, and everything within them stands for itself. What a shell would read as more than text is refused, since
- * a line that was written for one would mean something else here.
+ * keep blanks, and everything within them stands for itself. What a shell would read as more than text is refused,
+ * since a line that was written for one would mean something else here.
  */
 import { ProxmoError } from '../../base/errors.ts';
 

@@ -90,16 +90,25 @@ interface HttpTask extends Task {
 export async function createHttpTaskSet(
   options: HttpOptions | Readonly<Record<string, unknown>>,
 ): Promise<TaskSet<HttpTask>> {
-  const resolved = checked(
-    optionsSchema,
-    options,
-    (problem) => new ProxmoError('config', `http: ${problem}; correct the environment options.`),
-  );
+  const resolved = resolveOptions(options);
   const set = new HttpTaskSet(resolved);
   await set.connect();
   const { words, wordEpisodes } = resolved;
   const known = words ?? (wordEpisodes > 0 ? await exploreWords(set, wordEpisodes) : null);
   return known === null ? set : Object.assign(set, { words: () => known });
+}
+
+/** The address that these options name. @throws {ProxmoError} `config` if they are wrong */
+export function addressOf(options: Readonly<Record<string, unknown>>): string {
+  return resolveOptions(options).url;
+}
+
+function resolveOptions(options: HttpOptions | Readonly<Record<string, unknown>>): ResolvedOptions {
+  return checked(
+    optionsSchema,
+    options,
+    (problem) => new ProxmoError('config', `http: ${problem}; correct the environment options.`),
+  );
 }
 
 class HttpTaskSet implements TaskSet<HttpTask> {

@@ -8,6 +8,7 @@ import { ProxmoError } from '../../base/errors.ts';
 import { checked } from '../../base/schemaProblems.ts';
 import type { Environment, Split, Task, TaskSet, Turn } from '../environment.ts';
 import { exploreWords } from '../exploration.ts';
+import type { Program } from '../started.ts';
 import { chooseTasks, splits, type TasksBySplit } from '../taskLists.ts';
 import { EpisodeClock, taskProblem } from '../turns.ts';
 import { EnvironmentChild } from './child.node.ts';
@@ -80,9 +81,6 @@ export async function createProcessTaskSet(
     throw error;
   }
 }
-
-/** What runs: the program and its arguments, the folder, and further environment variables. */
-export type Program = Pick<ResolvedOptions, 'command' | 'cwd' | 'env'>;
 
 /** The program that these options start. @throws {ProxmoError} `config` if they are wrong */
 export function programOf(options: Readonly<Record<string, unknown>>): Program {
