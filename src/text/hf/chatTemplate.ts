@@ -1,8 +1,9 @@
 /**
  * Chat templates: how a model writes a conversation as text, in Jinja, as its makers trained it.
  */
-import { Template } from '@huggingface/jinja';
 import { ProxmoError } from '../../base/errors.ts';
+import { Template } from '../jinja/template.ts';
+import { UnsupportedError } from '../jinja/values.ts';
 
 /** A message of a conversation. Templates may read further fields, such as `tool_calls`. */
 export interface ChatMessage {
@@ -51,22 +52,19 @@ export class ChatTemplate {
     this.#specialTokens = specialTokens;
     this.#where = where;
     try {
-      // Jinja reads every line ending as LF.
-      this.#template = new Template(text.replace(/\r\n?/g, '\n'));
+      this.#template = new Template(text);
     } catch (cause) {
-      throw new ProxmoError(
-        'file',
-        `${where}: the chat template cannot be read (${reason(cause)}); give the model another one.`,
-        {
-          cause,
-        },
+      throw (
+        this.#unsupported(cause) ??
+        this.#fail('file', `cannot be read (${reason(cause)}); give the model another one`, cause)
       );
     }
   }
 
   /**
    * The conversation as text, as the reference writes it.
-   * @throws {ProxmoError} `config` if a variable's name is taken; `data` if the template refuses the conversation.
+   * @throws {ProxmoError} `config` if a variable's name is taken; `data` if the template refuses the conversation;
+   * `file` if it needs a part of Jinja that is not there.
    */
   render(
     messages: readonly ChatMessage[],
@@ -91,14 +89,19 @@ export class ChatTemplate {
     try {
       return this.#template.render(items);
     } catch (cause) {
-      throw new ProxmoError(
-        'data',
-        `${this.#where}: the chat template refuses the conversation (${reason(cause)}); give messages that it takes.`,
-        {
-          cause,
-        },
-      );
+      const sentence = `refuses the conversation (${reason(cause)}); give messages that it takes`;
+      throw this.#unsupported(cause) ?? this.#fail('data', sentence, cause);
     }
+  }
+
+  /** The error for a template that needs what is not there; null for other causes. */
+  #unsupported(cause: unknown): ProxmoError | null {
+    if (!(cause instanceof UnsupportedError)) return null;
+    return this.#fail('file', `uses ${cause.message}, which is not supported; give the model another one`, cause);
+  }
+
+  #fail(code: 'file' | 'data', what: string, cause: unknown): ProxmoError {
+    return new ProxmoError(code, `${this.#where}: the chat template ${what}.`, { cause });
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * The tokenizer of a pretrained model, from its Hugging Face files. It gives the ids that the reference implementation
- * gives, on top of `@huggingface/tokenizers`, which cuts text into words and merges bytes, and `@huggingface/jinja`,
- * which renders chat templates.
+ * gives, on top of `@huggingface/tokenizers`, which cuts text into words and merges bytes. Chat templates are rendered
+ * by `../jinja`.
  *
  * One thing is deliberately not as in the reference: special tokens in plain text stay text. An observation that spells
  * out `<|im_end|>` cannot end the policy's turn; only a template can. `encode(text, { parseSpecials: true, addSpecials:

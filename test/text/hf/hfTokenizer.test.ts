@@ -189,6 +189,45 @@ describe('files that are not what they should be', () => {
   });
 });
 
+describe('a chat template', () => {
+  const messages = [
+    { role: 'system', content: 'Be kind.' },
+    { role: 'user', content: 'go' },
+  ];
+  const withTemplate = (chatTemplate: string) => new HfTokenizer({ ...files, chatTemplate }, 'here');
+
+  test('with CRLF lines gives LF, wherever it is kept', () => {
+    const text = "{% for m in messages %}\r\n{{ m.role + '\r\n' + m.content }}\r\n{% endfor %}\r\n";
+    const rendered = 'system\nBe kind.\nuser\ngo\n';
+    expect(withTemplate(text).applyChatTemplate(messages)).toBe(rendered);
+    const config = { ...files.tokenizerConfig, chat_template: text };
+    expect(new HfTokenizer({ ...files, tokenizerConfig: config }, 'here').applyChatTemplate(messages)).toBe(rendered);
+  });
+
+  test('goes on and stops in loops, and keeps what they wrote before', () => {
+    const text =
+      '{% for m in messages %}<{{ m.role }}>{% if m.role == "system" %}{% continue %}{% endif %}{{ m.content }}{% endfor %}';
+    expect(withTemplate(text).applyChatTemplate(messages)).toBe('<system><user>go');
+  });
+
+  test.each([
+    ['{% include "other" %}', 'here: the chat template uses the tag "include", which is not supported; give the model'],
+    ['{% if %}', 'here: the chat template cannot be read (line 1: an expression is due, not "block"); give the model'],
+    ['{{ messages | groupby("role") }}', 'here: the chat template uses the filter "groupby", which is not supported'],
+    [
+      '{{ messages[0].content.encode() }}',
+      'here: the chat template uses the method str.encode, which is not supported',
+    ],
+    [
+      '{{ missing.content }}',
+      "here: the chat template refuses the conversation ('missing' is undefined); give messages",
+    ],
+    ['{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}', 'here: the chat template refuses the conversation'],
+  ])('%s is refused by name', (text, message) => {
+    expect(() => withTemplate(text).applyChatTemplate(messages)).toThrow(message);
+  });
+});
+
 describe('added tokens beyond the embedding', () => {
   const { tokenizer: json, tokenizerConfig } = files;
   const size = new HfTokenizer(files, 'here').vocabSize;
