@@ -63,7 +63,7 @@ describe('--plan', () => {
 it.each([
   [
     ['--preset', 'pretrained'],
-    /`lora` \(the preset\) is not valid: adapters need a pretrained model; name one as model, or set lora to null\./,
+    /`lora` \(the preset\) is {}: adapters need a pretrained model; name one as model, or set lora to null\./,
   ],
   [
     ['--model', gguf, ...set('lora.targets=[c_attn]')],

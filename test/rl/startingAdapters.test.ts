@@ -113,19 +113,23 @@ describe('a run that begins with saved adapters', () => {
   it('does not go on with others', async () => {
     const [dir, own] = [join(folder, 'changed'), join(folder, 'own')];
     cpSync(saved, own, { recursive: true });
-    const config = settings(0, { from: own });
-    await train(dir, config);
+    await train(dir, settings(0, { from: own }));
+    await expect(train(dir, settings(1, { from: saved }), true)).rejects.toThrow(
+      `other settings than it began with: lora.from was "${own.slice(0, 59)}`,
+    );
+    await expect(train(dir, settings(1, { rank: 3 }), true)).rejects.toThrow('lora.from was');
+    const edited = join(dir, 'config.yaml');
+    const text = readFileSync(edited, 'utf8');
+    writeFileSync(edited, text.replace(own, saved));
+    await expect(loadRunModel(await makeEngine(), dir)).rejects.toThrow(
+      `names the adapter ${saved}, but the run began with ${own}; restore it.`,
+    );
+    writeFileSync(edited, text);
     appendFileSync(join(own, 'adapter_config.json'), '\n');
-    await expect(train(dir, config, true)).rejects.toMatchObject({
+    await expect(train(dir, settings(1, { from: own }), true)).rejects.toMatchObject({
       code: 'file',
       message: `${own} is not the adapter that ${dir} began with: its files have changed; put them back.`,
     });
-    await expect(train(dir, settings(0, { from: saved }), true)).rejects.toThrow(
-      `names the adapter ${saved}, but the run began with ${own}; restore it.`,
-    );
-    await expect(train(dir, settings(0, { rank: 3 }), true)).rejects.toThrow(
-      `names the adapter none, but the run began with ${own}`,
-    );
   });
 });
 
