@@ -14,29 +14,8 @@
 //#include "lib/grid.wgsl"
 //#include "lib/attention.wgsl"
 //#include "lib/attention_units.wgsl"
-//#include "lib/attention_walks.wgsl"
+//#include "lib/attention_packed_keys.wgsl"
 //#include "lib/stored.wgsl"
-
-// All rows of a block in one walk over the packed keys.
-fn walkFrom(firstRow: u32, lastRow: u32) -> Walk {
-  return Walk(firstRow, lastRow, segmentStart[firstRow], lastRow + 1u, 0u);
-}
-
-fn firstKeysOf(row: vec4<u32>) -> vec4<u32> {
-  return vec4(segmentStart[row.x], segmentStart[row.y], segmentStart[row.z], segmentStart[row.w]);
-}
-
-fn keyEndsOf(row: vec4<u32>, walk: Walk) -> vec4<u32> {
-  return row + 1u;
-}
-
-fn keyVector(at: u32) -> vec4<f32> {
-  return vec4<f32>(k[at]);
-}
-
-fn valueVector(at: u32) -> vec4<f32> {
-  return vec4<f32>(v[at]);
-}
 
 fn keepStatistics(query: u32, largest: f32, total: f32) {
   lse[query] = largest + log(total);

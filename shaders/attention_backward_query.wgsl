@@ -8,6 +8,7 @@
 //#include "lib/grid.wgsl"
 //#include "lib/attention.wgsl"
 //#include "lib/attention_units.wgsl"
+//#include "lib/attention_packed_keys.wgsl"
 
 //#if SUBGROUP
 //#include "attention_backward_query_subgroup.wgsl"

@@ -16,7 +16,9 @@ fn main(
   let unit = min(vec4(firstUnit) + firstFour, vec4(block.units - 1u));
   let row = unit / block.group;
   let place = placeOf(unit, block);
-  let start = vec4(segmentStart[row.x], segmentStart[row.y], segmentStart[row.z], segmentStart[row.w]);
+  let walk = walkFrom(firstRowOf(block), lastRowOf(block));
+  let firstKeys = firstKeysOf(row);
+  let keyEnds = keyEndsOf(row, walk);
   let statistic = mat4x2(statistics[place.x], statistics[place.y], statistics[place.z], statistics[place.w]);
 
   var query: array<mat4x4<f32>, HEAD_VECS>;
@@ -29,12 +31,11 @@ fn main(
 //#end
   var key: array<vec4<f32>, HEAD_VECS>;
   var value: array<vec4<f32>, HEAD_VECS>;
-  let lastKey = lastRowOf(block);
-  for (var firstKey = segmentStart[firstRowOf(block)]; firstKey <= lastKey; firstKey += LANES) {
-    let keyPlace = (min(firstKey + lane, lastKey) * params.kvHeads + block.kvHead) * HEAD_VECS;
+  for (var firstKey = walk.firstKey; firstKey < walk.keyEnd; firstKey += LANES) {
+    let keyPlace = keyPlaceOf(min(firstKey + lane, walk.keyEnd - 1u), walk, block.kvHead);
 //#each c VECTORS
-    key[$c] = vec4<f32>(k[keyPlace + $c]);
-    value[$c] = vec4<f32>(v[keyPlace + $c]);
+    key[$c] = keyVector(keyPlace + $c);
+    value[$c] = valueVector(keyPlace + $c);
 //#end
 //#each t BROADCASTS
     let keys$t = vec4(firstKey + 4 * $t) + firstFour;
@@ -46,7 +47,7 @@ fn main(
 //#end
     var dScore$t: mat4x4<f32>;
 //#each n FOUR
-    let visible$t$n = (keys$t >= vec4(start[$n])) & (keys$t <= vec4(row[$n]));
+    let visible$t$n = (keys$t >= vec4(firstKeys[$n])) & (keys$t < vec4(keyEnds[$n]));
     dScore$t[$n] = select(vec4(0.0), exp(score$t[$n] - statistic[$n].x), visible$t$n) * (dWeight$t[$n] - statistic[$n].y);
 //#end
 //#each c VECTORS

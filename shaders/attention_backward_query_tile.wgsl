@@ -1,16 +1,5 @@
-// Part of attention_backward_query.wgsl: see lib/attention_tiles.wgsl. The workgroup owns units and walks the keys.
-//#include "lib/attention_tiles.wgsl"
-
-// Index of element e of the block's queries.
-fn queryIndex(block: Block, chunk: u32, e: u32) -> u32 {
-  let unit = min(block.firstUnit + e / CHUNK, block.units - 1u);
-  return placeOf(vec4(unit), block).x * HEAD_VECS + chunk * CHUNK + e % CHUNK;
-}
-
-// Index of element e of the tile of keys or values from row `first` on; rows after `last` repeat it.
-fn keyIndex(block: Block, first: u32, last: u32, chunk: u32, e: u32) -> u32 {
-  return (min(first + e / CHUNK, last) * params.kvHeads + block.kvHead) * HEAD_VECS + chunk * CHUNK + e % CHUNK;
-}
+// Part of attention_backward_query.wgsl: see lib/attention_unit_tiles.wgsl.
+//#include "lib/attention_unit_tiles.wgsl"
 
 @compute @workgroup_size(INVOCATIONS)
 fn main(
@@ -18,42 +7,41 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  // The last units of a sequence attend the most keys: first come, so that no long walk begins when the others end.
-  let blocks = params.kvHeads * ((params.rows * (params.heads / params.kvHeads) + BLOCK_ROWS - 1u) / BLOCK_ROWS);
   let number = workgroupNumber(workgroup, workgroups);
-  if (number >= blocks) {
+  if (number >= blockCount()) {
     return;
   }
-  let block = blockOf(blocks - 1u - number);
+  let block = blockFromLast(number);
   let i = local / SIDE;
   let j = local % SIDE;
   let ownUnit = vec4(block.firstUnit + i) + spread;
   let unit = min(ownUnit, vec4(block.units - 1u));
   let row = unit / block.group;
   let place = placeOf(unit, block);
-  let start = vec4(segmentStart[row.x], segmentStart[row.y], segmentStart[row.z], segmentStart[row.w]);
+  let walk = walkFrom(firstRowOf(block), lastRowOf(block));
+  let firstKeys = firstKeysOf(row);
+  let keyEnds = keyEndsOf(row, walk);
   // Column 0: lse of the four rows; column 1: delta.
   let statistic = transpose(mat4x2(statistics[place.x], statistics[place.y], statistics[place.z], statistics[place.w]));
 
 //#each s CHUNKS
   var sum$s = mat4x4<f32>();
 //#end
-  let lastKey = lastRowOf(block);
-  for (var firstKey = segmentStart[firstRowOf(block)]; firstKey <= lastKey; firstKey += BLOCK_ROWS) {
+  for (var firstKey = walk.firstKey; firstKey < walk.keyEnd; firstKey += BLOCK_ROWS) {
     var score = mat4x4<f32>();
     var dWeight = mat4x4<f32>();
     for (var chunk = 0u; chunk < CHUNKS; chunk++) {
       workgroupBarrier();
       for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
         left[tileSlot(e)] = dy[queryIndex(block, chunk, e)];
-        right[tileSlot(e)] = vec4<f32>(v[keyIndex(block, firstKey, lastKey, chunk, e)]);
+        right[tileSlot(e)] = valueVector(keyIndex(walk, block.kvHead, firstKey, chunk, e));
       }
       workgroupBarrier();
       dWeight += product(i, j);
       workgroupBarrier();
       for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
         left[tileSlot(e)] = vec4<f32>(q[queryIndex(block, chunk, e)]);
-        right[tileSlot(e)] = vec4<f32>(k[keyIndex(block, firstKey, lastKey, chunk, e)]);
+        right[tileSlot(e)] = keyVector(keyIndex(walk, block.kvHead, firstKey, chunk, e));
       }
       workgroupBarrier();
       score += product(i, j);
@@ -61,14 +49,14 @@ fn main(
     let key = vec4(firstKey + j) + spread;
     var dScore: mat4x4<f32>;
 //#each n FOUR
-    let visible$n = (vec4(key[$n]) >= start) & (vec4(key[$n]) <= row);
+    let visible$n = (vec4(key[$n]) >= firstKeys) & (vec4(key[$n]) < keyEnds);
     dScore[$n] = select(vec4(0.0), exp(SCALE * score[$n] - statistic[0]), visible$n) * (dWeight[$n] - statistic[1]);
 //#end
     storeWeights(i, j, dScore);
 //#each s CHUNKS
     workgroupBarrier();
     for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
-      right[tileSlot(e)] = vec4<f32>(k[keyIndex(block, firstKey, lastKey, $s, e)]);
+      right[tileSlot(e)] = keyVector(keyIndex(walk, block.kvHead, firstKey, $s, e));
     }
     workgroupBarrier();
     sum$s += weightedSum(i, j);

@@ -1,21 +1,8 @@
-// Part of attention.wgsl and attention_extend.wgsl: see lib/attention_tiles.wgsl. The workgroup owns units and walks
-// the keys.
-//#include "lib/attention_tiles.wgsl"
+// Part of attention.wgsl and attention_extend.wgsl: see lib/attention_unit_tiles.wgsl.
+//#include "lib/attention_unit_tiles.wgsl"
 
 // Largest scores, then totals, that an invocation sees of its four rows.
 var<workgroup> partial: array<vec4<f32>, INVOCATIONS>;
-
-fn loadQueries(block: Block, chunk: u32, local: u32) {
-  for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
-    let unit = min(block.firstUnit + e / CHUNK, block.units - 1u);
-    left[tileSlot(e)] = vec4<f32>(q[placeOf(vec4(unit), block).x * HEAD_VECS + chunk * CHUNK + e % CHUNK]);
-  }
-}
-
-// Index of element e of the tile of keys or values from key `first` on; from the walk's end on the last repeats.
-fn keyIndex(walk: Walk, kvHead: u32, first: u32, chunk: u32, e: u32) -> u32 {
-  return keyPlaceOf(min(first + e / CHUNK, walk.keyEnd - 1u), walk, kvHead) + chunk * CHUNK + e % CHUNK;
-}
 
 @compute @workgroup_size(INVOCATIONS)
 fn main(
@@ -23,13 +10,11 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  // The last units of a sequence attend the most keys: first come, so that no long walk begins when the others end.
-  let blocks = params.kvHeads * ((params.rows * (params.heads / params.kvHeads) + BLOCK_ROWS - 1u) / BLOCK_ROWS);
   let number = workgroupNumber(workgroup, workgroups);
-  if (number >= blocks) {
+  if (number >= blockCount()) {
     return;
   }
-  let block = blockOf(blocks - 1u - number);
+  let block = blockFromLast(number);
   let i = local / SIDE;
   let j = local % SIDE;
   let ownUnit = vec4(block.firstUnit + i) + spread;
@@ -53,8 +38,8 @@ fn main(
       var score = mat4x4<f32>();
       for (var chunk = 0u; chunk < CHUNKS; chunk++) {
         workgroupBarrier();
-        loadQueries(block, chunk, local);
         for (var e = local; e < TILE_VECS; e += INVOCATIONS) {
+          left[tileSlot(e)] = vec4<f32>(q[queryIndex(block, chunk, e)]);
           right[tileSlot(e)] = keyVector(keyIndex(walk, block.kvHead, firstKey, chunk, e));
         }
         workgroupBarrier();

@@ -2,13 +2,7 @@
 // as well. A workgroup takes COLUMNS columns (or fours of columns) of one run, and DEPTH invocations share each: number
 // d sums the rows d, d + DEPTH, …, and a tree adds their sums.
 //#include "lib/grid.wgsl"
-
-//#if SHARED
-var<workgroup> sums: array<$ELEMENT, COLUMNS * DEPTH>;
-//#if PAIR
-var<workgroup> sums2: array<$ELEMENT, COLUMNS * DEPTH>;
-//#endif
-//#endif
+//#include "lib/column_sum.wgsl"
 
 @compute @workgroup_size(COLUMNS * DEPTH)
 fn main(
@@ -45,25 +39,9 @@ fn main(
     sum2 += x2[row * columns + column];
 //#endif
   }
-//#if SHARED
-  sums[local] = sum;
+  sum = sumOverDepths(sum, local);
 //#if PAIR
-  sums2[local] = sum2;
-//#endif
-  workgroupBarrier();
-  for (var half = DEPTH / 2u; half > 0u; half /= 2u) {
-    if (depth < half) {
-      sums[local] += sums[local + half * COLUMNS];
-//#if PAIR
-      sums2[local] += sums2[local + half * COLUMNS];
-//#endif
-    }
-    workgroupBarrier();
-  }
-  sum = sums[local];
-//#if PAIR
-  sum2 = sums2[local];
-//#endif
+  sum2 = sumOverDepths(sum2, local);
 //#endif
   if (isInside && depth == 0u) {
     y[run * columns + column] = sum;

@@ -3,6 +3,7 @@
 // and one for all heads of keys. Values stay as they are, with a scale of 1. Scales are kept for the backward pass. A
 // "row" of lib/row.wgsl is a head here. As in Qwen3 (arXiv 2505.09388).
 //#include "lib/row.wgsl"
+//#include "lib/head_norm.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -10,25 +11,22 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let row = rowOf(workgroupNumber(workgroup, workgroups), local);
+  let head = rowOf(workgroupNumber(workgroup, workgroups), local);
   let lane = laneOf(local);
-  let allHeads = params.heads + 2u * params.kvHeads;
-  if (row >= params.rows * allHeads) {
+  if (head >= params.rows * headsOfRow()) {
     return;
   }
-  let head = row % allHeads;
-  let isQuery = head < params.heads;
   let width = params.headDim / WIDTH;
-  let start = row * width;
+  let start = head * width;
   var rowScale = 1.0;
-  if (head < params.heads + params.kvHeads) {
+  if (!isValue(head)) {
     var squares = $ELEMENT(0.0);
     for (var i = lane; i < width; i += LANES) {
       squares += x[start + i] * x[start + i];
     }
     rowScale = inverseSqrt(rowSum(sumOf(squares), lane) / f32(params.headDim) + params.epsilon);
     for (var i = lane; i < width; i += LANES) {
-      y[start + i] = x[start + i] * rowScale * select(weightK[i], weightQ[i], isQuery);
+      y[start + i] = x[start + i] * rowScale * weightOf(head, i);
     }
   } else {
     for (var i = lane; i < width; i += LANES) {
@@ -36,6 +34,6 @@ fn main(
     }
   }
   if (lane == 0u) {
-    scale[row] = rowScale;
+    scale[head] = rowScale;
   }
 }

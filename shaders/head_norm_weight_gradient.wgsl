@@ -2,10 +2,7 @@
 // · x · scale, in partialQ over the heads of queries, in partialK over those of keys. A column sum of each follows. A
 // workgroup takes COLUMNS elements (or fours of elements) of the two of one run, and DEPTH invocations share each:
 // number d sums the rows d, d + DEPTH, …, and a tree adds their sums.
-
-//#if SHARED
-var<workgroup> sums: array<$ELEMENT, COLUMNS * DEPTH>;
-//#endif
+//#include "lib/column_sum.wgsl"
 
 @compute @workgroup_size(COLUMNS * DEPTH)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -27,17 +24,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
       sum += dy[at * elements + i] * (x[at * elements + i] * scale[at]);
     }
   }
-//#if SHARED
-  sums[local] = sum;
-  workgroupBarrier();
-  for (var half = DEPTH / 2u; half > 0u; half /= 2u) {
-    if (depth < half) {
-      sums[local] += sums[local + half * COLUMNS];
-    }
-    workgroupBarrier();
-  }
-  sum = sums[local];
-//#endif
+  sum = sumOverDepths(sum, local);
   if (!isInside || depth > 0u) {
     return;
   }
