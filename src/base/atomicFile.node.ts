@@ -8,6 +8,7 @@ import { access, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promis
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProxmoError } from './errors.ts';
+import { aboutPath, systemReason } from './systemErrors.node.ts';
 
 /** Size and SHA-256 (in hexadecimal) of what was written. */
 export interface FileDigest {
@@ -41,7 +42,9 @@ export type FilePieces = Iterable<Uint8Array | string> | AsyncIterable<Uint8Arra
  */
 export async function writeFileAtomic(path: string, pieces: FilePieces): Promise<FileDigest> {
   const temporary = temporaryPath(path);
-  const handle = await open(temporary, 'wx');
+  const handle = await open(temporary, 'wx').catch((error: unknown) => {
+    throw aboutPath(error, path);
+  });
   try {
     const digest = await writePieces(handle, pieces);
     await handle.sync();
@@ -52,7 +55,7 @@ export async function writeFileAtomic(path: string, pieces: FilePieces): Promise
   } catch (error) {
     await handle.close().catch(() => {});
     await removeLater(temporary);
-    throw error;
+    throw aboutPath(error, path);
   }
 }
 
@@ -78,10 +81,9 @@ export async function writeFolderAtomic(
   } catch (error) {
     await removeLater(temporary);
     if (error instanceof ProxmoError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
     throw new ProxmoError(
       'file',
-      `${dir} cannot be written (${code ?? String(error)}); check the path and the space there.`,
+      `${dir} cannot be written: ${systemReason(error)}; check the path and the space there.`,
       {
         cause: error,
       },

@@ -23,6 +23,7 @@ import {
   tensorOf,
   toFloat32,
 } from './safetensors.ts';
+import { systemReason } from './systemErrors.node.ts';
 
 /** Bytes that tell what a file is. */
 const firstBytes = 64;
@@ -57,7 +58,7 @@ export class SafetensorsFile {
    */
   static async open(path: string): Promise<SafetensorsFile> {
     const handle = await open(path, 'r').catch((cause: NodeJS.ErrnoException) => {
-      const reason = cause.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${cause.code})`;
+      const reason = cause.code === 'ENOENT' ? 'does not exist' : `cannot be opened: ${systemReason(cause)}`;
       throw new ProxmoError('file', `${path} ${reason}; give the path of a safetensors file.`, { cause });
     });
     try {

@@ -23,6 +23,8 @@ const reasons: Readonly<Record<string, string>> = {
   EROFS: 'it can only be read',
   ETXTBSY: 'the program is running',
   EXDEV: 'it lies on another disk',
+  Z_BUF_ERROR: 'the compressed data ends too early',
+  Z_DATA_ERROR: 'the compressed data is damaged',
 };
 
 /** Why the operating system refused something, for example `there is no such file or folder (ENOENT)`. */
@@ -35,4 +37,11 @@ export function systemReason(error: unknown): string {
 /** Whether an error is the operating system's, as when a disk is full. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error && 'code' in error;
+}
+
+/** An error of the system with the path that a person knows: in place of a temporary one, or where it has none. */
+export function aboutPath(error: unknown, path: string): unknown {
+  return error instanceof Error && 'code' in error && error.name !== 'ProxmoError'
+    ? Object.assign(error, { path })
+    : error;
 }

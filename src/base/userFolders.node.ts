@@ -6,6 +6,7 @@ import { chmodSync, lstatSync, mkdirSync, type Stats, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { ProxmoError } from './errors.ts';
+import { systemReason } from './systemErrors.node.ts';
 
 /** `cache`: what can be made again. `state`: what is remembered between runs. */
 export type UserFolder = 'cache' | 'state';
@@ -41,7 +42,7 @@ export function makeOwnFolder(path: string, { tighten = true } = {}): void {
     if (problem !== null) throw new ProxmoError('file', `${path} ${problem}.`);
   } catch (error) {
     if (error instanceof ProxmoError) throw error;
-    throw new ProxmoError('file', `${path} cannot be made (${(error as NodeJS.ErrnoException).code}).`, {
+    throw new ProxmoError('file', `${path} cannot be made: ${systemReason(error)}.`, {
       cause: error,
     });
   }

@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { FileDigest } from './atomicFile.node.ts';
 import { ProxmoError } from './errors.ts';
+import { systemReason } from './systemErrors.node.ts';
 
 const checkPath = 'check the path and its permissions';
 
@@ -49,7 +50,7 @@ export async function digestOfFile(path: string, advice = checkPath): Promise<Fi
 }
 
 function unreadable(path: string, cause: unknown, advice: string): ProxmoError {
-  return new ProxmoError('file', `${path} cannot be read (${(cause as NodeJS.ErrnoException).code}); ${advice}.`, {
+  return new ProxmoError('file', `${path} cannot be read: ${systemReason(cause)}; ${advice}.`, {
     cause,
   });
 }

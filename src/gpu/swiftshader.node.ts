@@ -12,6 +12,7 @@ import { brotliDecompressSync } from 'node:zlib';
 import { parseTar } from 'nanotar';
 import { writeFileAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
+import { systemReason } from '../base/systemErrors.node.ts';
 import { isOwn, makeOwnFolder } from '../base/userFolders.node.ts';
 import { makeCacheFolder } from './cacheFolder.node.ts';
 
@@ -55,8 +56,7 @@ export async function placeSwiftShader(bundle: string, webgpu: string): Promise<
     for (const file of packageFiles) await place(join(folder, file), readFileSync(join(webgpu, file)));
     await placeDriver(join(folder, vulkanLibrary), packed);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new ProxmoError('file', `${folder} cannot be written (${code ?? String(error)}); check the space there.`, {
+    throw new ProxmoError('file', `${folder} cannot be written: ${systemReason(error)}; check the space there.`, {
       cause: error,
     });
   }

@@ -6,6 +6,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
+import { systemReason } from '../base/systemErrors.node.ts';
 import { cacheFolder, makeCacheFolder } from './cacheFolder.node.ts';
 import type { AdapterDescription } from './context.ts';
 import type { TuningRecord, TuningStore } from './tuner.ts';
@@ -77,9 +78,7 @@ export class TuningCache implements TuningStore {
       this.records = new Map([...((await this.read()) ?? []), ...this.records]);
       await writeFileAtomic(this.path, [await formatTuning(this.origin, this.records)]);
     } catch (error) {
-      this.warn(
-        `The tuning cache ${this.path} cannot be written (${(error as NodeJS.ErrnoException).code ?? String(error)}); it is not kept.`,
-      );
+      this.warn(`The tuning cache ${this.path} cannot be written: ${systemReason(error)}; it is not kept.`);
     }
   }
 
@@ -87,7 +86,7 @@ export class TuningCache implements TuningStore {
   private async read(): Promise<Map<string, TuningRecord> | null> {
     const text = await readFile(this.path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT')
-        this.warn(`The tuning cache ${this.path} cannot be read (${error.code}); kernels are measured again.`);
+        this.warn(`The tuning cache ${this.path} cannot be read: ${systemReason(error)}; kernels are measured again.`);
       return null;
     });
     if (text === null) return null;

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ProxmoError } from '../base/errors.ts';
+import { systemReason } from '../base/systemErrors.node.ts';
 import { digestOfFile } from '../base/wholeFile.node.ts';
 import type { HfTokenizer } from '../text/hf/hfTokenizer.ts';
 import { loadHfTokenizer } from '../text/hf/loadHfTokenizer.node.ts';
@@ -99,7 +100,7 @@ async function isFolder(path: string): Promise<boolean> {
   const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     throw new ProxmoError(
       'file',
-      `${path} cannot be opened (${cause.code}); give the folder of a Hugging Face model, or a GGUF file.`,
+      `${path} cannot be opened: ${systemReason(cause)}; give the folder of a Hugging Face model, or a GGUF file.`,
       {
         cause,
       },

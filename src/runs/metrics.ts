@@ -8,6 +8,7 @@ import { closeSync, fsyncSync, openSync, readFileSync, truncateSync, writeSync }
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
+import { aboutPath, systemReason } from '../base/systemErrors.node.ts';
 import { parseJson } from './json.ts';
 
 export type MetricValue = number | string | boolean | null;
@@ -117,7 +118,7 @@ export class MetricsWriter {
       for (let done = 0; done < line.length; ) done += writeSync(this.#file, line, done);
     } catch (error) {
       truncateSync(this.path, this.#end);
-      throw error;
+      throw aboutPath(error, this.path);
     }
     this.#end += line.length;
     this.#mark = following(this.#mark, { record });
@@ -139,9 +140,13 @@ export class MetricsWriter {
  */
 export async function readMetrics(path: string): Promise<MetricRecord[]> {
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new ProxmoError('file', `${path} cannot be read (${cause.code}); give a run folder with its metrics.`, {
-      cause,
-    });
+    throw new ProxmoError(
+      'file',
+      `${path} cannot be read: ${systemReason(cause)}; give a run folder with its metrics.`,
+      {
+        cause,
+      },
+    );
   });
   return parseLines(bytes, path).map(({ record }) => record);
 }

@@ -26,12 +26,12 @@ it('may be absent, as may be the folder that they were to be in', async () => {
 it('that cannot be read end in a sentence with what to do', async () => {
   const refused = (message: string) => ({ code: 'file', message });
   await expect(textOfFile(absent, 'give another')).rejects.toMatchObject(
-    refused(`${absent} cannot be read (ENOENT); give another.`),
+    refused(`${absent} cannot be read: there is no such file or folder (ENOENT); give another.`),
   );
   await expect(readTextOrNull(folder)).rejects.toMatchObject(
-    refused(`${folder} cannot be read (EISDIR); check the path and its permissions.`),
+    refused(`${folder} cannot be read: it is a folder, not a file (EISDIR); check the path and its permissions.`),
   );
   await expect(digestOfFile(absent, 'restore it')).rejects.toMatchObject(
-    refused(`${absent} cannot be read (ENOENT); restore it.`),
+    refused(`${absent} cannot be read: there is no such file or folder (ENOENT); restore it.`),
   );
 });

@@ -111,7 +111,9 @@ describe('a comparison', () => {
     await expect(readOldRows(path)).rejects.toThrow(/no list of bench rows: `0\./);
     writeFileSync(path, 'oops');
     await expect(readOldRows(path)).rejects.toThrow(/is not JSON/);
-    await expect(readOldRows(join(folder, 'missing.json'))).rejects.toThrow(/cannot be read \(ENOENT\)/);
+    await expect(readOldRows(join(folder, 'missing.json'))).rejects.toThrow(
+      /cannot be read: there is no such file or folder \(ENOENT\)/,
+    );
   });
 });
 

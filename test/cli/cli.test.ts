@@ -74,7 +74,11 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
     [['eval', folder, '--all', '--tasks', '3'], 2, /'--all' cannot be used with option '--tasks <n>'/],
     [['eval', folder, '--temperature', '-1'], 2, /--temperature.* It must be a number of 0 or more/],
     [['play', folder, '--episodes', '0'], 2, /--episodes.* It must be a whole number of 1 or more/],
-    [['advantages', join(folder, 'absent.jsonl')], 1, /absent\.jsonl cannot be read \(ENOENT\)/],
+    [
+      ['advantages', join(folder, 'absent.jsonl')],
+      1,
+      /absent\.jsonl cannot be read: there is no such file or folder \(ENOENT\)/,
+    ],
   ] as const)('%j', async (args, code, message) => {
     const result = await proxmo(args);
     expect(result.stderr).toMatch(message);

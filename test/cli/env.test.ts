@@ -171,26 +171,26 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
     [
       ['env', 'check', 'process', '--option', 'command=[/no/such/program]'],
       1,
-      /could not be started \(ENOENT\); check the command/,
+      /could not be started: there is no such file or folder \(ENOENT\); check the command/,
     ],
     [
       ['env', 'check', 'http', '--option', 'url=http://127.0.0.1:1', '--option', 'tasks=9'],
       1,
       /127\.0\.0\.1:1 cannot be reached/,
     ],
-    [
-      ['env', 'play', 'household', '--type', 'fly'],
-      2,
-      /There is no task type fly in household; choose one of pick, look/,
-    ],
+    [['env', 'play', 'household', '--type', 'fly'], 2, /There is no task type fly; choose one of pick, look/],
     [
       ['env', 'play', 'household', '--split', 'test'],
       2,
       /--split.*'test' is invalid\. Allowed choices are train, seen, unseen/,
     ],
     [['env', 'replay', empty], 2, /required option '--data <dir>' not specified/],
-    [['env', 'replay', join(folder, 'absent.jsonl'), '--data', folder], 1, /absent\.jsonl cannot be read \(ENOENT\)/],
-    [['env', 'replay', folder, '--data', folder], 1, /cannot be read \(EISDIR\)/],
+    [
+      ['env', 'replay', join(folder, 'absent.jsonl'), '--data', folder],
+      1,
+      /absent\.jsonl cannot be read: there is no such file or folder \(ENOENT\)/,
+    ],
+    [['env', 'replay', folder, '--data', folder], 1, /cannot be read: it is a folder, not a file \(EISDIR\)/],
     [['env', 'replay', empty, '--data', folder], 1, /empty\.jsonl holds no record/],
     [['env', 'replay', text, '--data', folder], 1, /text\.jsonl line 1 is not JSON/],
     [
@@ -198,7 +198,7 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
       1,
       /the first record has the keys a; known records are ALFWorld transcripts/,
     ],
-    [['env', 'replay', cut, '--data', folder], 1, /cut\.jsonl\.gz cannot be read \(Z_BUF_ERROR\)/],
+    [['env', 'replay', cut, '--data', folder], 1, /cut\.jsonl\.gz cannot be read: the compressed data ends too early/],
     [['train', '--env', './absent.mjs', '--out', join(folder, 'never')], 1, /There is no environment module/],
     [
       ['train', '--env', broken, '--out', join(folder, 'never')],

@@ -51,7 +51,7 @@ describe('generate', () => {
     [
       ['--prompt', 'x', '--model', join(folder, 'absent')],
       1,
-      /absent cannot be opened \(ENOENT\); give the folder of a Hugging Face model/,
+      /absent cannot be opened: there is no such file or folder \(ENOENT\); give the folder of a Hugging Face model/,
     ],
     [['--model', gguf], 2, /There is no prompt; give --prompt or --prompt-file/],
     [['--model', gguf, '--prompt', 'x', '--top-p', '0'], 2, /--top-p.* It must be a number above 0 and at most 1/],

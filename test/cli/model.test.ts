@@ -182,7 +182,7 @@ describe('verify', () => {
   it('says what to do where there is no reference', async () => {
     const { error } = await run('verify', hfFixture('qwen3'), '--expected', join(folder, 'absent.json'));
     expect(error?.message).toContain(
-      "absent.json cannot be read (ENOENT); name a reference's results with --expected.",
+      "absent.json cannot be read: there is no such file or folder (ENOENT); name a reference's results with --expected.",
     );
   });
 });

@@ -22,7 +22,9 @@ it.each([
 });
 
 it('that is not there is refused', async () => {
-  await expect(openPretrained(join(folder, 'absent'))).rejects.toThrow('absent cannot be opened (ENOENT)');
+  await expect(openPretrained(join(folder, 'absent'))).rejects.toThrow(
+    'absent cannot be opened: there is no such file or folder (ENOENT)',
+  );
 });
 
 describe('the hash of a model', () => {

@@ -140,7 +140,10 @@ describe('damage is noticed', () => {
     await writeFile(inside(name), bytes.subarray(0, 20));
     await expect(openCheckpoint(folder)).rejects.toThrow('does not match the hash');
     await rm(inside(name));
-    await expect(openCheckpoint(folder)).rejects.toMatchObject({ code: 'file', message: /cannot be read \(ENOENT\)/ });
+    await expect(openCheckpoint(folder)).rejects.toMatchObject({
+      code: 'file',
+      message: /cannot be read: there is no such file or folder \(ENOENT\)/,
+    });
   });
 
   test('a missing or changed state', async () => {
@@ -210,7 +213,12 @@ describe('a run goes on from the newest whole checkpoint', () => {
     ['a removed latest', () => rm(join(folder, '000009'), { recursive: true }), 6, [/names "000009", which is no/]],
     ['cut weights', () => cut(pathOf(9, 'weights.safetensors'), 100), 6, [/000009.weights.* not match the hash/]],
     ['a cut state', () => cut(pathOf(9, 'state.json'), 50), 6, [/000009.state\.json is not JSON/]],
-    ['no optimiser', () => rm(pathOf(9, 'optimizer.safetensors')), 6, [/optimizer.* cannot be read \(ENOENT\)/]],
+    [
+      'no optimiser',
+      () => rm(pathOf(9, 'optimizer.safetensors')),
+      6,
+      [/optimizer.* cannot be read: there is no such file or folder \(ENOENT\)/],
+    ],
     [
       'damage in all',
       async () => {

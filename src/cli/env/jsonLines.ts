@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { ProxmoError } from '../../base/errors.ts';
+import { systemReason } from '../../base/systemErrors.node.ts';
 import { LineReader } from '../../envs/bridge/lines.ts';
 
 /**
@@ -66,10 +67,9 @@ async function isGzip(path: string): Promise<boolean> {
 }
 
 function unreadable(path: string, error: unknown): ProxmoError {
-  const { code, message } = error as NodeJS.ErrnoException;
   return new ProxmoError(
     'file',
-    `${path} cannot be read (${code ?? message}); check the path, and that the file is whole.`,
+    `${path} cannot be read: ${systemReason(error)}; check the path, and that the file is whole.`,
     {
       cause: error,
     },

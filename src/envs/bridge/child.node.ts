@@ -8,6 +8,7 @@ import { StringDecoder } from 'node:string_decoder';
 import type { z } from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { checked } from '../../base/schemaProblems.ts';
+import { systemReason } from '../../base/systemErrors.node.ts';
 import { LineReader } from './lines.ts';
 import { answerSchema, longestLine } from './protocol.ts';
 
@@ -68,7 +69,7 @@ export class EnvironmentChild {
     // A child that is gone cannot be written to; its end is reported below.
     child.stdin.on('error', () => undefined);
     child.on('error', (error: NodeJS.ErrnoException) =>
-      this.fail(`could not be started (${error.code ?? error.message}); check the command and its folder`),
+      this.fail(`could not be started: ${systemReason(error)}; check the command and its folder`),
     );
     const onEnd = (code: number | null, signal: string | null) =>
       this.fail(signal ? `was ended by ${signal}` : `ended with exit code ${code}`);

@@ -9,6 +9,7 @@ import { gguf } from '@huggingface/gguf';
 import { exists } from '../../base/atomicFile.node.ts';
 import { ProxmoError } from '../../base/errors.ts';
 import { refuseLfsPointer } from '../../base/lfsPointer.ts';
+import { systemReason } from '../../base/systemErrors.node.ts';
 import { type GgufLayout, type GgufTensor, maxHeaderBytes, scanGguf } from './layout.ts';
 import { GgufMetadata } from './metadata.ts';
 
@@ -112,7 +113,7 @@ function tensorsOf(parts: readonly OpenPart[]): ReadonlyMap<string, LocatedTenso
 
 async function openPart(path: string): Promise<OpenPart> {
   const handle = await open(path, 'r').catch((cause: NodeJS.ErrnoException) => {
-    const reason = cause.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${cause.code})`;
+    const reason = cause.code === 'ENOENT' ? 'does not exist' : `cannot be opened: ${systemReason(cause)}`;
     throw new ProxmoError('file', `${path} ${reason}; give the path of a GGUF file.`, { cause });
   });
   try {

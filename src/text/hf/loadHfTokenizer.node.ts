@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ProxmoError } from '../../base/errors.ts';
 import { parseFetchedJson } from '../../base/fetchedJson.ts';
 import { refuseLfsPointer } from '../../base/lfsPointer.ts';
+import { systemReason } from '../../base/systemErrors.node.ts';
 import { HfTokenizer } from './hfTokenizer.ts';
 
 /** Most bytes of one file; the largest vocabularies take some 35 MB. */
@@ -43,7 +44,9 @@ async function readJson(path: string): Promise<unknown> {
 async function readText(path: string): Promise<string | undefined> {
   const handle = await open(path, 'r').catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return undefined;
-    throw new ProxmoError('file', `${path} cannot be opened (${cause.code}); check its permissions.`, { cause });
+    throw new ProxmoError('file', `${path} cannot be opened: ${systemReason(cause)}; check its permissions.`, {
+      cause,
+    });
   });
   if (!handle) return undefined;
   try {

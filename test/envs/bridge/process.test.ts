@@ -154,7 +154,7 @@ describe('what is wrong at the start', () => {
       'no such program',
       { command: ['/no/such/program'] },
       'environment',
-      /could not be started \(ENOENT\); check the command/,
+      /could not be started: there is no such file or folder \(ENOENT\); check the command/,
     ],
     [
       'a program that ends',
