@@ -1,5 +1,5 @@
 /** What `proxmo train` shows: a live line while it works, a line for each step that is done, and a table at the end. */
-import { describeFault } from '../envs/faults.ts';
+import { tellFault } from '../envs/faults.ts';
 import type { AdapterDescription } from '../gpu/context.ts';
 import type { TuningReport } from '../gpu/tuner.ts';
 import type { TrainConfig } from '../rl/config.ts';
@@ -62,9 +62,7 @@ export class TrainReporter {
       case 'checkpoint':
         break;
       case 'fault':
-        this.line.print(
-          `environment fault ${describeFault(event.fault)} (try ${event.fault.attempt}; ${event.outcome === 'again' ? 'played again' : 'given up'})`,
-        );
+        this.line.print(tellFault(event.fault, event.outcome));
         break;
       case 'tuning':
         this.line.show('tuning', `tuning ${event.kernel} ${event.shape}`);

@@ -17,7 +17,7 @@ import {
   wander,
 } from './checkPlay.ts';
 import type { Split, Task, TaskSet } from './environment.ts';
-import { nonsense, wordsOf } from './exploration.ts';
+import { nonsenseAction, wordsOf } from './exploration.ts';
 import { splits } from './taskLists.ts';
 import { taskProblem, taskSetProblem } from './turns.ts';
 
@@ -67,8 +67,10 @@ export async function checkTaskSet(taskSet: TaskSet, options: CheckOptions = {})
   });
 
   if (!(await run('task set', () => checkFacts(taskSet)))) return report();
-  const sample = sampleTasks(taskSet, tasks, seed);
   await run('tasks', () => checkTasks(taskSet, seed));
+  const sample = sampleTasks(taskSet, tasks, seed);
+  // Without a task there is nothing to play.
+  if (sample.length === 0) return report();
   await run('turns', () => checkTurns(observer, sample, seed));
   await run('determinism', () => checkDeterminism(observer, sample, seed));
   await run('wrong actions', () => checkWrongActions(observer, sample));
@@ -132,7 +134,8 @@ function checkTasks(taskSet: TaskSet, seed: number): string {
   const bySplit = new Map<Split, readonly string[]>();
   for (const split of splits) {
     const some = someTasks(taskSet, split, 64, seed);
-    if (some.length === 0) throw new Broken(`the ${split} split gives not even one task`);
+    if (some.length === 0)
+      throw new Broken(`the ${split} split gives not even one task${whyNone(taskSet, split, seed)}`);
     const tasks = taskSet.allTasks?.(split) ?? some;
     const wrong = [...some, ...tasks]
       .map((task) => taskProblem(task, taskSet.types))
@@ -160,6 +163,16 @@ function checkTasks(taskSet: TaskSet, seed: number): string {
   }
   checkShortage(taskSet);
   return found.join(', ');
+}
+
+/** Why a split does not give even one task, behind a colon, where it says so. */
+function whyNone(taskSet: TaskSet, split: Split, seed: number): string {
+  try {
+    taskSet.tasks(split, 1, seed);
+    return '';
+  } catch (error) {
+    return `: ${error instanceof Error ? error.message : String(error)}`;
+  }
 }
 
 function firstRepeated(names: readonly string[]): string | null {
@@ -218,7 +231,7 @@ async function checkWrongActions(observer: Observer, sample: readonly Task[]): P
   await observer.withEnvironment(async (environment) => {
     for (const task of sample) {
       const before = await observer.open(environment, task);
-      for (const action of [nonsense, '', '  ', 'ünïcödé 🙂 "\'\\\n']) {
+      for (const action of [nonsenseAction, '', '  ', 'ünïcödé 🙂 "\'\\\n']) {
         const after = await observer.step(environment, action, `task ${task.id}`);
         if (after.success) throw new Broken(`the action "${action}" accomplishes it`, `task ${task.id}`);
         if (after.reward > 0)
@@ -246,7 +259,7 @@ async function checkAdmissibleActions(observer: Observer, sample: readonly Task[
       if (admissibleActions.length === 0) throw new Broken('no action is admissible at the start', `task ${task.id}`);
       const repeated = firstRepeated(admissibleActions);
       if (repeated !== null) throw new Broken(`"${repeated}" is listed twice`, `task ${task.id}`);
-      const refusal = await observer.step(environment, nonsense, `task ${task.id}`);
+      const refusal = await observer.step(environment, nonsenseAction, `task ${task.id}`);
       let accepted = 0;
       const actions = admissibleActions.slice(0, triedActions);
       for (const action of actions) {
@@ -272,11 +285,11 @@ async function checkEnd(observer: Observer, sample: readonly Task[], seed: numbe
   await observer.withEnvironment(async (environment) => {
     for (const [index, task] of sample.entries()) {
       // The first one idles until time is up.
-      const { turns } = await observer.play(environment, task, index === 0 ? () => nonsense : wander(task, seed));
+      const { turns } = await observer.play(environment, task, index === 0 ? () => nonsenseAction : wander(task, seed));
       const last = turns.at(-1)!;
       longest = Math.max(longest, turns.length - 1);
       if (!last.done) throw new Broken(`task ${task.id} is not done after maxSteps (${maxSteps}) steps`);
-      for (const action of [nonsense, last.admissibleActions?.[0] ?? 'look']) {
+      for (const action of [nonsenseAction, last.admissibleActions?.[0] ?? 'look']) {
         const difference = turnDifference(
           last,
           await observer.step(environment, action, `task ${task.id}, after its end`),

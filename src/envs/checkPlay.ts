@@ -1,9 +1,10 @@
 /**
  * Playing an environment under observation, for `check.ts`: every call has a time limit, and every turn is looked at.
  */
+import { ProxmoError } from '../base/errors.ts';
 import { type Answer, withinTime } from './answer.ts';
 import type { Environment, Task, TaskSet, Turn } from './environment.ts';
-import { nonsense } from './exploration.ts';
+import { nonsenseAction } from './exploration.ts';
 import { hashText, RandomStream } from './random.ts';
 import { openingProblem, turnProblem } from './turns.ts';
 
@@ -86,9 +87,10 @@ export class Observer {
 
   private async attempt<T>(what: string, place: string | undefined, call: () => Answer<T>): Promise<T> {
     try {
-      return await withinTime(call(), this.seconds, () => 'it');
+      return await withinTime(call(), this.seconds, () => what);
     } catch (error) {
       if (error instanceof Broken) throw error;
+      if (error instanceof ProxmoError) throw new Broken(error.message, place);
       throw new Broken(`${what} failed: ${error instanceof Error ? error.message : String(error)}`, place);
     }
   }
@@ -98,7 +100,7 @@ export class Observer {
 export function wander(task: Task, seed: number): Chooser {
   const random = new RandomStream(seed, hashText(task.id));
   return ({ admissibleActions }) =>
-    admissibleActions?.length && random.below(8) > 0 ? random.pick(admissibleActions) : nonsense;
+    admissibleActions?.length && random.below(8) > 0 ? random.pick(admissibleActions) : nonsenseAction;
 }
 
 /** Takes these actions in turn, then stops. */

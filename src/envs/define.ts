@@ -16,10 +16,10 @@
  */
 import { ProxmoError } from '../base/errors.ts';
 import { type Answer, whenAnswered } from './answer.ts';
-import type { Environment, Expert, Task, TaskSet, Turn } from './environment.ts';
+import type { Environment, Expert, Split, Task, TaskSet, Turn } from './environment.ts';
 import { exploreWordsNow } from './exploration.ts';
 import { chooseTasks, splits, splitTasks, type TasksBySplit } from './taskLists.ts';
-import { EpisodeClock, taskProblem } from './turns.ts';
+import { EpisodeClock, show, taskProblem } from './turns.ts';
 
 /** What the agent sees while the episode goes on. */
 export interface Sight {
@@ -49,8 +49,11 @@ export interface TaskSetDefinition<T extends Task> {
   readonly name: string;
   /** Most steps of an episode. */
   readonly maxSteps: number;
-  /** Every task there is, to be split by `heldOut`; or the tasks of each split. */
-  readonly tasks: readonly T[] | TasksBySplit<T>;
+  /**
+   * Every task there is, to be split by `heldOut`; or the tasks of each split; or a function that gives those of a
+   * split, which is called when they are needed, and needs `types`.
+   */
+  readonly tasks: readonly T[] | TasksBySplit<T> | ((split: Split) => Iterable<T>);
   /** The task in words. */
   instruction(task: T): string;
   play(task: T): Play;
@@ -71,25 +74,26 @@ export interface TaskSetDefinition<T extends Task> {
   readonly words?: readonly string[];
 }
 
+const ending = '{ observation, success }';
 /** Episodes that are played to find the words. */
 const exploredEpisodes = 500;
 
 /** @throws {ProxmoError} `config` if the definition does not hold together */
 export function defineTaskSet<T extends Task>(definition: TaskSetDefinition<T>): TaskSet<T> {
+  const problem = definitionProblem(definition);
+  if (problem !== null) throw new ProxmoError('config', `defineTaskSet: ${problem}; correct the definition.`);
   const { name, maxSteps, createExpert, solution } = definition;
-  const tasks = isList(definition.tasks) ? splitTasks(definition.tasks, definition.heldOut ?? 0.2) : definition.tasks;
-  const types = definition.types ?? [...new Set(splits.flatMap((split) => tasks[split].map(({ type }) => type)))];
-  checkTasks(name, tasks, types);
+  const lists = new TaskLists(definition);
   let words: readonly string[] | undefined = definition.words;
   return {
     name,
-    types,
+    types: lists.types,
     maxSteps,
-    tasks: (split, count, seed) => chooseTasks(name, split, tasks[split], count, seed),
-    allTasks: (split) => tasks[split],
+    tasks: (split, count, seed) => chooseTasks(name, split, lists.of(split), count, seed),
+    allTasks: (split) => lists.of(split),
     createEnvironment: () => new PlayedEnvironment(definition),
     words() {
-      words ??= exploreWordsNow(this, Math.min(exploredEpisodes, tasks.train.length)) ?? [];
+      words ??= exploreWordsNow(this, Math.min(exploredEpisodes, lists.of('train').length)) ?? [];
       return words;
     },
     ...(createExpert && { createExpert }),
@@ -97,23 +101,74 @@ export function defineTaskSet<T extends Task>(definition: TaskSetDefinition<T>):
   };
 }
 
-function isList<T extends Task>(tasks: TaskSetDefinition<T>['tasks']): tasks is readonly T[] {
+/** What is wrong with a value that should be a definition, but for its tasks; null if nothing is. */
+function definitionProblem<T extends Task>(definition: TaskSetDefinition<T>): string | null {
+  if (typeof definition !== 'object' || definition === null)
+    return `it got ${show(definition)}, not { name, maxSteps, tasks, instruction, play }`;
+  const { name, tasks, types, maxSteps } = definition;
+  if (typeof name !== 'string' || name === '') return `name is ${show(name)}, not text`;
+  if (!Number.isSafeInteger(maxSteps) || maxSteps < 1)
+    return `maxSteps is ${show(maxSteps)}, not a whole number of 1 or more`;
+  const missing = (['instruction', 'play'] as const).find((key) => typeof definition[key] !== 'function');
+  if (missing) return `${missing} is ${show(definition[missing])}, not a function`;
+  if (typeof tasks === 'function' && !types) return 'tasks is a function, so it needs types, a list of the task types';
+  if (typeof tasks === 'function' || Array.isArray(tasks)) return null;
+  const lacking = splits.find((split) => !isIterable((tasks as Partial<TasksBySplit<Task>> | undefined)?.[split]));
+  return lacking ? `tasks is ${show(tasks)}, neither a list nor { train, seen, unseen } with a list for each` : null;
+}
+
+function isIterable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value;
+}
+
+/** The tasks of a definition by split; those that a function gives are asked for when they are needed, once. */
+class TaskLists<T extends Task> {
+  readonly types: readonly string[];
+  private readonly known = new Map<Split, readonly T[]>();
+
+  constructor(private readonly definition: TaskSetDefinition<T>) {
+    const { name, tasks, types, heldOut = 0.2 } = definition;
+    if (typeof tasks === 'function') {
+      this.types = types ?? [];
+      return;
+    }
+    const lists = isList<T>(tasks) ? splitTasks(tasks, heldOut) : tasks;
+    const listed = splits.map((split) => [split, [...lists[split]]] as const);
+    this.types = types ?? [...new Set(listed.flatMap(([, list]) => list.map((task) => task?.type)))];
+    for (const [split, list] of listed) this.keep(split, list);
+    if (lists.train.length === 0) throw wrongTasks(name, 'there is no task to train on');
+  }
+
+  /** @throws {ProxmoError} `config` if the list has to be asked for and does not hold together */
+  of(split: Split): readonly T[] {
+    const { tasks, name } = this.definition;
+    const known = this.known.get(split);
+    if (known !== undefined || typeof tasks !== 'function') return known ?? [];
+    const list = tasks(split);
+    if (!isIterable(list)) throw wrongTasks(name, `tasks("${split}") is ${show(list)}, not a list`);
+    return this.keep(split, [...list]);
+  }
+
+  private keep(split: Split, list: readonly T[]): readonly T[] {
+    const { name } = this.definition;
+    const ids = new Set<string>();
+    for (const task of list) {
+      const problem = taskProblem(task, this.types);
+      if (problem !== null) throw wrongTasks(name, problem);
+      if (ids.has(task.id)) throw wrongTasks(name, `two tasks of the ${split} split have the id ${task.id}`);
+      ids.add(task.id);
+    }
+    this.known.set(split, list);
+    return list;
+  }
+}
+
+function isList<T extends Task>(tasks: readonly T[] | TasksBySplit<T>): tasks is readonly T[] {
   return Array.isArray(tasks);
 }
 
-function checkTasks(name: string, tasks: TasksBySplit<Task>, types: readonly string[]): void {
-  const wrong = (problem: string) =>
-    new ProxmoError('config', `${name}: ${problem}; correct the definition of the task set.`);
-  for (const split of splits) {
-    const ids = new Set<string>();
-    for (const task of tasks[split]) {
-      const problem = taskProblem(task, types);
-      if (problem !== null) throw wrong(problem);
-      if (ids.has(task.id)) throw wrong(`two tasks of the ${split} split have the id ${task.id}`);
-      ids.add(task.id);
-    }
-  }
-  if (tasks.train.length === 0) throw wrong('there is no task to train on');
+function wrongTasks(name: string, problem: string): ProxmoError {
+  return new ProxmoError('config', `${name}: ${problem}; correct the definition of the task set.`);
 }
 
 /** Plays a definition's episodes. */
@@ -135,7 +190,9 @@ class PlayedEnvironment<T extends Task> implements Environment<T> {
     const { name, winReward = 10 } = this.definition;
     if (this.play === null) throw new ProxmoError('environment', `${name}: step before reset; call reset first.`);
     return whenAnswered(this.play.next(action), (result) =>
-      this.clock.count(result.done ? endingTurn(result.value, winReward) : sightTurn(result.value)),
+      this.clock.count(
+        result.done ? endingTurn(this.given(result.value, 'returned', ending), winReward) : this.sight(result.value),
+      ),
     );
   }
 
@@ -144,17 +201,34 @@ class PlayedEnvironment<T extends Task> implements Environment<T> {
   }
 
   private enter(task: T): Answer<Turn & { readonly instruction: string }> {
-    const { play, instruction, name } = this.definition;
+    const { definition } = this;
+    const { name } = definition;
     this.clock.start();
-    this.play = play(task);
-    return whenAnswered(this.play.next(), (result) => {
+    const play = definition.play(task);
+    if (typeof play?.next !== 'function')
+      throw new ProxmoError(
+        'environment',
+        `${name}: play gave ${show(play)}; make it a generator, as *play(task) { … }.`,
+      );
+    this.play = play;
+    return whenAnswered(play.next(), (result) => {
       if (result.done)
         throw new ProxmoError(
           'environment',
           `${name}: task ${task.id} ended before any action; yield what the agent sees.`,
         );
-      return { ...sightTurn(result.value), instruction: instruction(task) };
+      return { ...this.sight(result.value), instruction: definition.instruction(task) };
     });
+  }
+
+  private sight(value: Sight): Turn {
+    return sightTurn(this.given(value, 'yielded', '{ observation, actions }'));
+  }
+
+  /** What an episode gave, if it is an object. @throws {ProxmoError} `environment` if it is none */
+  private given<T>(value: T, how: string, wanted: string): T {
+    if (typeof value === 'object' && value !== null) return value;
+    throw new ProxmoError('environment', `${this.definition.name}: play ${how} ${show(value)}, not ${wanted}.`);
   }
 
   /** Lets the episode run its `finally` blocks. What a generator that is ended gives is not looked at. */

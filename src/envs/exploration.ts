@@ -1,16 +1,19 @@
 /**
  * Collecting the words of a world that does not list them: a few episodes are played at random, and every text that
- * turns up is read.
+ * turns up is read. An episode whose world fails ends there; it will be told of when it is played in earnest.
  */
+import { ProxmoError } from '../base/errors.ts';
 import { type Answer, isPromise } from './answer.ts';
-import type { TaskSet, Turn } from './environment.ts';
+import type { Environment, Task, TaskSet, Turn } from './environment.ts';
+import { closeEnvironment, nonsense } from './faults.ts';
 import { RandomStream } from './random.ts';
+import { openingProblem, turnProblem } from './turns.ts';
 
 /** An action that no environment has. */
-export const nonsense = 'xyzzy 4711 plugh';
+export const nonsenseAction = 'xyzzy 4711 plugh';
 
 /** What exploration needs of a task set. */
-type Explorable = Pick<TaskSet, 'tasks' | 'createEnvironment' | 'maxSteps'>;
+type Explorable = Pick<TaskSet, 'name' | 'tasks' | 'createEnvironment' | 'maxSteps'>;
 
 /** Words and numbers of texts, each once, in alphabetical order. */
 export function wordsOf(texts: Iterable<string>): string[] {
@@ -19,11 +22,20 @@ export function wordsOf(texts: Iterable<string>): string[] {
   return [...words].sort();
 }
 
-/** Words of the first `episodes` training tasks, played at random; for worlds in another process. */
+/**
+ * Words of the first `episodes` training tasks, played at random; for worlds in another process.
+ * @throws {ProxmoError} `environment` if most episodes fail
+ */
 export async function exploreWords(taskSet: Explorable, episodes: number): Promise<string[]> {
   const exploration = explore(taskSet, episodes);
   let next = exploration.next();
-  while (!next.done) next = exploration.next(await next.value);
+  while (!next.done) {
+    const answer = next.value;
+    next = await Promise.resolve(answer).then(
+      (turn) => exploration.next(turn),
+      (error) => exploration.throw(error),
+    );
+  }
   return wordsOf(next.value);
 }
 
@@ -49,21 +61,50 @@ export function exploreWordsNow(taskSet: Explorable, episodes: number): string[]
 function* explore(taskSet: Explorable, episodes: number): Generator<Answer<Turn>, Set<string>, Turn> {
   const texts = new Set<string>();
   const random = new RandomStream(0);
-  const environment = taskSet.createEnvironment();
-  try {
-    for (const task of taskSet.tasks('train', episodes, 0)) {
-      let turn = yield environment.reset(task);
-      texts.add((turn as Turn & { readonly instruction: string }).instruction);
-      for (let step = 0; step <= taskSet.maxSteps; step++) {
-        const { observation, admissibleActions, done } = turn;
-        for (const text of [observation, ...(admissibleActions ?? [])]) texts.add(text);
-        if (done || step === taskSet.maxSteps || !admissibleActions?.length) break;
-        turn = yield environment.step(random.below(8) > 0 ? random.pick(admissibleActions) : nonsense);
-      }
+  const tasks = taskSet.tasks('train', episodes, 0);
+  let failures = 0;
+  let environment: Environment | null = null;
+  for (const task of tasks) {
+    try {
+      environment ??= taskSet.createEnvironment();
+      yield* exploreEpisode(taskSet, environment, task, random, texts);
+    } catch (error) {
+      if (2 * ++failures > tasks.length) throw tooMany(taskSet.name, task, error);
+      if (environment) void closeEnvironment(environment);
+      environment = null;
     }
-  } finally {
-    const closing = environment.close?.();
-    if (closing) closing.catch(() => undefined);
   }
+  if (environment) void closeEnvironment(environment);
   return texts;
+}
+
+function tooMany(name: string, task: Task, error: unknown): ProxmoError {
+  const said = error instanceof ProxmoError ? error.message : String(error);
+  return new ProxmoError(
+    'environment',
+    `${name}: the words of its texts cannot be collected, as most episodes fail; the last one, in task ${task.id}: ${said}`,
+    { cause: error },
+  );
+}
+
+function* exploreEpisode(
+  { name, maxSteps }: Explorable,
+  environment: Environment,
+  task: Task,
+  random: RandomStream,
+  texts: Set<string>,
+): Generator<Answer<Turn>, void, Turn> {
+  let turn = yield environment.reset(task);
+  const opening = turn as Turn & { readonly instruction: string };
+  const problem = openingProblem(opening);
+  if (problem !== null) throw nonsense(name, problem, turn);
+  texts.add(opening.instruction);
+  for (let step = 0; step <= maxSteps; step++) {
+    const { observation, admissibleActions, done } = turn;
+    for (const text of [observation, ...(admissibleActions ?? [])]) texts.add(text);
+    if (done || step === maxSteps || !admissibleActions?.length) break;
+    turn = yield environment.step(random.below(8) > 0 ? random.pick(admissibleActions) : nonsenseAction);
+    const found = turnProblem(turn);
+    if (found !== null) throw nonsense(name, found, turn);
+  }
 }

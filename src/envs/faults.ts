@@ -6,7 +6,8 @@
 import { z } from 'zod';
 import { ProxmoError } from '../base/errors.ts';
 import { type Answer, withinTime } from './answer.ts';
-import type { Task } from './environment.ts';
+import type { Environment, Task, Turn } from './environment.ts';
+import { rewardProblem } from './turns.ts';
 
 /** What becomes of an episode whose world fails every time: it is left out, or the run stops. */
 export const failureModes = ['drop', 'stop'] as const;
@@ -47,10 +48,12 @@ export interface Fault {
  */
 const tasksWithBadRewards = 3;
 
-/** Whether the episode of a fault is played again, or given up. */
-export type FaultOutcome = 'again' | 'given up';
+/** What becomes of the episode of a fault. One whose world only failed to close has been played to its end. */
+export type FaultOutcome = 'played again' | 'given up' | 'it counts';
 
 const longestDelaySeconds = 30;
+/** How long an environment may take to close. */
+const closingSeconds = 5;
 
 /** Counts the faults of a run, and knows when there were too many. */
 export class FaultLog {
@@ -59,6 +62,8 @@ export class FaultLog {
   /** Faults of each task that count. */
   private readonly ofTask = new Map<string, number>();
   private readonly badRewards = new Set<string>();
+  /** Failures to close that were told. */
+  private readonly closings = new Set<string>();
 
   /** @param onFault told of every fault, and of what comes of it */
   constructor(
@@ -89,7 +94,7 @@ export class FaultLog {
     const { attempt, error } = fault;
     this.countOnce(fault);
     const isLast = attempt >= maxAttempts;
-    this.onFault?.(fault, isLast ? 'given up' : 'again');
+    this.onFault?.(fault, isLast ? 'given up' : 'played again');
     if (isLast && onFailure === 'stop') {
       const tries = attempt === 1 ? 'on its only try' : `on all of its ${attempt} tries`;
       throw new ProxmoError(
@@ -116,6 +121,14 @@ export class FaultLog {
     return isLast ? null : Math.min(longestDelaySeconds, retryDelaySeconds * 2 ** (attempt - 1));
   }
 
+  /** Tells, once for each message, that a world failed to close. Its episode was over, so nothing comes of it. */
+  noteClosing(fault: Fault): void {
+    const { message } = fault.error;
+    if (this.closings.has(message)) return;
+    this.closings.add(message);
+    this.onFault?.(fault, 'it counts');
+  }
+
   /** One task that always fails must not use up what the whole run may. */
   private countOnce({ task }: Fault): void {
     const before = this.ofTask.get(task.id) ?? 0;
@@ -131,16 +144,46 @@ export function describeFault({ task, step, error }: Fault): string {
   return `in task ${task.id} ${place}: ${error.message.replace(/\s*\n\s*/g, ' ')}`;
 }
 
+/** A fault and what came of it, for a line of its own. */
+export function tellFault(fault: Fault, outcome: FaultOutcome): string {
+  return `environment fault ${describeFault(fault)} (try ${fault.attempt} of this episode; ${outcome})`;
+}
+
+/** What to throw where an environment gives a turn that is not as it should be. */
+export function nonsense(name: string, problem: string, turn: Turn): ProxmoError {
+  const code = problem === rewardProblem(turn?.reward) ? 'non-finite' : 'environment';
+  return new ProxmoError(code, `${name} answered nonsense: ${problem}.`);
+}
+
 /**
- * Asks an environment something where there is no second try, as when someone plays by hand.
+ * Asks an environment for a turn, and looks at it.
  * @param name of the task set, for the message
- * @throws {ProxmoError} `environment` if it does not answer in time or throws anything
+ * @throws {ProxmoError} `environment` if it does not answer in time, throws anything, or answers nonsense
  */
-export async function askOnce<T>(name: string, seconds: number, call: () => Answer<T>): Promise<T> {
+export async function askForTurn<T extends Turn>(
+  name: string,
+  seconds: number,
+  call: () => Answer<T>,
+  problemOf: (turn: T) => string | null,
+): Promise<T> {
+  let turn: T;
   try {
-    return await withinTime(call(), seconds, () => name);
+    turn = await withinTime(call(), seconds, () => name);
   } catch (error) {
     if (error instanceof ProxmoError) throw error;
     throw new ProxmoError('environment', `The environment ${name} failed: ${String(error)}`, { cause: error });
+  }
+  const problem = problemOf(turn);
+  if (problem !== null) throw nonsense(name, problem, turn);
+  return turn;
+}
+
+/** Closes an environment, whose episode is over or given up. @returns why it could not; null if it could */
+export async function closeEnvironment(environment: Environment): Promise<Error | null> {
+  try {
+    await withinTime(environment.close?.(), closingSeconds, () => 'close()');
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
   }
 }

@@ -12,7 +12,9 @@ import { ProxmoError } from '../base/errors.ts';
 import { digestOfFile } from '../base/wholeFile.node.ts';
 import { defineTaskSet } from './define.ts';
 import type { TaskSet } from './environment.ts';
+import { guardTaskSet, ModuleCode } from './moduleGuard.ts';
 import type { Started } from './started.ts';
+import { syntaxErrorPlace } from './syntaxPlace.node.ts';
 import { taskSetProblem } from './turns.ts';
 
 const toolkit = { defineTaskSet, ProxmoError } as const;
@@ -45,7 +47,8 @@ export function absoluteName(name: string): string {
  */
 export async function createModuleTaskSet(path: string, options: Readonly<Record<string, unknown>>): Promise<TaskSet> {
   const file = resolve(path);
-  const { default: factory } = await load(file);
+  const code = new ModuleCode(file, pathToFileURL(file).href);
+  const { default: factory } = await load(code);
   if (typeof factory !== 'function') {
     throw new ProxmoError(
       'config',
@@ -56,12 +59,14 @@ export async function createModuleTaskSet(path: string, options: Readonly<Record
   try {
     set = await (factory as ModuleFactory)(options, toolkit);
   } catch (error) {
-    throw new ProxmoError('config', `${file}: making the task set failed: ${messageOf(error)}`, { cause: error });
+    throw new ProxmoError('config', `${file}${code.placeOf(error)}: making the task set failed: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   const problem = taskSetProblem(set);
   if (problem !== null)
     throw new ProxmoError('config', `${file}: the default export gives no task set: ${problem}; see defineTaskSet.`);
-  return set;
+  return guardTaskSet(set, code);
 }
 
 /** What is loaded from such a path. @throws {ProxmoError} `file` if there is no such file */
@@ -82,12 +87,17 @@ export async function checkModuleFile(file: string): Promise<void> {
   });
 }
 
-async function load(file: string): Promise<{ readonly default?: unknown }> {
+async function load(code: ModuleCode): Promise<{ readonly default?: unknown }> {
+  const { file } = code;
   await checkModuleFile(file);
   try {
     return await import(pathToFileURL(file).href);
   } catch (error) {
-    throw new ProxmoError('config', `${file} cannot be loaded: ${messageOf(error)}`, { cause: error });
+    const place =
+      error instanceof SyntaxError ? ((await syntaxErrorPlace(file)) ?? file) : `${file}${code.placeOf(error)}`;
+    throw new ProxmoError('config', `${place}: the environment module cannot be loaded: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 

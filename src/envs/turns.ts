@@ -106,7 +106,17 @@ export class EpisodeClock {
   }
 }
 
-function show(value: unknown): string {
-  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
+/** A value in words, in short. */
+export function show(value: unknown): string {
+  const text = typeof value === 'object' || typeof value === 'string' ? json(value) : String(value);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+function json(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    // A circle, or a number without end, has no JSON.
+    return 'an object';
+  }
 }

@@ -4,8 +4,10 @@
  */
 
 import { ProxmoError } from '../base/errors.ts';
+import { type Answer, Waits } from '../envs/answer.ts';
 import type { Expert, Task, TaskSet, Turn } from '../envs/environment.ts';
-import { askOnce } from '../envs/faults.ts';
+import { askForTurn, closeEnvironment, type FaultLog } from '../envs/faults.ts';
+import { openingProblem, turnProblem } from '../envs/turns.ts';
 import type { TokenSequence } from '../nn/replies.ts';
 import { Random } from '../tensor/random.ts';
 import { type ActionFormat, matchAction } from '../text/actionFormat.ts';
@@ -33,15 +35,30 @@ export interface DemonstrationOptions {
    */
   readonly noise: number;
   readonly seed: number;
-  /** Longest wait for the environment. */
-  readonly stepTimeoutSeconds: number;
+  /** Counts the faults of the whole run. */
+  readonly faults: FaultLog;
+}
+
+/** Environment or teacher failed in the middle of a demonstration. */
+class Interrupted extends Error {
+  constructor(
+    readonly step: number,
+    readonly reason: Error,
+  ) {
+    super(reason.message);
+  }
+}
+
+function asInterrupted(error: unknown): Interrupted {
+  if (error instanceof Interrupted) return error;
+  throw error;
 }
 
 /**
  * Lets the teacher play each task once, until it is accomplished or the teacher thinks so. Tasks that it does not
- * finish, or has no solution of, are left out.
+ * finish, has no solution of, or cannot play because the environment fails every time, are left out.
  * @throws {ProxmoError} `config` if the task set has no such teacher, or recorded solutions are asked to err;
- * `environment` if the environment fails
+ * `environment` if there were too many faults, or more than half of the tasks could not be played
  */
 export async function demonstrate(
   scribe: Scribe,
@@ -49,7 +66,41 @@ export async function demonstrate(
   tasks: readonly Task[],
   options: DemonstrationOptions,
 ): Promise<TokenSequence[]> {
-  const { teacher, noise, seed, stepTimeoutSeconds } = options;
+  const { teacher, noise, seed, faults } = options;
+  checkTeacher(taskSet, options);
+  const sequences: TokenSequence[] = [];
+  const random = new Random(seed, 'demonstrations');
+  const drawNoise = () => random.uniform() < noise && random;
+  let last: Error | null = null;
+  let dropped = 0;
+  for (const task of tasks) {
+    for (let attempt = 1; ; attempt++) {
+      const shown = await demonstrateOne(scribe, taskSet, task, teacher, faults, drawNoise).catch(asInterrupted);
+      if (!(shown instanceof Interrupted)) {
+        sequences.push(...shown);
+        break;
+      }
+      const { step, reason } = shown;
+      last = reason;
+      const delay = faults.note({ task, attempt, step, error: reason });
+      if (delay === null) {
+        dropped++;
+        break;
+      }
+      await new Waits().start(delay).over;
+    }
+  }
+  if (last && 2 * dropped > tasks.length) {
+    throw new ProxmoError(
+      'environment',
+      `${dropped} of ${tasks.length} demonstrations failed on all of their tries, too many to go on; the last one: ${last.message}`,
+      { cause: last },
+    );
+  }
+  return sequences;
+}
+
+function checkTeacher(taskSet: TaskSet, { teacher, noise }: DemonstrationOptions): void {
   if (teacher === 'expert' && !taskSet.createExpert) {
     throw new ProxmoError(
       'config',
@@ -65,26 +116,12 @@ export async function demonstrate(
       `${problem}; set warmStart.${taskSet.solution ? 'noise to 0' : 'teacher to expert'}.`,
     );
   }
-  const sequences: TokenSequence[] = [];
-  const random = new Random(seed, 'demonstrations');
-  for (const task of tasks) {
-    const player =
-      teacher === 'expert'
-        ? (taskSet.createDemonstrator?.() ?? taskSet.createExpert!())
-        : reciter(taskSet.solution!(task));
-    if (player)
-      sequences.push(
-        ...(await demonstrateOne(
-          scribe,
-          taskSet,
-          task,
-          player,
-          stepTimeoutSeconds,
-          () => random.uniform() < noise && random,
-        )),
-      );
-  }
-  return sequences;
+}
+
+/** Who demonstrates a task; null if nobody can. */
+function teacherOf(taskSet: TaskSet, task: Task, teacher: DemonstrationOptions['teacher']): Expert | null {
+  if (teacher === 'solution') return reciter(taskSet.solution!(task));
+  return taskSet.createDemonstrator?.() ?? taskSet.createExpert!();
 }
 
 /** A player that recites recorded actions. */
@@ -98,40 +135,76 @@ async function demonstrateOne(
   scribe: Scribe,
   taskSet: TaskSet,
   task: Task,
-  teacher: Expert,
-  stepTimeoutSeconds: number,
+  teacher: DemonstrationOptions['teacher'],
+  faults: FaultLog,
   /** Where this turn's action comes from: the teacher, if false. */
   drawNoise: () => Random | false,
 ): Promise<TokenSequence[]> {
-  const environment = taskSet.createEnvironment();
-  const { tokenizer, format, prompts } = scribe;
-  const memory = createMemory(scribe.memory ?? 'window', prompts, [tokenizer.endId]);
   const turns: TurnTokens[] = [];
-  let taken: string | null = null;
-  try {
-    const first = await askOnce(taskSet.name, stepTimeoutSeconds, () => environment.reset(task));
-    teacher.reset(first.instruction);
-    let turn: Turn = first;
-    while (!turn.done && turns.length < taskSet.maxSteps) {
-      const { observation, admissibleActions } = turn;
-      const named = teacher.act(turn, taken);
-      const wanted = matchAction(named, admissibleActions) ?? named;
-      // The call has shown the teacher what its last action came to.
-      if (teacher.done) return contextSequences(turns);
-      const noise = drawNoise();
-      const action =
-        noise && admissibleActions?.length ? admissibleActions[noise.below(admissibleActions.length)]! : wanted;
-      const { tokens, context } = memory.read({ instruction: first.instruction, observation, admissibleActions });
-      const reply = [...tokenizer.encode(writeReply(format, action)), tokenizer.endId];
-      memory.wrote(reply, action);
-      turns.push({ prompt: tokens, context, reply });
-      taken = action;
-      turn = await askOnce(taskSet.name, stepTimeoutSeconds, () => environment.step(action));
+  const attempt = async <T>(call: () => Answer<T>): Promise<T> => {
+    try {
+      return await call();
+    } catch (error) {
+      throw new Interrupted(turns.length, error instanceof Error ? error : new Error(String(error)));
     }
-    return turn.success ? contextSequences(turns) : [];
+  };
+  const ask = <T extends Turn>(call: () => Answer<T>, problemOf: (turn: T) => string | null): Promise<T> =>
+    attempt(() => askForTurn(taskSet.name, faults.settings.stepTimeoutSeconds, call, problemOf));
+  const player = await attempt(() => teacherOf(taskSet, task, teacher));
+  if (player === null) return [];
+  const environment = await attempt(() => taskSet.createEnvironment());
+  try {
+    const opening = await ask(() => environment.reset(task), openingProblem);
+    await attempt(() => player.reset(opening.instruction));
+    return await demonstrateTurns(scribe, opening, turns, taskSet.maxSteps, {
+      act: (turn, taken) => attempt(() => player.act(turn, taken)),
+      isDone: () => player.done ?? false,
+      step: (action) => ask(() => environment.step(action), turnProblem),
+      drawNoise,
+    });
   } finally {
-    await environment.close?.();
+    const error = await closeEnvironment(environment);
+    if (error) faults.noteClosing({ task, attempt: 1, step: turns.length, error });
   }
+}
+
+/** What a demonstration calls upon, turn by turn. */
+interface Course {
+  act(turn: Turn, taken: string | null): Promise<string>;
+  isDone(): boolean;
+  step(action: string): Promise<Turn>;
+  drawNoise(): Random | false;
+}
+
+/** @param turns gets the turns of the episode as they come */
+async function demonstrateTurns(
+  { tokenizer, format, prompts, memory: form = 'window' }: Scribe,
+  opening: Turn & { readonly instruction: string },
+  turns: TurnTokens[],
+  maxSteps: number,
+  { act, isDone, step, drawNoise }: Course,
+): Promise<TokenSequence[]> {
+  const memory = createMemory(form, prompts, [tokenizer.endId]);
+  let turn: Turn = opening;
+  let taken: string | null = null;
+  while (!turn.done && turns.length < maxSteps) {
+    const { observation, admissibleActions } = turn;
+    const named = await act(turn, taken);
+    // The call has shown the teacher what its last action came to.
+    if (isDone()) return contextSequences(turns);
+    const noise = drawNoise();
+    const action =
+      noise && admissibleActions?.length
+        ? admissibleActions[noise.below(admissibleActions.length)]!
+        : (matchAction(named, admissibleActions) ?? named);
+    const { tokens, context } = memory.read({ instruction: opening.instruction, observation, admissibleActions });
+    const reply = [...tokenizer.encode(writeReply(format, action)), tokenizer.endId];
+    memory.wrote(reply, action);
+    turn = await step(action);
+    turns.push({ prompt: tokens, context, reply });
+    taken = action;
+  }
+  return turn.success ? contextSequences(turns) : [];
 }
 
 /** An action as the policy must write it. An expert has no thoughts to show, so its think tags are empty. */

@@ -12,8 +12,8 @@
 import { ProxmoError } from '../base/errors.ts';
 import { type Answer, isPromise, Waits, whenAnswered, withinTime } from '../envs/answer.ts';
 import type { Environment, Task, TaskSet, Turn } from '../envs/environment.ts';
-import { FaultLog } from '../envs/faults.ts';
-import { openingProblem, rewardProblem, turnProblem } from '../envs/turns.ts';
+import { closeEnvironment, FaultLog, nonsense } from '../envs/faults.ts';
+import { openingProblem, turnProblem } from '../envs/turns.ts';
 import type { BoundReply, Constraint } from '../nn/constraint.ts';
 import type { Generator, SamplingControls, Session } from '../nn/generator.ts';
 import { type ActionFormat, parseReply } from '../text/actionFormat.ts';
@@ -101,8 +101,6 @@ const turnsOfTry = 2 ** 20;
 const largestDroppedShare = 0.5;
 /** How long the others wait for an answer before they go on without it. */
 const patienceSeconds = 1;
-/** How long an environment may take to close. */
-const closingSeconds = 5;
 
 /** An episode that is being played. */
 interface Running {
@@ -187,7 +185,7 @@ class Rollout {
       signal?.removeEventListener('abort', abort);
       this.waits.endAll();
       for (const { session } of episodes) session?.close();
-      await Promise.all(episodes.map(({ environment }) => environment && closeQuietly(environment)));
+      await Promise.all(episodes.map((episode) => this.close(episode)));
     }
     return resultOf(episodes);
   }
@@ -322,10 +320,7 @@ class Rollout {
   ): Answer<void> {
     const read = (turn: T) => {
       const problem = problemOf(turn);
-      if (problem !== null) {
-        const code = problem === rewardProblem(turn?.reward) ? 'non-finite' : 'environment';
-        throw new ProxmoError(code, `${this.taskSet.name} answered nonsense: ${problem}.`);
-      }
+      if (problem !== null) throw nonsense(this.taskSet.name, problem, turn);
       take(turn);
     };
     try {
@@ -352,7 +347,7 @@ class Rollout {
     };
     const memory = this.newMemory();
     Object.assign(episode, { environment: null, turn: null, instruction: '', memory, context: -1, steps: [] });
-    if (environment) void closeQuietly(environment);
+    if (environment) void closeEnvironment(environment);
     const delay = this.faults.note(fault);
     if (delay === null) {
       episode.failure = fault.error;
@@ -360,6 +355,13 @@ class Rollout {
     }
     await this.waits.start(delay).over;
     if (!this.waits.ended) await this.open(episode);
+  }
+
+  private async close(episode: Running): Promise<void> {
+    const { environment, task, faults, steps } = episode;
+    const error = environment && (await closeEnvironment(environment));
+    if (error && this.isOver(episode))
+      this.faults.noteClosing({ task, attempt: faults + 1, step: steps.length, error });
   }
 
   /** Remembers that an episode waits, and what came of it. */
@@ -391,20 +393,6 @@ class Rollout {
   }
 }
 
-/**
- * Groups that are still samples of their tasks: those that kept at least half of their episodes. What a group lost, it
- * may have lost for what its episodes did, so the few that are left of a group would be compared with the wrong mean.
- */
-export function wholeGroups(
-  { episodes, dropped }: RolloutResult,
-  groupSize: number,
-): { readonly episodes: readonly Episode[]; readonly groupsLeftOut: number } {
-  const lost = new Map<string, number>();
-  for (const { task } of dropped) lost.set(task.id, (lost.get(task.id) ?? 0) + 1);
-  const thin = new Set([...lost].filter(([, count]) => 2 * count > groupSize).map(([id]) => id));
-  return { episodes: episodes.filter(({ task }) => !thin.has(task.id)), groupsLeftOut: thin.size };
-}
-
 /** @throws {ProxmoError} `environment` if too large a share was given up */
 function resultOf(all: readonly Running[]): RolloutResult {
   const dropped = all.flatMap(({ number, task, faults, failure }) =>
@@ -429,13 +417,6 @@ function finish({ number, task, instruction, steps, turn, faults }: Running): Ep
 
 function episodeId(number: number): string {
   return `episode-${number}`;
-}
-
-/** Closes an environment. Its episode is over or given up, so a failure to close it changes nothing. */
-async function closeQuietly(environment: Environment): Promise<void> {
-  try {
-    await withinTime(environment.close?.(), closingSeconds, () => 'close');
-  } catch {}
 }
 
 /** The text of a reply, without its end token. */

@@ -24,8 +24,9 @@ import { Policy } from './policy.ts';
 import type { PolicySource } from './policySource.ts';
 import { PolicyUpdate } from './policyUpdate.ts';
 import { ownWeightsOf, referenceOf } from './reference.ts';
-import { type Episode, playEpisodes, type RolloutResult, wholeGroups } from './rollout.ts';
+import { type Episode, playEpisodes, type RolloutResult } from './rollout.ts';
 import { type BehaviourCloning, cloneBehaviour } from './warmStart.ts';
+import { wholeGroups } from './wholeGroups.ts';
 
 /** What the trainer is doing, for a progress line. */
 export interface Progress {
@@ -157,7 +158,7 @@ export class Trainer {
           teacher: warmStart.teacher,
           noise: warmStart.noise,
           seed,
-          stepTimeoutSeconds: this.config.environment.stepTimeoutSeconds,
+          faults: this.faults,
         },
       );
       this.checkDemonstrations(demonstrations);

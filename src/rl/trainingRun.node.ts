@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { ProxmoError } from '../base/errors.ts';
 import { systemReason } from '../base/systemErrors.node.ts';
 import type { Task, TaskSet } from '../envs/environment.ts';
-import { describeFault, type Fault, type FaultOutcome } from '../envs/faults.ts';
+import { type Fault, type FaultOutcome, tellFault } from '../envs/faults.ts';
 import type { OpenCheckpoint } from '../runs/checkpoint.ts';
 import type { JsonObject } from '../runs/json.ts';
 import type { RunWriter } from '../runs/run.ts';
@@ -319,7 +319,7 @@ export class TrainingRun {
   }
 
   private tellFault(fault: Fault, outcome: FaultOutcome): void {
-    this.writer.log(`environment fault ${describeFault(fault)} (try ${fault.attempt}; ${outcome})`);
+    this.writer.log(tellFault(fault, outcome));
     this.options.onEvent?.({ kind: 'fault', fault, outcome });
   }
 

@@ -34,6 +34,11 @@ const broken = write(
   });`,
 );
 
+const few = write(
+  'few.mjs',
+  readFileSync(broken, 'utf8').replace("'broken'", "'few'").replace(", reward: action === 'go' ? NaN : 1", ''),
+);
+
 describe('proxmo env list', () => {
   it('says what each environment is, where its data comes from and whether it is there', async () => {
     const { code, stdout } = await proxmo(['env', 'list']);
@@ -105,7 +110,7 @@ describe('an environment that fails while it is played', () => {
     const { code, stderr } = await proxmo(['env', 'play', path], { input: '1\n' });
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: 'proxmo: The environment broken failed: TypeError: no lamp\n',
+      stderr: `proxmo: In task d: ${path}:7:13: reset failed: TypeError: no lamp\n`,
     });
   });
 });
@@ -159,6 +164,11 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
     [['env', 'fly'], 2, /unknown command 'fly'/],
     [['env', 'check'], 2, /missing required argument 'environment'/],
     [['env', 'check', 'houshold'], 1, /There is no environment houshold \(did you mean household\?\)/],
+    [
+      ['env', 'check', write('unparsable.mjs', 'export default () => {\n  const x = 3;\n  const y = ;\n};\n')],
+      1,
+      /^proxmo: \S+unparsable\.mjs:3: the environment module cannot be loaded: SyntaxError: Unexpected token ';'\n$/,
+    ],
     [['env', 'check', './absent.mjs'], 1, /There is no environment module .*absent\.mjs/],
     [['env', 'check', 'household', '--option', 'rooms'], 2, /--option rooms is not an assignment; write key=value/],
     [
@@ -203,7 +213,12 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
     [
       ['train', '--env', broken, '--out', join(folder, 'never')],
       1,
-      /broken: the train split has 3 tasks, not 400; ask for fewer/,
+      /broken: the words of its texts cannot be collected, as most .*, in task \w: broken answered nonsense: reward is NaN/,
+    ],
+    [
+      ['train', '--env', few, '--out', join(folder, 'never')],
+      1,
+      /few: the train split has 3 tasks, not 400; ask for fewer/,
     ],
     [['train', '--resume', folder, '--env', 'household'], 2, /A resumed run keeps its folder and settings/],
   ] as const)('%j', async (args, code, message) => {

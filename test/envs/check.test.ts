@@ -110,6 +110,19 @@ describe('words', () => {
   });
 });
 
+describe('a task set without tasks', () => {
+  it('is told why, and nothing else', async () => {
+    const why = () => {
+      throw new Error('the list is locked');
+    };
+    expect(await findings(withSet({ tasks: why }))).toEqual([
+      'tasks: the train split gives not even one task: the list is locked',
+    ]);
+    const none = withSet({ tasks: () => [], allTasks: () => [] });
+    expect(await findings(none)).toEqual(['tasks: the train split gives not even one task']);
+  });
+});
+
 describe('what breaks is said by the check that is there for it', () => {
   const task = (id: string, type = 'to 1') => ({ id, type, goal: 1 });
   it.each<[string, TaskSet, RegExp]>([
@@ -157,7 +170,7 @@ describe('what breaks is said by the check that is there for it', () => {
     [
       'a hang',
       withWorld(() => ({ reset: () => new Promise(() => {}) })),
-      /turns: task t\d+: reset failed: it gave no answer within 0.3 s/,
+      /turns: task t\d+: reset gave no answer within 0.3 s/,
     ],
     [
       'an observation that is no text',

@@ -119,7 +119,82 @@ describe('a definition', () => {
     expect(ended).toBe(2);
   });
 
+  it('asks for the tasks of a split when they are needed, once, where a function gives them', () => {
+    const asked: string[] = [];
+    const set = defineTaskSet<Door>({
+      ...doors,
+      types: ['odd', 'even'],
+      *tasks(split) {
+        asked.push(split);
+        for (let i = 0; i < 4; i++) yield { id: `${split}-${i}`, type: i % 2 ? 'odd' : 'even', colour: 'red' };
+      },
+    });
+    expect(asked).toEqual([]);
+    expect(set.tasks('unseen', 4, 1)).toHaveLength(4);
+    expect(set.allTasks!('unseen').map(({ id }) => id)).toEqual(['unseen-0', 'unseen-1', 'unseen-2', 'unseen-3']);
+    expect(() => set.tasks('train', 5, 1)).toThrow('the train split has 4 tasks, not 5');
+    expect(set.words!()).toContain('locked');
+    expect(asked).toEqual(['unseen', 'train']);
+  });
+
+  it('finds its words although an episode fails, and tells why where most do', () => {
+    const fragile = (fails: (colour: string) => boolean) =>
+      defineTaskSet<Door>({
+        ...doors,
+        play(task) {
+          if (fails(task.colour)) throw new Error('the door is stuck');
+          return doors.play(task);
+        },
+      });
+    expect(fragile((colour) => colour === 'red').words!()).toContain('locked');
+    expect(() => fragile(() => true).words!()).toThrow('the door is stuck');
+  });
+
+  it.each<[string, Partial<TaskSetDefinition<Door>>, RegExp]>([
+    [
+      'yields nothing',
+      {
+        *play() {
+          yield undefined as never;
+          return { observation: '', success: false };
+        },
+      },
+      /doors: play yielded undefined, not \{ observation, actions \}/,
+    ],
+    [
+      'returns nothing',
+      {
+        *play() {
+          yield { observation: 'a door.' };
+          return undefined as never;
+        },
+      },
+      /doors: play returned undefined, not \{ observation, success \}/,
+    ],
+    [
+      'is no generator',
+      { play: (() => ({ observation: 'a door.' })) as never },
+      /doors: play gave \{"observation":"a door."\}; make it a generator/,
+    ],
+  ])('whose play %s is told so', (_, change, message) => {
+    const set = defineTaskSet({ ...doors, ...change });
+    const environment = set.createEnvironment();
+    expect(() => {
+      environment.reset(set.allTasks!('train')[0]!);
+      environment.step('go');
+    }).toThrow(expect.objectContaining({ code: 'environment', message: expect.stringMatching(message) }));
+  });
+
   it.each([
+    ['no name', { name: undefined as never }, /defineTaskSet: name is undefined, not text/],
+    ['no play', { play: undefined as never }, /defineTaskSet: play is undefined, not a function/],
+    ['no tasks', { tasks: undefined as never }, /defineTaskSet: tasks is undefined, neither a list/],
+    [
+      'half of its splits',
+      { tasks: { train: [] } as never },
+      /defineTaskSet: tasks is \{"train":\[\]\}, neither a list/,
+    ],
+    ['a function of tasks and no types', { tasks: () => [] }, /tasks is a function, so it needs types/],
     ['a type that is not listed', { types: ['even'] }, /the type of task door-\d+ is "odd", not one of even/],
     ['two tasks of one id', { tasks: [doors, doors].flatMap(({ tasks }) => tasks as Door[]) }, /have the id door-/],
     ['no task', { tasks: [] }, /no task to train on/],
@@ -127,6 +202,11 @@ describe('a definition', () => {
     expect(() => defineTaskSet({ ...doors, ...change })).toThrow(
       expect.objectContaining({ code: 'config', message: expect.stringMatching(message) }),
     );
+  });
+
+  it('whose function gives no list is told so when it is asked', () => {
+    const set = defineTaskSet<Door>({ ...doors, types: ['odd'], tasks: (() => 3) as never });
+    expect(() => set.tasks('train', 1, 1)).toThrow('doors: tasks("train") is 3, not a list');
   });
 });
 

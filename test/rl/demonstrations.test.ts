@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { checkTaskSet } from '../../src/envs/check.ts';
 import { defineTaskSet, type TaskSetDefinition } from '../../src/envs/define.ts';
 import type { Expert, Task, TaskSet } from '../../src/envs/environment.ts';
+import { FaultLog, tellFault } from '../../src/envs/faults.ts';
 import type { TokenSequence } from '../../src/nn/replies.ts';
 import { type DemonstrationOptions, demonstrate } from '../../src/rl/demonstrations.ts';
 import type { ActionFormat } from '../../src/text/actionFormat.ts';
@@ -35,11 +36,12 @@ const goalsSum = (from: readonly unknown[]) =>
   from.reduce((sum: number, task) => sum + (task as { goal: number }).goal, 0);
 
 const tokenizer = WordTokenizer.build([...counting.words!(), 'count', 'think', 'action']);
-const usual: DemonstrationOptions = { teacher: 'expert', noise: 0, seed: 1, stepTimeoutSeconds: 5 };
+const log = (settings: ConstructorParameters<typeof FaultLog>[0] = {}) =>
+  new FaultLog({ retryDelaySeconds: 0, maxAttempts: 2, ...settings });
 
 function show(taskSet: TaskSet, options: Partial<DemonstrationOptions> = {}, format: ActionFormat = 'plain') {
   const scribe = { tokenizer, prompts: new PromptBuilder(tokenizer, { format }), format };
-  return demonstrate(scribe, taskSet, tasks, { ...usual, ...options });
+  return demonstrate(scribe, taskSet, tasks, { teacher: 'expert', noise: 0, seed: 1, faults: log(), ...options });
 }
 
 const withExpert = (createExpert: () => Expert): TaskSet => ({ ...counting, createExpert }) as TaskSet;
@@ -142,18 +144,73 @@ describe('mistakes', () => {
       message: expect.stringMatching(message),
     });
   });
+});
 
-  it('a world that fails is named, and closed', async () => {
-    let closed = 0;
-    const broken = {
+describe('a world that fails', () => {
+  /** The sound worlds, in which an error is thrown at some calls. */
+  const failing = (fails: (task: Task, nth: number) => boolean) => {
+    const closed = { count: 0 };
+    let calls = 0;
+    const set = {
       ...counting,
-      createEnvironment: () => ({
-        reset: () => Promise.reject(new TypeError('no lamp')),
-        step: () => Promise.reject(new TypeError('no lamp')),
-        close: () => void closed++,
-      }),
+      createEnvironment() {
+        const inner = counting.createEnvironment();
+        let current: Task;
+        return {
+          reset: (task: Task) => inner.reset((current = task) as never),
+          step: (action: string) =>
+            fails(current, calls++) ? Promise.reject(new TypeError('no lamp')) : inner.step(action),
+          close: () => void closed.count++,
+        };
+      },
     } as TaskSet;
-    await expect(show(broken)).rejects.toThrow('The environment counting failed: TypeError: no lamp');
-    expect(closed).toBe(1);
+    return { set, closed };
+  };
+
+  it('shows its task again, which is told and counted', async () => {
+    const { set, closed } = failing((_, nth) => nth === 4);
+    const faults = log();
+    expect(await show(set, { faults })).toEqual(await show(counting as TaskSet));
+    expect([faults.count, closed.count]).toEqual([1, tasks.length + 1]);
+  });
+
+  it('every time leaves its task out', async () => {
+    const { set } = failing(({ id }) => id === tasks[1]!.id);
+    const told: string[] = [];
+    const faults = new FaultLog({ retryDelaySeconds: 0, maxAttempts: 2 }, (fault, outcome) =>
+      told.push(tellFault(fault, outcome)),
+    );
+    expect(await show(set, { faults })).toHaveLength(goalsSum(tasks) - goalsSum([tasks[1]]));
+    expect(told).toEqual([
+      `environment fault in task ${tasks[1]!.id} at its start: The environment counting failed: TypeError: no lamp (try 1 of this episode; played again)`,
+      `environment fault in task ${tasks[1]!.id} at its start: The environment counting failed: TypeError: no lamp (try 2 of this episode; given up)`,
+    ]);
+  });
+
+  it('or a teacher that does, in most tasks ends the run', async () => {
+    await expect(show(failing(() => true).set)).rejects.toThrow(
+      '9 of 9 demonstrations failed on all of their tries, too many to go on; the last one: The environment counting failed: TypeError: no lamp',
+    );
+    const helpless = () => {
+      throw new Error('no idea');
+    };
+    await expect(show(withExpert(() => ({ reset: () => {}, act: helpless })))).rejects.toThrow(/the last one: no idea/);
+    const nothing = { ...counting, createEnvironment: () => ({ reset: () => undefined }) } as unknown as TaskSet;
+    await expect(show(nothing)).rejects.toThrow(/counting answered nonsense: the turn is undefined, not an object/);
+  });
+
+  it('to close is told once, and costs nothing', async () => {
+    const set = {
+      ...counting,
+      createEnvironment() {
+        const inner = counting.createEnvironment();
+        inner.close = () => Promise.reject(new Error('still busy'));
+        return inner;
+      },
+    } as TaskSet;
+    const told: string[] = [];
+    const faults = new FaultLog({}, ({ error }, outcome) => told.push(`${error.message}: ${outcome}`));
+    expect(await show(set, { faults })).toEqual(await show(counting as TaskSet));
+    expect([told, faults.count]).toEqual([['still busy: it counts'], 0]);
   });
 });

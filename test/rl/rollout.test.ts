@@ -4,7 +4,8 @@ import { defineTaskSet } from '../../src/envs/define.ts';
 import type { Environment, Task, TaskSet, Turn } from '../../src/envs/environment.ts';
 import { type Fault, FaultLog } from '../../src/envs/faults.ts';
 import { evaluate, meanComponents, rate } from '../../src/rl/evaluate.ts';
-import { type Episode, playEpisodes, wholeGroups } from '../../src/rl/rollout.ts';
+import { type Episode, playEpisodes } from '../../src/rl/rollout.ts';
+import { wholeGroups } from '../../src/rl/wholeGroups.ts';
 import { controls, textPlayer } from '../support/players.ts';
 
 /** Counting to a number: `add` counts, `wait` does not. */
@@ -175,6 +176,7 @@ describe('a fault costs its own episode only', () => {
       'a reward that is no number',
       { step: (turn: Turn, nth: number) => (nth === 5 ? { ...turn, reward: Number.NaN } : turn) },
     ],
+    ['a reward beyond 32 bits', { step: (turn: Turn, nth: number) => (nth === 5 ? { ...turn, reward: 1e39 } : turn) }],
     [
       'success before the end',
       { step: (turn: Turn, nth: number) => (nth === 5 ? { ...turn, done: false, success: true } : turn) },
@@ -306,7 +308,22 @@ describe('an episode whose world fails every time', () => {
     const { episodes, dropped } = await play(wrong(), log());
     expect(dropped).toEqual([{ id: 'episode-2', task: lost, faults: 3, error: new Error('the disk is full') }]);
     expect(episodes).toEqual((await play(counting)).episodes.filter(({ task }) => task !== lost));
-    expect(outcomes).toEqual(['1 again', '2 again', '3 given up']);
+    expect(outcomes).toEqual(['1 played again', '2 played again', '3 given up']);
+  });
+
+  it('only to close is told once, and counts', async () => {
+    const sticky: TaskSet = {
+      ...counting,
+      createEnvironment() {
+        const inner = counting.createEnvironment() as Environment;
+        inner.close = () => Promise.reject(new Error('still busy'));
+        return inner;
+      },
+    };
+    outcomes.length = 0;
+    const faults = log();
+    expect(await play(sticky, faults)).toEqual(await play(counting));
+    expect([outcomes, faults.count]).toEqual([['1 it counts'], 0]);
   });
 
   it('does not end the rollout where the world does not even open', async () => {

@@ -1,11 +1,14 @@
 /** `proxmo env play`: play an environment by hand, at the terminal or from a pipe. */
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';
+import { ProxmoError } from '../../base/errors.ts';
+import type { Answer } from '../../envs/answer.ts';
 import type { Environment, Split, Task, Turn } from '../../envs/environment.ts';
-import { askOnce } from '../../envs/faults.ts';
+import { askForTurn, closeEnvironment } from '../../envs/faults.ts';
+import { openingProblem, turnProblem } from '../../envs/turns.ts';
 import { matchAction } from '../../text/actionFormat.ts';
 import { splitOption, wholeNumber } from '../arguments.ts';
-import { standardOutput } from '../output.ts';
+import { standardError, standardOutput } from '../output.ts';
 import { chooseTasks } from '../tasks.ts';
 import { type EnvironmentOptions, withEnvironment, withTaskSet } from './options.ts';
 
@@ -33,7 +36,8 @@ export function playByHandCommand(): Command {
         try {
           await play(new Asked(taskSet.name, environment), task);
         } finally {
-          await environment.close?.();
+          const error = await closeEnvironment(environment);
+          if (error) standardError.print(`the environment could not be closed: ${error.message}`);
         }
       });
     });
@@ -41,17 +45,29 @@ export function playByHandCommand(): Command {
 
 /** An environment whose failures are told as such. */
 class Asked {
+  private task = '';
+
   constructor(
     private readonly name: string,
     private readonly environment: Environment,
   ) {}
 
   reset(task: Task) {
-    return askOnce(this.name, longestWaitSeconds, () => this.environment.reset(task));
+    this.task = task.id;
+    return this.ask(() => this.environment.reset(task), openingProblem);
   }
 
   step(action: string) {
-    return askOnce(this.name, longestWaitSeconds, () => this.environment.step(action));
+    return this.ask(() => this.environment.step(action), turnProblem);
+  }
+
+  private async ask<T extends Turn>(call: () => Answer<T>, problemOf: (turn: T) => string | null): Promise<T> {
+    try {
+      return await askForTurn(this.name, longestWaitSeconds, call, problemOf);
+    } catch (error) {
+      if (!(error instanceof ProxmoError)) throw error;
+      throw new ProxmoError(error.code, `In task ${this.task}: ${error.message}`, { cause: error });
+    }
   }
 }
 
