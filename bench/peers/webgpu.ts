@@ -8,11 +8,12 @@ import { pathToFileURL } from 'node:url';
 import * as systemDawn from 'webgpu';
 import { writeFileAtomic } from '../../src/base/atomicFile.node.ts';
 import { findSwiftShaderBundle, placeSwiftShader } from '../../src/gpu/swiftshader.node.ts';
-import { waitAsleep } from '../../src/gpu/wait.node.ts';
+import { makeWait } from '../../src/gpu/wait.node.ts';
 
 const dawnOptions = ['enable-dawn-features=allow_unsafe_apis,disable_workgroup_init'];
 
 let device: GPUDevice | null = null;
+const wait = makeWait('cpu');
 
 /** @param choice `swiftshader`, or as for proxmo a part of an adapter's name; the system's default if empty */
 export async function provideWebGpu(choice: string): Promise<void> {
@@ -63,11 +64,11 @@ export const adapterName = (): string => device?.adapterInfo.device || device?.a
 function sleepInWaits(): void {
   const { mapAsync } = GPUBuffer.prototype;
   GPUBuffer.prototype.mapAsync = function (...range) {
-    return waitAsleep(mapAsync.apply(this, range));
+    return wait(mapAsync.apply(this, range));
   };
   const { onSubmittedWorkDone } = GPUQueue.prototype;
   GPUQueue.prototype.onSubmittedWorkDone = function () {
-    return waitAsleep(onSubmittedWorkDone.call(this));
+    return wait(onSubmittedWorkDone.call(this));
   };
 }
 

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
 import type { FileDigest } from './atomicFile.node.ts';
 import { ProxmoError } from './errors.ts';
 import { systemReason } from './systemErrors.node.ts';
@@ -17,6 +18,15 @@ export function textOfFile(path: string, advice: string): Promise<string> {
   return readFile(path, 'utf8').catch((error: unknown) => {
     throw unreadable(path, error, advice);
   });
+}
+
+/**
+ * Text of a file, or of standard input for `-`: the stream, since not every system has it as a file, and a socket is
+ * none.
+ * @throws {ProxmoError} `file` if the file cannot be read
+ */
+export function textOfInput(path: string, advice: string): Promise<string> {
+  return path === '-' ? text(process.stdin) : textOfFile(path, advice);
 }
 
 /** Text of a file, or null where there is none. @throws {ProxmoError} `file` if it is there but cannot be read */

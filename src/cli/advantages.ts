@@ -1,6 +1,6 @@
 /** `proxmo advantages`: advantages of rollout rows in a file, for other training frameworks. */
 import { Command, Option } from 'commander';
-import { textOfFile } from '../base/wholeFile.node.ts';
+import { textOfInput } from '../base/wholeFile.node.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { type AdvantageOptions, advantagesOfJsonl } from '../rl/advantages/index.ts';
 import { assignedValues } from '../runs/assignments.ts';
@@ -37,7 +37,7 @@ export function advantagesCommand(): Command {
     .addOption(adapterOption())
     .option('--json', 'print a JSON array with one {episode, step, advantage} a row, in input order')
     .action(async (path: string, options: AdvantagesOptions) => {
-      const text = await readRows(path);
+      const text = await textOfInput(path, 'give a file of rollout rows as JSON Lines');
       let opened: Engine | null = null;
       const engine = async () => {
         opened = new Engine(await openDevice(options.adapter));
@@ -62,13 +62,4 @@ export function advantagesCommand(): Command {
         (opened as Engine | null)?.gpu.destroy();
       }
     });
-}
-
-async function readRows(path: string): Promise<string> {
-  if (path === '-') {
-    const chunks: Buffer[] = [];
-    for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-    return Buffer.concat(chunks).toString('utf8');
-  }
-  return textOfFile(path, 'give a file of rollout rows as JSON Lines');
 }

@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline';
 import { Command, Option } from 'commander';
 import { ProxmoError } from '../base/errors.ts';
-import { textOfFile } from '../base/wholeFile.node.ts';
+import { textOfInput } from '../base/wholeFile.node.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import type { Precision } from '../nn/halfWeights.ts';
 import type { PolicySource } from '../rl/policySource.ts';
@@ -84,8 +84,7 @@ export function generateCommand(): Command {
 /** The prompt; null for a conversation on the terminal. */
 async function readPrompt({ prompt, promptFile, chat, json, samples }: GenerateOptions): Promise<string | null> {
   if (prompt !== undefined) return prompt;
-  if (promptFile !== undefined)
-    return textOfFile(promptFile === '-' ? '/dev/stdin' : promptFile, 'give the path of a text file');
+  if (promptFile !== undefined) return textOfInput(promptFile, 'give the path of a text file');
   if (chat && process.stdin.isTTY && !json && samples === 1) return null;
   throw new ProxmoError('usage', 'There is no prompt; give --prompt or --prompt-file, or --chat on a terminal.');
 }

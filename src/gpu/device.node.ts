@@ -12,7 +12,7 @@ import { type AdapterDescription, GpuContext } from './context.ts';
 import { dawnProblem } from './dawnProblem.node.ts';
 import { collectGarbage } from './garbage.node.ts';
 import { driverIn, findSwiftShaderBundle, libraryProblem, placeSwiftShader } from './swiftshader.node.ts';
-import { waitAsleep } from './wait.node.ts';
+import { makeWait } from './wait.node.ts';
 
 /** `hardware`, `software`, `swiftshader`, or a part of an adapter's name; absent for the best there is. */
 export type AdapterChoice = string;
@@ -68,7 +68,7 @@ export async function openDevice(
       );
     });
   return new GpuContext(device, describe(adapter, features, limits), {
-    wait: waitAsleep,
+    wait: makeWait(isSoftware(adapter) ? 'cpu' : 'gpu'),
     collectGarbage,
     keepAlive: gpu,
   });

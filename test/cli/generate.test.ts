@@ -47,6 +47,13 @@ describe('generate', () => {
     expect(newTokens).toBe(replies.flatMap(({ tokens }: { tokens: number[] }) => tokens).length);
   });
 
+  it('reads the prompt from standard input', async () => {
+    const args = ['generate', '--model', gguf, '--max-tokens', '3', '--seed', '4'];
+    const named = await proxmo([...args, '--prompt', 'the cat']);
+    const piped = await proxmo([...args, '--prompt-file', '-'], { input: 'the cat' });
+    expect([piped.code, piped.stdout]).toEqual([0, named.stdout]);
+  });
+
   it.each([
     [
       ['--prompt', 'x', '--model', join(folder, 'absent')],
