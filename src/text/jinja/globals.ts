@@ -5,22 +5,18 @@ import { asInt, asText, bound } from './strings.ts';
 import {
   Callable,
   Dict,
-  isTrue,
   iterate,
   JinjaError,
   type Named,
   Namespace,
   Range,
-  Tuple,
+  textOf,
   UnsupportedError,
   type Value,
 } from './values.ts';
 
 /** Longest range that Jinja's sandbox lets through. */
 const longestRange = 100_000;
-
-/** What a template raises by itself. */
-export class RaisedError extends JinjaError {}
 
 const days = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 const months = [
@@ -49,7 +45,7 @@ export function globals(now: () => Date): Readonly<Record<string, Callable>> {
     },
     lipsum: () => unsupportedGlobal('lipsum'),
     raise_exception: ([message = '']) => {
-      throw new RaisedError(typeof message === 'string' ? message : String(isTrue(message)));
+      throw new JinjaError(textOf(message));
     },
     strftime_now: ([format]) => strftime(now(), asText(format, 'strftime_now()')),
   };
@@ -108,9 +104,4 @@ function strftime(date: Date, format: string): string {
     if (part === undefined) throw new UnsupportedError(`the date format ${found}`);
     return part;
   });
-}
-
-/** The items of a call's arguments that stand behind `*`. */
-export function spreadItems(value: Value): readonly Value[] {
-  return value instanceof Tuple ? value.items : [...iterate(value)];
 }

@@ -2,7 +2,7 @@
 import type { Arguments, Block, Expression, Parameters, Statement } from './ast.ts';
 import { attributeOf, call, itemOf } from './attributes.ts';
 import { type Applications, filters } from './filters.ts';
-import { globals, spreadItems } from './globals.ts';
+import { globals } from './globals.ts';
 import { Loop } from './loop.ts';
 import { accessesOf, bindParameters } from './macros.ts';
 import { binary, comparison, concat, negative } from './operators.ts';
@@ -194,7 +194,7 @@ export class Interpreter implements Applications {
   #arguments(given: Arguments, scope: Scope): { readonly args: readonly Value[]; readonly named: Named } {
     const args = given.positional.map((each) => this.#value(each, scope));
     const named = new Map(given.named.map(([name, each]) => [name, this.#value(each, scope)]));
-    if (given.spread) args.push(...spreadItems(this.#value(given.spread, scope)));
+    if (given.spread) args.push(...iterate(this.#value(given.spread, scope)));
     if (given.namedSpread) {
       for (const [key, value] of asDict(this.#value(given.namedSpread, scope)).entries()) {
         const name = asText(key, 'a keyword');
