@@ -129,12 +129,10 @@ async function goOn(
       const from = checkpoint ? `the checkpoint of iteration ${checkpoint.iteration}` : 'its beginning';
       writer.log(`taken up from ${from} by proxmo ${version} on ${engine.gpu.adapter.name}`);
       onEvent?.({ kind: 'begin', from: checkpoint?.iteration ?? null });
-      const { name, driver } = lastAdapter(stopped);
-      if (name !== adapter.name || driver !== adapter.driver)
-        onEvent?.({
-          kind: 'warning',
-          text: `it ran on ${name} (${driver}) before, so the last bits may be others than there`,
-        });
+      for (const text of departures(stopped, adapter, changes, config)) {
+        writer.log(text);
+        onEvent?.({ kind: 'warning', text });
+      }
       await choices?.keepIn(writer);
       return await run.run(writer);
     } finally {
@@ -177,9 +175,25 @@ async function checkSettings(stopped: StoppedRun, config: TrainConfig): Promise<
   return checkResumable(recorded, config, checkpoint?.iteration ?? 0, dir);
 }
 
-/** The adapter that a run was on last. */
-function lastAdapter({ manifest }: Run): JsonObject {
-  return (manifest.resumes.at(-1) ?? manifest).adapter;
+/** Why a run that goes on may come to something else than one that never stopped, in sentences. */
+function departures(
+  { manifest }: Run,
+  adapter: JsonObject,
+  changes: readonly Difference[],
+  { training }: TrainConfig,
+): string[] {
+  const { name, driver } = (manifest.resumes.at(-1) ?? manifest).adapter;
+  const isElsewhere = name !== adapter.name || driver !== adapter.driver;
+  const hasCourse = training.schedule !== 'constant' || training.warmup > 0;
+  const isLonger = changes.some(({ keys }) => keys.join('.') === 'training.iterations');
+  return [
+    ...(isElsewhere ? [`It ran on ${name} (${driver}) before, so its last bits may be others than there.`] : []),
+    ...(isLonger && hasCourse
+      ? [
+          'The learning rate follows the number of iterations (training.schedule, training.warmup), so from here it is that of the new number, and before it was that of the old.',
+        ]
+      : []),
+  ];
 }
 
 /** The summary of a run that has nothing left to do; else null. */

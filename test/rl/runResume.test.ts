@@ -73,6 +73,15 @@ describe('a finished run', () => {
     expect(manifest.resumes).toMatchObject([{ iteration: 2, changes: { 'training.iterations': 2 } }]);
   });
 
+  it('is told where a schedule makes its length matter', async () => {
+    const dir = newDir();
+    const falling = (iterations: number) => config(iterations, { training: { iterations, schedule: 'linear' } });
+    await trainTiny(dir, falling(1));
+    const warnings: string[] = [];
+    await resume(dir, falling(2), (event) => event.kind === 'warning' && warnings.push(event.text));
+    expect(warnings).toEqual([expect.stringMatching(/^The learning rate follows the number of iterations/)]);
+  });
+
   it('is left as it is where nothing is to be done, and gives its summary', async () => {
     const dir = copyOf(short);
     const before = filesIn(dir);
@@ -166,7 +175,7 @@ it('another adapter than before is told', async () => {
   writeFileSync(path, readFileSync(path, 'utf8').replace(/"driver": ".*"/, '"driver": "older"'));
   const warnings: string[] = [];
   await resume(dir, config(3), (event) => event.kind === 'warning' && warnings.push(event.text));
-  expect(warnings).toEqual([expect.stringMatching(/^it ran on .* \(older\) before, so the last bits may be others/)]);
+  expect(warnings).toEqual([expect.stringMatching(/^It ran on .* \(older\) before, so its last bits may be others/)]);
 });
 
 it('tasks that are others than when the run began are refused', async () => {
@@ -181,7 +190,8 @@ it('tasks that are others than when the run began are refused', async () => {
   moved(path);
   moved(join(dir, 'config.yaml'));
   const { environment, ...rest } = config(4);
-  await expect(resume(dir, { ...rest, environment: { ...environment, name: elsewhere } })).rejects.toMatchObject({
+  const changed = { ...rest, environment: { ...environment, name: elsewhere } };
+  await expect(trainTiny(dir, changed, { resume: true, agree: async () => true })).rejects.toMatchObject({
     code: 'environment',
     message: expect.stringMatching(/gives other held-out tasks than when the run began/),
   });

@@ -14,7 +14,9 @@ import { lastTensors } from './checkpoints.ts';
 
 type Settings = ReturnType<typeof settingsIn>;
 /** Some of the settings, group by group. */
-export type TinySettings = { readonly [Key in keyof Settings]?: Partial<Settings[Key]> } & { readonly seed?: number };
+export type TinySettings = { readonly [Key in keyof Settings]?: Partial<TrainConfig[Key]> } & {
+  readonly seed?: number;
+};
 
 const hooks = globalThis as { tinyWorld?: ((task: string) => void) | undefined };
 
@@ -46,9 +48,8 @@ export function writeTinyWorld(folder: string): string {
 }
 
 function settingsIn(world: string) {
-  const onFailure = 'drop' as TrainConfig['environment']['onFailure'];
   return {
-    environment: { name: world, options: {}, retryDelaySeconds: 0, maxAttempts: 2, maxFaults: 100, onFailure },
+    environment: { name: world, options: {}, retryDelaySeconds: 0, maxAttempts: 2, maxFaults: 100, onFailure: 'drop' },
     prompt: { maxTokens: 64 },
     policy: { dModel: 8, layers: 1, heads: 1, kvHeads: 1, headDim: 8, dFf: 8 },
     sampling: { maxNewTokens: 2, blockSize: 2, constrained: true, temperature: 1 },
@@ -74,7 +75,7 @@ export async function tinyEngine(): Promise<Engine> {
   return new Engine(await testDevice(testAdapters.at(-1)!));
 }
 
-export interface TinyTraining extends Pick<TrainRunOptions, 'resume' | 'signal' | 'onEvent'> {
+export interface TinyTraining extends Pick<TrainRunOptions, 'resume' | 'signal' | 'onEvent' | 'agree'> {
   /** Default: a new one. */
   readonly engine?: Engine;
 }
