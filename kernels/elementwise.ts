@@ -69,17 +69,17 @@ function kernelOfRow<P extends PlainParams = PlainParams>(row: Row, factor?: num
   return withStorage(kernelIn32<P>(row, factor));
 }
 
-/** @param keeps whether a copy of `a` is written beside the result */
-function kernelIn32<P extends PlainParams = PlainParams>(row: Row, factor?: number, keeps = false): KernelSpec<P> {
+/** @param saves whether a copy of `a` is written beside the result */
+function kernelIn32<P extends PlainParams = PlainParams>(row: Row, factor?: number, saves = false): KernelSpec<P> {
   const binary = row.arity === 2;
   const read = { dtype: 'f32', access: 'read' } as const;
-  const outputs = ['y', ...(keeps ? ['kept'] : [])];
+  const outputs = ['y', ...(saves ? ['saved'] : [])];
   const names = ['a', ...(binary ? ['b'] : []), ...outputs];
   const expand = (element: string) => row.wgsl.replaceAll('$ELEMENT', element);
   const withFactor = factor === undefined ? {} : { factor };
   const caseOf = (count: number) => ({ params: { count, ...withFactor } as unknown as P });
   return defineKernel<P>({
-    name: keeps ? `${row.name}.kept` : row.name,
+    name: saves ? `${row.name}.saved` : row.name,
     shader,
     bindings: {
       a: read,
@@ -87,7 +87,7 @@ function kernelIn32<P extends PlainParams = PlainParams>(row: Row, factor?: numb
       ...Object.fromEntries(outputs.map((name) => [name, { dtype: 'f32', access: 'write' } as const])),
     },
     params: { count: 'u32', ...(factor === undefined ? {} : { factor: 'f32' }) } as KernelSpec<P>['params'],
-    variants: elementVariants<P>(names, { BINARY: binary, KEPT: keeps }).map((variant) => ({
+    variants: elementVariants<P>(names, { BINARY: binary, SAVED: saves }).map((variant) => ({
       ...variant,
       constants: { ...variant.constants, EXPRESSION: expand(String(variant.constants.ELEMENT)) },
     })),
@@ -98,7 +98,7 @@ function kernelIn32<P extends PlainParams = PlainParams>(row: Row, factor?: numb
       y: Float64Array.from({ length: count }, (_, i) =>
         row.reference(a?.[i] ?? 0, b?.[i] ?? 0, (rest as { factor?: number }).factor ?? 0),
       ),
-      ...(keeps ? { kept: a ?? [] } : {}),
+      ...(saves ? { saved: a ?? [] } : {}),
     }),
     cases: [
       ...[1, 0, 63, 260, 70_001].map(caseOf),
@@ -120,7 +120,7 @@ function activationForms(row: Row) {
   return {
     f32: withStorage(kernel),
     f16: withStorage(kernel, ['y']),
-    kept: withStorage(kernelIn32(row, undefined, true), ['y', 'kept']),
+    saved: withStorage(kernelIn32(row, undefined, true), ['y', 'saved']),
   } as const;
 }
 
@@ -216,6 +216,6 @@ export const siluBackward = kernelOfRow({
 
 export const elementwiseKernels = [
   ...[add, multiply, scale, silu, siluBackward],
-  ...[gelu, geluErf].flatMap(({ f32, f16, kept }) => [f32, f16, kept]),
+  ...[gelu, geluErf].flatMap(({ f32, f16, saved }) => [f32, f16, saved]),
   ...[geluBackward, geluErfBackward].flatMap(({ f32, f16 }) => [f32, f16]),
 ];

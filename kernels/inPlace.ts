@@ -10,25 +10,25 @@ import type { InPlacePair, KernelCase, KernelSpec, Params } from './spec.ts';
  * Its variants are those of the kernel, and programs run the one that the kernel itself would run: so neither bits nor
  * tuning depend on where a result is stored, and there is nothing to bench.
  */
-export function inPlaceForm<P extends Params>(spec: KernelSpec<P>): KernelSpec<P> | null {
+export function inPlaceKernel<P extends Params>(spec: KernelSpec<P>): KernelSpec<P> | null {
   const { tuningCase, inPlace, ...rest } = spec;
   if (!inPlace) return null;
   const { input, output } = inPlace;
   const { [input]: taken, ...bindings } = spec.bindings;
-  const kept = bindings[output];
+  const updated = bindings[output];
   const hasOneWidth = spec.variants.every(({ vector }) => vector?.[input] === vector?.[output]);
-  if (taken?.access !== 'read' || kept?.access !== 'write' || !hasOneWidth)
+  if (taken?.access !== 'read' || updated?.access !== 'write' || !hasOneWidth)
     throw new Error(`${spec.name} cannot write ${output} into the storage of ${input}`);
-  if (taken.dtype !== kept.dtype) return null;
+  if (taken.dtype !== updated.dtype) return null;
   return {
     ...rest,
     name: `${spec.name}.inPlace`,
-    bindings: { ...bindings, [output]: { ...kept, access: 'readWrite' } },
+    bindings: { ...bindings, [output]: { ...updated, access: 'readWrite' } },
     reference: ({ [output]: values, ...inputs }, params) =>
       spec.reference({ ...inputs, ...(values ? { [input]: values } : {}) }, params),
     cases: spec.cases.map((each) => renamed(each, inPlace)),
     benchCases: [],
-    formOf: { spec, ...inPlace },
+    inPlaceOf: { spec, ...inPlace },
   };
 }
 

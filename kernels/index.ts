@@ -16,7 +16,7 @@ import { elementwiseKernels } from './elementwise.ts';
 import { fill } from './fill.ts';
 import { gatherRowsKernels } from './gatherRows.ts';
 import { headNormKernels } from './headNorm.ts';
-import { inPlaceForm } from './inPlace.ts';
+import { inPlaceKernel } from './inPlace.ts';
 import { kvAppend } from './kvAppend.ts';
 import { kvCopy } from './kvCopy.ts';
 import { maskLogits } from './maskLogits.ts';
@@ -97,5 +97,5 @@ const kernelsByHand = [
 
 export const kernels: readonly KernelSpec[] = [
   ...kernelsByHand,
-  ...kernelsByHand.flatMap((spec) => inPlaceForm(spec) ?? []),
+  ...kernelsByHand.flatMap((spec) => inPlaceKernel(spec) ?? []),
 ];

@@ -3,7 +3,7 @@
  * product that reads it, in f16.
  */
 import shader from '../shaders/norm.wgsl';
-import { heldRowVariants, type RowParams, rowDispatch, rowShapes, rowVariants } from './rows.ts';
+import { type RowParams, registerRowVariants, rowDispatch, rowShapes, rowVariants } from './rows.ts';
 import { type BindingSpec, defineKernel, type KernelSpec, type Params, type Variant } from './spec.ts';
 import { withStorage } from './storage.ts';
 
@@ -56,7 +56,7 @@ function normKernel(form: NormForm): KernelSpec<NormParams> {
     ]),
     params: { rows: 'u32', width: 'u32', epsilon: 'f32' },
     variants: withStatistics(form, [
-      ...heldRowVariants<NormParams>(vectorised, constants),
+      ...registerRowVariants<NormParams>(vectorised, constants),
       ...rowVariants<NormParams>(vectorised, constants),
     ]),
     sizes: ({ rows, width }) => ({

@@ -1,7 +1,7 @@
 /** Gradients of LayerNorm and RMSNorm: in the input alone, or in weight and bias as well, these in runs of rows. */
 import shader from '../shaders/norm_backward.wgsl';
 import { type NormForm, normBench, normName, normTolerance, statisticsOf, withStatistics } from './norm.ts';
-import { heldRowVariants, rowDispatch, rowShapes, rowVariants } from './rows.ts';
+import { registerRowVariants, rowDispatch, rowShapes, rowVariants } from './rows.ts';
 import { type BindingSpec, defineKernel, foldWorkgroups, type KernelSpec } from './spec.ts';
 
 export type NormBackwardParams = { rows: number; width: number };
@@ -43,7 +43,7 @@ function backwardKernel(form: NormForm): KernelSpec<NormBackwardParams> {
     bindings: { ...bindings, dx: write },
     params: { rows: 'u32', width: 'u32' },
     variants: withStatistics(form, [
-      ...heldRowVariants<NormBackwardParams>(vectorised, { ...constants, PARTIALS: false }),
+      ...registerRowVariants<NormBackwardParams>(vectorised, { ...constants, PARTIALS: false }),
       ...rowVariants<NormBackwardParams>(vectorised, { ...constants, PARTIALS: false }),
     ]),
     sizes,
@@ -67,7 +67,7 @@ function gradientsKernel(form: NormForm): KernelSpec<NormGradientsParams> {
     bindings: { ...bindings, dx: write, ...Object.fromEntries(partials.map((name) => [name, write])) },
     params: { rows: 'u32', width: 'u32', run: 'u32' },
     variants: withStatistics(form, [
-      ...heldRowVariants<NormGradientsParams>(rows, { ...constants, PARTIALS: true }, true),
+      ...registerRowVariants<NormGradientsParams>(rows, { ...constants, PARTIALS: true }, true),
       ...plain.filter(({ constants: { COOPERATIVE } }) => COOPERATIVE),
     ]),
     sizes: (params) => ({

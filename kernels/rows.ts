@@ -16,8 +16,8 @@ export interface RowParams {
 
 type Layout<P extends Params> = Pick<Variant<P>, 'label' | 'constants' | 'enables' | 'requires' | 'prefer'>;
 
-/** What shaders/lib/row.wgsl is told of rows that are not held, and of lanes that are in no subgroups. */
-const rowConstants: Constants = { SUBGROUP: false, SUBGROUPS: false, HELD: 0, TEAMED: false };
+/** What shaders/lib/row.wgsl is told of rows that are not kept in registers, and of lanes that are in no subgroups. */
+const rowConstants: Constants = { SUBGROUP: false, SUBGROUPS: false, LANE_VECTORS: 0, TEAMED: false };
 
 /** From this width on a row has work for a wide workgroup. */
 const wideRow = 8192;
@@ -92,9 +92,9 @@ function hasSubgroups({ features }: AdapterProfile): boolean {
   return features.has('subgroups');
 }
 
-interface HeldShape {
+interface RegisterShape {
   readonly lanes: number;
-  readonly held: number;
+  readonly vectors: number;
   readonly rows: number;
   /** Subgroups of a workgroup, which take its rows in turn; default 1. */
   readonly teams?: number;
@@ -102,17 +102,17 @@ interface HeldShape {
 
 /**
  * Lanes, vectors a lane, and rows that a workgroup takes in turn where the kernel's parameters do not say: rows of up
- * to 4 · lanes · held elements. Subgroups for software adapters, where starting a workgroup costs more than a row, and
- * for GPUs, which want many workgroups; workgroups for GPUs where a workgroup takes many rows.
+ * to 4 · lanes · vectors elements. Subgroups for software adapters, where starting a workgroup costs more than a row,
+ * and for GPUs, which want many workgroups; workgroups for GPUs where a workgroup takes many rows.
  */
-const cpuShapes = [4, 8].flatMap((lanes) => [4, 8, 16].map((held) => ({ lanes, held, rows: 16 })));
-const gpuShapes = [32, 16].flatMap((lanes) => [4, 8].map((held) => ({ lanes, held, rows: 1 })));
+const cpuShapes = [4, 8].flatMap((lanes) => [4, 8, 16].map((vectors) => ({ lanes, vectors, rows: 16 })));
+const gpuShapes = [32, 16].flatMap((lanes) => [4, 8].map((vectors) => ({ lanes, vectors, rows: 1 })));
 const teamShapes = [
   // Small ones, to be tried on software adapters: their compilers take long over barriers.
-  ...[4, 8].map((lanes) => ({ lanes, held: 2, rows: 1, teams: 2 })),
-  ...[32, 16].flatMap((lanes) => [4, 8].map((held) => ({ lanes, held, rows: 1, teams: 8 }))),
+  ...[4, 8].map((lanes) => ({ lanes, vectors: 2, rows: 1, teams: 2 })),
+  ...[32, 16].flatMap((lanes) => [4, 8].map((vectors) => ({ lanes, vectors, rows: 1, teams: 8 }))),
 ];
-const workgroupShapes = [64, 256].map((lanes) => ({ lanes, held: 4, rows: 16 }));
+const workgroupShapes = [64, 256].map((lanes) => ({ lanes, vectors: 4, rows: 16 }));
 
 /**
  * Variants that read each element once and hold the row in registers. On software adapters, where a storage read costs
@@ -121,13 +121,13 @@ const workgroupShapes = [64, 256].map((lanes) => ({ lanes, held: 4, rows: 16 }))
  * @param vectorised the bindings that hold whole rows
  * @param inRuns whether a workgroup takes as many rows as the kernel's parameters say: then GPUs have larger ones
  */
-export function heldRowVariants<P extends Params>(
+export function registerRowVariants<P extends Params>(
   vectorised: readonly string[],
   constants: Constants = {},
   inRuns = false,
 ): readonly Variant<P>[] {
-  const variantOf = ({ lanes, held, rows, teams = 1 }: HeldShape, subgroup: boolean): Variant<P> => ({
-    label: `held.${teams > 1 ? `teams${teams}x` : subgroup ? 'subgroup' : 'workgroup'}${lanes}x${held}.f32`,
+  const variantOf = ({ lanes, vectors, rows, teams = 1 }: RegisterShape, subgroup: boolean): Variant<P> => ({
+    label: `registers.${teams > 1 ? `teams${teams}x` : subgroup ? 'subgroup' : 'workgroup'}${lanes}x${vectors}.f32`,
     constants: {
       ...rowConstants,
       ...constants,
@@ -135,7 +135,7 @@ export function heldRowVariants<P extends Params>(
         SUBGROUP: subgroup,
         COOPERATIVE: !subgroup,
         WORKGROUP: lanes * teams,
-        HELD: held,
+        LANE_VECTORS: vectors,
         ROWS: rows,
         TEAMS: teams,
         TEAMED: teams > 1,
@@ -145,7 +145,7 @@ export function heldRowVariants<P extends Params>(
     vector: Object.fromEntries(vectorised.map((binding) => [binding, 4 as const])),
     ...(subgroup ? { subgroupSize: lanes } : {}),
     requires: (adapter, { width = 0 }) =>
-      width % 4 === 0 && width <= 4 * lanes * held && adapter.maxInvocations >= lanes * teams,
+      width % 4 === 0 && width <= 4 * lanes * vectors && adapter.maxInvocations >= lanes * teams,
     prefer: ({ kind }) =>
       kind === 'gpu' ? lanes >= 16 && (teams > 1 || !inRuns || !subgroup) : subgroup && teams === 1,
   });
@@ -157,9 +157,9 @@ export function heldRowVariants<P extends Params>(
 
 export function rowDispatch(
   { rows }: Pick<RowParams, 'rows'>,
-  { WORKGROUP, COOPERATIVE, HELD, ROWS }: Constants,
+  { WORKGROUP, COOPERATIVE, LANE_VECTORS, ROWS }: Constants,
 ): Dispatch {
-  if (HELD) return foldWorkgroups(Math.ceil(rows / Number(ROWS)));
+  if (LANE_VECTORS) return foldWorkgroups(Math.ceil(rows / Number(ROWS)));
   return foldWorkgroups(COOPERATIVE ? rows : Math.ceil(rows / Number(WORKGROUP)));
 }
 

@@ -151,7 +151,7 @@ export interface KernelSpec<P extends Params = Params> {
    */
   readonly inPlace?: InPlacePair;
   /** Of such a derived kernel: what it was derived from. */
-  readonly formOf?: InPlacePair & { readonly spec: KernelSpec<P> };
+  readonly inPlaceOf?: InPlacePair & { readonly spec: KernelSpec<P> };
 }
 
 /**
@@ -258,7 +258,7 @@ export function assembleShader<P extends Params>(
     '}',
     '@group(0) @binding(0) var<uniform> params: Params;',
     ...bindings,
-    spec.formOf ? renameArray(body, spec.formOf) : body,
+    spec.inPlaceOf ? renameArray(body, spec.inPlaceOf) : body,
   ].join('\n');
 }
 

@@ -31,27 +31,27 @@ const benchCases = [{ params: { rows: 8192, width: 160 } }];
 // exp of drivers is good to about 1e-5.
 const tolerance = { absolute: 1e-5, relative: 1e-5 };
 
-/** @param keeps whether a copy of gateUp is written beside the result */
-function forward(keeps: boolean) {
+/** @param saves whether a copy of gateUp is written beside the result */
+function forward(saves: boolean) {
   return defineKernel<SwigluParams>({
-    name: keeps ? 'swiglu.kept' : 'swiglu',
+    name: saves ? 'swiglu.saved' : 'swiglu',
     shader,
-    bindings: { gateUp: read, y: write, ...(keeps ? { kept: write } : {}) },
+    bindings: { gateUp: read, y: write, ...(saves ? { saved: write } : {}) },
     params: { rows: 'u32', width: 'u32' },
-    variants: rowVariants(['gateUp', 'y', 'kept'], { BACKWARD: false, KEPT: keeps }),
+    variants: rowVariants(['gateUp', 'y', 'saved'], { BACKWARD: false, SAVED: saves }),
     sizes: ({ rows, width }) => ({
       gateUp: 2 * rows * width,
       y: rows * width,
-      ...(keeps ? { kept: 2 * rows * width } : {}),
+      ...(saves ? { saved: 2 * rows * width } : {}),
     }),
     dispatch: rowDispatch,
-    cost: ({ rows, width }) => ({ flops: 7 * rows * width, bytes: (keeps ? 20 : 12) * rows * width }),
+    cost: ({ rows, width }) => ({ flops: 7 * rows * width, bytes: (saves ? 20 : 12) * rows * width }),
     reference: ({ gateUp }, { rows, width }) => ({
       y: Float64Array.from({ length: rows * width }, (_, at) => {
         const gate = gateUp![at + Math.floor(at / width) * width]!;
         return gate * sigmoid(gate) * gateUp![at + (Math.floor(at / width) + 1) * width]!;
       }),
-      ...(keeps ? { kept: gateUp! } : {}),
+      ...(saves ? { saved: gateUp! } : {}),
     }),
     cases,
     benchCases,
@@ -66,7 +66,7 @@ function forward(keeps: boolean) {
 export const swiglu = {
   f32: withStorage(forward(false)),
   f16: withStorage(forward(false), ['y']),
-  kept: withStorage(forward(true), ['y', 'kept']),
+  saved: withStorage(forward(true), ['y', 'saved']),
 } as const;
 
 const backward = defineKernel<SwigluParams>({
@@ -74,7 +74,7 @@ const backward = defineKernel<SwigluParams>({
   shader,
   bindings: { dy: read, gateUp: read, dGateUp: write },
   params: { rows: 'u32', width: 'u32' },
-  variants: rowVariants(['dy', 'gateUp', 'dGateUp'], { BACKWARD: true, KEPT: false }),
+  variants: rowVariants(['dy', 'gateUp', 'dGateUp'], { BACKWARD: true, SAVED: false }),
   sizes: ({ rows, width }) => ({ dy: rows * width, gateUp: 2 * rows * width, dGateUp: 2 * rows * width }),
   dispatch: rowDispatch,
   cost: ({ rows, width }) => ({ flops: 12 * rows * width, bytes: 20 * rows * width }),
@@ -97,4 +97,4 @@ const backward = defineKernel<SwigluParams>({
 /** Gradient of `swiglu` in gateUp, from gateUp in float32 or from the copy in f16. */
 export const swigluBackward = { f32: withStorage(backward), f16: withStorage(backward, ['gateUp']) } as const;
 
-export const swigluKernels = [...[swiglu.f32, swiglu.f16, swiglu.kept], ...[swigluBackward.f32, swigluBackward.f16]];
+export const swigluKernels = [...[swiglu.f32, swiglu.f16, swiglu.saved], ...[swigluBackward.f32, swigluBackward.f16]];

@@ -1,6 +1,6 @@
 // y[i] = f(a[i]) or f(a[i], b[i]), for the expression that a row of the table in kernels/elementwise.ts gives. The
-// expression sees `a`, `b` and `params.factor`. a and y may be stored in f16; with KEPT, so is `kept`, a copy of a for
-// the backward pass. Elements as in lib/elements.wgsl.
+// expression sees `a`, `b` and `params.factor`. a and y may be stored in f16; with SAVED, so is `saved`, a copy of a
+// for the backward pass. Elements as in lib/elements.wgsl.
 //#include "lib/elements.wgsl"
 //#include "lib/stored.wgsl"
 
@@ -26,8 +26,8 @@ fn main(
     y[i] = stored(apply($ELEMENT(a[i]), b[i]));
 //#else
     y[i] = stored(apply(a[i]));
-//#if KEPT
-    kept[i] = stored(a[i]);
+//#if SAVED
+    saved[i] = stored(a[i]);
 //#endif
 //#endif
   }

@@ -6,7 +6,7 @@
 //#include "lib/row.wgsl"
 //#include "lib/stored.wgsl"
 
-//#if HELD
+//#if LANE_VECTORS
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -15,7 +15,7 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let width = params.width / 4u;
-//#each h HELD
+//#each h LANE_VECTORS
   let column$h = lane + $h * LANES;
   let isInside$h = column$h < width;
   var weight$h = vec4<f32>();
@@ -31,7 +31,7 @@ fn main(
   for (var row = first; row < min(first + ROWS, params.rows); row++) {
     let start = row * width;
     var total = vec4<f32>();
-//#each h HELD
+//#each h LANE_VECTORS
     var value$h = vec4<f32>();
     if (isInside$h) {
       value$h = x[start + column$h];
@@ -44,16 +44,16 @@ fn main(
 //#end
 //#if CENTRED
     let rowMean = rowSum(sumOf(total), lane) / f32(params.width);
-//#each h HELD
+//#each h LANE_VECTORS
     value$h = select(vec4<f32>(), value$h - rowMean, isInside$h);
 //#end
 //#endif
     var squares = vec4<f32>();
-//#each h HELD
+//#each h LANE_VECTORS
     squares += value$h * value$h;
 //#end
     let rowScale = inverseSqrt(rowSum(sumOf(squares), lane) / f32(params.width) + params.epsilon);
-//#each h HELD
+//#each h LANE_VECTORS
     if (isInside$h) {
       y[start + column$h] = stored(value$h * rowScale * weight$h + bias$h);
     }

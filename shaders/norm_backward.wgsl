@@ -19,12 +19,12 @@ fn statisticsOf(row: u32) -> Statistics {
 //#endif
 }
 
-//#if HELD
+//#if LANE_VECTORS
 
 //#if TEAMED
 // Gradients of weight and bias that the teams have added so far.
-var<workgroup> weightGradients: array<vec4<f32>, LANES * HELD>;
-var<workgroup> biasGradients: array<vec4<f32>, LANES * HELD>;
+var<workgroup> weightGradients: array<vec4<f32>, LANES * LANE_VECTORS>;
+var<workgroup> biasGradients: array<vec4<f32>, LANES * LANE_VECTORS>;
 //#endif
 
 @compute @workgroup_size(WORKGROUP)
@@ -51,7 +51,7 @@ fn main(
   if (first >= max(params.rows, 1u)) {
     return;
   }
-//#each h HELD
+//#each h LANE_VECTORS
   let column$h = lane + $h * LANES;
   let isInside$h = column$h < width;
   var weight$h = vec4<f32>();
@@ -75,7 +75,7 @@ fn main(
     let ofRow = statisticsOf(row);
     var total = vec4<f32>();
     var products = vec4<f32>();
-//#each h HELD
+//#each h LANE_VECTORS
     var gradient$h = vec4<f32>();
     var normed$h = vec4<f32>();
     if (isInside$h && isRow) {
@@ -95,7 +95,7 @@ fn main(
     meanGradient = rowSum(sumOf(total), lane) / f32(params.width);
 //#endif
     let meanProduct = rowSum(sumOf(products), lane) / f32(params.width);
-//#each h HELD
+//#each h LANE_VECTORS
     if (isInside$h && isRow) {
       var value$h = ofRow.scale * (gradient$h - meanGradient - normed$h * meanProduct);
 //#if RESIDUAL
@@ -108,7 +108,7 @@ fn main(
 //#if TEAMED
   for (var turn = 0u; turn < TEAMS; turn++) {
     if (turn == team) {
-//#each h HELD
+//#each h LANE_VECTORS
       if (turn > 0u) {
         weightGradient$h += weightGradients[column$h];
         biasGradient$h += biasGradients[column$h];
@@ -121,7 +121,7 @@ fn main(
   }
 //#endif
 //#if PARTIALS
-//#each h HELD
+//#each h LANE_VECTORS
   if (isInside$h && team == TEAMS - 1u) {
     dWeight[number * width + column$h] = weightGradient$h;
 //#if CENTRED

@@ -31,11 +31,11 @@ fn main(
   endOther = max(endOther, subgroupMax(range$q.y));
 //#end
   for (var block = firstOther; block < endOther; block += LANES) {
-    let held = keys[min(block + lane, lastKey)];
-    let heldReturn = returns[min(block + lane, lastKey)];
+    let laneKey = keys[min(block + lane, lastKey)];
+    let laneReturn = returns[min(block + lane, lastKey)];
     for (var t = 0u; t < min(LANES, endOther - block); t++) {
-      let key = subgroupShuffle(held, t);
-      let summed = subgroupShuffle(heldReturn, t);
+      let key = subgroupShuffle(laneKey, t);
+      let summed = subgroupShuffle(laneReturn, t);
 //#each q QUERIES
       var logit$q = 0.0;
 //#end

@@ -10,7 +10,7 @@
 // same token. Tokens below 2^-32 of the likeliest weigh nothing; that moves a probability by less than vocab · 2^-32.
 // Top-k and top-p keep the tokens above a threshold, which is found by bisection on the bits of the logits, put in the
 // order of the numbers; of tokens that equal the threshold the first ones are kept. Top-p is of what top-k leaves. The
-// draw inverts the cumulative weight over the kept tokens in index order. Temperature 0 takes the largest logit, the
+// draw inverts the cumulative weight over the candidates in index order. Temperature 0 takes the largest logit, the
 // first of equals. NaN counts as −1e30, infinities as ±1e30.
 //
 // LANES invocations share a row: one, or a workgroup (COOPERATIVE).
@@ -31,7 +31,7 @@ const WEIGHT = 1u;
 const ALL = 0xffffffffu;
 
 // The tokens that may be drawn: those of ranks above `rank` up to `highest`, and those of `rank` up to index `last`.
-struct Kept {
+struct Candidates {
   rank: u32,
   last: u32,
   highest: u32,
@@ -44,7 +44,7 @@ struct Row {
   inverseTemperature: f32,
 }
 
-// Kept tokens on either side of a rank.
+// Candidate tokens on either side of a rank.
 struct Census {
   // What the tokens at or above it measure.
   sum: vec2<u32>,
@@ -68,10 +68,10 @@ fn rankOf(logit: f32) -> u32 {
   return bits ^ select(0x80000000u, ALL, (bits >> 31u) == 1u);
 }
 
-// What a token measures if it is kept, else 0.
-fn measure(row: Row, token: u32, logit: f32, kept: Kept, unit: u32) -> u32 {
+// What a token measures if it is a candidate, else 0.
+fn measure(row: Row, token: u32, logit: f32, candidates: Candidates, unit: u32) -> u32 {
   let rank = rankOf(logit);
-  if (rank < kept.rank || rank > kept.highest || (rank == kept.rank && token > kept.last)) {
+  if (rank < candidates.rank || rank > candidates.highest || (rank == candidates.rank && token > candidates.last)) {
     return 0u;
   }
   if (unit == COUNT) {
@@ -87,12 +87,12 @@ var<workgroup> bestTokens: array<u32, LANES>;
 var<workgroup> found: u32;
 //#endif
 
-fn censusAt(pivot: u32, row: Row, kept: Kept, unit: u32, lane: u32) -> Census {
+fn censusAt(pivot: u32, row: Row, candidates: Candidates, unit: u32, lane: u32) -> Census {
   var census = Census(vec2(0u), ALL, 0u);
   for (var token = lane; token < params.vocab; token += LANES) {
     let logit = logitAt(row.offset, token);
     let rank = rankOf(logit);
-    let amount = measure(row, token, logit, kept, unit);
+    let amount = measure(row, token, logit, candidates, unit);
     if (rank >= pivot) {
       census.sum = addWide(census.sum, vec2(amount, 0u));
       census.above = min(census.above, rank);
@@ -116,7 +116,7 @@ fn censusAt(pivot: u32, row: Row, kept: Kept, unit: u32, lane: u32) -> Census {
 }
 
 // The first token at which the sum of measures in index order exceeds `goal`, which is below the whole sum.
-fn find(goal: vec2<u32>, row: Row, kept: Kept, unit: u32, lane: u32) -> u32 {
+fn find(goal: vec2<u32>, row: Row, candidates: Candidates, unit: u32, lane: u32) -> u32 {
   let share = (params.vocab + LANES - 1u) / LANES;
   let begin = min(lane * share, params.vocab);
   let end = min(begin + share, params.vocab);
@@ -124,7 +124,7 @@ fn find(goal: vec2<u32>, row: Row, kept: Kept, unit: u32, lane: u32) -> u32 {
 //#if COOPERATIVE
   var own = vec2(0u);
   for (var token = begin; token < end; token++) {
-    own = addWide(own, vec2(measure(row, token, logitAt(row.offset, token), kept, unit), 0u));
+    own = addWide(own, vec2(measure(row, token, logitAt(row.offset, token), candidates, unit), 0u));
   }
   censuses[lane].sum = own;
   workgroupBarrier();
@@ -132,20 +132,20 @@ fn find(goal: vec2<u32>, row: Row, kept: Kept, unit: u32, lane: u32) -> u32 {
     sum = addWide(sum, censuses[other].sum);
   }
   if (!lessWide(goal, sum) && lessWide(goal, addWide(sum, own))) {
-    found = walk(goal, sum, begin, end, row, kept, unit);
+    found = walk(goal, sum, begin, end, row, candidates, unit);
   }
   return workgroupUniformLoad(&found);
 //#else
-  return walk(goal, sum, begin, end, row, kept, unit);
+  return walk(goal, sum, begin, end, row, candidates, unit);
 //#endif
 }
 
 // `find` among tokens begin..end − 1, where those before `begin` measure `before`.
-fn walk(goal: vec2<u32>, before: vec2<u32>, begin: u32, end: u32, row: Row, kept: Kept, unit: u32) -> u32 {
+fn walk(goal: vec2<u32>, before: vec2<u32>, begin: u32, end: u32, row: Row, candidates: Candidates, unit: u32) -> u32 {
   var sum = before;
   var token = begin;
   for (; token + 1u < end; token++) {
-    sum = addWide(sum, vec2(measure(row, token, logitAt(row.offset, token), kept, unit), 0u));
+    sum = addWide(sum, vec2(measure(row, token, logitAt(row.offset, token), candidates, unit), 0u));
     if (lessWide(goal, sum)) {
       break;
     }
@@ -153,16 +153,16 @@ fn walk(goal: vec2<u32>, before: vec2<u32>, begin: u32, end: u32, row: Row, kept
   return token;
 }
 
-// Keeps the highest of the kept tokens, as few as measure at least `need`, which is above 0 and not above the whole
+// Keeps the highest of the candidates, as few as measure at least `need`, which is above 0 and not above the whole
 // sum.
-fn narrow(need: vec2<u32>, row: Row, kept: Kept, unit: u32, lane: u32) -> Kept {
+fn narrow(need: vec2<u32>, row: Row, candidates: Candidates, unit: u32, lane: u32) -> Candidates {
   // The threshold is from `low` to `high`; tokens above `high` measure `above`.
   var low = 0u;
   var high = rankOf(row.largest);
   var above = vec2(0u);
   // Each turn at least halves the distance.
   for (var turn = 0u; turn < 32u && low < high; turn++) {
-    let census = censusAt(high - (high - low) / 2u, row, kept, unit, lane);
+    let census = censusAt(high - (high - low) / 2u, row, candidates, unit, lane);
     if (lessWide(census.sum, need)) {
       high = census.below;
       above = census.sum;
@@ -170,9 +170,9 @@ fn narrow(need: vec2<u32>, row: Row, kept: Kept, unit: u32, lane: u32) -> Kept {
       low = census.above;
     }
   }
-  let equals = Kept(high, select(ALL, kept.last, high == kept.rank), high);
+  let equals = Candidates(high, select(ALL, candidates.last, high == candidates.rank), high);
   let ofEquals = subtractWide(subtractWide(need, above), vec2(1u, 0u));
-  return Kept(high, find(ofEquals, row, equals, unit, lane), ALL);
+  return Candidates(high, find(ofEquals, row, equals, unit, lane), ALL);
 }
 
 // The token with the largest logit, the first of equals.
@@ -229,25 +229,25 @@ fn main(
   let offset = index * params.vocab;
   let best = likeliest(offset, lane);
   let row = Row(offset, logitAt(offset, best), select(1.0 / max(temperature, 1e-6), 1.0, greedy));
-  var kept = Kept(0u, ALL, ALL);
-  let total = censusAt(0u, row, kept, WEIGHT, lane).sum;
+  var candidates = Candidates(0u, ALL, ALL);
+  let total = censusAt(0u, row, candidates, WEIGHT, lane).sum;
   var drawn = best;
   if (!greedy) {
-    var keptTotal = total;
+    var candidateTotal = total;
     // Top-k, then top-p.
     for (var unit = COUNT; unit <= WEIGHT; unit++) {
       var need = vec2(topK, 0u);
       if (unit == WEIGHT) {
-        need = ceilingOfPart(keptTotal, u32(clamp(topP, 0.0, 0.99999994) * 4294967296.0));
+        need = ceilingOfPart(candidateTotal, u32(clamp(topP, 0.0, 0.99999994) * 4294967296.0));
         need.x = max(need.x, select(0u, 1u, need.y == 0u));
       }
       if (select(topK > 0u && topK < params.vocab, topP < 1.0, unit == WEIGHT)) {
-        kept = narrow(need, row, kept, unit, lane);
-        keptTotal = censusAt(0u, row, kept, WEIGHT, lane).sum;
+        candidates = narrow(need, row, candidates, unit, lane);
+        candidateTotal = censusAt(0u, row, candidates, WEIGHT, lane).sum;
       }
     }
     let counter = vec4(streams[index * 3u], streams[index * 3u + 1u], streams[index * 3u + 2u] + params.tokenOffset, PURPOSE);
-    drawn = find(floorOfPart(keptTotal, philox(counter, vec2(seed[0], seed[1])).x), row, kept, WEIGHT, lane);
+    drawn = find(floorOfPart(candidateTotal, philox(counter, vec2(seed[0], seed[1])).x), row, candidates, WEIGHT, lane);
   }
   if (lane == 0u) {
     token[index] = drawn;

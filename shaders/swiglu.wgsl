@@ -1,6 +1,6 @@
 // y[row, i] = silu(gate) · up, with gate = gateUp[row, i] and up = gateUp[row, i + width]; with BACKWARD, the gradients
-// of both from dy. With KEPT, `kept` is gateUp in f16, for the backward pass. Rows of y as in lib/row.wgsl; nothing is
-// reduced. Shazeer, arXiv 2002.05202.
+// of both from dy. With SAVED, `saved` is gateUp in f16, for the backward pass. Rows of y as in lib/row.wgsl; nothing
+// is reduced. Shazeer, arXiv 2002.05202.
 //#include "lib/row.wgsl"
 //#include "lib/stored.wgsl"
 
@@ -27,9 +27,9 @@ fn main(
     dGateUp[gateAt + width] = gradient * gate * sigmoid;
 //#else
     y[row * width + i] = stored(gate * sigmoid * up);
-//#if KEPT
-    kept[gateAt] = stored(gate);
-    kept[gateAt + width] = stored(up);
+//#if SAVED
+    saved[gateAt] = stored(gate);
+    saved[gateAt + width] = stored(up);
 //#endif
 //#endif
   }

@@ -1,9 +1,9 @@
 // Rows of a matrix, each handled by one invocation, or by a workgroup (COOPERATIVE) whose lanes reduce together. A
 // kernel is written once for both: lane `laneOf` of LANES takes the elements lane, lane + LANES, … of row `rowOf`, and
 // `rowSum` and `rowMax` combine what the lanes found. An element is a scalar or a vec4 (VECTOR); `sumOf` and `maxOf`
-// reduce one. With SUBGROUPS, subgroups reduce first. A kernel may also have a form that holds a row in registers, HELD
-// vectors a lane (`heldRowVariants` in kernels/rows.ts). There the lanes are a workgroup, or a subgroup (SUBGROUP), of
-// which a workgroup has TEAMS. Nothing is taken for granted about which invocations share a subgroup.
+// reduce one. With SUBGROUPS, subgroups reduce first. A kernel may also keep a row in registers, LANE_VECTORS vectors a
+// lane (`registerRowVariants` in kernels/rows.ts). There the lanes are a workgroup, or a subgroup (SUBGROUP), of which
+// a workgroup has TEAMS. Nothing is taken for granted about which invocations share a subgroup.
 //#include "lib/grid.wgsl"
 
 //#if VECTOR

@@ -69,8 +69,8 @@ function activation(
   if (stored === 'f32' || !x.requiresGrad) {
     return differentiable(op, [x], unary(forms[stored], x), (dy) => [binary(derivative.f32, x, dy)]);
   }
-  const { y, kept } = launch(forms.kept, { count: x.size }, { a: x }, { y: x.shape, kept: x.shape });
-  return differentiable(op, [x], y, (dy) => [binary(derivative.f16, kept, dy)]);
+  const { y, saved } = launch(forms.saved, { count: x.size }, { a: x }, { y: x.shape, saved: x.shape });
+  return differentiable(op, [x], y, (dy) => [binary(derivative.f16, saved, dy)]);
 }
 
 function unary(kernel: KernelSpec<CountParams>, a: Tensor): Tensor {

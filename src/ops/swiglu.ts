@@ -23,8 +23,8 @@ export function swiglu(gateUp: Tensor, stored: FloatStorage = 'f32'): Tensor {
     const { y } = launch(kernels.swiglu[stored], params, { gateUp }, { y: shape });
     return differentiable('swiglu', [gateUp], y, (dy) => [gradient(params, dy, gateUp)]);
   }
-  const { y, kept } = launch(kernels.swiglu.kept, params, { gateUp }, { y: shape, kept: gateUp.shape });
-  return differentiable('swiglu', [gateUp], y, (dy) => [gradient(params, dy, kept)]);
+  const { y, saved } = launch(kernels.swiglu.saved, params, { gateUp }, { y: shape, saved: gateUp.shape });
+  return differentiable('swiglu', [gateUp], y, (dy) => [gradient(params, dy, saved)]);
 }
 
 function gradient(params: { readonly rows: number; readonly width: number }, dy: Tensor, gateUp: Tensor): Tensor {

@@ -169,7 +169,7 @@ export class Engine {
     rangeOf: (tensor: Tensor) => BufferRange,
   ): Promise<readonly Launch[]> {
     for (const { dtype } of Object.values(spec.bindings)) checkDtype(this.gpu, dtype);
-    const variant = await this.variantChooser.choose(spec.formOf?.spec ?? spec, params);
+    const variant = await this.variantChooser.choose(spec.inPlaceOf?.spec ?? spec, params);
     const ranges = tensors.map(rangeOf);
     checkAliases(spec, ranges);
     return prepareLaunches(this.gpu, { spec, variant, params, scope, ranges });

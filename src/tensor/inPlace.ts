@@ -2,7 +2,7 @@
  * Lets kernels write an output into the storage of an input that nothing needs afterwards, where they have a form for
  * it (`KernelSpec.inPlace`). The two then live in one slot, one after the other.
  */
-import { inPlaceForm } from '../../kernels/inPlace.ts';
+import { inPlaceKernel } from '../../kernels/inPlace.ts';
 import type { Location, PlannedLaunch, Root } from './planner.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -28,10 +28,10 @@ export function placeInPlace(launches: readonly PlannedLaunch[], { outputs, plac
   const joined: Root[] = [];
   const planned = launches.map((launch, index): PlannedLaunch => {
     const { spec, tensors } = launch;
-    const form = inPlaceForm(spec);
-    if (!form?.formOf) return launch;
+    const form = inPlaceKernel(spec);
+    if (!form?.inPlaceOf) return launch;
     const names = Object.keys(spec.bindings);
-    const [input, output] = [names.indexOf(form.formOf.input), names.indexOf(form.formOf.output)];
+    const [input, output] = [names.indexOf(form.inPlaceOf.input), names.indexOf(form.inPlaceOf.output)];
     const [root, result] = [rootOf(tensors[input]!), tensors[output]!];
     const others = tensors.filter((_, binding) => binding !== input);
     const isFree =

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { kernels } from '../../kernels/index.ts';
 
 describe('a kernel with several variants', () => {
-  const able = kernels.filter(({ variants, formOf }) => variants.length > 1 && !formOf);
+  const able = kernels.filter(({ variants, inPlaceOf }) => variants.length > 1 && !inPlaceOf);
   const readsIntegers = able.filter(({ bindings }) =>
     Object.values(bindings).some(({ access, dtype }) => access !== 'write' && dtype === 'u32'),
   );

@@ -117,10 +117,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
       ...packSequences(sequences, 24).arrays,
       targets: Uint32Array.from({ length: 24 }, (_, at) => (5 * at) % 40),
     };
-    const sharing = plan(wanted, []).launches.filter(({ spec }) => spec.formOf);
+    const sharing = plan(wanted, []).launches.filter(({ spec }) => spec.inPlaceOf);
     expect(sharing.length).toBeGreaterThan(4);
     const kept = [...wanted, ...everyResult(wanted)];
-    expect(plan(kept, []).launches.filter(({ spec }) => spec.formOf)).toEqual([]);
+    expect(plan(kept, []).launches.filter(({ spec }) => spec.inPlaceOf)).toEqual([]);
     const compile = (name: string, tensors: readonly Tensor[]) => engine.compile({ name, outputs: named(tensors) });
     const [got, want] = [await compile('in place', wanted), await compile('kept', kept)];
     expect(await got.run(inputs)).toEqual(
