@@ -277,7 +277,7 @@ export class TrainingRun {
       });
     }
     const outcome = this.describeOutcome(problem);
-    const message = error instanceof Error ? error.message : String(error);
+    const message = (error instanceof Error ? error.message : String(error)).replace(/[^.!?]$/, '$&.');
     this.writer.log(isInterrupted ? `stopped: ${outcome}` : `ended by an error: ${message} ${outcome}`);
     if (isInterrupted) return new ProxmoError('interrupted', `Stopped. ${outcome}`, { cause: error });
     if (error instanceof ProxmoError && this.isWorthKeeping)

@@ -156,10 +156,10 @@ describe('a fault of the environment that ends a run', () => {
     };
     await expect(trainTiny(dir, strict, { onEvent })).rejects.toMatchObject({
       code: 'environment',
-      message: expect.stringMatching(/all of its 2 tries.*fell off.* Iteration 2 of 3 is saved; go on with: proxmo/s),
+      message: expect.stringMatching(/all of its 2 tries.*fell off\. Iteration 2 of 3 is saved; go on with: proxmo/s),
     });
     expect(await latestOf(dir)).toBe(2);
-    expect(logOf(dir)).toMatch(/environment fault .*the door fell off \(try 1; again\)/);
+    expect(logOf(dir)).toMatch(/environment fault .*the door fell off \(try 1 of this episode; played again\)/);
     expect(logOf(dir)).toMatch(/ended by an error: The environment .* Iteration 2 of 3 is saved/);
     onEpisode(undefined);
     await trainTiny(dir, strict, { resume: true });
