@@ -6,7 +6,7 @@
 
 import { ProxmoError } from '../base/errors.ts';
 import { Queue } from '../base/queue.ts';
-import type { Task, TaskSet } from '../envs/environment.ts';
+import type { TaskSet } from '../envs/environment.ts';
 import { type Fault, FaultLog, type FaultOutcome } from '../envs/faults.ts';
 import { copyWeights } from '../nn/halfWeights.ts';
 import type { TokenSequence } from '../nn/replies.ts';
@@ -25,6 +25,7 @@ import type { PolicySource } from './policySource.ts';
 import { PolicyUpdate } from './policyUpdate.ts';
 import { ownWeightsOf, referenceOf } from './reference.ts';
 import { type Episode, playEpisodes, type RolloutResult } from './rollout.ts';
+import { RunTasks } from './runTasks.ts';
 import { type BehaviourCloning, cloneBehaviour } from './warmStart.ts';
 import { wholeGroups } from './wholeGroups.ts';
 
@@ -69,6 +70,7 @@ export const firstEvaluationEpisode = 0x8000_0000;
 /** Asynchronous methods that are called while another is under way wait for its end, in the order of the calls. */
 export class Trainer {
   readonly policy: Policy;
+  readonly tasks: RunTasks;
   /** The faults of the run's environment. */
   readonly faults: FaultLog;
   /** The policy after the warm start, which the KL term holds on to; null without a KL term. */
@@ -76,9 +78,6 @@ export class Trainer {
   private readonly policyUpdate: PolicyUpdate;
   private readonly estimator: AdvantageEstimator;
   private readonly signal = new LearningSignal();
-  private readonly heldOut: readonly Task[];
-  /** The training tasks, which iterations take in turn. */
-  private readonly pool: readonly Task[];
   /** Each phase works with the weights that the one before left. */
   private readonly queue = new Queue();
 
@@ -89,7 +88,6 @@ export class Trainer {
     source: PolicySource,
     private readonly options: TrainerOptions = {},
   ) {
-    const { evaluation, training, seed } = config;
     this.policy = new Policy(engine, config, source, taskSet.thinkAction, options.rows);
     this.faults = new FaultLog(config.environment, options.onFault);
     this.reference = referenceOf(this.policy.model, config);
@@ -99,8 +97,7 @@ export class Trainer {
       onWarning: options.onWarning,
     });
     this.estimator = new AdvantageEstimator(config.advantages, engine);
-    this.pool = taskSet.tasks('train', Math.max(training.pool, training.tasks), seed);
-    this.heldOut = taskSet.tasks(evaluation.split, evaluation.tasks, evaluation.seed);
+    this.tasks = new RunTasks(taskSet, config);
   }
 
   /**
@@ -125,7 +122,7 @@ export class Trainer {
   /** Success on the held-out tasks. */
   evaluate(): Promise<Evaluation> {
     return this.queue.run(() =>
-      evaluate(this.policy.player, this.taskSet, this.heldOut, {
+      evaluate(this.policy.player, this.taskSet, this.tasks.heldOut, {
         controls: this.policy.evaluationControls,
         firstEpisode: firstEvaluationEpisode,
         faults: this.faults,
@@ -150,17 +147,12 @@ export class Trainer {
     let loss: number | null = null;
     if (warmStart.tasks > 0) {
       this.report('demonstrations', 0);
-      const demonstrations = await demonstrate(
-        this.policy.player,
-        this.taskSet,
-        this.taskSet.tasks('train', warmStart.tasks, seed),
-        {
-          teacher: warmStart.teacher,
-          noise: warmStart.noise,
-          seed,
-          faults: this.faults,
-        },
-      );
+      const demonstrations = await demonstrate(this.policy.player, this.taskSet, this.tasks.demonstrated, {
+        teacher: warmStart.teacher,
+        noise: warmStart.noise,
+        seed,
+        faults: this.faults,
+      });
       this.checkDemonstrations(demonstrations);
       loss = await cloneBehaviour(this.engine, this.policy.model, demonstrations, this.config, {
         interchangeable: this.interchangeableTokens(),
@@ -208,7 +200,8 @@ export class Trainer {
   private rollout(iteration: number): Promise<RolloutResult> {
     const { tasks: taskCount, groupSize } = this.config.training;
     const first = iteration * taskCount;
-    const tasks = Array.from({ length: taskCount }, (_, index) => this.pool[(first + index) % this.pool.length]!);
+    const pool = this.tasks.training;
+    const tasks = Array.from({ length: taskCount }, (_, index) => pool[(first + index) % pool.length]!);
     return playEpisodes(
       this.policy.player,
       this.taskSet,

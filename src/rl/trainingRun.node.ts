@@ -16,6 +16,7 @@ import type { Evaluation } from './evaluate.ts';
 import type { IterationMetrics } from './metrics.ts';
 import type { OptimiserProgress } from './optimise.ts';
 import type { NewPolicySource } from './policySource.node.ts';
+import type { RunTasks } from './runTasks.ts';
 import type { TuningEvent } from './runTuning.node.ts';
 import { evaluationFigures, flatFigures, type Summary, summariseEvaluation } from './summary.ts';
 import { type IterationResult, type Progress, Trainer } from './trainer.ts';
@@ -82,7 +83,7 @@ export class TrainingRun {
     this.progress = {
       totals: { wallSeconds: 0, iterationSeconds: 0, advantageSeconds: 0, tokens: 0, before: null },
       evaluation: null,
-      tasks: taskHashes(taskSet, options.config),
+      tasks: taskHashes(this.trainer.tasks),
     };
   }
 
@@ -111,6 +112,8 @@ export class TrainingRun {
    */
   async run(writer: RunWriter): Promise<Summary> {
     this.writer = writer;
+    const { leak } = this.trainer.tasks;
+    if (leak !== null) this.options.onEvent?.({ kind: 'warning', text: leak });
     try {
       if (this.whole === null) await this.warmStart();
       await this.evaluateIfDue();
@@ -330,15 +333,12 @@ export class TrainingRun {
 
 type TaskHashes = RunProgress['tasks'];
 
-function taskHashes(taskSet: TaskSet, { training, evaluation, seed }: TrainConfig): TaskHashes {
+function taskHashes({ training, heldOut }: RunTasks): TaskHashes {
   const hash = (tasks: readonly Task[]) =>
     createHash('sha256')
       .update(JSON.stringify(tasks.map(({ id, type }) => [id, type])))
       .digest('hex');
-  return {
-    training: hash(taskSet.tasks('train', Math.max(training.pool, training.tasks), seed)),
-    heldOut: hash(taskSet.tasks(evaluation.split, evaluation.tasks, evaluation.seed)),
-  };
+  return { training: hash(training), heldOut: hash(heldOut) };
 }
 
 /** @throws {ProxmoError} `environment` if the tasks are not those that the run began with */

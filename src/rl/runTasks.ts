@@ -1,0 +1,71 @@
+/**
+ * The tasks of a run. Each list is asked for once, when it is first needed, and looked at: a task that comes twice
+ * would count twice and mix the episodes of two groups.
+ */
+import { ProxmoError } from '../base/errors.ts';
+import type { Split, Task, TaskSet } from '../envs/environment.ts';
+import { taskProblem } from '../envs/turns.ts';
+import type { TrainConfig } from './config.ts';
+
+export class RunTasks {
+  private readonly known = new Map<string, readonly Task[]>();
+
+  constructor(
+    private readonly taskSet: TaskSet,
+    private readonly config: Pick<TrainConfig, 'training' | 'evaluation' | 'warmStart' | 'seed'>,
+  ) {}
+
+  /** Those that iterations take in turn. */
+  get training(): readonly Task[] {
+    const { training, seed } = this.config;
+    return this.ask('train', Math.max(training.pool, training.tasks), seed);
+  }
+
+  /** Those that are demonstrated before. */
+  get demonstrated(): readonly Task[] {
+    const { warmStart, seed } = this.config;
+    return warmStart.tasks === 0 ? [] : this.ask('train', warmStart.tasks, seed);
+  }
+
+  /** Those that evaluations play. */
+  get heldOut(): readonly Task[] {
+    const { split, tasks, seed } = this.config.evaluation;
+    return this.ask(split, tasks, seed);
+  }
+
+  /** What there is to say where the run learns from tasks that it is evaluated on; null if it does not. */
+  get leak(): string | null {
+    const { split } = this.config.evaluation;
+    if (split === 'train') return null;
+    const learned = new Set([...this.training, ...this.demonstrated].map(({ id }) => id));
+    const shared = this.heldOut.filter(({ id }) => learned.has(id));
+    const [first] = shared;
+    return first === undefined
+      ? null
+      : `${shared.length} of the ${this.heldOut.length} ${split} tasks, as ${first.id}, are training tasks of this run too, so success on them says nothing of new tasks; separate the splits of ${this.taskSet.name}.`;
+  }
+
+  private ask(split: Split, count: number, seed: number): readonly Task[] {
+    const key = JSON.stringify([split, count, seed]);
+    let tasks = this.known.get(key);
+    if (tasks === undefined) this.known.set(key, (tasks = this.checked(split, count, seed)));
+    return tasks;
+  }
+
+  /** @throws {ProxmoError} `environment` if there are fewer than asked for, one comes twice, or one is no task */
+  private checked(split: Split, count: number, seed: number): readonly Task[] {
+    const { name, types } = this.taskSet;
+    const tasks = this.taskSet.tasks(split, count, seed);
+    const wrong = (problem: string) =>
+      new ProxmoError('environment', `${name}: ${problem}; proxmo env check says more.`);
+    if (tasks.length < count) throw wrong(`the ${split} split gives ${tasks.length} tasks, not ${count}`);
+    const ids = new Set<string>();
+    for (const task of tasks) {
+      const problem = taskProblem(task, types);
+      if (problem !== null) throw wrong(problem);
+      if (ids.has(task.id)) throw wrong(`the ${split} split gives the task ${task.id} twice`);
+      ids.add(task.id);
+    }
+    return tasks;
+  }
+}

@@ -1,0 +1,57 @@
+/** The tasks of a run: asked for once, when they are needed, and looked at. */
+import { describe, expect, it } from 'vitest';
+import type { Split, Task, TaskSet } from '../../src/envs/environment.ts';
+import { trainConfigSchema } from '../../src/rl/config.ts';
+import { RunTasks } from '../../src/rl/runTasks.ts';
+
+const list = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, i) => ({ id: `door-${from + i}`, type: 'open' }));
+
+function runTasks(give: (split: Split, count: number) => readonly Task[], warmStartTasks = 0) {
+  const asked: string[] = [];
+  const taskSet = {
+    name: 'lab',
+    types: ['open'],
+    tasks(split: Split, count: number, seed: number) {
+      asked.push(`${split} ${count} ${seed}`);
+      return give(split, count);
+    },
+  } as unknown as TaskSet;
+  const config = trainConfigSchema.parse({
+    seed: 5,
+    warmStart: { tasks: warmStartTasks },
+    training: { pool: 6, tasks: 2 },
+    evaluation: { split: 'unseen', tasks: 4, seed: 7 },
+  });
+  return { tasks: new RunTasks(taskSet, config), asked };
+}
+
+describe('the tasks of a run', () => {
+  it('are asked for once, and not before they are needed', () => {
+    const { tasks, asked } = runTasks((split, count) => list(count, split === 'train' ? 0 : 50), 6);
+    expect(asked).toEqual([]);
+    expect(tasks.heldOut).toHaveLength(4);
+    expect(asked).toEqual(['unseen 4 7']);
+    expect(tasks.training).toBe(tasks.training);
+    expect(tasks.demonstrated).toHaveLength(6);
+    expect(tasks.leak).toBeNull();
+    expect(asked).toEqual(['unseen 4 7', 'train 6 5']);
+  });
+
+  it('that are held out and trained on are told', () => {
+    const { tasks } = runTasks((split, count) => list(count, split === 'train' ? 0 : 3));
+    expect(tasks.leak).toMatch(/^3 of the 4 unseen tasks, as door-3, are training tasks of this run too/);
+    const shown = runTasks((_, count) => list(count, count === 4 ? 8 : 0), 10);
+    expect(shown.tasks.leak).toMatch(/^2 of the 4 unseen tasks, as door-8/);
+  });
+
+  it.each([
+    ['comes twice', [...list(3), ...list(3)], /lab: the train split gives the task door-0 twice; proxmo env check/],
+    ['is missing', list(5), /lab: the train split gives 5 tasks, not 6/],
+    ['is none', [...list(5), undefined as unknown as Task], /lab: the task is undefined, not an object/],
+  ])('are refused where one %s', (_, given, message) => {
+    expect(() => runTasks(() => given).tasks.training).toThrow(
+      expect.objectContaining({ code: 'environment', message: expect.stringMatching(message) }),
+    );
+  });
+});
