@@ -24,9 +24,19 @@ function rowStatistics(logits: Float64Array, row: number, { width, inverseTemper
   return { z, logSumExp, entropy };
 }
 
-/** Some tokens, and every fifth one beyond the vocabulary. */
-const someTargets = ({ rows, width }: RowParams) =>
-  Array.from({ length: rows }, (_, row) => (row % 5 === 4 ? width + row : (row * 37) % width));
+/** A target that is left out of everything. */
+const padding = 0xffffffff;
+
+/** What the kernels make of a target beyond the vocabulary: nothing of padding, and NaN of a mistake. */
+export function beyondVocabulary(token: number): number {
+  return token === padding ? 0 : Number.NaN;
+}
+
+/** Some tokens, every fifth one beyond the vocabulary: by turns padding and a mistake. */
+export const someTargets = ({ rows, width }: RowParams) =>
+  Array.from({ length: rows }, (_, row) =>
+    row % 5 === 4 ? (row % 10 === 4 ? padding : width + row) : (row * 37) % width,
+  );
 const someLogits = ({ rows, width }: RowParams, random: () => number) =>
   Array.from({ length: rows * width }, () => 3 * random());
 
@@ -52,7 +62,10 @@ export const tokenLogProbs = defineKernel<TokenLogProbsParams>({
   reference: ({ logits, targets }, params) => {
     const rows = Array.from({ length: params.rows }, (_, row) => rowStatistics(logits!, row, params));
     return {
-      logProb: rows.map(({ z, logSumExp }, row) => (z[targets![row]!] ?? logSumExp) - logSumExp),
+      logProb: rows.map(({ z, logSumExp }, row) => {
+        const token = targets![row]!;
+        return token < z.length ? z[token]! - logSumExp : beyondVocabulary(token);
+      }),
       entropy: rows.map(({ entropy }) => entropy),
       logSumExp: rows.map(({ logSumExp }) => logSumExp),
     };
@@ -99,7 +112,7 @@ export const tokenLogProbsBackward = defineKernel<BackwardParams>({
   ) => {
     const dLogits = new Float64Array(rows * width);
     for (let row = 0; row < rows; row++) {
-      const hit = targets![row]! < vocab ? dLogProb![row]! : 0;
+      const hit = targets![row]! < vocab ? dLogProb![row]! : beyondVocabulary(targets![row]!);
       for (let i = 0; i < width; i++) {
         const logP = logits![row * width + i]! * inverseTemperature - logSumExp![row]!;
         const gradient =

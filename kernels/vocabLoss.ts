@@ -6,6 +6,7 @@ import shader from '../shaders/vocab_chunk.wgsl';
 import finishShader from '../shaders/vocab_finish.wgsl';
 import { longRowShapes, longRowVariants, type RowParams, rowDispatch } from './rows.ts';
 import { type BindingSpec, defineKernel, foldWorkgroups, type KernelCase } from './spec.ts';
+import { beyondVocabulary, someTargets } from './tokenLogProbs.ts';
 
 /** Logits of `width` tokens from `start` on. */
 type VocabChunkParams = { rows: number; width: number; start: number; inverseTemperature: number };
@@ -79,7 +80,7 @@ function finishCase(rows: number): KernelCase<VocabFinishParams> {
     params: { rows, vocab: 100 },
     inputs: (random) => ({
       state: states(rows, random),
-      targets: Array.from({ length: rows }, (_, row) => (row * 31) % 130),
+      targets: someTargets({ rows, width: 100 }),
     }),
   };
 }
@@ -101,7 +102,7 @@ export const vocabFinish = defineKernel<VocabFinishParams>({
       );
     const logSumExpOf = ([largest, total]: readonly number[]) => largest! + Math.log(total!);
     return {
-      logProb: of((row, target) => (target < vocab ? row[3]! - logSumExpOf(row) : 0)),
+      logProb: of((row, target) => (target < vocab ? row[3]! - logSumExpOf(row) : beyondVocabulary(target))),
       entropy: of(([, total, weighted]) => Math.log(total!) - weighted! / total!),
       logSumExp: of(logSumExpOf),
     };

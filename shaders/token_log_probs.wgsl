@@ -1,7 +1,8 @@
 // For each row of logits, with z = logits / temperature: logProb = z[target] − log Σ exp(z), the entropy of softmax(z),
-// and logSumExp for the backward pass. A target beyond the row gives logProb 0. entropy = log Σ − weighted / Σ, with
-// the sums of lib/soft_statistics.wgsl.
+// and logSumExp for the backward pass. Targets beyond the row are those of lib/target.wgsl: logProb is 0 or NaN.
+// entropy = log Σ − weighted / Σ, with the sums of lib/soft_statistics.wgsl.
 //#include "lib/soft_statistics.wgsl"
+//#include "lib/target.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -21,7 +22,9 @@ fn main(
     let rowLogSumExp = found.largest + log(found.total);
     let token = targets[row];
     var chosen = rowLogSumExp;
-    if (token < params.width) {
+    if (token >= params.width) {
+      chosen += beyondVocabulary(token);
+    } else {
 //#if VECTOR
       chosen = logits[start + token / 4u][token % 4u] * params.inverseTemperature;
 //#else

@@ -1,8 +1,9 @@
 // Gradient of logProb and entropy (token_log_probs.wgsl) in the logits. With p = softmax(z), z = logits / temperature:
-//   d logProb / dz[i] = [i is the target] − p[i]            (nothing where the target lies beyond the row)
+//   d logProb / dz[i] = [i is the target] − p[i]            (0 or NaN where the target lies beyond: lib/target.wgsl)
 // d entropy / dz[i] = −p[i] · (log p[i] + entropy) The logits are those of `width` tokens from `start` on, of a
 // vocabulary of `vocab`. Rows as in lib/row.wgsl; nothing is reduced.
 //#include "lib/row.wgsl"
+//#include "lib/target.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -16,7 +17,10 @@ fn main(
   }
   let width = params.width / WIDTH;
   let start = row * width;
-  let hit = select(0.0, dLogProb[row] * params.inverseTemperature, targets[row] < params.vocab);
+  var hit = dLogProb[row] * params.inverseTemperature;
+  if (targets[row] >= params.vocab) {
+    hit = beyondVocabulary(targets[row]);
+  }
   // A target of another chunk is beyond the width, or wraps around to there.
   let token = targets[row] - params.start;
   let spread = dEntropy[row] * params.inverseTemperature;

@@ -1,6 +1,7 @@
 // What token_log_probs.wgsl writes for each row, from the statistics that vocab_chunk.wgsl gathered over the whole
 // vocabulary. One row an invocation.
 //#include "lib/grid.wgsl"
+//#include "lib/target.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -14,7 +15,12 @@ fn main(
   }
   let total = state[4u * row + 1u];
   let rowLogSumExp = state[4u * row] + log(total);
-  logProb[row] = select(0.0, state[4u * row + 3u] - rowLogSumExp, targets[row] < params.vocab);
+  let token = targets[row];
+  if (token < params.vocab) {
+    logProb[row] = state[4u * row + 3u] - rowLogSumExp;
+  } else {
+    logProb[row] = beyondVocabulary(token);
+  }
   entropy[row] = log(total) - state[4u * row + 2u] / total;
   logSumExp[row] = rowLogSumExp;
 }

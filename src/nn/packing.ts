@@ -1,10 +1,9 @@
 /** Packing of sequences onto one axis, and the host tables that go with it. */
 import type { InputArray } from '../../kernels/spec.ts';
 import type { Segments } from '../ops/attention.ts';
-import { input, type Tensor } from '../tensor/tensor.ts';
+import { input, paddingIndex, type Tensor } from '../tensor/tensor.ts';
 
-/** A token or row index that no table has: what is gathered there is zeros, and no gradient flows from it. */
-export const paddingIndex = 0xffffffff;
+export { paddingIndex };
 
 /** Symbolic inputs of a packed batch of `rows` tokens. */
 export interface PackedInputs {

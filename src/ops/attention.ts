@@ -40,7 +40,7 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, { segmentStart, segme
     params,
     { q, k, v, segmentStart },
     { y: q.shape, lse: [rows, heads] },
-    [segmentEnd],
+    { unread: [segmentEnd] },
   );
   return differentiable('attention', [q, k, v], y, (dy) => {
     const { statistics } = launch(

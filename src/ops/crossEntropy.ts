@@ -7,7 +7,7 @@ import { tokenLogProbs } from './tokenLogProbs.ts';
 /**
  * −Σ weight · log softmax(logits)[target].
  * @param logits [rows, vocab]
- * @param targets u32 [rows]
+ * @param targets u32 [rows], as those of `tokenLogProbs`
  * @param weights [rows]; 0 leaves a row out, 1 / rows everywhere gives the mean
  * @returns [1]
  * @throws {ProxmoError} `shape`

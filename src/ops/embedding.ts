@@ -7,26 +7,29 @@ import { launch, type Tensor } from '../tensor/tensor.ts';
 /**
  * The embedding of each token.
  * @param table [vocab, dModel], f32 or f16
- * @param ids u32 [rows]; an id of `vocab` or more gives zeros and has no gradient
+ * @param ids u32 [rows]; an id of `vocab` or more gives zeros and has no gradient. Where the host writes them, only
+ * `paddingIndex` may be beyond
+ * @param vocab where the table is the first rows of a larger one: the rows of all of it
  * @returns [rows, dModel], f32; so is the table's gradient
  * @throws {ProxmoError} `shape`
  */
-export function embedding(table: Tensor, ids: Tensor): Tensor {
-  return rowsOf('embedding', table, ids);
+export function embedding(table: Tensor, ids: Tensor, vocab = table.dim(0)): Tensor {
+  return rowsOf('embedding', table, ids, vocab);
 }
 
 /**
  * Some rows of a matrix, in any order; a row may be taken several times.
  * @param x [rows, width]
- * @param indices u32 [count]; an index of `rows` or more gives zeros and has no gradient
+ * @param indices u32 [count]; an index of `rows` or more gives zeros and has no gradient. Where the host
+ * writes them, only `paddingIndex` may be beyond
  * @returns [count, width]
  * @throws {ProxmoError} `shape`
  */
 export function gatherRows(x: Tensor, indices: Tensor): Tensor {
-  return rowsOf('gatherRows', x, indices);
+  return rowsOf('gatherRows', x, indices, x.dim(0));
 }
 
-function rowsOf(op: string, table: Tensor, indices: Tensor): Tensor {
+function rowsOf(op: string, table: Tensor, indices: Tensor, below: number): Tensor {
   if (table.shape.length !== 2 || indices.shape.length !== 1 || indices.dtype !== 'u32') {
     const given = [table, indices].map(({ dtype, shape }) => `${dtype} [${shape.join(', ')}]`).join(' and ');
     throw new ProxmoError(
@@ -41,6 +44,7 @@ function rowsOf(op: string, table: Tensor, indices: Tensor): Tensor {
     params,
     { table, indices },
     { y: [params.count, width] },
+    { below: { indices: below } },
   );
   return differentiable(op, [table], y, (dy) => {
     const { count } = params;

@@ -199,6 +199,6 @@ export function attendStep(
     params,
     { qkv, positions, frequencies, slots, cacheK, cacheV },
     { cacheK: cacheK.shape, cacheV: cacheV.shape, y: [batch, heads, headDim] },
-    [lengths],
+    { unread: [lengths] },
   );
 }

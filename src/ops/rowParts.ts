@@ -23,8 +23,9 @@ export function firstRows(parts: readonly Tensor[]): number[] {
  */
 export function embeddingOfParts(parts: readonly Tensor[], ids: Tensor): Tensor {
   const starts = firstRows(parts);
+  const vocab = parts.reduce((sum, part) => sum + part.dim(0), 0);
   return parts
-    .map((part, index) => embedding(part, starts[index] === 0 ? ids : shifted(ids, starts[index]!)))
+    .map((part, index) => embedding(part, starts[index] === 0 ? ids : shifted(ids, starts[index]!), vocab))
     .reduce((sum, share) => add(sum, share));
 }
 

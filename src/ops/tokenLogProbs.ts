@@ -8,7 +8,8 @@ import { launch, type Tensor } from '../tensor/tensor.ts';
  * log softmax(logits / temperature) of each row's target, and the entropy of that softmax in nats. No probabilities are
  * stored.
  * @param logits [rows, vocab]
- * @param targets u32 [rows]; a target of `vocab` or more has log-probability 0 and no gradient
+ * @param targets u32 [rows]; `paddingIndex` has log-probability 0 and no gradient; any other target of `vocab` or
+ * more is refused where the host writes it, and gives NaN elsewhere
  * @param temperature above 0
  * @returns both [rows]
  * @throws {ProxmoError} `shape`, or `config` for the temperature
@@ -21,7 +22,9 @@ export function tokenLogProbs(
   checkArguments(logits, targets, temperature);
   const params = { rows: logits.dim(0), width: logits.dim(1), inverseTemperature: 1 / temperature };
   const outputs = { logProb: targets.shape, entropy: targets.shape, logSumExp: targets.shape };
-  const { logProb, entropy, logSumExp } = launch(kernels.tokenLogProbs, params, { logits, targets }, outputs);
+  const { logProb, entropy, logSumExp } = launch(kernels.tokenLogProbs, params, { logits, targets }, outputs, {
+    below: { targets: params.width },
+  });
   differentiableMany('tokenLogProbs', [logits], [logProb, entropy], ([givenLogProb, givenEntropy]) => {
     const dLogProb = givenLogProb ?? filled(targets.shape, 0);
     const dEntropy = givenEntropy ?? filled(targets.shape, 0);

@@ -71,7 +71,9 @@ export function chunkedTokenLogProbs(
     ).state;
   }
   const outputs = { logProb: [rows], entropy: [rows], logSumExp: [rows] };
-  const { logProb, entropy, logSumExp } = launch(vocabFinish, { rows, vocab }, { state, targets }, outputs);
+  const { logProb, entropy, logSumExp } = launch(vocabFinish, { rows, vocab }, { state, targets }, outputs, {
+    below: { targets: vocab },
+  });
   differentiableMany('chunkedTokenLogProbs', [hidden, ...head], [logProb, entropy], ([givenLogProb, givenEntropy]) => {
     const dLogProb = givenLogProb ?? filled([rows], 0);
     const dEntropy = givenEntropy ?? filled([rows], 0);

@@ -2,6 +2,7 @@
 import { add } from '../../kernels/elementwise.ts';
 import { fill } from '../../kernels/fill.ts';
 import { ProxmoError } from '../base/errors.ts';
+import { checkPaths } from './gradientPaths.ts';
 import { inScope } from './scope.ts';
 import { launch, type OpRecord, type Shape, sizeOf, type Tensor } from './tensor.ts';
 
@@ -39,11 +40,12 @@ export function differentiableMany(
 }
 
 /**
- * Gradients of a loss with respect to parameters (or any tensors with `requiresGrad`).
+ * Gradients of a loss with respect to parameters, or any tensors with `requiresGrad`. There are no second derivatives.
  * @param loss one element
  * @param seed the gradient that the loss itself has, of one element. Default: 1
  * @returns a tensor of each parameter's shape; zeros where the loss does not depend on it
- * @throws {ProxmoError} `shape` if the loss is not one element
+ * @throws {ProxmoError} `shape` if the loss is not one element; `graph` if a parameter is without `requiresGrad`, or
+ * the loss depends on one through a step that has no backward pass
  */
 export function grad(loss: Tensor, parameters: readonly Tensor[], seed = filled(loss.shape, 1)): Tensor[] {
   if (loss.size !== 1)
@@ -51,6 +53,7 @@ export function grad(loss: Tensor, parameters: readonly Tensor[], seed = filled(
       'shape',
       `grad needs a loss of one element, not [${loss.shape.join(', ')}]; sum or average it first.`,
     );
+  checkPaths(loss, parameters);
   const gradients = gradientsOf(loss, seed);
   return parameters.map((parameter) => gradients.get(parameter) ?? filled(parameter.shape, 0));
 }

@@ -4,9 +4,12 @@
  * dispatch.
  */
 import { copy, copyU32 } from '../../kernels/copy.ts';
-import type { KernelSpec, Params } from '../../kernels/spec.ts';
+import { elementBytes, type KernelSpec, type Params } from '../../kernels/spec.ts';
+import { ProxmoError } from '../base/errors.ts';
 import { storedBytes } from '../gpu/hostArrays.ts';
+import { type IndexLimit, indexLimits } from './indexLimits.ts';
 import { placeInPlace } from './inPlace.ts';
+import { checkOrder } from './order.ts';
 import type { AssignStep, KernelStep, Step, Tensor } from './tensor.ts';
 import type { Variable } from './variable.ts';
 
@@ -39,6 +42,8 @@ export interface Plan {
   readonly inputs: readonly Tensor[];
   /** Names of inputs that ops were given and no kernel reads. */
   readonly unreadInputs: ReadonlySet<string>;
+  /** What inputs must keep to that hold indices. */
+  readonly limits: readonly IndexLimit[];
   readonly constants: readonly Tensor[];
   readonly variables: readonly Variable[];
   readonly locate: (tensor: Tensor) => Location;
@@ -61,15 +66,16 @@ export function plan(outputs: readonly Tensor[], updates: readonly Tensor[]): Pl
   const placed = placeAssignedValues(steps);
   const locate = (tensor: Tensor): Location => locateTensor(tensor, placed);
   const listed = steps.flatMap((step) => (step.kind === 'kernel' ? [launchOf(step)] : copiesOf(step, locate)));
+  checkOrder(listed, outputs, locate);
   const { launches, joined } = placeInPlace(listed, { outputs, placed, locate });
   const roots = collectRoots(launches, targets, locate);
-  checkOrder(launches, locate);
   checkInputNames([...roots]);
   const ofKind = (kind: Tensor['source']['kind']) => [...roots].filter(({ source }) => source.kind === kind);
   return {
     launches,
     inputs: ofKind('input'),
     unreadInputs: unreadInputs(steps, locate),
+    limits: indexLimits(steps, locate),
     constants: ofKind('constant'),
     variables: ofKind('variable').flatMap(({ source }) => (source.kind === 'variable' ? [source.variable] : [])),
     locate,
@@ -142,8 +148,20 @@ function copiesOf({ target, parts }: AssignStep, locate: (tensor: Tensor) => Loc
     if (at.root === base.root && at.offset === base.offset + offset) return [];
     const destination = target.part(offset, value.shape);
     const spec = (value.dtype === 'f32' ? copy : copyU32) as unknown as KernelSpec;
-    return [{ spec, params: { count: value.size }, scope: '', tensors: [value, destination] }];
+    return [{ spec, params: { count: wordsOf(value, locate(destination)) }, scope: '', tensors: [value, destination] }];
   });
+}
+
+/** How many words of storage a copy of a value writes, which must be whole ones of its own. */
+function wordsOf({ dtype, size }: Tensor, { root, offset }: Location): number {
+  const bytes = size * elementBytes[dtype];
+  if (bytes % 4 !== 0 && offset + size < root.size) {
+    throw new ProxmoError(
+      'graph',
+      `${size} elements of ${dtype} cannot be copied into a larger tensor: they end within a word; assign an even number.`,
+    );
+  }
+  return Math.ceil(bytes / 4);
 }
 
 function collectRoots(
@@ -158,7 +176,7 @@ function collectRoots(
 }
 
 function unreadInputs(steps: readonly Step[], locate: (tensor: Tensor) => Location): Set<string> {
-  const unread = steps.flatMap((step) => (step.kind === 'kernel' ? step.unread : []));
+  const unread = steps.flatMap((step) => (step.kind === 'kernel' ? (step.notes.unread ?? []) : []));
   return new Set(
     unread.flatMap((tensor) => {
       const { source } = locate(tensor).root;
@@ -171,52 +189,7 @@ function checkInputNames(roots: readonly Root[]): void {
   const names = roots.flatMap(({ source }) => (source.kind === 'input' ? [source.name] : []));
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined)
-    throw new Error(`two inputs of the program are called ${twice}; give each a name of its own`);
-}
-
-/**
- * Steps run in the order in which they were made, so a tensor must be read before a later step updates its storage in
- * place. Throws if a program would read a value that is gone: that is a mistake in the calling code.
- */
-function checkOrder(launches: readonly PlannedLaunch[], locate: (tensor: Tensor) => Location): void {
-  const writes: { root: Root; start: number; end: number; tensor: Tensor }[] = [];
-  for (const { spec, tensors } of launches) {
-    const names = Object.entries(spec.bindings);
-    names.forEach(([, { access }], index) => {
-      const tensor = tensors[index]!;
-      const { root, offset } = locate(tensor);
-      if (root.source.kind !== 'variable') return;
-      const overlapping = writes.filter(
-        (write) => write.root === root && write.start < offset + tensor.size && offset < write.end,
-      );
-      const stale = access === 'read' && overlapping.find((write) => !descends(tensor, write.tensor));
-      if (stale)
-        throw new Error(
-          `${spec.name} reads ${root.source.variable.name} as it was before an update that runs earlier; use the updated tensor`,
-        );
-      if (access !== 'read') writes.push({ root, start: offset, end: offset + tensor.size, tensor });
-    });
-  }
-}
-
-/** Whether `tensor` is `ancestor`, or its storage after further updates, or a part of either. */
-function descends(tensor: Tensor, ancestor: Tensor): boolean {
-  if (tensor === ancestor) return true;
-  const { source } = tensor;
-  if (source.kind === 'view') return descends(source.of, ancestor);
-  if (source.kind !== 'step') return false;
-  if (source.step.kind === 'assign') {
-    return (
-      descends(source.step.target, ancestor) ||
-      source.step.parts.some(({ value }) => descends(value, ancestor) || isCopyTarget(ancestor, source.step))
-    );
-  }
-  return source.inPlaceOf !== null && descends(source.inPlaceOf, ancestor);
-}
-
-/** Whether a write was made by the copy of an assignment. */
-function isCopyTarget(tensor: Tensor, step: Step): boolean {
-  return step.kind === 'assign' && tensor.source.kind === 'view' && tensor.source.of === step.target;
+    throw new ProxmoError('graph', `two inputs of the program are called ${twice}; give each a name of its own.`);
 }
 
 /** When a root must keep its storage: from the launch that writes it first to the one that reads it last. */

@@ -10,6 +10,7 @@ import { CommandList, submitAll } from '../gpu/commands.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { fromStorage, type HostArray, matches, storedBytes, toStorage } from '../gpu/hostArrays.ts';
 import type { Launch } from '../gpu/launches.ts';
+import { checkIndices } from './indexLimits.ts';
 import type { MemoryReport, Plan } from './planner.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -114,11 +115,13 @@ export class Program<O extends TensorRecord = TensorRecord> {
   /**
    * Runs and returns the outputs. The inputs are read before it returns its promise.
    * @throws {ProxmoError} `shape` if an input is missing or has the wrong length, or there is none of that name;
-   * `destroyed` if the program or a variable that it uses was destroyed; `gpu-error`, `device-lost`
+   * `data` if indices are beyond what they index; `destroyed` if the program or a variable that it uses was destroyed;
+   * `gpu-error`, `device-lost`
    */
   async run(inputs: Inputs = {}): Promise<Outputs<O>> {
     this.checkUsable();
     this.checkInputs(inputs);
+    for (const limit of this.parts.plan.limits) checkIndices(inputs[limit.input]!, limit);
     this.running++;
     try {
       return await (this.gpu.runner ? this.runBy(inputs) : this.runOnce(inputs));

@@ -3,6 +3,7 @@
  * again in the backward pass and not kept until then.
  */
 import { differentiable, gradientsOf } from './autograd.ts';
+import { checkAllPaths } from './gradientPaths.ts';
 import { Tensor } from './tensor.ts';
 
 /**
@@ -11,10 +12,12 @@ import { Tensor } from './tensor.ts';
  * @param x the part's input; what else `build` reads, as parameters, gets its gradients too
  * @param build must make the same steps each time it is called, and update no storage that is read elsewhere
  * @returns what `build` returns
+ * @throws {ProxmoError} `graph` if it depends on what wants a gradient through a step that is not differentiable
  */
 export function recomputed(x: Tensor, build: (x: Tensor) => Tensor): Tensor {
   const inner = detached(x);
   const built = build(inner);
+  checkAllPaths(built);
   const captured = leavesOf(built).filter((leaf) => leaf !== inner);
   return differentiable('recomputed', [x, ...captured], detached(built, false), (dy) => {
     const again = detached(x);

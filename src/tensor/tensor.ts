@@ -2,7 +2,9 @@
  * Symbolic tensors. Calling an op makes tensors and steps and runs nothing; `Engine.compile` turns the steps that some
  * outputs need into a program. A tensor is contiguous and row-major. Steps run in the order in which they were made.
  */
-import type { Dtype, KernelSpec, Params } from '../../kernels/spec.ts';
+import { accumulate } from '../../kernels/accumulate.ts';
+import { fill } from '../../kernels/fill.ts';
+import { type Dtype, elementBytes, type KernelSpec, type Params } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { currentScope } from './scope.ts';
 import type { Variable } from './variable.ts';
@@ -41,9 +43,22 @@ export interface KernelStep {
   readonly inputs: Readonly<Record<string, Tensor>>;
   /** Tensors of the `write` and `readWrite` bindings. Filled by `launch`. */
   readonly outputs: Readonly<Record<string, Tensor>>;
-  /** What its op was given though this kernel does not read it: a program's runs may give it as well. */
-  readonly unread: readonly Tensor[];
+  readonly notes: LaunchNotes;
 }
+
+/** What is known of a launch beyond its kernel. */
+export interface LaunchNotes {
+  /** What its op was given though this kernel does not read it: a program's runs may give it as well. */
+  readonly unread?: readonly Tensor[];
+  /**
+   * Of inputs that hold indices, by binding: each is below this number, or `paddingIndex`. Where the host writes them,
+   * it checks that.
+   */
+  readonly below?: Readonly<Record<string, number>>;
+}
+
+/** An index that no table has: what is gathered there is zeros, and no gradient flows from it. */
+export const paddingIndex = 0xffffffff;
 
 export interface AssignStep {
   readonly kind: 'assign';
@@ -130,18 +145,56 @@ export class Tensor {
   }
 
   /**
-   * A contiguous part, from element `offset` on. Shares storage; no gradient flows through it.
-   * @throws {ProxmoError} `shape` if it reaches past the end
+   * A contiguous part, from element `offset` on. Shares storage. Differentiable.
+   * @param offset such that the part begins at a multiple of 256 bytes of the tensor's storage, where kernels can bind
+   * it: of 64 elements of 4 bytes, or 128 of f16
+   * @throws {ProxmoError} `shape` if it begins elsewhere, or reaches past the end
    */
   part(offset: number, shape: Shape): Tensor {
-    if (offset < 0 || offset + sizeOf(shape) > this.size) {
+    if (!Number.isSafeInteger(offset) || offset < 0 || offset + sizeOf(shape) > this.size) {
       throw new ProxmoError(
         'shape',
         `elements ${offset} to ${offset + sizeOf(shape)} are not within a tensor of ${this.size}.`,
       );
     }
-    return new Tensor(shape, this.dtype, { kind: 'view', of: this, offset });
+    const grain = bindingGrain(this.dtype);
+    if ((startOf(this) + offset) % grain !== 0) {
+      throw new ProxmoError(
+        'shape',
+        `a part cannot begin at element ${startOf(this) + offset} of ${this.dtype} storage: no kernel can bind it there; begin at a multiple of ${grain}.`,
+      );
+    }
+    const part = new Tensor(shape, this.dtype, { kind: 'view', of: this, offset });
+    if (this.requiresGrad) {
+      part.requiresGrad = true;
+      part.op = {
+        name: 'part',
+        inputs: [this],
+        outputs: [part],
+        backward: ([dy]) => [dy ? placed(dy, offset, this.shape) : null],
+      };
+    }
+    return part;
   }
+}
+
+/** Elements between places where every device can bind a buffer: 256 bytes. */
+export function bindingGrain(dtype: Dtype): number {
+  return 256 / elementBytes[dtype];
+}
+
+/** Where a view begins in the storage that it is a view of, in elements. */
+function startOf({ source }: Tensor): number {
+  if (source.kind === 'view') return startOf(source.of) + source.offset;
+  return source.kind === 'step' && source.inPlaceOf ? startOf(source.inPlaceOf) : 0;
+}
+
+/** Zeros of a shape, with values from element `offset` on. */
+function placed(values: Tensor, offset: number, shape: Shape): Tensor {
+  const zeros = launch(fill, { count: sizeOf(shape), value: 0 }, {}, { y: shape }).y;
+  const total = zeros.part(offset, values.shape);
+  const updated = launch(accumulate, { count: values.size }, { values, total }, { total: values.shape }).total;
+  return assign(zeros, [{ offset, value: updated }]);
 }
 
 export function sizeOf(shape: Shape): number {
@@ -170,7 +223,6 @@ export function scratch(shape: Shape): Tensor {
  * @param inputs a tensor for each `read` and `readWrite` binding
  * @param outputs the shape of each `write` and `readWrite` binding; a `readWrite` output is its input's storage after
  * the launch
- * @param unread what the op was given though this kernel does not read it
  * @throws {ProxmoError} `shape` if a tensor does not have the size that the kernel expects
  */
 export function launch<P extends Params, O extends string>(
@@ -178,11 +230,11 @@ export function launch<P extends Params, O extends string>(
   params: P,
   inputs: Readonly<Record<string, Tensor>>,
   outputs: Readonly<Record<O, Shape>>,
-  unread: readonly Tensor[] = [],
+  notes: LaunchNotes = {},
 ): Record<O, Tensor> {
   const results: Record<string, Tensor> = {};
   const made = { kind: 'kernel', id: takeId(), scope: currentScope() } as const;
-  const step: KernelStep = { ...made, spec: spec as unknown as KernelSpec, params, inputs, outputs: results, unread };
+  const step: KernelStep = { ...made, spec: spec as unknown as KernelSpec, params, inputs, outputs: results, notes };
   for (const [name, shape] of Object.entries<Shape>(outputs)) {
     const binding = spec.bindings[name];
     if (!binding || binding.access === 'read') throw new Error(`${spec.name} has no output ${name}`);
@@ -217,14 +269,16 @@ function checkBindings<P extends Params>(
 /**
  * Writes values into parts of a variable's tensor, or of a scratch tensor, and returns the tensor after that. Where a
  * value is made by a kernel in the same program, the kernel writes it there directly.
- * @param parts `offset` counts elements and must be a multiple of 64 (256 bytes, the alignment of a binding)
+ * @param parts `offset` counts elements; the part begins where kernels can bind it, as those of `Tensor.part`
+ * @throws {ProxmoError} `shape` if one begins elsewhere, reaches past the end or has another dtype
  */
 export function assign(target: Tensor, parts: readonly { readonly offset: number; readonly value: Tensor }[]): Tensor {
+  const grain = bindingGrain(target.dtype);
   for (const { offset, value } of parts) {
-    if (offset % 64 !== 0 || offset + value.size > target.size) {
+    if ((startOf(target) + offset) % grain !== 0 || offset + value.size > target.size || value.dtype !== target.dtype) {
       throw new ProxmoError(
         'shape',
-        `cannot assign ${value.size} elements at ${offset} of ${target.size}: parts start at multiples of 64 and end within the target.`,
+        `cannot assign ${value.size} elements of ${value.dtype} at ${offset} of ${target.size} of ${target.dtype}: parts start at multiples of ${grain}, end within the target and have its type.`,
       );
     }
   }

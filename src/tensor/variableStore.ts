@@ -49,52 +49,60 @@ export class VariableStore {
   }
 
   write(variable: Variable, values: ArrayLike<number>, offset: number): void {
-    if (variable.dtype === 'f16' && (offset % 2 !== 0 || values.length % 2 !== 0)) {
+    this.checkRange(variable, offset, values.length);
+    const isHalf = variable.dtype === 'f16';
+    const endsWithin = offset + values.length < variable.size;
+    if (isHalf && (offset % 2 !== 0 || (endsWithin && values.length % 2 !== 0))) {
       throw new ProxmoError(
         'shape',
         `${variable.name} is f16 and takes pairs of values, but was given ${values.length} at ${offset}.`,
       );
     }
-    if (offset + values.length > variable.size) {
-      throw new ProxmoError(
-        'shape',
-        `${values.length} values at ${offset} do not fit the variable ${variable.name} of ${variable.size}.`,
-      );
-    }
     const stored = toStorage(variable.dtype, values);
     for (const { range, at, count } of this.slicesOf(variable, offset, values.length)) {
-      this.gpu.device.queue.writeBuffer(range.buffer, range.offset, stored, at, count);
+      // Behind its last element, storage is padded to a word.
+      this.gpu.device.queue.writeBuffer(range.buffer, range.offset, stored, at, isHalf ? count + (count % 2) : count);
     }
   }
 
   async read(variable: Variable, offset: number, count: number): Promise<HostArray> {
-    const slices = this.slicesOf(variable, offset, count);
-    const [first] = slices;
-    if (first && slices.length === 1) return fromStorage(variable.dtype, await readBuffer(this.gpu, first.range));
-    const values = typedArray(variable.dtype, new Float32Array(count));
-    for (const { range, at } of slices) values.set(fromStorage(variable.dtype, await readBuffer(this.gpu, range)), at);
-    return values;
+    this.checkRange(variable, offset, count);
+    // Copies begin at whole words: of f16, at every second element.
+    const before = variable.dtype === 'f16' ? offset % 2 : 0;
+    const slices = this.slicesOf(variable, offset - before, count + before);
+    const read = await Promise.all(slices.map(({ range }) => readBuffer(this.gpu, range)));
+    const parts = read.map((bytes) => fromStorage(variable.dtype, bytes));
+    if (parts.length === 1 && before === 0) return parts[0]!;
+    const values = typedArray(variable.dtype, new Float32Array(count + before));
+    slices.forEach(({ at }, index) => {
+      values.set(parts[index]!, at);
+    });
+    return before === 0 ? values : values.slice(before);
   }
 
   clear(variable: Variable): void {
+    this.gpu.check();
     const encoder = this.gpu.device.createCommandEncoder();
     for (const buffer of this.buffersOf(variable)) encoder.clearBuffer(buffer);
     this.gpu.device.queue.submit([encoder.finish()]);
   }
 
   copy(from: Variable, to: Variable, offset: number): void {
-    if (from.dtype !== to.dtype || offset + to.size > from.size) {
+    this.gpu.check();
+    // Copies are of whole words; behind the last element storage is padded to one.
+    const isWhole = from.dtype !== 'f16' || offset % 2 === 0;
+    if (from.dtype !== to.dtype || !isWithin(from, offset, to.size) || !isWhole) {
       const describe = ({ name, dtype, size }: Variable) => `${name} (${size} elements of ${dtype})`;
       throw new ProxmoError(
         'shape',
-        `${describe(from)} cannot be copied from element ${offset} on to ${describe(to)}; sizes must fit.`,
+        `${describe(from)} cannot be copied from element ${offset} on to ${describe(to)}; types and sizes must fit, and f16 begins at an even element.`,
       );
     }
     const encoder = this.gpu.device.createCommandEncoder();
     for (const { start, size } of to.pieces) {
       for (const { range, at, count } of this.slicesOf(from, offset + start, size)) {
         const target = this.rangeOf(to, start + at, count);
-        encoder.copyBufferToBuffer(range.buffer, range.offset, target.buffer, target.offset, target.size);
+        encoder.copyBufferToBuffer(range.buffer, range.offset, target.buffer, target.offset, wholeWords(target.size));
       }
     }
     this.gpu.device.queue.submit([encoder.finish()]);
@@ -103,6 +111,15 @@ export class VariableStore {
   release(variable: Variable): void {
     for (const buffer of this.buffers.get(variable) ?? []) buffer.destroy();
     this.buffers.delete(variable);
+  }
+
+  private checkRange(variable: Variable, offset: number, count: number): void {
+    this.gpu.check();
+    if (isWithin(variable, offset, count)) return;
+    throw new ProxmoError(
+      'shape',
+      `${count} values at ${offset} are not within the variable ${variable.name} of ${variable.size}.`,
+    );
   }
 
   /** What each piece holds of some elements. */
@@ -142,6 +159,14 @@ export class VariableStore {
       `${name}, ${dtype} [${shape.join(', ')}], needs ${which}, but ${this.gpu.adapter.name} binds ${allowed} MiB; make it smaller, or make its slab for this device (largestPiece).`,
     );
   }
+}
+
+function wholeWords(bytes: number): number {
+  return Math.ceil(bytes / 4) * 4;
+}
+
+function isWithin({ size }: Variable, offset: number, count: number): boolean {
+  return [offset, count].every((value) => Number.isSafeInteger(value) && value >= 0) && offset + count <= size;
 }
 
 /** @throws {ProxmoError} `config` if the device cannot store it */

@@ -2,9 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { embedding, gatherRows } from '../../src/ops/embedding.ts';
 import { Engine } from '../../src/tensor/engine.ts';
-import { constant, input } from '../../src/tensor/tensor.ts';
+import { constant, input, paddingIndex } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { gradientMismatch } from '../support/gradientCheck.ts';
+import { indicesOnDevice } from '../support/indices.ts';
 
 const rowsOf = (table: Float64Array, width: number, indices: readonly number[]) =>
   indices.flatMap((row) => Array.from({ length: width }, (_, column) => table[row * width + column] ?? 0));
@@ -29,10 +30,24 @@ describe.each(testAdapters)('on %s', (adapter) => {
   it('gives zeros for an index beyond the table, and no gradient', async () => {
     const mismatch = await gradientMismatch(await makeEngine(), {
       inputs: { table: [3, 4] },
-      build: ({ table }) => gatherRows(table, constant([1, 3, 0xffffffff], [3], 'u32')),
-      reference: ({ table }) => rowsOf(table, 4, [1, 3, 0xffffffff]),
+      build: ({ table }) => gatherRows(table, indicesOnDevice([1, 3, paddingIndex])),
+      reference: ({ table }) => rowsOf(table, 4, [1, 3, paddingIndex]),
     });
     expect(mismatch).toBeNull();
+  });
+
+  it('refuses indices beyond the table that the host writes, but for padding', async () => {
+    const engine = await makeEngine();
+    const table = constant(new Float32Array(12), [3, 4]);
+    const y = embedding(table, input('ids', [3], 'u32'));
+    const program = await engine.compile({ name: 'rows', outputs: { y } });
+    expect((await program.run({ ids: Uint32Array.of(0, 2, paddingIndex) })).y).toHaveLength(12);
+    await expect(program.run({ ids: Uint32Array.of(0, 2, 3) })).rejects.toMatchObject({
+      code: 'data',
+      message: 'element 2 of ids is 3, but gatherRows takes indices below 3, or 4294967295 for padding.',
+    });
+    const fixed = embedding(table, constant([7], [1], 'u32'));
+    await expect(engine.compile({ name: 'fixed', outputs: { fixed } })).rejects.toMatchObject({ code: 'data' });
   });
 });
 

@@ -14,7 +14,7 @@ import { grad } from '../../src/tensor/autograd.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { plan } from '../../src/tensor/planner.ts';
 import { Random } from '../../src/tensor/random.ts';
-import { constant, input, type Tensor } from '../../src/tensor/tensor.ts';
+import { constant, input, paddingIndex, type Tensor } from '../../src/tensor/tensor.ts';
 import { ParameterSlab } from '../../src/tensor/variable.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 
@@ -22,8 +22,8 @@ const [rows, width] = [9, 12];
 const random = new Random(3, 'vocabulary');
 const normals = (count: number) => Float32Array.from({ length: count }, () => random.normal());
 
-/** The last two are beyond the vocabulary, and in its last chunk. */
-const targetsOf = (vocab: number) => [0, 1, 63, 64, 70 % vocab, 127 % vocab, vocab - 2, vocab, vocab - 1];
+/** The last two are padding, and in the vocabulary's last chunk. */
+const targetsOf = (vocab: number) => [0, 1, 63, 64, 70 % vocab, 127 % vocab, vocab - 2, paddingIndex, vocab - 1];
 
 type Method = (
   hidden: Tensor,
