@@ -47,6 +47,21 @@ describe.each(testAdapters)('on %s', (adapter) => {
     expect((await engine.read(total))[0]).toBe(1005);
   });
 
+  it('compiles programs at once, also while others run, on the same new variable', async () => {
+    const engine = await makeEngine();
+    const weights = new Variable('weights', [64], 'f32', ones(7));
+    const running = (await doubling(engine)).run({ x: ones(4) });
+    const factors = [2, 3, 4, 5];
+    const programs = await Promise.all(
+      factors.map((factor) =>
+        engine.compile({ name: `${factor}`, outputs: { y: plus(scaled(weights.tensor, factor), input('x', [64])) } }),
+      ),
+    );
+    const results = await Promise.all(programs.map((program, index) => program.run({ x: ones(index) })));
+    expect(results.map(({ y }) => y[63])).toEqual(factors.map((factor, index) => 7 * factor + index));
+    expect((await running).y[0]).toBe(8);
+  });
+
   it('keeps runs apart that a profiler runs', async () => {
     const gpu = await testDevice(adapter);
     const engine = new Engine(gpu);
