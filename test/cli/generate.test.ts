@@ -4,6 +4,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { answer } from '../../src/cli/generate/answer.ts';
+import { encodeText, openSource } from '../../src/cli/generate/source.ts';
+import { openDevice } from '../../src/gpu/device.node.ts';
+import { Engine } from '../../src/tensor/engine.ts';
+import { testAdapters } from '../support/adapters.ts';
 import { proxmo } from '../support/cli.ts';
 import { hfFixture } from '../support/hfFixtures.ts';
 
@@ -52,6 +57,27 @@ describe('generate', () => {
     const named = await proxmo([...args, '--prompt', 'the cat']);
     const piped = await proxmo([...args, '--prompt-file', '-'], { input: 'the cat' });
     expect([piped.code, piped.stdout]).toEqual([0, named.stdout]);
+  });
+
+  it('ends a reply that nobody reads any more', async () => {
+    const gpu = await openDevice(testAdapters[0]);
+    const engine = new Engine(gpu);
+    const source = await openSource(engine, gguf);
+    const tokensOf = async (isRead: () => boolean) => {
+      const { answers } = await answer(engine, source, encodeText(source, 'the cat'), {
+        controls: { seed: 4, temperature: 1, topP: 1, topK: 0 },
+        maxTokens: 24,
+        stop: [],
+        samples: 1,
+        turn: 0,
+        onText: () => undefined,
+        isRead,
+      });
+      return answers[0]!.tokens.length;
+    };
+    const whole = await tokensOf(() => true);
+    expect(await tokensOf(() => false)).toBeLessThan(whole);
+    gpu.destroy();
   });
 
   it.each([
