@@ -1,4 +1,4 @@
-/** Runs a TypeScript file of the repository: `node scripts/run.mjs bench/envs.ts [arguments]`. */
+/** Runs a TypeScript file of the repository: `node scripts/run.mjs src/cli/main.ts [arguments]`. */
 import { pathToFileURL } from 'node:url';
 import { bundle } from './bundle.mjs';
 

@@ -14,6 +14,7 @@ import { TuningCache } from '../gpu/tuningCache.node.ts';
 import { Engine } from '../tensor/engine.ts';
 import { adapterOption, count, nonNegative } from './arguments.ts';
 import { type Change, compareRows, readOldRows } from './bench/compare.ts';
+import { environmentWorkloads } from './bench/environmentWorkloads.ts';
 import { kernelRows } from './bench/kernelRows.ts';
 import { leakWorkload } from './bench/leakWorkload.ts';
 import { modelWorkloads } from './bench/modelWorkloads.ts';
@@ -33,6 +34,7 @@ const allWorkloads: readonly Workload[] = [
   ...rolloutWorkloads,
   ...scaleWorkloads,
   leakWorkload,
+  ...environmentWorkloads,
 ];
 
 interface BenchOptions {
@@ -49,7 +51,9 @@ interface BenchOptions {
 
 export function benchCommand(version: string): Command {
   return new Command('bench')
-    .description('Time every kernel, a training step, prefill, decoding and advantages; each result is checked.')
+    .description(
+      'Time every kernel, a training step, prefill, decoding, advantages and environments; each result is checked.',
+    )
     .option('--filter <text>', 'only what has this in its name, as matmul or train-step', '')
     .option('--variants', 'every variant of a kernel that the adapter can run, not only the one that programs use')
     .option('--full', 'large models and contexts too, which take a CPU minutes each')
@@ -143,8 +147,8 @@ async function measureKernel(
 }
 
 /**
- * On an engine of its own; what its programs shared is freed for the next. None where the workload does not fit the
- * device, which is told.
+ * On an engine of its own; what its programs shared is freed for the next. None where the workload cannot be run here,
+ * which is told.
  */
 async function measureWorkload(
   { gpu, ceilings, line, tuner }: Bench,
@@ -162,7 +166,8 @@ async function measureWorkload(
   try {
     return [await workloadRow(engine, workload, ceilings, repeats)];
   } catch (error) {
-    if (!(error instanceof ProxmoError && error.code === 'shape')) throw error;
+    // The device is too small for it, or the data of an environment is not there.
+    if (!(error instanceof ProxmoError && ['shape', 'file'].includes(error.code))) throw error;
     line.print(`left out: ${name} ${shape}, because ${error.message}`);
     return [];
   } finally {

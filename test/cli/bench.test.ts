@@ -16,6 +16,7 @@ import { namedWork, withoutLarge } from '../../src/cli/bench/selection.ts';
 import { workloadRow } from '../../src/cli/bench/workload.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
+import { proxmo } from '../support/cli.ts';
 
 const ceilings = { gflops: 10, gbps: 2 };
 const row = (name: string, median: number): BenchRow => ({
@@ -49,6 +50,30 @@ describe('rates', () => {
     const ms = { median: 2, min: 1, max: 3 };
     expect(rates(work, ms, { ...ceilings, halfGflops: 40 })).toEqual({ gflops: 5, ofCeiling: 0.125 });
     expect(rates(work, ms, ceilings)).toEqual({ gflops: 5, ofCeiling: 0.5 });
+  });
+});
+
+describe('environments', () => {
+  it('are timed by steps and starts, and checked by their hand-written players', async () => {
+    const args = ['bench', '--filter', 'env/household', '--repeats', '2', '--json'];
+    const { code, stdout } = await proxmo(args);
+    expect(code).toBe(0);
+    const rows = (JSON.parse(stdout) as BenchRow[]).filter(({ name }) => name.startsWith('env/'));
+    expect(rows.map(({ name, shape, check }) => [name, shape, check])).toEqual([
+      ['env/household-steps', 'steps=2000', 'reference'],
+      ['env/household-starts', 'starts=200', 'reference'],
+      ['env/household-steps', 'receptacles=25 steps=2000', 'reference'],
+      ['env/household-starts', 'receptacles=25 starts=200', 'reference'],
+    ]);
+    for (const { perSecond, ms } of rows)
+      expect(perSecond!.rate).toBeCloseTo((perSecond!.name === 'steps' ? 2e6 : 2e5) / ms.median, 3);
+  });
+
+  it('whose data is not there are left out, and told', async () => {
+    const args = ['bench', '--filter', 'env/alfworld-steps', '--repeats', '1', '--json'];
+    const { code, stdout, stderr } = await proxmo(args, { env: { ALFWORLD_DATA: join(folder, 'no-games') } });
+    expect([code, stdout.includes('alfworld')]).toEqual([0, false]);
+    expect(stderr).toMatch(/left out: env\/alfworld-steps steps=2000, because .*no-games/);
   });
 });
 

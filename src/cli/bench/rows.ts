@@ -14,6 +14,8 @@ export interface BenchRow {
   readonly gflops?: number;
   readonly gbps?: number;
   readonly tokensPerSecond?: number;
+  /** What else was done in a second, as steps of an environment. */
+  readonly perSecond?: { readonly name: string; readonly rate: number };
   /** The least time that the measured ceilings allow for this work, over the median. */
   readonly ofCeiling?: number;
   /** The copy's least time for the bytes, over the median: for work that reads much and computes little. */
@@ -52,6 +54,8 @@ export interface Work {
   readonly flops: number;
   readonly bytes: number;
   readonly tokens?: number;
+  /** What a run does that is counted, where that is not tokens. */
+  readonly units?: { readonly name: string; readonly count: number };
   /** How products' operands are stored; default f32. */
   readonly precision?: Precision;
 }
@@ -60,13 +64,14 @@ export interface Work {
  * What work of a median time comes to: 10⁹ operations and bytes a second, tokens a second, and the share of the
  * ceilings (the roofline model).
  */
-export function rates({ flops, bytes, tokens, precision }: Work, { median }: Timing, ceilings: Ceilings | null) {
+export function rates({ flops, bytes, tokens, units, precision }: Work, { median }: Timing, ceilings: Ceilings | null) {
   const products = precision === 'f16' ? (ceilings?.halfGflops ?? ceilings?.gflops) : ceilings?.gflops;
   const least = ceilings && products ? Math.max(flops / products, bytes / ceilings.gbps) / 1e6 : 0;
   return {
     ...(flops > 0 ? { gflops: flops / median / 1e6 } : {}),
     ...(bytes > 0 ? { gbps: bytes / median / 1e6 } : {}),
     ...(tokens ? { tokensPerSecond: (1000 * tokens) / median } : {}),
+    ...(units ? { perSecond: { name: units.name, rate: (1000 * units.count) / median } } : {}),
     ...(least > 0 ? { ofCeiling: least / median } : {}),
     ...(ceilings && bytes > 0 ? { ofCopy: bytes / ceilings.gbps / 1e6 / median } : {}),
   };
@@ -101,10 +106,20 @@ export function benchCells(row: BenchRow): string[] {
   ];
 }
 
-function notes({ check, speedup, dispatches, dispatchesPerStep, memory, host, growth = {} }: BenchRow): string[] {
+function notes({
+  check,
+  perSecond,
+  speedup,
+  dispatches,
+  dispatchesPerStep,
+  memory,
+  host,
+  growth = {},
+}: BenchRow): string[] {
   const mebibytes = (bytes: number) => figure(bytes / 2 ** 20);
   return [
     ...(check === 'wrong' ? ['WRONG'] : []),
+    ...(perSecond ? [`${figure(perSecond.rate)} ${perSecond.name}/s`] : []),
     ...(speedup ? [`${speedup.toFixed(2)} × the default`] : []),
     ...(dispatches === undefined ? [] : [`${dispatches} dispatches`]),
     ...(dispatchesPerStep === undefined ? [] : [`${figure(dispatchesPerStep)} dispatches a token`]),
