@@ -140,6 +140,8 @@ interface Host {
   readonly ready: Promise<Hello>;
   /** Names of its episodes. */
   readonly episodes: Set<string>;
+  /** Its one episode shares it with no other. */
+  readonly isAlone: boolean;
 }
 
 /** The children that run, each with as many episodes as it can host. */
@@ -147,6 +149,8 @@ class ChildPool {
   private hosts: Host[] = [];
   private parallel = 1;
   private nextEpisode = 1;
+  /** Tasks whose child has died: any of them may be why, so from then on none can take others along. */
+  private readonly suspects = new Set<string>();
 
   constructor(private readonly options: ResolvedOptions) {}
 
@@ -168,12 +172,19 @@ class ChildPool {
   }
 
   /** A seat for a new episode, in a child that has one free, or in a new one. */
-  seat(): { readonly host: Host; readonly episode: string } {
+  seat(task: Task): { readonly host: Host; readonly episode: string } {
     this.hosts = this.hosts.filter(({ child }) => child.isAlive);
-    const host = this.hosts.find(({ episodes }) => episodes.size < this.parallel) ?? this.start();
+    const isAlone = this.suspects.has(task.id);
+    const isFree = (host: Host) => !host.isAlone && host.episodes.size < this.parallel;
+    const host = (isAlone ? undefined : this.hosts.find(isFree)) ?? this.start(isAlone);
     const episode = `e${this.nextEpisode++}`;
     host.episodes.add(episode);
     return { host, episode };
+  }
+
+  /** Notes that the child of a task's episode has died, where it had others too. */
+  suspect(task: Task): void {
+    if (this.parallel > 1) this.suspects.add(task.id);
   }
 
   async close(): Promise<void> {
@@ -182,12 +193,12 @@ class ChildPool {
     await Promise.all(hosts.map(({ child }) => child.end()));
   }
 
-  private start(): Host {
+  private start(isAlone = false): Host {
     const child = new EnvironmentChild(this.options);
     const ready = child.request('hello', { protocol: protocolVersion, options: this.options.options }, helloSchema);
     // Whoever takes a seat hears of a failure; until then it is nobody's.
     ready.catch(() => undefined);
-    const host = { child, ready, episodes: new Set<string>() };
+    const host = { child, ready, episodes: new Set<string>(), isAlone };
     this.hosts.push(host);
     return host;
   }
@@ -206,6 +217,7 @@ function checkedTasks(tasks: readonly Task[], { name, types }: Hello): Task[] {
 
 class ProcessEnvironment implements Environment {
   private seat: { readonly host: Host; readonly episode: string } | null = null;
+  private task: Task | null = null;
   /** A question is on its way. */
   private asking = false;
   private readonly clock: EpisodeClock;
@@ -219,7 +231,8 @@ class ProcessEnvironment implements Environment {
 
   async reset(task: Task): Promise<Turn & { readonly instruction: string }> {
     if (this.seat && !this.seat.host.child.isAlive) this.leave();
-    this.seat ??= this.pool.seat();
+    this.seat ??= this.pool.seat(task);
+    this.task = task;
     const { host, episode } = this.seat;
     this.clock.start();
     const { instruction, ...turn } = await this.ask(async () => {
@@ -249,6 +262,8 @@ class ProcessEnvironment implements Environment {
   }
 
   private leave(): void {
+    // A child of its own ends with its episode.
+    if (this.seat?.host.isAlone) void this.seat.host.child.end();
     this.seat?.host.episodes.delete(this.seat.episode);
     this.seat = null;
   }
@@ -257,6 +272,9 @@ class ProcessEnvironment implements Environment {
     this.asking = true;
     try {
       return await question();
+    } catch (error) {
+      if (this.task && this.seat?.host.child.isAlive === false) this.pool.suspect(this.task);
+      throw error;
     } finally {
       this.asking = false;
     }

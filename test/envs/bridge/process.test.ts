@@ -263,6 +263,20 @@ describe('rollouts', () => {
     },
   );
 
+  it('lose the episode that kills its process, and not those that share it', async () => {
+    const set = await start({ fault: 'sigkill', task: 'train-1', parallel: 4 });
+    const faults = new FaultLog({ retryDelaySeconds: 0.01, maxAttempts: 3 });
+    const { episodes, dropped } = await playEpisodes(
+      textPlayer(set, ['add', 'wait']),
+      set,
+      set.allTasks!('train').slice(0, 4),
+      { controls, firstEpisode: 0, faults },
+    );
+    expect(dropped.map(({ task, faults: count }) => [task.id, count])).toEqual([['train-1', 3]]);
+    expect(episodes.map(({ task }) => task.id)).toEqual(['train-0', 'train-2', 'train-3']);
+    for (const episode of episodes) expect(episode.faults).toBeLessThanOrEqual(1);
+  });
+
   it('stop when an episode fails every time', async () => {
     const set = await start({ fault: 'sigkill', task: 'train-1' });
     const faults = new FaultLog({ retryDelaySeconds: 0.01, maxAttempts: 2, onFailure: 'stop' });
