@@ -15,6 +15,7 @@ import { Engine } from '../tensor/engine.ts';
 import { adapterOption, count, nonNegative } from './arguments.ts';
 import { type Change, compareRows, readOldRows } from './bench/compare.ts';
 import { environmentWorkloads } from './bench/environmentWorkloads.ts';
+import { iterationWorkloads } from './bench/iterationWorkloads.ts';
 import { kernelRows } from './bench/kernelRows.ts';
 import { leakWorkload } from './bench/leakWorkload.ts';
 import { modelWorkloads } from './bench/modelWorkloads.ts';
@@ -35,6 +36,7 @@ const allWorkloads: readonly Workload[] = [
   ...scaleWorkloads,
   leakWorkload,
   ...environmentWorkloads,
+  ...iterationWorkloads,
 ];
 
 interface BenchOptions {

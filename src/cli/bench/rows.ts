@@ -20,6 +20,10 @@ export interface BenchRow {
   readonly ofCeiling?: number;
   /** The copy's least time for the bytes, over the median: for work that reads much and computes little. */
   readonly ofCopy?: number;
+  /** Tokens that one run read and wrote, where they are counted. */
+  readonly tokens?: number;
+  /** Seconds of one run's phases. */
+  readonly phases?: Readonly<Record<string, number>>;
   /** Kernel dispatches of one run, for workloads of many. */
   readonly dispatches?: number;
   /** Kernel dispatches for each token of a reply, all rows of the batch together. */
@@ -115,12 +119,16 @@ function notes({
   memory,
   host,
   growth = {},
+  tokens,
+  phases = {},
 }: BenchRow): string[] {
   const mebibytes = (bytes: number) => figure(bytes / 2 ** 20);
   return [
     ...(check === 'wrong' ? ['WRONG'] : []),
     ...(perSecond ? [`${figure(perSecond.rate)} ${perSecond.name}/s`] : []),
     ...(speedup ? [`${speedup.toFixed(2)} × the default`] : []),
+    ...(tokens === undefined ? [] : [`${tokens} tokens`]),
+    ...Object.entries(phases).map(([phase, seconds]) => `${phase} ${figure(seconds)} s`),
     ...(dispatches === undefined ? [] : [`${dispatches} dispatches`]),
     ...(dispatchesPerStep === undefined ? [] : [`${figure(dispatchesPerStep)} dispatches a token`]),
     ...(memory

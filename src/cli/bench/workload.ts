@@ -27,7 +27,9 @@ export interface OpenWorkload {
   /** @param round counts up, to choose inputs by */
   readonly run: (round: number) => Promise<unknown>;
   /** What is measured besides the time, after it. */
-  readonly figures?: () => Promise<Pick<BenchRow, 'memory' | 'host' | 'growth' | 'dispatchesPerStep'>>;
+  readonly figures?: () => Promise<
+    Pick<BenchRow, 'memory' | 'host' | 'growth' | 'dispatchesPerStep' | 'tokens' | 'phases'>
+  >;
   readonly destroy: () => void;
 }
 
