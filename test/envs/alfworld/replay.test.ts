@@ -87,10 +87,10 @@ describe('replayTranscripts', () => {
   });
 
   it.each([
-    [null, /line 2: the record:/],
-    [{ steps: [] }, /line 2: gamefile:/],
-    [{ gamefile, steps: [{ feedback: 'x' }] }, /line 2: steps\.0\.command:/],
-    [{ gamefile, steps: [{ command: 'help', won: 'no' }] }, /line 2: steps\.0\.won:/],
+    [null, /line 2: the whole must be a group of keys, not null/],
+    [{ steps: [] }, /line 2: `gamefile` is not set/],
+    [{ gamefile, steps: [{ feedback: 'x' }] }, /line 2: `steps\.0\.command` is not set/],
+    [{ gamefile, steps: [{ command: 'help', won: 'no' }] }, /line 2: `steps\.0\.won` must be true or false/],
     [
       { gamefile: 'json_2.1.1/train/pick/trial/game.tw-pddl', steps: [] },
       /line 2: there is no game json_2\.1\.1.train.pick/,
