@@ -35,7 +35,8 @@ export async function prepareLaunches(gpu: GpuContext, request: LaunchRequest): 
   const { spec, params } = rest;
   const grid = spec.dispatch(params, variant.constants);
   const parts = gpu.pace.partsOf(spec, params, grid);
-  if (parts.length === 1) {
+  // An empty grid has no parts.
+  if (parts.length <= 1) {
     return [{ ...rest, kernel: await gpu.pipelines.get(spec, variant), dispatch: grid, part: null }];
   }
   const kernel = await gpu.pipelines.getForParts(spec, variant);
