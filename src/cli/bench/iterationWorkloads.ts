@@ -1,7 +1,7 @@
 /**
  * An iteration of training with windows and with transcripts (`prompt.memory`): rollout, advantages and update of 128
- * episodes. In every turn the policy is bound to one action, the expert's or one drawn from those on offer, so that both
- * play the same episodes, with the same tokens in their replies, whatever the policy has learned.
+ * episodes. In every turn the policy is bound to one action, the expert's or one drawn from those on offer, so that
+ * both play the same episodes, with the same tokens in their replies, whatever the policy has learned.
  */
 import type { Environment, Expert, Task, TaskSet, Turn } from '../../envs/environment.ts';
 import { createNamedTaskSet } from '../../envs/registry.node.ts';
