@@ -201,7 +201,8 @@ function fitTo<P extends { readonly prompt: object; readonly sampling?: object }
   const defaults = environmentDefaults(environment.name, environment.options, form);
   return {
     ...preset,
-    prompt: { ...preset.prompt, ...defaults.prompt },
+    // Lengths of texts are those of windows.
+    prompt: { ...preset.prompt, memory: 'window', options: true, ...defaults.prompt },
     sampling: { ...preset.sampling, ...defaults.sampling },
   };
 }

@@ -268,8 +268,8 @@ export function savedAdaptersOf({ lora }: Pick<TrainConfig, 'lora'>): string | u
 /** Configurations by name, as differences from the defaults. */
 export const presets = {
   /**
-   * Minutes on two CPU cores: rooms of four places, three types of tasks, replies bound to the actions on offer, and a
-   * hasty teacher, which the policy is to surpass: in four of five demonstrations it forgets to clean, heat or cool the
+   * A minute on two CPU cores: rooms of four places, three types of tasks, transcripts, replies bound to the actions on
+   * offer, and a hasty teacher, which the policy is to surpass: in four of five demonstrations it forgets to clean, heat or cool the
    * thing.
    */
   small: {
@@ -284,11 +284,11 @@ export const presets = {
         hastyShare: 0.8,
       },
     },
-    prompt: { maxTokens: 128 },
+    prompt: { memory: 'transcript', options: false, maxTokens: 400 },
     policy: { dModel: 64, layers: 2, heads: 8, kvHeads: 4, headDim: 8, dFf: 64, ropeTheta: 100 },
     sampling: { maxNewTokens: 6, blockSize: 4, constrained: true },
-    warmStart: { tasks: 2000, noise: 0.05, epochs: 2, batchTurns: 12, learningRate: 3e-3, promptWeight: 0 },
-    training: { iterations: 18, pool: 400, tasks: 16, groupSize: 8, miniBatches: 4, learningRate: 1e-3 },
+    warmStart: { tasks: 2000, noise: 0.05, epochs: 5, batchTurns: 32, learningRate: 3e-3, promptWeight: 0 },
+    training: { iterations: 30, pool: 400, tasks: 16, groupSize: 8, miniBatches: 4, learningRate: 1e-3 },
     evaluation: { split: 'unseen', tasks: 120, temperature: 1 },
   },
   /** The paper's settings (arXiv 2602.19225, section 5) with a policy for a GPU, in full houses. */

@@ -47,13 +47,13 @@ describe('--plan', () => {
   });
 
   it('fails where the budget is too small, with what fits', async () => {
-    const args = ['train', '--preset', 'small', '--plan', '--json', ...set('engine.memory=30')];
+    const args = ['train', '--preset', 'small', '--plan', '--json', ...set('engine.memory=60')];
     const { code, stdout, stderr } = await proxmo(args);
     const { fits, largestMicroBatch, limits } = JSON.parse(stdout);
-    expect([code, fits, limits.total]).toEqual([1, false, 30 * 2 ** 20]);
+    expect([code, fits, limits.total]).toEqual([1, false, 60 * 2 ** 20]);
     expect(stderr).toMatch(
       new RegExp(
-        `engine.memory allows 30.0 MiB; lower optimiser.microBatchTokens from 8192 to ${largestMicroBatch}\\.`,
+        `engine.memory allows 60.0 MiB; lower optimiser.microBatchTokens from 8192 to ${largestMicroBatch}\\.`,
       ),
     );
     expect((await proxmo([...args, ...set(`optimiser.microBatchTokens=${largestMicroBatch}`)])).code).toBe(0);
