@@ -269,8 +269,8 @@ export function savedAdaptersOf({ lora }: Pick<TrainConfig, 'lora'>): string | u
 export const presets = {
   /**
    * A minute on two CPU cores: rooms of four places, three types of tasks, transcripts, replies bound to the actions on
-   * offer, and a hasty teacher, which the policy is to surpass: in four of five demonstrations it forgets to clean, heat or cool the
-   * thing.
+   * offer, and a hasty teacher, which the policy is to surpass: in four of five demonstrations it forgets to clean,
+   * heat or cool the thing.
    */
   small: {
     environment: {
