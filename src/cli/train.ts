@@ -118,7 +118,7 @@ async function train(gpu: GpuContext, run: TrainRunOptions, json: boolean): Prom
     else reporter.finish(summary);
   } finally {
     reporter.stop();
-    for (const signal of stopSignals) process.off(signal, onSignal);
+    // The handlers stay: a signal of the same key press may come when the run has ended, before the process has.
   }
 }
 

@@ -40,7 +40,7 @@ describe('a run that is asked to stop', () => {
     const dir = join(folder, 'pressed');
     const press = (child: ChildProcess) => {
       for (let time = 0; time < 3; time++) child.kill('SIGINT');
-      setTimeout(() => child.kill('SIGTERM'), 30);
+      child.kill('SIGTERM');
     };
     const { code, stderr } = await train(dir, 100_000, 'iteration 2/', press);
     expect(code).toBe(130);
