@@ -52,6 +52,7 @@ export class Policy {
       history: prompt.history,
       showActions: prompt.options,
       repeatTask: prompt.repeatTask,
+      highlight: prompt.highlight,
       format: prompt.format,
       maxTokens: prompt.maxTokens,
       ...(thinkAction ? { thinkAction } : {}),

@@ -6,6 +6,7 @@
  */
 import { ProxmoError } from '../base/errors.ts';
 import type { ActionFormat } from './actionFormat.ts';
+import { highlighted } from './highlight.ts';
 import { fitPrompt } from './promptBudget.ts';
 import { plainPrompt, plainTurn } from './promptPlain.ts';
 import { followUpMessage, thinkActionMessage } from './promptThinkAction.ts';
@@ -25,6 +26,8 @@ export interface PromptOptions {
   readonly omitActions?: readonly string[];
   /** For `plain`: the task stands once more before each action to take. False by default. */
   readonly repeatTask?: boolean;
+  /** Words of observations and shown actions that the task names stand behind a mark, `*`. False by default. */
+  readonly highlight?: boolean;
   /**
    * For `think-action`: ids of a user message as the model expects one, with its chat template and the opening of the
    * answer. By default the ids of the message and the `action` marker where there is one.
@@ -54,6 +57,7 @@ export class PromptBuilder {
   readonly #maxTokens: number;
   readonly #showActions: boolean;
   readonly #omitActions: ReadonlySet<string>;
+  readonly #highlight: boolean;
   readonly #form: Form;
 
   /** @throws {ProxmoError} `config` if `history` or `maxTokens` is not a count. */
@@ -62,6 +66,7 @@ export class PromptBuilder {
     this.#maxTokens = options.maxTokens ?? Number.POSITIVE_INFINITY;
     this.#showActions = options.showActions ?? true;
     this.#omitActions = new Set(options.omitActions ?? ['help']);
+    this.#highlight = options.highlight ?? false;
     if (!Number.isInteger(this.#history) || this.#history < 0) {
       throw new ProxmoError(
         'config',
@@ -113,7 +118,15 @@ export class PromptBuilder {
 
   #shown(input: PromptInput): PromptInput {
     const offered = this.#showActions ? input.admissibleActions : null;
-    return { ...input, admissibleActions: offered?.filter((action) => !this.#omitActions.has(action)) ?? null };
+    const admissibleActions = offered?.filter((action) => !this.#omitActions.has(action)) ?? null;
+    if (!this.#highlight) return { ...input, admissibleActions };
+    const mark = (text: string) => highlighted(text, input.instruction);
+    return {
+      ...input,
+      history: input.history.map(({ observation, action }) => ({ observation: mark(observation), action })),
+      observation: mark(input.observation),
+      admissibleActions: admissibleActions?.map(mark) ?? null,
+    };
   }
 }
 

@@ -73,6 +73,37 @@ describe('plain prompt', () => {
   });
 });
 
+describe('highlight', () => {
+  const build = (input: PromptInput, format: 'plain' | 'think-action') =>
+    text(new PromptBuilder(tokenizer, { highlight: true, format, history: 1 }).build(input).ids);
+
+  test('marks the words that the task names, in what is seen and on offer, and not in what the policy wrote', () => {
+    expect(build({ ...turn, admissibleActions: ['go to desk 2', 'look'] }, 'plain')).toBe(
+      [
+        '<task> put a mug in desk 1.',
+        '<observation> On the * desk 1, you see a * mug 2.',
+        '<action> take mug 2 from desk 1',
+        '<observation> You pick up the * mug 2 from the * desk 1.',
+        '<option> go to * desk 2',
+        '<option> look',
+        '<action>',
+      ].join(' '),
+    );
+  });
+
+  test('leaves the instruction itself alone, so that the first turn states the task once', () => {
+    const first = build(firstTurn, 'think-action');
+    expect(first).toContain('You see a * desk 1. Your task is to: put a mug in desk 1.');
+    expect(first.split(turn.instruction)).toHaveLength(2);
+  });
+
+  test('compares whole words without regard to case', () => {
+    const seen = { ...turn, observation: 'Mug. Mugs. Desks. DESK 1. Put.', admissibleActions: null };
+    expect(build(seen, 'plain')).toMatch(/<observation> \* Mug\. Mugs\. Desks\. \* DESK 1\. \* Put\. <action>$/);
+    expect(build({ ...seen, instruction: '' }, 'plain')).not.toContain('*');
+  });
+});
+
 describe('think-action prompt', () => {
   const build = (input: PromptInput) =>
     characters.decode(new PromptBuilder(characters, { format: 'think-action' }).build(input).ids);
