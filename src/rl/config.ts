@@ -39,8 +39,8 @@ const prompt = z.strictObject({
   /** Whether the task stands once more before each action to take, in the `plain` format. */
   repeatTask: z.boolean().default(false),
   /**
-   * Whether a mark, `*`, stands before each word of an observation or a shown action that the task names: a small policy
-   * need not learn by itself to compare what it sees with what is asked for.
+   * Whether a mark, `*`, stands before each word of an observation or a shown action that the task names: a small
+   * policy need not learn by itself to compare what it sees with what is asked for.
    */
   highlight: z.boolean().default(false),
   /**

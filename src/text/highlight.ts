@@ -1,7 +1,7 @@
 /**
  * Marks in what is seen the words that the task names. A small policy learns late, or never, to compare each thing in
- * view with the words of its task; behind a mark it need not, and what is left to learn is what to do about it. (Readers
- * of questions and answers had such a feature as "exact match": Chen et al., arXiv 1704.00051, section 3.2.)
+ * view with the words of its task; behind a mark it need not, and what is left to learn is what to do about it.
+ * (Readers of questions and answers had such a feature as "exact match": Chen et al., arXiv 1704.00051, section 3.2.)
  */
 
 /** Stands before a word that the task names. */
