@@ -74,6 +74,16 @@ export {
   resolveAdvantageOptions,
 } from './rl/advantages/index.ts';
 export { presets, type TrainConfig, trainConfigSchema } from './rl/config.ts';
+export type {
+  ActionBranch,
+  EpisodeLevel,
+  Neighbour,
+  RecordedEpisode,
+  RecordedGroup,
+  RecordedRow,
+  RolloutIndex,
+  StepLevel,
+} from './rl/credit/record.ts';
 export { type Evaluation, evaluate } from './rl/evaluate.ts';
 export { formatMemoryPlan, type MemoryLimits, type MemoryPlan, memoryProblem, planMemory } from './rl/memoryPlan.ts';
 export { Policy, tokenizerFor } from './rl/policy.ts';

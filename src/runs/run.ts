@@ -39,6 +39,7 @@ import {
 import { type JsonObject, jsonObjectSchema, parseJson, plainJson, readText, writeJson } from './json.ts';
 import { acquireLock } from './lock.ts';
 import { type MetricRecord, MetricsWriter, readMetrics } from './metrics.ts';
+import { RolloutFolder } from './rollouts.ts';
 import { parseYaml } from './yaml.ts';
 
 /** The names in a run's folder. */
@@ -100,6 +101,11 @@ export class Run {
     /** As `config.yaml` has it, to be checked by whoever knows its schema. */
     readonly config: unknown,
   ) {}
+
+  /** What was played in each iteration. */
+  get rollouts(): RolloutFolder {
+    return new RolloutFolder(join(this.dir, runFiles.rollouts));
+  }
 
   /** Every record so far, in order. */
   readMetrics(): Promise<MetricRecord[]> {

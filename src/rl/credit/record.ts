@@ -1,0 +1,188 @@
+/**
+ * What a run writes down of what was played: a row for each turn, with all that its advantage consists of, and an index
+ * of each iteration, from which a reader sees every episode and every advantage without reading a row.
+ *
+ *   rollouts/000003.jsonl.gz     the rows of iteration 3, a JSON object a line, group after group
+ *   rollouts/000003.index.json   its index; it is written last, so where it is, all of its rows are
+ *
+ * The rows of each group are compressed by themselves, one gzip member a group, so that one group can be read without
+ * the others; the file as a whole is an ordinary gzip file. A row has what `proxmo advantages` reads, and more.
+ */
+import { z } from 'zod';
+
+const count = z.int().nonnegative();
+const numbers = z.array(z.number());
+
+/** The turns of a group that share an anchor, as far as they count in a row's baseline. */
+const neighbour = z.object({
+  /** One of these turns, in another episode than the row's where there is one. */
+  trajectory: z.string(),
+  step: count,
+  /** How many turns these are. */
+  turns: count,
+  /** Cosine with the row's anchor, from 0 to 1; null where anchors are grouped and not compared (GiGPO). */
+  similarity: z.number().nullable(),
+  /** Share of the baseline that all of these turns have together. */
+  weight: z.number(),
+  /** Mean penalised return of these turns. */
+  return: z.number(),
+});
+
+/** The episode level. `before` is (score − baseline) / scale; times `weight`, that is `episodeAdvantage`. */
+const episodeLevel = z.object({
+  /** Sum of the episode's rewards, less the penalty if this row's action was malformed. */
+  score: z.number(),
+  /**
+   * What the score is compared with: the mean of the group (GRPO, GiGPO, ProxMO), of the others of the group (RLOO) or
+   * of the batch (REINFORCE++).
+   */
+  baseline: z.number(),
+  /** What the difference is divided by; 1 where it is not normalised. */
+  scale: z.number(),
+  /** Before the modulation by PSC. */
+  before: z.number(),
+  /** PSC weight; 1 without PSC. */
+  weight: z.number(),
+  /** p: the success rate of the group that the weight follows from; null without PSC. */
+  successRate: z.number().nullable(),
+});
+
+/** The step level. `before` is penalisedReturn − baseline; divided by `scale`, that is `stepAdvantage`. */
+const stepLevel = z.object({
+  /** G: rewards from this step on, discounted. */
+  return: z.number(),
+  /** Ĝ: the return less the penalty if this row's action was malformed. */
+  penalisedReturn: z.number(),
+  /** What similar states came to: their mean penalised return, weighted. */
+  baseline: z.number(),
+  /** Before it is scaled. */
+  before: z.number(),
+  /** What the difference is divided by; 1 where it is not normalised. */
+  scale: z.number(),
+  /** ω: what the step level counts in the advantage. */
+  omega: z.number(),
+  /** The most similar anchors, at most five, falling by similarity and then by weight. */
+  neighbours: z.array(neighbour),
+});
+
+/** Actions that the policy told apart from the others at one token, and how likely it was to take one of them. */
+const actionBranch = z.object({
+  /** Indices into the row's `actions`. */
+  actions: z.array(count),
+  /** Of all of these together. Those of a row's branches sum to 1, up to rounding. */
+  probability: z.number(),
+});
+
+/** A line of an iteration's rows. Log-probabilities, and figures of neighbours and branches, are rounded. */
+export const recordedRowSchema = z.object({
+  group: z.string(),
+  trajectory: z.string(),
+  step: count,
+  reward: z.number(),
+  success: z.boolean(),
+  valid: z.boolean(),
+  observation: z.string(),
+  instruction: z.string(),
+  /**
+   * Text that was read for this turn: all that the policy saw in a window; in a transcript what is new, behind the
+   * prompts and replies of the earlier rows with the same `context`.
+   */
+  prompt: z.string(),
+  /** Number of the context within the episode. */
+  context: count,
+  /** Something was left out of the prompt to keep to its budget. */
+  truncated: z.boolean(),
+  action: z.string(),
+  /** Text of each sampled token, the end token included. */
+  reply: z.array(z.string()),
+  /** The reply was cut at `sampling.maxNewTokens`. */
+  cut: z.boolean(),
+  /** The sampler's log-probability of each token, among those that were allowed. */
+  logProbs: numbers,
+  /** The reference policy's of the same tokens; null where there is no reference, or the row was not trained on. */
+  referenceLogProbs: numbers.nullable(),
+  /** KL to the reference, by `loss.klEstimator`, a token; null where `referenceLogProbs` is. */
+  kl: z.number().nullable(),
+  /** Actions on offer; null where the environment does not say. */
+  actions: z.array(z.string()).nullable(),
+  /**
+   * How likely the policy was to take each of the actions on offer, where its reply was bound to them, as far as the
+   * logits of the tokens that it sampled say: a branch is all actions that part from the reply at the same token, by
+   * the same other token. Where these are several, what each of them has was never computed. Null where the reply was
+   * free.
+   */
+  branches: z.array(actionBranch).nullable(),
+  /** A = A^E + ω·A^S. */
+  advantage: z.number(),
+  /** A^E, after modulation. */
+  episodeAdvantage: z.number(),
+  /** A^S, after scaling; 0 where the estimator has no step level. */
+  stepAdvantage: z.number(),
+  episodeLevel,
+  /** Null where the estimator has none. */
+  stepLevel: stepLevel.nullable(),
+  /** Seconds that the replies of all episodes of this turn took together, and that the world took to answer. */
+  seconds: z.object({ reply: z.number(), world: z.number() }),
+});
+
+/** A turn as it was written down. It is a `RolloutRow` of `rows.ts` too. */
+export type RecordedRow = z.output<typeof recordedRowSchema>;
+export type EpisodeLevel = z.output<typeof episodeLevel>;
+export type StepLevel = z.output<typeof stepLevel>;
+export type Neighbour = z.output<typeof neighbour>;
+export type ActionBranch = z.output<typeof actionBranch>;
+
+const recordedEpisode = z.object({
+  /** The rows' `trajectory`. */
+  id: z.string(),
+  success: z.boolean(),
+  /** Partial credit from 0 to 1. */
+  score: z.number(),
+  /** Sum of its rewards. */
+  return: z.number(),
+  steps: count,
+  /** How often its world failed and it started over. */
+  faults: count,
+});
+
+const recordedGroup = z.object({
+  /** The rows' `group`: the task. */
+  id: z.string(),
+  type: z.string(),
+  instruction: z.string(),
+  /** In the order of their rows. */
+  episodes: z.array(recordedEpisode),
+  /** Where the rows are; null if they were not kept. */
+  rows: z
+    .object({
+      /** Number of the first among all rows of the file, counted from 0, and how many there are. */
+      first: count,
+      count,
+      /** Place of the gzip member in the file. */
+      offset: count,
+      bytes: count,
+    })
+    .nullable(),
+});
+
+export const rolloutIndexSchema = z.object({
+  format: z.literal('proxmo-rollout'),
+  formatVersion: z.literal(1),
+  /** Counted from 1, as in `metrics.jsonl`. */
+  iteration: count,
+  /** When it was written. */
+  time: z.iso.datetime(),
+  /** Every group that was learned from, also where only the rows of some were kept. */
+  groups: z.array(recordedGroup),
+  /** Of each row in the order of the file, rounded: enough to colour it. */
+  levels: z.object({
+    advantage: z.array(z.number()),
+    episode: z.array(z.number()),
+    step: z.array(z.number()),
+  }),
+});
+
+/** `rollouts/000003.index.json`. */
+export type RolloutIndex = z.output<typeof rolloutIndexSchema>;
+export type RecordedGroup = z.output<typeof recordedGroup>;
+export type RecordedEpisode = z.output<typeof recordedEpisode>;

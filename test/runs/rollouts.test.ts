@@ -1,0 +1,76 @@
+/** Rollouts on disk: what was written is read, group by group, and nothing half-written is. */
+import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import * as z from 'zod';
+import { RolloutFolder, type RowPlace } from '../../src/runs/rollouts.ts';
+
+let dir: string;
+let folder: RolloutFolder;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'proxmo-rollouts-'));
+  folder = new RolloutFolder(join(dir, 'rollouts'));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+const row = z.object({ text: z.string() });
+const index = z.object({
+  places: z.array(z.object({ first: z.number(), count: z.number(), offset: z.number(), bytes: z.number() })),
+});
+const groups = [
+  [{ text: 'one\ntwo' }, { text: '\u2028 "quoted" \u0007' }],
+  [],
+  Array.from({ length: 300 }, (_, i) => ({ text: `turn ${i}` })),
+];
+const write = (iteration: number) =>
+  folder.write(iteration, groups, (places) => ({ places: places.map((place) => ({ ...place })) }));
+const placesOf = async (iteration: number): Promise<readonly RowPlace[]> =>
+  (await folder.readIndex(iteration, index))!.places;
+const rowsFile = () => join(folder.dir, '000003.jsonl.gz');
+
+describe('the rows of an iteration', () => {
+  test('are read by group, and by any reader of gzip', async () => {
+    await write(3);
+    const places = await placesOf(3);
+    for (const [group, place] of places.entries()) expect(await folder.readRows(3, place, row)).toEqual(groups[group]);
+    expect(places.map(({ first, count }) => [first, count])).toEqual([
+      [0, 2],
+      [2, 0],
+      [2, 300],
+    ]);
+    const lines = gunzipSync(readFileSync(rowsFile())).toString().trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).toEqual(groups.flat());
+  });
+
+  test('are there with their index only', async () => {
+    expect(await folder.iterations()).toEqual([]);
+    await write(3);
+    await write(12);
+    await write(1_000_000);
+    writeFileSync(join(folder.dir, '000013.jsonl.gz'), 'rows without an index');
+    writeFileSync(join(folder.dir, '.000014.index.json.1-1.tmp'), '{"pla');
+    writeFileSync(join(folder.dir, '000002.jsonl'), 'of an earlier version');
+    expect(await folder.iterations()).toEqual([3, 12, 1_000_000]);
+    expect(await folder.readIndex(13, index)).toBeNull();
+  });
+
+  test.each<[string, () => void, RegExp]>([
+    ['cut', () => truncateSync(rowsFile(), 60), /000003\.jsonl\.gz is shorter than its index says; it is damaged/],
+    ['garbage', () => writeFileSync(rowsFile(), 'x'.repeat(4000)), /000003\.jsonl\.gz is no gzip at byte 0/],
+    ['gone', () => renameSync(rowsFile(), `${rowsFile()}.old`), /ENOENT/],
+  ])('that are %s end in a sentence', async (_, damage, said) => {
+    await write(3);
+    damage();
+    await expect(folder.readRows(3, (await placesOf(3))[0]!, row)).rejects.toThrow(said);
+  });
+
+  test('with fewer lines than the index says, or an index that is none, end in a sentence', async () => {
+    await write(3);
+    const [place] = await placesOf(3);
+    await expect(folder.readRows(3, { ...place!, count: 3 }, row)).rejects.toThrow(/has 2 rows where its index says 3/);
+    appendFileSync(join(folder.dir, '000003.index.json'), '{');
+    await expect(folder.readIndex(3, index)).rejects.toThrow(/000003\.index\.json is not JSON/);
+  });
+});
