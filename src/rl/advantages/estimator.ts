@@ -23,6 +23,7 @@ import {
 import { referenceSoftAdvantages } from './proximity.ts';
 import { ProximityPrograms } from './proximityProgram.ts';
 import { centredReturns, type RowReturns, rowReturns } from './returns.ts';
+import { moments, normalise } from './statistics.ts';
 
 /** One value for each row, in input order, `[rows]` each. */
 export interface AdvantageResult extends RowReturns {
@@ -183,7 +184,8 @@ function assemble(
   returns: RowReturns,
   stepLevel: StepLevel,
 ): AdvantageResult {
-  const { step, vocabulary, anchorGroups: anchorGroupCount } = stepLevel;
+  const { vocabulary, anchorGroups: anchorGroupCount } = stepLevel;
+  const step = hasSoftStepLevel(settings) ? scaled(batch, settings, returns, stepLevel.step) : stepLevel.step;
   const episode = episodeLevel(batch, settings, returns.score);
   const omega = 'omega' in settings ? settings.omega : 0;
   const advantage = episode.map((value, row) => value + omega * step[row]!);
@@ -206,6 +208,27 @@ function assemble(
       anchorGroups: anchorGroupCount,
     },
   };
+}
+
+/** Soft step advantages as `stepNormalisation` wants them: σ is that of the task's returns, each row counted once. */
+function scaled(
+  batch: RolloutBatch,
+  { stepNormalisation, sigmaFloor }: ProxmoSettings,
+  { penalisedReturn }: RowReturns,
+  step: Float64Array,
+): Float64Array {
+  const weights = new Float64Array(step.length).fill(1);
+  const advantage = new Float64Array(step.length);
+  for (const { rows } of batch.groups) {
+    const { std, samples } = moments(penalisedReturn, weights, rows);
+    for (const row of rows)
+      advantage[row] = normalise(
+        step[row]!,
+        { mean: 0, std, samples },
+        { normalisation: stepNormalisation, sigmaFloor },
+      );
+  }
+  return advantage;
 }
 
 /** Rows are bounded, so only a device that computes wrongly can get here. */

@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { parseOrProblems, type SchemaProblem } from '../../base/schemaProblems.ts';
+import { largestReward } from '../../envs/turns.ts';
 
 /** How a score becomes an advantage: (s − μ) / (σ + 1e-6), or s − μ. */
 export type Normalisation = 'zscore' | 'mean';
@@ -15,6 +16,8 @@ export type Population = 'rows' | 'trajectories';
  * What tells a success: an episode score above ½ (and the mean score as the success rate), or the rows' `success` flag.
  */
 export type SuccessSource = 'score' | 'flag';
+/** What rewards are measured in: as the environment gives them, in what a success earns, or in so much. */
+export type ReturnUnit = 'reward' | 'success' | number;
 
 const number = (min: number, max: number) => {
   const error = `must be a number from ${min} to ${max}`;
@@ -28,6 +31,9 @@ const flag = z.boolean({ error: 'must be true or false' });
 const choice = <const T extends readonly [string, ...string[]]>(...values: T) =>
   z.enum(values, { error: `must be one of ${values.join(', ')}` });
 
+/** Least that a unit may be, so that no reward is beyond float32 in it. */
+export const smallestUnit = 1e-3;
+
 const common = {
   /** Fills in what is not set: the paper's method, or exactly what the official implementation does. */
   preset: choice('paper', 'reference').default('paper'),
@@ -35,6 +41,16 @@ const common = {
   invalidPenalty: number(0, 1e6).default(0.1),
   /** What μ and σ are taken over. Preset: `trajectories` (paper), `rows` (reference). */
   population: choice('rows', 'trajectories').optional(),
+  /**
+   * What rewards are measured in before anything else is done with them: `reward`, as the environment gives them;
+   * `success`, the mean total of the batch's successful episodes, so that a success is worth 1 whatever the environment
+   * pays for it; or a number to divide them by. `invalidPenalty` and `sigmaFloor` are in this unit too.
+   */
+  returnUnit: z
+    .union([z.literal('reward'), z.literal('success'), z.number().min(smallestUnit).max(largestReward)], {
+      error: `must be reward, success, or a number from ${smallestUnit} to ${largestReward}`,
+    })
+    .default('reward'),
 };
 const normalisation = choice('zscore', 'mean').optional();
 /**
@@ -83,6 +99,11 @@ const proxmo = z.strictObject({
   omega,
   /** τ of the softmax over cosine similarities. Default: 0.1. */
   temperature: number(0.001, 1000).optional(),
+  /**
+   * How a return less its baseline becomes a step advantage: as it is (`mean`), in the unit of returns, or divided by
+   * the deviation σ of the task's returns (`zscore`), as episode advantages are by that of its scores. Default: `mean`.
+   */
+  stepNormalisation: choice('zscore', 'mean').optional(),
   /** Take a row out of its own baseline. Default: false. */
   leaveSelfOut: flag.optional(),
   /** Take all rows of a row's trajectory, itself included, out of its baseline. Default: false. */
@@ -104,12 +125,18 @@ const dependent: readonly { readonly options: readonly string[]; readonly unread
       unread: (given) => ('psc' in given && !given.psc ? 'psc is false' : null),
     },
     {
-      options: ['gamma', 'omega', 'temperature', 'leaveSelfOut', 'leaveTrajectoryOut', 'maxFeatures', 'minWordLength'],
+      options: [
+        ...['gamma', 'omega', 'temperature', 'stepNormalisation', 'leaveSelfOut', 'leaveTrajectoryOut'],
+        ...['maxFeatures', 'minWordLength'],
+      ],
       unread: (given) => ('psa' in given && !given.psa ? 'psa is false' : null),
     },
     {
       options: ['sigmaFloor'],
-      unread: (given) => (normalisationOf(given) === 'mean' ? 'normalisation is mean' : null),
+      unread: (given) =>
+        normalisationOf(given) === 'mean' && !('stepNormalisation' in given && given.stepNormalisation === 'zscore')
+          ? 'normalisation is mean'
+          : null,
     },
   ];
 
@@ -121,6 +148,7 @@ const defaults = {
     gamma: 0.95,
     omega: 1,
     temperature: 0.1,
+    stepNormalisation: 'mean',
     leaveSelfOut: false,
     leaveTrajectoryOut: false,
     maxFeatures: 1024,
@@ -183,6 +211,7 @@ interface CommonSettings {
   readonly preset: 'paper' | 'reference';
   readonly invalidPenalty: number;
   readonly population: Population;
+  readonly returnUnit: ReturnUnit;
 }
 
 /** How scores become advantages of size 1. */
@@ -222,6 +251,7 @@ export interface ProxmoSettings extends CommonSettings, Scaling, StepLevelSettin
   readonly successSource: SuccessSource;
   readonly psa: boolean;
   readonly temperature: number;
+  readonly stepNormalisation: Normalisation;
   readonly leaveSelfOut: boolean;
   readonly leaveTrajectoryOut: boolean;
   readonly maxFeatures: number;

@@ -1,10 +1,13 @@
 /**
  * Returns and scores of a rollout's rows, and the penalty for malformed actions (ProxMO, arXiv 2602.19225). In float64.
  */
+import { ProxmoError } from '../../base/errors.ts';
 import type { RolloutBatch } from '../rows.ts';
-import type { AdvantageSettings } from './options.ts';
+import { type AdvantageSettings, type ReturnUnit, smallestUnit } from './options.ts';
 
 export interface RowReturns {
+  /** What the numbers below, and the penalty, are measured in: this much of the environment's reward. */
+  readonly returnUnit: number;
   /**
    * G_t = r_t + γ·G_{t+1} within the trajectory, from raw rewards, `[rows]`; not discounted by an estimator that has
    * no γ.
@@ -16,10 +19,14 @@ export interface RowReturns {
   readonly score: Float64Array;
 }
 
-/** Computes the returns of every row. */
+/**
+ * Computes the returns of every row.
+ * @throws {ProxmoError} `data` if a success earns next to nothing where it is the unit
+ */
 export function rowReturns(batch: RolloutBatch, settings: AdvantageSettings): RowReturns {
   const { rows, trajectories } = batch;
   const { invalidPenalty } = settings;
+  const unit = unitOf(batch, settings.returnUnit);
   const gamma = 'gamma' in settings ? settings.gamma : 1;
   const stepReturn = new Float64Array(rows.length);
   const score = new Float64Array(rows.length);
@@ -27,14 +34,29 @@ export function rowReturns(batch: RolloutBatch, settings: AdvantageSettings): Ro
     let discounted = 0;
     let total = 0;
     for (const row of trajectory.rows.toReversed()) {
-      discounted = rows[row]!.reward + gamma * discounted;
-      total += rows[row]!.reward;
+      const reward = rows[row]!.reward / unit;
+      discounted = reward + gamma * discounted;
+      total += reward;
       stepReturn[row] = discounted;
     }
     for (const row of trajectory.rows) score[row] = total - penalty(rows[row]!.valid, invalidPenalty);
   }
   const penalisedReturn = stepReturn.map((value, row) => value - penalty(rows[row]!.valid, invalidPenalty));
-  return { stepReturn, penalisedReturn, score };
+  return { returnUnit: unit, stepReturn, penalisedReturn, score };
+}
+
+/** The unit of returns. Where no episode of a batch succeeded, or successes earn nothing, it is the reward's own. */
+function unitOf({ rows, trajectories }: RolloutBatch, returnUnit: ReturnUnit): number {
+  if (typeof returnUnit === 'number') return returnUnit;
+  const successes = returnUnit === 'success' ? trajectories.filter(({ success }) => success) : [];
+  const earned = successes.flatMap((trajectory) => trajectory.rows.map((row) => rows[row]!.reward));
+  const unit = Math.abs(earned.reduce((sum, reward) => sum + reward, 0)) / Math.max(1, successes.length);
+  if (unit === 0) return 1;
+  if (unit >= smallestUnit) return unit;
+  throw new ProxmoError(
+    'data',
+    `A success earns ${unit} on average, which is too little to measure returns in; set returnUnit to a number of ${smallestUnit} or more, or to reward.`,
+  );
 }
 
 /**

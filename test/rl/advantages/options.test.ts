@@ -13,7 +13,9 @@ const defaults = {
   psc: true,
   alpha: 4,
   psa: true,
+  returnUnit: 'reward',
   temperature: 0.1,
+  stepNormalisation: 'mean',
   leaveSelfOut: false,
   leaveTrajectoryOut: false,
   maxFeatures: 1024,
@@ -84,6 +86,11 @@ it.each<AdvantageOptions>([
   expect(resolveAdvantageOptions(filled)).toEqual(resolveAdvantageOptions(options));
 });
 
+it('has a floor for σ where steps alone are divided by it', () => {
+  const options = { estimator: 'proxmo', preset: 'reference', stepNormalisation: 'zscore', sigmaFloor: 0.2 } as const;
+  expect(resolveAdvantageOptions(options)).toMatchObject({ normalisation: 'mean', sigmaFloor: 0.2 });
+});
+
 it('fills in for what is undefined', () => {
   expect(resolveAdvantageOptions({ estimator: 'proxmo', temperature: undefined })).toMatchObject({ temperature: 0.1 });
 });
@@ -135,7 +142,7 @@ describe('refuses', () => {
     [
       'an option of another estimator',
       { estimator: 'grpo', temperature: 1 },
-      'Advantage estimator "grpo" has no option "temperature" (known here: estimator, preset, invalidPenalty, population, normalisation, sigmaFloor); remove it.',
+      'Advantage estimator "grpo" has no option "temperature" (known here: estimator, preset, invalidPenalty, population, returnUnit, normalisation, sigmaFloor); remove it.',
     ],
     [
       'a misspelt option',
@@ -154,7 +161,18 @@ describe('refuses', () => {
     }).map(([estimator, more]): [string, unknown, string] => [
       `γ of ${estimator}, which has no step level`,
       { estimator, gamma: 0.95 },
-      `Advantage estimator "${estimator}" has no option "gamma" (known here: estimator, preset, invalidPenalty, population${more}); remove it.`,
+      `Advantage estimator "${estimator}" has no option "gamma" (known here: estimator, preset, invalidPenalty, population, returnUnit${more}); remove it.`,
+    ]),
+    ...(
+      [
+        ['win', 'must be reward, success, or a number from 0.001 to 1e+30, not "win"'],
+        [0, 'must be at least 0.001, not 0'],
+        [1e31, 'must be at most 1e+30, not 1e+31'],
+      ] as const
+    ).map(([returnUnit, problem]): [string, unknown, string] => [
+      `returns in units of ${returnUnit}`,
+      { estimator: 'rloo', returnUnit },
+      `Advantage option "returnUnit" ${problem}.`,
     ]),
     ...Object.entries({ alpha: 4, range: 0.05, beta: 0.1, successSource: 'flag' }).map(
       ([option, value]): [string, unknown, string] => [
@@ -167,6 +185,7 @@ describe('refuses', () => {
       gamma: 0.95,
       omega: 1,
       temperature: 0.1,
+      stepNormalisation: 'zscore',
       leaveSelfOut: false,
       leaveTrajectoryOut: true,
       maxFeatures: 10,
