@@ -110,7 +110,10 @@ const warmStart = z.strictObject({
   tasks: countOrNone.default(240),
   /** Who demonstrates: the task set's hand-written expert, or its recorded solutions. */
   teacher: z.enum(teachers).default('expert'),
-  /** Share of turns in which the demonstrator takes an admissible action at random. */
+  /**
+   * Share of turns in which an admissible action is taken at random, and not learned, so that the teacher's way back
+   * from it is demonstrated.
+   */
   noise: fraction.default(0),
   epochs: count.default(3),
   /** Turns in a mini-batch, or fewer, so that all have as many. */

@@ -30,8 +30,10 @@ export interface DemonstrationOptions {
   /** The task set's expert, which acts on what it sees; or a task's recorded solution, action by action. */
   readonly teacher: (typeof teachers)[number];
   /**
-   * Share of turns in which the demonstrator takes an admissible action at random: an imperfect teacher, whose
-   * recoveries are demonstrated too.
+   * Share of turns in which an admissible action is taken at random in place of the teacher's, so that the teacher's
+   * way back is demonstrated too (noise injection: Laskey et al., arXiv 1703.09327). The random action is not to be
+   * learned: a window shows what the teacher would have done there; in a transcript, where what was done must stand, it
+   * is context alone.
    */
   readonly noise: number;
   readonly seed: number;
@@ -185,6 +187,7 @@ async function demonstrateTurns(
   { act, isDone, step, drawNoise }: Course,
 ): Promise<TokenSequence[]> {
   const memory = createMemory(form, prompts, [tokenizer.endId]);
+  const tokensOf = (action: string) => [...tokenizer.encode(writeReply(format, action)), tokenizer.endId];
   let turn: Turn = opening;
   let taken: string | null = null;
   while (!turn.done && turns.length < maxSteps) {
@@ -192,16 +195,20 @@ async function demonstrateTurns(
     const named = await act(turn, taken);
     // The call has shown the teacher what its last action came to.
     if (isDone()) return contextSequences(turns);
+    const wanted = matchAction(named, admissibleActions) ?? named;
     const noise = drawNoise();
     const action =
-      noise && admissibleActions?.length
-        ? admissibleActions[noise.below(admissibleActions.length)]!
-        : (matchAction(named, admissibleActions) ?? named);
+      noise && admissibleActions?.length ? admissibleActions[noise.below(admissibleActions.length)]! : wanted;
     const { tokens, context } = memory.read({ instruction: opening.instruction, observation, admissibleActions });
-    const reply = [...tokenizer.encode(writeReply(format, action)), tokenizer.endId];
-    memory.wrote(reply, action);
+    const written = tokensOf(action);
+    memory.wrote(written, action);
     turn = await step(action);
-    turns.push({ prompt: tokens, context, reply });
+    turns.push({
+      prompt: tokens,
+      context,
+      reply: form === 'window' ? tokensOf(wanted) : written,
+      untaught: form === 'transcript' && action !== wanted,
+    });
     taken = action;
   }
   return turn.success ? contextSequences(turns) : [];

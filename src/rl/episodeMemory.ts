@@ -3,7 +3,7 @@
  * the last turns, this one. A transcript only grows: the task and what was seen, done, seen, done, in that order, so
  * that a turn adds what is new behind what was read before, and a whole episode is one sequence to learn from.
  */
-import { promptReply, type ReplySpan, type TokenSequence } from '../nn/replies.ts';
+import type { ReplySpan, TokenSequence } from '../nn/replies.ts';
 import type { PromptBuilder } from '../text/prompt.ts';
 import type { PastTurn, PromptInput } from '../text/promptTypes.ts';
 
@@ -100,6 +100,8 @@ export interface TurnTokens {
   readonly context: number;
   readonly reply: readonly number[];
   readonly bound?: ReplySpan['bound'];
+  /** The reply is context alone, and nothing to learn from. False by default. */
+  readonly untaught?: boolean;
 }
 
 /** Turns that were read and written in one context, as one sequence with a reply for each turn. */
@@ -107,7 +109,7 @@ export interface ContextSequence<T extends TurnTokens> extends TokenSequence {
   readonly turns: readonly T[];
 }
 
-/** The sequences of an episode's turns, in their order. */
+/** The sequences of an episode's turns, in their order, with those replies that are to be learned from. */
 export function contextSequences<T extends TurnTokens>(turns: readonly T[]): ContextSequence<T>[] {
   const contexts: T[][] = [];
   for (const turn of turns) {
@@ -115,17 +117,15 @@ export function contextSequences<T extends TurnTokens>(turns: readonly T[]): Con
     if (last?.[0]?.context === turn.context) last.push(turn);
     else contexts.push([turn]);
   }
-  return contexts.map(sequenceOf);
+  return contexts.map(sequenceOf).filter(({ replies }) => replies.length > 0);
 }
 
 function sequenceOf<T extends TurnTokens>(turns: readonly T[]): ContextSequence<T> {
-  const [first] = turns;
-  if (turns.length === 1 && first) return { ...promptReply(first.prompt, first.reply, first.bound), turns };
   const tokens: number[] = [];
   const replies: ReplySpan[] = [];
-  for (const { prompt, reply, bound } of turns) {
+  for (const { prompt, reply, bound, untaught } of turns) {
     for (const token of prompt) tokens.push(token);
-    replies.push({ start: tokens.length, length: reply.length, ...(bound ? { bound } : {}) });
+    if (!untaught) replies.push({ start: tokens.length, length: reply.length, ...(bound ? { bound } : {}) });
     for (const token of reply) tokens.push(token);
   }
   return { tokens, replies, turns };

@@ -9,6 +9,7 @@ import type { Expert, Task, TaskSet } from '../../src/envs/environment.ts';
 import { FaultLog, tellFault } from '../../src/envs/faults.ts';
 import type { TokenSequence } from '../../src/nn/replies.ts';
 import { type DemonstrationOptions, demonstrate } from '../../src/rl/demonstrations.ts';
+import type { MemoryForm } from '../../src/rl/episodeMemory.ts';
 import type { ActionFormat } from '../../src/text/actionFormat.ts';
 import { PromptBuilder } from '../../src/text/prompt.ts';
 import { WordTokenizer } from '../../src/text/wordTokenizer.ts';
@@ -39,8 +40,13 @@ const tokenizer = WordTokenizer.build([...counting.words!(), 'count', 'think', '
 const log = (settings: ConstructorParameters<typeof FaultLog>[0] = {}) =>
   new FaultLog({ retryDelaySeconds: 0, maxAttempts: 2, ...settings });
 
-function show(taskSet: TaskSet, options: Partial<DemonstrationOptions> = {}, format: ActionFormat = 'plain') {
-  const scribe = { tokenizer, prompts: new PromptBuilder(tokenizer, { format }), format };
+function show(
+  taskSet: TaskSet,
+  options: Partial<DemonstrationOptions> = {},
+  format: ActionFormat = 'plain',
+  memory: MemoryForm = 'window',
+) {
+  const scribe = { tokenizer, prompts: new PromptBuilder(tokenizer, { format }), format, memory };
   return demonstrate(scribe, taskSet, tasks, { teacher: 'expert', noise: 0, seed: 1, faults: log(), ...options });
 }
 
@@ -101,12 +107,22 @@ describe('an expert', () => {
       return 'add';
     };
     const expert = withExpert(() => ({ reset: () => {}, act }));
-    const shown = replies(await show(expert, { noise: 0.4 }));
-    expect(shown).toContain('wait');
-    expect(shown).not.toContain('stop');
+    const shown = await show(expert, { noise: 0.4 });
     expect(new Set(told)).toEqual(new Set([null, 'add', 'wait']));
-    expect(replies(await show(expert, { noise: 0.4 }))).toEqual(shown);
-    expect(replies(await show(expert, { noise: 0.4, seed: 2 }))).not.toEqual(shown);
+    expect(await show(expert, { noise: 0.4 })).toEqual(shown);
+    expect(await show(expert, { noise: 0.4, seed: 2 })).not.toEqual(shown);
+  });
+
+  it('is what is taught where chance acts; what chance did is read alone', async () => {
+    const windows = await show(counting as TaskSet, { noise: 0.4 });
+    expect(new Set(replies(windows))).toEqual(new Set(['add']));
+    expect(windows.map((sequence) => tokenizer.decode(sequence.tokens)).join('')).toContain('<action> wait');
+    const episodes = await show(counting as TaskSet, { noise: 0.4 }, 'plain', 'transcript');
+    const taught = episodes.flatMap(({ tokens, replies }) =>
+      replies.map(({ start, length }) => tokenizer.decode(Array.from(tokens).slice(start, start + length))),
+    );
+    expect(new Set(taught)).toEqual(new Set(['add <end>']));
+    expect(episodes.map(({ tokens }) => tokenizer.decode(tokens)).join('')).toContain('<action> wait <end>');
   });
 });
 
