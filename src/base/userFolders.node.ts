@@ -8,8 +8,15 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { ProxmoError } from './errors.ts';
 import { systemReason } from './systemErrors.node.ts';
 
-/** `cache`: what can be made again. `state`: what is remembered between runs. */
-export type UserFolder = 'cache' | 'state';
+/** `cache`: what can be made again. `state`: what is remembered between runs. `data`: what was fetched on request. */
+export type UserFolder = 'cache' | 'state' | 'data';
+
+/** Names of the kinds of folders, on Windows, on macOS, and by the XDG specification. */
+const places = {
+  cache: { windows: 'Cache', mac: 'Caches', xdg: 'XDG_CACHE_HOME', usual: ['.cache'] },
+  state: { windows: 'State', mac: 'Application Support', xdg: 'XDG_STATE_HOME', usual: ['.local', 'state'] },
+  data: { windows: 'Data', mac: 'Application Support', xdg: 'XDG_DATA_HOME', usual: ['.local', 'share'] },
+} as const;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -20,13 +27,11 @@ export function userFolder(
   env: Environment = process.env,
   home: () => string = homedir,
 ): string {
-  if (platform === 'win32')
-    return join(env.LOCALAPPDATA || join(home(), 'AppData', 'Local'), 'proxmo', kind === 'cache' ? 'Cache' : 'State');
-  if (platform === 'darwin')
-    return join(home(), 'Library', kind === 'cache' ? 'Caches' : 'Application Support', 'proxmo');
-  const named = kind === 'cache' ? env.XDG_CACHE_HOME : env.XDG_STATE_HOME;
-  if (named && isAbsolute(named)) return join(named, 'proxmo');
-  return kind === 'cache' ? join(home(), '.cache', 'proxmo') : join(home(), '.local', 'state', 'proxmo');
+  const { windows, mac, xdg, usual } = places[kind];
+  if (platform === 'win32') return join(env.LOCALAPPDATA || join(home(), 'AppData', 'Local'), 'proxmo', windows);
+  if (platform === 'darwin') return join(home(), 'Library', mac, 'proxmo');
+  const named = env[xdg];
+  return named && isAbsolute(named) ? join(named, 'proxmo') : join(home(), ...usual, 'proxmo');
 }
 
 /**

@@ -1,6 +1,7 @@
 /** `proxmo env`: the environments, to look at, play by hand, check and replay. */
 import { Command } from 'commander';
 import { checkCommand } from './env/check.ts';
+import { fetchCommand } from './env/fetch.ts';
 import { listCommand } from './env/list.ts';
 import { playByHandCommand } from './env/play.ts';
 import { replayCommand } from './env/replay.ts';
@@ -8,9 +9,10 @@ import { replayCommand } from './env/replay.ts';
 export function envCommand(): Command {
   return new Command('env')
     .description(
-      'Look at environments: list them, play one by hand, check one against its contract, replay recorded sessions.',
+      'Look at environments: list them, fetch their data, play one by hand, check one against its contract, replay recorded sessions.',
     )
     .addCommand(listCommand())
+    .addCommand(fetchCommand())
     .addCommand(playByHandCommand())
     .addCommand(checkCommand())
     .addCommand(replayCommand());

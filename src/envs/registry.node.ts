@@ -5,9 +5,11 @@
 import { resolve } from 'node:path';
 import { ProxmoError } from '../base/errors.ts';
 import { nearestKey } from '../base/nearestKey.ts';
+import { fetchAlfworld } from './alfworld/fetch.node.ts';
 import { createAlfworldTaskSet } from './alfworld/index.node.ts';
 import { addressOf, createHttpTaskSet } from './bridge/http.ts';
 import { createProcessTaskSet, programOf } from './bridge/process.node.ts';
+import type { DataFetcher } from './dataFetcher.ts';
 import type { TaskSet } from './environment.ts';
 import { environments, type TaskSetFactory } from './index.ts';
 import { absoluteName, checkModuleFile, createModuleTaskSet, isModulePath, startedModule } from './module.node.ts';
@@ -41,6 +43,8 @@ export interface EnvironmentEntry {
    * @throws {ProxmoError} `config` if they are wrong
    */
   readonly starts?: (options: Readonly<Record<string, unknown>>) => Started;
+  /** Gets its data from where they are published. */
+  readonly fetch?: DataFetcher;
   /** Options that are paths, with what they are if left out. */
   readonly paths?: Readonly<Record<string, string | null>>;
 }
@@ -65,8 +69,9 @@ export const environmentEntries: readonly EnvironmentEntry[] = [
   {
     name: 'alfworld',
     what: "ALFWorld's 4,027 text games: household tasks in the words of the original",
-    data: "ALFWorld's files (options.data, $ALFWORLD_DATA or ~/.cache/alfworld)",
+    data: "ALFWorld's files (proxmo env fetch alfworld, options.data or $ALFWORLD_DATA)",
     create: createAlfworldTaskSet,
+    fetch: fetchAlfworld,
     defaults: () => ({ words: lengths(768, 10), messages: lengths(2048, 512) }),
     paths: { data: null, list: null },
   },

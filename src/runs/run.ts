@@ -10,7 +10,7 @@
  *   warm-start/     what the warm start has come to, in the same form, until the first checkpoint
  *   summary.json    the outcome, once it is finished
  *   run.log         what happened besides, a line each: starts and stops, faults, what was put aside
- *   run.lock        while a process writes to it (`lock.ts`)
+ *   run.lock        while a process writes to it (`base/lock.node.ts`)
  *   aside/          what a resumed run went back behind (`resume.ts`)
  *
  * and files of the trainer's own, which it writes by name: what its policy started from, its choices of kernel
@@ -23,6 +23,7 @@ import { stringify } from 'yaml';
 import * as z from 'zod';
 import { writeFileAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
+import { acquireLock } from '../base/lock.node.ts';
 import { systemReason } from '../base/systemErrors.node.ts';
 import { readTextOrNull } from '../base/wholeFile.node.ts';
 import {
@@ -37,7 +38,6 @@ import {
   saveCheckpoint,
 } from './checkpoint.ts';
 import { type JsonObject, jsonObjectSchema, parseJson, plainJson, readText, writeJson } from './json.ts';
-import { acquireLock } from './lock.ts';
 import { type MetricRecord, MetricsWriter, readMetrics } from './metrics.ts';
 import { RolloutFolder } from './rollouts.ts';
 import { parseYaml } from './yaml.ts';

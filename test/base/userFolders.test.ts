@@ -25,6 +25,13 @@ it.each([
   expect(userFolder('state', platform, env, home)).toBe(join(state));
 });
 
+it('has fetched data where each system keeps them', () => {
+  expect(userFolder('data', 'linux', {}, home)).toBe(join('/home/me/.local/share/proxmo'));
+  expect(userFolder('data', 'linux', { XDG_DATA_HOME: '/d' }, home)).toBe(join('/d/proxmo'));
+  expect(userFolder('data', 'darwin', {}, home)).toBe(join('/home/me/Library/Application Support/proxmo'));
+  expect(userFolder('data', 'win32', { LOCALAPPDATA: '/local' }, home)).toBe(join('/local/proxmo/Data'));
+});
+
 it('needs no home folder where the environment names one', () => {
   expect(userFolder('cache', 'linux', { XDG_CACHE_HOME: '/c' }, noHome)).toBe(join('/c/proxmo'));
   expect(() => userFolder('cache', 'linux', {}, noHome)).toThrow('there is no home folder');

@@ -271,10 +271,7 @@ describe('proxmo env replay', () => {
 describe('data that is missing', () => {
   const absent = join(folder, 'no-data');
   it.each([
-    [
-      'alfworld',
-      /ALFWorld's games are not at .*; fetch them with alfworld-download \(pip install alfworld\), or set the option data/,
-    ],
+    ['alfworld', /ALFWorld's games are not at .*; fetch them with proxmo env fetch alfworld, or set the option data/],
     [
       'webshop',
       /webshop: there is no .*no-data; set data to the folder that the setup script of WebShop's repository .* has put/,

@@ -9,6 +9,7 @@ import { homedir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { ProxmoError } from '../../base/errors.ts';
+import { userFolder } from '../../base/userFolders.node.ts';
 import { compareCodePoints } from '../textgame/index.ts';
 import { type GameFile, type PackedGame, parseGameFile, parsePackedGame, splitGrammar } from './gameFile.ts';
 import { isSupportedPath } from './taskTypes.ts';
@@ -38,19 +39,25 @@ export interface Library {
   list(split: string): Listing;
 }
 
-const GAME_FILE = 'game.tw-pddl';
-const LAYOUT = 'json_2.1.1';
+export const GAME_FILE = 'game.tw-pddl';
+export const LAYOUT = 'json_2.1.1';
 /** The note in a game's JSON. As its quotes are bare it is a key: within a text they would have a backslash. */
 const SOLVABLE = /"solvable"\s*:\s*(true|false)/;
 
+/** Where `proxmo env fetch alfworld` puts the games. */
+export function fetchedFolder(): string {
+  return join(userFolder('data'), 'alfworld');
+}
+
 /**
- * Opens the games at a place, or at the usual ones: `$ALFWORLD_DATA`, then `~/.cache/alfworld`.
+ * Opens the games at a place, or at the usual ones: `$ALFWORLD_DATA`, then where they are fetched to, then where
+ * ALFWorld's own downloader puts them.
  *
  * @param splits names of the folders of splits.
  * @throws {ProxmoError} `file` if there are no games.
  */
 export function openLibrary(data: string | null, splits: readonly string[]): Library {
-  const usual = [process.env.ALFWORLD_DATA, join(homedir(), '.cache', 'alfworld')];
+  const usual = [process.env.ALFWORLD_DATA, fetchedFolder(), join(homedir(), '.cache', 'alfworld')];
   const places = data === null ? usual.filter((place) => place !== undefined && place !== '') : [data];
   for (const place of places) {
     const library = openPlace(resolve(place!), splits);
@@ -59,7 +66,7 @@ export function openLibrary(data: string | null, splits: readonly string[]): Lib
   throw new ProxmoError(
     'file',
     `ALFWorld's games are not at ${places.join(' or ')}: there is no ${LAYOUT}/<split>/<task>/<trial>/${GAME_FILE}; ` +
-      'fetch them with alfworld-download (pip install alfworld), or set the option data or ALFWORLD_DATA to the folder that holds them.',
+      'fetch them with proxmo env fetch alfworld, or set the option data or ALFWORLD_DATA to the folder that holds them.',
   );
 }
 

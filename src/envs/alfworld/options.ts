@@ -25,7 +25,8 @@ const schema = z.strictObject({
 export interface AlfworldOptions {
   /**
    * Where the games are: a folder in ALFWorld's layout (`json_2.1.1`, or one above it), a folder of packed games, or a
-   * single game file. Default `$ALFWORLD_DATA`, then `~/.cache/alfworld`.
+   * single game file. Default `$ALFWORLD_DATA`, then where `proxmo env fetch alfworld` puts them, then
+   * `~/.cache/alfworld`.
    */
   readonly data?: string;
   /**

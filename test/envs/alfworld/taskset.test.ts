@@ -6,6 +6,7 @@ import { appendFileSync, symlinkSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type AlfworldOptions, createAlfworldTaskSet } from '../../../src/envs/alfworld/index.node.ts';
+import { fetchedFolder } from '../../../src/envs/alfworld/library.node.ts';
 import { TASK_TYPES } from '../../../src/envs/alfworld/taskTypes.ts';
 import type { Split } from '../../../src/envs/environment.ts';
 import {
@@ -183,14 +184,18 @@ describe('what is wrong is said', () => {
   it('where there are no games', async () => {
     const empty = temporaryFolder();
     await expect(createAlfworldTaskSet({ data: empty })).rejects.toEqual(
-      fails('file', /^ALFWorld's games are not at .*alfworld-download/),
+      fails('file', /^ALFWorld's games are not at .*proxmo env fetch alfworld/),
     );
     const nowhere = join(empty, 'nowhere');
     await expect(createAlfworldTaskSet({ data: nowhere })).rejects.toThrow(nowhere);
     vi.stubEnv('ALFWORLD_DATA', nowhere);
     vi.stubEnv('HOME', empty);
     vi.stubEnv('USERPROFILE', empty);
-    await expect(createAlfworldTaskSet()).rejects.toThrow(`${nowhere} or ${join(empty, '.cache', 'alfworld')}`);
+    vi.stubEnv('XDG_DATA_HOME', join(empty, 'share'));
+    vi.stubEnv('LOCALAPPDATA', join(empty, 'share'));
+    await expect(createAlfworldTaskSet()).rejects.toThrow(
+      `${nowhere} or ${fetchedFolder()} or ${join(empty, '.cache', 'alfworld')}`,
+    );
   });
 
   it('of a list that is none', async () => {

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { acquireLock } from '../../src/runs/lock.ts';
+import { acquireLock } from '../../src/base/lock.node.ts';
 
 vi.mock('node:fs', async (original) => {
   const actual = await original<typeof fs>();

@@ -1,13 +1,13 @@
 /**
- * Keeps two processes from writing the same run. The lock is a file that names its process; a process that ended
- * without removing it is noticed, and its lock taken over. A process on another machine cannot be asked, so its lock
- * stands until someone removes the file.
+ * Keeps two processes from writing the same run or folder. The lock is a file that names its process; a process that
+ * ended without removing it is noticed, and its lock taken over. A process on another machine cannot be asked, so its
+ * lock stands until someone removes the file.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import * as z from 'zod';
-import { isHeldOpen, temporaryPath } from '../base/atomicFile.node.ts';
-import { ProxmoError } from '../base/errors.ts';
+import { isHeldOpen, temporaryPath } from './atomicFile.node.ts';
+import { ProxmoError } from './errors.ts';
 
 const ownerSchema = z.object({ pid: z.int().positive(), host: z.string(), processStarted: z.number() });
 type Owner = z.infer<typeof ownerSchema>;
@@ -20,10 +20,11 @@ const sameStart = 5000;
 
 /**
  * Takes a lock.
+ * @param what it locks, for messages
  * @returns a function that gives it back
  * @throws {ProxmoError} `file` if another process, or this one, holds it.
  */
-export function acquireLock(path: string): () => void {
+export function acquireLock(path: string, what = 'run'): () => void {
   const own: Owner = {
     pid: process.pid,
     host: hostname(),
@@ -32,9 +33,9 @@ export function acquireLock(path: string): () => void {
   const text = `${JSON.stringify(own)}\n`;
   if (!create(path, text)) {
     const found = readOrEmpty(path);
-    if (!isStale(found, own)) throw inUse(path, found);
-    takeAway(path, found);
-    if (!create(path, text)) throw inUse(path, readOrEmpty(path));
+    if (!isStale(found, own)) throw inUse(what, path, found);
+    takeAway(what, path, found);
+    if (!create(path, text)) throw inUse(what, path, readOrEmpty(path));
   }
   let isHeld = true;
   return () => {
@@ -55,21 +56,21 @@ function create(path: string, text: string): boolean {
 }
 
 /** Removes a stale lock, unless another process was faster and the file is its lock by now. */
-function takeAway(path: string, stale: string): void {
+function takeAway(what: string, path: string, stale: string): void {
   const aside = temporaryPath(path);
   try {
     renameSync(path, aside);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     // On Windows, someone who looks at the lock at this moment.
-    if (isHeldOpen(error)) throw inUse(path, stale);
+    if (isHeldOpen(error)) throw inUse(what, path, stale);
     throw error;
   }
   const taken = readOrEmpty(aside);
   rmSync(aside, { force: true });
   if (taken === stale) return;
   create(path, taken);
-  throw inUse(path, taken);
+  throw inUse(what, path, taken);
 }
 
 /**
@@ -104,11 +105,11 @@ function readOrEmpty(path: string): string {
   }
 }
 
-function inUse(path: string, text: string): ProxmoError {
+function inUse(what: string, path: string, text: string): ProxmoError {
   const owner = parseOwner(text);
   const holder = owner ? `process ${owner.pid} on ${owner.host}` : 'another process';
   return new ProxmoError(
     'file',
-    `The run is in use by ${holder}; wait until that ends, or delete ${path} if you know it has.`,
+    `The ${what} is in use by ${holder}; wait until that ends, or delete ${path} if you know it has.`,
   );
 }
