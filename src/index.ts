@@ -84,6 +84,7 @@ export type {
   RolloutIndex,
   StepLevel,
 } from './rl/credit/record.ts';
+export { WhatIf } from './rl/credit/whatIf.ts';
 export { type Evaluation, evaluate } from './rl/evaluate.ts';
 export { formatMemoryPlan, type MemoryLimits, type MemoryPlan, memoryProblem, planMemory } from './rl/memoryPlan.ts';
 export { Policy, tokenizerFor } from './rl/policy.ts';

@@ -8,7 +8,14 @@
  * - PSC, the polarised signal controller of ProxMO (arXiv 2602.19225): a weight by the group's success rate.
  */
 import type { RolloutBatch, RolloutGroup } from '../rows.ts';
-import { logistic, type Population, type ProxmoSettings, type Scaling, type SuccessSource } from './options.ts';
+import {
+  type AdvantageSettings,
+  logistic,
+  type Population,
+  type ProxmoSettings,
+  type Scaling,
+  type SuccessSource,
+} from './options.ts';
 import { moments, normalise, sampleWeights } from './statistics.ts';
 
 /** Group-relative advantages, `[rows]`. */
@@ -91,19 +98,39 @@ export function polarisedWeight(success: boolean, p: number, alpha: number, beta
   return 1 + beta * (logistic(success ? (1 - p) ** alpha : -(p ** alpha)) - 0.5);
 }
 
-/** Multiplies episode advantages by their PSC weights, in place. */
-export function modulate(
-  batch: RolloutBatch,
-  score: Float64Array,
-  advantage: Float64Array,
-  settings: ProxmoSettings,
-): void {
+/** The PSC weight of each row's episode, `[rows]`. */
+export function polarisedWeights(batch: RolloutBatch, score: Float64Array, settings: ProxmoSettings): Float64Array {
   const { alpha, beta, successSource } = settings;
+  const weights = new Float64Array(score.length);
   for (const group of batch.groups) {
     const p = successRate(batch, group, score, successSource);
     for (const row of group.rows) {
       const success = successSource === 'flag' ? batch.rows[row]!.success : score[row]! > 0.5;
-      advantage[row]! *= polarisedWeight(success, p, alpha, beta);
+      weights[row] = polarisedWeight(success, p, alpha, beta);
     }
   }
+  return weights;
+}
+
+/** A^E before its modulation by PSC, `[rows]`. */
+export function unmodulated(batch: RolloutBatch, settings: AdvantageSettings, score: Float64Array): Float64Array {
+  const { population } = settings;
+  switch (settings.estimator) {
+    case 'rloo':
+      return leaveOneOut(batch, score, population);
+    case 'reinforce++':
+      return batchRelative(batch, score, population, settings);
+    case 'grpo':
+    case 'gigpo':
+    case 'proxmo':
+      return groupRelative(batch, score, population, settings);
+  }
+}
+
+/** A^E, `[rows]`. */
+export function episodeLevel(batch: RolloutBatch, settings: AdvantageSettings, score: Float64Array): Float64Array {
+  const advantage = unmodulated(batch, settings, score);
+  if (settings.estimator !== 'proxmo' || !settings.psc) return advantage;
+  const weights = polarisedWeights(batch, score, settings);
+  return advantage.map((value, row) => value * weights[row]!);
 }

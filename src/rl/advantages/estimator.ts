@@ -13,7 +13,7 @@ import { countTerms, type TermCounts } from '../../text/tfidf.ts';
 import { indexRollout, type RolloutBatch, type RolloutRow } from '../rows.ts';
 import { anchorGroups, anchorRelative } from './anchorGroups.ts';
 import { type AdvantageDiagnostics, describeGroup } from './diagnostics.ts';
-import { batchRelative, groupRelative, leaveOneOut, modulate, successRate } from './episode.ts';
+import { episodeLevel, successRate } from './episode.ts';
 import {
   type AdvantageOptions,
   type AdvantageSettings,
@@ -124,24 +124,41 @@ export function referenceAdvantages(
   rows: readonly RolloutRow[] | RolloutBatch,
   options: AdvantageOptions,
 ): AdvantageResult {
-  const settings = resolveAdvantageOptions(options);
-  const batch = toBatch(rows);
+  return hostAdvantages(toBatch(rows), resolveAdvantageOptions(options), (batch, centredReturn, settings) => {
+    const terms = anchorTerms(batch, settings);
+    const step = referenceSoftAdvantages(batch, terms, centredReturn, settings);
+    return { step, vocabulary: terms.vocabulary.length };
+  });
+}
+
+/** ProxMO's step level on the host. `centredReturn` is of each row, less the mean of its group. */
+export type SoftStepLevel = (
+  batch: RolloutBatch,
+  centredReturn: Float64Array,
+  settings: ProxmoSettings,
+) => Pick<StepLevel, 'step' | 'vocabulary'>;
+
+/** Advantages without a device, in float64. */
+export function hostAdvantages(
+  batch: RolloutBatch,
+  settings: AdvantageSettings,
+  softStepLevel: SoftStepLevel,
+): AdvantageResult {
   const returns = rowReturns(batch, settings);
   if (!hasSoftStepLevel(settings)) return assemble(batch, settings, returns, hardStepLevel(batch, settings, returns));
-  const terms = anchorTerms(batch, settings);
-  const step = referenceSoftAdvantages(batch, terms, centredReturns(batch, returns), settings);
-  return assemble(batch, settings, returns, { step, vocabulary: terms.vocabulary.length, anchorGroups: null });
+  const stepLevel = softStepLevel(batch, centredReturns(batch, returns), settings);
+  return assemble(batch, settings, returns, { ...stepLevel, anchorGroups: null });
 }
 
 function toBatch(rows: readonly RolloutRow[] | RolloutBatch): RolloutBatch {
   return 'trajectoryOf' in rows ? rows : indexRollout(rows);
 }
 
-function hasSoftStepLevel(settings: AdvantageSettings): settings is ProxmoSettings {
+export function hasSoftStepLevel(settings: AdvantageSettings): settings is ProxmoSettings {
   return settings.estimator === 'proxmo' && settings.psa;
 }
 
-function anchorTerms(batch: RolloutBatch, settings: ProxmoSettings): TermCounts {
+export function anchorTerms(batch: RolloutBatch, settings: ProxmoSettings): TermCounts {
   return countTerms(
     batch.rows.map((row) => row.observation),
     settings,
@@ -158,24 +175,6 @@ function hardStepLevel(batch: RolloutBatch, settings: AdvantageSettings, { penal
     vocabulary: null,
     anchorGroups: groups.length,
   };
-}
-
-function episodeLevel(batch: RolloutBatch, settings: AdvantageSettings, score: Float64Array): Float64Array {
-  const { population } = settings;
-  switch (settings.estimator) {
-    case 'rloo':
-      return leaveOneOut(batch, score, population);
-    case 'reinforce++':
-      return batchRelative(batch, score, population, settings);
-    case 'grpo':
-    case 'gigpo':
-      return groupRelative(batch, score, population, settings);
-    case 'proxmo': {
-      const advantage = groupRelative(batch, score, population, settings);
-      if (settings.psc) modulate(batch, score, advantage, settings);
-      return advantage;
-    }
-  }
 }
 
 function assemble(

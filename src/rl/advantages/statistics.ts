@@ -38,7 +38,12 @@ export function moments(values: Float64Array, weights: Float64Array, rows: reado
   return { mean, std: Math.sqrt(squares / (samples - 1)), samples };
 }
 
+/** What x − μ is divided by: max(σ, sigmaFloor) + 1e-6, or 1. */
+export function divisor({ std }: Moments, { normalisation, sigmaFloor }: Scaling): number {
+  return normalisation === 'mean' ? 1 : Math.max(std, sigmaFloor) + epsilon;
+}
+
 /** (x − μ) / (max(σ, sigmaFloor) + 1e-6) or x − μ. */
-export function normalise(value: number, { mean, std }: Moments, { normalisation, sigmaFloor }: Scaling): number {
-  return normalisation === 'mean' ? value - mean : (value - mean) / (Math.max(std, sigmaFloor) + epsilon);
+export function normalise(value: number, group: Moments, scaling: Scaling): number {
+  return (value - group.mean) / divisor(group, scaling);
 }

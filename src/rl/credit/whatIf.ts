@@ -1,0 +1,47 @@
+/**
+ * The advantages that a batch of rows would have had under other settings, on the host and fast enough to follow a
+ * slider: what does not change with a setting is computed once. The numbers are those of the estimator, up to the
+ * rounding of the device.
+ */
+import { AnchorSimilarity } from '../advantages/anchorSimilarity.ts';
+import { type AdvantageResult, anchorTerms, hostAdvantages } from '../advantages/estimator.ts';
+import { type AdvantageOptions, type ProxmoSettings, resolveAdvantageOptions } from '../advantages/options.ts';
+import { indexRollout, type RolloutBatch, type RolloutRow } from '../rows.ts';
+
+/** Vocabularies whose similarities are remembered. */
+const remembered = 4;
+
+/** One batch of rows, as an iteration was, to be looked at under any settings. */
+export class WhatIf {
+  readonly batch: RolloutBatch;
+  private readonly similarities = new Map<string, AnchorSimilarity>();
+
+  /** @throws {ProxmoError} `data` if the rows are not a valid rollout */
+  constructor(rows: readonly RolloutRow[]) {
+    this.batch = indexRollout(rows);
+  }
+
+  /**
+   * Advantages and both levels of each row, in the order of the rows.
+   * @throws {ProxmoError} `config`, naming the option that is not valid
+   */
+  advantages(options: AdvantageOptions): AdvantageResult {
+    return hostAdvantages(this.batch, resolveAdvantageOptions(options), (_, centredReturn, settings) => {
+      const similarity = this.similarity(settings);
+      return {
+        step: similarity.advantages(centredReturn, settings),
+        vocabulary: similarity.terms.vocabulary.length,
+      };
+    });
+  }
+
+  private similarity(settings: ProxmoSettings): AnchorSimilarity {
+    const key = `${settings.maxFeatures} ${settings.minWordLength}`;
+    const known = this.similarities.get(key);
+    if (known) return known;
+    if (this.similarities.size >= remembered) this.similarities.clear();
+    const similarity = new AnchorSimilarity(this.batch, anchorTerms(this.batch, settings));
+    this.similarities.set(key, similarity);
+    return similarity;
+  }
+}
