@@ -77,6 +77,7 @@ async function beginRun(taskSet: TaskSet, engine: Engine, options: TrainRunOptio
   const choices = await prepare(taskSet, engine, options);
   try {
     const run = new TrainingRun(engine, options, taskSet, await newPolicySource(engine, config, taskSet));
+    await run.checkReading();
     checkSignal(signal);
     // Only when everything that can be wrong with the settings was checked.
     const session = { version, adapter: describeAdapter(engine) };

@@ -14,6 +14,7 @@ import type { Engine } from '../tensor/engine.ts';
 import type { TrainConfig } from './config.ts';
 import type { Evaluation } from './evaluate.ts';
 import type { IterationMetrics } from './metrics.ts';
+import { checkOpenings } from './openings.ts';
 import type { OptimiserProgress } from './optimise.ts';
 import type { NewPolicySource } from './policySource.node.ts';
 import type { RunTasks } from './runTasks.ts';
@@ -85,6 +86,14 @@ export class TrainingRun {
       evaluation: null,
       tasks: taskHashes(this.trainer.tasks),
     };
+  }
+
+  /** @throws {ProxmoError} `config` if what the policy is to read does not fit the tasks */
+  async checkReading(): Promise<void> {
+    const { policy, taskSet, tasks, config } = this.trainer;
+    if (config.prompt.memory !== 'transcript') return;
+    const lists = [tasks.training, tasks.demonstrated, tasks.heldOut];
+    await checkOpenings(policy.player.prompts, taskSet, lists, config.environment);
   }
 
   /** Whether there is anything that it would be a loss to lose. */
