@@ -3,6 +3,7 @@
  * time; a task set hands out tasks and makes environments. All calls may be asynchronous, so that an environment can
  * live in another process.
  */
+import type { PointerStyle } from '../text/pointers.ts';
 import type { ThinkActionStyle } from '../text/promptTypes.ts';
 
 /** One task: everything that started from it belongs to one group when advantages are computed. */
@@ -73,6 +74,8 @@ export interface TaskSet<T extends Task = Task> {
   solution?(task: T): readonly string[] | null;
   /** How turns are put to a language model in the `think-action` format; absent for the general form. */
   readonly thinkAction?: ThinkActionStyle;
+  /** How its observations are written with pointers (`prompt.vocabulary`); absent where they cannot be. */
+  readonly pointers?: PointerStyle;
   /** Every word that its texts can contain, for a word-level vocabulary; absent where the set does not know. */
   words?(): readonly string[];
   /**

@@ -3,6 +3,7 @@
  * its place in their file. What it gives is looked at, so that a slip does not come up as an error somewhere else.
  */
 import { ProxmoError } from '../base/errors.ts';
+import type { PagePart, PointerStyle } from '../text/pointers.ts';
 import { type Answer, isPromise } from './answer.ts';
 import type { Environment, Expert, TaskSet } from './environment.ts';
 import { show } from './turns.ts';
@@ -113,6 +114,7 @@ export function guardTaskSet(set: TaskSet, code: ModuleCode): TaskSet {
           () => set.solution!(task),
           (value) => (value === null ? null : asTexts(value, 'a list of actions, nor null')),
         )),
+    pointers: set.pointers && guardPointers(set.pointers, code),
     thinkAction: thinkAction && {
       ...thinkAction,
       message: (input) =>
@@ -141,6 +143,17 @@ export function guardTaskSet(set: TaskSet, code: ModuleCode): TaskSet {
     close: set.close && (() => code.run('close()', () => set.close!())),
   } satisfies { readonly [K in keyof Required<TaskSet>]: TaskSet[K] | undefined };
   return Object.fromEntries(Object.entries(guarded).filter(([, member]) => member !== undefined)) as unknown as TaskSet;
+}
+
+function guardPointers(style: PointerStyle, code: ModuleCode): PointerStyle {
+  return {
+    words: code.get(
+      'pointers.words',
+      () => style.words,
+      (value) => asTexts(value, 'a list of words'),
+    ),
+    parts: (observation, offered) => code.get('pointers.parts', () => style.parts(observation, offered), asParts),
+  };
 }
 
 function guardEnvironment(environment: Environment, code: ModuleCode): Environment {
@@ -181,6 +194,13 @@ function asList(value: unknown, wanted: string, most = Number.POSITIVE_INFINITY)
 function asTexts(value: unknown, wanted: string): readonly string[] | Wrong {
   const list = asList(value, wanted);
   return list instanceof Wrong || list.every((member) => typeof member === 'string') ? list : new Wrong(wanted);
+}
+
+function asParts(value: unknown): readonly PagePart[] | Wrong {
+  const wanted = 'a list of parts, each with its text';
+  const parts = asList(value, wanted);
+  const isPart = (part: Partial<PagePart> | null) => typeof part?.text === 'string';
+  return parts instanceof Wrong || parts.every(isPart) ? parts : new Wrong(wanted);
 }
 
 function asLists(value: unknown, wanted: string): readonly (readonly string[])[] | Wrong {

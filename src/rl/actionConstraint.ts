@@ -6,6 +6,7 @@ import type { Constraint } from '../nn/constraint.ts';
 import type { ActionFormat } from '../text/actionFormat.ts';
 import type { StreamingTokenizer } from '../text/tokenizer.ts';
 import { TokenTrie } from '../text/tokenTrie.ts';
+import type { Writing } from '../text/writing.ts';
 
 const opening = '<action>';
 /** In any case, as replies are read. Not by lower-casing the text, which may change its length. */
@@ -22,14 +23,18 @@ export class ActionConstraints {
   constructor(
     private readonly tokenizer: StreamingTokenizer,
     private readonly format: ActionFormat,
+    /** How plain replies are written; as the actions' texts by default. */
+    private readonly writing?: Pick<Writing, 'action'>,
   ) {}
 
   /** The constraint of one reply; none where the environment does not say what can be done. */
   of(actions: readonly string[] | null): Constraint | undefined {
     if (!actions || actions.length === 0) return undefined;
-    return this.format === 'plain'
-      ? { start: this.trieOf(actions) }
-      : { start: null, next: this.afterOpening(actions) };
+    if (this.format !== 'plain') return { start: null, next: this.afterOpening(actions) };
+    const { writing, tokenizer } = this;
+    if (!writing) return { start: this.trieOf(actions) };
+    const written = actions.map((action) => [...writing.action(action, actions), tokenizer.endId]);
+    return { start: TokenTrie.fromSequences(written) };
   }
 
   /**

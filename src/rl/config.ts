@@ -7,6 +7,7 @@ import { courses } from '../nn/schedule.ts';
 import { checkpointingModes } from '../nn/transformer.ts';
 import { klEstimatorProblem, klEstimators } from '../ops/ppoLoss.ts';
 import { actionFormats } from '../text/actionFormat.ts';
+import { vocabularies } from '../text/writing.ts';
 import { advantageOptionsSchema } from './advantages/options.ts';
 import { aggregationModes } from './aggregation.ts';
 import { teachers } from './demonstrations.ts';
@@ -43,6 +44,12 @@ const prompt = z.strictObject({
    * policy need not learn by itself to compare what it sees with what is asked for.
    */
   highlight: z.boolean().default(false),
+  /**
+   * What the tokens of a policy trained from nothing stand for. `words`: the words of the environment's texts.
+   * `pointers`: places in the task and on the list of actions, as in `src/text/pointers.ts`, for environments with too
+   * many words to learn, where they have a form for it.
+   */
+  vocabulary: z.enum(vocabularies).default('words'),
   /**
    * Most tokens of a prompt, or of a transcript: one that is full goes on with the last turns that fit in half of it.
    */
@@ -258,6 +265,16 @@ export const trainConfigSchema = settings
     path: ['lora'],
     error: 'adapters need a pretrained model; name one as model, or set lora to null',
   })
+  .refine(
+    ({ prompt: { vocabulary, format, highlight }, model }) => {
+      return vocabulary === 'words' || (format === 'plain' && !highlight && model === undefined);
+    },
+    {
+      path: ['prompt', 'vocabulary'],
+      error:
+        'pointers are for plain prompts of a policy trained from nothing, and mark what the task names by themselves; set it to words, or prompt.format to plain, prompt.highlight to false, and leave out model',
+    },
+  )
   .refine(({ engine: { tune, variants } }) => tune || variants === undefined, {
     path: ['engine', 'variants'],
     error: 'only a run that tunes takes the choices of an earlier one; set engine.tune to true',

@@ -187,7 +187,10 @@ async function demonstrateTurns(
   { act, isDone, step, drawNoise }: Course,
 ): Promise<TokenSequence[]> {
   const memory = createMemory(form, prompts, [tokenizer.endId]);
-  const tokensOf = (action: string) => [...tokenizer.encode(writeReply(format, action)), tokenizer.endId];
+  const tokensOf = (action: string, offered: Turn['admissibleActions']) => [
+    ...(format === 'plain' ? prompts.writing.action(action, offered) : tokenizer.encode(thinkActionReply(action))),
+    tokenizer.endId,
+  ];
   let turn: Turn = opening;
   let taken: string | null = null;
   while (!turn.done && turns.length < maxSteps) {
@@ -200,13 +203,13 @@ async function demonstrateTurns(
     const action =
       noise && admissibleActions?.length ? admissibleActions[noise.below(admissibleActions.length)]! : wanted;
     const { tokens, context } = memory.read({ instruction: opening.instruction, observation, admissibleActions });
-    const written = tokensOf(action);
+    const written = tokensOf(action, admissibleActions);
     memory.wrote(written, action);
     turn = await step(action);
     turns.push({
       prompt: tokens,
       context,
-      reply: form === 'window' ? tokensOf(wanted) : written,
+      reply: form === 'window' ? tokensOf(wanted, admissibleActions) : written,
       untaught: form === 'transcript' && action !== wanted,
     });
     taken = action;
@@ -215,6 +218,6 @@ async function demonstrateTurns(
 }
 
 /** An action as the policy must write it. An expert has no thoughts to show, so its think tags are empty. */
-function writeReply(format: ActionFormat, action: string): string {
-  return format === 'plain' ? action : `<think></think><action>${action}</action>`;
+function thinkActionReply(action: string): string {
+  return `<think></think><action>${action}</action>`;
 }

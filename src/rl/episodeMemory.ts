@@ -5,7 +5,7 @@
  */
 import type { ReplySpan, TokenSequence } from '../nn/replies.ts';
 import type { PromptBuilder } from '../text/prompt.ts';
-import type { PastTurn, PromptInput } from '../text/promptTypes.ts';
+import type { PastTurn, Prompt, PromptInput } from '../text/promptTypes.ts';
 
 export const memoryForms = ['window', 'transcript'] as const;
 export type MemoryForm = (typeof memoryForms)[number];
@@ -34,26 +34,28 @@ export function createMemory(form: MemoryForm, prompts: PromptBuilder, endTokens
 
 class WindowMemory implements EpisodeMemory {
   private readonly history: PastTurn[] = [];
-  private observation = '';
+  private seen: Omit<PastTurn, 'action'> = { observation: '' };
 
   constructor(private readonly prompts: PromptBuilder) {}
 
   read(turn: Omit<PromptInput, 'history' | 'step'>): Reading {
     const { history } = this;
-    this.observation = turn.observation;
+    this.seen = { observation: turn.observation, offered: turn.admissibleActions };
     const { ids, truncated } = this.prompts.build({ ...turn, history, step: history.length });
     return { tokens: ids, context: history.length, truncated };
   }
 
   wrote(_: readonly number[], action: string): void {
-    this.history.push({ observation: this.observation, action });
+    this.history.push({ ...this.seen, action });
   }
 }
 
 class TranscriptMemory implements EpisodeMemory {
   private readonly history: PastTurn[] = [];
-  private observation = '';
+  private seen: Omit<PastTurn, 'action'> = { observation: '' };
   private context = -1;
+  /** Past turns that do not stand in the context. */
+  private left = 0;
   /** Tokens of the context. */
   private length = 0;
   private isEnded = true;
@@ -64,33 +66,37 @@ class TranscriptMemory implements EpisodeMemory {
   ) {}
 
   read(turn: Omit<PromptInput, 'history' | 'step'>): Reading {
-    this.observation = turn.observation;
+    this.seen = { observation: turn.observation, offered: turn.admissibleActions };
     const input = { ...turn, history: this.history, step: this.history.length };
     const { maxTokens } = this.prompts;
     if (this.context >= 0) {
-      const tokens = this.prompts.followUp(input, this.isEnded);
+      const shown = { ...input, history: this.history.slice(this.left) };
+      const tokens = this.prompts.followUp(shown, this.isEnded);
       if (this.length + tokens.length <= maxTokens) {
         this.length += tokens.length;
         return { tokens, context: this.context, truncated: false };
       }
     }
-    const { ids, truncated } = this.context < 0 ? this.prompts.open(input) : this.reopen(input);
+    const { prompt, left } = this.context < 0 ? { prompt: this.prompts.open(input), left: 0 } : this.reopen(input);
     this.context++;
-    this.length = ids.length;
-    return { tokens: ids, context: this.context, truncated };
+    this.left = left;
+    this.length = prompt.ids.length;
+    return { tokens: prompt.ids, context: this.context, truncated: prompt.truncated };
   }
 
   wrote(reply: readonly number[], action: string): void {
-    this.history.push({ observation: this.observation, action });
+    this.history.push({ ...this.seen, action });
     this.length += reply.length;
     this.isEnded = this.endTokens.has(reply.at(-1) ?? -1);
   }
 
   /** A context that is full goes on in a new one, with the last turns that fit into half of it. */
-  private reopen(input: PromptInput): { readonly ids: readonly number[]; readonly truncated: boolean } {
+  private reopen(input: PromptInput): { readonly prompt: Prompt; readonly left: number } {
     const half = Math.floor(this.prompts.maxTokens / 2);
     const alone = this.prompts.open({ ...input, history: [] });
-    return alone.ids.length > half ? alone : this.prompts.open(input, half);
+    if (alone.ids.length > half) return { prompt: alone, left: input.history.length };
+    const prompt = this.prompts.open(input, half);
+    return { prompt, left: prompt.dropped.history };
   }
 }
 

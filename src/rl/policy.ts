@@ -6,10 +6,11 @@ import { Generator, type SamplingControls } from '../nn/generator.ts';
 import type { Transformer } from '../nn/transformer.ts';
 import type { Engine } from '../tensor/engine.ts';
 import type { ActionFormat } from '../text/actionFormat.ts';
+import { type PointerStyle, pointerWords } from '../text/pointers.ts';
 import { PromptBuilder } from '../text/prompt.ts';
 import { thinkActionWords } from '../text/promptThinkAction.ts';
-import type { ThinkActionStyle } from '../text/promptTypes.ts';
 import { WordTokenizer } from '../text/wordTokenizer.ts';
+import type { Vocabulary } from '../text/writing.ts';
 import { ActionConstraints } from './actionConstraint.ts';
 import type { TrainConfig } from './config.ts';
 import type { PolicySource } from './policySource.ts';
@@ -41,7 +42,8 @@ export class Policy {
     readonly engine: Engine,
     readonly config: TrainConfig,
     source: PolicySource,
-    thinkAction?: ThinkActionStyle,
+    /** The environment's own forms of what is read. */
+    forms: Pick<TaskSet, 'name' | 'thinkAction' | 'pointers'>,
     /** Most prompts that it answers at once. */
     rows = batchRows(config),
   ) {
@@ -55,7 +57,8 @@ export class Policy {
       highlight: prompt.highlight,
       format: prompt.format,
       maxTokens: prompt.maxTokens,
-      ...(thinkAction ? { thinkAction } : {}),
+      ...(forms.thinkAction ? { thinkAction: forms.thinkAction } : {}),
+      ...(prompt.vocabulary === 'pointers' ? { pointers: pointersOf(forms) } : {}),
       ...(encodeMessage ? { encodeMessage } : {}),
       ...(encodeFollowUp ? { encodeFollowUp } : {}),
     });
@@ -67,7 +70,7 @@ export class Policy {
       maxBatchRows: rows,
       endToken: endTokens,
     });
-    const constraints = sampling.constrained ? new ActionConstraints(tokenizer, prompt.format) : null;
+    const constraints = sampling.constrained ? new ActionConstraints(tokenizer, prompt.format, prompts.writing) : null;
     this.player = {
       generator,
       tokenizer,
@@ -95,9 +98,14 @@ export class Policy {
 /**
  * A word-level tokenizer for a task set.
  * @param format of the prompts; the words of `think-action` messages are added where they are used
- * @throws {ProxmoError} `config` if the task set does not know its words
+ * @throws {ProxmoError} `config` if the task set does not know its words, or has no form with pointers
  */
-export function tokenizerFor(taskSet: TaskSet, format: ActionFormat = 'plain'): WordTokenizer {
+export function tokenizerFor(
+  taskSet: TaskSet,
+  format: ActionFormat = 'plain',
+  vocabulary: Vocabulary = 'words',
+): WordTokenizer {
+  if (vocabulary === 'pointers') return WordTokenizer.build(pointerWords(pointersOf(taskSet)));
   const words = taskSet.words?.() ?? [];
   if (words.length === 0) {
     throw new ProxmoError(
@@ -106,4 +114,9 @@ export function tokenizerFor(taskSet: TaskSet, format: ActionFormat = 'plain'): 
     );
   }
   return WordTokenizer.build(format === 'think-action' ? [...words, ...thinkActionWords(taskSet.thinkAction)] : words);
+}
+
+function pointersOf({ name, pointers }: Pick<TaskSet, 'name' | 'pointers'>): PointerStyle {
+  if (pointers !== undefined) return pointers;
+  throw new ProxmoError('config', `The environment ${name} has no form with pointers; set prompt.vocabulary to words.`);
 }

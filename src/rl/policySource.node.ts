@@ -40,7 +40,7 @@ export interface NewPolicySource {
 export async function newPolicySource(engine: Engine, config: TrainConfig, taskSet: TaskSet): Promise<NewPolicySource> {
   checkDtype(engine.gpu, config.precision);
   if (config.model === undefined) {
-    const tokenizer = tokenizerFor(taskSet, config.prompt.format);
+    const tokenizer = tokenizerFor(taskSet, config.prompt.format, config.prompt.vocabulary);
     return {
       source: wordPolicySource(config, tokenizer),
       files: { [tokenizerFile]: `${JSON.stringify(tokenizer)}\n` },
@@ -143,11 +143,11 @@ export async function outlinePolicy(
   largestPiece: number,
   onOtherModel?: (sentence: string) => void,
 ): Promise<Transformer> {
-  const { model: path, policy, lora } = config;
+  const { model: path, policy, lora, prompt } = config;
   const outline = (sizes: TransformerConfig) =>
     new Transformer(sizes, decoderSlab(sizes, null, 'policy', largestPiece, trainedStorage(config)));
   if (path === undefined)
-    return outline({ ...policy, vocabSize: tokenizerFor(taskSet, config.prompt.format).vocabSize });
+    return outline({ ...policy, vocabSize: tokenizerFor(taskSet, prompt.format, prompt.vocabulary).vocabSize });
   const opened = await openPretrained(path);
   try {
     const { model, weights } = opened;

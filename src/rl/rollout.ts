@@ -263,7 +263,7 @@ class Rollout {
       const { tokens, logProbs, bound } = replies[index]!;
       const { tokens: prompt, context, truncated } = readings[index]!;
       const { observation, admissibleActions } = episode.turn!;
-      const text = decodeReply(player, tokens);
+      const text = readReply(player, tokens, admissibleActions);
       const { action, valid } = parseReply(player.format, text, admissibleActions, taskSet.thinkAction?.verlTailLength);
       const answer = this.ask(
         episode,
@@ -420,6 +420,10 @@ function episodeId(number: number): string {
 }
 
 /** The text of a reply, without its end token. */
-function decodeReply({ tokenizer, endTokens = [tokenizer.endId] }: Player, tokens: readonly number[]): string {
-  return tokenizer.decode(endTokens.includes(tokens.at(-1) ?? -1) ? tokens.slice(0, -1) : tokens);
+function readReply(
+  { tokenizer, prompts, endTokens = [tokenizer.endId] }: Player,
+  tokens: readonly number[],
+  offered: readonly string[] | null,
+): string {
+  return prompts.writing.read(endTokens.includes(tokens.at(-1) ?? -1) ? tokens.slice(0, -1) : tokens, offered);
 }

@@ -88,7 +88,7 @@ export class Trainer {
     source: PolicySource,
     private readonly options: TrainerOptions = {},
   ) {
-    this.policy = new Policy(engine, config, source, taskSet.thinkAction, options.rows);
+    this.policy = new Policy(engine, config, source, taskSet, options.rows);
     this.faults = new FaultLog(config.environment, options.onFault);
     this.reference = referenceOf(this.policy.model, config);
     this.rememberPolicy();

@@ -8,7 +8,7 @@
 const mark = '* ';
 
 /** Words that say nothing of what a task is about. */
-const functionWords = new Set(
+export const functionWords: ReadonlySet<string> = new Set(
   (
     'a all also an and any are as at be been but by can do each every for from has have here i if in into is it its me my ' +
     'no not of off on one onto or out please should so some such than that the their them then there these they this ' +

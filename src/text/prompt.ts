@@ -7,11 +7,13 @@
 import { ProxmoError } from '../base/errors.ts';
 import type { ActionFormat } from './actionFormat.ts';
 import { highlighted } from './highlight.ts';
+import { type PointerStyle, PointerWriting } from './pointers.ts';
 import { fitPrompt } from './promptBudget.ts';
-import { plainPrompt, plainTurn } from './promptPlain.ts';
+import { type PlainLayout, plainPrompt, plainTurn } from './promptPlain.ts';
 import { followUpMessage, thinkActionMessage } from './promptThinkAction.ts';
 import type { Prompt, PromptInput, ThinkActionStyle } from './promptTypes.ts';
 import type { Tokenizer } from './tokenizer.ts';
+import { textWriting, type Writing } from './writing.ts';
 
 export interface PromptOptions {
   /** Past turns that a window shows; 2 by default, as in the paper. */
@@ -28,6 +30,8 @@ export interface PromptOptions {
   readonly repeatTask?: boolean;
   /** Words of observations and shown actions that the task names stand behind a mark, `*`. False by default. */
   readonly highlight?: boolean;
+  /** For `plain`: the environment's parts of a page, to write with pointers. By default texts are written as they stand. */
+  readonly pointers?: PointerStyle;
   /**
    * For `think-action`: ids of a user message as the model expects one, with its chat template and the opening of the
    * answer. By default the ids of the message and the `action` marker where there is one.
@@ -53,6 +57,8 @@ interface Form {
 }
 
 export class PromptBuilder {
+  /** How replies are written. */
+  readonly writing: Writing;
   readonly #history: number;
   readonly #maxTokens: number;
   readonly #showActions: boolean;
@@ -79,7 +85,12 @@ export class PromptBuilder {
         `Prompt: maxTokens is ${this.#maxTokens}; give the most tokens of a prompt, 1 or more.`,
       );
     }
-    this.#form = options.format === 'think-action' ? messageForm(tokenizer, options) : plainForm(tokenizer, options);
+    const { pointers, format, repeatTask = false } = options;
+    this.writing = pointers ? new PointerWriting(tokenizer, pointers) : textWriting(tokenizer);
+    this.#form =
+      format === 'think-action'
+        ? messageForm(tokenizer, options)
+        : plainForm(tokenizer, { repeatTask, writing: this.writing });
   }
 
   /** Most tokens of a prompt, or of a transcript before a reply. */
@@ -109,7 +120,7 @@ export class PromptBuilder {
   }
 
   /**
-   * What a transcript goes on with behind a reply; the input's history is not shown.
+   * What a transcript goes on with behind a reply; the input's history is what stands there already.
    * @param isEnded whether the reply has its end token
    */
   followUp(input: PromptInput, isEnded: boolean): number[] {
@@ -119,23 +130,24 @@ export class PromptBuilder {
   #shown(input: PromptInput): PromptInput {
     const offered = this.#showActions ? input.admissibleActions : null;
     const admissibleActions = offered?.filter((action) => !this.#omitActions.has(action)) ?? null;
-    if (!this.#highlight) return { ...input, admissibleActions };
+    const shown = { ...input, admissibleActions, offered: input.admissibleActions };
+    if (!this.#highlight) return shown;
     const mark = (text: string) => highlighted(text, input.instruction);
     return {
-      ...input,
-      history: input.history.map(({ observation, action }) => ({ observation: mark(observation), action })),
+      ...shown,
+      history: input.history.map((past) => ({ ...past, observation: mark(past.observation) })),
       observation: mark(input.observation),
       admissibleActions: admissibleActions?.map(mark) ?? null,
     };
   }
 }
 
-function plainForm(tokenizer: Tokenizer, { repeatTask = false }: PromptOptions): Form {
+function plainForm(tokenizer: Tokenizer, layout: PlainLayout): Form {
   return {
-    window: (input) => plainPrompt(tokenizer, input, { repeatTask }),
-    opening: (input) => plainPrompt(tokenizer, input, { repeatTask, pastEnd: [tokenizer.endId] }),
+    window: (input) => plainPrompt(tokenizer, input, layout),
+    opening: (input) => plainPrompt(tokenizer, input, { ...layout, pastEnd: [tokenizer.endId] }),
     // A reply that was cut needs no end: the marker of the observation tells.
-    followUp: (input) => plainTurn(tokenizer, input, { repeatTask }),
+    followUp: (input) => plainTurn(tokenizer, input, layout),
   };
 }
 

@@ -10,6 +10,7 @@
  */
 import type { PromptInput } from './promptTypes.ts';
 import type { PromptMarker, Tokenizer } from './tokenizer.ts';
+import { textWriting, type Writing } from './writing.ts';
 
 /** The markers in words, for a vocabulary that has no ids for them. */
 const markerTexts: Readonly<Record<PromptMarker, string>> = {
@@ -25,37 +26,52 @@ export interface PlainLayout {
   readonly pastEnd?: readonly number[];
   /** The task stands before the action to take once more, so that it is near. */
   readonly repeatTask?: boolean;
+  /** How texts are written; as they stand by default. */
+  readonly writing?: Writing;
 }
 
 /** Token ids of a plain prompt. */
 export function plainPrompt(tokenizer: Tokenizer, input: PromptInput, layout: PlainLayout = {}): number[] {
-  return [
-    ...part(tokenizer, 'task', input.instruction),
-    ...input.history.flatMap(({ observation, action }) => [
-      ...part(tokenizer, 'observation', observation),
-      ...part(tokenizer, 'action', action),
-      ...(layout.pastEnd ?? []),
-    ]),
-    ...plainTurn(tokenizer, input, layout),
-  ];
+  const { writing = textWriting(tokenizer), pastEnd = [] } = layout;
+  const { instruction, history } = input;
+  const earlier = new Set<string>();
+  const ids = [...marker(tokenizer, 'task'), ...writing.task(instruction)];
+  for (const { observation, action, offered = null } of history) {
+    ids.push(...marker(tokenizer, 'observation'));
+    ids.push(...writing.observation({ instruction, observation, offered }, earlier));
+    ids.push(...marker(tokenizer, 'action'), ...writing.action(action, offered), ...pastEnd);
+    earlier.add(observation);
+  }
+  return [...ids, ...turnBehind(tokenizer, input, earlier, layout)];
 }
 
-/** Token ids of one turn, from its observation up to where the action goes: what a transcript goes on with. */
-export function plainTurn(
+/**
+ * Token ids of one turn, from its observation up to where the action goes: what a transcript goes on with behind the
+ * turns of the input's history.
+ */
+export function plainTurn(tokenizer: Tokenizer, input: PromptInput, layout: PlainLayout = {}): number[] {
+  return turnBehind(tokenizer, input, new Set(input.history.map(({ observation }) => observation)), layout);
+}
+
+/** @param earlier observations that stand before it */
+function turnBehind(
   tokenizer: Tokenizer,
-  input: PromptInput,
-  { repeatTask = false }: PlainLayout = {},
+  { instruction, observation, admissibleActions, offered = admissibleActions }: PromptInput,
+  earlier: ReadonlySet<string>,
+  { repeatTask = false, writing = textWriting(tokenizer) }: PlainLayout,
 ): number[] {
   return [
-    ...part(tokenizer, 'observation', input.observation),
-    ...(input.admissibleActions ?? []).flatMap((action) => part(tokenizer, 'option', action)),
-    ...(repeatTask ? part(tokenizer, 'task', input.instruction) : []),
-    ...part(tokenizer, 'action', ''),
+    ...marker(tokenizer, 'observation'),
+    ...writing.observation({ instruction, observation, offered }, earlier),
+    ...(admissibleActions ?? []).flatMap((action) => [
+      ...marker(tokenizer, 'option'),
+      ...writing.option(action, { instruction, offered }),
+    ]),
+    ...(repeatTask ? [...marker(tokenizer, 'task'), ...writing.task(instruction)] : []),
+    ...marker(tokenizer, 'action'),
   ];
 }
 
-/** A marker and the text behind it. */
-function part(tokenizer: Tokenizer, marker: PromptMarker, text: string): number[] {
-  const { markerIds } = tokenizer;
-  return [...(markerIds ? [markerIds[marker]] : tokenizer.encode(markerTexts[marker])), ...tokenizer.encode(text)];
+function marker(tokenizer: Tokenizer, name: PromptMarker): number[] {
+  return tokenizer.markerIds ? [tokenizer.markerIds[name]] : tokenizer.encode(markerTexts[name]);
 }

@@ -4,6 +4,8 @@
 export interface PastTurn {
   readonly observation: string;
   readonly action: string;
+  /** Actions that were on offer; null or absent where that is not known. */
+  readonly offered?: readonly string[] | null;
 }
 
 /** One turn, as the policy is asked to act on it. */
@@ -17,6 +19,8 @@ export interface PromptInput {
   readonly observation: string;
   /** Actions on offer, or null where the environment does not say. */
   readonly admissibleActions: readonly string[] | null;
+  /** All actions on offer where the prompt lists only some; by default `admissibleActions`. */
+  readonly offered?: readonly string[] | null;
 }
 
 /** What an environment decides about the `think-action` format. */

@@ -170,6 +170,11 @@ export default () => ({ ...base, ${member} });
       'words() gives [3], not a list of words.',
     ],
     [
+      'no parts of a page',
+      async () => (await withMember('pointers: { words: [], parts: () => [{}] }')).pointers!.parts('a page', null),
+      'pointers.parts gives [{}], not a list of parts, each with its text.',
+    ],
+    [
       'no environment',
       async () => (await withMember('createEnvironment: () => null')).createEnvironment(),
       'createEnvironment() gives null, not an environment, with reset and step.',

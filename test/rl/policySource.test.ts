@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createNamedTaskSet } from '../../src/envs/registry.node.ts';
 import { Transformer } from '../../src/nn/transformer.ts';
+import { trainConfigSchema } from '../../src/rl/config.ts';
 import { tokenizerFor } from '../../src/rl/policy.ts';
 import { openPolicyModel } from '../../src/rl/policySource.node.ts';
 import { pretrainedPolicySource } from '../../src/rl/policySource.ts';
@@ -72,5 +73,22 @@ describe('the vocabulary of think-action prompts', () => {
     };
     expect(spelledBy(tokenizerFor(taskSet))).toBeGreaterThan(100);
     expect(spelledBy(tokenizerFor(taskSet, 'think-action'))).toBe(0);
+  });
+});
+
+describe('the vocabulary of pointers', () => {
+  it('is small, and for environments that have a form with them', async () => {
+    const shop = tokenizerFor(await createNamedTaskSet('webshop'), 'plain', 'pointers');
+    expect(shop.vocabSize).toBeLessThan(500);
+    const household = await createNamedTaskSet('household');
+    expect(() => tokenizerFor(household, 'plain', 'pointers')).toThrow(
+      'The environment household has no form with pointers; set prompt.vocabulary to words.',
+    );
+  });
+
+  it.each([{ format: 'think-action' as const }, { highlight: true }])('is refused with %o', (prompt) => {
+    expect(() => trainConfigSchema.parse({ prompt: { vocabulary: 'pointers', ...prompt } })).toThrow(
+      'pointers are for plain prompts of a policy trained from nothing',
+    );
   });
 });

@@ -17,6 +17,7 @@ import { suggestedSearches, WebshopEnvironment, type WebshopTask } from './envir
 import { WebshopExpert } from './expert.ts';
 import { drawGoals, type Goal, type GoalKind } from './goals.ts';
 import { type ResolvedOptions, resolveOptions, type WebshopOptions } from './options.ts';
+import { webshopPointers } from './pointing.ts';
 import { webshopThinkAction } from './prompt.ts';
 import { makeCatalogue } from './selfMade.ts';
 import { ShopSession } from './session.ts';
@@ -40,6 +41,7 @@ export class WebshopTaskSet implements TaskSet<WebshopTask> {
   readonly types: readonly string[];
   readonly maxSteps: number;
   readonly thinkAction = webshopThinkAction;
+  readonly pointers = webshopPointers;
   readonly #options: ResolvedOptions;
   readonly #shop: Shop;
   readonly #goals: readonly Goal[];
