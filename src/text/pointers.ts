@@ -4,8 +4,8 @@
  * comparisons, so here the tokenizer makes them:
  *
  * - a word of the task is `<task k>`, its place among the task's distinct words, in the task and wherever it is seen;
- * - an action on offer is `<action k>`, its place on the list, behind the text that names it, and as the policy's reply:
- *   any action is one token and the end token;
+ * - an action on offer is `<action k>`, its place on the list, behind the text that names it, and as the policy's
+ *   reply: any action is one token and the end token;
  * - `<named>` stands before that where the whole name stands in the task;
  * - an amount of money is `<within>` or `<above>` the one that the task names, which is `<amount>`;
  * - words of the frame (headings, buttons) have tokens of their own;

@@ -30,7 +30,7 @@ export interface PromptOptions {
   readonly repeatTask?: boolean;
   /** Words of observations and shown actions that the task names stand behind a mark, `*`. False by default. */
   readonly highlight?: boolean;
-  /** For `plain`: the environment's parts of a page, to write with pointers. By default texts are written as they stand. */
+  /** For `plain`: what pages consist of, to write them with pointers. By default texts are written as they stand. */
   readonly pointers?: PointerStyle;
   /**
    * For `think-action`: ids of a user message as the model expects one, with its chat template and the opening of the
