@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'parse' // text in a formal language (PDDL, grammar, …) that does not parse
   | 'environment' // an environment broke its contract
   | 'untrusted' // a run or a configuration would start something that this user did not agree to
+  | 'study' // runs of a study did not come to their end
   | 'usage' // the command line was called wrongly
   | 'interrupted'; // the user asked to stop
 

@@ -25,11 +25,7 @@ const sameStart = 5000;
  * @throws {ProxmoError} `file` if another process, or this one, holds it.
  */
 export function acquireLock(path: string, what = 'run'): () => void {
-  const own: Owner = {
-    pid: process.pid,
-    host: hostname(),
-    processStarted: Math.round(Date.now() - process.uptime() * 1000),
-  };
+  const own = thisProcess();
   const text = `${JSON.stringify(own)}\n`;
   if (!create(path, text)) {
     const found = readOrEmpty(path);
@@ -41,6 +37,22 @@ export function acquireLock(path: string, what = 'run'): () => void {
   return () => {
     if (isHeld && readOrEmpty(path) === text) rmSync(path, { force: true });
     isHeld = false;
+  };
+}
+
+/** Who holds a lock, as `process 123 on host`; null if nobody does. */
+export function holderOf(path: string): string | null {
+  const text = readOrEmpty(path);
+  if (text === '' || isStale(text, thisProcess())) return null;
+  const owner = parseOwner(text);
+  return owner ? `process ${owner.pid} on ${owner.host}` : 'another process';
+}
+
+function thisProcess(): Owner {
+  return {
+    pid: process.pid,
+    host: hostname(),
+    processStarted: Math.round(Date.now() - process.uptime() * 1000),
   };
 }
 

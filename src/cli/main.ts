@@ -3,6 +3,7 @@
  * The command line. Each command is a file of its own; this one puts them together, prints errors and sets the exit
  * code.
  */
+import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { ProxmoError } from '../base/errors.ts';
@@ -17,6 +18,7 @@ import { modelCommand } from './model.ts';
 import { finish, standardError, standardOutput } from './output.ts';
 import { playCommand } from './play.ts';
 import { profileCommand } from './profile.ts';
+import { studyCommand } from './study.ts';
 import { trainCommand } from './train.ts';
 
 /** Exit code after Ctrl-C, by the shells' convention: 128 + SIGINT. */
@@ -34,6 +36,7 @@ async function main(): Promise<number> {
     });
   for (const command of [
     trainCommand(packageJson.version),
+    studyCommand(packageJson.version, fileURLToPath(import.meta.url)),
     evalCommand(),
     playCommand(),
     envCommand(),

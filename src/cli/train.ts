@@ -1,12 +1,12 @@
 /** `proxmo train`: trains a policy and prints what became of it. */
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
 import { Command } from 'commander';
 import { ProxmoError } from '../base/errors.ts';
-import { anchorEnvironment, createNamedTaskSet, environmentDefaults } from '../envs/registry.node.ts';
+import { createNamedTaskSet } from '../envs/registry.node.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { type Agree, requireAgreement } from '../rl/agreement.node.ts';
-import { presets, type TrainConfig, trainConfigSchema } from '../rl/config.ts';
+import { type TrainConfig, trainConfigSchema } from '../rl/config.ts';
 import { formatMemoryPlan } from '../rl/memoryPlan.ts';
 import { checkPlan, planRun } from '../rl/planRun.node.ts';
 import { resumableSettings } from '../rl/resumeSettings.ts';
@@ -15,9 +15,12 @@ import { loadConfig } from '../runs/config.ts';
 import { checkNewFolder, logToRun, openRun } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
 import { adapterOption, repeatedOption, wholeNumber } from './arguments.ts';
-import { checkNewRun, noSuchName } from './names.ts';
+import { checkNewRun } from './names.ts';
+import { defaultPreset, newRunConfig, presetNames } from './newConfig.ts';
 import { standardError, standardOutput } from './output.ts';
+import { Parent } from './parent.ts';
 import { ProgressLine } from './progressLine.ts';
+import { onStopSignals } from './stopSignals.ts';
 import { TrainReporter } from './trainReport.ts';
 import { agreement, isTyped, trustOption } from './trust.ts';
 
@@ -41,7 +44,7 @@ export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Pro
   return new Command('train')
     .description('Train a policy: warm start on demonstrations, then ProxMO (or a baseline). Leaves a run folder.')
     .argument('[config]', 'YAML file with settings; what it leaves out keeps its default')
-    .option('--preset <name>', `named settings to start from: ${Object.keys(presets).join(', ')} (default: small)`)
+    .option('--preset <name>', `named settings to start from: ${presetNames.join(', ')} (default: ${defaultPreset})`)
     .option(
       '--env <name>',
       'environment: a name (proxmo env list) or the path of a module, as ./my-env.mjs; options by --set environment.options.key=value',
@@ -82,29 +85,19 @@ export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Pro
     });
 }
 
-/** The signals that ask to stop: of the keyboard, of other programs, of a terminal that is closed, of Ctrl-Break. */
-const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'] as const;
-
-/** One key press reaches a process more than once where npm and `npm start` pass it on. In milliseconds. */
-const samePress = 1000;
-
 /** Trains until it is done or interrupted: by the first signal after a checkpoint, by a second key press at once. */
 async function train(gpu: GpuContext, run: TrainRunOptions, json: boolean): Promise<void> {
   const reporter = new TrainReporter(new ProgressLine(), run.config, run.dir, run.resume ?? false);
   reporter.start(gpu.adapter);
   const interrupt = new AbortController();
-  let askedAt = 0;
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (interrupt.signal.aborted) {
-      const isKey = signal === 'SIGINT' || signal === 'SIGBREAK';
-      if (isKey && performance.now() - askedAt > samePress) process.exit(130);
-      return;
-    }
-    askedAt = performance.now();
+  const parent = new Parent();
+  const stop = () => {
+    if (interrupt.signal.aborted) return;
     reporter.interrupted();
     interrupt.abort();
   };
-  for (const signal of stopSignals) process.on(signal, onSignal);
+  onStopSignals(stop, () => process.exit(130));
+  parent.onGone(stop);
   try {
     const summary = await trainRun(new Engine(gpu), {
       ...run,
@@ -112,13 +105,13 @@ async function train(gpu: GpuContext, run: TrainRunOptions, json: boolean): Prom
       onEvent: (event) => {
         if (event.kind === 'begin') noteClosedOutputs(run.dir);
         reporter.show(event);
+        parent.tell(event, run.config);
       },
     });
     if (json) standardOutput.json(summary);
     else reporter.finish(summary);
   } finally {
     reporter.stop();
-    // The handlers stay: a signal of the same key press may come when the run has ended, before the process has.
   }
 }
 
@@ -161,9 +154,6 @@ async function newRun(
   options: TrainOptions,
   agree: Agree,
 ): Promise<{ dir: string; config: TrainConfig }> {
-  const preset = options.preset ?? 'small';
-  if (!isPreset(preset)) throw noSuchName('preset', preset, Object.keys(presets));
-  const { environment: named, ...rest } = presets[preset];
   const set = [
     ...options.set,
     ...(options.env === undefined ? [] : [`environment.name=${JSON.stringify(options.env)}`]),
@@ -171,15 +161,7 @@ async function newRun(
     ...(options.seed === undefined ? [] : [`seed=${options.seed}`]),
     ...iterationSetting(options.iterations, null),
   ];
-  const load = (values: object) =>
-    loadConfig(trainConfigSchema, { ...(file === undefined ? {} : { file }), preset: values, set });
-  const withPreset = await load(presets[preset]);
-  const loaded = withPreset.environment.name === named.name ? withPreset : await load(fitTo(await load(rest), rest));
-  // A run goes on from wherever it is resumed.
-  const model = loaded.model === undefined ? {} : { model: resolve(loaded.model) };
-  const { lora } = loaded;
-  const adapters = lora && 'from' in lora ? { lora: { ...lora, from: resolve(lora.from) } } : {};
-  const config = { ...loaded, ...model, ...adapters, environment: anchorEnvironment(loaded.environment) };
+  const config = await newRunConfig(options.preset, { ...(file === undefined ? {} : { file }), set });
   if (file !== undefined && !(await isTyped(config.environment, set)))
     await requireAgreement(config.environment, file, agree);
   const name = basename(config.environment.name).replace(/\.[^.]*$/, '');
@@ -187,28 +169,6 @@ async function newRun(
   if (!options.plan) await checkNewFolder(dir);
   await checkNewRun(config);
   return { dir, config };
-}
-
-/**
- * A preset for another environment than its own: without that one's options, and with lengths that fit the other's
- * texts.
- */
-function fitTo<P extends { readonly prompt: object; readonly sampling?: object }>(
-  { environment, prompt, model }: TrainConfig,
-  preset: P,
-): object {
-  const form = model !== undefined || prompt.format === 'think-action' ? 'messages' : 'words';
-  const defaults = environmentDefaults(environment.name, environment.options, form);
-  return {
-    ...preset,
-    // Lengths of texts are those of windows.
-    prompt: { ...preset.prompt, memory: 'window', options: true, ...defaults.prompt },
-    sampling: { ...preset.sampling, ...defaults.sampling },
-  };
-}
-
-function isPreset(name: string): name is keyof typeof presets {
-  return Object.hasOwn(presets, name);
 }
 
 /**

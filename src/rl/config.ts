@@ -228,6 +228,12 @@ const engine = z.strictObject({
   variants: z.string().optional(),
 });
 
+/** Options of advantages, which are ProxMO's where they do not say whose. */
+function withEstimator(options: unknown): unknown {
+  const isGroup = typeof options === 'object' && options !== null && !Array.isArray(options);
+  return isGroup && !('estimator' in options) ? { estimator: 'proxmo', ...options } : options;
+}
+
 const settings = z.strictObject({
   seed: countOrNone.default(1),
   environment: environment.prefault({}),
@@ -247,7 +253,7 @@ const settings = z.strictObject({
   sampling: sampling.prefault({}),
   warmStart: warmStart.prefault({}),
   training: training.prefault({}),
-  advantages: advantageOptionsSchema.prefault({ estimator: 'proxmo' }),
+  advantages: z.preprocess(withEstimator, advantageOptionsSchema).prefault({}),
   loss: loss.prefault({}),
   optimiser: optimiser.prefault({}),
   evaluation: evaluation.prefault({}),

@@ -102,7 +102,11 @@ export async function demonstrate(
   return sequences;
 }
 
-function checkTeacher(taskSet: TaskSet, { teacher, noise }: DemonstrationOptions): void {
+/** @throws {ProxmoError} `config` if the task set has no such teacher, or recorded solutions are asked to err */
+export function checkTeacher(
+  taskSet: TaskSet,
+  { teacher, noise }: Pick<DemonstrationOptions, 'teacher' | 'noise'>,
+): void {
   if (teacher === 'expert' && !taskSet.createExpert) {
     throw new ProxmoError(
       'config',

@@ -40,6 +40,11 @@ export function differences(before: unknown, now: unknown, keys: readonly string
   return JSON.stringify(before) === JSON.stringify(now) ? [] : [{ keys, before, now }];
 }
 
+/** For example `seed was 1 and is 9`. */
+export function tellDifference({ keys, before, now }: Difference): string {
+  return `${keys.join('.')} was ${show(before)} and is ${show(now)}`;
+}
+
 /**
  * Checks what a run is to go on with.
  * @param recorded the configuration that its checkpoint was made with
@@ -56,7 +61,7 @@ export function checkResumable(
   const changes = differences(recorded, config);
   const refused = changes.filter(({ keys }) => !mayChange(keys.join('.')));
   if (refused.length > 0) {
-    const list = refused.map(({ keys, before, now }) => `${keys.join('.')} was ${show(before)} and is ${show(now)}`);
+    const list = refused.map(tellDifference);
     throw new ProxmoError(
       'config',
       `${dir} cannot go on with other settings than it began with: ${list.join(', ')}; set them back, or start a new run. What may change: ${resumableSettings.join(', ')}.`,

@@ -17,19 +17,21 @@ export interface ConfigSources {
   readonly preset?: object;
   /** Path of a YAML file. */
   readonly file?: string;
+  /** Values from elsewhere, in the order in which they go over each other. */
+  readonly layers?: readonly ConfigLayer[];
   /** Assignments `key.key=value`; the value is read as YAML. */
   readonly set?: readonly string[];
 }
 
 /** Values from one place, and how to name that place. */
-interface Layer {
+export interface ConfigLayer {
   readonly values: unknown;
   /** For example `config.yaml line 3`. */
   place(path: readonly PropertyKey[]): string;
 }
 
 /** For each path in the merged values, joined by `pathKey`, the layer that it came from. */
-type Origins = Map<string, Layer>;
+type Origins = Map<string, ConfigLayer>;
 
 /**
  * Loads a configuration. Objects are merged key by key; lists and other values are replaced whole.
@@ -37,10 +39,10 @@ type Origins = Map<string, Layer>;
  * each problem.
  */
 export async function loadConfig<S extends z.ZodType>(schema: S, sources: ConfigSources): Promise<z.output<S>> {
-  const layers: Layer[] = [];
+  const layers: ConfigLayer[] = [];
   if (sources.preset !== undefined) layers.push({ values: sources.preset, place: () => 'the preset' });
   if (sources.file !== undefined) layers.push(await fileLayer(sources.file));
-  layers.push(...(sources.set ?? []).map(assignmentLayer));
+  layers.push(...(sources.layers ?? []), ...(sources.set ?? []).map(assignmentLayer));
 
   const origins: Origins = new Map();
   const values = layers.reduce<unknown>((merged, layer) => merge(merged, layer.values, layer, [], origins), {});
@@ -54,7 +56,7 @@ export async function loadConfig<S extends z.ZodType>(schema: S, sources: Config
   return data as z.output<S>;
 }
 
-async function fileLayer(path: string): Promise<Layer> {
+async function fileLayer(path: string): Promise<ConfigLayer> {
   const text = await readTextOrNull(path);
   if (text === null)
     throw new ProxmoError('file', `${path} does not exist; give the path of a YAML file with configuration.`);
@@ -69,12 +71,18 @@ async function fileLayer(path: string): Promise<Layer> {
   return { values, place };
 }
 
-function assignmentLayer(assignment: string): Layer {
+function assignmentLayer(assignment: string): ConfigLayer {
   return { values: assignedValues([assignment], '--set', 'config'), place: () => `--set ${assignment}` };
 }
 
 /** The values of a layer over those before it, leaving both as they are; notes where each came from. */
-function merge(base: unknown, over: unknown, layer: Layer, path: readonly PropertyKey[], origins: Origins): unknown {
+function merge(
+  base: unknown,
+  over: unknown,
+  layer: ConfigLayer,
+  path: readonly PropertyKey[],
+  origins: Origins,
+): unknown {
   if (!isPlainObject(over)) {
     noteOrigins(over, layer, path, origins);
     return over;
@@ -86,7 +94,7 @@ function merge(base: unknown, over: unknown, layer: Layer, path: readonly Proper
   return Object.fromEntries(merged);
 }
 
-function noteOrigins(value: unknown, layer: Layer, path: readonly PropertyKey[], origins: Origins): void {
+function noteOrigins(value: unknown, layer: ConfigLayer, path: readonly PropertyKey[], origins: Origins): void {
   origins.set(pathKey(path), layer);
   const items = Array.isArray(value) ? value.entries() : isPlainObject(value) ? Object.entries(value) : [];
   for (const [key, item] of items) noteOrigins(item, layer, [...path, key], origins);

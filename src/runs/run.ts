@@ -21,7 +21,7 @@ import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import * as z from 'zod';
-import { writeFileAtomic } from '../base/atomicFile.node.ts';
+import { isTemporaryName, writeFileAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { acquireLock } from '../base/lock.node.ts';
 import { systemReason } from '../base/systemErrors.node.ts';
@@ -318,6 +318,31 @@ export async function checkNewFolder(dir: string): Promise<void> {
   if (names.every((name) => name === runFiles.lock)) return;
   const what = names.includes(runFiles.manifest) ? 'holds a run already; resume it, or' : 'is not empty;';
   throw new ProxmoError('file', `${dir} ${what} give another folder for the new run.`);
+}
+
+/**
+ * Whether a run can begin in a folder: it is not there, is empty, or a process was killed while it made a run in it, so
+ * that there are files of a run, but no manifest.
+ */
+export async function isUnbegunRun(dir: string): Promise<boolean> {
+  return (await namesIn(dir)).every(isOfBeginning);
+}
+
+/** Removes what is left of the beginning of a run from such a folder. Only while nobody holds its lock. */
+export async function clearUnbegunRun(dir: string): Promise<void> {
+  for (const name of (await namesIn(dir)).filter(isOfBeginning)) await rm(join(dir, name), { force: true });
+}
+
+function isOfBeginning(name: string): boolean {
+  const { config, metrics, log, lock } = runFiles;
+  return [config, metrics, log, lock].some((each) => each === name) || isTemporaryName(name);
+}
+
+async function namesIn(dir: string): Promise<string[]> {
+  return readdir(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
 }
 
 /** @returns the outermost folder that had to be made; undefined where all were there */

@@ -38,7 +38,7 @@ const metricsOf = (dir: string) =>
     .map((line) => JSON.parse(line));
 
 describe('help', () => {
-  it.each(['train', 'eval', 'play', 'env', 'model', 'generate', 'advantages', 'bench', 'profile', 'doctor'])(
+  it.each(['train', 'study', 'eval', 'play', 'env', 'model', 'generate', 'advantages', 'bench', 'profile', 'doctor'])(
     '%s explains itself',
     async (command) => {
       const { code, stdout } = await proxmo([command, '--help']);
@@ -52,7 +52,7 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
   it.each([
     [['fly'], 2, /unknown command 'fly'/],
     [['train', '--seed', 'x'], 2, /--seed/],
-    [['train', '--preset', 'huge'], 2, /There is no preset huge; choose one of small, paper, pretrained\./],
+    [['train', '--preset', 'huge'], 2, /There is no preset huge; choose one of small, paper, pretrained, none\./],
     [['train', '--preset', 'smal'], 2, /There is no preset smal \(did you mean small\?\); choose one of/],
     [
       ['train', '--set', 'training.iteration=3', '--out', join(folder, 'never')],

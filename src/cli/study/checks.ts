@@ -1,0 +1,67 @@
+/** What can be known of a study before anything runs: that there is what its arms name, and enough of it. */
+import { ProxmoError } from '../../base/errors.ts';
+import type { TaskSet } from '../../envs/environment.ts';
+import { createNamedTaskSet } from '../../envs/registry.node.ts';
+import { type Agree, requireAgreement } from '../../rl/agreement.node.ts';
+import type { TrainConfig } from '../../rl/config.ts';
+import { checkTeacher } from '../../rl/demonstrations.ts';
+import { RunTasks } from '../../rl/runTasks.ts';
+import { checkNewRun } from '../names.ts';
+import type { Arm, Study } from './file.ts';
+
+/**
+ * Environments, models, adapters, teachers and tasks of all arms. Each environment is opened once.
+ * @throws {ProxmoError} `config`, `file`, `environment`, with the arm; `untrusted` if the file has an environment start
+ * what this user did not agree to
+ */
+export async function checkStudy({ arms, seeds, file }: Study, agree: Agree): Promise<void> {
+  for (const arm of arms) {
+    await inArm(arm, () => checkNewRun(arm.config));
+    await requireAgreement(arm.config.environment, file, agree);
+  }
+  const environments = new Set(arms.map(environmentOf));
+  for (const environment of environments) {
+    const those = arms.filter((arm) => environmentOf(arm) === environment);
+    await checkTasks(those, seeds);
+  }
+}
+
+function environmentOf({ config: { environment } }: Arm): string {
+  return JSON.stringify([environment.name, environment.options]);
+}
+
+/** @param arms of one environment */
+async function checkTasks(arms: readonly Arm[], seeds: readonly number[]): Promise<void> {
+  const { name, options } = arms[0]!.config.environment;
+  const taskSet = await inArm(arms[0]!, () => createNamedTaskSet(name, options));
+  const checked = new Set<string>();
+  try {
+    for (const arm of arms) {
+      const { warmStart, training, evaluation } = arm.config;
+      const key = JSON.stringify([warmStart, training, evaluation]);
+      if (checked.has(key)) continue;
+      checked.add(key);
+      await inArm(arm, async () => checkArm(taskSet, arm.config, seeds));
+    }
+  } finally {
+    await taskSet.close?.();
+  }
+}
+
+function checkArm(taskSet: TaskSet, config: TrainConfig, seeds: readonly number[]): void {
+  if (config.warmStart.tasks > 0) checkTeacher(taskSet, config.warmStart);
+  for (const seed of seeds) {
+    const tasks = new RunTasks(taskSet, { ...config, seed });
+    // Each list is asked for, and looked at.
+    void [tasks.training, tasks.demonstrated, tasks.heldOut];
+  }
+}
+
+async function inArm<T>({ name }: Arm, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof ProxmoError)) throw error;
+    throw new ProxmoError(error.code, `Arm ${name}: ${error.message}`, { cause: error });
+  }
+}
