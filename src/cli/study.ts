@@ -1,4 +1,4 @@
-/** `proxmo study`: arms that differ in their settings, trained with the same seeds, and the report that compares them. */
+/** `proxmo study`: arms that differ in their settings, trained with the same seeds and compared. */
 import { mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,7 +1,7 @@
 /**
- * A run of a study in a process of its own: `proxmo train`, whose output goes to a log beside the run's folder and whose
- * progress comes back over Node's channel. Closing the channel asks it to stop at its next checkpoint, so a run also
- * stops where the study is killed.
+ * A run of a study in a process of its own: `proxmo train`, whose output goes to a log beside the run's folder and
+ * whose progress comes back over Node's channel. Closing the channel asks it to stop at its next checkpoint, so a run
+ * also stops where the study is killed.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
