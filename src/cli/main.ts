@@ -8,6 +8,7 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { ProxmoError } from '../base/errors.ts';
 import { isSystemError, systemReason } from '../base/systemErrors.node.ts';
+import { keepNativeCodeQuiet } from '../gpu/quiet.node.ts';
 import { advantagesCommand } from './advantages.ts';
 import { benchCommand } from './bench.ts';
 import { doctorCommand } from './doctor.ts';
@@ -87,6 +88,7 @@ function describeSystemError(error: NodeJS.ErrnoException): string {
   return `${what}: ${systemReason(error)}; check the path, its permissions and the space there.`;
 }
 
+keepNativeCodeQuiet();
 process.exitCode = await finish(await main());
 // Node ends by itself where nothing is left to do. What an environment leaves running does not keep it alive.
 setTimeout(() => process.exit(), 500).unref();

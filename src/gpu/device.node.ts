@@ -11,6 +11,7 @@ import { isPartOfName, isSoftwareName, listedNames } from './adapterNames.ts';
 import { type AdapterDescription, GpuContext } from './context.ts';
 import { dawnProblem } from './dawnProblem.node.ts';
 import { collectGarbage } from './garbage.node.ts';
+import { quietly } from './quiet.node.ts';
 import { driverIn, findSwiftShaderBundle, libraryProblem, placeSwiftShader } from './swiftshader.node.ts';
 import { makeWait } from './wait.node.ts';
 
@@ -124,7 +125,7 @@ async function listSystem(): Promise<string[]> {
   if (!hasLoader()) return [];
   const dawn = await loadDawn();
   const gpu = makeInstance(dawn, ['adapter=\u0001']);
-  return gpu.requestAdapter().then(
+  return quietly(() => gpu.requestAdapter()).then(
     () => [],
     (error: unknown) => listedNames(String(error)),
   );
@@ -178,7 +179,7 @@ async function load(importDawn: () => Promise<Dawn>): Promise<Dawn> {
 
 async function request(dawn: Dawn, options: string[], preference: GPURequestAdapterOptions): Promise<Found | null> {
   const gpu = makeInstance(dawn, options);
-  const adapter = await gpu.requestAdapter(preference).catch(() => null);
+  const adapter = await quietly(() => gpu.requestAdapter(preference)).catch(() => null);
   return adapter && { gpu, adapter };
 }
 
