@@ -29,6 +29,11 @@ export class Output {
     return this.stream.isTTY ? this.stream.columns || 80 : null;
   }
 
+  /** Whether it is a terminal that shows colours, and the user wants them (`NO_COLOR`, `FORCE_COLOR`, `TERM`). */
+  get hasColours(): boolean {
+    return this.stream.isTTY === true && this.stream.hasColors();
+  }
+
   /** Why the output fails; null as long as it does not. */
   get failure(): NodeJS.ErrnoException | null {
     return this.problem;

@@ -1,4 +1,7 @@
-/** What `proxmo train` shows: a live line while it works, a line for each step that is done, and a table at the end. */
+/**
+ * What `proxmo train` shows: a live line while it works, a line for each step that is done, and a table at the end.
+ * Where the output is no terminal, iterations have a line every now and then: `metrics.jsonl` has them all.
+ */
 import { tellFault } from '../envs/faults.ts';
 import type { AdapterDescription } from '../gpu/context.ts';
 import type { TuningReport } from '../gpu/tuner.ts';
@@ -7,24 +10,40 @@ import type { Evaluation } from '../rl/evaluate.ts';
 import type { IterationMetrics } from '../rl/metrics.ts';
 import type { Summary } from '../rl/summary.ts';
 import type { TrainEvent } from '../rl/trainingRun.node.ts';
+import { bar, sparkline } from './bars.ts';
 import { creditRows } from './credit.ts';
 import { droppedNote } from './dropped.ts';
 import { standardOutput } from './output.ts';
 import type { ProgressLine } from './progressLine.ts';
 import { duration, formatTable, percent } from './table.ts';
+import { WorkLeft } from './workLeft.ts';
+
+const barWidth = 20;
+const sparkWidth = 20;
+/** Of a run's iterations, where the output is no terminal: so many lines, and one after so many seconds. */
+const mostLines = 20;
+const secondsBetweenLines = 60;
+/** Iterations, and seconds of them, from which on the share of advantages is compared with the paper's. */
+const leastIterations = 10;
+const leastSeconds = 60;
 
 export class TrainReporter {
-  private readonly started = performance.now();
+  private work: WorkLeft;
   private lastMetrics: IterationMetrics | null = null;
-  /** Seconds of the iterations so far, for the time that is left. */
-  private readonly iterationSeconds: number[] = [];
+  private readonly successes: number[] = [];
+  /** Seconds of the iterations so far. */
+  private iterationSeconds = 0;
+  /** When the last line on an iteration was printed, in milliseconds. */
+  private toldAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly line: ProgressLine,
     private readonly config: TrainConfig,
     private readonly dir: string,
     private readonly resumed: boolean,
-  ) {}
+  ) {
+    this.work = new WorkLeft(config, null);
+  }
 
   start(adapter: AdapterDescription): void {
     const { environment, advantages, seed } = this.config;
@@ -36,6 +55,7 @@ export class TrainReporter {
   show(event: TrainEvent): void {
     switch (event.kind) {
       case 'begin':
+        this.work = new WorkLeft(this.config, event.from);
         this.line.print(this.describeBegin(event.from));
         break;
       case 'finished':
@@ -45,6 +65,7 @@ export class TrainReporter {
         this.showProgress(event);
         break;
       case 'warm start':
+        this.work.endPhase();
         this.line.print(
           event.loss === null
             ? 'no warm start'
@@ -52,17 +73,16 @@ export class TrainReporter {
         );
         break;
       case 'evaluation':
+        this.work.endPhase();
         this.line.print(this.describeEvaluation(event.evaluation, event.iteration));
         break;
       case 'iteration':
-        this.lastMetrics = event.metrics;
-        this.iterationSeconds.push(event.metrics.seconds.total);
-        this.line.print(this.describeIteration(event.metrics));
+        this.showIteration(event.metrics);
         break;
       case 'checkpoint':
         break;
       case 'fault':
-        this.line.print(tellFault(event.fault, event.outcome));
+        this.line.print(tellFault(event.fault, event.outcome), 'yellow');
         break;
       case 'tuning':
         this.line.show('tuning', `tuning ${event.kernel} ${event.shape}`);
@@ -71,7 +91,7 @@ export class TrainReporter {
         this.showTuned(event.report);
         break;
       case 'warning':
-        this.line.print(event.text);
+        this.line.print(event.text, 'yellow');
         break;
     }
   }
@@ -87,22 +107,47 @@ export class TrainReporter {
 
   finish(summary: Summary): void {
     this.line.clear();
-    standardOutput.print(`\n${describeSummary(summary)}\n\nrun folder: ${this.dir}`);
+    standardOutput.print(`\n${describeSummary(summary, this.isLongEnough)}\n\nrun folder: ${this.dir}`);
   }
 
   private showProgress({ iteration, progress }: TrainEvent & { kind: 'progress' }): void {
+    this.work.note(progress);
+    const { share, seconds } = this.work;
+    const isOutside = ['demonstrations', 'warm start', 'evaluation'].includes(progress.phase);
+    const place = isOutside ? '' : `iteration ${iteration + 1}/${this.config.training.iterations} `;
+    const last = this.lastMetrics;
+    this.line.showParts([
+      { text: `${bar(share, barWidth)} ${Math.floor(100 * share)} %`, colour: 'cyan' },
+      { text: seconds === null ? '' : `${duration(seconds)} left`, rank: 1 },
+      { text: `${place}${progress.phase} ${Math.floor(100 * progress.done)} %`, rank: 2 },
+      { text: progress.detail ?? '', rank: 3 },
+      {
+        text: last === null ? '' : `success ${percent(last.success)} ${sparkline(this.successes, sparkWidth)}`,
+        colour: 'green',
+        rank: 3,
+      },
+      { text: last === null ? '' : deadGroups(last), colour: 'yellow', rank: 4 },
+    ]);
+  }
+
+  private showIteration(metrics: IterationMetrics): void {
+    this.work.endPhase();
+    this.lastMetrics = metrics;
+    this.successes.push(metrics.success);
+    this.iterationSeconds += metrics.seconds.total;
     const { iterations } = this.config.training;
-    const name =
-      progress.phase === 'demonstrations' || progress.phase === 'warm start' || progress.phase === 'evaluation'
-        ? progress.phase
-        : `iteration ${iteration + 1}/${iterations} ${progress.phase}`;
-    const parts = [
-      `${name} ${Math.round(100 * progress.done)} %`,
-      progress.detail,
-      this.lastMetrics && briefly(this.lastMetrics),
-      this.timeLeft(iteration),
-    ];
-    this.line.show(name, parts.filter(Boolean).join(' | '));
+    const number = metrics.iteration + 1;
+    const now = performance.now();
+    const isDue = (now - this.toldAt) / 1000 >= secondsBetweenLines || number % Math.ceil(iterations / mostLines) === 0;
+    const isTold = this.line.isLive || isDue || number === iterations || metrics.dropped > 0;
+    if (!isTold) return;
+    this.toldAt = now;
+    this.line.print(this.describeIteration(metrics));
+  }
+
+  /** Whether this process has iterated long enough to say what their parts take. */
+  private get isLongEnough(): boolean {
+    return this.successes.length >= leastIterations && this.iterationSeconds >= leastSeconds;
   }
 
   private describeBegin(from: number | null): string {
@@ -117,14 +162,6 @@ export class TrainReporter {
       'tuning',
       `tuned ${kernel} ${shape}: ${variant}, ${(defaultMs / ms).toFixed(2)} times as fast as the default`,
     );
-  }
-
-  /** Time that is left, by the mean of the last iterations; before the first of them, the time so far. */
-  private timeLeft(iteration: number): string {
-    const recent = this.iterationSeconds.slice(-5);
-    if (recent.length === 0) return `${duration((performance.now() - this.started) / 1000)} so far`;
-    const mean = recent.reduce((sum, seconds) => sum + seconds, 0) / recent.length;
-    return `${duration(mean * (this.config.training.iterations - iteration))} left`;
   }
 
   private describeEvaluation(evaluation: Evaluation, iteration: number): string {
@@ -144,27 +181,27 @@ export class TrainReporter {
 
 /** The KL is that to the reference; to the policy that sampled where there is none. */
 function briefly(metrics: IterationMetrics): string {
-  const { success, return: reward, kl, samplerKl = 0, entropy, deadGroupShare, groups } = metrics;
-  const alike = Math.round(deadGroupShare * groups);
+  const { success, return: reward, kl, samplerKl = 0, entropy } = metrics;
   return [
     `success ${percent(success)}`,
     `reward ${reward.toFixed(2)}`,
     kl === undefined ? `KL to sampler ${samplerKl.toFixed(4)}` : `KL ${kl.toFixed(4)}`,
     `entropy ${entropy.toFixed(3)}`,
-    ...(alike > 0 ? [`no difference in ${alike} of ${groups} groups`] : []),
-  ].join(' | ');
+    deadGroups(metrics),
+  ]
+    .filter(Boolean)
+    .join(' | ');
+}
+
+function deadGroups({ deadGroupShare, groups }: IterationMetrics): string {
+  const alike = Math.round(deadGroupShare * groups);
+  return alike > 0 ? `no difference in ${alike} of ${groups} groups` : '';
 }
 
 /** The result: before and after, in all and by task type. */
-function describeSummary({
-  before,
-  after,
-  wallSeconds,
-  tokensPerSecond,
-  advantageShare,
-  adapter,
-  seed,
-}: Summary): string {
+function describeSummary(summary: Summary, isLongEnough: boolean): string {
+  const { before, after, wallSeconds, tokensPerSecond, advantageShare, adapter, seed } = summary;
+  const overhead = `; advantages took ${(100 * advantageShare).toFixed(2)} % of an iteration (the paper: 1.09 %)`;
   const signed = (value: number, digits: number) => `${value >= 0 ? '+' : ''}${value.toFixed(digits)}`;
   const row = (name: string, from: number, to: number) => [
     name,
@@ -188,6 +225,6 @@ function describeSummary({
     ]),
     '',
     `seed ${seed}, ${after.episodes} held-out tasks, ${duration(wallSeconds)} on ${adapter}${droppedNote(after)}`,
-    `${Math.round(tokensPerSecond)} tokens/s in training; advantages took ${(100 * advantageShare).toFixed(2)} % of an iteration (the paper: 1.09 %)`,
+    `${Math.round(tokensPerSecond)} tokens/s in training${isLongEnough ? overhead : ''}`,
   ].join('\n');
 }

@@ -1,0 +1,142 @@
+/**
+ * How long a training run still takes, told from its first seconds on. Its work is counted in episodes that are read
+ * once: learning from an episode costs three readings, playing one about one and a half. What a unit takes is measured
+ * for each kind of work as it is done; work of a kind that has not begun is taken to go as fast as all the work so far.
+ */
+import type { TrainConfig } from '../rl/config.ts';
+import type { Progress } from '../rl/trainer.ts';
+
+type Kind = Progress['phase'];
+type Settings = Pick<TrainConfig, 'warmStart' | 'training' | 'evaluation' | 'loss'>;
+
+const readings = { play: 1.5, learn: 3, reference: 1 };
+/** Weight of the newest phase in what is known of its kind: the first ones compile kernels. */
+const newest = 0.5;
+
+interface Measured {
+  /** Seconds a unit. */
+  pace: number | null;
+  /** Seconds and units of the phase that is under way. */
+  seconds: number;
+  units: number;
+}
+
+export class WorkLeft {
+  private readonly kinds = new Map<Kind, Measured>();
+  /** Of all work so far. */
+  private readonly total = { seconds: 0, units: 0 };
+  /** Phases of each kind that are over. */
+  private readonly over = new Map<Kind, number>();
+  private phase: { readonly kind: Kind; done: number } | null = null;
+  private last: number;
+  private readonly evaluations: number;
+
+  /**
+   * @param from iteration that a resumed run goes on from; null if the warm start is still to come
+   * @param now in milliseconds
+   */
+  constructor(
+    private readonly settings: Settings,
+    private readonly from: number | null,
+    now: number = performance.now(),
+  ) {
+    const { training, evaluation } = settings;
+    const { every } = evaluation;
+    const between = every > 0 ? Math.ceil(training.iterations / every) - 1 - Math.floor((from ?? 0) / every) : 0;
+    this.evaluations = Math.max(0, between) + (from === null ? 2 : 1);
+    this.last = now;
+  }
+
+  /** Told of every step of a phase. */
+  note({ phase: kind, done }: Pick<Progress, 'phase' | 'done'>, now: number = performance.now()): void {
+    if (this.phase !== null && (this.phase.kind !== kind || done < this.phase.done)) this.endPhase(now);
+    const before = this.phase?.done ?? 0;
+    this.phase = { kind, done };
+    this.add(kind, now, Math.max(0, done - before) * this.unitsOf(kind));
+  }
+
+  /** Told of the end of the phase under way. */
+  endPhase(now: number = performance.now()): void {
+    if (this.phase === null) return;
+    const { kind, done } = this.phase;
+    this.add(kind, now, (1 - done) * this.unitsOf(kind));
+    const measured = this.measured(kind);
+    if (measured.units > 0) {
+      const pace = measured.seconds / measured.units;
+      measured.pace = measured.pace === null ? pace : newest * pace + (1 - newest) * measured.pace;
+    }
+    Object.assign(measured, { seconds: 0, units: 0 });
+    this.over.set(kind, (this.over.get(kind) ?? 0) + 1);
+    this.phase = null;
+  }
+
+  /** Seconds that are left; null while nothing is known. */
+  get seconds(): number | null {
+    if (this.total.units === 0 || this.total.seconds === 0) return null;
+    let seconds = 0;
+    for (const kind of ['demonstrations', 'warm start', 'rollout', 'advantages', 'update', 'evaluation'] as const)
+      seconds += this.unitsLeft(kind) * this.paceOf(kind);
+    return seconds;
+  }
+
+  /** Share of the run's time that has passed, as far as this process has seen it. */
+  get share(): number {
+    const left = this.seconds;
+    return left === null ? 0 : this.total.seconds / (this.total.seconds + left);
+  }
+
+  private add(kind: Kind, now: number, units: number): void {
+    const seconds = Math.max(0, now - this.last) / 1000;
+    this.last = now;
+    const measured = this.measured(kind);
+    for (const sum of [measured, this.total]) {
+      sum.seconds += seconds;
+      sum.units += units;
+    }
+  }
+
+  private measured(kind: Kind): Measured {
+    let measured = this.kinds.get(kind);
+    if (measured === undefined) this.kinds.set(kind, (measured = { pace: null, seconds: 0, units: 0 }));
+    return measured;
+  }
+
+  private paceOf(kind: Kind): number {
+    const { pace, seconds, units } = this.measured(kind);
+    return pace ?? (units > 0 ? seconds / units : this.total.seconds / this.total.units);
+  }
+
+  private unitsLeft(kind: Kind): number {
+    const current = this.phase?.kind === kind ? this.phase.done : 0;
+    return Math.max(0, this.phasesOf(kind) - (this.over.get(kind) ?? 0) - current) * this.unitsOf(kind);
+  }
+
+  /** Phases of a kind in what this process has to do. */
+  private phasesOf(kind: Kind): number {
+    const { warmStart, training } = this.settings;
+    if (kind === 'evaluation') return this.evaluations;
+    if (kind === 'demonstrations' || kind === 'warm start') return this.from === null && warmStart.tasks > 0 ? 1 : 0;
+    return training.iterations - (this.from ?? 0);
+  }
+
+  private unitsOf(kind: Kind): number {
+    const { warmStart, training, evaluation, loss } = this.settings;
+    const episodes = training.tasks * training.groupSize;
+    const reference = loss.klCoefficient > 0 ? readings.reference : 0;
+    switch (kind) {
+      case 'demonstrations':
+        // Nothing is read: only the worlds and their experts work.
+        return 0.02 * warmStart.tasks;
+      case 'warm start':
+        return readings.learn * warmStart.tasks * warmStart.epochs;
+      case 'rollout':
+        return readings.play * episodes;
+      case 'advantages':
+        return 0.02 * episodes;
+      case 'update':
+        return (readings.learn * training.epochs + reference) * episodes;
+      case 'evaluation':
+        return readings.play * evaluation.tasks;
+    }
+  }
+}
