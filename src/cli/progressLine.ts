@@ -1,7 +1,7 @@
 /**
  * One line that shows what goes on. On a terminal it is rewritten in place; elsewhere a line is printed when the phase
- * changes, and every ten seconds within one. A line in parts, which come and go quickly, is printed elsewhere only after
- * a long silence.
+ * changes, and every ten seconds within one. A line in parts, which come and go quickly, is printed elsewhere only
+ * after a long silence.
  */
 import { printable, printableLine } from '../base/printable.ts';
 import { type Colour, fitting, type Part, painted } from './bars.ts';
