@@ -8,7 +8,7 @@ import { bundle } from '../../scripts/bundle.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'quiet-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const program = bundle(join(import.meta.dirname, '../support/quietScript.ts'));
+const program = bundle(join(import.meta.dirname, '../support/quietScript.mjs'));
 const run = promisify(execFile);
 
 /** Runs the script with its standard error sent elsewhere by bash. */
