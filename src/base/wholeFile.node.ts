@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import type { FileDigest } from './atomicFile.node.ts';
 import { ProxmoError } from './errors.ts';
 import { systemReason } from './systemErrors.node.ts';
@@ -22,11 +24,16 @@ export function textOfFile(path: string, advice: string): Promise<string> {
 
 /**
  * Text of a file, or of standard input for `-`: the stream, since not every system has it as a file, and a socket is
- * none.
- * @throws {ProxmoError} `file` if the file cannot be read
+ * none. Where it is gzip, it is unpacked.
+ * @throws {ProxmoError} `file` if the file cannot be read, or unpacked
  */
-export function textOfInput(path: string, advice: string): Promise<string> {
-  return path === '-' ? text(process.stdin) : textOfFile(path, advice);
+export async function textOfInput(path: string, advice: string): Promise<string> {
+  const refuse = (error: unknown) => {
+    throw unreadable(path === '-' ? 'Standard input' : path, error, advice);
+  };
+  const bytes = await (path === '-' ? buffer(process.stdin) : readFile(path)).catch(refuse);
+  const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  return (isGzip ? await promisify(gunzip)(bytes).catch(refuse) : bytes).toString('utf8');
 }
 
 /** Text of a file, or null where there is none. @throws {ProxmoError} `file` if it is there but cannot be read */

@@ -10,6 +10,7 @@ import { actionFormats } from '../text/actionFormat.ts';
 import { vocabularies } from '../text/writing.ts';
 import { advantageOptionsSchema } from './advantages/options.ts';
 import { aggregationModes } from './aggregation.ts';
+import { keptRollouts } from './credit/kept.ts';
 import { teachers } from './demonstrations.ts';
 import { memoryForms } from './episodeMemory.ts';
 
@@ -212,6 +213,18 @@ const checkpoints = z.strictObject({
   warmStartMinutes: z.number().min(0).default(5),
 });
 
+const rollouts = z.strictObject({
+  /**
+   * Whose turns are kept, with what their advantages consist of: those of all groups, of some that are drawn, or of
+   * none.
+   */
+  keep: z.enum(keptRollouts).default('all'),
+  /** Groups that a sample has. */
+  sampleGroups: count.default(2),
+  /** Iterations between those of which turns are kept; those of the first one are in any case. */
+  every: count.default(1),
+});
+
 const engine = z.strictObject({
   /**
    * MiB of device memory that the run may take, so that one that needs more stops before it begins. Null where that is
@@ -258,6 +271,7 @@ const settings = z.strictObject({
   optimiser: optimiser.prefault({}),
   evaluation: evaluation.prefault({}),
   checkpoints: checkpoints.prefault({}),
+  rollouts: rollouts.prefault({}),
   engine: engine.prefault({}),
 });
 

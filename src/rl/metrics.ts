@@ -48,8 +48,9 @@ export interface IterationMetrics {
   readonly episodeAdvantageStd: number;
   readonly stepAdvantageMean: number;
   readonly stepAdvantageStd: number;
-  /** Replies that were cut at `sampling.maxNewTokens`. */
+  /** Replies that were cut at `sampling.maxNewTokens`, and their share. */
   readonly truncatedReplies: number;
+  readonly truncatedReplyShare: number;
   /** Groups of episodes of one task. */
   readonly groups: number;
   /** Share of groups whose episodes all had the same return: they teach nothing at the episode level. */
@@ -92,7 +93,8 @@ interface IterationRecord {
   readonly dropped: number;
   readonly groupsLeftOut: number;
   readonly faults: number;
-  readonly truncatedReplies: number;
+  /** Of each step, whether its reply was cut. */
+  readonly cut: readonly boolean[];
   readonly advantages: AdvantageResult;
   readonly hasReference: boolean;
   readonly reports: readonly StepReport[];
@@ -108,7 +110,7 @@ export function iterationMetrics({
   dropped,
   groupsLeftOut,
   faults,
-  truncatedReplies,
+  cut,
   advantages,
   hasReference,
   reports,
@@ -156,7 +158,8 @@ export function iterationMetrics({
     episodeAdvantageStd: episodeLevel.std,
     stepAdvantageMean: stepLevel.mean,
     stepAdvantageStd: stepLevel.std,
-    truncatedReplies,
+    truncatedReplies: cut.filter(Boolean).length,
+    truncatedReplyShare: share(cut, Boolean),
     groups: groups.size,
     deadGroupShare: share([...groups.values()], isDead),
     groupSuccessHistogram: histogram([...groups.values()], config.training.groupSize),

@@ -9,6 +9,7 @@ import type { ActionFormat } from '../text/actionFormat.ts';
 import { type PointerStyle, pointerWords } from '../text/pointers.ts';
 import { PromptBuilder } from '../text/prompt.ts';
 import { thinkActionWords } from '../text/promptThinkAction.ts';
+import type { StreamingTokenizer } from '../text/tokenizer.ts';
 import { WordTokenizer } from '../text/wordTokenizer.ts';
 import type { Vocabulary } from '../text/writing.ts';
 import { ActionConstraints } from './actionConstraint.ts';
@@ -36,6 +37,7 @@ export function batchRows({ training, evaluation }: Pick<TrainConfig, 'training'
 
 export class Policy {
   readonly model: Transformer;
+  readonly tokenizer: StreamingTokenizer;
   readonly player: Player;
 
   constructor(
@@ -50,6 +52,7 @@ export class Policy {
     const { sampling, prompt } = config;
     const { model, tokenizer, endTokens, encodeMessage, encodeFollowUp } = source;
     this.model = model;
+    this.tokenizer = tokenizer;
     const prompts = new PromptBuilder(tokenizer, {
       history: prompt.history,
       showActions: prompt.options,

@@ -21,8 +21,13 @@ export interface UpdateResult {
   readonly reports: readonly StepReport[];
   /** Of the last one. */
   readonly learningRate: number;
-  /** Replies that ended because they may be no longer. */
-  readonly truncatedReplies: number;
+  /** Of each step, whether its reply ended because it may be no longer, `[steps]`. */
+  readonly cut: readonly boolean[];
+  /**
+   * The reference's log-probabilities of each step's reply, `[steps]`; null where there is no reference, or the step
+   * was not trained on.
+   */
+  readonly referenceLogProbs: readonly (ArrayLike<number> | null)[];
 }
 
 interface UpdateOptions {
@@ -67,14 +72,17 @@ export class PolicyUpdate {
   async run(iteration: number, episodes: readonly Episode[], advantages: AdvantageResult): Promise<UpdateResult> {
     const before = this.optimiser.progress;
     const sequences = weighed(episodes, advantages).filter(({ turns }) => this.counted(turns).length > 0);
+    const steps = episodes.flatMap((episode) => episode.steps);
+    const referenceLogProbs: (ArrayLike<number> | null)[] = steps.map(() => null);
     try {
-      const reports = await this.passes(iteration, await this.scored(sequences));
+      const reports = await this.passes(iteration, await this.scored(sequences, referenceLogProbs));
       this.optimiser.checkLearned();
       this.warnOfSkips(iteration, reports);
       return {
         reports,
         learningRate: this.learningRate(iteration + 1, 0, -1),
-        truncatedReplies: episodes.flatMap(({ steps }) => steps).filter((step) => this.isCut(step)).length,
+        cut: steps.map((step) => this.isCut(step)),
+        referenceLogProbs,
       };
     } catch (error) {
       // Steps that were only tried have changed nothing.
@@ -126,16 +134,25 @@ export class PolicyUpdate {
     return this.config.loss.maskTruncated ? turns.filter((turn) => !this.isCut(turn)) : turns;
   }
 
-  /** With the reference's log-probabilities of their replies; the sampler's where there is no reference. */
-  private async scored(sequences: readonly WeighedSequence[]): Promise<ScoredSequence[]> {
+  /**
+   * With the reference's log-probabilities of their replies; the sampler's where there is no reference.
+   * @param referenceLogProbs takes the former, by the rows of their turns
+   */
+  private async scored(
+    sequences: readonly WeighedSequence[],
+    referenceLogProbs: (ArrayLike<number> | null)[],
+  ): Promise<ScoredSequence[]> {
     for (const { turns } of sequences) for (const turn of turns) checkTurn(turn);
     const scores = await this.scorer?.score(sequences);
     return sequences.map((sequence, index) => {
       const score = scores?.[index];
       if (!score) return { sequence, referenceLogProb: concatenated(sequence.turns, ({ logProbs }) => logProbs) };
       let at = 0;
-      for (const turn of sequence.turns)
-        checkLogProbs(turn, score.subarray(at, (at += turn.reply.length)), 'reference');
+      for (const turn of sequence.turns) {
+        const ofReply = score.subarray(at, (at += turn.reply.length));
+        checkLogProbs(turn, ofReply, 'reference');
+        referenceLogProbs[turn.row] = ofReply;
+      }
       return { sequence, referenceLogProb: score };
     });
   }
@@ -163,8 +180,8 @@ export class PolicyUpdate {
   }
 }
 
-/** A step with what it was worth. */
-type WeighedStep = RolloutStep & { readonly advantage: number };
+/** A step with its number among all steps, and what it was worth. */
+type WeighedStep = RolloutStep & { readonly row: number; readonly advantage: number };
 type WeighedSequence = ContextSequence<WeighedStep>;
 
 interface ScoredSequence {
@@ -177,7 +194,7 @@ interface ScoredSequence {
 function weighed(episodes: readonly Episode[], { advantage }: AdvantageResult): WeighedSequence[] {
   let row = 0;
   return episodes.flatMap(({ steps }) =>
-    contextSequences(steps.map((step) => ({ ...step, advantage: advantage[row++] ?? 0 }))),
+    contextSequences(steps.map((step) => ({ ...step, row, advantage: advantage[row++] ?? 0 }))),
   );
 }
 

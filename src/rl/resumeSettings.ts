@@ -17,6 +17,7 @@ export const resumableSettings: readonly string[] = [
   'training.warmup',
   'evaluation.every',
   'checkpoints',
+  'rollouts',
   'optimiser.microBatchTokens',
   'optimiser.checkpointing',
   'engine.memory',

@@ -35,8 +35,17 @@ export interface RolloutStep extends RolloutRow {
   /** The part of the reply that was bound to the actions on offer. */
   readonly bound?: BoundReply;
   readonly action: string;
+  /** Actions on offer; null where the environment does not say. */
+  readonly actions: readonly string[] | null;
   /** Something was left out of the prompt to keep to its budget. */
   readonly truncated: boolean;
+  /** What the replies of the episodes that were at it together took, and the world's answer. */
+  readonly seconds: TurnSeconds;
+}
+
+export interface TurnSeconds {
+  readonly reply: number;
+  readonly world: number;
 }
 
 export interface Episode {
@@ -258,7 +267,9 @@ class Rollout {
         ...(session ? { session } : {}),
       };
     });
+    const asked = performance.now();
     const replies = await player.generator.generate(requests, options.controls);
+    const answered = performance.now();
     for (const [index, episode] of ready.entries()) {
       const { tokens, logProbs, bound } = replies[index]!;
       const { tokens: prompt, context, truncated } = readings[index]!;
@@ -285,7 +296,9 @@ class Rollout {
             logProbs,
             ...(bound ? { bound } : {}),
             action,
+            actions: admissibleActions,
             truncated,
+            seconds: { reply: (answered - asked) / 1000, world: (performance.now() - answered) / 1000 },
           });
           episode.turn = turn;
         },

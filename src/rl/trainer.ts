@@ -22,7 +22,7 @@ import { type IterationMetrics, iterationMetrics, Stopwatch } from './metrics.ts
 import type { Optimiser } from './optimise.ts';
 import { Policy } from './policy.ts';
 import type { PolicySource } from './policySource.ts';
-import { PolicyUpdate } from './policyUpdate.ts';
+import { PolicyUpdate, type UpdateResult } from './policyUpdate.ts';
 import { ownWeightsOf, referenceOf } from './reference.ts';
 import { type Episode, playEpisodes, type RolloutResult } from './rollout.ts';
 import { RunTasks } from './runTasks.ts';
@@ -62,6 +62,7 @@ export interface IterationResult {
   /** Those that were learned from. */
   readonly episodes: readonly Episode[];
   readonly advantages: AdvantageResult;
+  readonly update: UpdateResult;
 }
 
 /** Episode numbers name random streams. Evaluations use numbers that training never reaches. */
@@ -194,7 +195,7 @@ export class Trainer {
     });
     const advice = this.signal.note(metrics);
     if (advice !== null) this.options.onWarning?.(advice);
-    return { metrics, episodes, advantages };
+    return { metrics, episodes, advantages, update };
   }
 
   private rollout(iteration: number): Promise<RolloutResult> {

@@ -12,6 +12,7 @@ import type { JsonObject } from '../runs/json.ts';
 import type { RunWriter } from '../runs/run.ts';
 import type { Engine } from '../tensor/engine.ts';
 import type { TrainConfig } from './config.ts';
+import { recordRollout } from './credit/recordRows.ts';
 import type { Evaluation } from './evaluate.ts';
 import type { IterationMetrics } from './metrics.ts';
 import { checkOpenings } from './openings.ts';
@@ -198,21 +199,13 @@ export class TrainingRun {
   }
 
   /** Writes down what an iteration came to, which makes it whole. */
-  private async record({ metrics, episodes, advantages }: IterationResult): Promise<void> {
+  private async record(result: IterationResult): Promise<void> {
+    const { metrics } = result;
     const { totals } = this.progress;
-    // As `proxmo advantages` reads them, with the advantages that they got.
-    const rows = episodes
-      .flatMap(({ steps }) => steps)
-      .map(({ prompt: _, reply, logProbs: __, bound: ___, ...row }, index) => ({
-        ...row,
-        tokens: reply.length,
-        advantage: advantages.advantage[index],
-        episodeAdvantage: advantages.episode[index],
-        stepAdvantage: advantages.step[index],
-      }));
     const iteration = this.iteration + 1;
-    await this.writer.writeRollout(iteration, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
-    this.writer.metrics.append({ kind: 'train', ...flatFigures(metrics), iteration });
+    const record = recordRollout(iteration, result, this.options.config, this.trainer.policy.tokenizer);
+    if (record) await this.writer.rollouts.write(iteration, record.groups, record.indexOf);
+    this.writer.metrics.append({ kind: 'train', time: timeStamp(), ...flatFigures(metrics), iteration });
     this.iteration = iteration;
     this.progress = {
       ...this.progress,
@@ -241,7 +234,12 @@ export class TrainingRun {
   private async evaluate(): Promise<void> {
     const result = await this.trainer.evaluate();
     const evaluation = summariseEvaluation(result);
-    this.writer.metrics.append({ kind: 'eval', ...evaluationFigures(result), iteration: this.iteration });
+    this.writer.metrics.append({
+      kind: 'eval',
+      time: timeStamp(),
+      ...evaluationFigures(result),
+      iteration: this.iteration,
+    });
     const { totals } = this.progress;
     this.progress = { ...this.progress, evaluation, totals: { ...totals, before: totals.before ?? evaluation } };
     this.options.onEvent?.({ kind: 'evaluation', iteration: this.iteration, evaluation: result });
@@ -338,6 +336,11 @@ export class TrainingRun {
   private get wallSeconds(): number {
     return this.progress.totals.wallSeconds + (performance.now() - this.started) / 1000;
   }
+}
+
+/** When a record was taken. */
+function timeStamp(): string {
+  return new Date().toISOString();
 }
 
 type TaskHashes = RunProgress['tasks'];

@@ -53,6 +53,7 @@ export class StoppedRun extends Run {
     const iteration = checkpoint?.iteration ?? null;
     await removeLeftovers(dir);
     await removeLeftovers(join(dir, runFiles.checkpoints));
+    await removeLeftovers(join(dir, runFiles.rollouts));
     const aside = await this.#putAside(iteration);
     const metrics = new MetricsWriter(join(dir, runFiles.metrics), this.#history);
     try {
@@ -80,7 +81,8 @@ export class StoppedRun extends Run {
   /** Moves what lies behind the checkpoint. @returns where to; null if there was nothing */
   async #putAside(iteration: number | null): Promise<string | null> {
     const { dir } = this;
-    const isBehind = (name: string) => /^\d{6,}(\.jsonl)?$/.test(name) && Number.parseInt(name, 10) > (iteration ?? -1);
+    const isBehind = (name: string) =>
+      /^\d{6,}(\.jsonl|\.jsonl\.gz|\.index\.json)?$/.test(name) && Number.parseInt(name, 10) > (iteration ?? -1);
     const moved: string[] = [];
     for (const folder of [runFiles.rollouts, runFiles.checkpoints])
       moved.push(...(await namesIn(join(dir, folder))).filter(isBehind).map((name) => join(folder, name)));

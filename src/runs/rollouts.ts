@@ -17,7 +17,7 @@ import { ProxmoError } from '../base/errors.ts';
 import { aboutPath } from '../base/systemErrors.node.ts';
 import { readTextOrNull } from '../base/wholeFile.node.ts';
 import { folderName } from './checkpoint.ts';
-import { type JsonObject, parseJson } from './json.ts';
+import { parseJson } from './json.ts';
 
 /** Where the rows of a group are in the file of their iteration. */
 export interface RowPlace {
@@ -48,7 +48,7 @@ export class RolloutFolder {
   async write(
     iteration: number,
     groups: readonly (readonly object[])[],
-    indexOf: (places: readonly RowPlace[]) => JsonObject,
+    indexOf: (places: readonly RowPlace[]) => object,
   ): Promise<void> {
     await mkdir(this.dir, { recursive: true });
     const members = await Promise.all(

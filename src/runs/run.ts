@@ -5,7 +5,7 @@
  *   run.json        what it ran on: adapter, package version, seed, start; and each resume
  *   config.yaml     its whole configuration
  *   metrics.jsonl   one record a line (`metrics.ts`)
- *   rollouts/       a file for each iteration, of what was played in it
+ *   rollouts/       what was played in each iteration (`rollouts.ts`)
  *   checkpoints/    weights, optimiser and state (`checkpoint.ts`)
  *   warm-start/     what the warm start has come to, in the same form, until the first checkpoint
  *   summary.json    the outcome, once it is finished
@@ -29,7 +29,6 @@ import { readTextOrNull } from '../base/wholeFile.node.ts';
 import {
   type Checkpoint,
   type FoundCheckpoint,
-  folderName,
   latestCheckpoint,
   listCheckpoints,
   type OpenCheckpoint,
@@ -186,13 +185,6 @@ export class RunWriter extends Run {
   /** Removes the saved states of a warm start: a checkpoint has what came of it. */
   async removeWarmStart(): Promise<void> {
     await rm(join(this.dir, runFiles.warmStart), { recursive: true, force: true });
-  }
-
-  /** Writes what was played in an iteration: JSON lines. */
-  async writeRollout(iteration: number, text: string): Promise<void> {
-    const folder = join(this.dir, runFiles.rollouts);
-    await mkdir(folder, { recursive: true });
-    await writeFileAtomic(join(folder, `${folderName(iteration)}.jsonl`), [text]);
   }
 
   /** Writes the outcome. @throws {ProxmoError} `data` if it holds what JSON cannot, such as NaN. */

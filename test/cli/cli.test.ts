@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { formatTuning } from '../../src/gpu/tuningRecords.ts';
 import { proxmo } from '../support/cli.ts';
+import { rowsIn, rowsPath } from '../support/recordedRows.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -164,18 +165,15 @@ describe('a run', () => {
     const train = metricsOf(dir).filter(({ kind }) => kind === 'train');
     expect(train.map(({ iteration }) => iteration)).toEqual([1, 2]);
     for (const metrics of train) expect(metrics.samplerMismatch).toBeLessThan(1e-3);
-    expect(existsSync(join(dir, 'rollouts', '000001.jsonl'))).toBe(true);
+    expect(existsSync(rowsPath(dir, 1))).toBe(true);
   });
 
   it('has rollouts that the advantages command reads', async () => {
-    const { code, stdout } = await proxmo(['advantages', join(dir, 'rollouts', '000002.jsonl'), '--json']);
-    const rows = readFileSync(join(dir, 'rollouts', '000002.jsonl'), 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
+    const { code, stdout } = await proxmo(['advantages', rowsPath(dir, 2), '--json']);
+    const rows = rowsIn(rowsPath(dir, 2));
     expect(code).toBe(0);
     JSON.parse(stdout).forEach(({ advantage }: { advantage: number }, index: number) => {
-      expect(advantage).toBeCloseTo(rows[index].advantage, 5);
+      expect(advantage).toBeCloseTo(rows[index]!.advantage, 5);
     });
   });
 

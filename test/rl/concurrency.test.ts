@@ -13,7 +13,7 @@ import { Scorer } from '../../src/rl/score.ts';
 import { Trainer } from '../../src/rl/trainer.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { rolloutOf } from '../support/rollouts.ts';
+import { rolloutOf, untimed } from '../support/rollouts.ts';
 import { sequenceOf } from '../support/sequences.ts';
 
 const modelConfig = {
@@ -110,8 +110,8 @@ it('Trainer.warmStart, iterate and evaluate', { timeout: 120_000 }, async () => 
     const calls = [
       () => trainer.warmStart(),
       () => trainer.evaluate().then(({ seconds: _, ...figures }) => figures),
-      () => trainer.iterate(0).then(({ episodes }) => episodes),
-      () => trainer.iterate(1).then(({ episodes }) => episodes),
+      () => trainer.iterate(0).then(({ episodes }) => untimed(episodes)),
+      () => trainer.iterate(1).then(({ episodes }) => untimed(episodes)),
     ];
     return { trainer, calls };
   };

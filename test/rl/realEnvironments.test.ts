@@ -3,19 +3,19 @@
  * what it reads, what it is shown and what is left behind. The runs are too short to learn a task; that they learn to
  * imitate shows in the loss of the warm start.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createNamedTaskSet } from '../../src/envs/registry.node.ts';
 import { trainConfigSchema } from '../../src/rl/config.ts';
 import { evaluate } from '../../src/rl/evaluate.ts';
-import type { RolloutRow } from '../../src/rl/rows.ts';
 import { loadRun, trainRun } from '../../src/rl/run.node.ts';
 import { firstEvaluationEpisode } from '../../src/rl/trainer.ts';
 import type { TrainEvent } from '../../src/rl/trainingRun.node.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testDevice } from '../support/adapters.ts';
+import { allRows } from '../support/recordedRows.ts';
 import { hasFiles } from '../support/sharedData.ts';
 
 const shared = join(import.meta.dirname, '../../../shared/data');
@@ -60,7 +60,7 @@ async function train(name: string, setting: Setting) {
     summary,
     warmStart,
     kinds: events.map(({ kind }) => kind),
-    rows: rolloutRows(dir),
+    rows: allRows(dir),
     metrics: lines(join(dir, 'metrics.jsonl')),
   };
 }
@@ -70,10 +70,6 @@ const lines = (path: string) =>
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
-
-function rolloutRows(dir: string): (RolloutRow & { readonly advantage: number })[] {
-  return readdirSync(join(dir, 'rollouts')).flatMap((file) => lines(join(dir, 'rollouts', file)));
-}
 
 /** What holds for every run of two iterations. */
 function expectWholeRun({ kinds, rows, metrics, warmStart }: Awaited<ReturnType<typeof train>>, vocabulary: number) {

@@ -7,6 +7,7 @@ import { evaluate, meanComponents, rate } from '../../src/rl/evaluate.ts';
 import { type Episode, playEpisodes } from '../../src/rl/rollout.ts';
 import { wholeGroups } from '../../src/rl/wholeGroups.ts';
 import { controls, textPlayer } from '../support/players.ts';
+import { untimed } from '../support/rollouts.ts';
 
 /** Counting to a number: `add` counts, `wait` does not. */
 const counting = defineTaskSet({
@@ -49,17 +50,19 @@ function sabotaged(wrong: {
   };
 }
 
-const play = (
+const play = async (
   taskSet: TaskSet,
   faults = new FaultLog({ retryDelaySeconds: 0.01, stepTimeoutSeconds: 0.3 }),
   signal?: AbortSignal,
-) =>
-  playEpisodes(textPlayer(counting, texts), taskSet, tasks, {
+) => {
+  const { episodes, dropped } = await playEpisodes(textPlayer(counting, texts), taskSet, tasks, {
     controls,
     firstEpisode: 0,
     faults,
     ...(signal ? { signal } : {}),
   });
+  return { episodes: untimed(episodes), dropped };
+};
 
 /** What episodes came to, but for those whose world failed: they draw other random numbers when they start over. */
 const unharmed = ({ episodes }: Awaited<ReturnType<typeof play>>, { episodes: like } = { episodes }) =>

@@ -19,6 +19,7 @@ import type { TrainConfig } from '../../src/rl/config.ts';
 import { checkResumable, differences } from '../../src/rl/resumeSettings.ts';
 import type { TrainEvent } from '../../src/rl/trainingRun.node.ts';
 import { openRun } from '../../src/runs/run.ts';
+import { playedIn, rowsPath } from '../support/recordedRows.ts';
 import {
   essenceOf,
   filesIn,
@@ -218,7 +219,7 @@ describe('a damaged folder', () => {
     const dir = copyOf(whole);
     damage(dir);
     const events: TrainEvent[] = [];
-    const rollout = readFileSync(join(dir, 'rollouts', '000004.jsonl'), 'utf8');
+    const rollout = playedIn(rowsPath(dir, 4));
     await resume(dir, config(4), (event) => events.push(event));
     const { tensors, iteration } = await essenceOf(dir);
     expect({ tensors, iteration }).toEqual({ tensors: (await essenceOf(whole)).tensors, iteration: 4 });
@@ -227,9 +228,9 @@ describe('a damaged folder', () => {
     expect(readFileSync(join(dir, 'run.log'), 'utf8')).toMatch(said);
     const aside = join(dir, 'aside', '001');
     expect(existsSync(join(aside, 'summary.json'))).toBe(true);
-    if (from < 4) expect(readFileSync(join(aside, 'rollouts', '000004.jsonl'), 'utf8')).toBe(rollout);
+    if (from < 4) expect(playedIn(rowsPath(aside, 4))).toEqual(rollout);
     // What was played again is what was played.
-    expect(readFileSync(join(dir, 'rollouts', '000004.jsonl'), 'utf8')).toBe(rollout);
+    expect(playedIn(rowsPath(dir, 4))).toEqual(rollout);
   });
 
   it.each<[string, (dir: string) => void, RegExp]>([

@@ -1,6 +1,7 @@
 import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ResumeOptions, reopenRun } from '../../src/runs/resume.ts';
 import { createRun, openRun, type RunWriter } from '../../src/runs/run.ts';
@@ -33,7 +34,7 @@ async function stoppedRun(): Promise<void> {
   const run = await createRun(dir, options);
   for (const iteration of [1, 2, 3]) {
     run.metrics.append(train(iteration));
-    await run.writeRollout(iteration, `play ${iteration}\n`);
+    await run.rollouts.write(iteration, [[{ play: iteration }]], () => ({ iteration }));
     if (iteration === 2) await run.saveCheckpoint(checkpointOf(2));
   }
   run.close();
@@ -125,6 +126,8 @@ async function goOn(changes: Partial<ResumeOptions> = {}): Promise<RunWriter> {
 const names = (...path: string[]) => readdir(join(dir, ...path)).then((found) => found.sort());
 const logOf = () => readFile(join(dir, 'run.log'), 'utf8');
 const putAside = (...path: string[]) => readFile(join(dir, 'aside', ...path), 'utf8');
+const rowsAside = async (name: string) =>
+  gunzipSync(await readFile(join(dir, 'aside', name, 'rollouts', '000003.jsonl.gz'))).toString();
 
 describe('a run that goes on', () => {
   test('goes on from the latest checkpoint, with the metrics as they were then, and keeps the rest aside', async () => {
@@ -151,9 +154,11 @@ describe('a run that goes on', () => {
       'run.json',
       'run.log',
     ]);
-    expect(await names('rollouts')).toEqual(['000001.jsonl', '000002.jsonl']);
+    expect(await run.rollouts.iterations()).toEqual([1, 2]);
+    expect(await names('rollouts')).toHaveLength(4);
     expect(await putAside('001', 'metrics.jsonl')).toBe(`${JSON.stringify(train(3))}\n{"kind":"tra`);
-    expect(await putAside('001', 'rollouts', '000003.jsonl')).toBe('play 3\n');
+    expect(await rowsAside('001')).toBe('{"play":3}\n');
+    expect(await putAside('001', 'rollouts', '000003.index.json')).toBe('{"iteration":3}\n');
     expect(await logOf()).toMatch(/^\S+ what came after the checkpoint lies in .*001\n$/);
   });
 
@@ -173,7 +178,7 @@ describe('a run that goes on', () => {
     await stoppedRun();
     const more = await goOn();
     more.metrics.append(train(3));
-    await more.writeRollout(3, 'again\n');
+    await more.rollouts.write(3, [[{ play: 'again' }]], () => ({ iteration: 3 }));
     await more.saveCheckpoint(checkpointOf(3));
     await more.writeSummary({ success: 1 });
     more.close();
@@ -187,8 +192,9 @@ describe('a run that goes on', () => {
     expect(await names('aside')).toEqual(['001', '002']);
     expect(await names('aside', '002')).toEqual(['checkpoints', 'metrics.jsonl', 'rollouts', 'summary.json']);
     expect(await putAside('002', 'checkpoints', '000003', 'state.json')).toBe('{"format":');
-    expect(await putAside('002', 'rollouts', '000003.jsonl')).toBe('again\n');
-    expect(await putAside('001', 'rollouts', '000003.jsonl')).toBe('play 3\n');
+    expect(await rowsAside('002')).toBe('{"play":"again"}\n');
+    expect(await rowsAside('001')).toBe('{"play":3}\n');
+    expect(await putAside('001', 'rollouts', '000003.index.json')).toBe('{"iteration":3}\n');
     expect(await logOf()).toMatch(/000003.state\.json is not JSON/);
   });
 

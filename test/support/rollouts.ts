@@ -1,5 +1,6 @@
 /** Rollouts for tests of advantage estimation. */
 import fc from 'fast-check';
+import type { Episode } from '../../src/rl/rollout.ts';
 import type { RolloutRow } from '../../src/rl/rows.ts';
 
 /** An episode in short: rewards of its steps, and what differs from a failed episode of valid actions in one room. */
@@ -25,6 +26,12 @@ export function rolloutOf(...episodes: readonly EpisodeSketch[]): RolloutRow[] {
       observation: observations[step] ?? 'You are in a room.',
     })),
   );
+}
+
+/** Episodes as they are whenever they are played: without what their turns took. */
+export function untimed(episodes: readonly Episode[]): Episode[] {
+  const seconds = { reply: 0, world: 0 };
+  return episodes.map((episode) => ({ ...episode, steps: episode.steps.map((step) => ({ ...step, seconds })) }));
 }
 
 const word = fc.constantFrom('you', 'see', 'drawer', 'mug', '1', '2', 'the', 'a', 'is', 'closed', 'Fridge', 'café');

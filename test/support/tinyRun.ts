@@ -58,6 +58,7 @@ function settingsIn(world: string) {
     optimiser: { microBatchTokens: 256, weightDecay: 0.01 },
     evaluation: { tasks: 4, every: 0, seed: 1 },
     checkpoints: { every: 0, keep: 3 },
+    rollouts: { keep: 'all', sampleGroups: 2, every: 1 },
   };
 }
 

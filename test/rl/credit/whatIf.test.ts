@@ -37,6 +37,7 @@ const estimators: readonly AdvantageOptions[] = [
   { estimator: 'proxmo', psc: false },
   { estimator: 'proxmo', psa: false, alpha: 2, range: 0.5 },
   { estimator: 'proxmo', leaveSelfOut: true },
+  { estimator: 'proxmo', stepNormalisation: 'zscore', returnUnit: 'success' },
 ];
 
 /** The largest difference at any level of any row. */
