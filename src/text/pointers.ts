@@ -6,10 +6,12 @@
  * - a word of the task is `<task k>`, its place among the task's distinct words, in the task and wherever it is seen;
  * - an action on offer is `<action k>`, its place on the list, behind the text that names it, and as the policy's
  *   reply: any action is one token and the end token;
- * - `<named>` stands before that where the whole name stands in the task;
+ * - a part of a page shows each word of the task that it names once, and says how many those are: `<names n>`;
+ * - `<named>` stands behind that where the task names the whole part, word for word;
  * - an amount of money is `<within>` or `<above>` the one that the task names, which is `<amount>`;
  * - words of the frame (headings, buttons) have tokens of their own;
- * - other words say nothing to the policy: a run of them is one `<other>`, and function words are left out;
+ * - all other words are left out, and so are actions on offer of which nothing else is to be said (they can be taken
+ *   all the same);
  * - an observation that stands in the same context already is its first part and `<again>`.
  *
  * So what is read is a shortened view, from which the text cannot be got back; what is written can: `read` undoes
@@ -45,14 +47,18 @@ const taskPointers = 64;
 /** Actions on offer that can be pointed to; further ones are spelled. */
 const actionPointers = 100;
 
+/** Words of the task that a part names; more count as so many. */
+const mostNames = 15;
+
 const taskNames = Array.from({ length: taskPointers }, (_, k) => `<task${k}>`);
 const actionNames = Array.from({ length: actionPointers }, (_, k) => `<action${k}>`);
-const signs = ['other', 'again', 'named', 'amount', 'within', 'above'] as const;
+const countNames = Array.from({ length: mostNames + 1 }, (_, n) => `<names${n}>`);
+const signs = ['again', 'named', 'amount', 'within', 'above'] as const;
 type Sign = (typeof signs)[number];
 
 /** Entries for the vocabulary of a policy that reads and writes with pointers. */
 export function pointerWords({ words }: Pick<PointerStyle, 'words'>): readonly string[] {
-  return [...words, ...taskNames, ...actionNames, ...signs.map((sign) => `<${sign}>`)];
+  return [...words, ...taskNames, ...actionNames, ...countNames, ...signs.map((sign) => `<${sign}>`)];
 }
 
 const amountPattern = String.raw`\$\d+(?:\.\d+)?|\d+(?:\.\d+)? dollars`;
@@ -85,6 +91,7 @@ export class PointerWriting implements Writing {
   readonly #frame: ReadonlyMap<string, number>;
   readonly #taskIds: readonly number[];
   readonly #actionIds: readonly number[];
+  readonly #countIds: readonly number[];
   readonly #actionNumbers: ReadonlyMap<number, number>;
   readonly #signs: Readonly<Record<Sign, number>>;
   readonly #tasks = new Map<string, Named>();
@@ -97,6 +104,7 @@ export class PointerWriting implements Writing {
     this.#frame = new Map(style.words.map((word) => [word, idOf(word)]));
     this.#taskIds = taskNames.map(idOf);
     this.#actionIds = actionNames.map(idOf);
+    this.#countIds = countNames.map(idOf);
     this.#actionNumbers = new Map(this.#actionIds.map((id, number) => [id, number]));
     this.#signs = Object.fromEntries(signs.map((sign) => [sign, idOf(`<${sign}>`)])) as Record<Sign, number>;
   }
@@ -107,7 +115,7 @@ export class PointerWriting implements Writing {
     for (const unit of unitsOf(instruction, taskUnits)) {
       if (isAmount(unit)) ids.push(this.#signs.amount);
       else if (unit === ':' || unit === ',') ids.push(...this.#tokenizer.encode(unit));
-      else if (!functionWords.has(unit.toLowerCase())) this.#addWord(ids, unit, named);
+      else ids.push(...this.#pointersTo([unit], named));
     }
     return ids;
   }
@@ -144,31 +152,30 @@ export class PointerWriting implements Writing {
 
   #part({ text, frame = false, action }: PagePart, named: Named, offered: Look['offered']): number[] {
     const ids = frame ? this.#frameIds(text) : this.#textIds(text, named);
-    if (action === undefined) return ids;
-    if (!frame && isNamed(text, named)) ids.push(this.#signs.named);
-    ids.push(...this.action(action, offered));
+    if (action !== undefined && ids.length > 0) ids.push(...this.action(action, offered));
     return ids;
   }
 
   #frameIds(text: string): number[] {
-    return (text.toLowerCase().match(seenUnits) ?? []).flatMap((word) => this.#frame.get(word) ?? []);
+    return unitsOf(text.toLowerCase(), seenUnits).flatMap((word) => this.#frame.get(word) ?? []);
   }
 
   #textIds(text: string, named: Named): number[] {
-    const ids: number[] = [];
-    for (const unit of unitsOf(text, seenUnits)) {
-      if (isAmount(unit)) {
-        if (named.amount !== null) ids.push(amountOf(unit) <= named.amount ? this.#signs.within : this.#signs.above);
-      } else if (!functionWords.has(unit.toLowerCase())) this.#addWord(ids, unit, named);
+    const units = unitsOf(text, seenUnits);
+    const ids = this.#pointersTo(units, named);
+    if (ids.length > 0) ids.push(this.#countIds[Math.min(ids.length, mostNames)]!);
+    if (isNamed(units, named)) ids.push(this.#signs.named);
+    for (const unit of units) {
+      if (isAmount(unit) && named.amount !== null)
+        ids.push(amountOf(unit) <= named.amount ? this.#signs.within : this.#signs.above);
     }
     return ids;
   }
 
-  /** Adds the pointer to a word, or that there is another one. */
-  #addWord(ids: number[], unit: string, { words }: Named): void {
-    const id = this.#taskIds[words.get(folded(unit)) ?? -1];
-    if (id !== undefined) ids.push(id);
-    else if (ids.at(-1) !== this.#signs.other) ids.push(this.#signs.other);
+  /** Pointers to the words of the task that are among these, each once. */
+  #pointersTo(units: readonly string[], { words }: Named): number[] {
+    const places = new Set(units.flatMap((unit) => words.get(folded(unit)) ?? []));
+    return [...places].flatMap((place) => this.#taskIds[place] ?? []);
   }
 
   #namedBy(instruction: string): Named {
@@ -197,9 +204,8 @@ function namedBy(instruction: string): Named {
   return { words, phrase: ` ${phrase.join(' ')} `, amount };
 }
 
-/** Whether the task names all words of a text, at least one, one behind the other. */
-function isNamed(text: string, { phrase }: Named): boolean {
-  const units = unitsOf(text, seenUnits);
+/** Whether the task has these words, at least one, one behind the other. */
+function isNamed(units: readonly string[], { phrase }: Named): boolean {
   return units.length > 0 && phrase.includes(` ${units.map(folded).join(' ')} `);
 }
 

@@ -3,36 +3,31 @@ import type { PagePart, PointerStyle } from '../../text/pointers.ts';
 import { type ReadPage, readPage, textBelowButtons } from './page.ts';
 import { SEPARATOR } from './session.ts';
 
-/** What pages are, and what is on their buttons. */
-const FRAME = ['start', 'results', 'item', 'details', 'other', 'search', 'back', 'prev', 'next'] as const;
-const ITEM_BUTTONS = ['description', 'features', 'reviews', 'buy'] as const;
+/** What pages are, and what is on the buttons that they show. */
+const FRAME: readonly string[] = ['start', 'results', 'item', 'details', 'other', 'search', 'back', 'prev', 'next'];
 
-const BUTTONS: readonly string[] = [
-  'back to search',
-  '< prev',
-  'next >',
-  'description',
-  'features',
-  'reviews',
-  'buy now',
-];
+/**
+ * Buttons of an item and of its details have the same places on the list on every such page, so they need not be shown.
+ */
+const BUTTONS: readonly string[] = ['click[back to search]', 'click[< prev]', 'click[next >]'];
 
 export const webshopPointers: PointerStyle = {
-  words: [...FRAME, ...ITEM_BUTTONS],
+  words: FRAME,
   parts: (observation, offered) => {
     const actions = offered ?? [];
     const page = readPage(observation, actions);
+    const buttons = actions.filter((action) => action.startsWith('search[') || BUTTONS.includes(action));
     return [
       { text: page.kind, frame: true },
       ...contentOf(page, observation),
-      ...actions.filter(isButton).map((action) => ({ text: action.replace(' to search', ''), frame: true, action })),
+      ...(page.kind === 'item' || page.kind === 'details' ? [] : buttons).map((action) => ({
+        text: action.startsWith('search[') ? 'search' : action,
+        frame: true,
+        action,
+      })),
     ];
   },
 };
-
-function isButton(action: string): boolean {
-  return action.startsWith('search[') || BUTTONS.includes(action.slice('click['.length, -1));
-}
 
 /** What a page shows besides its buttons, without the instruction. */
 function contentOf(page: ReadPage, observation: string): readonly PagePart[] {
