@@ -3,7 +3,7 @@
  * declarations.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -12,6 +12,7 @@ import { wgslEsbuild } from './wgsl.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 process.chdir(root);
 rmSync('dist', { recursive: true, force: true });
+const { dependencies, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 
 await build({
   entryPoints: { index: 'src/index.ts', node: 'src/node.ts', cli: 'src/cli/main.ts' },
@@ -22,7 +23,8 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  packages: 'external',
+  // Everything else that is imported is bundled: packages for one command are no dependencies of whoever installs this.
+  external: [...Object.keys(dependencies), ...Object.keys(peerDependencies)],
   sourcemap: true,
   plugins: [wgslEsbuild],
   logLevel: 'warning',

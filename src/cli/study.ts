@@ -8,7 +8,7 @@ import { writeFileAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { acquireLock } from '../base/lock.node.ts';
 import { adapterOption, count } from './arguments.ts';
-import { standardOutput } from './output.ts';
+import { standardError, standardOutput } from './output.ts';
 import { ProgressLine } from './progressLine.ts';
 import { onStopSignals } from './stopSignals.ts';
 import { checkStudy } from './study/checks.ts';
@@ -25,6 +25,7 @@ interface StudyOptions {
   readonly out?: string;
   readonly jobs?: number;
   readonly threads?: number;
+  readonly report?: string;
   readonly dryRun?: boolean;
   readonly adapter?: string;
   readonly trust?: boolean;
@@ -37,10 +38,11 @@ export function studyCommand(version: string, program: string): Command {
     .description(
       'Train arms that differ in their settings with the same seeds, and compare them. Goes on where it was.',
     )
-    .argument('<file>', 'YAML file: preset, settings, arms, seeds')
+    .argument('<file>', 'YAML file: preset, settings, arms, seeds (studies/ has some)')
     .option('--out <dir>', 'folder of the study (default: runs/ and the name of its file)')
     .option('--jobs <n>', "runs at a time (default: the file's `jobs`, or 1)", count)
     .option('--threads <n>', 'threads of the lavapipe driver for each run (default: cores / jobs)', count)
+    .option('--report <dir>', 'train nothing; write tables (Markdown, JSON) and figures (SVG) of what is done')
     .option('--dry-run', 'train nothing; check the file and list its runs')
     .addOption(trustOption())
     .addOption(adapterOption())
@@ -48,10 +50,26 @@ export function studyCommand(version: string, program: string): Command {
     .action(async (file: string, options: StudyOptions) => {
       const study = await loadStudy(file, options.out);
       const statuses = await statusOf(study);
+      if (options.report !== undefined) return report(study, statuses, options.report);
       await checkStudy(study, agreement(options.trust));
       if (options.dryRun) return printStatuses(study, statuses, options.json);
       await runStudy(study, options, version, program);
     });
+}
+
+async function report(study: Study, statuses: readonly RunStatus[], dir: string): Promise<void> {
+  // Plots are much code, which nothing else needs.
+  const { writeReport } = await import('./study/report.ts');
+  const missing = await writeReport(study, statuses, dir, commandLine());
+  standardOutput.print(`report: ${join(dir, 'report.md')}`);
+  if (missing.length === 0) return;
+  const are = missing.length === 1 ? 'is' : 'are';
+  standardError.print(`${missing.length} of ${study.runs.length} runs ${are} missing in it: ${nameSome(missing)}`);
+}
+
+/** What was typed, without the program's path. */
+function commandLine(): string {
+  return ['proxmo', ...process.argv.slice(2)].join(' ');
 }
 
 async function runStudy(study: Study, options: StudyOptions, version: string, program: string): Promise<void> {
@@ -64,8 +82,8 @@ async function runStudy(study: Study, options: StudyOptions, version: string, pr
     const progress = new StudyProgress(new ProgressLine(), study.runs.length, study.runs.length - missing.length);
     if (missing.length > 0) {
       await writeArms(study);
-      const command = ['proxmo', ...process.argv.slice(2)].join(' ');
-      await recordSession(study, { ...(await describeSession(program, version)), command, jobs, threads });
+      const session = await describeSession(program, version);
+      await recordSession(study, { ...session, command: commandLine(), jobs, threads });
       const adapter = options.adapter === undefined ? {} : { adapter: options.adapter };
       const runner = new StudyRunner({ program, threads, ...adapter }, progress);
       let isStopped = false;

@@ -69,7 +69,7 @@ describe('mistakes are told before anything runs', () => {
 
   it('on the command line, where nothing is made', async () => {
     const { args, out } = studyIn(armOf('{ advantages: { pcs: false } }'));
-    for (const more of [[], ['--dry-run']]) {
+    for (const more of [[], ['--dry-run'], ['--report', join(out, 'report')]]) {
       const { code, stdout, stderr } = await proxmo([...args, ...more]);
       expect(stderr).toMatch(/^proxmo: Arm other: `advantages\.pcs` [^\n]*\n$/);
       expect([code, stdout, existsSync(out)]).toEqual([1, '', false]);
@@ -247,4 +247,11 @@ it('what is no run is not touched', async () => {
   expect(stderr).toMatch(/seed-1 is not empty, and no run; move away what is there/);
   expect(code).toBe(1);
   expect(readFileSync(join(dir, 'notes.txt'), 'utf8')).toBe('mine');
+});
+
+const studies = join(import.meta.dirname, '..', '..', 'studies');
+it.each(readdirSync(studies))('studies/%s can run', async (name) => {
+  const study = await loadStudy(join(studies, name), join(folder, 'never'));
+  await checkStudy(study, async () => false);
+  expect(study.runs).toHaveLength(study.arms.length * study.seeds.length);
 });

@@ -1,0 +1,222 @@
+/** The arms of a study in figures: means over seeds with their intervals, differences, curves. */
+import type { Summary } from '../../rl/summary.ts';
+import type { Study } from './file.ts';
+import { type CurvePoint, type Diagnostic, diagnosticNames, type Phase, phases, type RunResult } from './results.ts';
+import { type Difference, type Estimate, estimate, estimateDifference, holm, type Interval } from './statistics.ts';
+
+/** A figure of a run by which arms are compared. */
+interface Measure {
+  readonly name: string;
+  /** For people. */
+  readonly what: string;
+  readonly of: (result: RunResult) => number;
+}
+
+export const measures: readonly Measure[] = [
+  {
+    name: 'final',
+    what: 'held-out success after training',
+    of: ({ summary }) => summary.after.success,
+  },
+  {
+    name: 'training',
+    what: 'success in training, mean over all iterations',
+    of: ({ trainingSuccess }) => trainingSuccess,
+  },
+];
+
+export interface ArmFigures {
+  readonly name: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Those that are done. */
+  readonly seeds: readonly number[];
+  readonly warmStart: Estimate;
+  readonly final: Estimate;
+  readonly gain: Estimate;
+  readonly training: Estimate;
+  /** Held-out success after training, by task type. */
+  readonly byType: Readonly<Record<string, Estimate>>;
+  /** Mean partial credit after training; null where it only repeats the success. */
+  readonly score: Estimate | null;
+  /** Steps of a held-out episode, before and after training. */
+  readonly length: { readonly before: number; readonly after: number };
+  readonly tokensPerSecond: number;
+  /** Of an iteration, by phase. */
+  readonly seconds: Readonly<Record<Phase | 'total', number>>;
+  readonly evaluationSeconds: number;
+  readonly runSeconds: number;
+  /** Share of the iterations' seconds that advantages took. */
+  readonly advantageShare: number;
+  readonly diagnostics: Readonly<Record<Diagnostic, number | null>>;
+}
+
+/** How one arm did against another over the seeds that both have. */
+export interface Comparison extends Difference {
+  readonly measure: string;
+  readonly arm: string;
+  readonly against: string;
+  /** p held against the number of comparisons in its list. */
+  readonly adjustedP: number | null;
+  readonly verdict: Verdict;
+}
+
+export type Verdict = 'separated' | 'separated alone' | 'not separated' | 'one seed';
+
+/** Success of an arm after some iterations, over its seeds. */
+export interface BandPoint {
+  readonly arm: string;
+  readonly iteration: number;
+  readonly episodes: number;
+  readonly mean: number;
+  readonly interval: Interval | null;
+}
+
+export interface StudyFigures {
+  readonly arms: readonly ArmFigures[];
+  /** Each arm against the reference, by each measure. */
+  readonly againstReference: readonly Comparison[];
+  /** Each arm against each that comes after it, by held-out success after training. */
+  readonly pairs: readonly Comparison[];
+  readonly curves: { readonly training: readonly BandPoint[]; readonly heldOut: readonly BandPoint[] };
+}
+
+/** Arms of which no run is done are left out. */
+export function compareArms(study: Study, results: readonly RunResult[]): StudyFigures {
+  const byArm = study.arms.map((arm) => ({ arm, results: results.filter(({ run }) => run.arm === arm.name) }));
+  const present = byArm.filter((each) => each.results.length > 0);
+  const names = present.map(({ arm }) => arm.name);
+  const others = names.filter((name) => name !== study.reference && names.includes(study.reference));
+  const pairs = names.flatMap((name, index) => names.slice(index + 1).map((later) => [later, name] as const));
+  return {
+    arms: present.map(({ arm, results }) => figuresOf(arm, results)),
+    againstReference: measures.flatMap((measure) =>
+      compareAll(
+        others.map((name) => [name, study.reference] as const),
+        measure,
+        results,
+      ),
+    ),
+    pairs: compareAll(pairs, measures[0]!, results),
+    curves: {
+      training: present.flatMap(({ arm, results }) =>
+        band(
+          arm.name,
+          results.map(({ training }) => smoothed(training)),
+        ),
+      ),
+      heldOut: present.flatMap(({ arm, results }) =>
+        band(
+          arm.name,
+          results.map(({ heldOut }) => heldOut),
+        ),
+      ),
+    },
+  };
+}
+
+function figuresOf({ name, settings }: Study['arms'][number], results: readonly RunResult[]): ArmFigures {
+  const over = (value: (result: RunResult) => number) => estimate(results.map(value));
+  const meanOf = (value: (result: RunResult) => number) => over(value).mean;
+  const after = (value: (after: Summary['after']) => number) => over(({ summary }) => value(summary.after));
+  const types = [...new Set(results.flatMap(({ summary }) => Object.keys(summary.after.byTask)))];
+  const hasCredit = results.some(({ summary: { after } }) => after.score !== after.success);
+  return {
+    name,
+    settings,
+    seeds: results.map(({ run }) => run.seed),
+    warmStart: over(({ summary }) => summary.before.success),
+    final: after(({ success }) => success),
+    gain: over(({ summary }) => summary.after.success - summary.before.success),
+    training: over(({ trainingSuccess }) => trainingSuccess),
+    byType: Object.fromEntries(types.map((type) => [type, after(({ byTask }) => byTask[type] ?? 0)])),
+    score: hasCredit ? after(({ score }) => score) : null,
+    length: {
+      before: meanOf(({ summary }) => summary.before.meanLength),
+      after: after(({ meanLength }) => meanLength).mean,
+    },
+    tokensPerSecond: meanOf(({ summary }) => summary.tokensPerSecond),
+    seconds: Object.fromEntries(
+      [...phases, 'total' as const].map((phase) => [phase, meanOf(({ seconds }) => seconds[phase])]),
+    ) as ArmFigures['seconds'],
+    evaluationSeconds: meanOf(({ evaluationSeconds }) => evaluationSeconds),
+    runSeconds: meanOf(({ summary }) => summary.wallSeconds),
+    advantageShare: meanOf(({ summary }) => summary.advantageShare),
+    diagnostics: Object.fromEntries(
+      (Object.keys(diagnosticNames) as Diagnostic[]).map((key) => {
+        const known = results.map(({ diagnostics }) => diagnostics[key]).filter((value) => value !== null);
+        return [key, known.length === 0 ? null : estimate(known).mean];
+      }),
+    ) as ArmFigures['diagnostics'],
+  };
+}
+
+/** Compares pairs of arms; pairs without a common seed are left out. */
+function compareAll(
+  pairs: readonly (readonly [arm: string, against: string])[],
+  measure: Measure,
+  results: readonly RunResult[],
+): Comparison[] {
+  const figureOf = (arm: string, seed: number) => {
+    const result = results.find(({ run }) => run.arm === arm && run.seed === seed);
+    return result && measure.of(result);
+  };
+  const seeds = [...new Set(results.map(({ run }) => run.seed))];
+  const compared = pairs.flatMap(([arm, against]) => {
+    const differences = seeds.flatMap((seed) => {
+      const [a, b] = [figureOf(arm, seed), figureOf(against, seed)];
+      return a === undefined || b === undefined ? [] : [a - b];
+    });
+    return differences.length === 0 ? [] : [{ arm, against, difference: estimateDifference(differences) }];
+  });
+  const tested = compared.map(({ difference }) => difference.p).filter((p) => p !== null);
+  const adjusted = holm(tested);
+  return compared.map(({ arm, against, difference }) => {
+    const adjustedP = difference.p === null ? null : adjusted.shift()!;
+    const verdict = verdictOf(difference.p, adjustedP);
+    return { measure: measure.name, arm, against, ...difference, adjustedP, verdict };
+  });
+}
+
+function verdictOf(p: number | null, adjustedP: number | null): Verdict {
+  if (p === null || adjustedP === null) return 'one seed';
+  if (adjustedP < 0.05) return 'separated';
+  return p < 0.05 ? 'separated alone' : 'not separated';
+}
+
+/** Iterations over which training success is shown as a mean. */
+export const smoothing = 5;
+
+/** The mean of an iteration and those before it, `smoothing` in all, or as many as there are. */
+function smoothed(curve: readonly CurvePoint[]): CurvePoint[] {
+  return curve.map((point, index) => {
+    const recent = curve.slice(Math.max(0, index - smoothing + 1), index + 1);
+    return { ...point, success: recent.reduce((sum, { success }) => sum + success, 0) / recent.length };
+  });
+}
+
+/** Fewer draws than for tables: a band has hundreds of points. */
+const bandDraws = 1000;
+
+/** The mean of curves with its interval, where all have a point. */
+function band(arm: string, curves: readonly (readonly CurvePoint[])[]): BandPoint[] {
+  return curves[0]!.flatMap(({ iteration }) => {
+    const points = curves.map((curve) => curve.find((point) => point.iteration === iteration));
+    if (points.includes(undefined)) return [];
+    const { mean, interval } = estimate(
+      points.map((point) => point!.success),
+      bandDraws,
+    );
+    return [
+      {
+        arm,
+        iteration,
+        episodes: estimate(
+          points.map((point) => point!.episodes),
+          1,
+        ).mean,
+        mean,
+        interval,
+      },
+    ];
+  });
+}

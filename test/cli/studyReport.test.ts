@@ -1,0 +1,213 @@
+/** `proxmo study --report` on runs whose figures are known, and the statistics that it is made with. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadStudy, type Study, type StudyRun } from '../../src/cli/study/file.ts';
+import { estimate, estimateDifference, holm, studentQuantile, withinStudent } from '../../src/cli/study/statistics.ts';
+import { createRun } from '../../src/runs/run.ts';
+import { proxmo } from '../support/cli.ts';
+import { writeTinyStudy } from '../support/tinyStudy.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'proxmo-study-report-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('statistics', () => {
+  it.each([
+    [1, 12.7062],
+    [2, 4.3027],
+    [3, 3.1824],
+    [4, 2.7764],
+    [9, 2.2622],
+    [30, 2.0423],
+  ])('the t of 95 %% with %i degrees of freedom is %f', (freedom, t) => {
+    expect(studentQuantile(0.95, freedom)).toBeCloseTo(t, 4);
+    expect(withinStudent(t, freedom)).toBeCloseTo(0.95, 4);
+  });
+
+  it('the bootstrap interval of a mean is that of its resamples, always the same', () => {
+    const { mean, interval } = estimate([0, 1]);
+    // The means of resamples of two: 0, ½, ½, 1.
+    expect([mean, interval]).toEqual([0.5, [0, 1]]);
+    const five = estimate([0.5, 0.6, 0.7, 0.8, 0.9]);
+    expect(five.interval![0]).toBeCloseTo(0.58, 2);
+    expect(five.interval![1]).toBeCloseTo(0.82, 2);
+    expect(estimate([0.5, 0.6, 0.7, 0.8, 0.9])).toEqual(five);
+    expect(estimate([0.4])).toEqual({ mean: 0.4, interval: null, seeds: 1 });
+  });
+
+  it('a paired difference has the t test of its values', () => {
+    // R: t.test(c(1, 2, 3, 4, 6)).
+    const { mean, studentInterval, p } = estimateDifference([1, 2, 3, 4, 6]);
+    expect(mean).toBeCloseTo(3.2, 12);
+    expect(studentInterval![0]).toBeCloseTo(0.8116, 4);
+    expect(studentInterval![1]).toBeCloseTo(5.5884, 4);
+    expect(p).toBeCloseTo(0.02048, 5);
+    expect(estimateDifference([0, 0]).p).toBe(1);
+    expect(estimateDifference([2, 2]).p).toBe(0);
+  });
+
+  it('p values are held against their number', () => {
+    expect(holm([0.01, 0.04, 0.03])).toEqual([0.03, 0.06, 0.06]);
+    expect(holm([])).toEqual([]);
+  });
+});
+
+const iterations = 6;
+const evaluation = (success: number) => ({
+  success,
+  interval: [success, success],
+  episodes: 400,
+  dropped: 0,
+  byTask: { door: success, gate: success - 0.1 },
+  meanLength: 8,
+  validShare: 1,
+  score: success,
+  components: {},
+});
+
+/** Leaves a run folder as training does, with these figures. */
+async function makeRun({ dir, config, seed }: StudyRun, before: number, after: number): Promise<void> {
+  const adapter = { name: 'a card', driver: 'a driver' };
+  const writer = await createRun(dir, { adapter, version: '1.2.3', seed, config: { ...config } });
+  const rate = (iteration: number) => before + ((after - before) * iteration) / iterations;
+  const evaluated = (iteration: number) =>
+    writer.metrics.append({ kind: 'eval', iteration, success: rate(iteration), seconds: 2 });
+  evaluated(0);
+  for (let iteration = 1; iteration <= iterations; iteration++) {
+    const isFirst = iteration === 1;
+    writer.metrics.append({
+      kind: 'train',
+      iteration,
+      episodes: 4,
+      success: rate(iteration),
+      deadGroupShare: 0.25,
+      'seconds/rollout': 1,
+      'seconds/advantage': isFirst ? 5 : config.advantages.estimator === 'grpo' ? 0.01 : 0.03,
+      'seconds/update': 0.5,
+      'seconds/total': isFirst ? 6.5 : 2,
+    });
+    if (iteration % 2 === 0) evaluated(iteration);
+  }
+  await writer.writeSummary({
+    seed,
+    adapter: 'a card',
+    wallSeconds: 60,
+    before: evaluation(before),
+    after: evaluation(after),
+    tokensPerSecond: 12_345,
+    advantageShare: 0.02,
+  });
+  const checkpoints = join(dir, 'checkpoints');
+  mkdirSync(join(checkpoints, '000006'), { recursive: true });
+  writer.close();
+  const { writeFileSync } = await import('node:fs');
+  writeFileSync(join(checkpoints, 'latest'), '000006\n');
+}
+
+const arms = `  proxmo:
+  clear: { advantages: { psc: false } }
+  close: { advantages: { psa: false } }
+  grpo: { advantages: { estimator: grpo } }
+`;
+/** Success after training, by seed: clearly better, alike, and one that is not whole. */
+const after: Readonly<Record<string, readonly number[]>> = {
+  proxmo: [0.5, 0.55, 0.6],
+  clear: [0.71, 0.75, 0.81],
+  close: [0.55, 0.5, 0.61],
+  grpo: [0.4, 0.5],
+};
+
+describe('a report', () => {
+  const report = join(folder, 'report');
+  let study: Study;
+  let first: Awaited<ReturnType<typeof proxmo>>;
+  let args: string[];
+  const textOf = (name: string) => readFileSync(join(report, name), 'utf8');
+
+  beforeAll(async () => {
+    const file = writeTinyStudy(folder, { iterations, arms, seeds: '[1, 2, 3]' });
+    const out = join(folder, 'runs');
+    args = ['study', file, '--out', out, '--report', report];
+    study = await loadStudy(file, out);
+    const none = await proxmo(args);
+    expect(none.stderr).toMatch(/No run of .*study\.yaml is done yet, so there is nothing to report; run it first\./);
+    expect(none.code).toBe(1);
+    for (const run of study.runs) {
+      const success = after[run.arm]![run.seed - 1];
+      if (success !== undefined) await makeRun(run, 0.2, success);
+    }
+    first = await proxmo(args);
+  });
+
+  it('says which runs are missing, and is of the others', () => {
+    expect(first.code).toBe(0);
+    expect(first.stderr).toContain('1 of 12 runs is missing in it: grpo seed 3');
+    expect(textOf('report.md')).toMatch(
+      /\*\*1 of 12 runs are missing\.\*\* Figures are of the others:\n\n- grpo seed 3: not begun, or not past its warm start\n/,
+    );
+    expect(JSON.parse(textOf('report.json')).missing).toEqual([{ arm: 'grpo', seed: 3, iteration: null, iterations }]);
+  });
+
+  it('has means, intervals and paired differences', () => {
+    const { arms: figures, againstReference } = JSON.parse(textOf('report.json'));
+    const clear = figures.find(({ name }: { name: string }) => name === 'clear');
+    expect(clear.final.mean).toBeCloseTo((0.71 + 0.75 + 0.81) / 3, 12);
+    expect(clear.gain.mean).toBeCloseTo(clear.final.mean - 0.2, 12);
+    expect(clear.byType.gate.mean).toBeCloseTo(clear.final.mean - 0.1, 12);
+    expect(clear.seconds).toEqual({ rollout: 1, advantage: 0.03, update: 0.5, total: 2 });
+    const final = againstReference.filter(({ measure }: { measure: string }) => measure === 'final');
+    expect(final.map(({ arm, seeds, verdict }: Record<string, unknown>) => [arm, seeds, verdict])).toEqual([
+      ['clear', 3, 'separated'],
+      ['close', 3, 'not separated'],
+      ['grpo', 2, 'not separated'],
+    ]);
+    expect(final[0].mean).toBeCloseTo(0.62 / 3, 12);
+    expect(final[2].mean).toBeCloseTo(-0.075, 12);
+  });
+
+  it('says in plain sentences what is separated, and how it was made', () => {
+    const text = textOf('report.md');
+    expect(text).toMatch(
+      /- clear: \*\*separated\*\*, \+20\.7 points \(95 %: \+19\.2 to \+22\.1\) over 3 seeds, also when/,
+    );
+    expect(text).toMatch(/- close: not separated, \+0\.3 points \(95 %: .*\) over 3 seeds\./);
+    expect(text).toMatch(/\| grpo \| 2 \| 20\.0 % \(20\.0 to 20\.0\) \| 45\.0 % \(40\.0 to 50\.0\) \|/);
+    expect(text).toMatch(
+      /\| close \| 1\.000 \| 0\.0300 \| 0\.500 \| 2\.000 \| 0\.00 \| 2\.00 \| 12,345 \| 8\.0 \| 8\.0 \|/,
+    );
+    expect(text).toMatch(/\| grpo \| 1\.000 \| 0\.0100 \| 0\.500 \| 2\.000 \| −1\.00 \|/);
+    expect(text).toMatch(/\| clear \| `advantages: \{ psc: false \}` \|/);
+    expect(text).toContain('- on a card (a driver), proxmo 1.2.3');
+    expect(text).toMatch(/- this report: `proxmo study .*--report /);
+  });
+
+  it('has a figure for each thing it shows, which reads in light and in dark', () => {
+    const drawn = [...textOf('report.md').matchAll(/\]\((.*)\.svg\)/g)].map(([, name]) => `${name}.svg`).sort();
+    expect(drawn).toEqual([
+      'difference-final.svg',
+      'difference-training.svg',
+      'final-success.svg',
+      'held-out-by-episodes.svg',
+      'held-out-by-iteration.svg',
+      'seconds.svg',
+      'training-by-episodes.svg',
+      'training-by-iteration.svg',
+    ]);
+    expect(readdirSync(report).sort()).toEqual([...drawn, 'report.json', 'report.md'].sort());
+    for (const name of drawn) {
+      const svg = textOf(name);
+      expect(svg, name).toMatch(/^<svg [^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
+      expect(svg).toContain('prefers-color-scheme: dark');
+      expect(svg).not.toMatch(/NaN|undefined|Infinity/);
+      for (const arm of name.startsWith('difference') ? ['clear', 'close', 'grpo'] : Object.keys(after))
+        expect(svg, name).toContain(`>${arm}<`);
+    }
+  });
+
+  it('is the same when it is written again', async () => {
+    const before = readdirSync(report).map((name) => textOf(name));
+    await proxmo(args);
+    expect(readdirSync(report).map((name) => textOf(name))).toEqual(before);
+  });
+});
