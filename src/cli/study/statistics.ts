@@ -28,7 +28,8 @@ const level = 0.95;
 
 /**
  * The mean with its percentile bootstrap interval (Efron, 1979): seeds are drawn again with replacement, always in the
- * same way. With few seeds it is too narrow: of normal values at five seeds it covers the mean in about 83 % of cases, at three in 74 %.
+ * same way. With few seeds it is too narrow: of normal values at five seeds it covers the mean in about 83 % of cases,
+ * at three in 74 %.
  * @param values one for each seed, of which there is at least one
  */
 export function estimate(values: readonly number[], draws = resamples): Estimate {
