@@ -14,6 +14,7 @@ import { benchCommand } from './bench.ts';
 import { doctorCommand } from './doctor.ts';
 import { envCommand } from './env.ts';
 import { evalCommand } from './eval.ts';
+import { exportRunCommand } from './export.ts';
 import { generateCommand } from './generate.ts';
 import { modelCommand } from './model.ts';
 import { finish, standardError, standardOutput } from './output.ts';
@@ -41,6 +42,7 @@ async function main(): Promise<number> {
     evalCommand(),
     playCommand(),
     envCommand(),
+    exportRunCommand(),
     modelCommand(),
     generateCommand(),
     advantagesCommand(),

@@ -273,6 +273,8 @@ const settings = z.strictObject({
   checkpoints: checkpoints.prefault({}),
   rollouts: rollouts.prefault({}),
   engine: engine.prefault({}),
+  /** Forms besides `metrics.jsonl` in which the run's folder has the metrics as they come. */
+  logging: z.array(z.enum(['tensorboard', 'csv'])).default([]),
 });
 
 export const trainConfigSchema = settings

@@ -21,6 +21,7 @@ export const resumableSettings: readonly string[] = [
   'optimiser.microBatchTokens',
   'optimiser.checkpointing',
   'engine.memory',
+  'logging',
   ...Object.keys(faultSettingsShape).map((key) => `environment.${key}`),
 ];
 

@@ -9,6 +9,8 @@ import type { Task, TaskSet } from '../envs/environment.ts';
 import { type Fault, type FaultOutcome, tellFault } from '../envs/faults.ts';
 import type { OpenCheckpoint } from '../runs/checkpoint.ts';
 import type { JsonObject } from '../runs/json.ts';
+import type { MetricRecord } from '../runs/metrics.ts';
+import { followRun, type MetricsFollower } from '../runs/metricsForms.ts';
 import type { RunWriter } from '../runs/run.ts';
 import type { Engine } from '../tensor/engine.ts';
 import type { TrainConfig } from './config.ts';
@@ -58,6 +60,8 @@ export class TrainingRun {
   private readonly started = performance.now();
   private readonly trainer: Trainer;
   private writer!: RunWriter;
+  /** Has the metrics in other forms as they come. */
+  private follower!: MetricsFollower;
   private progress: RunProgress;
   private iteration = 0;
   /** How far the optimiser had come after the last whole iteration; null before the end of the warm start. */
@@ -122,6 +126,13 @@ export class TrainingRun {
    */
   async run(writer: RunWriter): Promise<Summary> {
     this.writer = writer;
+    const records = await writer.readMetrics();
+    this.follower = await followRun(
+      this.options.config.logging,
+      writer.dir,
+      records,
+      Date.parse(writer.manifest.started),
+    );
     const { leak } = this.trainer.tasks;
     if (leak !== null) this.options.onEvent?.({ kind: 'warning', text: leak });
     try {
@@ -134,6 +145,8 @@ export class TrainingRun {
       return await this.finish();
     } catch (error) {
       throw await this.leave(error);
+    } finally {
+      this.follower.close();
     }
   }
 
@@ -205,7 +218,7 @@ export class TrainingRun {
     const iteration = this.iteration + 1;
     const record = recordRollout(iteration, result, this.options.config, this.trainer.policy.tokenizer);
     if (record) await this.writer.rollouts.write(iteration, record.groups, record.indexOf);
-    this.writer.metrics.append({ kind: 'train', time: timeStamp(), ...flatFigures(metrics), iteration });
+    await this.report({ kind: 'train', time: timeStamp(), ...flatFigures(metrics), iteration });
     this.iteration = iteration;
     this.progress = {
       ...this.progress,
@@ -222,6 +235,11 @@ export class TrainingRun {
     this.options.onEvent?.({ kind: 'iteration', metrics });
   }
 
+  private async report(record: MetricRecord): Promise<void> {
+    this.writer.metrics.append(record);
+    await this.follower.append(record);
+  }
+
   /** Evaluates before training and on the way, where the settings say so and it was not done. */
   private async evaluateIfDue(): Promise<void> {
     const { evaluation, training } = this.options.config;
@@ -234,7 +252,7 @@ export class TrainingRun {
   private async evaluate(): Promise<void> {
     const result = await this.trainer.evaluate();
     const evaluation = summariseEvaluation(result);
-    this.writer.metrics.append({
+    await this.report({
       kind: 'eval',
       time: timeStamp(),
       ...evaluationFigures(result),

@@ -5,6 +5,7 @@
  *   run.json        what it ran on: adapter, package version, seed, start; and each resume
  *   config.yaml     its whole configuration
  *   metrics.jsonl   one record a line (`metrics.ts`)
+ *   tensorboard/, metrics.csv  the metrics in other forms, if asked for (`metricsForms.ts`)
  *   rollouts/       what was played in each iteration (`rollouts.ts`)
  *   checkpoints/    weights, optimiser and state (`checkpoint.ts`)
  *   warm-start/     what the warm start has come to, in the same form, until the first checkpoint
@@ -38,6 +39,7 @@ import {
 } from './checkpoint.ts';
 import { type JsonObject, jsonObjectSchema, parseJson, plainJson, readText, writeJson } from './json.ts';
 import { type MetricRecord, MetricsWriter, readMetrics } from './metrics.ts';
+import { followerNames } from './metricsForms.ts';
 import { RolloutFolder } from './rollouts.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -354,6 +356,7 @@ function makeFolder(dir: string): Promise<string | undefined> {
 async function removeNewRun(dir: string, named: Iterable<string>, madeFolder: string | undefined): Promise<void> {
   const { manifest, config, metrics, log, summary, checkpoints, rollouts } = runFiles;
   for (const name of [manifest, config, metrics, log, summary, ...named]) await rm(join(dir, name), { force: true });
+  for (const name of Object.values(followerNames)) await rm(join(dir, name), { recursive: true, force: true });
   const folders = [join(dir, checkpoints), join(dir, rollouts)];
   if (madeFolder !== undefined) {
     const outermost = resolve(madeFolder);
