@@ -1,7 +1,7 @@
 /**
- * Event files as TensorBoard reads them: TFRecords (length, CRC-32C of the length, data, CRC-32C of the data) of `Event`
- * messages in protocol buffers, as tensorflow/core/util/event.proto and framework/summary.proto define them. Only what
- * scalars take is written.
+ * Event files as TensorBoard reads them: TFRecords (length, CRC-32C of the length, data, CRC-32C of the data) of
+ * `Event` messages in protocol buffers, as tensorflow/core/util/event.proto and framework/summary.proto define them.
+ * Only what scalars take is written.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
