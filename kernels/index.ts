@@ -9,6 +9,7 @@ import { attentionExtend } from './attentionExtend.ts';
 import { attentionStep } from './attentionStep.ts';
 import { broadcast, scaleBy } from './broadcast.ts';
 import { castKernels } from './cast.ts';
+import { centreRows } from './centreRows.ts';
 import { columnSum, columnSumPair } from './columnSum.ts';
 import { copy, copyU32 } from './copy.ts';
 import { dropout } from './dropout.ts';
@@ -24,11 +25,12 @@ import { matmulKernels } from './matmul.ts';
 import { normKernels } from './norm.ts';
 import { normBackwardKernels } from './normBackward.ts';
 import { ppoLoss, ppoLossTotals } from './ppoLoss.ts';
-import { proximity } from './proximity.ts';
+import { proximity, proximityMixed } from './proximity.ts';
 import { proximityDense } from './proximityDense.ts';
 import { reduceKernels } from './reduce.ts';
 import { splitHeadsWithRope, splitHeadsWithRopeBackward } from './rope.ts';
 import { sample } from './sample.ts';
+import { scatterRows } from './scatterRows.ts';
 import { shiftIndices } from './shiftIndices.ts';
 import { softmax, softmaxBackward } from './softmax.ts';
 import type { KernelSpec } from './spec.ts';
@@ -65,11 +67,15 @@ const kernelsByHand = [
   kvCopy.f32,
   kvCopy.f16,
   ...gatherRowsKernels,
+  scatterRows.f32,
+  scatterRows.f16,
+  centreRows,
   shiftIndices,
   ...headNormKernels,
   ...elementwiseKernels,
   tfidf,
   proximity,
+  proximityMixed,
   proximityDense,
   ...normKernels,
   ...normBackwardKernels,

@@ -7,12 +7,18 @@
  * `proximityFeatures` at most.
  */
 import shader from '../shaders/proximity.wgsl';
-import { defineKernel, foldWorkgroups, type KernelCase, type Variant } from './spec.ts';
+import { type Constants, type Dispatch, defineKernel, foldWorkgroups, type KernelCase, type Variant } from './spec.ts';
 
 /** Most columns that a vector may have. */
 export const proximityFeatures = 1024;
 
 type ProximityParams = { keys: number; entries: number; features: number; temperature: number };
+
+/**
+ * `stride`: similarities that are given for a key, as many as the largest group has keys, or more. `share`: their
+ * weight against those of the sparse vectors, from 0 to 1.
+ */
+type ProximityMixedParams = ProximityParams & { stride: number; share: number };
 
 interface Layout {
   /** Keys of each group. */
@@ -84,13 +90,13 @@ function unitWeights(keys: readonly number[], entries: number, random: () => num
 export const tunedGroup = 64;
 
 /** Keys in groups of one size, with the entries spread evenly among them. */
-function evenCase(params: ProximityParams): KernelCase<ProximityParams> {
+function evenCase(params: ProximityParams, group = tunedGroup): KernelCase<ProximityParams> {
   const { keys: count, entries, features } = params;
   const length = Math.min(features, Math.floor(entries / Math.max(1, count)));
   const every = Array.from({ length: count }, (_, key) => key);
-  const first = (key: number) => key - (key % tunedGroup);
+  const first = (key: number) => key - (key % group);
   const keys = every.flatMap((key) => [key * length, (key + 1) * length, key + 1, 1]);
-  const ranges = every.flatMap((key) => [first(key), Math.min(count, first(key) + tunedGroup)]);
+  const ranges = every.flatMap((key) => [first(key), Math.min(count, first(key) + group)]);
   const columns = new Uint32Array(entries);
   for (let e = 0; e < count * length; e++) {
     const key = Math.floor(e / length);
@@ -110,7 +116,7 @@ const fewFeatures = 256;
  * For software drivers whose subgroups have just this many lanes, with tables of so many columns. Two queries a lane:
  * each needs a table.
  */
-function subgroupVariant(lanes: number, columns: number): Variant<ProximityParams> {
+function subgroupVariant<P extends ProximityParams>(lanes: number, columns: number): Variant<P> {
   return {
     label: `subgroup${lanes}.f32.${2 * lanes}x${columns}`,
     constants: { SUBGROUP: true, LANES: lanes, QUERIES: 2, FEATURES: columns },
@@ -121,20 +127,9 @@ function subgroupVariant(lanes: number, columns: number): Variant<ProximityParam
   };
 }
 
-export const proximity = defineKernel<ProximityParams>({
-  name: 'proximity',
-  shader,
-  bindings: {
-    columns: { dtype: 'u32', access: 'read' },
-    weights: { dtype: 'f32', access: 'read' },
-    keys: { dtype: 'u32', access: 'read' },
-    ranges: { dtype: 'u32', access: 'read' },
-    returns: { dtype: 'f32', access: 'read' },
-    baseline: { dtype: 'f32', access: 'write' },
-  },
-  params: { keys: 'u32', entries: 'u32', features: 'u32', temperature: 'f32' },
-  variants: [
-    ...[fewFeatures, proximityFeatures].flatMap((columns) => [4, 8].map((lanes) => subgroupVariant(lanes, columns))),
+function variantsOf<P extends ProximityParams>(MIXED: boolean): readonly Variant<P>[] {
+  const variants: readonly Variant<P>[] = [
+    ...[fewFeatures, proximityFeatures].flatMap((columns) => [4, 8].map((lanes) => subgroupVariant<P>(lanes, columns))),
     {
       label: 'table.f32.64',
       constants: { SUBGROUP: false, TABLE: true, WORKGROUP: 64, FEATURES: proximityFeatures },
@@ -148,22 +143,39 @@ export const proximity = defineKernel<ProximityParams>({
       constants: { SUBGROUP: false, TABLE: false, WORKGROUP: 64, FEATURES: proximityFeatures },
       vector: { keys: 4, ranges: 2 },
     },
-  ],
-  sizes: ({ keys, entries }) => ({
-    columns: entries,
-    weights: entries,
-    keys: 4 * keys,
-    ranges: 2 * keys,
-    returns: keys,
-    baseline: keys,
-  }),
-  dispatch: ({ keys }, { SUBGROUP, LANES, QUERIES, TABLE, WORKGROUP }) => {
-    const queries = SUBGROUP ? Number(LANES) * Number(QUERIES) : TABLE ? 1 : Number(WORKGROUP);
-    return foldWorkgroups(Math.ceil(keys / queries));
-  },
+  ];
+  return variants.map((variant) => ({ ...variant, constants: { ...variant.constants, MIXED } }));
+}
+
+function dispatchOf({ keys }: ProximityParams, { SUBGROUP, LANES, QUERIES, TABLE, WORKGROUP }: Constants): Dispatch {
+  const queries = SUBGROUP ? Number(LANES) * Number(QUERIES) : TABLE ? 1 : Number(WORKGROUP);
+  return foldWorkgroups(Math.ceil(keys / queries));
+}
+
+const sharedBindings = {
+  columns: { dtype: 'u32', access: 'read' },
+  weights: { dtype: 'f32', access: 'read' },
+  keys: { dtype: 'u32', access: 'read' },
+  ranges: { dtype: 'u32', access: 'read' },
+  returns: { dtype: 'f32', access: 'read' },
+  baseline: { dtype: 'f32', access: 'write' },
+} as const;
+
+function sizesOf({ keys, entries }: ProximityParams) {
+  return { columns: entries, weights: entries, keys: 4 * keys, ranges: 2 * keys, returns: keys, baseline: keys };
+}
+
+export const proximity = defineKernel<ProximityParams>({
+  name: 'proximity',
+  shader,
+  bindings: sharedBindings,
+  params: { keys: 'u32', entries: 'u32', features: 'u32', temperature: 'f32' },
+  variants: variantsOf(false),
+  sizes: sizesOf,
+  dispatch: dispatchOf,
   // The work depends on the sizes of groups, which are data; this is the cost of one group.
   cost: ({ keys, entries }) => ({ flops: 2 * keys * entries + 10 * keys * keys, bytes: 4 * (2 * entries + 8 * keys) }),
-  reference: referenceBaselines,
+  reference: (inputs, params) => referenceBaselines(inputs, params),
   cases: [
     caseOf({ groups: [1], length: 3, note: 'one key' }),
     caseOf({ groups: [], length: 0, note: 'no keys' }),
@@ -180,15 +192,66 @@ export const proximity = defineKernel<ProximityParams>({
     caseOf({ groups: new Array<number>(16).fill(400), length: 20 }),
     caseOf({ groups: new Array<number>(16).fill(64), length: 6, features: 64 }),
   ],
-  tuningCase: evenCase,
+  tuningCase: (params) => evenCase(params),
   // Logits are inner products of up to 1,024 float32 products (error about 1e-7) divided by τ ≥ 0.001, then
   // exponentials and means of returns of size 1.
+  tolerance: { absolute: 5e-4, relative: 1e-4 },
+});
+
+/** A case with similarities of other origin beside the vectors. */
+function mixedCase(layout: Layout, share: number, spare = 0): KernelCase<ProximityMixedParams> {
+  const { params, inputs, ...rest } = caseOf(layout);
+  const stride = Math.max(0, ...layout.groups) + spare;
+  return { ...rest, params: { ...params, stride, share }, inputs: withGiven(params.keys * stride, inputs!) };
+}
+
+function withGiven(count: number, inputs: (random: () => number) => Readonly<Record<string, ArrayLike<number>>>) {
+  return (random: () => number) => ({
+    ...inputs(random),
+    given: Float32Array.from({ length: count }, () => Math.tanh(random())),
+  });
+}
+
+/** The same with similarities of other origin, alone or beside the vectors. */
+export const proximityMixed = defineKernel<ProximityMixedParams>({
+  name: 'proximityMixed',
+  shader,
+  bindings: { ...sharedBindings, given: { dtype: 'f32', access: 'read' } },
+  params: { keys: 'u32', entries: 'u32', features: 'u32', temperature: 'f32', stride: 'u32', share: 'f32' },
+  variants: variantsOf(true),
+  sizes: (params) => ({ ...sizesOf(params), given: params.keys * params.stride }),
+  dispatch: dispatchOf,
+  cost: ({ keys, entries, stride }) => ({
+    flops: 2 * keys * entries + 12 * keys * stride,
+    bytes: 4 * (2 * entries + 8 * keys + keys * stride),
+  }),
+  reference: (inputs, params) => referenceBaselines(inputs, params, params),
+  cases: [
+    mixedCase({ groups: [1], length: 3, note: 'one key' }, 0.5),
+    mixedCase({ groups: [], length: 0, note: 'no keys' }, 0.5, 1),
+    mixedCase({ groups: [3, 50], length: 0, note: 'what is given alone' }, 1),
+    mixedCase({ groups: [5, 40], length: 9, features: 43, note: 'the vectors alone' }, 0, 3),
+    mixedCase({ groups: [1, 70, 2, 33], length: 9, padding: 7, note: 'groups of many sizes' }, 0.3, 5),
+    mixedCase({ groups: [6, 40], length: 12, ownerRun: 6, note: 'runs of keys left out, one of them a group' }, 0.7),
+    mixedCase({ groups: [30, 12], length: 20, temperature: 0.001, note: 'sharp softmax' }, 0.5),
+  ],
+  benchCases: [
+    mixedCase({ groups: new Array<number>(16).fill(64), length: 30 }, 0.5),
+    mixedCase({ groups: new Array<number>(16).fill(400), length: 0 }, 1),
+  ],
+  tuningCase: (params) => {
+    const { stride, share, ...sparse } = params;
+    const { inputs } = evenCase(sparse, Math.max(1, Math.min(tunedGroup, stride)));
+    return { params, inputs: withGiven(params.keys * stride, inputs!) };
+  },
+  // As above; the mean of two similarities has the rounding of both.
   tolerance: { absolute: 5e-4, relative: 1e-4 },
 });
 
 function referenceBaselines(
   inputs: Readonly<Record<string, Float64Array>>,
   { keys: count, temperature }: ProximityParams,
+  mixed: Pick<ProximityMixedParams, 'stride' | 'share'> | null = null,
 ) {
   const { columns, weights, keys, ranges, returns } = inputs as Record<
     'columns' | 'weights' | 'keys' | 'ranges' | 'returns',
@@ -212,7 +275,13 @@ function referenceBaselines(
       if (owner !== 0 && owner === own.owner) continue;
       let product = 0;
       for (let entry = first; entry < end; entry++) product += weights[entry]! * table[columns[entry]!]!;
-      others.push({ logit: product / temperature, rows, sum: returns[other]! });
+      const given = mixed ? inputs.given![query * mixed.stride + other - ranges[2 * query]!]! : 0;
+      const share = mixed?.share ?? 0;
+      others.push({
+        logit: ((1 - share) * product + share * given) / temperature,
+        rows,
+        sum: returns[other]!,
+      });
     }
     const largest = Math.max(...others.map(({ logit }) => logit));
     let total = 0;

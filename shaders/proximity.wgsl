@@ -6,6 +6,9 @@
 // The entries of a vector are in the order of their columns. Keys with the same owner, unless it is 0, stay out of each
 // other's baselines. A key with an empty range is padding. Where a key has nothing to compare with, its baseline is 0.
 //
+// With MIXED, similarities of other origin are given too, `given[i * stride + k]` of key i and the k-th key of its
+// group, and the similarity of two keys is the mean of both kinds in which `share` is the weight of those given.
+//
 // The softmax is online: a running largest logit, with the sum of weights and the weighted sum of returns scaled to it.
 // So no row of similarities is stored, and the order of every sum is fixed. Logits start from −1e30 because WGSL need
 // not honour infinities.
@@ -31,6 +34,12 @@ fn merged(a: Softmax, b: Softmax) -> Softmax {
   let scaleB = exp(b.largest - largest);
   return Softmax(largest, a.total * scaleA + b.total * scaleB, a.sum * scaleA + b.sum * scaleB);
 }
+
+//#if MIXED
+fn mixed(product: f32, query: u32, place: u32) -> f32 {
+  return mix(product, given[query * params.stride + place], params.share);
+}
+//#endif
 
 fn baselineOf(softmax: Softmax) -> f32 {
   return select(0.0, softmax.sum / max(softmax.total, 1e-30), softmax.total > 0.0);
@@ -85,15 +94,21 @@ fn similarity(key: vec4<u32>) -> f32 {
 
 //#endif
 
-// The softmax of a query over every `stride`-th key from `first` on.
-fn softmaxOver(owner: u32, first: u32, end: u32, stride: u32) -> Softmax {
+// The softmax of a query over every `step`-th key of its group from `start` on.
+fn softmaxOver(query: u32, start: u32, step: u32) -> Softmax {
+  let owner = keys[query].z;
+  let range = ranges[query];
   var softmax = NOTHING;
-  for (var j = first; j < end; j += stride) {
+  for (var j = range.x + start; j < range.y; j += step) {
     let key = keys[j];
     if (owner != 0u && owner == key.z) {
       continue;
     }
-    softmax = merged(softmax, Softmax(similarity(key) / params.temperature, f32(key.w), returns[j]));
+    var product = similarity(key);
+//#if MIXED
+    product = mixed(product, query, j - range.x);
+//#endif
+    softmax = merged(softmax, Softmax(product / params.temperature, f32(key.w), returns[j]));
   }
   return softmax;
 }
@@ -110,7 +125,6 @@ fn main(
     return;
   }
   let own = keys[query];
-  let range = ranges[query];
   for (var column = local; column < params.features; column += WORKGROUP) {
     table[column] = 0.0;
   }
@@ -119,7 +133,7 @@ fn main(
     table[columns[entry]] = weights[entry];
   }
   workgroupBarrier();
-  parts[local] = softmaxOver(own.z, range.x + local, range.y, WORKGROUP);
+  parts[local] = softmaxOver(query, local, WORKGROUP);
   workgroupBarrier();
   for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
     if (local < half) {
@@ -135,10 +149,8 @@ fn main(
   if (query >= params.keys) {
     return;
   }
-  let own = keys[query];
-  let range = ranges[query];
-  setQuery(own);
-  baseline[query] = baselineOf(softmaxOver(own.z, range.x, range.y, 1u));
+  setQuery(keys[query]);
+  baseline[query] = baselineOf(softmaxOver(query, 0u, 1u));
 //#endif
 }
 //#endif

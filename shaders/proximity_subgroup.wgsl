@@ -53,6 +53,9 @@ fn main(
       }
 //#each q QUERIES
       if (block + t >= range$q.x && block + t < range$q.y && (key.z == 0u || key.z != own$q.z)) {
+//#if MIXED
+        logit$q = mixed(logit$q * params.temperature, query$q, block + t - range$q.x) / params.temperature;
+//#endif
         softmax$q = merged(softmax$q, Softmax(logit$q, f32(key.w), summed));
       }
 //#end

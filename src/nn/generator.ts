@@ -6,12 +6,14 @@
  * Sessions keep their sequence in the cache between replies, so that only what is new of it is read.
  */
 import { noSlot } from '../../kernels/kvAppend.ts';
+import { noRow } from '../../kernels/scatterRows.ts';
 import type { InputArray } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { Queue } from '../base/queue.ts';
 import { positionLimit } from '../models/transformerConfig.ts';
 import { KvCache } from '../ops/kvCache.ts';
 import type { Engine, Program } from '../tensor/engine.ts';
+import { Variable } from '../tensor/variable.ts';
 import { bucketSize, Cache, destroyPrograms } from './buckets.ts';
 import { type BoundReply, EdgeList } from './constraint.ts';
 import { type GenerationRequest, type Row, splitRequests } from './generatorBatch.ts';
@@ -42,6 +44,8 @@ export interface GeneratorOptions {
   readonly blockSize: number;
   /** The token that ends a reply, or all that do. */
   readonly endToken: number | readonly number[];
+  /** Hidden states that requests may keep; default 0. */
+  readonly stateRows?: number;
 }
 
 export interface SamplingControls {
@@ -73,6 +77,10 @@ export interface Reply {
 export type OnTokens = (request: number, tokens: readonly number[]) => boolean;
 
 export class Generator {
+  /**
+   * `[stateRows, dModel]`: hidden states, as the head reads them, that requests kept; null where they may keep none.
+   */
+  readonly states: Variable | null;
   private readonly cache: KvCache;
   private readonly limits: BatchLimits;
   private readonly endTokens: ReadonlySet<number>;
@@ -93,7 +101,9 @@ export class Generator {
     private readonly model: Transformer,
     private readonly options: GeneratorOptions,
   ) {
-    const { layers, kvHeads, headDim } = model.config;
+    const { layers, kvHeads, headDim, dModel } = model.config;
+    const { stateRows = 0 } = options;
+    this.states = stateRows > 0 ? new Variable('hidden states', [stateRows, dModel]) : null;
     const capacity = options.maxPromptTokens + options.maxNewTokens;
     const limit = positionLimit(model.config);
     if (capacity > limit) {
@@ -143,7 +153,8 @@ export class Generator {
 
   /**
    * Replies to prompts. A call while another is under way waits for its end.
-   * @throws {ProxmoError} `shape` if a prompt is empty or longer than `maxPromptTokens`
+   * @throws {ProxmoError} `shape` if a prompt is empty or longer than `maxPromptTokens`, or there is no such row for a
+   * hidden state
    */
   generate(requests: readonly GenerationRequest[], controls: SamplingControls, onTokens?: OnTokens): Promise<Reply[]> {
     return this.queue.run(() => this.answer(requests, controls, onTokens));
@@ -152,7 +163,8 @@ export class Generator {
   /** Frees the KV cache and the programs. */
   destroy(): void {
     destroyPrograms(this.programs.drain());
-    for (const variable of this.cache.variables) this.engine.release(variable);
+    for (const variable of [...this.cache.variables, ...(this.states ? [this.states] : [])])
+      this.engine.release(variable);
   }
 
   private async answer(
@@ -187,8 +199,14 @@ export class Generator {
     if (sessions.length < requests.length && this.freeSlots.length === 0) {
       throw new ProxmoError('shape', 'Sessions have all places of the KV cache; close one to answer other prompts.');
     }
-    const { maxPromptTokens } = this.options;
-    for (const { prompt, session } of requests) {
+    const { maxPromptTokens, stateRows = 0 } = this.options;
+    for (const { prompt, session, stateRow = -1 } of requests) {
+      if (stateRow >= stateRows) {
+        throw new ProxmoError(
+          'shape',
+          `a hidden state goes to row ${stateRow}, but there are ${stateRows} rows; raise stateRows.`,
+        );
+      }
       const length = (session?.tokens.length ?? 0) + prompt.length;
       if (prompt.length > 0 && length <= maxPromptTokens) continue;
       throw new ProxmoError(
@@ -237,18 +255,23 @@ export class Generator {
     const lastRows = new Uint32Array(batch).fill(paddingIndex);
     const twinSlots = new Uint32Array(batch).fill(noSlot);
     const twinLengths = new Uint32Array(batch);
+    const stateRows = new Uint32Array(batch).fill(noRow);
     rows.forEach((row, index) => {
-      const { slot, unread, twin } = row;
+      const { slot, unread, twin, request } = row;
       const start = startOf.get(twin ?? row) ?? 0;
       lastRows[index] = start + unread.length - 1;
+      stateRows[index] = request.stateRow ?? noRow;
       twinLengths[index] = unread.length;
       if (twin) twinSlots[index] = twin.slot;
       else cacheSlots.fill(slot, start, start + unread.length);
     });
-    const inputs = { ...arrays, cacheSlots, lastRows, twinSlots, twinLengths };
-    const name = `prefill ${shape.total}${shape.hasTwins ? ' with twins' : ''}${shape.hasPast ? ' behind a past' : ''}`;
+    const inputs = { ...arrays, cacheSlots, lastRows, twinSlots, twinLengths, stateRows };
+    const states = rows.some(({ request }) => request.stateRow !== undefined) ? this.states : null;
+    const features = { ' with twins': shape.hasTwins, ' behind a past': shape.hasPast, ' keeping states': states };
+    const kinds = Object.entries(features).flatMap(([kind, has]) => (has ? [kind] : []));
+    const name = `prefill ${shape.total}${kinds.join('')}`;
     return this.runBlock(name, rows, batch, controls, inputs, (block) =>
-      prefillGraph(this.model, this.cache, block, shape),
+      prefillGraph(this.model, this.cache, block, shape, states?.tensor ?? null),
     );
   }
 
@@ -333,7 +356,7 @@ export class Generator {
 
 /** What not all programs read: whether they do depends on the rows. */
 const optionalInputs = [
-  ...['segmentStart', 'segmentEnd', 'twinSlots', 'twinLengths', 'positions0', 'lengths0'],
+  ...['segmentStart', 'segmentEnd', 'twinSlots', 'twinLengths', 'stateRows', 'positions0', 'lengths0'],
   ...['ranges', 'edgeTokens', 'edgeChildren'],
 ];
 

@@ -18,6 +18,8 @@ export interface GenerationRequest {
   readonly constraint?: Constraint;
   /** The sequence that prompt and reply go on; by default one of their own, which ends with the reply. */
   readonly session?: Session;
+  /** Row of the generator's `states` that gets the hidden state after the prompt; by default it is not kept. */
+  readonly stateRow?: number;
 }
 
 /** A reply in the making. */

@@ -5,6 +5,7 @@
 
 import { followToken, maskLogits } from '../ops/allowedTokens.ts';
 import { attention } from '../ops/attention.ts';
+import { scatterRows } from '../ops/embedding.ts';
 import { appendKv, attendStep, copyKv, extendAttention, type KvCache } from '../ops/kvCache.ts';
 import { sample } from '../ops/sample.ts';
 import { input, type Tensor } from '../tensor/tensor.ts';
@@ -37,12 +38,16 @@ export interface ReadingShape {
   readonly hasPast: boolean;
 }
 
-/** Reads packed tokens and samples a block after them. */
+/**
+ * Reads packed tokens and samples a block after them.
+ * @param states `[states, dModel]`: gets the hidden states after the last tokens of rows; null if none are kept
+ */
 export function prefillGraph(
   model: Transformer,
   cache: KvCache,
   shape: BlockShape,
   { total, hasTwins, hasPast }: ReadingShape,
+  states: Tensor | null,
 ): BlockGraph {
   const { tokens, positions, segments } = packedInputs(total);
   const cacheSlots = input('cacheSlots', [total], 'u32');
@@ -57,9 +62,12 @@ export function prefillGraph(
     if (hasTwins) block.copyFrom(layer, twins);
     return hasPast ? block.attendCache(layer, q, cacheSlots, positions) : attention(q, k, v, segments);
   };
-  block.sampleFrom(model.hidden(tokens, positions, attend, input('lastRows', [shape.batch], 'u32')));
+  const hidden = model.hidden(tokens, positions, attend, input('lastRows', [shape.batch], 'u32'));
+  block.sampleFrom(hidden);
   for (let step = 1; step < shape.steps; step++) block.step();
-  return block.results();
+  const { outputs, updates } = block.results();
+  const kept = states ? [scatterRows(states, hidden, input('stateRows', [shape.batch], 'u32'))] : [];
+  return { outputs, updates: [...updates, ...kept] };
 }
 
 /** Samples a block after the tokens that were sampled last. */

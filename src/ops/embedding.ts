@@ -1,8 +1,10 @@
 /** Rows of a table by index: token embeddings, and the selection of rows that need logits. */
 import * as kernels from '../../kernels/gatherRows.ts';
+import { scatterRows as scatterKernels } from '../../kernels/scatterRows.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
+import { storageOf } from './storage.ts';
 
 /**
  * The embedding of each token.
@@ -27,6 +29,21 @@ export function embedding(table: Tensor, ids: Tensor, vocab = table.dim(0)): Ten
  */
 export function gatherRows(x: Tensor, indices: Tensor): Tensor {
   return rowsOf('gatherRows', x, indices, x.dim(0));
+}
+
+/**
+ * Puts rows into a matrix, in place; no gradient flows through it.
+ * @param table [tableRows, width]
+ * @param x [count, width], f32 or f16
+ * @param indices u32 [count]; a row whose index is `tableRows` or more goes nowhere. No two rows may go to the same
+ * place
+ * @returns the matrix after the update, which later steps of the program must use
+ * @throws {ProxmoError} `shape`
+ */
+export function scatterRows(table: Tensor, x: Tensor, indices: Tensor): Tensor {
+  const params = { count: indices.size, tableRows: table.dim(0), width: table.dim(1) };
+  const kernel = scatterKernels[storageOf('scatterRows', [x])];
+  return launch(kernel, params, { table, x, indices }, { table: table.shape }).table;
 }
 
 function rowsOf(op: string, table: Tensor, indices: Tensor, below: number): Tensor {

@@ -20,7 +20,10 @@ import { grad } from '../tensor/autograd.ts';
 import { gatherGradients } from '../tensor/gradients.ts';
 import { plan } from '../tensor/planner.ts';
 import { input } from '../tensor/tensor.ts';
+import { Variable } from '../tensor/variable.ts';
+import { hiddenBaselines, hiddenCapacity } from './advantages/hiddenProgram.ts';
 import type { TrainConfig } from './config.ts';
+import { stateRowsOf } from './hiddenStates.ts';
 import { trainingMode } from './optimise.ts';
 import { batchRows, maxBatchTokens } from './policy.ts';
 import { ownWeightsOf, referenceOf } from './reference.ts';
@@ -30,8 +33,10 @@ export interface PlannedRun {
   readonly model: Transformer;
   readonly config: Pick<
     TrainConfig,
-    'prompt' | 'sampling' | 'training' | 'warmStart' | 'loss' | 'lora' | 'optimiser' | 'evaluation'
+    'prompt' | 'sampling' | 'training' | 'warmStart' | 'loss' | 'lora' | 'optimiser' | 'evaluation' | 'advantages'
   >;
+  /** Most turns of an episode, as the task set says. */
+  readonly maxSteps: number;
 }
 
 export interface MemoryLimits {
@@ -52,6 +57,8 @@ export interface MemoryParts {
   /** AdamW's. */
   readonly moments: number;
   readonly kvCache: number;
+  /** Of the turns of an iteration, where they are compared by them. */
+  readonly hiddenStates: number;
   /** Intermediate values of the largest programs, without logits. */
   readonly activations: number;
   /** Logits and their gradients within these programs. */
@@ -85,20 +92,24 @@ export interface MemoryPlan {
 export const searchLimit = 2 ** 17;
 const smallestMicroBatch = 256;
 
-/** @throws {ProxmoError} `config` or `shape` if the model cannot be built for these settings */
+/**
+ * @throws {ProxmoError} `config` or `shape` if the model cannot be built for these settings, or a task can have more
+ * turns than can be compared
+ */
 export function planMemory(run: PlannedRun, limits: MemoryLimits): MemoryPlan {
   const { config } = run;
   const batch = generatorBatch(run, limits);
   const buffers = fixedBuffers(run, batch.rows);
   const prefill = prefillMemory(run, batch);
+  const comparison = comparisonSlots(run);
   const at = (tokens: number) => {
     const update = updateMemory(run, tokens);
-    const shared = sharedBuffers(update.slots, prefill.slots);
+    const shared = sharedBuffers(sharedBuffers(update.slots, prefill.slots), comparison);
     const sharedBytes = shared.reduce((sum, bytes) => sum + bytes, 0);
     const total = buffers.reduce((sum, { bytes, count }) => sum + bytes * count, sharedBytes);
     const logits = Math.max(update.logits, prefill.logits);
     const uncut = [
-      ...buffers.filter(({ name }) => name === 'kvCache'),
+      ...buffers.filter(({ name }) => name === 'kvCache' || name === 'hiddenStates'),
       { name: 'activations' as const, bytes: shared[0] ?? 0 },
     ];
     const largest = uncut.reduce((a, b) => (b.bytes > a.bytes ? b : a));
@@ -115,7 +126,7 @@ export function planMemory(run: PlannedRun, limits: MemoryLimits): MemoryPlan {
   const { parts, ...verdict } = at(microBatchTokens);
   const bytesOf = (part: keyof MemoryParts) =>
     buffers.reduce((sum, { name, bytes, count }) => sum + (name === part ? bytes * count : 0), 0);
-  const fixed = ['weights', 'adapters', 'reference', 'gradients', 'moments', 'kvCache'] as const;
+  const fixed = ['weights', 'adapters', 'reference', 'gradients', 'moments', 'kvCache', 'hiddenStates'] as const;
   const sizes = Object.fromEntries(fixed.map((part) => [part, bytesOf(part)])) as Pick<
     MemoryParts,
     (typeof fixed)[number]
@@ -135,7 +146,7 @@ export function planMemory(run: PlannedRun, limits: MemoryLimits): MemoryPlan {
 
 /** Buffers that outlive programs: the bytes of each, and how many there are. */
 function fixedBuffers(
-  { model, config }: PlannedRun,
+  { model, config, maxSteps }: PlannedRun,
   cacheRows: number,
 ): { name: keyof MemoryParts; bytes: number; count: number }[] {
   const { layers } = model.config;
@@ -150,6 +161,7 @@ function fixedBuffers(
     { name: 'gradients', bytes: trained, count: 2 },
     { name: 'moments', bytes: trained, count: 2 },
     { name: 'kvCache', bytes: cache, count: 2 * layers },
+    { name: 'hiddenStates', bytes: stateRowsOf(config, { maxSteps }) * model.config.dModel * 4, count: 1 },
   ];
 }
 
@@ -219,6 +231,24 @@ function prefillMemory({ model }: PlannedRun, limits: BatchLimits): ProgramMemor
   return { slots: plan([logits], []).slots, logits: logits.size * 4 };
 }
 
+/** Terms of an anchor, as observations of text games have them. */
+const usualTerms = 32;
+
+/** Buffers of the program that compares turns by hidden states, where an iteration's episodes are as long as can be. */
+function comparisonSlots({ model, config, maxSteps }: PlannedRun): readonly number[] {
+  const { advantages, training } = config;
+  const rows = stateRowsOf(config, { maxSteps });
+  if (rows === 0 || advantages.estimator !== 'proxmo') return [];
+  const terms = { documents: rows, entries: rows * usualTerms, features: 1024 };
+  const capacity = hiddenCapacity(
+    training.tasks,
+    training.groupSize * maxSteps,
+    advantages.similarity === 'mixed' ? terms : null,
+  );
+  const states = new Variable('hidden states', [rows, model.config.dModel]);
+  return plan([hiddenBaselines(states.tensor, capacity, { temperature: 1, hiddenWeight: 1 })], []).slots;
+}
+
 /** The smallest micro-batch that holds any turn. */
 function oneTurn({ config: { prompt, sampling } }: PlannedRun): number {
   return bucketSize(prompt.maxTokens + sampling.maxNewTokens - 1, smallestMicroBatch);
@@ -246,6 +276,7 @@ const labels: Readonly<Record<keyof MemoryParts, string>> = {
   gradients: 'gradients',
   moments: 'moments',
   kvCache: 'KV cache',
+  hiddenStates: 'hidden states',
   activations: 'activations',
   logits: 'logits',
 };
@@ -271,7 +302,7 @@ export function formatMemoryPlan(plan: MemoryPlan): string {
     ...Object.entries(parts).map(([name, bytes]) => [labels[name as keyof MemoryParts], bytes] as const),
     ['total', total] as const,
   ];
-  const table = rows.map(([name, bytes]) => `${name.padEnd(12)}${mebibytes(bytes).padStart(10)} MiB`);
+  const table = rows.map(([name, bytes]) => `${name.padEnd(13)}${mebibytes(bytes).padStart(10)} MiB`);
   const room = limits.total === null ? '' : ` of ${mebibytes(limits.total)} MiB`;
   const verdict =
     memoryProblem(plan) ??

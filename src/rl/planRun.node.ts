@@ -23,7 +23,7 @@ export async function planRun(
   const { memory } = config.engine;
   const limits = { largestBuffer: engine.largestBinding, total: memory === null ? null : memory * 2 ** 20 };
   const model = await outlinePolicy(config, taskSet, engine.largestBinding, onOtherModel);
-  return planMemory({ model, config }, limits);
+  return planMemory({ model, config, maxSteps: taskSet.maxSteps }, limits);
 }
 
 /** @throws {ProxmoError} `config` if a plan does not fit, with what would */

@@ -5,6 +5,7 @@ import type { TaskSet } from '../envs/environment.ts';
 import { Generator, type SamplingControls } from '../nn/generator.ts';
 import type { Transformer } from '../nn/transformer.ts';
 import type { Engine } from '../tensor/engine.ts';
+import type { Variable } from '../tensor/variable.ts';
 import type { ActionFormat } from '../text/actionFormat.ts';
 import { type PointerStyle, pointerWords } from '../text/pointers.ts';
 import { PromptBuilder } from '../text/prompt.ts';
@@ -35,10 +36,19 @@ export function batchRows({ training, evaluation }: Pick<TrainConfig, 'training'
   return Math.max(training.tasks * training.groupSize, Math.min(evaluation.tasks, maxEvaluationRows));
 }
 
+export interface PolicyOptions {
+  /** Most prompts that it answers at once; default: as `batchRows` of the settings. */
+  readonly rows?: number | undefined;
+  /** Hidden states that its rollouts may keep; default 0. */
+  readonly stateRows?: number;
+}
+
 export class Policy {
   readonly model: Transformer;
   readonly tokenizer: StreamingTokenizer;
   readonly player: Player;
+  /** The hidden states that its rollouts keep; null where they keep none. */
+  readonly states: Variable | null;
 
   constructor(
     readonly engine: Engine,
@@ -46,8 +56,7 @@ export class Policy {
     source: PolicySource,
     /** The environment's own forms of what is read. */
     forms: Pick<TaskSet, 'name' | 'thinkAction' | 'pointers'>,
-    /** Most prompts that it answers at once. */
-    rows = batchRows(config),
+    { rows = batchRows(config), stateRows = 0 }: PolicyOptions = {},
   ) {
     const { sampling, prompt } = config;
     const { model, tokenizer, endTokens, encodeMessage, encodeFollowUp } = source;
@@ -72,7 +81,9 @@ export class Policy {
       maxBatchTokens: Math.max(maxBatchTokens, prompt.maxTokens),
       maxBatchRows: rows,
       endToken: endTokens,
+      stateRows,
     });
+    this.states = generator.states;
     const constraints = sampling.constrained ? new ActionConstraints(tokenizer, prompt.format, prompts.writing) : null;
     this.player = {
       generator,

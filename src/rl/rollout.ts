@@ -60,6 +60,8 @@ export interface Episode {
   readonly components: Readonly<Record<string, number>>;
   /** How often its world failed and it started over. */
   readonly faults: number;
+  /** Row of the generator's hidden states that is the first step's, where they are kept; the others' follow. */
+  readonly firstState?: number;
 }
 
 /** An episode that was given up because its world failed every time: it says nothing about the policy. */
@@ -97,6 +99,8 @@ export interface RolloutOptions {
   readonly controls: SamplingControls;
   /** First number of the episodes' random streams; each episode of a run needs a number of its own. */
   readonly firstEpisode: number;
+  /** The policy's hidden state before each reply is kept in the generator, `maxSteps` rows an episode. */
+  readonly keepStates?: boolean;
   /** Counts the faults of the whole run; a log of this rollout alone by default. */
   readonly faults?: FaultLog;
   /** Called after each turn with the number of episodes still running. */
@@ -114,6 +118,8 @@ const patienceSeconds = 1;
 /** An episode that is being played. */
 interface Running {
   readonly number: number;
+  /** Row of its first hidden state; null where none are kept. */
+  readonly firstState: number | null;
   readonly task: Task;
   environment: Environment | null;
   instruction: string;
@@ -206,8 +212,10 @@ class Rollout {
 
   private newEpisode(task: Task, number: number): Running {
     const memory = this.newMemory();
+    const { keepStates = false, firstEpisode } = this.options;
     return {
       number,
+      firstState: keepStates ? (number - firstEpisode) * this.taskSet.maxSteps : null,
       task,
       environment: null,
       instruction: '',
@@ -265,6 +273,7 @@ class Rollout {
         turn: steps.length + faults * turnsOfTry,
         ...(constraint ? { constraint } : {}),
         ...(session ? { session } : {}),
+        ...(episode.firstState === null ? {} : { stateRow: episode.firstState + steps.length }),
       };
     });
     const asked = performance.now();
@@ -422,10 +431,11 @@ function resultOf(all: readonly Running[]): RolloutResult {
   return { episodes: all.filter(({ failure }) => failure === null).map(finish), dropped };
 }
 
-function finish({ number, task, instruction, steps, turn, faults }: Running): Episode {
+function finish({ number, task, instruction, steps, turn, faults, firstState }: Running): Episode {
   const { success, score = Number(success), components = {} } = turn!;
   const rows = steps.map((step) => ({ ...step, success }));
-  return { id: episodeId(number), task, instruction, steps: rows, success, score, components, faults };
+  const states = firstState === null ? {} : { firstState };
+  return { id: episodeId(number), task, instruction, steps: rows, success, score, components, faults, ...states };
 }
 
 function episodeId(number: number): string {

@@ -13,10 +13,11 @@ import type { TokenSequence } from '../nn/replies.ts';
 import type { Transformer } from '../nn/transformer.ts';
 import type { Engine } from '../tensor/engine.ts';
 import type { ParameterSlab } from '../tensor/variable.ts';
-import { AdvantageEstimator, type AdvantageResult } from './advantages/index.ts';
+import { AdvantageEstimator, type AdvantageResult, type HiddenStates } from './advantages/index.ts';
 import type { TrainConfig } from './config.ts';
 import { demonstrate } from './demonstrations.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
+import { stateRowsOf } from './hiddenStates.ts';
 import { LearningSignal } from './learningSignal.ts';
 import { type IterationMetrics, iterationMetrics, Stopwatch } from './metrics.ts';
 import type { Optimiser } from './optimise.ts';
@@ -89,7 +90,10 @@ export class Trainer {
     source: PolicySource,
     private readonly options: TrainerOptions = {},
   ) {
-    this.policy = new Policy(engine, config, source, taskSet, options.rows);
+    this.policy = new Policy(engine, config, source, taskSet, {
+      rows: options.rows,
+      stateRows: stateRowsOf(config, taskSet),
+    });
     this.faults = new FaultLog(config.environment, options.onFault);
     this.reference = referenceOf(this.policy.model, config);
     this.rememberPolicy();
@@ -176,7 +180,7 @@ export class Trainer {
     const { episodes, groupsLeftOut } = wholeGroups(rollout, this.config.training.groupSize);
     const steps = episodes.flatMap((episode) => episode.steps);
     this.report('advantages', 0);
-    const advantages = await watch.time('advantage', () => this.estimator.estimate(steps));
+    const advantages = await watch.time('advantage', () => this.estimator.estimate(steps, this.statesOf(episodes)));
     // Not between optimiser steps: a checkpoint after an interruption must hold the weights of whole iterations.
     this.checkSignal();
     const update = await watch.time('update', () => this.policyUpdate.run(iteration, episodes, advantages));
@@ -198,6 +202,14 @@ export class Trainer {
     return { metrics, episodes, advantages, update };
   }
 
+  /** The policy's hidden states, and which of them is each step's; null where none are kept. */
+  private statesOf(episodes: readonly Episode[]): HiddenStates | null {
+    const table = this.policy.states;
+    return (
+      table && { table, stateOf: episodes.flatMap(({ steps, firstState = 0 }) => steps.map((_, t) => firstState + t)) }
+    );
+  }
+
   private rollout(iteration: number): Promise<RolloutResult> {
     const { tasks: taskCount, groupSize } = this.config.training;
     const first = iteration * taskCount;
@@ -210,6 +222,7 @@ export class Trainer {
       {
         controls: this.policy.trainingControls,
         firstEpisode: iteration * taskCount * groupSize,
+        keepStates: this.policy.states !== null,
         faults: this.faults,
         onTurn: (running, total) => this.report('rollout', 1 - running / total),
         ...this.signalOption(),

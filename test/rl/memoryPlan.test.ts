@@ -37,10 +37,12 @@ const config = trainConfigSchema.parse({
   training: { tasks: 4 },
   optimiser: { microBatchTokens: 2048 },
 });
+const maxSteps = 16;
 const endless: MemoryLimits = { largestBuffer: 2 ** 40, total: null };
 const runOf = (model: Transformer, optimiser: Partial<TrainConfig['optimiser']> = {}) => ({
   model,
   config: { ...config, optimiser: { ...config.optimiser, ...optimiser } },
+  maxSteps,
 });
 
 it('counts weights, gradients, moments and the cache as a run makes them', () => {
@@ -84,6 +86,7 @@ it.each([
       {
         model: new Transformer(sizes, null),
         config: { ...config, training, evaluation: { ...config.evaluation, tasks: heldOut } },
+        maxSteps,
       },
       endless,
     );
@@ -97,7 +100,7 @@ describe('adapters', () => {
     const base = new Transformer(hf.transformer, null);
     const model = base.withAdapters(new LoraAdapters(hf, { rank: 1, alpha: 1, targets: ['q_proj'] }, null));
     const { parts } = planMemory(
-      { model, config: { ...config, warmStart: { ...config.warmStart, tasks: warmStartTasks } } },
+      { model, config: { ...config, warmStart: { ...config.warmStart, tasks: warmStartTasks } }, maxSteps },
       endless,
     );
     return { parts, slab: base.slab.size * 4 };
@@ -175,7 +178,7 @@ it('is what the optimiser allocates', async () => {
     warmStart: { ...config.warmStart, tasks: 0 },
     loss: { ...config.loss, klCoefficient: 0 },
   };
-  const { parts } = planMemory({ model, config: training }, endless);
+  const { parts } = planMemory({ model, config: training, maxSteps }, endless);
   const optimiser = new Optimiser(
     engine,
     model,
@@ -192,7 +195,7 @@ it('is what the optimiser allocates', async () => {
   expect(engine.memory.variables).toBe(parts.weights + parts.gradients + parts.moments);
 });
 
-it('is what a run takes that reserves it', async () => {
+it.each(['tfidf', 'hidden', 'mixed'] as const)('is what a run takes that reserves it: %s', async (similarity) => {
   const gpu = await testDevice(testAdapters.at(-1)!);
   gpu.arena.clear();
   const engine = new Engine(gpu);
@@ -201,15 +204,21 @@ it('is what a run takes that reserves it', async () => {
     ...small,
     warmStart: { tasks: 0 },
     training: { ...small.training, tasks: 4 },
+    advantages: { estimator: 'proxmo', similarity },
   });
   const taskSet = await createTaskSet(settings.environment.name, settings.environment.options);
   const trainer = new Trainer(engine, settings, taskSet, wordPolicySource(settings, tokenizerFor(taskSet)));
-  const { parts, shared } = planMemory({ model: trainer.policy.model, config: settings }, endless);
+  const { parts, shared } = planMemory(
+    { model: trainer.policy.model, config: settings, maxSteps: taskSet.maxSteps },
+    endless,
+  );
   const { activations, logits, ...others } = parts;
   engine.reserve(shared);
   await trainer.warmStart();
   await trainer.iterate(0);
   expect(engine.memory.variables).toBe(Object.values(others).reduce((sum, bytes) => sum + bytes, 0));
+  const states = 4 * small.training.groupSize * taskSet.maxSteps * small.policy.dModel * 4;
+  expect(parts.hiddenStates).toBe(similarity === 'tfidf' ? 0 : states);
   // What is planned is enough for training; advantages have programs of their own.
   expect(engine.memory.shared).toBeGreaterThanOrEqual(activations + logits);
   expect(engine.memory.shared).toBeLessThan(1.02 * (activations + logits));
@@ -227,7 +236,7 @@ describe('real models with the preset for them', () => {
     const base = new Transformer(hf.transformer, null);
     const { lora: given } = settings;
     const model = given && !('from' in given) ? base.withAdapters(new LoraAdapters(hf, given, null)) : base;
-    return { base, plan: planMemory({ model, config: settings }, endless) };
+    return { base, plan: planMemory({ model, config: settings, maxSteps }, endless) };
   };
 
   it.each([

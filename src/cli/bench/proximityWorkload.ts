@@ -1,14 +1,18 @@
 /**
  * ProxMO's step level as a workload: 1,024 rows of 1,024 features in 16 groups of 64; cosine similarity within a group,
  * softmax at τ = 0.1, weighted returns. Rows as TF-IDF makes them, with 30 features each, and dense rows, each in one
- * kernel that computes the groups' blocks alone.
+ * kernel that computes the groups' blocks alone; and the policy's hidden states, centred by group, with the host's
+ * part.
  */
 import { proximity } from '../../../kernels/proximity.ts';
 import { proximityDense } from '../../../kernels/proximityDense.ts';
 import type { InputArray } from '../../../kernels/spec.ts';
+import { AdvantageEstimator, referenceAdvantages } from '../../rl/advantages/index.ts';
+import { indexRollout } from '../../rl/rows.ts';
 import type { Engine } from '../../tensor/engine.ts';
 import { Random } from '../../tensor/random.ts';
 import { constant, input, launch, type Tensor } from '../../tensor/tensor.ts';
+import { Variable } from '../../tensor/variable.ts';
 import type { OpenWorkload, Workload } from './workload.ts';
 
 const [rows, features, groupSize, temperature] = [1024, 1024, 64, 0.1];
@@ -37,12 +41,48 @@ export const proximityWorkloads: readonly Workload[] = [
     bytes: 4 * (rows * features + 2 * rows),
     open: (engine) => openWorkload(engine, features, denseGraph(), ({ x, returns }) => ({ x, returns })),
   },
+  {
+    name: 'advantages/proxmo-1024-hidden',
+    shape: `rows=${rows} width=${features} groups=${groups}`,
+    variant: 'states on the device',
+    flops: 2 * pairs * features + 10 * rows * features + softmaxFlops,
+    bytes: 4 * (4 * rows * features + 2 * pairs),
+    open: openHidden,
+  },
 ];
 
 /** Rows `[rows, features]`, not normalised, and a return for each. */
 interface Batch {
   readonly x: Float32Array<ArrayBuffer>;
   readonly returns: Float32Array<ArrayBuffer>;
+}
+
+/** By hidden states that lie on the device, as a rollout leaves them; each row is an episode of one turn. */
+async function openHidden(engine: Engine): Promise<OpenWorkload> {
+  const { x, returns } = makeBatch(0, features);
+  const table = new Variable('hidden states', [rows, features]);
+  engine.write(table, x);
+  const options = { estimator: 'proxmo', similarity: 'hidden', temperature } as const;
+  const estimator = new AdvantageEstimator(options, engine);
+  const batch = indexRollout(
+    Array.from(returns, (reward, row) => ({
+      ...{ group: `task ${Math.floor(row / groupSize)}`, trajectory: `episode ${row}`, step: 0, observation: '' },
+      ...{ reward, success: false, valid: true },
+    })),
+  );
+  const states = Array.from(returns, (_, row) => x.subarray(row * features, (row + 1) * features));
+  const run = () => estimator.estimate(batch, { table, stateOf: [...states.keys()] });
+  return {
+    run,
+    isCorrect: async () => {
+      const { step } = await run();
+      return referenceAdvantages(batch, options, states).step.every((want, row) => Math.abs(step[row]! - want) < 1e-3);
+    },
+    destroy: () => {
+      void estimator.destroy();
+      engine.release(table);
+    },
+  };
 }
 
 async function openWorkload(

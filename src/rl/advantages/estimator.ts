@@ -14,6 +14,7 @@ import { indexRollout, type RolloutBatch, type RolloutRow } from '../rows.ts';
 import { anchorGroups, anchorRelative } from './anchorGroups.ts';
 import { type AdvantageDiagnostics, describeGroup } from './diagnostics.ts';
 import { episodeLevel, successRate } from './episode.ts';
+import { HiddenPrograms, type HiddenStates } from './hiddenProgram.ts';
 import {
   type AdvantageOptions,
   type AdvantageSettings,
@@ -23,7 +24,7 @@ import {
 import { referenceSoftAdvantages } from './proximity.ts';
 import { ProximityPrograms } from './proximityProgram.ts';
 import { centredReturns, type RowReturns, rowReturns } from './returns.ts';
-import { moments, normalise } from './statistics.ts';
+import { divisor, moments } from './statistics.ts';
 
 /** One value for each row, in input order, `[rows]` each. */
 export interface AdvantageResult extends RowReturns {
@@ -50,6 +51,7 @@ interface StepLevel {
 export class AdvantageEstimator {
   readonly settings: AdvantageSettings;
   private programs: Promise<ProximityPrograms> | null = null;
+  private hiddenPrograms: HiddenPrograms | null = null;
   /** The programs serve one batch at a time. */
   private readonly queue = new Queue();
 
@@ -66,34 +68,59 @@ export class AdvantageEstimator {
 
   /**
    * Estimates one batch. A call while another is under way waits for its end.
-   * @throws {ProxmoError} `data` if the rows are not a valid rollout; `gpu-error` or `device-lost`; `non-finite`,
-   * naming the row, if the device computes no number
+   * @param states the policy's hidden states, where the similarity is `hidden` or `mixed`
+   * @throws {ProxmoError} `data` if the rows are not a valid rollout; `config` if states are needed and there are none,
+   * or more of a task than can be compared; `gpu-error` or `device-lost`; `non-finite`, naming the row, if the device
+   * computes no number
    */
-  estimate(rows: readonly RolloutRow[] | RolloutBatch): Promise<AdvantageResult> {
-    return this.queue.run(() => this.estimateBatch(rows));
+  estimate(rows: readonly RolloutRow[] | RolloutBatch, states: HiddenStates | null = null): Promise<AdvantageResult> {
+    return this.queue.run(() => this.estimateBatch(rows, states));
   }
 
   /** Frees the device programs, after the calls that are under way; the engine is left open. */
   destroy(): Promise<void> {
     return this.queue.run(async () => {
       await (await this.programs)?.destroy();
+      await this.hiddenPrograms?.destroy();
       this.programs = null;
+      this.hiddenPrograms = null;
     });
   }
 
-  private async estimateBatch(rows: readonly RolloutRow[] | RolloutBatch): Promise<AdvantageResult> {
+  private async estimateBatch(
+    rows: readonly RolloutRow[] | RolloutBatch,
+    states: HiddenStates | null,
+  ): Promise<AdvantageResult> {
     const { settings } = this;
     const batch = toBatch(rows);
     const returns = rowReturns(batch, settings);
     if (!hasSoftStepLevel(settings)) return assemble(batch, settings, returns, hardStepLevel(batch, settings, returns));
-    const terms = anchorTerms(batch, settings);
-    this.programs ??= this.openPrograms(settings);
-    const step = await (await this.programs).advantages(batch, terms, centredReturns(batch, returns));
-    return assemble(batch, settings, returns, { step, vocabulary: terms.vocabulary.length, anchorGroups: null });
+    const terms = settings.similarity === 'hidden' ? null : anchorTerms(batch, settings);
+    const step = await this.softStepLevel(batch, settings, terms, states, centredReturns(batch, returns));
+    return assemble(batch, settings, returns, { step, vocabulary: sizeOf(terms), anchorGroups: null });
   }
 
-  private async openPrograms(settings: ProxmoSettings): Promise<ProximityPrograms> {
-    return new ProximityPrograms(typeof this.engine === 'function' ? await this.engine() : this.engine, settings);
+  private async softStepLevel(
+    batch: RolloutBatch,
+    settings: ProxmoSettings,
+    terms: TermCounts | null,
+    states: HiddenStates | null,
+    centredReturn: Float64Array,
+  ): Promise<Float64Array> {
+    if (terms && settings.similarity === 'tfidf') {
+      this.programs ??= this.openEngine().then((engine) => new ProximityPrograms(engine, settings));
+      return (await this.programs).advantages(batch, terms, centredReturn);
+    }
+    if (!states) refuseWithoutStates(settings);
+    if (this.hiddenPrograms?.table !== states.table) {
+      await this.hiddenPrograms?.destroy();
+      this.hiddenPrograms = new HiddenPrograms(await this.openEngine(), settings, states.table);
+    }
+    return this.hiddenPrograms.advantages(batch, states.stateOf, terms, centredReturn);
+  }
+
+  private async openEngine(): Promise<Engine> {
+    return typeof this.engine === 'function' ? this.engine() : this.engine;
   }
 }
 
@@ -107,10 +134,11 @@ export async function estimateAdvantages(
   rows: readonly RolloutRow[] | RolloutBatch,
   options: AdvantageOptions,
   engine: EngineSource,
+  states: HiddenStates | null = null,
 ): Promise<AdvantageResult> {
   const estimator = new AdvantageEstimator(options, engine);
   try {
-    return await estimator.estimate(rows);
+    return await estimator.estimate(rows, states);
   } finally {
     await estimator.destroy();
   }
@@ -118,17 +146,40 @@ export async function estimateAdvantages(
 
 /**
  * The same without a device, all in float64 and row by row: slow, and what `estimateAdvantages` is tested against.
- * @throws {ProxmoError} `config` if an option, `data` if a row is not valid
+ * @param states the hidden state of each row, `[rows][width]`, where the similarity is `hidden` or `mixed`
+ * @throws {ProxmoError} `config` if an option is not valid, or states are needed; `data` if a row is not valid
  */
 export function referenceAdvantages(
   rows: readonly RolloutRow[] | RolloutBatch,
   options: AdvantageOptions,
+  states: readonly ArrayLike<number>[] | null = null,
 ): AdvantageResult {
   return hostAdvantages(toBatch(rows), resolveAdvantageOptions(options), (batch, centredReturn, settings) => {
-    const terms = anchorTerms(batch, settings);
-    const step = referenceSoftAdvantages(batch, terms, centredReturn, settings);
-    return { step, vocabulary: terms.vocabulary.length };
+    const { similarity, hiddenWeight } = settings;
+    const terms = similarity === 'hidden' ? null : anchorTerms(batch, settings);
+    const hidden = similarity === 'tfidf' ? null : (states ?? refuseWithoutStates(settings));
+    const step = referenceSoftAdvantages(batch, { terms, hidden, hiddenWeight }, centredReturn, settings);
+    return { step, vocabulary: sizeOf(terms) };
   });
+}
+
+/**
+ * For what has rows, but not what the policy made of them.
+ * @throws {ProxmoError} `config` unless the similarity is that of the anchors alone
+ */
+export function checkAnchorsAlone(settings: AdvantageSettings): void {
+  if (hasSoftStepLevel(settings) && settings.similarity !== 'tfidf') refuseWithoutStates(settings);
+}
+
+function refuseWithoutStates({ similarity }: ProxmoSettings): never {
+  throw new ProxmoError(
+    'config',
+    `Advantage option "similarity" is ${similarity}, but rows do not hold the policy's hidden states: only a run has them, while it trains. Set similarity to tfidf.`,
+  );
+}
+
+function sizeOf(terms: TermCounts | null): number | null {
+  return terms?.vocabulary.length ?? null;
 }
 
 /** ProxMO's step level on the host. `centredReturn` is of each row, less the mean of its group. */
@@ -184,7 +235,8 @@ function assemble(
   stepLevel: StepLevel,
 ): AdvantageResult {
   const { vocabulary, anchorGroups: anchorGroupCount } = stepLevel;
-  const step = hasSoftStepLevel(settings) ? scaled(batch, settings, returns, stepLevel.step) : stepLevel.step;
+  const scale = hasSoftStepLevel(settings) ? softScales(batch, settings, returns.penalisedReturn) : null;
+  const step = scale ? stepLevel.step.map((value, row) => value / scale[row]!) : stepLevel.step;
   const episode = episodeLevel(batch, settings, returns.score);
   const omega = 'omega' in settings ? settings.omega : 0;
   const advantage = episode.map((value, row) => value + omega * step[row]!);
@@ -209,25 +261,23 @@ function assemble(
   };
 }
 
-/** Soft step advantages as `stepNormalisation` wants them: σ is that of the task's returns, each row counted once. */
-function scaled(
+/**
+ * What returns less their soft baselines are divided by, `[rows]`: with `stepNormalisation` zscore the deviation of the
+ * task's returns, each row counted once.
+ */
+export function softScales(
   batch: RolloutBatch,
   { stepNormalisation, sigmaFloor }: ProxmoSettings,
-  { penalisedReturn }: RowReturns,
-  step: Float64Array,
+  penalisedReturn: Float64Array,
 ): Float64Array {
-  const weights = new Float64Array(step.length).fill(1);
-  const advantage = new Float64Array(step.length);
+  const weights = new Float64Array(penalisedReturn.length).fill(1);
+  const scale = new Float64Array(penalisedReturn.length);
+  const scaling = { normalisation: stepNormalisation, sigmaFloor };
   for (const { rows } of batch.groups) {
-    const { std, samples } = moments(penalisedReturn, weights, rows);
-    for (const row of rows)
-      advantage[row] = normalise(
-        step[row]!,
-        { mean: 0, std, samples },
-        { normalisation: stepNormalisation, sigmaFloor },
-      );
+    const divided = divisor(moments(penalisedReturn, weights, rows), scaling);
+    for (const row of rows) scale[row] = divided;
   }
-  return advantage;
+  return scale;
 }
 
 /** Rows are bounded, so only a device that computes wrongly can get here. */

@@ -7,5 +7,6 @@ export {
   estimateAdvantages,
   referenceAdvantages,
 } from './estimator.ts';
+export type { HiddenStates } from './hiddenProgram.ts';
 export { advantagesOfJsonl } from './jsonl.ts';
 export { type AdvantageOptions, type AdvantageSettings, resolveAdvantageOptions } from './options.ts';

@@ -12,6 +12,8 @@ import { largestReward } from '../../envs/turns.ts';
 export type Normalisation = 'zscore' | 'mean';
 /** What group statistics count: every row once, so that long episodes count more, or every trajectory once. */
 export type Population = 'rows' | 'trajectories';
+/** What states are similar by: their words, what the policy made of them, or a mean of both. */
+export type SimilaritySource = 'tfidf' | 'hidden' | 'mixed';
 /**
  * What tells a success: an episode score above ½ (and the mean score as the success rate), or the rows' `success` flag.
  */
@@ -97,6 +99,14 @@ const proxmo = z.strictObject({
   psa: flag.default(true),
   gamma,
   omega,
+  /**
+   * What the similarity of two states is: the cosine of their anchors' TF-IDF vectors (`tfidf`); that of the policy's
+   * hidden states after the last token that it read before its reply, less their mean in the task (`hidden`); or a mean
+   * of both (`mixed`). Hidden states are there only while a run trains. Default: `tfidf`.
+   */
+  similarity: choice('tfidf', 'hidden', 'mixed').optional(),
+  /** Weight of hidden states' cosine where the similarity is mixed; TF-IDF's has the rest. Default: 0.5. */
+  hiddenWeight: number(0, 1).optional(),
   /** τ of the softmax over cosine similarities. Default: 0.1. */
   temperature: number(0.001, 1000).optional(),
   /**
@@ -127,9 +137,21 @@ const dependent: readonly { readonly options: readonly string[]; readonly unread
     {
       options: [
         ...['gamma', 'omega', 'temperature', 'stepNormalisation', 'leaveSelfOut', 'leaveTrajectoryOut'],
-        ...['maxFeatures', 'minWordLength'],
+        ...['similarity', 'hiddenWeight', 'maxFeatures', 'minWordLength'],
       ],
       unread: (given) => ('psa' in given && !given.psa ? 'psa is false' : null),
+    },
+    {
+      options: ['hiddenWeight'],
+      unread: (given) => {
+        const { similarity = 'tfidf' } = given.estimator === 'proxmo' ? given : {};
+        return similarity === 'mixed' ? null : `similarity is ${similarity}`;
+      },
+    },
+    {
+      options: ['maxFeatures', 'minWordLength'],
+      unread: (given) =>
+        given.estimator === 'proxmo' && given.similarity === 'hidden' ? 'similarity is hidden' : null,
     },
     {
       options: ['sigmaFloor'],
@@ -147,6 +169,8 @@ const defaults = {
     alpha: 4,
     gamma: 0.95,
     omega: 1,
+    similarity: 'tfidf',
+    hiddenWeight: 0.5,
     temperature: 0.1,
     stepNormalisation: 'mean',
     leaveSelfOut: false,
@@ -157,7 +181,11 @@ const defaults = {
 
 /** Why an option would change nothing beside the others; null where it counts. */
 function whyUnread(given: Given, option: string): string | null {
-  return dependent.find(({ options }) => options.includes(option))?.unread(given) ?? null;
+  for (const { options, unread } of dependent) {
+    const reason = options.includes(option) ? unread(given) : null;
+    if (reason !== null) return reason;
+  }
+  return null;
 }
 
 function refuseUnread(given: Given, context: z.core.$RefinementCtx): void {
@@ -250,6 +278,9 @@ export interface ProxmoSettings extends CommonSettings, Scaling, StepLevelSettin
   readonly beta: number;
   readonly successSource: SuccessSource;
   readonly psa: boolean;
+  readonly similarity: SimilaritySource;
+  /** 0 with `tfidf`, 1 with `hidden`. */
+  readonly hiddenWeight: number;
   readonly temperature: number;
   readonly stepNormalisation: Normalisation;
   readonly leaveSelfOut: boolean;
@@ -293,8 +324,10 @@ export function resolveAdvantageOptions(options: AdvantageOptions): AdvantageSet
       };
     case 'proxmo': {
       const { range, beta, ...rest } = given;
+      const filled = withDefaults(rest, defaults.proxmo);
       return {
-        ...withDefaults(rest, defaults.proxmo),
+        ...filled,
+        hiddenWeight: { tfidf: 0, hidden: 1, mixed: filled.hiddenWeight }[filled.similarity],
         population,
         ...scalingOf(given),
         beta: beta ?? (range ?? defaultRange) / (logistic(1) - 0.5),

@@ -7,20 +7,25 @@
  * rows that are left out together share a key.
  */
 import { proximity } from '../../../kernels/proximity.ts';
-import { tfidf } from '../../../kernels/tfidf.ts';
 import type { Engine, Program } from '../../tensor/engine.ts';
 import { input, launch, type Tensor } from '../../tensor/tensor.ts';
 import type { TermCounts } from '../../text/tfidf.ts';
-import type { RolloutBatch, RolloutGroup } from '../rows.ts';
+import type { RolloutBatch } from '../rows.ts';
 import type { ProximityOptions } from './proximity.ts';
+import {
+  bucket,
+  clearLoneRows,
+  ownerOf,
+  padded,
+  type TermCapacity,
+  termCapacity,
+  termInputs,
+  weighedTerms,
+} from './proximityInputs.ts';
 
 /** Sizes that a program is compiled for; real sizes are at most these. */
-interface Capacity {
-  readonly documents: number;
-  readonly entries: number;
+interface Capacity extends TermCapacity {
   readonly keys: number;
-  /** Terms of the vocabulary. */
-  readonly features: number;
 }
 
 /** Keys of a batch in the kernel's layout, and the key of each row. */
@@ -52,26 +57,16 @@ export class ProximityPrograms {
   async advantages(batch: RolloutBatch, terms: TermCounts, centredReturn: Float64Array): Promise<Float64Array> {
     if (terms.vocabulary.length === 0) return new Float64Array(batch.rows.length);
     const keys = collectKeys(batch, terms, centredReturn, this.options);
-    const capacity = {
-      documents: bucket(terms.offsets.length - 1),
-      entries: bucket(terms.columns.length),
-      keys: bucket(keys.count),
-      features: bucket(terms.vocabulary.length),
-    };
+    const capacity = { ...termCapacity(terms), keys: bucket(keys.count) };
     const program = await this.program(capacity);
     const { baseline } = await program.run({
-      offsets: padded(Uint32Array, terms.offsets, capacity.documents + 1, terms.columns.length),
-      columns: padded(Uint32Array, terms.columns, capacity.entries),
-      counts: padded(Uint32Array, terms.counts, capacity.entries),
-      idf: padded(Float32Array, terms.idf, capacity.features),
+      ...termInputs(terms, capacity),
       keys: padded(Uint32Array, keys.keys, 4 * capacity.keys),
       ranges: padded(Uint32Array, keys.ranges, 2 * capacity.keys),
       returns: padded(Float32Array, keys.returns, capacity.keys),
     });
     const advantage = centredReturn.map((value, row) => value - baseline[keys.keyOf[row]!]!);
-    for (const group of batch.groups) {
-      if (hasNoOthers(group, this.options)) for (const row of group.rows) advantage[row] = 0;
-    }
+    clearLoneRows(batch, this.options, advantage);
     return advantage;
   }
 
@@ -93,19 +88,9 @@ export class ProximityPrograms {
 }
 
 /** The graph: counts and keys in, `baseline [keys]` out. */
-function softBaselines({ documents, entries, keys, features }: Capacity, temperature: number): Tensor {
-  const columns = input('columns', [entries], 'u32');
-  const { weights } = launch(
-    tfidf,
-    { documents, entries, features },
-    {
-      offsets: input('offsets', [documents + 1], 'u32'),
-      columns,
-      counts: input('counts', [entries], 'u32'),
-      idf: input('idf', [features]),
-    },
-    { weights: [entries] },
-  );
+function softBaselines(capacity: Capacity, temperature: number): Tensor {
+  const { entries, keys, features } = capacity;
+  const { columns, weights } = weighedTerms(capacity);
   const { baseline } = launch(
     proximity,
     { keys, entries, features, temperature },
@@ -153,33 +138,4 @@ function collectKeys(
     for (let key = first; key < returns.length; key++) ranges.push(first, returns.length);
   }
   return { count: returns.length, keys, ranges, returns, keyOf };
-}
-
-/** Rows with the same owner are left out of each other's baselines; 0 where none is. */
-function ownerOf(batch: RolloutBatch, row: number, options: ProximityOptions): number {
-  if (options.leaveTrajectoryOut) return 1 + batch.trajectoryOf[row]!;
-  return options.leaveSelfOut ? 1 + row : 0;
-}
-
-/** Whether the rows of a group have nothing to be compared with. */
-function hasNoOthers({ rows, trajectories }: RolloutGroup, options: ProximityOptions): boolean {
-  return (options.leaveTrajectoryOut && trajectories.length === 1) || (options.leaveSelfOut && rows.length === 1);
-}
-
-/** The next power of two, and at least 64, so that batches of about one size share a program. */
-function bucket(size: number): number {
-  return 2 ** Math.max(6, Math.ceil(Math.log2(size)));
-}
-
-/** A copy of some values at the start of a longer array. */
-function padded<T extends Float32Array | Uint32Array>(
-  type: new (length: number) => T,
-  values: ArrayLike<number>,
-  length: number,
-  filling = 0,
-): T {
-  const array = new type(length);
-  array.fill(filling, values.length);
-  array.set(values);
-  return array;
 }

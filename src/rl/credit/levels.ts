@@ -5,7 +5,7 @@
 import { anchorGroups } from '../advantages/anchorGroups.ts';
 import { AnchorSimilarity } from '../advantages/anchorSimilarity.ts';
 import { polarisedWeights, successRate, unmodulated } from '../advantages/episode.ts';
-import { type AdvantageResult, anchorTerms, hasSoftStepLevel } from '../advantages/estimator.ts';
+import { type AdvantageResult, anchorTerms, hasSoftStepLevel, softScales } from '../advantages/estimator.ts';
 import type { AdvantageSettings, GigpoSettings, ProxmoSettings } from '../advantages/options.ts';
 import { divisor, moments, sampleWeights } from '../advantages/statistics.ts';
 import type { RolloutBatch } from '../rows.ts';
@@ -105,28 +105,13 @@ function stepLevels(
   return () => null;
 }
 
-/** ProxMO: what returns less their baselines were divided by, `[rows]`. */
-function softScales(
-  batch: RolloutBatch,
-  { stepNormalisation, sigmaFloor }: ProxmoSettings,
-  penalisedReturn: Float64Array,
-): Float64Array {
-  const weights = new Float64Array(penalisedReturn.length).fill(1);
-  const scale = new Float64Array(penalisedReturn.length);
-  for (const { rows } of batch.groups) {
-    const scaling = { normalisation: stepNormalisation, sigmaFloor };
-    const divided = divisor(moments(penalisedReturn, weights, rows), scaling);
-    for (const row of rows) scale[row] = divided;
-  }
-  return scale;
-}
-
-/** ProxMO: the anchors that are most like a row's. */
+/** ProxMO: the anchors that are most like a row's; none where hidden states count, which the host does not have. */
 function softNeighbours(
   batch: RolloutBatch,
   settings: ProxmoSettings,
   penalisedReturn: Float64Array,
 ): (row: number) => Neighbour[] {
+  if (settings.similarity !== 'tfidf') return () => [];
   const similarity = new AnchorSimilarity(batch, anchorTerms(batch, settings));
   return (row) => {
     const shares = similarity.shares(row, settings);

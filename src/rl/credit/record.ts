@@ -61,7 +61,10 @@ const stepLevel = z.object({
   scale: z.number(),
   /** ω: what the step level counts in the advantage. */
   omega: z.number(),
-  /** The most similar anchors, at most five, falling by similarity and then by weight. */
+  /**
+   * The most similar anchors, at most five, falling by similarity and then by weight; none where turns were compared by
+   * hidden states.
+   */
   neighbours: z.array(neighbour),
 });
 

@@ -4,7 +4,7 @@
  * rounding of the device.
  */
 import { AnchorSimilarity } from '../advantages/anchorSimilarity.ts';
-import { type AdvantageResult, anchorTerms, hostAdvantages } from '../advantages/estimator.ts';
+import { type AdvantageResult, anchorTerms, checkAnchorsAlone, hostAdvantages } from '../advantages/estimator.ts';
 import { type AdvantageOptions, type ProxmoSettings, resolveAdvantageOptions } from '../advantages/options.ts';
 import { indexRollout, type RolloutBatch, type RolloutRow } from '../rows.ts';
 
@@ -23,10 +23,12 @@ export class WhatIf {
 
   /**
    * Advantages and both levels of each row, in the order of the rows.
-   * @throws {ProxmoError} `config`, naming the option that is not valid
+   * @throws {ProxmoError} `config`, naming the option that is not valid, or needs the policy's hidden states
    */
   advantages(options: AdvantageOptions): AdvantageResult {
-    return hostAdvantages(this.batch, resolveAdvantageOptions(options), (_, centredReturn, settings) => {
+    const chosen = resolveAdvantageOptions(options);
+    checkAnchorsAlone(chosen);
+    return hostAdvantages(this.batch, chosen, (_, centredReturn, settings) => {
       const similarity = this.similarity(settings);
       return {
         step: similarity.advantages(centredReturn, settings),

@@ -14,6 +14,8 @@ const defaults = {
   alpha: 4,
   psa: true,
   returnUnit: 'reward',
+  similarity: 'tfidf',
+  hiddenWeight: 0,
   temperature: 0.1,
   stepNormalisation: 'mean',
   leaveSelfOut: false,
@@ -77,6 +79,8 @@ it.each<AdvantageOptions>([
   { estimator: 'proxmo' },
   { estimator: 'proxmo', psc: false },
   { estimator: 'proxmo', psa: false },
+  { estimator: 'proxmo', similarity: 'hidden' },
+  { estimator: 'proxmo', similarity: 'mixed', hiddenWeight: 0.2 },
   { estimator: 'gigpo' },
   { estimator: 'grpo' },
   { estimator: 'reinforce++' },
@@ -84,6 +88,14 @@ it.each<AdvantageOptions>([
   const filled = advantageOptionsSchema.parse(options);
   expect(advantageOptionsSchema.parse(filled)).toEqual(filled);
   expect(resolveAdvantageOptions(filled)).toEqual(resolveAdvantageOptions(options));
+});
+
+it.each([
+  [{ similarity: 'hidden' }, 1],
+  [{ similarity: 'mixed' }, 0.5],
+  [{ similarity: 'mixed', hiddenWeight: 0.2 }, 0.2],
+] as const)('weighs hidden states with %o', (options, hiddenWeight) => {
+  expect(resolveAdvantageOptions({ estimator: 'proxmo', ...options })).toMatchObject({ hiddenWeight });
 });
 
 it('has a floor for σ where steps alone are divided by it', () => {
@@ -186,6 +198,8 @@ describe('refuses', () => {
       omega: 1,
       temperature: 0.1,
       stepNormalisation: 'zscore',
+      similarity: 'hidden',
+      hiddenWeight: 0.5,
       leaveSelfOut: false,
       leaveTrajectoryOut: true,
       maxFeatures: 10,
@@ -194,6 +208,16 @@ describe('refuses', () => {
       `${option} without PSA`,
       { estimator: 'proxmo', psa: false, [option]: value },
       `Advantage option "${option}" does nothing where psa is false; remove it.`,
+    ]),
+    ...(['tfidf', 'hidden'] as const).map((similarity): [string, unknown, string] => [
+      `a weight of hidden states with ${similarity} alone`,
+      { estimator: 'proxmo', similarity, hiddenWeight: 0.5 },
+      `Advantage option "hiddenWeight" does nothing where similarity is ${similarity}; remove it.`,
+    ]),
+    ...Object.entries({ maxFeatures: 10, minWordLength: 1 }).map(([option, value]): [string, unknown, string] => [
+      `${option} where no words are compared`,
+      { estimator: 'proxmo', similarity: 'hidden', [option]: value },
+      `Advantage option "${option}" does nothing where similarity is hidden; remove it.`,
     ]),
     ...[
       { estimator: 'proxmo', normalisation: 'mean' },

@@ -96,6 +96,18 @@ describe('neighbours', () => {
     expect(neighbours[0]).toMatchObject({ similarity: 1, return: 0 });
   });
 
+  it('are none where turns are compared by hidden states, and the levels are there', () => {
+    const batch = indexRollout(rows);
+    const states = rows.map((_, row) => [row, 1]);
+    for (const similarity of ['hidden', 'mixed'] as const) {
+      const options: AdvantageOptions = { estimator: 'proxmo', similarity };
+      const result = referenceAdvantages(batch, options, states);
+      const { stepLevel } = levelsOf(batch, resolveAdvantageOptions(options), result)(1);
+      expect(stepLevel!.neighbours).toEqual([]);
+      expect(stepLevel!.before).toBe(result.step[1]);
+    }
+  });
+
   it('are the step group where anchors are grouped', () => {
     const [first, second] = levels(rows, { estimator: 'gigpo', gamma: 1 }).levels;
     expect(first!.stepLevel!.neighbours).toEqual([
