@@ -22,6 +22,7 @@ import { playCommand } from './play.ts';
 import { profileCommand } from './profile.ts';
 import { studyCommand } from './study.ts';
 import { trainCommand } from './train.ts';
+import { whyCommand } from './why.ts';
 
 /** Exit code after Ctrl-C, by the shells' convention: 128 + SIGINT. */
 const interrupted = 130;
@@ -41,6 +42,7 @@ async function main(): Promise<number> {
     studyCommand(packageJson.version, fileURLToPath(import.meta.url)),
     evalCommand(),
     playCommand(),
+    whyCommand(),
     envCommand(),
     exportRunCommand(),
     modelCommand(),

@@ -70,12 +70,13 @@ export class RolloutFolder {
 
   /** Iterations whose rows were kept, rising. */
   async iterations(): Promise<number[]> {
-    const names = await readdir(this.dir).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
-      throw aboutPath(error, this.dir);
-    });
-    const found = names.flatMap((name) => indexName.exec(name)?.[1] ?? []);
+    const found = (await this.names()).flatMap((name) => indexName.exec(name)?.[1] ?? []);
     return found.map(Number).sort((a, b) => a - b);
+  }
+
+  /** Whether there are rows as earlier versions of this package wrote them: without an index. */
+  async hasEarlierForm(): Promise<boolean> {
+    return (await this.names()).some((name) => /^\d{6,}\.jsonl$/.test(name));
   }
 
   /**
@@ -98,6 +99,13 @@ export class RolloutFolder {
     const lines = text.split('\n').slice(0, -1);
     if (lines.length !== count) throw damaged(path, `has ${lines.length} rows where its index says ${count}`);
     return parseJson(`[${lines.join(',')}]`, z.array(schema), path);
+  }
+
+  private names(): Promise<string[]> {
+    return readdir(this.dir).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
+      throw aboutPath(error, this.dir);
+    });
   }
 
   private rowsPath(iteration: number): string {

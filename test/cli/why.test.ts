@@ -1,0 +1,100 @@
+/** `proxmo why`: what a run kept, in words; and what it did not keep, in one sentence. */
+import { cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { proxmo } from '../support/cli.ts';
+import { rowsIn, rowsPath } from '../support/recordedRows.ts';
+import { type TinySettings, tinyConfig, trainTiny, writeTinyWorld } from '../support/tinyRun.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'proxmo-why-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const world = writeTinyWorld(folder);
+const dir = join(folder, 'run');
+
+async function train(name: string, settings: TinySettings = {}): Promise<string> {
+  await trainTiny(join(folder, name), tinyConfig(world, settings));
+  return join(folder, name);
+}
+
+beforeAll(() => train('run', { training: { iterations: 2, tasks: 2, groupSize: 4 } }), 60_000);
+
+describe('what a run kept', () => {
+  it('is explained step by step, with numbers that are the rows’', async () => {
+    const { code, stdout } = await proxmo(['why', dir, '--iteration', '2', '--episode', '3', '--step', '1']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^iteration 2, episode 3 \(episode-10\) (succeeded|failed), as \d of 4 of its group/);
+    expect(stdout).toMatch(/\n\n[+-]\d+\.\d+: [+-]\d+\.\d+ \w+ .*; [+-]\d+\.\d+ because it came to .* averaged .*\n\n/);
+    expect(stdout).toMatch(/similar states.*\n.*\n *1\.000 .*nothing: the same state/);
+    expect(stdout).toContain('saw      two doors');
+    expect(stdout).toMatch(/log-probability .*\nof the reference/);
+  });
+
+  it('is given as JSON, with its rows', async () => {
+    const { stdout } = await proxmo(['why', dir, '--episode', '3', '--json']);
+    const { iteration, episode, steps } = JSON.parse(stdout);
+    expect([iteration, episode.id, steps.length]).toEqual([2, 'episode-10', 1]);
+    const row = rowsIn(rowsPath(dir, 2)).find(({ trajectory }) => trajectory === 'episode-10');
+    expect(steps[0].row).toEqual(row);
+    expect(steps[0].explanation.advantage).toBe(row!.advantage);
+  });
+
+  it('is told by episode, and listed by iteration', async () => {
+    const steps = await proxmo(['why', dir, '--iteration', '1', '--episode', '1']);
+    expect(steps.stdout).toMatch(/^iteration 1, episode 1 .*\n.*\n {2}1\. (left|right)\n {5}[+-]\d/);
+    const list = await proxmo(['why', dir]);
+    expect(list.stdout).toMatch(/^iteration 2\n\nepisode +outcome +return +steps +kept +task\n/);
+    expect(list.stdout.match(/door: go/g)).toHaveLength(8);
+    expect(JSON.parse((await proxmo(['why', dir, '--json'])).stdout)).toMatchObject({ format: 'proxmo-rollout' });
+  });
+});
+
+describe('what is not there', () => {
+  const refused = async (run: string, args: readonly string[], said: RegExp, code = 2) => {
+    const result = await proxmo(['why', run, ...args]);
+    expect([result.code, result.stdout]).toEqual([code, '']);
+    expect(result.stderr).toMatch(said);
+    expect(result.stderr.trim().split('\n')).toHaveLength(1);
+  };
+
+  it('is refused with what there is', async () => {
+    await refused(dir, ['--iteration', '9'], /has done 2 iterations; give --iteration as 1 to 2\./);
+    await refused(dir, ['--episode', '9'], /has 8 episodes; give --episode as 1 to 8\./);
+    await refused(dir, ['--episode', '1', '--step', '2'], /Episode 1 has 1 steps; give --step as 1 to 1\./);
+    await refused(dir, ['--step', '2'], /give --episode too/);
+    await refused(dir, ['--iteration', '0'], /whole number of 1 or more/);
+    await refused(folder, [], /is not a run/, 1);
+  });
+
+  it('is told apart: nothing kept, some iterations, some groups, an earlier version, nothing done', async () => {
+    const none = await train('none', { rollouts: { keep: 'none' } });
+    await refused(none, [], /keeps no rows \(rollouts\.keep is none\); go on with .* --set rollouts\.keep=all/);
+    const sample = await train('sample', {
+      training: { iterations: 5, tasks: 3 },
+      rollouts: { keep: 'sample', sampleGroups: 1, every: 4 },
+    });
+    await refused(sample, ['--iteration', '3'], /has no rows of iteration 3; it kept those of 1, 4 /);
+    const listed = (await proxmo(['why', sample, '--iteration', '4'])).stdout.split('\n');
+    const gone = listed
+      .find((line) => / no +door/.test(line))!
+      .trim()
+      .split(' ')[0]!;
+    await refused(sample, ['--iteration', '4', '--episode', gone], /were not kept, .* choose one of \d to \d\./);
+    const old = await train('old', { rollouts: { keep: 'none' } });
+    cpSync(join(dir, 'rollouts'), join(old, 'rollouts'), { recursive: true });
+    for (const iteration of [1, 2]) rmSync(join(old, 'rollouts', `00000${iteration}.index.json`));
+    writeFileSync(join(old, 'rollouts', '000001.jsonl'), '{"group":"a"}\n');
+    await refused(old, [], /was trained by a version of proxmo that did not write down/);
+    const idle = await train('idle', { training: { iterations: 0 } });
+    await refused(idle, [], /has done no iteration yet/);
+  });
+
+  it('or is damaged, ends in a sentence', async () => {
+    const damaged = join(folder, 'damaged');
+    cpSync(dir, damaged, { recursive: true });
+    truncateSync(rowsPath(damaged, 2), 40);
+    await refused(damaged, ['--episode', '1'], /000002\.jsonl\.gz is shorter than its index says/, 1);
+    truncateSync(join(damaged, 'rollouts', '000001.index.json'), 40);
+    await refused(damaged, ['--iteration', '1'], /000001\.index\.json is not JSON/, 1);
+  });
+});
