@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { pageVite } from './scripts/page.mjs';
 import { wgslVite } from './scripts/wgsl.mjs';
 
 const report = process.env.PROXMO_TEST_REPORT;
@@ -23,7 +24,7 @@ const state = mkdtempSync(join(tmpdir(), 'proxmo-state-'));
 process.once('exit', () => rmSync(state, { recursive: true, force: true }));
 
 export default defineConfig({
-  plugins: [wgslVite],
+  plugins: [wgslVite, pageVite],
   test: {
     include: ['test/**/*.test.ts'],
     sequence: { sequencer: LongestFirst },

@@ -7,6 +7,7 @@ import { chmodSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { pageEsbuild } from './page.mjs';
 import { wgslEsbuild } from './wgsl.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -26,7 +27,7 @@ await build({
   // Everything else that is imported is bundled: packages for one command are no dependencies of whoever installs this.
   external: [...Object.keys(dependencies), ...Object.keys(peerDependencies)],
   sourcemap: true,
-  plugins: [wgslEsbuild],
+  plugins: [wgslEsbuild, pageEsbuild],
   logLevel: 'warning',
 });
 chmodSync('dist/cli.js', 0o755);

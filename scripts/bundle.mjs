@@ -6,6 +6,7 @@ import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { pageEsbuild } from './page.mjs';
 import { wgslEsbuild } from './wgsl.mjs';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '..', 'node_modules', '.cache', 'proxmo');
@@ -22,7 +23,7 @@ export async function bundle(file) {
     platform: 'node',
     target: 'node20',
     packages: 'external',
-    plugins: [wgslEsbuild],
+    plugins: [wgslEsbuild, pageEsbuild],
   });
   return outfile;
 }

@@ -43,9 +43,14 @@ export function acquireLock(path: string, what = 'run'): () => void {
 /** Who holds a lock, as `process 123 on host`; null if nobody does. */
 export function holderOf(path: string): string | null {
   const text = readOrEmpty(path);
-  if (text === '' || isStale(text, thisProcess())) return null;
+  if (!isHeldLock(text)) return null;
   const owner = parseOwner(text);
   return owner ? `process ${owner.pid} on ${owner.host}` : 'another process';
+}
+
+/** Whether somebody holds the lock of which this is the text. */
+export function isHeldLock(text: string): boolean {
+  return text !== '' && !isStale(text, thisProcess());
 }
 
 function thisProcess(): Owner {
@@ -93,11 +98,15 @@ function isStale(text: string, own: Owner): boolean {
   const owner = parseOwner(text);
   if (!owner || owner.host !== own.host) return false;
   if (owner.pid === own.pid) return Math.abs(owner.processStarted - own.processStarted) > sameStart;
+  return !isAlive(owner.pid);
+}
+
+function isAlive(pid: number): boolean {
   try {
-    process.kill(owner.pid, 0);
-    return false;
+    process.kill(pid, 0);
+    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }
 

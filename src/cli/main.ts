@@ -22,6 +22,7 @@ import { playCommand } from './play.ts';
 import { profileCommand } from './profile.ts';
 import { studyCommand } from './study.ts';
 import { trainCommand } from './train.ts';
+import { viewCommand } from './view.ts';
 import { whyCommand } from './why.ts';
 
 /** Exit code after Ctrl-C, by the shells' convention: 128 + SIGINT. */
@@ -50,6 +51,7 @@ async function main(): Promise<number> {
     advantagesCommand(),
     benchCommand(packageJson.version),
     profileCommand(packageJson.version),
+    viewCommand(),
     doctorCommand(packageJson.version),
   ]) {
     program.addCommand(command);

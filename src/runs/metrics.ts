@@ -151,6 +151,15 @@ export async function readMetrics(path: string): Promise<MetricRecord[]> {
   return parseLines(bytes, path).map(({ record }) => record);
 }
 
+/** A line as a record, its non-finite figures as the strings that stand for them; null if it is none. */
+export function parseRecord(line: string): MetricRecord | null {
+  try {
+    return recordSchema.safeParse(JSON.parse(line)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
 /** A record, and where its line ends in the file. */
 interface Line {
   readonly record: MetricRecord;

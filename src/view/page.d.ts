@@ -1,0 +1,5 @@
+/** A page, bundled (`scripts/page.mjs`). */
+declare module '*?bundle' {
+  export const script: string;
+  export const style: string;
+}

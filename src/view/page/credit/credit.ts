@@ -1,0 +1,92 @@
+/** The credit inspector: whose action got how much, and why. */
+
+import { go } from '../route.ts';
+import { run } from '../store.ts';
+import { creditColour } from '../ui/colour.ts';
+import { line, plural, shown, signed } from '../ui/format.ts';
+import { html } from '../ui/html.ts';
+import { useKeys } from '../ui/keys.ts';
+import { Term } from '../ui/tip.ts';
+import { Explanation } from './explanation.ts';
+import { Lanes } from './lanes.ts';
+import { group, index, iteration, kept, limit, omega, task } from './state.ts';
+import { Tasks } from './tasks.ts';
+import { Turn } from './turn.ts';
+import './credit.css';
+
+export function Credit() {
+  useKeys([
+    { keys: ['n'], what: 'newer iteration', run: () => step(1) },
+    { keys: ['p'], what: 'iteration before', run: () => step(-1) },
+  ]);
+  if (kept.value.length === 0) return html`<main class="empty muted">${whyNone()}</main>`;
+  const { problem, isLoading } = index.value;
+  return html`<main class=${isLoading ? 'credit loading' : 'credit'}>
+    <${Tasks} />
+    <section class="episodes">
+      <${Heading} />
+      ${problem && html`<p class="problem">${shown(problem, 400)}</p>`}
+      <${Lanes} levels=${recorded()} />
+      <${Legend} />
+      <${Turn} />
+    </section>
+    <${Explanation} />
+  </main>`;
+}
+
+function whyNone(): string {
+  const state = run.value?.state;
+  if (state === 'running' || state === 'waiting') return 'No iteration has ended yet.';
+  return 'This run keeps no episodes: rollouts.keep was none, or an older version of proxmo trained it.';
+}
+
+function step(by: number): void {
+  const list = kept.peek();
+  const at = list.indexOf(iteration.peek() ?? -1);
+  const next = list[Math.max(0, Math.min(list.length - 1, at + by))];
+  if (next !== undefined) go({ it: next, task: null, ep: null, step: null });
+}
+
+/** The levels of the group's rows as the run had them. */
+function recorded() {
+  const levels = index.value.value?.levels;
+  const place = group.value?.rows;
+  if (!levels || !place) return { episode: [], step: [] };
+  const part = (values: readonly number[]) => values.slice(place.first, place.first + place.count);
+  return { episode: part(levels.episode), step: part(levels.step).map((value) => value * omega.value) };
+}
+
+function Heading() {
+  const found = group.value;
+  const wins = found?.episodes.filter(({ success }) => success).length ?? 0;
+  return html`<header class="heading">
+    <div>
+      <h2>${line(found?.instruction || found?.id, 240)}</h2>
+      <p class="muted">${found && `${line(found.type, 40)} · ${wins} of ${plural(found.episodes.length, 'episode')} succeeded`}</p>
+    </div>
+    <label class="stepper"><span class="muted">iteration</span>
+      <button type="button" onClick=${() => step(-1)} aria-label="Iteration before">‹</button>
+      <select value=${String(iteration.value)} aria-label="Iteration"
+        onChange=${(event: Event) => go({ it: (event.target as HTMLSelectElement).value, task: null, ep: null, step: null })}>
+        ${kept.value.map((each) => html`<option value=${String(each)}>${each}</option>`)}
+      </select>
+      <button type="button" onClick=${() => step(1)} aria-label="Newer iteration">›</button>
+    </label>
+  </header>
+  ${found && !found.rows && html`<p class="notice">The rows of this task were not kept (rollouts.keep).</p>`}`;
+}
+
+/** What the halves of a cell are, and what colours mean. */
+function Legend() {
+  const stops = Array.from({ length: 33 }, (_, at) => ((at - 16) / 16) * limit.value);
+  return html`<div class="legend" data-task=${task.value}>
+    <svg width="34" height="26" aria-hidden="true"><rect x="0.5" y="0.5" width="20" height="12" class="half" /><rect x="0.5" y="12.5" width="20" height="12" class="half" /></svg>
+    <span>upper half <${Term} name="episodeLevel">episode level</${Term}><br />lower half <${Term} name="stepLevel">step level</${Term}></span>
+    <span class="scale">
+      <em>${signed(-limit.value)}</em>
+      <svg width="165" height="12" aria-hidden="true">${stops.map((value, at) => html`<rect x=${at * 5} width="5.5" height="12" fill=${creditColour(value, limit.value)} />`)}</svg>
+      <em>${signed(limit.value)}</em>
+    </span>
+    <span class="muted"><i class="win" /> succeeded <i class="loss" /> did not; at the end of a lane, what it earned</span>
+  </div>`;
+}

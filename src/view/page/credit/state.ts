@@ -1,0 +1,104 @@
+/** What of a run's credit is looked at: iteration, task, episode, turn. All of it stands in the address. */
+import { computed } from '@preact/signals';
+import type { RecordedGroup, RecordedRow, RolloutIndex } from '../../../rl/credit/record.ts';
+import { go, parameter, parameterSignal, route } from '../route.ts';
+import { loadGroup, loadIndex, run } from '../store.ts';
+import { figure } from '../ui/format.ts';
+import { resource } from '../ui/resource.ts';
+
+/** Iterations whose episodes are kept. */
+export const kept = computed(() => run.value?.rollouts ?? [], { name: 'kept' });
+
+/** The iteration in the address, or the newest. */
+export const iteration = computed(() => {
+  const given = Number(parameter('it'));
+  return kept.value.includes(given) ? given : (kept.value.at(-1) ?? null);
+});
+
+const isShown = computed(() => route.value.view === 'credit' || route.value.view === 'live');
+const indexKey = computed(() =>
+  run.value && iteration.value !== null && isShown.value ? `${run.value.id} ${iteration.value}` : null,
+);
+
+export const index = resource<RolloutIndex>(indexKey, (key) => {
+  const [id, number] = key.split(' ');
+  return loadIndex(id!, Number(number));
+});
+
+const givenTask = parameterSignal('task');
+/** Place of the task among the groups of the index. */
+export const task = computed(() => {
+  const groups = index.value.value?.groups ?? [];
+  const given = Number(givenTask.value ?? Number.NaN);
+  if (groups[given]) return given;
+  // The first from which there is something to learn.
+  return Math.max(0, groups.findIndex(isMixed));
+});
+
+export const group = computed<RecordedGroup | null>(() => index.value.value?.groups[task.value] ?? null);
+
+const groupKey = computed(() => {
+  const found = index.value.value;
+  return found && run.value && route.value.view === 'credit'
+    ? `${run.value.id} ${found.iteration} ${task.value} ${found.time}`
+    : null;
+});
+
+export const groupRows = resource<readonly RecordedRow[]>(groupKey, (key) => {
+  const [id, , place] = key.split(' ');
+  return loadGroup(id!, index.peek().value!, Number(place));
+});
+
+/** Number of an episode's first row, among the rows of its group. */
+export function firstRow(of: RecordedGroup, episode: number): number {
+  return of.episodes.slice(0, episode).reduce((sum, { steps }) => sum + steps, 0);
+}
+
+/** The turn in the address; null where none is chosen. */
+export const turn = computed<{ readonly episode: number; readonly step: number } | null>(() => {
+  const [episode, step] = [Number(parameter('ep') ?? Number.NaN) - 1, Number(parameter('step') ?? Number.NaN) - 1];
+  const found = group.value?.episodes[episode];
+  return found && step >= 0 && step < found.steps ? { episode, step } : null;
+});
+
+/** Place of the turn among the rows of its group. */
+export const turnRow = computed(() =>
+  turn.value && group.value ? firstRow(group.value, turn.value.episode) + turn.value.step : null,
+);
+
+/** The row of the turn; null until it is read. */
+export const row = computed<RecordedRow | null>(() => {
+  const found = turnRow.value === null ? null : groupRows.value.value?.[turnRow.value];
+  return found && found.group === group.value?.id ? found : null;
+});
+
+/** ω of the run's estimator. */
+export const omega = computed(() => {
+  const given = figure(run.value?.settings['advantages.omega']);
+  return Number.isFinite(given) ? given : 1;
+});
+
+/** The end of the scale of colours: all but the most extreme fiftieth of this iteration's credit is within. */
+export const limit = computed(() => {
+  const levels = index.value.value?.levels;
+  if (!levels) return 1;
+  const sizes = [...levels.episode, ...levels.step.map((value) => value * omega.value)]
+    .map(Math.abs)
+    .filter((size) => size > 0);
+  const sorted = sizes.sort((a, b) => a - b);
+  return sorted[Math.floor(0.98 * (sorted.length - 1))] || 1;
+});
+
+/** Whether episodes ended differently: only then do they teach each other something. */
+export function isMixed({ episodes }: RecordedGroup): boolean {
+  return episodes.some((episode) => episode.return !== episodes[0]!.return);
+}
+
+export function chooseTask(place: number): void {
+  go({ task: place, ep: null, step: null });
+}
+
+/** Turns count from 1 in the address, as people count. */
+export function chooseTurn(episode: number, step: number): void {
+  go({ task: task.peek(), ep: episode + 1, step: step + 1 });
+}

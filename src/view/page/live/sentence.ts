@@ -1,0 +1,141 @@
+/** The one sentence on top of a run: what there is to know of it now, by rules, the most pressing first. */
+import type { RunInfo } from '../../protocol.ts';
+
+export interface Sentence {
+  readonly tone: 'bad' | 'warn' | 'good' | 'plain';
+  readonly text: string;
+}
+
+/** Figures of a run's metrics, by name; NaN where a record has none. */
+export interface Figures {
+  readonly kind: string;
+  readonly iteration: number;
+  readonly of: (name: string) => number;
+}
+
+/** How much of a group's episodes must be alike, or of replies cut, before it is worth a word. */
+const many = { alike: 0.7, cut: 0.1, invalid: 0.3, mismatch: 0.01 } as const;
+
+type Rule = (run: RunInfo, train: readonly Figures[], evaluations: readonly Figures[]) => Sentence | null;
+
+const rules: readonly Rule[] = [
+  ({ state, dir }) =>
+    state === 'waiting' ? plain(`Nothing is in ${dir} yet; it is shown as soon as training begins.`) : null,
+  ({ state, note }) => (state === 'failed' ? { tone: 'bad', text: withoutTime(note) } : null),
+  ({ state, dir }, train) =>
+    state === 'ended'
+      ? bad(
+          `Nothing writes to this run, and it does not say why it ended: it crashed or was killed after iteration ${train.at(-1)?.iteration ?? 0}. proxmo train --resume ${dir} goes on with it.`,
+        )
+      : null,
+  (_, train) => {
+    const skipped = train.at(-1)?.of('skippedSteps') ?? 0;
+    return skipped > 0
+      ? bad(
+          `${count(skipped, 'optimiser step')} of the last iteration had numbers that are not finite, and was left out.`,
+        )
+      : null;
+  },
+  (_, train) => {
+    const since = train.length - 1 - train.findLastIndex((each) => each.of('deadGroupShare') < 1);
+    return since >= 2 ? bad(`No group had mixed outcomes for ${since} iterations: nothing to learn from.`) : null;
+  },
+  (_, train) => {
+    const off = train.at(-1)?.of('samplerMismatch') ?? 0;
+    return off > many.mismatch
+      ? bad(
+          `Sampler and trainer differ by ${off.toPrecision(2)} in a log-probability: what is trained is not what was played.`,
+        )
+      : null;
+  },
+  (_, train) => {
+    const kl = train.map((each) => each.of('kl')).filter(Number.isFinite);
+    const usual = median(kl.slice(-11, -1));
+    const now = kl.at(-1) ?? 0;
+    return kl.length > 5 && now > 0.05 && now > 4 * usual
+      ? warn(
+          `The KL jumped to ${now.toPrecision(2)} from about ${usual.toPrecision(2)}: the policy moves away fast; a lower learning rate may help.`,
+        )
+      : null;
+  },
+  (_, train) => {
+    const [first, now] = [train[0]?.of('entropy') ?? 0, train.at(-1)?.of('entropy') ?? 0];
+    return train.length > 5 && first > 0 && now < 0.1 * first
+      ? warn(
+          `Entropy fell from ${first.toPrecision(2)} to ${now.toPrecision(2)}: the policy hardly tries anything new.`,
+        )
+      : null;
+  },
+  (_, train) => {
+    const last = train.at(-1);
+    const share = last ? last.of('truncatedReplies') / last.of('steps') : 0;
+    return share > many.cut
+      ? warn(`${rate(share)} of the replies were cut at their most tokens: sampling.maxNewTokens may be too low.`)
+      : null;
+  },
+  (_, train) => {
+    const invalid = 1 - (train.at(-1)?.of('validShare') ?? 1);
+    return invalid > many.invalid ? warn(`${rate(invalid)} of the actions were malformed, and did nothing.`) : null;
+  },
+  (_, train) => {
+    const last = train.at(-1);
+    if (!last || !(last.of('deadGroupShare') > many.alike)) return null;
+    const [groups, dead] = [last.of('groups'), Math.round(last.of('groups') * last.of('deadGroupShare'))];
+    return warn(
+      `In ${dead} of ${groups} groups all episodes ended alike, so only ${groups - dead} teach at the episode level.`,
+    );
+  },
+  ({ state }, train, evaluations) => {
+    const [first, last] = [evaluations[0], evaluations.at(-1)];
+    if (!first || !last || first === last) return null;
+    const [from, to] = [first.of('success'), last.of('success')];
+    const change = `Held-out success ${state === 'running' ? 'has gone' : 'went'} from ${rate(from)} to ${rate(to)} in ${count(train.length, 'iteration')}`;
+    if (last.of('low') > first.of('high')) return { tone: 'good', text: `${change}: more than chance.` };
+    if (last.of('high') < first.of('low')) return bad(`${change}: the policy got worse.`);
+    return plain(`${change}; their intervals overlap, so it may be chance.`);
+  },
+  ({ state, progress }, train) =>
+    state === 'running' && train.length === 0
+      ? plain(
+          progress
+            ? `Before the first iteration: ${progress.phase}.`
+            : 'Before the first iteration: warm start on demonstrations.',
+        )
+      : null,
+  (_, train) => {
+    const last = train.at(-1);
+    return last ? plain(`Iteration ${last.iteration}: ${rate(last.of('success'))} of its episodes succeeded.`) : null;
+  },
+];
+
+export function sentenceOf(run: RunInfo, records: readonly Figures[]): Sentence {
+  const train = records.filter(({ kind }) => kind === 'train');
+  const evaluations = records.filter(({ kind }) => kind === 'eval');
+  for (const rule of rules) {
+    const sentence = rule(run, train, evaluations);
+    if (sentence) return sentence;
+  }
+  return plain('No iteration has ended yet.');
+}
+
+const plain = (text: string): Sentence => ({ tone: 'plain', text });
+const warn = (text: string): Sentence => ({ tone: 'warn', text });
+const bad = (text: string): Sentence => ({ tone: 'bad', text });
+
+function withoutTime(note: string | null): string {
+  const text = (note ?? 'It ended by an error.').replace(/^\S+Z ended by an error: /, '');
+  return `It ended by an error: ${text}`;
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}
+
+function rate(share: number): string {
+  return `${(100 * share).toFixed(1)}\u202f%`;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}

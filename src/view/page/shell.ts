@@ -1,0 +1,108 @@
+/** The frame around all views: which run, which view, how it stands, light or dark, and what keys do. */
+import { effect, signal } from '@preact/signals';
+import { Credit } from './credit/credit.ts';
+import { Live } from './live/live.ts';
+import { go, linkTo, route, type View, views } from './route.ts';
+import { badLines, choose, connection, run, runs } from './store.ts';
+import { chosenTheme, isDark } from './ui/colour.ts';
+import { plural, shown } from './ui/format.ts';
+import { html } from './ui/html.ts';
+import { bindings, type KeyBinding, useKeys } from './ui/keys.ts';
+import { hideTip, TipLayer } from './ui/tip.ts';
+
+const names: Readonly<Record<View, string>> = { live: 'Live', credit: 'Credit' };
+const pages: Readonly<Record<View, () => unknown>> = { live: Live, credit: Credit };
+const isHelpOpen = signal(false);
+
+const states = {
+  waiting: 'not there yet',
+  running: 'running',
+  finished: 'finished',
+  stopped: 'stopped',
+  failed: 'failed',
+  ended: 'ended early',
+} as const;
+
+effect(() => {
+  document.documentElement.dataset.theme = isDark.value ? 'dark' : 'light';
+});
+effect(() => {
+  const { view } = route.value;
+  document.title = `${run.value?.name ?? 'proxmo'}: ${names[view].toLowerCase()}`;
+  hideTip();
+});
+
+const keys: readonly KeyBinding[] = [
+  ...views.map((view, index) => ({ keys: [String(index + 1)], what: names[view], run: () => go({}, view) })),
+  { keys: ['['], what: 'previous run', run: () => next(-1) },
+  { keys: [']'], what: 'next run', run: () => next(1) },
+  { keys: ['d'], what: 'light or dark', run: toggleTheme },
+  { keys: ['?'], what: 'this list', run: () => (isHelpOpen.value = !isHelpOpen.value) },
+  { keys: ['Escape'], what: 'close', run: () => (isHelpOpen.value = false) },
+];
+
+function next(step: number): void {
+  const list = runs.peek();
+  const at = list.findIndex(({ id }) => id === run.peek()?.id);
+  const chosen = list[Math.max(0, Math.min(list.length - 1, at + step))];
+  if (chosen) choose(chosen.id);
+}
+
+function toggleTheme(): void {
+  chosenTheme.value = isDark.peek() ? 'light' : 'dark';
+}
+
+export function Shell() {
+  useKeys(keys);
+  const { view } = route.value;
+  const Page = pages[view];
+  return html`
+    <header class="top">
+      <${RunChoice} />
+      <nav aria-label="Views">
+        ${views.map((each) => html`<a href=${linkTo(each, {})} aria-current=${each === view ? 'page' : null}>${names[each]}</a>`)}
+      </nav>
+      <div class="tools">
+        <button type="button" onClick=${toggleTheme} aria-label="Light or dark" title="Light or dark (d)">${isDark.value ? '☀' : '☾'}</button>
+        <button type="button" onClick=${() => (isHelpOpen.value = true)} aria-label="Keys" title="Keys (?)">?</button>
+      </div>
+    </header>
+    <${Notices} />
+    ${runs.value.length > 0 ? html`<${Page} />` : html`<main class="muted empty">${connection.value === 'connecting' ? 'Reading…' : 'There is no run.'}</main>`}
+    ${isHelpOpen.value && html`<${Help} />`}
+    <${TipLayer} />
+  `;
+}
+
+function RunChoice() {
+  const info = run.value;
+  if (!info) return html`<div class="run" />`;
+  return html`<div class="run">
+    ${
+      runs.value.length > 1
+        ? html`<select aria-label="Run" value=${info.id} onChange=${(event: Event) => choose((event.target as HTMLSelectElement).value)}>
+          ${runs.value.map(({ id, name }) => html`<option value=${id}>${shown(name, 60)}</option>`)}
+        </select>`
+        : html`<h1>${shown(info.name, 60)}</h1>`
+    }
+    <span class=${`state ${info.state}`}>${states[info.state]}</span>
+  </div>`;
+}
+
+function Notices() {
+  const lost = connection.value === 'lost';
+  const bad = badLines.value.get(run.value?.id ?? '') ?? 0;
+  return html`
+    ${lost && html`<p class="notice">The server has ended, so nothing new comes. <code>proxmo view ${shown(run.value?.dir ?? 'RUN', 200)}</code> opens it again.</p>`}
+    ${bad > 0 && html`<p class="notice">${plural(bad, 'line')} of metrics.jsonl ${bad === 1 ? 'is' : 'are'} damaged and left out.</p>`}
+  `;
+}
+
+function Help() {
+  return html`<div class="veil" onClick=${() => (isHelpOpen.value = false)}>
+    <dialog open aria-label="Keys">
+      <h2>Keys</h2>
+      <dl>${bindings().map(({ keys: list, what }) => html`<div><dt>${list.map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${what}</dd></div>`)}</dl>
+    </dialog>
+  </div>`;
+}

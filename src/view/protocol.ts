@@ -1,0 +1,72 @@
+/** What the server tells the page, and what a page that opens from disk holds in its stead. */
+
+/** A line of a run's metrics. JSON has no NaN and infinities: they are texts. */
+export interface MetricRecord {
+  /** For example `train` or `eval`. */
+  readonly kind: string;
+  /** Iterations that were done; 0 before training. */
+  readonly iteration: number;
+  readonly [metric: string]: number | string | boolean | null;
+}
+
+/**
+ * How a run stands. `waiting`: its folder is not there yet. `ended`: nobody writes to it, and it says neither that it
+ * finished nor why it stopped, as after a crash.
+ */
+export type RunState = 'waiting' | 'running' | 'finished' | 'stopped' | 'failed' | 'ended';
+
+/** How far the phase at hand has come, as the trainer last wrote it. */
+export interface PhaseProgress {
+  readonly phase: string;
+  /** Iterations that are done. */
+  readonly iteration: number;
+  /** Share of the phase that is done. */
+  readonly done: number;
+  /** When it was written, in milliseconds since 1970. */
+  readonly at: number;
+}
+
+export interface RunInfo {
+  /** Its place on the command line, from 0. */
+  readonly id: string;
+  readonly name: string;
+  /** The folder as it was given. */
+  readonly dir: string;
+  readonly state: RunState;
+  /** The last line of its log. */
+  readonly note: string | null;
+  /** What of the folder cannot be read, in a sentence. */
+  readonly problem: string | null;
+  readonly started: string | null;
+  readonly adapter: string | null;
+  readonly version: string | null;
+  readonly seed: number | null;
+  /** Its settings, by their keys joined with dots. */
+  readonly settings: Readonly<Record<string, string | number | boolean | null>>;
+  /** `summary.json`, when it is finished. */
+  readonly summary: Readonly<Record<string, unknown>> | null;
+  readonly progress: PhaseProgress | null;
+  /** Iterations whose episodes are kept, rising. */
+  readonly rollouts: readonly number[];
+  /** Whether it has a profile. */
+  readonly hasProfile: boolean;
+}
+
+/** Records that were added to a run's metrics. */
+export interface MetricsChange {
+  readonly run: string;
+  /** Whether they replace all that came before. */
+  readonly isReset: boolean;
+  readonly records: readonly MetricRecord[];
+  /** Lines that are no records. */
+  readonly badLines: number;
+}
+
+/** A page that opens from disk has all of it within: by run, the texts of the files that the server would send. */
+export interface EmbeddedRun {
+  readonly info: RunInfo;
+  readonly metrics: MetricsChange;
+  /** By iteration: the index, as JSON, and all rows, as JSON Lines. */
+  readonly rollouts: Readonly<Record<string, { readonly index: string; readonly rows: string }>>;
+  readonly profile: string | null;
+}

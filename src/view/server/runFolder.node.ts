@@ -1,0 +1,168 @@
+/** What a run's folder says of the run, whatever state it is in: running, finished, crashed, damaged, not there yet. */
+import { basename, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { z } from 'zod';
+import { ProxmoError } from '../../base/errors.ts';
+import { isHeldLock } from '../../base/lock.node.ts';
+import { recordedRowSchema, rolloutIndexSchema } from '../../rl/credit/record.ts';
+import { isPlainObject, parseJson } from '../../runs/json.ts';
+import { runFiles } from '../../runs/run.ts';
+import { parseYaml } from '../../runs/yaml.ts';
+import type { PhaseProgress, RunInfo, RunState } from '../protocol.ts';
+import { GuardedFolder } from './guardedFolder.node.ts';
+
+/** Files of a profile, in the folder of that name. */
+export const profileFolder = 'profile';
+export const profileFiles = ['profile.json', 'trace.json'] as const;
+
+/** Bytes of the rows of an iteration. */
+const largestRows = 1 << 28;
+
+type Settings = Record<string, string | number | boolean | null>;
+
+export class RunFolder {
+  readonly files: GuardedFolder;
+  /** What was made of files, by name, with the stamp that they had then. */
+  private readonly known = new Map<string, { readonly stamp: string | null; readonly value: unknown }>();
+
+  constructor(
+    readonly id: string,
+    readonly dir: string,
+  ) {
+    this.files = new GuardedFolder(dir);
+  }
+
+  async describe(): Promise<RunInfo> {
+    const problems: string[] = [];
+    const manifest = await this.parsed(runFiles.manifest, JSON.parse, problems);
+    const settings = await this.parsed(
+      runFiles.config,
+      (text) => parseYaml(text, runFiles.config, 'file').value,
+      problems,
+    );
+    const summary = await this.parsed(runFiles.summary, JSON.parse, problems);
+    const log = (await this.files.readText(runFiles.log))?.trimEnd().split('\n').at(-1) ?? null;
+    const lock = await this.files.readText(runFiles.lock);
+    const adapter = isPlainObject(manifest?.adapter) ? manifest.adapter.name : null;
+    return {
+      id: this.id,
+      name: basename(resolve(this.dir)),
+      dir: this.dir,
+      state: stateOf(manifest !== null, lock, summary !== null, log),
+      note: log,
+      problem: problems[0] ?? null,
+      started: textOrNull(manifest?.started),
+      adapter: textOrNull(adapter),
+      version: textOrNull(manifest?.version),
+      seed: typeof manifest?.seed === 'number' ? manifest.seed : null,
+      settings: flattened(settings ?? {}),
+      summary,
+      progress: progressOf(await this.parsed('progress.json', JSON.parse, [])),
+      rollouts: await this.rollouts(),
+      hasProfile: (await this.files.stamp(profileFolder, profileFiles[0])) !== null,
+    };
+  }
+
+  /** Iterations whose episodes are kept, rising. */
+  async rollouts(): Promise<number[]> {
+    const names = await this.files.list(runFiles.rollouts);
+    const found = names.flatMap((name) => /^(\d{6,9})\.index\.json$/.exec(name)?.[1] ?? []);
+    return found.map(Number).sort((a, b) => a - b);
+  }
+
+  /**
+   * The index of an iteration's rows, as JSON; null where they are not kept.
+   * @throws {ProxmoError} `file` if it is damaged, as of rows below
+   */
+  async rolloutIndex(iteration: number): Promise<string | null> {
+    const name = `${fileNumber(iteration)}.index.json`;
+    const text = await this.files.readText(runFiles.rollouts, name);
+    if (text !== null) parseJson(text, rolloutIndexSchema, name);
+    return text;
+  }
+
+  /** All rows of an iteration, as JSON Lines; null where they are not kept. */
+  async rows(iteration: number): Promise<string | null> {
+    const name = `${fileNumber(iteration)}.jsonl.gz`;
+    const bytes = await this.files.readBytes([runFiles.rollouts, name]);
+    return bytes && rowsIn(bytes, name);
+  }
+
+  /** The rows of a group, of whom the index says where they are. */
+  async groupRows(iteration: number, offset: number, bytes: number): Promise<string | null> {
+    const name = `${fileNumber(iteration)}.jsonl.gz`;
+    const member = await this.files.readBytes([runFiles.rollouts, name], { offset, bytes });
+    return member && rowsIn(member, name);
+  }
+
+  /** An object out of a file; null where there is none, or none that can be read. */
+  private async parsed(
+    name: string,
+    parse: (text: string) => unknown,
+    problems: string[],
+  ): Promise<Record<string, unknown> | null> {
+    const stamp = await this.files.stamp(name);
+    if (stamp === null) return null;
+    const known = this.known.get(name);
+    const value = known?.stamp === stamp ? known.value : await this.parse(name, parse);
+    this.known.set(name, { stamp, value });
+    if (isPlainObject(value) && !(value instanceof Error)) return value;
+    problems.push(value instanceof ProxmoError ? value.message : `${name} is damaged; restore it from a copy.`);
+    return null;
+  }
+
+  private async parse(name: string, parse: (text: string) => unknown): Promise<unknown> {
+    try {
+      return parse((await this.files.readText(name)) ?? '');
+    } catch (error) {
+      return error;
+    }
+  }
+}
+
+function fileNumber(iteration: number): string {
+  return String(iteration).padStart(6, '0');
+}
+
+/** @throws {ProxmoError} `file` if these are no rows, or more than a page can hold */
+async function rowsIn(bytes: Buffer, name: string): Promise<string> {
+  const unzipped = await promisify(gunzip)(bytes, { maxOutputLength: largestRows }).catch((cause: unknown) => {
+    throw new ProxmoError('file', `${name} is damaged, or too large to show; restore it from a copy.`, { cause });
+  });
+  const text = unzipped.toString('utf8');
+  parseJson(`[${text.trimEnd().replaceAll('\n', ',')}]`, z.array(recordedRowSchema), name);
+  return text;
+}
+
+function stateOf(isRun: boolean, lock: string | null, hasSummary: boolean, log: string | null): RunState {
+  if (lock !== null && isHeldLock(lock)) return 'running';
+  if (!isRun) return 'waiting';
+  if (hasSummary) return 'finished';
+  const line = log?.replace(/^\S+ /, '') ?? '';
+  if (line.startsWith('stopped:')) return 'stopped';
+  return line.startsWith('ended by an error:') ? 'failed' : 'ended';
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function progressOf(value: Record<string, unknown> | null): PhaseProgress | null {
+  if (!value) return null;
+  const { phase, iteration, done, at } = value;
+  const isWhole = typeof phase === 'string' && [iteration, done, at].every((each) => typeof each === 'number');
+  return isWhole ? (value as unknown as PhaseProgress) : null;
+}
+
+/** Nested settings by their keys joined with dots; lists as JSON. */
+function flattened(settings: Record<string, unknown>, prefix = ''): Settings {
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([key, value]): [string, Settings[string]][] => {
+      const name = prefix + key;
+      if (isPlainObject(value)) return Object.entries(flattened(value, `${name}.`));
+      const isPlain = value === null || ['string', 'number', 'boolean'].includes(typeof value);
+      return [[name, isPlain ? (value as Settings[string]) : JSON.stringify(value)]];
+    }),
+  );
+}

@@ -1,0 +1,202 @@
+/** Run folders as training leaves them, small and made at once, for what reads runs. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { referenceAdvantages } from '../../src/rl/advantages/index.ts';
+import { presets, trainConfigSchema } from '../../src/rl/config.ts';
+import type { RecordedRow } from '../../src/rl/credit/record.ts';
+import { RolloutFolder } from '../../src/runs/rollouts.ts';
+
+const [tasks, groupSize, turns] = [4, 4, 5];
+const places = ['sink', 'cabinet', 'shelf', 'fridge', 'drawer'];
+
+/** Turns of an iteration, of which half of the groups' episodes succeed, and none of the last group's. */
+function playedRows(iteration: number, text: (observation: string) => string) {
+  return Array.from({ length: tasks * groupSize * turns }, (_, index) => {
+    const [episode, step] = [Math.floor(index / turns), index % turns];
+    const [task, member] = [Math.floor(episode / groupSize), episode % groupSize];
+    const success = task < tasks - 1 && member < 1 + ((task + iteration) % (groupSize - 1));
+    const place = places[(step + member * (success ? 1 : 2)) % places.length]!;
+    return {
+      group: `kitchen-${task}/clean-cup-${places[task]}`,
+      trajectory: `episode-${episode}`,
+      step,
+      reward: success && step === turns - 1 ? 10 : 0,
+      success,
+      valid: (episode + step) % 9 !== 0,
+      observation: text(`in ${place} you see ${step > 2 ? 'a cup' : 'nothing'}.`),
+      instruction: text(`clean the cup and put it in ${places[task]}.`),
+      action: `go ${places[(step + member) % places.length]}`,
+    };
+  });
+}
+
+/** What `rollouts/` keeps of an iteration: rows with the credit that the paper's estimator gives them. */
+export function recordedRows(
+  iteration: number,
+  text: (observation: string) => string = (plain) => plain,
+): RecordedRow[] {
+  const rows = playedRows(iteration, text);
+  const { advantage, episode, step, score, stepReturn, penalisedReturn } = referenceAdvantages(rows, {
+    estimator: 'proxmo',
+  });
+  const ofGroup = (group: string) => [...rows.keys()].filter((index) => rows[index]!.group === group);
+  return rows.map((row, index): RecordedRow => {
+    const members = ofGroup(row.group);
+    const mean = members.reduce((sum, other) => sum + score[other]!, 0) / members.length;
+    const baseline = penalisedReturn[index]! - step[index]!;
+    const neighbours = members.slice(0, 3).map((other) => ({
+      trajectory: rows[other]!.trajectory,
+      step: rows[other]!.step,
+      turns: 1,
+      similarity: rows[other]!.observation === row.observation ? 1 : 0.5,
+      weight: 0.25,
+      return: penalisedReturn[other]!,
+    }));
+    return {
+      ...row,
+      prompt: `${row.instruction}\n${row.observation}\n>`,
+      context: 0,
+      truncated: false,
+      reply: [...row.action.split(' '), '<end>'],
+      cut: false,
+      logProbs: [-0.1, -1.5, 0],
+      referenceLogProbs: [-0.2, -0.4, 0],
+      kl: 0.02,
+      actions: places.map((place) => `go ${place}`),
+      branches: places.map((_, at) => ({ actions: [at], probability: 0.2 })),
+      advantage: advantage[index]!,
+      episodeAdvantage: episode[index]!,
+      stepAdvantage: step[index]!,
+      episodeLevel: {
+        score: score[index]!,
+        baseline: mean,
+        scale: episode[index] === 0 ? 1 : (score[index]! - mean) / episode[index]!,
+        before: episode[index]!,
+        weight: 1,
+        successRate: 0.5,
+      },
+      stepLevel: {
+        return: stepReturn[index]!,
+        penalisedReturn: penalisedReturn[index]!,
+        baseline,
+        before: step[index]!,
+        scale: 1,
+        omega: 1,
+        neighbours,
+      },
+      seconds: { reply: 0.1, world: 0.01 },
+    };
+  });
+}
+
+export function trainRecord(iteration: number, figures: Readonly<Record<string, number>> = {}): string {
+  const record = {
+    kind: 'train',
+    iteration,
+    episodes: tasks * groupSize,
+    steps: tasks * groupSize * turns,
+    success: 0.3 + 0.02 * iteration,
+    deadGroupShare: 0.25,
+    groups: tasks,
+    kl: 0.01 * iteration,
+    entropy: 0.2,
+    gradientNorm: 0.8,
+    length: turns,
+    validShare: 1,
+    truncatedReplies: 0,
+    skippedSteps: 0,
+    samplerMismatch: 1e-6,
+    clipShare: 0,
+    learningRate: 1e-3,
+    tokensPerSecond: 1000,
+    'seconds/rollout': 1,
+    'seconds/advantage': 0.1,
+    'seconds/update': 2,
+    'seconds/total': 3.1,
+    ...figures,
+  };
+  return `${JSON.stringify(record)}\n`;
+}
+
+export function evalRecord(iteration: number, success: number): string {
+  const [low, high] = [Math.max(0, success - 0.05), success + 0.05];
+  return `${JSON.stringify({ kind: 'eval', iteration, success, low, high, episodes: 120, 'success/clean': success })}\n`;
+}
+
+interface RunOptions {
+  readonly iterations?: number;
+  readonly seed?: number;
+  readonly settings?: Readonly<Record<string, unknown>>;
+  readonly isFinished?: boolean;
+  readonly text?: (observation: string) => string;
+  /** Success of the last evaluation. */
+  readonly success?: number;
+}
+
+function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
+  return groups;
+}
+
+/** Writes the rows of an iteration and their index, as training does. */
+export async function writeRollout(dir: string, iteration: number, rows: readonly RecordedRow[]): Promise<void> {
+  const groups = [...grouped(rows, ({ group }) => group).values()];
+  await new RolloutFolder(join(dir, 'rollouts')).write(iteration, groups, (placesOf) => ({
+    format: 'proxmo-rollout',
+    formatVersion: 1,
+    iteration,
+    time: new Date().toISOString(),
+    groups: groups.map((members, index) => ({
+      id: members[0]!.group,
+      type: 'clean',
+      instruction: members[0]!.instruction,
+      episodes: [...grouped(members, ({ trajectory }) => trajectory)].map(([id, steps]) => {
+        const earned = steps.reduce((sum, { reward }) => sum + reward, 0);
+        const { success } = steps[0]!;
+        return { id, success, score: success ? 1 : 0, return: earned, steps: steps.length, faults: 0 };
+      }),
+      rows: { ...placesOf[index]! },
+    })),
+    levels: {
+      advantage: rows.map(({ advantage }) => advantage),
+      episode: rows.map(({ episodeAdvantage }) => episodeAdvantage),
+      step: rows.map(({ stepAdvantage }) => stepAdvantage),
+    },
+  }));
+}
+
+/** Writes a run and gives its folder back. */
+export async function writeRun(dir: string, options: RunOptions = {}): Promise<string> {
+  const { iterations = 3, seed = 1, settings = {}, isFinished = true, text, success = 0.6 } = options;
+  mkdirSync(dir, { recursive: true });
+  const { training, ...preset } = presets.small;
+  const config = trainConfigSchema.parse({ ...preset, training: { ...training, iterations }, seed, ...settings });
+  const adapter = { name: 'a test', driver: 'none' };
+  const started = new Date().toISOString();
+  const manifest = { format: 'proxmo-run', formatVersion: 1, seed, version: '0.1.0', adapter, started, resumes: [] };
+  writeFileSync(join(dir, 'run.json'), JSON.stringify(manifest));
+  writeFileSync(join(dir, 'config.yaml'), stringify(config));
+  const numbers = Array.from({ length: iterations }, (_, index) => index + 1);
+  const records = numbers.map((iteration) => trainRecord(iteration));
+  writeFileSync(
+    join(dir, 'metrics.jsonl'),
+    [evalRecord(0, 0.1), ...records, ...(isFinished ? [evalRecord(iterations, success)] : [])].join(''),
+  );
+  for (const iteration of numbers) await writeRollout(dir, iteration, recordedRows(iteration, text));
+  if (isFinished) writeFileSync(join(dir, 'summary.json'), JSON.stringify({ seed, after: { success } }));
+  writeFileSync(
+    join(dir, 'run.log'),
+    `${started} ${isFinished ? `finished after iteration ${iterations}` : 'begun'}\n`,
+  );
+  return dir;
+}
+
+/** Marks a run as being written by this process, as `lock.node.ts` does. */
+export function holdRun(dir: string, host: string): void {
+  writeFileSync(
+    join(dir, 'run.lock'),
+    JSON.stringify({ pid: process.pid, host, processStarted: Math.round(Date.now() - process.uptime() * 1000) }),
+  );
+}

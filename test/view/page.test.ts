@@ -1,0 +1,141 @@
+/** The page of `proxmo view` in a real browser, as a person uses it. */
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { RunFolder } from '../../src/view/server/runFolder.node.ts';
+import { serveRuns, type ViewServer } from '../../src/view/server/server.node.ts';
+import { startBrowser } from '../support/browser.ts';
+import { evalRecord, holdRun, recordedRows, trainRecord, writeRollout, writeRun } from '../support/viewRun.ts';
+
+const browser = await startBrowser();
+const folder = mkdtempSync(join(tmpdir(), 'proxmo-page-'));
+const servers: ViewServer[] = [];
+const problems: string[] = [];
+afterAll(async () => {
+  await browser?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close();
+  expect(problems.splice(0)).toEqual([]);
+});
+
+let count = 0;
+const newRun = (options = {}) => writeRun(join(folder, `run-${count++}`), options);
+
+async function open(dirs: readonly string[], hash = '', options = {}): Promise<Page> {
+  const server = await serveRuns(dirs.map((dir, index) => new RunFolder(String(index), dir)));
+  servers.push(server);
+  const { page, errors } = await browser!.open(options);
+  await page.goto(server.address + hash);
+  await page.waitForSelector('main:not(.empty)');
+  problems.push(...errors);
+  page.on('pageerror', (error) => problems.push(String(error)));
+  return page;
+}
+
+const textOf = (page: Page, selector: string) => page.locator(selector).first().innerText();
+
+describe.skipIf(!browser)('the page', () => {
+  it('shows a running run as it goes on', async () => {
+    const dir = await newRun({ isFinished: false });
+    holdRun(dir, hostname());
+    const page = await open([dir]);
+    expect(await textOf(page, '.state')).toBe('running');
+    expect(await textOf(page, '.progress')).toMatch(/3 of 3 iterations/);
+    appendFileSync(join(dir, 'metrics.jsonl'), trainRecord(4, { deadGroupShare: 1 }));
+    appendFileSync(join(dir, 'metrics.jsonl'), trainRecord(5, { deadGroupShare: 1 }));
+    await page.getByText('No group had mixed outcomes for 2 iterations: nothing to learn from.').waitFor();
+    writeFileSync(join(dir, 'summary.json'), '{}');
+    rmSync(join(dir, 'run.lock'));
+    appendFileSync(join(dir, 'metrics.jsonl'), trainRecord(6) + evalRecord(6, 0.9));
+    await page.getByText('more than chance').waitFor();
+    expect(await textOf(page, '.state')).toBe('finished');
+  });
+
+  it('explains a cell that is clicked, and its address leads there', async () => {
+    const page = await open([await newRun()], '#credit');
+    await page.locator('[data-cell="1.5"]').click();
+    const row = recordedRows(3)[4]!;
+    await page.getByText(row.observation).first().waitFor();
+    expect(await textOf(page, '.total')).toBe(`+${row.advantage.toFixed(2)}`);
+    expect(page.url()).toMatch(/#credit\?.*ep=1&step=5/);
+    const again = await open([await newRun()], new URL(page.url()).hash);
+    await again.locator('.total').waitFor();
+    expect(await textOf(again, '.total')).toBe(await textOf(page, '.total'));
+  });
+
+  it('follows a neighbour to its cell, and Back comes back', async () => {
+    const page = await open([await newRun()], '#credit?task=0&ep=1&step=5');
+    await page.locator('.neighbours .link').nth(1).click();
+    await page.locator('[data-cell="1.2"][aria-pressed="true"]').waitFor();
+    await page.goBack();
+    await page.locator('[data-cell="1.5"][aria-pressed="true"]').waitFor();
+  });
+
+  it('goes everywhere by keys', async () => {
+    const page = await open([await newRun()]);
+    await page.keyboard.press('2');
+    await page.locator('.lanes').waitFor();
+    const before = await textOf(page, '.heading h2');
+    await page.keyboard.press('j');
+    await expect.poll(() => textOf(page, '.heading h2')).not.toBe(before);
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowDown');
+    await page.locator('[data-cell="2.1"][aria-pressed="true"]').waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('fridge');
+    await expect.poll(() => page.locator('.task').count()).toBe(1);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('?');
+    expect(await textOf(page, 'dialog')).toContain('find a task');
+    await page.keyboard.press('Escape');
+    expect(await page.locator('dialog').count()).toBe(0);
+  });
+
+  it('shows what is in a run as text, whatever it is', async () => {
+    const hostile = '<img src=x onerror="window.hit=1"><script>window.hit=1</script>\u001b[31m\u0007\u202e end';
+    const long = 'y'.repeat(1 << 20);
+    let calls = 0;
+    const dir = await newRun({
+      iterations: 1,
+      text: (plain: string) => `${hostile} ${plain} ${calls++ < 4 ? long : ''}`,
+    });
+    writeFileSync(join(dir, 'run.log'), `2026-01-01T00:00:00.000Z ended by an error: ${hostile}\n`);
+    rmSync(join(dir, 'summary.json'));
+    const page = await open([dir]);
+    expect(await textOf(page, '.headline')).toContain('<script>window.hit=1</script>\\u001b[31m\\u0007\\u202e end');
+    await page.keyboard.press('2');
+    await page.locator('[data-cell="1.1"]').click();
+    await page.locator('.turn .text').waitFor();
+    expect(await textOf(page, '.turn .text')).toContain('<img src=x onerror="window.hit=1">');
+    expect(await page.evaluate('[typeof window.hit, document.images.length]')).toEqual(['undefined', 0]);
+    expect(await page.evaluate('document.body.innerText.length')).toBeLessThan(100_000);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(1440);
+  });
+
+  it.each([1440, 400])('is no wider than a window of %i pixels', async (width) => {
+    const dir = await newRun();
+    for (const hash of ['#live', '#credit?ep=1&step=2']) {
+      const page = await open([dir], hash, { width });
+      await page.locator('main').waitFor();
+      expect(await page.evaluate('document.documentElement.scrollWidth'), hash).toBeLessThanOrEqual(width);
+    }
+  });
+
+  it('opens 10,000 rows at once, and draws those tasks alone that are in sight', async () => {
+    const dir = await newRun({ iterations: 1 });
+    const rows = recordedRows(1);
+    const many = Array.from({ length: 125 }, (_, copy) =>
+      rows.map((row) => ({ ...row, group: `${row.group} ${copy}`, trajectory: `${row.trajectory} ${copy}` })),
+    ).flat();
+    await writeRollout(dir, 1, many);
+    const page = await open([dir], '#credit');
+    await page.getByText('500 tasks').waitFor();
+    expect(await page.locator('.task').count()).toBeLessThan(40);
+    await page.locator('.list').evaluate((list) => list.scrollTo(0, 1e6));
+    await page.locator('.task', { hasText: 'fridge' }).first().waitFor();
+  });
+});
