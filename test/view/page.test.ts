@@ -4,6 +4,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { referenceAdvantages } from '../../src/rl/advantages/index.ts';
 import { RunFolder } from '../../src/view/server/runFolder.node.ts';
 import { serveRuns, type ViewServer } from '../../src/view/server/server.node.ts';
 import { startBrowser } from '../support/browser.ts';
@@ -65,6 +66,45 @@ describe.skipIf(!browser)('the page', () => {
     const again = await open([await newRun()], new URL(page.url()).hash);
     await again.locator('.total').waitFor();
     expect(await textOf(again, '.total')).toBe(await textOf(page, '.total'));
+  });
+
+  it('explains the credit in words and in a waterfall whose end is the advantage', async () => {
+    const page = await open([await newRun()], '#credit?task=0&ep=1&step=5');
+    await page.locator('.part').first().waitFor();
+    expect(await page.locator('.part b').allInnerTexts()).toHaveLength(2);
+    expect(await textOf(page, '.part')).toMatch(/because this episode succeeded in a group where \w+( of \d+)? failed/);
+    const bars = (await page.locator('.waterfall em').allInnerTexts()).map((text) =>
+      Number(text.replace('\u2212', '-')),
+    );
+    const sum = bars.slice(0, -1).reduce((total, bar) => total + bar, 0);
+    expect(sum).toBeCloseTo(bars.at(-1)!, 6);
+    expect(await textOf(page, '.waterfall .sum em')).toBe(await textOf(page, '.total'));
+  });
+
+  it('recolours the cells while a setting is dragged, as the estimator would have given the credit', async () => {
+    const page = await open([await newRun({ iterations: 1 })], '#credit?task=0&ep=1&step=5');
+    const lower = page.locator('[data-cell="1.1"] .lower');
+    const before = await lower.getAttribute('fill');
+    await page.keyboard.press('w');
+    await page.locator('form.whatif').getByText('80 rows').waitFor();
+    const omega = page.getByRole('slider', { name: 'omega' });
+    const box = (await omega.boundingBox())!;
+    await page.mouse.move(box.x + box.width / 4, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 1, box.y + box.height / 2, { steps: 4 });
+    await expect.poll(() => lower.getAttribute('fill')).not.toBe(before);
+    await page.mouse.up();
+    await page.getByRole('button', { name: 'as trained' }).click();
+    await page.getByRole('slider', { name: 'temperature' }).fill('0');
+    await expect.poll(() => page.url()).toMatch(/temperature%3A1%2C/);
+    const rows = recordedRows(1);
+    const { advantage } = referenceAdvantages(rows, { estimator: 'proxmo', temperature: 1 });
+    await expect.poll(() => textOf(page, '.assumed b')).toBe(`+${advantage[4]!.toFixed(2)}`);
+    await page.getByRole('button', { name: 'GRPO' }).click();
+    const grpo = referenceAdvantages(rows, { estimator: 'grpo' });
+    await expect.poll(() => textOf(page, '.assumed b')).toBe(`+${grpo.advantage[4]!.toFixed(2)}`);
+    const again = await open([await newRun({ iterations: 1 })], new URL(page.url()).hash);
+    await again.locator('form.whatif').waitFor();
   });
 
   it('follows a neighbour to its cell, and Back comes back', async () => {

@@ -12,6 +12,8 @@ import { Lanes } from './lanes.ts';
 import { group, index, iteration, kept, limit, omega, task } from './state.ts';
 import { Tasks } from './tasks.ts';
 import { Turn } from './turn.ts';
+import { levels as assumed } from './whatIf.ts';
+import { WhatIfPanel } from './whatIfPanel.ts';
 import './credit.css';
 
 export function Credit() {
@@ -26,7 +28,8 @@ export function Credit() {
     <section class="episodes">
       <${Heading} />
       ${problem && html`<p class="problem">${shown(problem, 400)}</p>`}
-      <${Lanes} levels=${recorded()} />
+      <${WhatIfPanel} />
+      <${Lanes} levels=${assumed.value ?? recorded()} />
       <${Legend} />
       <${Turn} />
     </section>

@@ -31,7 +31,7 @@ export function Live() {
     ${info.problem && html`<p class="problem">${shown(info.problem, 400)}</p>`}
     <${Progress} info=${info} train=${train.value} />
     <${Curves} info=${info} />
-    <${NewestEpisodes} info=${info} />
+    <${NewestEpisodes} />
   </main>`;
 }
 

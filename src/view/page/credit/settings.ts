@@ -1,0 +1,26 @@
+/** The settings that a run estimates advantages with, out of its flat configuration. */
+import { computed } from '@preact/signals';
+import {
+  type AdvantageOptions,
+  type AdvantageSettings,
+  resolveAdvantageOptions,
+} from '../../../rl/advantages/options.ts';
+import { run } from '../store.ts';
+
+const prefix = 'advantages.';
+
+/** As they stand in the configuration. */
+export const options = computed<AdvantageOptions>(() => {
+  const all = Object.entries(run.value?.settings ?? {});
+  const own = all.filter(([key, value]) => key.startsWith(prefix) && value !== null);
+  return Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value])) as AdvantageOptions;
+});
+
+/** With every default; null where the configuration is not one of this version. */
+export const settings = computed<AdvantageSettings | null>(() => {
+  try {
+    return resolveAdvantageOptions(options.value);
+  } catch {
+    return null;
+  }
+});
