@@ -21,6 +21,7 @@ export {
 } from './rl/run.node.ts';
 export type { Summary } from './rl/summary.ts';
 export type { TrainEvent } from './rl/trainingRun.node.ts';
+export { WarmStarts } from './rl/warmStarts.node.ts';
 export { loadConfig } from './runs/config.ts';
 export { openRun, type Run } from './runs/run.ts';
 export { loadHfTokenizer } from './text/hf/loadHfTokenizer.node.ts';

@@ -13,7 +13,7 @@ import { ProgressLine } from './progressLine.ts';
 import { onStopSignals } from './stopSignals.ts';
 import { checkStudy } from './study/checks.ts';
 import { armConfigPath } from './study/child.ts';
-import { loadStudy, type Study } from './study/file.ts';
+import { loadStudy, type Study, type StudyRun } from './study/file.ts';
 import { StudyProgress } from './study/progress.ts';
 import { describeSession, recordSession } from './study/record.ts';
 import { StudyRunner } from './study/runner.ts';
@@ -85,7 +85,8 @@ async function runStudy(study: Study, options: StudyOptions, version: string, pr
       const session = await describeSession(program, version);
       await recordSession(study, { ...session, command: commandLine(), jobs, threads });
       const adapter = options.adapter === undefined ? {} : { adapter: options.adapter };
-      const runner = new StudyRunner({ program, threads, ...adapter }, progress);
+      const warmStarts = join(study.dir, 'warm-starts', codeName(session));
+      const runner = new StudyRunner({ program, warmStarts, threads, ...adapter }, progress);
       let isStopped = false;
       const stop = () => {
         isStopped = true;
@@ -93,7 +94,7 @@ async function runStudy(study: Study, options: StudyOptions, version: string, pr
         runner.stop();
       };
       onStopSignals(stop, () => runner.kill());
-      await runner.run(missing, jobs).finally(() => progress.end());
+      await runner.run(jobs > 1 ? newSeedsFirst(missing) : missing, jobs).finally(() => progress.end());
       if (isStopped) throw await interrupted(study);
     }
     await printStatuses(study, await statusOf(study), options.json);
@@ -107,6 +108,18 @@ async function runStudy(study: Study, options: StudyOptions, version: string, pr
 function threadsFor(jobs: number): number | null {
   if (jobs === 1 || process.env.LP_NUM_THREADS !== undefined) return null;
   return Math.max(1, Math.floor(availableParallelism() / jobs));
+}
+
+/** Names the code that runs: what another one computed may have other bits. */
+function codeName({ version, commit, changed, started }: Awaited<ReturnType<typeof describeSession>>): string {
+  if (commit === null) return version;
+  return changed ? `changed-${started.replaceAll(/\D/g, '')}` : commit.slice(0, 12);
+}
+
+/** The first run of each seed before the others, which can then begin with its warm start. */
+function newSeedsFirst(runs: readonly StudyRun[]): StudyRun[] {
+  const isFirst = (run: StudyRun) => runs.find(({ seed }) => seed === run.seed) === run;
+  return [...runs.filter(isFirst), ...runs.filter((run) => !isFirst(run))];
 }
 
 /** Leaves the configuration of each arm where its runs take it from. */

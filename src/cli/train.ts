@@ -11,6 +11,7 @@ import { formatMemoryPlan } from '../rl/memoryPlan.ts';
 import { checkPlan, planRun } from '../rl/planRun.node.ts';
 import { resumableSettings } from '../rl/resumeSettings.ts';
 import { runConfig, type TrainRunOptions, trainRun } from '../rl/run.node.ts';
+import { WarmStarts } from '../rl/warmStarts.node.ts';
 import { loadConfig } from '../runs/config.ts';
 import { checkNewFolder, logToRun, openRun } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
@@ -34,6 +35,7 @@ interface TrainOptions {
   readonly resume?: string;
   readonly iterations?: Iterations;
   readonly adapter?: string;
+  readonly warmStarts?: string;
   readonly plan?: boolean;
   readonly trust?: boolean;
   readonly json?: boolean;
@@ -61,6 +63,10 @@ export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Pro
       '--resume <dir>',
       `go on with a run from its last checkpoint; --set may change ${resumableSettings.slice(0, 3).join(', ')} and others that leave tasks, policy and objective as they are`,
     )
+    .option(
+      '--warm-starts <dir>',
+      'folder of warm starts that runs share: begin with that of the same settings, or leave one there',
+    )
     .addOption(trustOption())
     .addOption(adapterOption())
     .option(
@@ -78,7 +84,10 @@ export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Pro
       const gpu = await openDevice(options.adapter);
       try {
         await onDevice(gpu);
-        await train(gpu, { dir, config, version, resume: options.resume !== undefined, agree }, options.json ?? false);
+        const { warmStarts: folder } = options;
+        const warmStarts = folder === undefined ? {} : { warmStarts: new WarmStarts(folder, version) };
+        const run = { dir, config, version, resume: options.resume !== undefined, agree, ...warmStarts };
+        await train(gpu, run, options.json ?? false);
       } finally {
         gpu.destroy();
       }

@@ -69,7 +69,7 @@ export class TrainReporter {
         this.line.print(
           event.loss === null
             ? 'no warm start'
-            : `warm start: loss ${event.loss.toFixed(3)} nats a token after ${duration(event.seconds)}`,
+            : `warm start${event.isShared ? ' of another run' : ''}: loss ${event.loss.toFixed(3)} nats a token after ${duration(event.seconds)}`,
         );
         break;
       case 'evaluation':

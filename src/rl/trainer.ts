@@ -114,6 +114,14 @@ export class Trainer {
     return this.queue.run(() => this.imitate(hooks));
   }
 
+  /** Makes the weights that `restore` puts into the policy those after the warm start. */
+  startFrom(restore: () => Promise<void>): Promise<void> {
+    return this.queue.run(async () => {
+      await restore();
+      this.rememberPolicy();
+    });
+  }
+
   /** How far it has come is part of a checkpoint, and its moments are. */
   get optimiser(): Optimiser {
     return this.policyUpdate.optimiser;

@@ -63,6 +63,11 @@ export function captureState(engine: Engine, trainer: Trainer, iteration: number
   };
 }
 
+/** A model's trained weights alone. They are read when they are asked for. */
+export function captureWeights(engine: Engine, { trainable }: Transformer): NamedTensor[] {
+  return weightTensors(engine, trainable, '');
+}
+
 /**
  * Puts a checkpoint's weights into a model.
  * @throws {ProxmoError} `file` if a tensor is missing or has another shape

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { ProxmoError } from '../base/errors.ts';
-import { systemReason } from '../base/systemErrors.node.ts';
+import { isSystemError, systemReason } from '../base/systemErrors.node.ts';
 import type { Task, TaskSet } from '../envs/environment.ts';
 import { type Fault, type FaultOutcome, tellFault } from '../envs/faults.ts';
 import type { OpenCheckpoint } from '../runs/checkpoint.ts';
@@ -32,6 +32,7 @@ import {
   restoreWarmStart,
 } from './trainerState.node.ts';
 import type { BehaviourCloning } from './warmStart.ts';
+import type { WarmStartOutcome, WarmStarts } from './warmStarts.node.ts';
 
 export type TrainEvent =
   /** All settings were checked, and the run's folder is there. */
@@ -43,7 +44,13 @@ export type TrainEvent =
   /** The run that was to go on is finished already; nothing was changed. */
   | { readonly kind: 'finished'; readonly iterations: number }
   | { readonly kind: 'progress'; readonly iteration: number; readonly progress: Progress }
-  | { readonly kind: 'warm start'; readonly loss: number | null; readonly seconds: number }
+  | {
+      readonly kind: 'warm start';
+      readonly loss: number | null;
+      readonly seconds: number;
+      /** Whether it is that of another run. */
+      readonly isShared: boolean;
+    }
   | { readonly kind: 'evaluation'; readonly iteration: number; readonly evaluation: Evaluation }
   | { readonly kind: 'iteration'; readonly metrics: IterationMetrics }
   | { readonly kind: 'checkpoint'; readonly iteration: number }
@@ -54,6 +61,8 @@ export interface TrainingRunOptions {
   readonly config: TrainConfig;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
+  /** Warm starts that runs of the same settings share. */
+  readonly warmStarts?: WarmStarts;
 }
 
 export class TrainingRun {
@@ -151,12 +160,26 @@ export class TrainingRun {
   }
 
   private async warmStart(): Promise<void> {
-    for (const [name, text] of Object.entries(this.start.files)) await this.writer.writeFile(name, text);
+    const { files } = this.start;
+    for (const [name, text] of Object.entries(files)) await this.writer.writeFile(name, text);
     this.checkSignal();
     const started = performance.now();
-    let saved = started;
+    const shared = await this.options.warmStarts?.take(this.engine, this.trainer, files);
+    const loss = shared ? shared.loss : await this.imitate();
+    const seconds = (performance.now() - started) / 1000;
+    this.cloning = null;
+    this.hasLearned = loss !== null;
+    this.markWhole();
+    this.options.onEvent?.({ kind: 'warm start', loss, seconds, isShared: Boolean(shared) });
+    if (shared)
+      this.writer.log(`begun with a warm start of the same settings, which took ${shared.seconds.toFixed(1)} s`);
+    else if (loss !== null) await this.share({ loss, seconds });
+  }
+
+  private async imitate(): Promise<number | null> {
+    let saved = performance.now();
     const { warmStartMinutes } = this.options.config.checkpoints;
-    const loss = await this.trainer.warmStart({
+    return this.trainer.warmStart({
       onBegin: (cloning) => this.beginCloning(cloning),
       onStep: async () => {
         const isDue = warmStartMinutes > 0 && performance.now() - saved >= 60_000 * warmStartMinutes;
@@ -165,10 +188,15 @@ export class TrainingRun {
         saved = performance.now();
       },
     });
-    this.cloning = null;
-    this.hasLearned = loss !== null;
-    this.markWhole();
-    this.options.onEvent?.({ kind: 'warm start', loss, seconds: (performance.now() - started) / 1000 });
+  }
+
+  /** Keeps the warm start for other runs. This one goes on without. */
+  private async share(outcome: WarmStartOutcome): Promise<void> {
+    const { engine, trainer, start, options } = this;
+    await options.warmStarts?.keep(engine, trainer, start.files, outcome).catch((error: unknown) => {
+      if (!(error instanceof ProxmoError || isSystemError(error))) throw error;
+      this.tellWarning(`The warm start could not be kept for other runs: ${error.message}`);
+    });
   }
 
   /** Goes on with the warm start that was saved, if one was. */

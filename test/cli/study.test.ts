@@ -84,7 +84,7 @@ describe('mistakes are told before anything runs', () => {
 });
 
 describe('a study', () => {
-  const { args, out, file } = studyIn({ iterations: 4 });
+  const { args, out, file } = studyIn({ iterations: 4, demonstrations: 4 });
   let first: Awaited<ReturnType<typeof proxmo>>;
   beforeAll(async () => {
     first = await proxmo([...args, '--jobs', '2', '--json']);
@@ -106,11 +106,13 @@ describe('a study', () => {
     expect(config).toMatch(/estimator: grpo/);
   });
 
-  it('comes to the bits of proxmo train with the same settings', async () => {
+  it('comes to the bits of proxmo train with the same settings, though arms share the warm start of a seed', async () => {
     const alone = join(folder, 'alone');
-    const arm = join(out, 'proxmo', 'config.yaml');
+    const arm = join(out, 'grpo', 'config.yaml');
     await proxmo(['train', arm, '--preset', 'none', '--trust', '--seed', '2', '--out', alone]);
-    expect(await essenceOf(join(out, 'proxmo', 'seed-2'))).toEqual(await essenceOf(alone));
+    expect(await essenceOf(join(out, 'grpo', 'seed-2'))).toEqual(await essenceOf(alone));
+    const logs = ['proxmo', 'grpo'].map((name) => readFileSync(join(out, name, 'seed-2', 'run.log'), 'utf8'));
+    expect(logs.map((log) => log.includes('begun with a warm start of the same settings'))).toEqual([false, true]);
   });
 
   it('does nothing where all is done', async () => {

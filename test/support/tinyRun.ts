@@ -76,7 +76,7 @@ export async function tinyEngine(): Promise<Engine> {
   return new Engine(await testDevice(testAdapters.at(-1)!));
 }
 
-export interface TinyTraining extends Pick<TrainRunOptions, 'resume' | 'signal' | 'onEvent' | 'agree'> {
+export interface TinyTraining extends Pick<TrainRunOptions, 'resume' | 'signal' | 'onEvent' | 'agree' | 'warmStarts'> {
   /** Default: a new one. */
   readonly engine?: Engine;
 }

@@ -11,6 +11,8 @@ export interface TinyStudy {
   readonly seeds?: string;
   readonly reference?: string;
   readonly iterations?: number;
+  /** Tasks of the warm start. */
+  readonly demonstrations?: number;
 }
 
 const world = `export default ({ expert = true, fails = false }, { defineTaskSet }) => defineTaskSet({
@@ -34,6 +36,7 @@ const defaultArms = `  proxmo:
 /** Writes the study and its world into a folder. @returns the path of the study's file */
 export function writeTinyStudy(folder: string, study: TinyStudy = {}): string {
   const { preset = 'small', settings = '', arms = defaultArms, seeds = '[1, 2]', reference, iterations = 2 } = study;
+  const { demonstrations = 0 } = study;
   const module = join(folder, 'tiny.mjs');
   const file = join(folder, 'study.yaml');
   writeFileSync(module, world);
@@ -45,7 +48,7 @@ settings:
   prompt: { maxTokens: 64 }
   policy: { dModel: 8, layers: 1, heads: 1, kvHeads: 1, headDim: 8, dFf: 8 }
   sampling: { maxNewTokens: 2, blockSize: 2, constrained: true }
-  warmStart: { tasks: 0 }
+  warmStart: { tasks: ${demonstrations} }
   training: { iterations: ${iterations}, pool: 4, tasks: 2, groupSize: 2, miniBatches: 2, learningRate: 0.01 }
   evaluation: { tasks: 4, every: 2 }
 ${settings}

@@ -13,6 +13,8 @@ export interface ChildOptions {
   /** The command line's own file. */
   readonly program: string;
   readonly adapter?: string;
+  /** Folder of warm starts that arms share. */
+  readonly warmStarts: string;
   /** Threads of a software driver, where that is said. */
   readonly threads: number | null;
   readonly onNews: (news: RunNews) => void;
@@ -34,13 +36,13 @@ export class TrainingChild {
   private readonly child: ChildProcess;
 
   /** @param isNew whether it begins; otherwise it goes on from its last checkpoint */
-  constructor(run: StudyRun, isNew: boolean, { program, adapter, threads, onNews }: ChildOptions) {
+  constructor(run: StudyRun, isNew: boolean, { program, adapter, warmStarts, threads, onNews }: ChildOptions) {
     mkdirSync(dirname(run.dir), { recursive: true });
     const what = isNew
       ? [armConfigPath(run), '--preset', 'none', '--seed', String(run.seed), '--out', run.dir]
       : ['--resume', run.dir];
     // Who started the study agreed to what its environments start.
-    const options = ['--trust', ...(adapter === undefined ? [] : ['--adapter', adapter])];
+    const options = ['--trust', '--warm-starts', warmStarts, ...(adapter === undefined ? [] : ['--adapter', adapter])];
     const log = openSync(logPath(run), 'a');
     const { size: before } = fstatSync(log);
     try {
