@@ -120,16 +120,24 @@ export class KernelBench {
     const inputs = caseInputs(typedSpec, kernelCase);
     const inputBytes = Object.values(inputs).reduce((sum, { byteLength }) => sum + byteLength, 0);
     const count = Math.max(1, Math.min(mostSets[gpu.profile.kind], Math.floor(inputBytesOfSets / inputBytes)));
-    const outputs = createBuffers(gpu, spec, params, inputs, ({ access }) => access !== 'read');
-    const sets = Array.from({ length: count }, () => {
-      const buffers = { ...outputs, ...createBuffers(gpu, spec, params, inputs, ({ access }) => access === 'read') };
-      return Object.keys(spec.bindings).map((name) => ({
-        buffer: buffers[name]!,
-        offset: 0,
-        size: buffers[name]!.size,
-      }));
-    });
-    return KernelBench.of(gpu, { spec, params, inputs, sets }, variant as unknown as Variant);
+    const made: GPUBuffer[] = [];
+    const buffersOf = (chosen: (binding: BindingSpec) => boolean) =>
+      createBuffers(gpu, spec, params, inputs, chosen, (buffer) => made.push(buffer));
+    try {
+      const outputs = buffersOf(({ access }) => access !== 'read');
+      const sets = Array.from({ length: count }, () => {
+        const buffers = { ...outputs, ...buffersOf(({ access }) => access === 'read') };
+        return Object.keys(spec.bindings).map((name) => ({
+          buffer: buffers[name]!,
+          offset: 0,
+          size: buffers[name]!.size,
+        }));
+      });
+      return await KernelBench.of(gpu, { spec, params, inputs, sets }, variant as unknown as Variant);
+    } catch (error) {
+      for (const buffer of made) buffer.destroy();
+      throw error;
+    }
   }
 
   private static async of(gpu: GpuContext, benchCase: BenchCase, variant: Variant): Promise<KernelBench> {
@@ -262,12 +270,14 @@ function createBuffers(
   params: Params,
   inputs: Readonly<Record<string, InputArray>>,
   chosen: (binding: BindingSpec) => boolean,
+  onMade: (buffer: GPUBuffer) => void,
 ): Record<string, GPUBuffer> {
   const sizes = spec.sizes(params);
   const buffers: Record<string, GPUBuffer> = {};
   for (const [name, binding] of Object.entries(spec.bindings)) {
     if (!chosen(binding)) continue;
     const buffer = gpu.createStorage(storedBytes(binding.dtype, sizes[name] ?? 0), name);
+    onMade(buffer);
     const values = inputs[name];
     if (values) gpu.device.queue.writeBuffer(buffer, 0, toStorage(binding.dtype, values));
     buffers[name] = buffer;

@@ -1,5 +1,6 @@
 /** Weights that are no numbers: a model with one of them computes NaN everywhere, and learns nothing. */
 import { ProxmoError } from '../base/errors.ts';
+import { firstNonFinite } from '../base/finite.ts';
 
 /** What is wrong with a tensor's values. */
 export interface NonFinite {
@@ -11,16 +12,14 @@ export interface NonFinite {
 
 /** Counts NaN and infinities; null where there are none. */
 export function findNonFinite(values: Float32Array): NonFinite | null {
-  let [nan, infinite, first] = [0, 0, -1];
-  // A plain loop: every weight of every model passes here.
-  for (let index = 0; index < values.length; index++) {
-    const value = values[index]!;
-    if (value - value === 0) continue;
-    if (first < 0) first = index;
+  const first = firstNonFinite(values);
+  if (first < 0) return null;
+  let [nan, infinite] = [0, 0];
+  for (const value of values.subarray(first)) {
     if (Number.isNaN(value)) nan++;
-    else infinite++;
+    else if (!Number.isFinite(value)) infinite++;
   }
-  return first < 0 ? null : { nan, infinite, first };
+  return { nan, infinite, first };
 }
 
 /** For example `3 values that are NaN and 1 that is infinite, the first at index 7`. */

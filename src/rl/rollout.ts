@@ -10,17 +10,16 @@
  */
 
 import { ProxmoError } from '../base/errors.ts';
-import { type Answer, isPromise, Waits, whenAnswered, withinTime } from '../envs/answer.ts';
-import type { Environment, Task, TaskSet, Turn } from '../envs/environment.ts';
-import { closeEnvironment, FaultLog, nonsense } from '../envs/faults.ts';
-import { openingProblem, turnProblem } from '../envs/turns.ts';
+import type { Task, TaskSet } from '../envs/environment.ts';
+import { FaultLog } from '../envs/faults.ts';
 import type { BoundReply, Constraint } from '../nn/constraint.ts';
-import type { Generator, SamplingControls, Session } from '../nn/generator.ts';
+import type { Generator, SamplingControls } from '../nn/generator.ts';
 import { type ActionFormat, parseReply } from '../text/actionFormat.ts';
 import type { PromptBuilder } from '../text/prompt.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { createMemory, type EpisodeMemory, type MemoryForm } from './episodeMemory.ts';
 import type { RolloutRow } from './rows.ts';
+import { type Running, Worlds } from './worlds.ts';
 
 /** One turn of an episode, as it was played. */
 export interface RolloutStep extends RolloutRow {
@@ -112,32 +111,6 @@ export interface RolloutOptions {
 const turnsOfTry = 2 ** 20;
 /** Where a larger share of the episodes was given up, the others are no sample of what was asked for. */
 const largestDroppedShare = 0.5;
-/** How long the others wait for an answer before they go on without it. */
-const patienceSeconds = 1;
-
-/** An episode that is being played. */
-interface Running {
-  readonly number: number;
-  /** Row of its first hidden state; null where none are kept. */
-  readonly firstState: number | null;
-  readonly task: Task;
-  environment: Environment | null;
-  instruction: string;
-  memory: EpisodeMemory;
-  /** Number of the context that is in the session. */
-  context: number;
-  /** Its place in the KV cache while it is played, where it keeps one. */
-  session: Session | null;
-  steps: Omit<RolloutStep, 'success'>[];
-  /** What was last seen; null until the world has opened. */
-  turn: Turn | null;
-  faults: number;
-  /** Why it was given up; null unless it was. */
-  failure: Error | null;
-  /** Settles when the world has answered, or has been started over; null if there is nothing to wait for. */
-  pending: Promise<void> | null;
-}
-
 /**
  * Plays one episode for each task given; a task that stands there several times is a group.
  * @throws {ProxmoError} `interrupted` if the signal fires; `environment` if there were too many faults, or more than
@@ -158,50 +131,44 @@ export async function playEpisodes(
 }
 
 class Rollout {
-  private readonly faults: FaultLog;
-  /**
-   * All that the rollout waits for besides answers. They end with it, for whatever reason, and then nothing is started
-   * over any more.
-   */
-  private readonly waits = new Waits();
-  /** The error that ends the rollout. */
-  private fatal: { readonly error: unknown } | null = null;
+  private readonly worlds: Worlds;
 
   constructor(
     private readonly player: Player,
     private readonly taskSet: TaskSet,
     private readonly options: RolloutOptions,
   ) {
-    this.faults = options.faults ?? new FaultLog();
+    this.worlds = new Worlds(taskSet, options.faults ?? new FaultLog(), () => this.newMemory());
   }
 
   async play(tasks: readonly Task[]): Promise<RolloutResult> {
     const { firstEpisode, signal, onTurn } = this.options;
     const episodes = tasks.map((task, index) => this.newEpisode(task, firstEpisode + index));
-    const abort = () => this.waits.endAll();
+    const abort = () => this.worlds.end();
     signal?.addEventListener('abort', abort);
     try {
       const waiting = [...episodes];
       let running: Running[] = [];
       while (running.length + waiting.length > 0) {
         signal?.throwIfAborted();
-        if (this.fatal) throw this.fatal.error;
+        this.worlds.check();
         const begun = waiting.splice(0, this.lanes - running.length);
         await this.begin(begun);
         // An episode may be over as it begins.
         running.push(...begun.filter((episode) => !this.endIfOver(episode)));
         const ready = running.filter(({ pending }) => pending === null);
         if (ready.length > 0) await this.playTurn(ready);
-        else if (running.length > 0) await this.firstOf(running);
+        else if (running.length > 0) await this.worlds.firstOf(running);
         running = running.filter((episode) => !this.endIfOver(episode));
         onTurn?.(running.length + waiting.length, episodes.length);
       }
     } finally {
       signal?.removeEventListener('abort', abort);
-      this.waits.endAll();
+      this.worlds.end();
       for (const { session } of episodes) session?.close();
-      await Promise.all(episodes.map((episode) => this.close(episode)));
+      await Promise.all(episodes.map((episode) => this.worlds.close(episode)));
     }
+    this.worlds.check();
     return resultOf(episodes);
   }
 
@@ -227,6 +194,7 @@ class Rollout {
       faults: 0,
       failure: null,
       pending: null,
+      closing: null,
     };
   }
 
@@ -238,21 +206,20 @@ class Rollout {
   private async begin(episodes: readonly Running[]): Promise<void> {
     for (const episode of episodes) {
       episode.session = this.player.sessions?.openSession() ?? null;
-      this.follow(episode, this.open(episode));
+      this.worlds.open(episode);
     }
-    await this.settle(episodes);
-    if (this.fatal) throw this.fatal.error;
+    await this.worlds.settle(episodes);
+    this.worlds.check();
   }
 
-  /** Whether an episode is over; its place in the cache is then for another. */
+  /** Whether an episode is over; its world is then closed, and its place in the cache is for another. */
   private endIfOver(episode: Running): boolean {
-    const isOver = episode.pending === null && this.isOver(episode);
-    if (isOver) episode.session?.close();
+    const isOver = episode.pending === null && this.worlds.isOver(episode);
+    if (isOver) {
+      episode.session?.close();
+      void this.worlds.close(episode);
+    }
     return isOver;
-  }
-
-  private isOver({ turn, steps, failure }: Running): boolean {
-    return failure !== null || (turn !== null && (turn.done || steps.length >= this.taskSet.maxSteps));
   }
 
   private async playTurn(ready: readonly Running[]): Promise<void> {
@@ -285,133 +252,29 @@ class Rollout {
       const { observation, admissibleActions } = episode.turn!;
       const text = readReply(player, tokens, admissibleActions);
       const { action, valid } = parseReply(player.format, text, admissibleActions, taskSet.thinkAction?.verlTailLength);
-      const answer = this.ask(
-        episode,
-        () => episode.environment!.step(action),
-        turnProblem,
-        (turn) => {
-          const { steps, memory, task, number } = episode;
-          memory.wrote(tokens, action);
-          steps.push({
-            group: task.id,
-            trajectory: episodeId(number),
-            step: steps.length,
-            reward: turn.reward,
-            valid,
-            observation,
-            prompt,
-            context,
-            reply: tokens,
-            logProbs,
-            ...(bound ? { bound } : {}),
-            action,
-            actions: admissibleActions,
-            truncated,
-            seconds: { reply: (answered - asked) / 1000, world: (performance.now() - answered) / 1000 },
-          });
-          episode.turn = turn;
-        },
-      );
-      this.follow(episode, answer);
-    }
-    await this.settle(ready);
-  }
-
-  /** Opens the world of an episode. */
-  private open(episode: Running): Answer<void> {
-    return this.ask(
-      episode,
-      () => {
-        episode.environment = this.taskSet.createEnvironment();
-        return episode.environment.reset(episode.task);
-      },
-      openingProblem,
-      (turn) => {
-        episode.instruction = turn.instruction;
-        episode.turn = turn;
-      },
-    );
-  }
-
-  /** Asks the world something, and takes its answer; where it has none of use, starts the episode over. */
-  private ask<T extends Turn>(
-    episode: Running,
-    call: () => Answer<T>,
-    problemOf: (turn: T) => string | null,
-    take: (turn: T) => void,
-  ): Answer<void> {
-    const read = (turn: T) => {
-      const problem = problemOf(turn);
-      if (problem !== null) throw nonsense(this.taskSet.name, problem, turn);
-      take(turn);
-    };
-    try {
-      const answer = whenAnswered(
-        withinTime(call(), this.faults.settings.stepTimeoutSeconds, () => this.taskSet.name),
-        read,
-      );
-      return isPromise(answer) ? answer.catch((error) => this.startOver(episode, error)) : answer;
-    } catch (error) {
-      return this.startOver(episode, error);
-    }
-  }
-
-  /** After a fault: forgets what the episode came to, and opens its world again after a wait, if it has a next try. */
-  private async startOver(episode: Running, error: unknown): Promise<void> {
-    if (this.waits.ended) return;
-    const { task, environment, steps } = episode;
-    episode.faults++;
-    const fault = {
-      task,
-      attempt: episode.faults,
-      step: steps.length,
-      error: error instanceof Error ? error : new Error(String(error)),
-    };
-    const memory = this.newMemory();
-    Object.assign(episode, { environment: null, turn: null, instruction: '', memory, context: -1, steps: [] });
-    if (environment) void closeEnvironment(environment);
-    const delay = this.faults.note(fault);
-    if (delay === null) {
-      episode.failure = fault.error;
-      return;
-    }
-    await this.waits.start(delay).over;
-    if (!this.waits.ended) await this.open(episode);
-  }
-
-  private async close(episode: Running): Promise<void> {
-    const { environment, task, faults, steps } = episode;
-    const error = environment && (await closeEnvironment(environment));
-    if (error && this.isOver(episode))
-      this.faults.noteClosing({ task, attempt: faults + 1, step: steps.length, error });
-  }
-
-  /** Remembers that an episode waits, and what came of it. */
-  private follow(episode: Running, answer: Answer<void>): void {
-    if (!isPromise(answer)) return;
-    episode.pending = answer
-      .catch((error) => {
-        this.fatal ??= { error };
-      })
-      .finally(() => {
-        episode.pending = null;
+      this.worlds.step(episode, action, (turn) => {
+        const { steps, memory, task, number } = episode;
+        memory.wrote(tokens, action);
+        steps.push({
+          group: task.id,
+          trajectory: episodeId(number),
+          step: steps.length,
+          reward: turn.reward,
+          valid,
+          observation,
+          prompt,
+          context,
+          reply: tokens,
+          logProbs,
+          ...(bound ? { bound } : {}),
+          action,
+          actions: admissibleActions,
+          truncated,
+          seconds: { reply: (answered - asked) / 1000, world: (performance.now() - answered) / 1000 },
+        });
       });
-  }
-
-  /** Waits until all of these have their answers, but not much longer than most worlds take. */
-  private async settle(episodes: readonly Running[]): Promise<void> {
-    const pending = episodes.flatMap((episode) => episode.pending ?? []);
-    if (pending.length === 0) return;
-    const patience = this.waits.start(patienceSeconds);
-    await Promise.race([Promise.all(pending), patience.over]);
-    patience.end();
-  }
-
-  /** Waits until one of these has its answer. */
-  private async firstOf(episodes: readonly Running[]): Promise<void> {
-    const ending = this.waits.start();
-    await Promise.race([...episodes.map(({ pending }) => pending), ending.over]);
-    ending.end();
+    }
+    await this.worlds.settle(ready);
   }
 }
 

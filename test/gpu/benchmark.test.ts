@@ -18,6 +18,24 @@ describe.each(testAdapters)('on %s', (adapter) => {
     expect([...y!]).toEqual([...a!].map((value) => Math.fround(value / 2)));
   });
 
+  it('frees what it made where a later buffer cannot be made', async () => {
+    const gpu = await testDevice(adapter);
+    const held = gpu.allocations.bytes;
+    let made = 0;
+    const full = Object.create(gpu, {
+      createStorage: {
+        value: (bytes: number, label: string) => {
+          if (++made > 1) throw new Error('too large');
+          return gpu.createStorage(bytes, label);
+        },
+      },
+    }) as typeof gpu;
+    const params = { count: 1000, factor: 0.5 };
+    const variant = defaultVariant(scale, gpu.profile, params);
+    await expect(KernelBench.create(full, scale, variant, { params })).rejects.toThrow('too large');
+    expect([made, gpu.allocations.bytes]).toEqual([2, held]);
+  });
+
   it('times larger work as longer', async () => {
     const gpu = await testDevice(adapter);
     const timeOf = (count: number) => {

@@ -15,19 +15,9 @@ import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { rolloutOf, untimed } from '../support/rollouts.ts';
 import { sequenceOf } from '../support/sequences.ts';
+import { tinyModelConfig } from '../support/tinyModel.ts';
 
-const modelConfig = {
-  vocabSize: 16,
-  dModel: 8,
-  layers: 1,
-  heads: 1,
-  kvHeads: 1,
-  headDim: 8,
-  dFf: 8,
-  ropeTheta: 100,
-  tiedHead: true,
-  normEpsilon: 1e-5,
-};
+const modelConfig = tinyModelConfig(16);
 const turnsFrom = (first: number) =>
   Array.from({ length: 12 }, (_, turn) => ({ prompt: [first, turn], reply: [1 + ((first + turn) % 7), 2] }));
 

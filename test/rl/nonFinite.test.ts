@@ -17,24 +17,14 @@ import { cloneBehaviour } from '../../src/rl/warmStart.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { sequenceOf } from '../support/sequences.ts';
+import { tinyModelConfig } from '../support/tinyModel.ts';
 import { tinyConfig, tinyEngine, writeTinyWorld } from '../support/tinyRun.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-non-finite-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const world = writeTinyWorld(folder);
 
-const modelConfig = {
-  vocabSize: 8,
-  dModel: 8,
-  layers: 1,
-  heads: 1,
-  kvHeads: 1,
-  headDim: 8,
-  dFf: 8,
-  ropeTheta: 100,
-  tiedHead: true,
-  normEpsilon: 1e-5,
-};
+const modelConfig = tinyModelConfig();
 const options = { microBatchTokens: 64, checkpointing: 'none', seed: 1 } as const;
 
 /** An optimiser whose gradient is of the size of `weight`, and whose statistics are `told`. */

@@ -7,19 +7,9 @@ import { Optimiser, type TrainingSequence } from '../../src/rl/optimise.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { sequenceOf } from '../support/sequences.ts';
+import { tinyModelConfig } from '../support/tinyModel.ts';
 
-const config = {
-  vocabSize: 8,
-  dModel: 8,
-  layers: 1,
-  heads: 1,
-  kvHeads: 1,
-  headDim: 8,
-  dFf: 8,
-  ropeTheta: 100,
-  tiedHead: true,
-  normEpsilon: 1e-5,
-};
+const config = tinyModelConfig();
 const options = { microBatchTokens: 64, checkpointing: 'none', seed: 1 } as const;
 const whole: TrainingSequence = {
   ...sequenceOf({ prompt: [1, 2], reply: [3, 4, 5] }),

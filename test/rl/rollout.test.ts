@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { defineTaskSet } from '../../src/envs/define.ts';
 import type { Environment, Task, TaskSet, Turn } from '../../src/envs/environment.ts';
 import { type Fault, FaultLog } from '../../src/envs/faults.ts';
+import { Session } from '../../src/nn/session.ts';
 import { evaluate, meanComponents, rate } from '../../src/rl/evaluate.ts';
 import { type Episode, playEpisodes } from '../../src/rl/rollout.ts';
 import { wholeGroups } from '../../src/rl/wholeGroups.ts';
@@ -83,6 +84,34 @@ describe('a sound world', () => {
       expect(faults).toBe(0);
       for (const step of steps) expect(step).toMatchObject({ group: task.id, success, valid: step.action !== 'fly' });
     }
+  });
+
+  it('is closed when its episode is over: no more are open than there are places', async () => {
+    let [open, most, closed] = [0, 0, 0];
+    const counted: TaskSet = {
+      ...counting,
+      createEnvironment() {
+        open++;
+        most = Math.max(most, open);
+        const close = () => {
+          open--;
+          closed++;
+        };
+        return { ...sabotaged({}).createEnvironment(), close };
+      },
+    };
+    const free = [0, 1, 2];
+    const sessions = {
+      slots: free.length,
+      openSession: () => {
+        const slot = free.shift()!;
+        return new Session(slot, () => free.push(slot));
+      },
+    };
+    const player = { ...textPlayer(counting, texts), sessions };
+    const { episodes } = await playEpisodes(player, counted, tasks, { controls, firstEpisode: 0 });
+    expect(untimed(episodes)).toEqual((await play(counting)).episodes);
+    expect([most, open, closed]).toEqual([3, 0, tasks.length]);
   });
 
   it.each(['plain', 'think-action'] as const)('has its actions taken as it offers them: %s', async (format) => {
