@@ -1,7 +1,7 @@
 /** `proxmo view`: a page that shows runs while they train and afterwards, and explains their credit. */
 import { spawn } from 'node:child_process';
 import { Command } from 'commander';
-import { RunFolder } from '../view/server/runFolder.node.ts';
+import { openFolders } from '../view/server/openFolders.node.ts';
 import { serveRuns } from '../view/server/server.node.ts';
 import { wholeNumber } from './arguments.ts';
 import { standardError, standardOutput } from './output.ts';
@@ -14,12 +14,11 @@ interface ViewOptions {
 export function viewCommand(): Command {
   return new Command('view')
     .description('Look at runs in a browser: live curves, why an action got its credit, comparisons.')
-    .argument('<run...>', 'run folders')
+    .argument('<run...>', 'folders of runs, or of studies')
     .option('--port <n>', 'port on this machine (default: any that is free)', wholeNumber)
     .option('--open', 'open the page in the browser')
     .action(async (dirs: readonly string[], { port, open }: ViewOptions) => {
-      const runs = dirs.map((dir, index) => new RunFolder(String(index), dir));
-      const server = await serveRuns(runs, port);
+      const server = await serveRuns(await openFolders(dirs), port);
       standardOutput.print(server.address);
       if (open) openBrowser(server.address);
       await new Promise<void>((resolve) => {

@@ -115,6 +115,27 @@ describe.skipIf(!browser)('the page', () => {
     await page.locator('[data-cell="1.5"][aria-pressed="true"]').waitFor();
   });
 
+  it('compares runs by their settings, with a band over seeds, and opens one of them', async () => {
+    const grpo = { advantages: { estimator: 'grpo' } };
+    const page = await open(
+      [
+        await newRun({ seed: 1, success: 0.6 }),
+        await newRun({ seed: 2, success: 0.8 }),
+        await newRun({ seed: 1, success: 0.5, settings: grpo }),
+      ],
+      '#compare',
+    );
+    await page.locator('.results b').nth(1).waitFor();
+    expect(await page.locator('.results b').allInnerTexts()).toEqual(['70.0\u202f%', '50.0\u202f%']);
+    expect(await textOf(page, '.results')).toMatch(/60\.0\u202f% to 80\.0\u202f%, 2 runs/);
+    const row = page.locator('.settings tr', { hasText: 'advantages.estimator' });
+    expect(await row.locator('td').allInnerTexts()).toEqual(['proxmo', 'grpo']);
+    expect(await page.locator('.settings tr', { hasText: /^seed/ }).count()).toBe(0);
+    await page.locator('.results a').nth(1).click();
+    await page.locator('.lanes').waitFor();
+    expect(page.url()).toMatch(/#credit\?run=1$/);
+  });
+
   it('goes everywhere by keys', async () => {
     const page = await open([await newRun()]);
     await page.keyboard.press('2');
@@ -157,9 +178,9 @@ describe.skipIf(!browser)('the page', () => {
   });
 
   it.each([1440, 400])('is no wider than a window of %i pixels', async (width) => {
-    const dir = await newRun();
-    for (const hash of ['#live', '#credit?ep=1&step=2']) {
-      const page = await open([dir], hash, { width });
+    const dirs = [await newRun(), await newRun({ settings: { advantages: { estimator: 'grpo' } } })];
+    for (const hash of ['#live', '#credit?ep=1&step=2', '#credit?if=estimator:proxmo', '#compare']) {
+      const page = await open(dirs, hash, { width });
       await page.locator('main').waitFor();
       expect(await page.evaluate('document.documentElement.scrollWidth'), hash).toBeLessThanOrEqual(width);
     }

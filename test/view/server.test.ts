@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { RolloutIndex } from '../../src/rl/credit/record.ts';
 import type { MetricsChange, RunInfo } from '../../src/view/protocol.ts';
+import { openFolders } from '../../src/view/server/openFolders.node.ts';
 import { RunFolder } from '../../src/view/server/runFolder.node.ts';
 import { serveRuns, type ViewServer } from '../../src/view/server/server.node.ts';
 import { holdRun, trainRecord, writeRun } from '../support/viewRun.ts';
@@ -249,5 +250,19 @@ describe('how it follows runs', () => {
       () => void writeRun(dir),
     );
     expect((seen[0]!.data as RunInfo[])[0]!.state).toBe('waiting');
+  });
+
+  it('opens the runs of a study, and none outside it', async () => {
+    const study = join(folder, 'study');
+    await writeRun(join(study, 'grpo', 'seed-2'));
+    const arms = [{ name: 'grpo' }, { name: '..' }, { name: '../run-0' }];
+    writeFileSync(join(study, 'study.json'), JSON.stringify({ format: 'proxmo-study', seeds: [2, 3], arms }));
+    const runs = await openFolders([study, 'elsewhere']);
+    expect(runs.map(({ id, dir }) => [id, dir])).toEqual([
+      ['0', join(study, 'grpo', 'seed-2')],
+      ['1', join(study, 'grpo', 'seed-3')],
+      ['2', 'elsewhere'],
+    ]);
+    expect(await runs[0]!.describe()).toMatchObject({ name: 'grpo / seed 2', state: 'finished' });
   });
 });

@@ -1,5 +1,6 @@
 /** The frame around all views: which run, which view, how it stands, light or dark, and what keys do. */
 import { effect, signal } from '@preact/signals';
+import { Compare } from './compare/compare.ts';
 import { Credit } from './credit/credit.ts';
 import { Live } from './live/live.ts';
 import { go, linkTo, route, type View, views } from './route.ts';
@@ -10,8 +11,8 @@ import { html } from './ui/html.ts';
 import { bindings, type KeyBinding, useKeys } from './ui/keys.ts';
 import { hideTip, TipLayer } from './ui/tip.ts';
 
-const names: Readonly<Record<View, string>> = { live: 'Live', credit: 'Credit' };
-const pages: Readonly<Record<View, () => unknown>> = { live: Live, credit: Credit };
+const names: Readonly<Record<View, string>> = { live: 'Live', credit: 'Credit', compare: 'Compare' };
+const pages: Readonly<Record<View, () => unknown>> = { live: Live, credit: Credit, compare: Compare };
 const isHelpOpen = signal(false);
 
 const states = {

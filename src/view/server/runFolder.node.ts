@@ -29,6 +29,8 @@ export class RunFolder {
   constructor(
     readonly id: string,
     readonly dir: string,
+    /** As the page calls it. */
+    private readonly name = basename(resolve(dir)),
   ) {
     this.files = new GuardedFolder(dir);
   }
@@ -47,7 +49,7 @@ export class RunFolder {
     const adapter = isPlainObject(manifest?.adapter) ? manifest.adapter.name : null;
     return {
       id: this.id,
-      name: basename(resolve(this.dir)),
+      name: this.name,
       dir: this.dir,
       state: stateOf(manifest !== null, lock, summary !== null, log),
       note: log,
