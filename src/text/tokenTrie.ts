@@ -16,8 +16,10 @@ export class TokenTrie {
   readonly edgeStart: Int32Array;
   readonly edgeToken: Int32Array;
   readonly edgeNode: Int32Array;
+  /** The node that each sequence ends at, in the order in which they were given. */
+  readonly endOf: Int32Array;
 
-  private constructor(root: Branches) {
+  private constructor(root: Branches, ends: readonly Branches[]) {
     const nodes = [root];
     const edgeStart = [0];
     const edgeToken: number[] = [];
@@ -34,6 +36,8 @@ export class TokenTrie {
     this.edgeStart = Int32Array.from(edgeStart);
     this.edgeToken = Int32Array.from(edgeToken);
     this.edgeNode = Int32Array.from(edgeNode);
+    const numbers = new Map(nodes.map((node, number) => [node, number]));
+    this.endOf = Int32Array.from(ends, (node) => numbers.get(node)!);
   }
 
   /**
@@ -44,6 +48,7 @@ export class TokenTrie {
   static fromSequences(sequences: Iterable<ArrayLike<number>>): TokenTrie {
     const root: Branches = new Map();
     const ends = new Set<Branches>();
+    const endOf: Branches[] = [];
     for (const sequence of sequences) {
       let node = root;
       for (let i = 0; i < sequence.length; i++) {
@@ -63,6 +68,7 @@ export class TokenTrie {
         throw new ProxmoError('data', 'Token trie: a sequence is empty; give each at least an end token.');
       if (node.size > 0) throw ambiguous();
       ends.add(node);
+      endOf.push(node);
     }
     if (root.size === 0) {
       throw new ProxmoError(
@@ -70,7 +76,7 @@ export class TokenTrie {
         'Token trie: there are no sequences, so nothing would be allowed; give at least one.',
       );
     }
-    return new TokenTrie(root);
+    return new TokenTrie(root, endOf);
   }
 
   /** Tokens that may follow at a node, ascending; empty at an end. A view, not a copy. */

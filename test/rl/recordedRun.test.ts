@@ -141,6 +141,10 @@ function expectAddsUp(row: RecordedRow, maxNewTokens: number): void {
   expect(row.referenceLogProbs).toHaveLength(row.reply.length);
   expect(row.kl).toBeGreaterThanOrEqual(0);
   expect(row.cut).toBe(false);
+  expect(row.branches!.flatMap(({ actions }) => actions).toSorted()).toEqual([0, 1]);
+  expect(row.branches!.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 3);
+  const taken = row.branches!.find(({ actions }) => actions.includes(row.actions!.indexOf(row.action)))!;
+  expect(taken.probability).toBeCloseTo(Math.exp(row.logProbs.reduce((sum, each) => sum + each)), 3);
   expect(row.reply[0]).toContain(row.action);
   expect(row.seconds.reply).toBeGreaterThan(0);
 }

@@ -25,6 +25,8 @@ export interface AnchorShare {
   readonly weight: number;
 }
 
+/** Lists of shares that are remembered; rows come group by group. */
+const rememberedShares = 1024;
 /** Below this, a sum of weights may have lost what is to be told apart, and is taken again from its largest. */
 const smallestTotal = 1e-200;
 
@@ -33,6 +35,7 @@ export class AnchorSimilarity {
   /** The anchor of each row within its group, `[rows]`. */
   readonly anchorOf: Int32Array;
   private readonly groupOf: Int32Array;
+  private readonly lastShares = new Map<string, readonly AnchorShare[]>();
 
   constructor(
     private readonly batch: RolloutBatch,
@@ -66,22 +69,60 @@ export class AnchorSimilarity {
     return advantage;
   }
 
-  /** The anchors that the baseline of a row is made of; none where there is nothing to compare with. */
-  shares(row: number, options: ProximityOptions): AnchorShare[] {
-    const { rowsOf, cosine } = this.groups[this.groupOf[row]!]!;
+  /**
+   * The anchors that the baseline of a row is made of, the most similar first, and the heaviest of those; none where
+   * there is nothing to compare with. Where nothing is left out, rows of an anchor get the same list.
+   * @param most how many are wanted
+   */
+  shares(row: number, options: ProximityOptions, most = Number.POSITIVE_INFINITY): readonly AnchorShare[] {
     if (this.terms.vocabulary.length === 0) return [];
+    if (options.leaveTrajectoryOut || options.leaveSelfOut) return this.computeShares(row, options, most);
+    const key = `${this.groupOf[row]} ${this.anchorOf[row]} ${options.temperature} ${most}`;
+    const known = this.lastShares.get(key);
+    if (known) return known;
+    if (this.lastShares.size >= rememberedShares) this.lastShares.clear();
+    const shares = this.computeShares(row, options, most);
+    this.lastShares.set(key, shares);
+    return shares;
+  }
+
+  private computeShares(row: number, options: ProximityOptions, most: number): AnchorShare[] {
+    const { rowsOf, cosine } = this.groups[this.groupOf[row]!]!;
     const first = this.anchorOf[row]! * rowsOf.length;
-    const counted = rowsOf.flatMap((rows, anchor) => {
-      const left = rows.filter((other) => !this.isLeftOut(row, other, options));
-      return left.length === 0 ? [] : [{ rows: left, similarity: cosine[first + anchor]! }];
-    });
-    const largest = counted.reduce((most, { similarity }) => Math.max(most, similarity), 0);
-    const weighed = counted.map((share) => ({
-      ...share,
-      weight: share.rows.length * Math.exp((share.similarity - largest) / options.temperature),
+    const counts = rowsOf.map((rows, anchor) => this.countedRows(row, rows, anchor, options));
+    let largest = 0;
+    for (const [anchor, count] of counts.entries()) if (count > 0) largest = Math.max(largest, cosine[first + anchor]!);
+    const weightOf = (count: number, anchor: number) =>
+      count * Math.exp((cosine[first + anchor]! - largest) / options.temperature);
+    // One of which nothing counts may be nearer than the largest that does.
+    const weights = counts.map((count, anchor) => (count === 0 ? 0 : weightOf(count, anchor)));
+    const isNearer = (a: number, b: number) =>
+      cosine[first + a]! > cosine[first + b]! ||
+      (cosine[first + a]! === cosine[first + b]! && weights[a]! > weights[b]!);
+    const nearest: number[] = [];
+    for (const [anchor, count] of counts.entries()) {
+      if (count === 0 || (nearest.length >= most && !isNearer(anchor, nearest.at(-1)!))) continue;
+      let place = nearest.length;
+      while (place > 0 && isNearer(anchor, nearest[place - 1]!)) place--;
+      nearest.splice(place, 0, anchor);
+      if (nearest.length > most) nearest.pop();
+    }
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    return nearest.map((anchor) => ({
+      rows: rowsOf[anchor]!.filter((other) => !this.isLeftOut(row, other, options)),
+      similarity: cosine[first + anchor]!,
+      weight: weights[anchor]! / total,
     }));
-    const total = weighed.reduce((sum, { weight }) => sum + weight, 0);
-    return weighed.map((share) => ({ ...share, weight: share.weight / total }));
+  }
+
+  /** How many rows of an anchor count in the baseline of a row. */
+  private countedRows(row: number, rows: readonly number[], anchor: number, options: ProximityOptions): number {
+    if (options.leaveTrajectoryOut) {
+      let count = 0;
+      for (const other of rows) if (this.batch.trajectoryOf[other] !== this.batch.trajectoryOf[row]) count++;
+      return count;
+    }
+    return rows.length - (options.leaveSelfOut && anchor === this.anchorOf[row] ? 1 : 0);
   }
 
   private isLeftOut(row: number, other: number, options: ProximityOptions): boolean {

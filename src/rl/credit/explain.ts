@@ -155,6 +155,8 @@ function stepReason(row: RecordedRow, settings: AdvantageSettings): string {
     const state = settings.similarity === null ? 'the same state' : 'states as similar as its step group asks for';
     return `because ${cameTo} where ${state} averaged ${shownValue(baseline)}`;
   }
+  if (settings.estimator === 'proxmo' && settings.similarity !== 'tfidf')
+    return `because ${cameTo} where turns that the policy saw alike averaged ${shownValue(baseline)}`;
   if (neighbours.length === 0) return `since ${cameTo} and there was nothing to compare it with`;
   return `because ${cameTo} where ${similarStates(settings)} averaged ${shownValue(baseline)}`;
 }

@@ -3,7 +3,7 @@
  * is made of. Computed on the host from what the estimator came to, so that estimating is not held up by it.
  */
 import { anchorGroups } from '../advantages/anchorGroups.ts';
-import { AnchorSimilarity } from '../advantages/anchorSimilarity.ts';
+import { type AnchorShare, AnchorSimilarity } from '../advantages/anchorSimilarity.ts';
 import { polarisedWeights, successRate, unmodulated } from '../advantages/episode.ts';
 import { type AdvantageResult, anchorTerms, hasSoftStepLevel, softScales } from '../advantages/estimator.ts';
 import type { AdvantageSettings, GigpoSettings, ProxmoSettings } from '../advantages/options.ts';
@@ -113,16 +113,30 @@ function softNeighbours(
 ): (row: number) => Neighbour[] {
   if (settings.similarity !== 'tfidf') return () => [];
   const similarity = new AnchorSimilarity(batch, anchorTerms(batch, settings));
+  const nearestOf = new WeakMap<readonly AnchorShare[], readonly NearAnchor[]>();
   return (row) => {
-    const shares = similarity.shares(row, settings);
-    shares.sort((a, b) => b.similarity - a.similarity || b.weight - a.weight);
-    return shares.slice(0, namedNeighbours).map((share) => ({
-      ...named(batch, row, share.rows),
-      similarity: rounded(share.similarity),
-      weight: rounded(share.weight),
-      return: rounded(meanOf(share.rows, penalisedReturn)),
-    }));
+    const shares = similarity.shares(row, settings, namedNeighbours);
+    let nearest = nearestOf.get(shares);
+    if (!nearest) nearestOf.set(shares, (nearest = nearAnchors(shares, penalisedReturn)));
+    return nearest.map(({ rows, figures }) => ({ ...named(batch, row, rows), ...figures }));
   };
+}
+
+/** An anchor as it is written down, and its rows. */
+interface NearAnchor {
+  readonly rows: readonly number[];
+  readonly figures: Pick<Neighbour, 'similarity' | 'weight' | 'return'>;
+}
+
+function nearAnchors(shares: readonly AnchorShare[], penalisedReturn: Float64Array): NearAnchor[] {
+  return shares.map(({ rows, similarity, weight }) => ({
+    rows,
+    figures: {
+      similarity: rounded(similarity),
+      weight: rounded(weight),
+      return: rounded(meanOf(rows, penalisedReturn)),
+    },
+  }));
 }
 
 /** GiGPO: the anchors of a row's step group. */
@@ -170,5 +184,10 @@ function meanOf(rows: readonly number[], values: Float64Array): number {
 
 /** Five digits are more than a reader takes in, and much less to write. */
 export function rounded(value: number): number {
-  return Number(value.toPrecision(5));
+  if (value === 0 || !Number.isFinite(value)) return value;
+  const decimals = 4 - Math.floor(Math.log10(Math.abs(value)));
+  // Beyond, a power of ten is no number of float64 any more, and a division by it loses digits.
+  if (decimals < 0 || decimals > 22) return Number(value.toPrecision(5));
+  const unit = 10 ** decimals;
+  return Math.round(value * unit) / unit;
 }

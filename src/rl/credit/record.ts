@@ -68,7 +68,7 @@ const stepLevel = z.object({
   neighbours: z.array(neighbour),
 });
 
-/** Actions that the policy told apart from the others at one token, and how likely it was to take one of them. */
+/** Actions that part from what was written at the same token, and how likely the policy was to take one of them. */
 const actionBranch = z.object({
   /** Indices into the row's `actions`. */
   actions: z.array(count),
@@ -109,10 +109,10 @@ export const recordedRowSchema = z.object({
   /** Actions on offer; null where the environment does not say. */
   actions: z.array(z.string()).nullable(),
   /**
-   * How likely the policy was to take each of the actions on offer, where its reply was bound to them, as far as the
-   * logits of the tokens that it sampled say: a branch is all actions that part from the reply at the same token, by
-   * the same other token. Where these are several, what each of them has was never computed. Null where the reply was
-   * free.
+   * How likely the policy was to take the actions on offer, where its reply was bound to them, as far as the
+   * log-probabilities of the tokens that it sampled say: the action that it took is a branch, and all that part from
+   * the reply at one token are another. What each of several actions of a branch has was never computed. Null where the
+   * reply was free.
    */
   branches: z.array(actionBranch).nullable(),
   /** A = A^E + ω·A^S. */

@@ -6,6 +6,7 @@ import type { TrainConfig } from '../config.ts';
 import type { Episode, RolloutStep } from '../rollout.ts';
 import { indexRollout, type RolloutBatch } from '../rows.ts';
 import type { IterationResult } from '../trainer.ts';
+import { branchesOf } from './branches.ts';
 import { keptGroups } from './kept.ts';
 import { levelsOf, type RowLevels, rounded } from './levels.ts';
 import type { RecordedGroup, RecordedRow, RolloutIndex } from './record.ts';
@@ -120,11 +121,11 @@ class RowMaker {
       action: step.action,
       reply: pieces(tokenizer, step.reply),
       cut: update.cut[row]!,
-      logProbs: step.logProbs.map(rounded),
-      referenceLogProbs: reference && Array.from(reference, rounded),
+      logProbs: step.logProbs.map(roundedLog),
+      referenceLogProbs: reference && Array.from(reference, roundedLog),
       kl: reference && rounded(meanKl(step.logProbs, reference, config.loss.klEstimator)),
       actions: step.actions && [...step.actions],
-      branches: null,
+      branches: branchesOf(step),
       advantage: advantages.advantage[row]!,
       episodeAdvantage: advantages.episode[row]!,
       stepAdvantage: advantages.step[row]!,
@@ -132,6 +133,11 @@ class RowMaker {
       seconds: { reply: rounded(step.seconds.reply), world: rounded(step.seconds.world) },
     };
   }
+}
+
+/** Log-probabilities are told to 1e-5, a thousandth of a per cent. */
+function roundedLog(value: number): number {
+  return Math.round(value * 1e5) / 1e5;
 }
 
 /** The text of each token; together they are the text of all. */

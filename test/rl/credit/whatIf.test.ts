@@ -71,11 +71,11 @@ describe('advantages under other settings', () => {
       const rows = largeRollout();
       const whatIf = new WhatIf(rows);
       whatIf.advantages({ estimator: 'proxmo' });
-      // The least of some tries: a machine may be busy with other things.
+      // Of the processor, and the least of some tries: a machine may be busy with other things.
       const tries = Array.from({ length: 8 }, (_, round) => {
-        const started = performance.now();
+        const started = process.cpuUsage();
         whatIf.advantages({ estimator: 'proxmo', temperature: 0.05 + 0.01 * round, ...leaveOut });
-        return performance.now() - started;
+        return process.cpuUsage(started).user / 1000;
       });
       expect(Math.min(...tries)).toBeLessThan(100);
     },

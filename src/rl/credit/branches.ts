@@ -1,0 +1,56 @@
+/** How likely the actions were that a policy did not take, from nothing but the tokens that it sampled. */
+import type { TokenTrie } from '../../text/tokenTrie.ts';
+import type { RolloutStep } from '../rollout.ts';
+import { rounded } from './levels.ts';
+import type { ActionBranch } from './record.ts';
+
+/**
+ * The branches of a reply that was bound to the actions on offer: of the actions that part from it at its token t, one
+ * is taken with probability p(tokens before t) · (1 − p(token t)), and the action that was written with that of all its
+ * tokens. They sum to 1.
+ * @returns null where the reply was free, or bound to a part of the actions
+ */
+export function branchesOf({
+  actions,
+  bound,
+  reply,
+  logProbs,
+}: Pick<RolloutStep, 'actions' | 'bound' | 'reply' | 'logProbs'>): ActionBranch[] | null {
+  if (!actions || !bound || bound.trie.endOf.length !== actions.length) return null;
+  const tokens = reply.slice(bound.from);
+  const placeOf = placesOf(bound.trie, tokens);
+  const parted: number[][] = Array.from({ length: tokens.length + 1 }, () => []);
+  const parents = parentsOf(bound.trie);
+  for (const action of actions.keys()) {
+    let node = bound.trie.endOf[action]!;
+    while (!placeOf.has(node)) node = parents[node]!;
+    parted[placeOf.get(node)!]!.push(action);
+  }
+  let before = 0;
+  return parted.flatMap((members, place) => {
+    const logProb = logProbs[bound.from + place];
+    // -expm1 keeps what is left of a token that was almost certain.
+    const probability = Math.exp(before) * (logProb === undefined ? 1 : -Math.expm1(logProb));
+    before += logProb ?? 0;
+    return members.length === 0 ? [] : [{ actions: members, probability: rounded(Math.max(0, probability)) }];
+  });
+}
+
+/** How many tokens lead to each node that a reply comes by. */
+function placesOf(trie: TokenTrie, tokens: readonly number[]): Map<number, number> {
+  const places = new Map([[0, 0]]);
+  let node = 0;
+  for (const [place, token] of tokens.entries()) {
+    node = trie.next(node, token);
+    if (node < 0) break;
+    places.set(node, place + 1);
+  }
+  return places;
+}
+
+function parentsOf({ edgeStart, edgeNode }: TokenTrie): Int32Array {
+  const parents = new Int32Array(edgeStart.length);
+  for (let node = 0; node + 1 < edgeStart.length; node++)
+    for (let edge = edgeStart[node]!; edge < edgeStart[node + 1]!; edge++) parents[edgeNode[edge]!] = node;
+  return parents;
+}
