@@ -11,6 +11,7 @@ import type { TaskSet } from '../../../src/envs/environment.ts';
 import { FaultLog } from '../../../src/envs/faults.ts';
 import { playEpisodes } from '../../../src/rl/rollout.ts';
 import { controls, textPlayer } from '../../support/players.ts';
+import { untimed } from '../../support/rollouts.ts';
 
 const server = [process.execPath, join(import.meta.dirname, '../../support/envServer.mjs')];
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-process-'));
@@ -251,7 +252,7 @@ describe('rollouts', () => {
             faults,
           },
         );
-        return { episodes, count: faults.count };
+        return { episodes: untimed(episodes), count: faults.count };
       };
       const sound = await play({});
       const faulty = await play({ fault, task: 'train-1', once: join(folder, fault) });
