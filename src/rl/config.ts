@@ -312,6 +312,17 @@ export function savedAdaptersOf({ lora }: Pick<TrainConfig, 'lora'>): string | u
   return lora && 'from' in lora ? lora.from : undefined;
 }
 
+/** The real games of ALFWorld, and a policy of 0.73 million parameters that solves most of them. */
+const alfworld = {
+  environment: { name: 'alfworld', options: {} },
+  prompt: { memory: 'transcript', options: false, highlight: true, maxTokens: 1400 },
+  policy: { dModel: 128, layers: 4, heads: 4, kvHeads: 4, headDim: 32, dFf: 256 },
+  sampling: { maxNewTokens: 16, blockSize: 8, constrained: true },
+  warmStart: { tasks: 3500, epochs: 4, batchTurns: 40, learningRate: 1.5e-3, promptWeight: 0 },
+  training: { iterations: 40, pool: 3500, tasks: 16, groupSize: 8, miniBatches: 4, learningRate: 1e-4, warmup: 0.05 },
+  evaluation: { split: 'seen', tasks: 140, temperature: 0 },
+} as const;
+
 /** Configurations by name, as differences from the defaults. */
 export const presets = {
   /**
@@ -337,6 +348,18 @@ export const presets = {
     warmStart: { tasks: 2000, noise: 0.05, epochs: 5, batchTurns: 32, learningRate: 3e-3, promptWeight: 0 },
     training: { iterations: 30, pool: 400, tasks: 16, groupSize: 8, miniBatches: 4, learningRate: 1e-3 },
     evaluation: { split: 'unseen', tasks: 120, temperature: 1 },
+  },
+  /**
+   * ALFWorld's games (`proxmo env fetch alfworld`), solved from random weights on two CPU cores: the expert's episodes
+   * in nearly all training games, then ProxMO. Held-out tasks are all of the split `valid_seen`.
+   */
+  alfworld,
+  /**
+   * The same from the expert's episodes in 400 games, after which there is much left to learn by reinforcement.
+   */
+  'alfworld-few': {
+    ...alfworld,
+    warmStart: { ...alfworld.warmStart, tasks: 400, epochs: 8 },
   },
   /** The paper's settings (arXiv 2602.19225, section 5) with a policy for a GPU, in full houses. */
   paper: {
