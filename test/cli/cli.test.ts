@@ -53,7 +53,11 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
   it.each([
     [['fly'], 2, /unknown command 'fly'/],
     [['train', '--seed', 'x'], 2, /--seed/],
-    [['train', '--preset', 'huge'], 2, /There is no preset huge; choose one of small, alfworld, alfworld-few, paper, pretrained, none\./],
+    [
+      ['train', '--preset', 'huge'],
+      2,
+      /There is no preset huge; choose one of small, alfworld, alfworld-few, paper, pretrained, none\./,
+    ],
     [['train', '--preset', 'smal'], 2, /There is no preset smal \(did you mean small\?\); choose one of/],
     [
       ['train', '--set', 'training.iteration=3', '--out', join(folder, 'never')],
