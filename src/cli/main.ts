@@ -11,6 +11,7 @@ import { isSystemError, systemReason } from '../base/systemErrors.node.ts';
 import { keepNativeCodeQuiet } from '../gpu/quiet.node.ts';
 import { advantagesCommand } from './advantages.ts';
 import { benchCommand } from './bench.ts';
+import { compareCommand } from './compare.ts';
 import { doctorCommand } from './doctor.ts';
 import { envCommand } from './env.ts';
 import { evalCommand } from './eval.ts';
@@ -45,6 +46,7 @@ async function main(): Promise<number> {
     playCommand(),
     whyCommand(),
     envCommand(),
+    compareCommand(),
     exportRunCommand(),
     modelCommand(),
     generateCommand(),

@@ -1,6 +1,6 @@
 /** `proxmo train`: trains a policy and prints what became of it. */
-import { basename } from 'node:path';
-import { Command } from 'commander';
+import { basename, join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
 import { ProxmoError } from '../base/errors.ts';
 import { createNamedTaskSet } from '../envs/registry.node.ts';
 import type { GpuContext } from '../gpu/context.ts';
@@ -16,6 +16,7 @@ import { loadConfig } from '../runs/config.ts';
 import { checkNewFolder, logToRun, openRun } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
 import { adapterOption, repeatedOption, wholeNumber } from './arguments.ts';
+import { describeGroups, readGroups } from './compare.ts';
 import { checkNewRun } from './names.ts';
 import { defaultPreset, newRunConfig, presetNames } from './newConfig.ts';
 import { standardError, standardOutput } from './output.ts';
@@ -32,6 +33,7 @@ interface TrainOptions {
   readonly set: readonly string[];
   readonly out?: string;
   readonly seed?: number;
+  readonly seeds?: readonly number[];
   readonly resume?: string;
   readonly iterations?: Iterations;
   readonly adapter?: string;
@@ -58,6 +60,11 @@ export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Pro
     .addOption(repeatedOption('--set <key=value>', 'one setting, as training.iterations=40'))
     .option('--out <dir>', 'folder of the run; must be new or empty (default: a new folder under runs/)')
     .option('--seed <n>', 'seed of all chance', wholeNumber)
+    .option(
+      '--seeds <list>',
+      'several seeds, as 1,2,3: a run each, one after another, and a comparison at the end',
+      seeds,
+    )
     .option('--iterations <n>', 'how many; with --resume also +n, for n more than the run has', parseIterations)
     .option(
       '--resume <dir>',
@@ -76,41 +83,101 @@ export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Pro
     .option('--json', 'print the summary, or the plan, as JSON')
     .action(async (file: string | undefined, options: TrainOptions) => {
       const agree = agreement(options.trust);
+      if (options.seeds !== undefined) return trainSeeds(file, options, options.seeds, { agree, version, onDevice });
       const { dir, config } =
         options.resume === undefined
           ? await newRun(file, options, agree)
           : await resumedRun(file, options, options.resume, agree);
       if (options.plan) return printPlan(config, options);
-      const gpu = await openDevice(options.adapter);
-      try {
-        await onDevice(gpu);
-        const { warmStarts: folder } = options;
-        const warmStarts = folder === undefined ? {} : { warmStarts: new WarmStarts(folder, version) };
-        const run = { dir, config, version, resume: options.resume !== undefined, agree, ...warmStarts };
-        await train(gpu, run, options.json ?? false);
-      } finally {
-        gpu.destroy();
-      }
+      const run = {
+        dir,
+        config,
+        version,
+        resume: options.resume !== undefined,
+        agree,
+        ...sharedWarmStarts(options, version),
+      };
+      await trainOn(options, run, new Stop(), onDevice);
     });
 }
 
+interface Surroundings {
+  readonly agree: Agree;
+  readonly version: string;
+  readonly onDevice: (gpu: GpuContext) => Promise<void>;
+}
+
+/** Trains a run for each seed, one after another, after all of them were checked, and compares them. */
+async function trainSeeds(
+  file: string | undefined,
+  options: TrainOptions,
+  list: readonly number[],
+  { agree, version, onDevice }: Surroundings,
+): Promise<void> {
+  const others = { '--seed': options.seed, '--resume': options.resume, '--plan': options.plan };
+  const given = Object.entries(others).filter(([, value]) => value !== undefined);
+  if (given.length > 0)
+    throw new ProxmoError('usage', `--seeds trains new runs, so ${given[0]![0]} cannot be given with it.`);
+  const out = options.out ?? `runs/seeds-${timestamp()}`;
+  const runs = [];
+  for (const seed of list) runs.push(await newRun(file, { ...options, seed, out: join(out, `seed-${seed}`) }, agree));
+  const stop = new Stop();
+  const shared = { version, agree, ...sharedWarmStarts(options, version) };
+  for (const run of runs) await trainOn({ ...options, json: false }, { ...run, ...shared }, stop, onDevice);
+  const groups = await readGroups(runs.map(({ dir }) => dir));
+  if (options.json) standardOutput.json(groups);
+  else standardOutput.print(`\n${describeGroups(groups)}`);
+}
+
+function sharedWarmStarts({ warmStarts: folder }: TrainOptions, version: string): { warmStarts?: WarmStarts } {
+  return folder === undefined ? {} : { warmStarts: new WarmStarts(folder, version) };
+}
+
+function seeds(text: string): number[] {
+  const list = text.split(',').map(wholeNumber);
+  if (new Set(list).size < list.length) throw new InvalidArgumentError('It must be different seeds.');
+  return list;
+}
+
+/** A device of its own for a run: what it holds is freed at once with it. */
+async function trainOn(
+  { adapter, json = false }: TrainOptions,
+  run: TrainRunOptions,
+  stop: Stop,
+  onDevice: Surroundings['onDevice'],
+): Promise<void> {
+  const gpu = await openDevice(adapter);
+  try {
+    await onDevice(gpu);
+    await train(gpu, run, stop, json);
+  } finally {
+    gpu.destroy();
+  }
+}
+
+/** The request to stop, for the run that is under way and those that were to follow. */
+class Stop {
+  private readonly controller = new AbortController();
+  readonly signal = this.controller.signal;
+
+  constructor() {
+    const stop = () => this.controller.abort();
+    onStopSignals(stop, () => process.exit(130));
+    new Parent().onGone(stop);
+  }
+}
+
 /** Trains until it is done or interrupted: by the first signal after a checkpoint, by a second key press at once. */
-async function train(gpu: GpuContext, run: TrainRunOptions, json: boolean): Promise<void> {
+async function train(gpu: GpuContext, run: TrainRunOptions, { signal }: Stop, json: boolean): Promise<void> {
   const reporter = new TrainReporter(new ProgressLine(), run.config, run.dir, run.resume ?? false);
   reporter.start(gpu.adapter);
-  const interrupt = new AbortController();
   const parent = new Parent();
-  const stop = () => {
-    if (interrupt.signal.aborted) return;
-    reporter.interrupted();
-    interrupt.abort();
-  };
-  onStopSignals(stop, () => process.exit(130));
-  parent.onGone(stop);
+  const onStop = () => reporter.interrupted();
+  signal.addEventListener('abort', onStop);
   try {
     const summary = await trainRun(new Engine(gpu), {
       ...run,
-      signal: interrupt.signal,
+      signal,
       onEvent: (event) => {
         if (event.kind === 'begin') noteClosedOutputs(run.dir);
         reporter.show(event);
@@ -120,6 +187,7 @@ async function train(gpu: GpuContext, run: TrainRunOptions, json: boolean): Prom
     if (json) standardOutput.json(summary);
     else reporter.finish(summary);
   } finally {
+    signal.removeEventListener('abort', onStop);
     reporter.stop();
   }
 }

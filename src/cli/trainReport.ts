@@ -20,7 +20,8 @@ import { WorkLeft } from './workLeft.ts';
 
 const barWidth = 20;
 const sparkWidth = 20;
-/** Of a run's iterations, where the output is no terminal: so many lines, and one after so many seconds. */
+/** Of a run's iterations, where the output is no terminal: the first, so many in all, and one after so many seconds. */
+const firstLines = 3;
 const mostLines = 20;
 const secondsBetweenLines = 60;
 /** Iterations, and seconds of them, from which on the share of advantages is compared with the paper's. */
@@ -139,7 +140,8 @@ export class TrainReporter {
     const number = metrics.iteration + 1;
     const now = performance.now();
     const isDue = (now - this.toldAt) / 1000 >= secondsBetweenLines || number % Math.ceil(iterations / mostLines) === 0;
-    const isTold = this.line.isLive || isDue || number === iterations || metrics.dropped > 0;
+    const isFirst = this.successes.length <= firstLines;
+    const isTold = this.line.isLive || isFirst || isDue || number === iterations || metrics.dropped > 0;
     if (!isTold) return;
     this.toldAt = now;
     this.line.print(this.describeIteration(metrics));

@@ -1,0 +1,134 @@
+/** What runs came to, side by side: runs that differ in nothing but their seed are one row. */
+
+import type { TrainConfig } from '../../rl/config.ts';
+import { differences } from '../../rl/resumeSettings.ts';
+import { runConfig } from '../../rl/run.node.ts';
+import type { MetricRecord } from '../../runs/metrics.ts';
+import { openRun } from '../../runs/run.ts';
+import { estimate, estimateDifference, type Interval } from '../study/statistics.ts';
+
+/** A rate with its 95 % interval; null where there is none. */
+export interface Rate {
+  readonly success: number;
+  readonly interval: Interval | null;
+}
+
+/** A run as its folder has it. */
+export interface RunOutcome {
+  readonly dir: string;
+  readonly config: TrainConfig;
+  /** Iterations that are done. */
+  readonly iteration: number;
+  /** Success on the held-out tasks: before training, last, and highest after training began. */
+  readonly before: Rate | null;
+  readonly final: Rate | null;
+  readonly best: (Rate & { readonly iteration: number }) | null;
+  /** Success of each iteration's own episodes. */
+  readonly curve: readonly number[];
+}
+
+/** Runs of the same settings. */
+export interface Group {
+  readonly runs: readonly RunOutcome[];
+  readonly before: Rate | null;
+  readonly final: Rate | null;
+  /** With the iteration of a single run. */
+  readonly best: (Rate & { readonly iteration: number | null }) | null;
+  /** Mean over the runs, as far as all have come. */
+  readonly curve: readonly number[];
+}
+
+/** A setting in which groups differ, with its value in each; undefined where it is not set. */
+export interface Setting {
+  readonly key: string;
+  readonly values: readonly unknown[];
+}
+
+/** @throws {ProxmoError} `file` if the folder is no run, or is damaged; `config` if its settings are not known */
+export async function readOutcome(dir: string): Promise<RunOutcome> {
+  const run = await openRun(dir);
+  const config = runConfig(run);
+  const records = await run.readMetrics();
+  const evaluations = records.filter(({ kind }) => kind === 'eval');
+  const training = records.filter(({ kind }) => kind === 'train');
+  const after = evaluations.filter(({ iteration }) => iteration > 0);
+  const [first] = evaluations.filter(({ iteration }) => iteration === 0);
+  const highest = after.reduce<MetricRecord | null>(
+    (best, record) => (best === null || number(record, 'success') > number(best, 'success') ? record : best),
+    null,
+  );
+  const last = after.at(-1);
+  return {
+    dir,
+    config,
+    iteration: training.at(-1)?.iteration ?? 0,
+    before: first ? rateOf(first) : null,
+    final: last ? rateOf(last) : null,
+    best: highest && { ...rateOf(highest), iteration: highest.iteration },
+    curve: training.map((record) => number(record, 'success')),
+  };
+}
+
+function rateOf(record: MetricRecord): Rate {
+  const { low, high } = record;
+  const interval = typeof low === 'number' && typeof high === 'number' ? ([low, high] as const) : null;
+  return { success: number(record, 'success'), interval };
+}
+
+function number(record: MetricRecord, name: string): number {
+  const value = record[name];
+  return typeof value === 'number' ? value : 0;
+}
+
+/** In the order in which their first runs come. */
+export function groupsOf(runs: readonly RunOutcome[]): Group[] {
+  const lists = new Map<string, RunOutcome[]>();
+  for (const run of runs) {
+    const key = JSON.stringify({ ...run.config, seed: 0 });
+    lists.set(key, [...(lists.get(key) ?? []), run]);
+  }
+  return [...lists.values()].map(groupOf);
+}
+
+function groupOf(runs: readonly RunOutcome[]): Group {
+  const [first] = runs;
+  if (runs.length === 1) return { ...first!, runs };
+  const over = (rates: readonly (Rate | null)[]): Rate | null => {
+    const known = rates.filter((rate) => rate !== null).map(({ success }) => success);
+    if (known.length === 0) return null;
+    const { mean, interval } = estimate(known);
+    return { success: mean, interval };
+  };
+  const length = Math.min(...runs.map(({ curve }) => curve.length));
+  const best = over(runs.map((run) => run.best));
+  return {
+    runs,
+    before: over(runs.map(({ before }) => before)),
+    final: over(runs.map(({ final }) => final)),
+    best: best && { ...best, iteration: null },
+    curve: Array.from({ length }, (_, index) => runs.reduce((sum, { curve }) => sum + curve[index]!, 0) / runs.length),
+  };
+}
+
+/** The settings in which groups differ. */
+export function differingSettings(groups: readonly Group[]): Setting[] {
+  const configs = groups.map(({ runs }) => ({ ...runs[0]!.config, seed: 0 }));
+  const [first, ...others] = configs;
+  const keys = new Map<string, readonly string[]>();
+  for (const other of others) for (const { keys: path } of differences(first, other)) keys.set(path.join('.'), path);
+  return [...keys].map(([key, path]) => ({ key, values: configs.map((config) => valueAt(config, path)) }));
+}
+
+function valueAt(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((part, key) => (part as Record<string, unknown> | null | undefined)?.[key], value);
+}
+
+/** By how much a group's final success is above that of another, over the seeds that both have; null if too few. */
+export function finalDifference(of: Group, than: Group): ReturnType<typeof estimateDifference> | null {
+  const bySeed = new Map(than.runs.map(({ config, final }) => [config.seed, final?.success]));
+  const pairs = of.runs.flatMap(({ config, final }) => {
+    const other = bySeed.get(config.seed);
+    return final === null || other === undefined ? [] : [final.success - other];
+  });
+  return pairs.length < 2 ? null : estimateDifference(pairs);
+}
