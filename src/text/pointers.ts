@@ -12,7 +12,7 @@
  * - words of the frame (headings, buttons) have tokens of their own;
  * - all other words are left out, and so are actions on offer of which nothing else is to be said (they can be taken
  *   all the same);
- * - an observation that stands in the same context already is its first part and `<again>`.
+ * - an observation that is the same as the last one of its kind in the context is its first part and `<again>`.
  *
  * So what is read is a shortened view, from which the text cannot be got back; what is written can: `read` undoes
  * `action` for every action. (Entities by their order in the text: Hermann et al., arXiv 1506.03340; features of exact
@@ -120,13 +120,13 @@ export class PointerWriting implements Writing {
     return ids;
   }
 
-  observation({ instruction, observation, offered }: Look, earlier: ReadonlySet<string>): number[] {
+  observation({ instruction, observation, offered }: Look, earlier: readonly Omit<Look, 'instruction'>[]): number[] {
     const named = this.#namedBy(instruction);
     const parts = this.#style.parts(observation, offered);
-    if (earlier.has(observation)) {
-      const [first] = parts;
-      return [...(first ? this.#part(first, named, offered) : []), this.#signs.again];
-    }
+    const [first] = parts;
+    const kindOf = (look: (typeof earlier)[number]) => this.#style.parts(look.observation, look.offered)[0]?.text;
+    const last = first && earlier.findLast((look) => kindOf(look) === first.text);
+    if (last?.observation === observation) return [...this.#part(first!, named, offered), this.#signs.again];
     const ids: number[] = [];
     for (const part of parts) for (const id of this.#part(part, named, offered)) ids.push(id);
     return ids;

@@ -10,7 +10,7 @@
  */
 import type { PromptInput } from './promptTypes.ts';
 import type { PromptMarker, Tokenizer } from './tokenizer.ts';
-import { textWriting, type Writing } from './writing.ts';
+import { type Look, textWriting, type Writing } from './writing.ts';
 
 /** The markers in words, for a vocabulary that has no ids for them. */
 const markerTexts: Readonly<Record<PromptMarker, string>> = {
@@ -34,13 +34,13 @@ export interface PlainLayout {
 export function plainPrompt(tokenizer: Tokenizer, input: PromptInput, layout: PlainLayout = {}): number[] {
   const { writing = textWriting(tokenizer), pastEnd = [] } = layout;
   const { instruction, history } = input;
-  const earlier = new Set<string>();
+  const earlier: Omit<Look, 'instruction'>[] = [];
   const ids = [...marker(tokenizer, 'task'), ...writing.task(instruction)];
   for (const { observation, action, offered = null } of history) {
     ids.push(...marker(tokenizer, 'observation'));
     ids.push(...writing.observation({ instruction, observation, offered }, earlier));
     ids.push(...marker(tokenizer, 'action'), ...writing.action(action, offered), ...pastEnd);
-    earlier.add(observation);
+    earlier.push({ observation, offered });
   }
   return [...ids, ...turnBehind(tokenizer, input, earlier, layout)];
 }
@@ -50,14 +50,15 @@ export function plainPrompt(tokenizer: Tokenizer, input: PromptInput, layout: Pl
  * turns of the input's history.
  */
 export function plainTurn(tokenizer: Tokenizer, input: PromptInput, layout: PlainLayout = {}): number[] {
-  return turnBehind(tokenizer, input, new Set(input.history.map(({ observation }) => observation)), layout);
+  const earlier = input.history.map(({ observation, offered = null }) => ({ observation, offered }));
+  return turnBehind(tokenizer, input, earlier, layout);
 }
 
-/** @param earlier observations that stand before it */
+/** @param earlier what stands before it */
 function turnBehind(
   tokenizer: Tokenizer,
   { instruction, observation, admissibleActions, offered = admissibleActions }: PromptInput,
-  earlier: ReadonlySet<string>,
+  earlier: readonly Omit<Look, 'instruction'>[],
   { repeatTask = false, writing = textWriting(tokenizer) }: PlainLayout,
 ): number[] {
   return [

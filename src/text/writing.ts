@@ -18,8 +18,8 @@ export interface Look {
 
 export interface Writing {
   task(instruction: string): number[];
-  /** @param earlier observations that stand in the same context before this one */
-  observation(look: Look, earlier: ReadonlySet<string>): number[];
+  /** @param earlier what stands in the same context before this, oldest first */
+  observation(look: Look, earlier: readonly Omit<Look, 'instruction'>[]): number[];
   /** An action on the list of those on offer. */
   option(action: string, look: Omit<Look, 'observation'>): number[];
   /** An action as the policy writes it, without the end token. */

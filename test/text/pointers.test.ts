@@ -21,7 +21,12 @@ const text = (ids: readonly number[]) => tokenizer.decode(ids).trim();
 
 const instruction = "Find me men's shirts in Dark Blue, and size: 4, and price lower than 50.00 dollars";
 const see = (observation: string, offered: readonly string[] | null = null, earlier: readonly string[] = []) =>
-  text(writing.observation({ instruction, observation, offered }, new Set(earlier)));
+  text(
+    writing.observation(
+      { instruction, observation, offered },
+      earlier.map((each) => ({ observation: each, offered })),
+    ),
+  );
 
 describe('a task', () => {
   it('is the places of its words, its clauses and its amount', () => {
@@ -52,12 +57,14 @@ describe('an observation', () => {
   it('compares amounts of money with that of the task, and leaves them out where it names none', () => {
     expect(see('shelf\nshirt $50.0 $50.01')).toBe('shelf <task2> <names1> <within> <above>');
     const without = { instruction: 'a shirt', observation: 'shelf\nshirt $9.5', offered: null };
-    expect(text(writing.observation(without, new Set()))).toBe('shelf <task0> <names1>');
+    expect(text(writing.observation(without, []))).toBe('shelf <task0> <names1>');
   });
 
-  it('is its first part, and that it was there, where it stands before', () => {
+  it('is its first part, and that it was there, where it is the last of its kind', () => {
     expect(see('shelf\nblue', null, ['door\nblue'])).toBe('shelf <task4> <names1> <named>');
     expect(see('shelf\nblue', null, ['door\nblue', 'shelf\nblue'])).toBe('shelf <again>');
+    expect(see('shelf\nblue', null, ['shelf\nblue', 'door\nblue'])).toBe('shelf <again>');
+    expect(see('shelf\nblue', null, ['shelf\nblue', 'shelf\nmug'])).toBe('shelf <task4> <names1> <named>');
   });
 
   it('leaves out actions of which nothing is to be said', () => {

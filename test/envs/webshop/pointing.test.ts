@@ -19,7 +19,7 @@ it('each page says its kind, what it holds, and where its actions stand on the l
   const opening = environment.reset(lamp);
   const { instruction } = opening;
   const show = ({ observation, admissibleActions: offered }: ReturnType<typeof environment.step>) =>
-    tokenizer.decode(writing.observation({ instruction, observation, offered }, new Set()));
+    tokenizer.decode(writing.observation({ instruction, observation, offered }, []));
   expect(instruction).toMatch(/^Find me easy assemble desk lamps with warm light with color: .*, and size: /);
   expect(show(opening)).toBe('start search <action0> search <action1>');
   expect(show(environment.step('search[lamp]'))).toBe(
