@@ -7,7 +7,7 @@
  * - an action on offer is `<action k>`, its place on the list, behind the text that names it, and as the policy's
  *   reply: any action is one token and the end token;
  * - a part of a page shows each word of the task that it names once, and says how many those are: `<names n>`;
- * - `<named>` stands behind that where the task names the whole part, word for word;
+ * - an action is `<named k>` on a page where the task names, word for word, all that its part says;
  * - an amount of money is `<within>` or `<above>` the one that the task names, which is `<amount>`;
  * - words of the frame (headings, buttons) have tokens of their own;
  * - all other words are left out, and so are actions on offer of which nothing else is to be said (they can be taken
@@ -51,14 +51,15 @@ const actionPointers = 100;
 const mostNames = 15;
 
 const taskNames = Array.from({ length: taskPointers }, (_, k) => `<task${k}>`);
+const namedNames = Array.from({ length: actionPointers }, (_, k) => `<named${k}>`);
 const actionNames = Array.from({ length: actionPointers }, (_, k) => `<action${k}>`);
 const countNames = Array.from({ length: mostNames + 1 }, (_, n) => `<names${n}>`);
-const signs = ['again', 'named', 'amount', 'within', 'above'] as const;
+const signs = ['again', 'amount', 'within', 'above'] as const;
 type Sign = (typeof signs)[number];
 
 /** Entries for the vocabulary of a policy that reads and writes with pointers. */
 export function pointerWords({ words }: Pick<PointerStyle, 'words'>): readonly string[] {
-  return [...words, ...taskNames, ...actionNames, ...countNames, ...signs.map((sign) => `<${sign}>`)];
+  return [...words, ...taskNames, ...actionNames, ...namedNames, ...countNames, ...signs.map((sign) => `<${sign}>`)];
 }
 
 const amountPattern = String.raw`\$\d+(?:\.\d+)?|\d+(?:\.\d+)? dollars`;
@@ -91,6 +92,7 @@ export class PointerWriting implements Writing {
   readonly #frame: ReadonlyMap<string, number>;
   readonly #taskIds: readonly number[];
   readonly #actionIds: readonly number[];
+  readonly #namedIds: readonly number[];
   readonly #countIds: readonly number[];
   readonly #actionNumbers: ReadonlyMap<number, number>;
   readonly #signs: Readonly<Record<Sign, number>>;
@@ -104,6 +106,7 @@ export class PointerWriting implements Writing {
     this.#frame = new Map(style.words.map((word) => [word, idOf(word)]));
     this.#taskIds = taskNames.map(idOf);
     this.#actionIds = actionNames.map(idOf);
+    this.#namedIds = namedNames.map(idOf);
     this.#countIds = countNames.map(idOf);
     this.#actionNumbers = new Map(this.#actionIds.map((id, number) => [id, number]));
     this.#signs = Object.fromEntries(signs.map((sign) => [sign, idOf(`<${sign}>`)])) as Record<Sign, number>;
@@ -151,20 +154,21 @@ export class PointerWriting implements Writing {
   }
 
   #part({ text, frame = false, action }: PagePart, named: Named, offered: Look['offered']): number[] {
-    const ids = frame ? this.#frameIds(text) : this.#textIds(text, named);
-    if (action !== undefined && ids.length > 0) ids.push(...this.action(action, offered));
-    return ids;
+    const units = unitsOf(frame ? text.toLowerCase() : text, seenUnits);
+    const ids = frame ? this.#frameIds(units) : this.#contentIds(units, named);
+    if (action === undefined || ids.length === 0) return ids;
+    const pointers = !frame && isNamed(units, named) ? this.#namedIds : this.#actionIds;
+    const pointer = pointers[offered?.indexOf(action) ?? -1];
+    return [...ids, ...(pointer === undefined ? this.action(action, offered) : [pointer])];
   }
 
-  #frameIds(text: string): number[] {
-    return unitsOf(text.toLowerCase(), seenUnits).flatMap((word) => this.#frame.get(word) ?? []);
+  #frameIds(units: readonly string[]): number[] {
+    return units.flatMap((word) => this.#frame.get(word) ?? []);
   }
 
-  #textIds(text: string, named: Named): number[] {
-    const units = unitsOf(text, seenUnits);
+  #contentIds(units: readonly string[], named: Named): number[] {
     const ids = this.#pointersTo(units, named);
     if (ids.length > 0) ids.push(this.#countIds[Math.min(ids.length, mostNames)]!);
-    if (isNamed(units, named)) ids.push(this.#signs.named);
     for (const unit of units) {
       if (isAmount(unit) && named.amount !== null)
         ids.push(amountOf(unit) <= named.amount ? this.#signs.within : this.#signs.above);

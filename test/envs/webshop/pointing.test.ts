@@ -27,7 +27,7 @@ it('each page says its kind, what it holds, and where its actions stand on the l
   );
   const item = show(environment.step('click[b0lamp0001]'));
   expect(item).toMatch(/^item <task3> <task4> <names2> <within> <task7> /);
-  expect(item.match(/<named> <action\d+>/g)).toHaveLength(2);
+  expect(item.match(/<named\d+>/g)).toHaveLength(2);
   expect(show(environment.step('click[features]'))).toBe('details <task5> <task6> <names2>');
 });
 
