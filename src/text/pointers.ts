@@ -12,7 +12,8 @@
  * - words of the frame (headings, buttons) have tokens of their own;
  * - all other words are left out, and so are actions on offer of which nothing else is to be said (they can be taken
  *   all the same);
- * - an observation that is the same as the last one of its kind in the context is its first part and `<again>`.
+ * - an observation that is the same as the last one of its kind in the context is its first part, `<again>`, and the
+ *   actions that the task names.
  *
  * So what is read is a shortened view, from which the text cannot be got back; what is written can: `read` undoes
  * `action` for every action. (Entities by their order in the text: Hermann et al., arXiv 1506.03340; features of exact
@@ -129,7 +130,10 @@ export class PointerWriting implements Writing {
     const [first] = parts;
     const kindOf = (look: (typeof earlier)[number]) => this.#style.parts(look.observation, look.offered)[0]?.text;
     const last = first && earlier.findLast((look) => kindOf(look) === first.text);
-    if (last?.observation === observation) return [...this.#part(first!, named, offered), this.#signs.again];
+    if (last?.observation === observation) {
+      const actions = parts.flatMap((part) => this.#namedAction(part, named, offered) ?? []);
+      return [...this.#part(first!, named, offered), this.#signs.again, ...actions];
+    }
     const ids: number[] = [];
     for (const part of parts) for (const id of this.#part(part, named, offered)) ids.push(id);
     return ids;
@@ -157,9 +161,14 @@ export class PointerWriting implements Writing {
     const units = unitsOf(frame ? text.toLowerCase() : text, seenUnits);
     const ids = frame ? this.#frameIds(units) : this.#contentIds(units, named);
     if (action === undefined || ids.length === 0) return ids;
-    const pointers = !frame && isNamed(units, named) ? this.#namedIds : this.#actionIds;
-    const pointer = pointers[offered?.indexOf(action) ?? -1];
+    const pointer = this.#namedAction({ text, frame, action }, named, offered);
     return [...ids, ...(pointer === undefined ? this.action(action, offered) : [pointer])];
+  }
+
+  /** The pointer to the action that a part is about, where the task names all of the part. */
+  #namedAction({ text, frame = false, action }: PagePart, named: Named, offered: Look['offered']): number | undefined {
+    if (frame || action === undefined || !isNamed(unitsOf(text, seenUnits), named)) return undefined;
+    return this.#namedIds[offered?.indexOf(action) ?? -1];
   }
 
   #frameIds(units: readonly string[]): number[] {

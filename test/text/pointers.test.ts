@@ -64,6 +64,7 @@ describe('an observation', () => {
     expect(see('shelf\nblue', null, ['door\nblue'])).toBe('shelf <task4> <names1>');
     expect(see('shelf\nblue', null, ['door\nblue', 'shelf\nblue'])).toBe('shelf <again>');
     expect(see('shelf\nblue', null, ['shelf\nblue', 'door\nblue'])).toBe('shelf <again>');
+    expect(see('shelf\nblue', ['look', 'take blue'], ['shelf\nblue'])).toBe('shelf <again> <named1>');
     expect(see('shelf\nblue', null, ['shelf\nblue', 'shelf\nmug'])).toBe('shelf <task4> <names1>');
   });
 
