@@ -371,6 +371,28 @@ export const presets = {
     evaluation: { split: 'seen', tasks: 128, temperature: 0.4 },
   },
   /**
+   * The WebShop on two CPU cores, without a GPU: pages and actions by pointers, a policy of 150,000 parameters, a few
+   * minutes of demonstrations by an expert who compares products, then ProxMO. Without `environment.options.data` it
+   * shops in the self-made catalogue.
+   */
+  webshop: {
+    environment: { name: 'webshop', options: {} },
+    prompt: { memory: 'transcript', options: false, vocabulary: 'pointers', maxTokens: 800 },
+    policy: { dModel: 64, layers: 3, heads: 4, kvHeads: 4, headDim: 16, dFf: 128, ropeTheta: 100 },
+    sampling: { maxNewTokens: 2, blockSize: 2, constrained: true },
+    warmStart: { tasks: 2000, epochs: 8, batchTurns: 48, learningRate: 3e-3, promptWeight: 0 },
+    training: {
+      iterations: 200,
+      pool: 2000,
+      tasks: 32,
+      groupSize: 8,
+      miniBatches: 4,
+      learningRate: 5e-4,
+      schedule: 'linear',
+    },
+    evaluation: { split: 'unseen', tasks: 500, temperature: 0, every: 50 },
+  },
+  /**
    * A pretrained model of 100 million to 2 billion parameters, as Qwen2.5 and SmolLM2 Instruct, which thinks before it
    * acts. Adapters in place of all weights, small micro-batches and recomputed blocks, so that it fits a GPU for one
    * person. Adapters learn at ten times the rate of whole weights (the paper's 1e-6).

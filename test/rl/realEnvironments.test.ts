@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createNamedTaskSet } from '../../src/envs/registry.node.ts';
-import { trainConfigSchema } from '../../src/rl/config.ts';
+import { presets, trainConfigSchema } from '../../src/rl/config.ts';
 import { evaluate } from '../../src/rl/evaluate.ts';
 import { loadRun, trainRun } from '../../src/rl/run.node.ts';
 import { firstEvaluationEpisode } from '../../src/rl/trainer.ts';
@@ -125,6 +125,20 @@ describe('training in the shop', () => {
       expect(Object.keys(record)).toEqual(
         expect.arrayContaining(['score', ...parts.map((name) => `components/${name}`)]),
       );
+  });
+
+  it('runs with the preset’s pointers, in which an episode is short and an action one token', async () => {
+    const { environment, prompt, sampling } = presets.webshop;
+    const run = await train('pointers', {
+      environment,
+      prompt,
+      sampling,
+      evaluation: { split: 'unseen', tasks: 3 },
+    });
+    expectWholeRun(run, vocabularyOf(run.dir));
+    expect(vocabularyOf(run.dir)).toBeLessThan(600);
+    expect(run.rows.every(({ valid }) => valid)).toBe(true);
+    expect(run.rows[0]!.observation).toMatch(/^WebShop \[SEP\] Instruction: \[SEP\] Find me /);
   });
 
   it.skipIf(!hasFiles(shop))('runs on WebShop’s 1,000 products, with a vocabulary of 24,000 words', async () => {
