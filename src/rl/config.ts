@@ -372,18 +372,18 @@ export const presets = {
   },
   /**
    * The WebShop on two CPU cores, without a GPU: pages and actions by pointers, a policy of 150,000 parameters, a few
-   * minutes of demonstrations by an expert who compares products, then ProxMO. Without `environment.options.data` it
-   * shops in the self-made catalogue.
+   * minutes of demonstrations by an expert who compares products, then ProxMO. For the original's 1,000 products, named
+   * as `environment.options.data`; the self-made catalogue has fewer tasks than `warmStart.tasks` and `training.pool`.
    */
   webshop: {
     environment: { name: 'webshop', options: {} },
     prompt: { memory: 'transcript', options: false, vocabulary: 'pointers', maxTokens: 800 },
     policy: { dModel: 64, layers: 3, heads: 4, kvHeads: 4, headDim: 16, dFf: 128, ropeTheta: 100 },
     sampling: { maxNewTokens: 2, blockSize: 2, constrained: true },
-    warmStart: { tasks: 2000, epochs: 8, batchTurns: 48, learningRate: 3e-3, promptWeight: 0 },
+    warmStart: { tasks: 6000, epochs: 4, batchTurns: 48, learningRate: 3e-3, promptWeight: 0 },
     training: {
       iterations: 200,
-      pool: 2000,
+      pool: 6000,
       tasks: 32,
       groupSize: 8,
       miniBatches: 4,
