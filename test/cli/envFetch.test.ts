@@ -134,7 +134,8 @@ describe('a fetch that breaks off', () => {
     await proxmo(args, {
       env,
       onStart: async (child) => {
-        const unpacked = () => existsSync(target()) && readdirSync(target()).some((name) => name.endsWith('.tmp'));
+        const unpacked = () =>
+          existsSync(target()) && readdirSync(target()).some((name) => name.includes('.json_2.1.1.'));
         while (!unpacked()) await sleep(5);
         child.kill('SIGKILL');
       },
