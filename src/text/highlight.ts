@@ -19,15 +19,15 @@ export const functionWords: ReadonlySet<string> = new Set(
 const word = /[\p{L}\p{M}]+/gu;
 
 /**
- * The text, with a mark before each word that the instruction names as well, in upper or lower case. Where the
+ * Gives a text a mark before each word that the instruction names as well, in upper or lower case. Where the
  * instruction itself stands in the text it stays as it is.
  */
-export function highlighted(text: string, instruction: string): string {
+export function highlighter(instruction: string): (text: string) => string {
   const named = namedWords(instruction);
-  if (named.size === 0) return text;
+  if (named.size === 0) return (text) => text;
   const marked = (part: string) =>
     part.replace(word, (found) => (named.has(found.toLowerCase()) ? `${mark}${found}` : found));
-  return text.split(instruction).map(marked).join(instruction);
+  return (text) => text.split(instruction).map(marked).join(instruction);
 }
 
 /** Words by which an instruction names what it is about, in lower case. */

@@ -6,7 +6,7 @@
  */
 import { ProxmoError } from '../base/errors.ts';
 import type { ActionFormat } from './actionFormat.ts';
-import { highlighted } from './highlight.ts';
+import { highlighter } from './highlight.ts';
 import { type PointerStyle, PointerWriting } from './pointers.ts';
 import { fitPrompt } from './promptBudget.ts';
 import { type PlainLayout, plainPrompt, plainTurn } from './promptPlain.ts';
@@ -132,7 +132,7 @@ export class PromptBuilder {
     const admissibleActions = offered?.filter((action) => !this.#omitActions.has(action)) ?? null;
     const shown = { ...input, admissibleActions, offered: input.admissibleActions };
     if (!this.#highlight) return shown;
-    const mark = (text: string) => highlighted(text, input.instruction);
+    const mark = highlighter(input.instruction);
     return {
       ...shown,
       history: input.history.map((past) => ({ ...past, observation: mark(past.observation) })),
