@@ -33,6 +33,12 @@ export interface RowPlace {
 const level = 1;
 /** Most bytes of a group's text: more is no group of rows. */
 const largestGroup = 2 ** 30;
+/** Names of an iteration's files. */
+export function rolloutFileNames(iteration: number): { readonly rows: string; readonly index: string } {
+  const name = folderName(iteration);
+  return { rows: `${name}.jsonl.gz`, index: `${name}.index.json` };
+}
+
 const indexName = /^(\d{6,})\.index\.json$/;
 
 /** The rollouts in the folder of a run. */
@@ -109,11 +115,11 @@ export class RolloutFolder {
   }
 
   private rowsPath(iteration: number): string {
-    return join(this.dir, `${folderName(iteration)}.jsonl.gz`);
+    return join(this.dir, rolloutFileNames(iteration).rows);
   }
 
   private indexPath(iteration: number): string {
-    return join(this.dir, `${folderName(iteration)}.index.json`);
+    return join(this.dir, rolloutFileNames(iteration).index);
   }
 }
 

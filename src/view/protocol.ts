@@ -1,4 +1,4 @@
-/** What the server tells the page, and what a page that opens from disk holds in its stead. */
+/** What the server tells the page. */
 
 /** A line of a run's metrics. JSON has no NaN and infinities: they are texts. */
 export interface MetricRecord {
@@ -14,17 +14,6 @@ export interface MetricRecord {
  * finished nor why it stopped, as after a crash.
  */
 export type RunState = 'waiting' | 'running' | 'finished' | 'stopped' | 'failed' | 'ended';
-
-/** How far the phase at hand has come, as the trainer last wrote it. */
-export interface PhaseProgress {
-  readonly phase: string;
-  /** Iterations that are done. */
-  readonly iteration: number;
-  /** Share of the phase that is done. */
-  readonly done: number;
-  /** When it was written, in milliseconds since 1970. */
-  readonly at: number;
-}
 
 export interface RunInfo {
   /** Its place on the command line, from 0. */
@@ -45,7 +34,6 @@ export interface RunInfo {
   readonly settings: Readonly<Record<string, string | number | boolean | null>>;
   /** `summary.json`, when it is finished. */
   readonly summary: Readonly<Record<string, unknown>> | null;
-  readonly progress: PhaseProgress | null;
   /** Iterations whose episodes are kept, rising. */
   readonly rollouts: readonly number[];
   /** Whether it has a profile. */
@@ -60,13 +48,4 @@ export interface MetricsChange {
   readonly records: readonly MetricRecord[];
   /** Lines that are no records. */
   readonly badLines: number;
-}
-
-/** A page that opens from disk has all of it within: by run, the texts of the files that the server would send. */
-export interface EmbeddedRun {
-  readonly info: RunInfo;
-  readonly metrics: MetricsChange;
-  /** By iteration: the index, as JSON, and all rows, as JSON Lines. */
-  readonly rollouts: Readonly<Record<string, { readonly index: string; readonly rows: string }>>;
-  readonly profile: string | null;
 }

@@ -7,9 +7,10 @@ import { ProxmoError } from '../../base/errors.ts';
 import { isHeldLock } from '../../base/lock.node.ts';
 import { recordedRowSchema, rolloutIndexSchema } from '../../rl/credit/record.ts';
 import { isPlainObject, parseJson } from '../../runs/json.ts';
+import { rolloutFileNames } from '../../runs/rollouts.ts';
 import { runFiles } from '../../runs/run.ts';
 import { parseYaml } from '../../runs/yaml.ts';
-import type { PhaseProgress, RunInfo, RunState } from '../protocol.ts';
+import type { RunInfo, RunState } from '../protocol.ts';
 import { GuardedFolder } from './guardedFolder.node.ts';
 
 /** Files of a profile, in the folder of that name. */
@@ -60,7 +61,6 @@ export class RunFolder {
       seed: typeof manifest?.seed === 'number' ? manifest.seed : null,
       settings: flattened(settings ?? {}),
       summary,
-      progress: progressOf(await this.parsed('progress.json', JSON.parse, [])),
       rollouts: await this.rollouts(),
       hasProfile: (await this.files.stamp(profileFolder, profileFiles[0])) !== null,
     };
@@ -78,7 +78,7 @@ export class RunFolder {
    * @throws {ProxmoError} `file` if it is damaged, as of rows below
    */
   async rolloutIndex(iteration: number): Promise<string | null> {
-    const name = `${fileNumber(iteration)}.index.json`;
+    const name = rolloutFileNames(iteration).index;
     const text = await this.files.readText(runFiles.rollouts, name);
     if (text !== null) parseJson(text, rolloutIndexSchema, name);
     return text;
@@ -86,14 +86,14 @@ export class RunFolder {
 
   /** All rows of an iteration, as JSON Lines; null where they are not kept. */
   async rows(iteration: number): Promise<string | null> {
-    const name = `${fileNumber(iteration)}.jsonl.gz`;
+    const name = rolloutFileNames(iteration).rows;
     const bytes = await this.files.readBytes([runFiles.rollouts, name]);
     return bytes && rowsIn(bytes, name);
   }
 
   /** The rows of a group, of whom the index says where they are. */
   async groupRows(iteration: number, offset: number, bytes: number): Promise<string | null> {
-    const name = `${fileNumber(iteration)}.jsonl.gz`;
+    const name = rolloutFileNames(iteration).rows;
     const member = await this.files.readBytes([runFiles.rollouts, name], { offset, bytes });
     return member && rowsIn(member, name);
   }
@@ -123,10 +123,6 @@ export class RunFolder {
   }
 }
 
-function fileNumber(iteration: number): string {
-  return String(iteration).padStart(6, '0');
-}
-
 /** @throws {ProxmoError} `file` if these are no rows, or more than a page can hold */
 async function rowsIn(bytes: Buffer, name: string): Promise<string> {
   const unzipped = await promisify(gunzip)(bytes, { maxOutputLength: largestRows }).catch((cause: unknown) => {
@@ -148,13 +144,6 @@ function stateOf(isRun: boolean, lock: string | null, hasSummary: boolean, log: 
 
 function textOrNull(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
-}
-
-function progressOf(value: Record<string, unknown> | null): PhaseProgress | null {
-  if (!value) return null;
-  const { phase, iteration, done, at } = value;
-  const isWhole = typeof phase === 'string' && [iteration, done, at].every((each) => typeof each === 'number');
-  return isWhole ? (value as unknown as PhaseProgress) : null;
 }
 
 /** Nested settings by their keys joined with dots; lists as JSON. */

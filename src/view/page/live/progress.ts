@@ -1,9 +1,9 @@
-/** How far a run is: a bar of its iterations, what it does at the moment, and the time that is left. */
+/** How far a run is: a bar of its iterations, and the time that is left. */
 
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { MetricRecord, RunInfo } from '../../protocol.ts';
-import { duration, figure, plural, shown } from '../ui/format.ts';
+import { duration, figure, plural } from '../ui/format.ts';
 import { html } from '../ui/html.ts';
 
 interface ProgressProps {
@@ -19,7 +19,7 @@ export function Progress({ info, train }: ProgressProps) {
   if (!Number.isFinite(planned) || info.state === 'waiting' || info.state === 'finished') return null;
   const done = train.at(-1)?.iteration ?? 0;
   const isRunning = info.state === 'running';
-  const share = Math.min(1, planned > 0 ? (done + (isRunning ? partOf(info) : 0)) / planned : 1);
+  const share = Math.min(1, planned > 0 ? done / planned : 1);
   return html`<section class="progress" aria-label="Progress">
     <div class="bar" role="progressbar" aria-valuenow=${Math.round(100 * share)} aria-valuemin="0" aria-valuemax="100">
       <span style=${{ width: `${100 * share}%` }} />
@@ -31,14 +31,6 @@ export function Progress({ info, train }: ProgressProps) {
   </section>`;
 }
 
-/** Share of the iteration under way, by the mean seconds of its phases. */
-function partOf({ progress }: RunInfo): number {
-  if (!progress) return 0;
-  if (progress.phase.endsWith('rollout')) return 0.5 * progress.done;
-  if (progress.phase.endsWith('update')) return 0.5 + 0.5 * progress.done;
-  return 0;
-}
-
 function Now({ info, train, left }: ProgressProps & { readonly left: number }) {
   const now = useSignal(Date.now());
   useEffect(() => {
@@ -47,12 +39,10 @@ function Now({ info, train, left }: ProgressProps & { readonly left: number }) {
     }, 1000);
     return () => clearInterval(timer);
   }, [now]);
-  const { progress } = info;
   const seconds = train.slice(-recent).map((record) => figure(record['seconds/total']));
   const mean = seconds.reduce((sum, value) => sum + value, 0) / seconds.length;
-  const remaining = mean * (left - partOf(info));
+  const remaining = mean * left;
   return html`<span class="now">
-    ${progress && html`<span>${shown(progress.phase, 60)} ${Math.round(100 * progress.done)} %</span>`}
     ${
       seconds.length > 0
         ? html`<span>about ${duration(remaining)} left</span>`

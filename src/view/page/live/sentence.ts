@@ -1,5 +1,6 @@
 /** The one sentence on top of a run: what there is to know of it now, by rules, the most pressing first. */
 import type { RunInfo } from '../../protocol.ts';
+import { percent, plural } from '../ui/format.ts';
 
 export interface Sentence {
   readonly tone: 'bad' | 'warn' | 'good' | 'plain';
@@ -32,7 +33,7 @@ const rules: readonly Rule[] = [
     const skipped = train.at(-1)?.of('skippedSteps') ?? 0;
     return skipped > 0
       ? bad(
-          `${count(skipped, 'optimiser step')} of the last iteration had numbers that are not finite, and was left out.`,
+          `${plural(skipped, 'optimiser step')} of the last iteration had numbers that are not finite, and was left out.`,
         )
       : null;
   },
@@ -70,12 +71,12 @@ const rules: readonly Rule[] = [
     const last = train.at(-1);
     const share = last ? last.of('truncatedReplies') / last.of('steps') : 0;
     return share > many.cut
-      ? warn(`${rate(share)} of the replies were cut at their most tokens: sampling.maxNewTokens may be too low.`)
+      ? warn(`${percent(share)} of the replies were cut at their most tokens: sampling.maxNewTokens may be too low.`)
       : null;
   },
   (_, train) => {
     const invalid = 1 - (train.at(-1)?.of('validShare') ?? 1);
-    return invalid > many.invalid ? warn(`${rate(invalid)} of the actions were malformed, and did nothing.`) : null;
+    return invalid > many.invalid ? warn(`${percent(invalid)} of the actions were malformed, and did nothing.`) : null;
   },
   (_, train) => {
     const last = train.at(-1);
@@ -89,22 +90,20 @@ const rules: readonly Rule[] = [
     const [first, last] = [evaluations[0], evaluations.at(-1)];
     if (!first || !last || first === last) return null;
     const [from, to] = [first.of('success'), last.of('success')];
-    const change = `Held-out success ${state === 'running' ? 'has gone' : 'went'} from ${rate(from)} to ${rate(to)} in ${count(train.length, 'iteration')}`;
+    const change = `Held-out success ${state === 'running' ? 'has gone' : 'went'} from ${percent(from)} to ${percent(to)} in ${plural(train.length, 'iteration')}`;
     if (last.of('low') > first.of('high')) return { tone: 'good', text: `${change}: more than chance.` };
     if (last.of('high') < first.of('low')) return bad(`${change}: the policy got worse.`);
     return plain(`${change}; their intervals overlap, so it may be chance.`);
   },
-  ({ state, progress }, train) =>
+  ({ state }, train) =>
     state === 'running' && train.length === 0
-      ? plain(
-          progress
-            ? `Before the first iteration: ${progress.phase}.`
-            : 'Before the first iteration: warm start on demonstrations.',
-        )
+      ? plain('Before the first iteration: warm start on demonstrations.')
       : null,
   (_, train) => {
     const last = train.at(-1);
-    return last ? plain(`Iteration ${last.iteration}: ${rate(last.of('success'))} of its episodes succeeded.`) : null;
+    return last
+      ? plain(`Iteration ${last.iteration}: ${percent(last.of('success'))} of its episodes succeeded.`)
+      : null;
   },
 ];
 
@@ -125,14 +124,6 @@ const bad = (text: string): Sentence => ({ tone: 'bad', text });
 function withoutTime(note: string | null): string {
   const text = (note ?? 'It ended by an error.').replace(/^\S+Z ended by an error: /, '');
   return `It ended by an error: ${text}`;
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : 's'}`;
-}
-
-function rate(share: number): string {
-  return `${(100 * share).toFixed(1)}\u202f%`;
 }
 
 function median(values: readonly number[]): number {
