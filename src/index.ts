@@ -73,7 +73,7 @@ export {
   referenceAdvantages,
   resolveAdvantageOptions,
 } from './rl/advantages/index.ts';
-export { presets, type TrainConfig, trainConfigSchema } from './rl/config.ts';
+export { type TrainConfig, trainConfigSchema } from './rl/config.ts';
 export type {
   ActionBranch,
   EpisodeLevel,
@@ -89,6 +89,7 @@ export { type Evaluation, evaluate } from './rl/evaluate.ts';
 export { formatMemoryPlan, type MemoryLimits, type MemoryPlan, memoryProblem, planMemory } from './rl/memoryPlan.ts';
 export { Policy, tokenizerFor } from './rl/policy.ts';
 export { type PolicySource, pretrainedPolicySource, wordPolicySource } from './rl/policySource.ts';
+export { presets } from './rl/presets.ts';
 export { type Episode, playEpisodes, type RolloutStep } from './rl/rollout.ts';
 export type { RolloutRow } from './rl/rows.ts';
 export { type IterationResult, Trainer } from './rl/trainer.ts';

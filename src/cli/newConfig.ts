@@ -1,7 +1,8 @@
 /** The configuration of a new run: a preset, what is set over it, and paths made absolute. */
 import { resolve } from 'node:path';
 import { anchorEnvironment, environmentDefaults } from '../envs/registry.node.ts';
-import { presets, type TrainConfig, trainConfigSchema } from '../rl/config.ts';
+import { type TrainConfig, trainConfigSchema } from '../rl/config.ts';
+import { presets } from '../rl/presets.ts';
 import { type ConfigSources, loadConfig } from '../runs/config.ts';
 import { noSuchName } from './names.ts';
 

@@ -14,19 +14,31 @@ export const failureModes = ['drop', 'stop'] as const;
 
 /** The settings of fault handling, as a configuration has them. */
 export const faultSettingsShape = {
-  /**
-   * Longest wait for an answer of an environment in another process, in seconds. A world in this process that never
-   * returns cannot be stopped.
-   */
-  stepTimeoutSeconds: z.number().positive().default(60),
-  /** How often an episode is tried. */
-  maxAttempts: z.int().min(1).default(4),
-  /** What comes after the last try: `drop` leaves the episode out and tells so, `stop` ends the run. */
-  onFailure: z.enum(failureModes).default('drop'),
-  /** Faults of a run, after which it stops. Those of one task count `maxAttempts` times at most. */
-  maxFaults: z.int().min(0).default(100),
-  /** Wait before an episode is tried again, in seconds; doubles with each of its faults, up to half a minute. */
-  retryDelaySeconds: z.number().min(0).default(0.5),
+  stepTimeoutSeconds: z
+    .number()
+    .positive()
+    .default(60)
+    .describe(
+      'Longest wait for an answer of an environment in another process, in seconds. A world in this process that never ' +
+        'returns cannot be stopped.',
+    ),
+  maxAttempts: z.int().min(1).default(4).describe('How often an episode is tried whose world fails.'),
+  onFailure: z
+    .enum(failureModes)
+    .default('drop')
+    .describe('What comes after the last try: `drop` leaves the episode out and tells so, `stop` ends the run.'),
+  maxFaults: z
+    .int()
+    .min(0)
+    .default(100)
+    .describe('Faults of a run, after which it stops. Those of one task count `maxAttempts` times at most.'),
+  retryDelaySeconds: z
+    .number()
+    .min(0)
+    .default(0.5)
+    .describe(
+      'Wait before an episode is tried again, in seconds; doubles with each of its faults, up to half a minute.',
+    ),
 };
 
 const faultSettingsSchema = z.object(faultSettingsShape);

@@ -1,10 +1,11 @@
 /** Training on transcripts: what was sampled behind a cache is what whole episodes are trained on. */
 import { describe, expect, it } from 'vitest';
 import { createTaskSet } from '../../src/envs/index.ts';
-import { presets, type TrainConfig, trainConfigSchema } from '../../src/rl/config.ts';
+import { type TrainConfig, trainConfigSchema } from '../../src/rl/config.ts';
 import { contextSequences } from '../../src/rl/episodeMemory.ts';
 import { tokenizerFor } from '../../src/rl/policy.ts';
 import { wordPolicySource } from '../../src/rl/policySource.ts';
+import { presets } from '../../src/rl/presets.ts';
 import { Trainer } from '../../src/rl/trainer.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { halfAdapter, testAdapters, testDevice } from '../support/adapters.ts';

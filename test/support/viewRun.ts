@@ -3,8 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { referenceAdvantages } from '../../src/rl/advantages/index.ts';
-import { presets, trainConfigSchema } from '../../src/rl/config.ts';
+import { trainConfigSchema } from '../../src/rl/config.ts';
 import type { RecordedRow } from '../../src/rl/credit/record.ts';
+import { presets } from '../../src/rl/presets.ts';
 import { RolloutFolder } from '../../src/runs/rollouts.ts';
 
 const [tasks, groupSize, turns] = [4, 4, 5];

@@ -8,14 +8,8 @@
  * - PSC, the polarised signal controller of ProxMO (arXiv 2602.19225): a weight by the group's success rate.
  */
 import type { RolloutBatch, RolloutGroup } from '../rows.ts';
-import {
-  type AdvantageSettings,
-  logistic,
-  type Population,
-  type ProxmoSettings,
-  type Scaling,
-  type SuccessSource,
-} from './options.ts';
+import { logistic } from './optionShapes.ts';
+import type { AdvantageSettings, Population, ProxmoSettings, Scaling, SuccessSource } from './options.ts';
 import { moments, normalise, sampleWeights } from './statistics.ts';
 
 /** Group-relative advantages, `[rows]`. */

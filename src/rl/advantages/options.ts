@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { parseOrProblems, type SchemaProblem } from '../../base/schemaProblems.ts';
-import { largestReward } from '../../envs/turns.ts';
+import { defaultRange, defaults, gigpo, grpo, logistic, presets, proxmo, reinforce, rloo } from './optionShapes.ts';
 
 /** How a score becomes an advantage: (s − μ) / (σ + 1e-6), or s − μ. */
 export type Normalisation = 'zscore' | 'mean';
@@ -20,109 +20,6 @@ export type SimilaritySource = 'tfidf' | 'hidden' | 'mixed';
 export type SuccessSource = 'score' | 'flag';
 /** What rewards are measured in: as the environment gives them, in what a success earns, or in so much. */
 export type ReturnUnit = 'reward' | 'success' | number;
-
-const number = (min: number, max: number) => {
-  const error = `must be a number from ${min} to ${max}`;
-  return z.number({ error }).min(min, { error }).max(max, { error });
-};
-const integer = (min: number, max: number) => {
-  const error = `must be an integer from ${min} to ${max}`;
-  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
-};
-const flag = z.boolean({ error: 'must be true or false' });
-const choice = <const T extends readonly [string, ...string[]]>(...values: T) =>
-  z.enum(values, { error: `must be one of ${values.join(', ')}` });
-
-/** Least that a unit may be, so that no reward is beyond float32 in it. */
-export const smallestUnit = 1e-3;
-
-const common = {
-  /** Fills in what is not set: the paper's method, or exactly what the official implementation does. */
-  preset: choice('paper', 'reference').default('paper'),
-  /** c: subtracted from score and return of a row whose action was malformed. */
-  invalidPenalty: number(0, 1e6).default(0.1),
-  /** What μ and σ are taken over. Preset: `trajectories` (paper), `rows` (reference). */
-  population: choice('rows', 'trajectories').optional(),
-  /**
-   * What rewards are measured in before anything else is done with them: `reward`, as the environment gives them;
-   * `success`, the mean total of the batch's successful episodes, so that a success is worth 1 whatever the environment
-   * pays for it; or a number to divide them by. `invalidPenalty` and `sigmaFloor` are in this unit too.
-   */
-  returnUnit: z
-    .union([z.literal('reward'), z.literal('success'), z.number().min(smallestUnit).max(largestReward)], {
-      error: `must be reward, success, or a number from ${smallestUnit} to ${largestReward}`,
-    })
-    .default('reward'),
-};
-const normalisation = choice('zscore', 'mean').optional();
-/**
- * Least σ that scores and returns are divided by. Without one, a group in which nothing but a penalty tells episodes
- * apart gets advantages of many σ for that penalty alone. Preset: `invalidPenalty` (paper), 0 (reference).
- */
-const sigmaFloor = number(0, 1e6).optional();
-/** Discount γ of step returns. Default: 0.95. */
-const gamma = number(0, 1).optional();
-/** ω: weight of the step level in the joint advantage. Default: 1. */
-const omega = number(0, 1e6).optional();
-
-const grpo = z.strictObject({ estimator: z.literal('grpo'), ...common, normalisation, sigmaFloor });
-const rloo = z.strictObject({ estimator: z.literal('rloo'), ...common });
-const reinforce = z.strictObject({ estimator: z.literal('reinforce++'), ...common, sigmaFloor });
-const gigpo = z.strictObject({
-  estimator: z.literal('gigpo'),
-  ...common,
-  normalisation,
-  sigmaFloor,
-  gamma,
-  omega,
-  /**
-   * Least Ratcliff/Obershelp similarity to the first anchor of a step group. Absent: only equal anchors share a group.
-   */
-  similarity: number(0, 1).optional(),
-});
-const proxmo = z.strictObject({
-  estimator: z.literal('proxmo'),
-  ...common,
-  normalisation,
-  sigmaFloor,
-  /** Whether episode advantages are modulated by the group's success rate (PSC). */
-  psc: flag.default(true),
-  /** α: how sharply the modulation depends on the success rate. Default: 4. */
-  alpha: number(0.01, 100).optional(),
-  /** r: PSC weights stay within [1 − r, 1 + r]. Give this or `beta`; 0.05 if neither is given. */
-  range: number(0, 1).optional(),
-  /** β = r / (logistic(1) − ½). */
-  beta: number(0, 1 / (logistic(1) - 0.5)).optional(),
-  /** Preset: `flag` (paper), `score` (reference). */
-  successSource: choice('score', 'flag').optional(),
-  /** Whether there is a step level at all (PSA). */
-  psa: flag.default(true),
-  gamma,
-  omega,
-  /**
-   * What the similarity of two states is: the cosine of their anchors' TF-IDF vectors (`tfidf`); that of the policy's
-   * hidden states after the last token that it read before its reply, less their mean in the task (`hidden`); or a mean
-   * of both (`mixed`). Hidden states are there only while a run trains. Default: `tfidf`.
-   */
-  similarity: choice('tfidf', 'hidden', 'mixed').optional(),
-  /** Weight of hidden states' cosine where the similarity is mixed; TF-IDF's has the rest. Default: 0.5. */
-  hiddenWeight: number(0, 1).optional(),
-  /** τ of the softmax over cosine similarities. Default: 0.1. */
-  temperature: number(0.001, 1000).optional(),
-  /**
-   * How a return less its baseline becomes a step advantage: as it is (`mean`), in the unit of returns, or divided by
-   * the deviation σ of the task's returns (`zscore`), as episode advantages are by that of its scores. Default: `mean`.
-   */
-  stepNormalisation: choice('zscore', 'mean').optional(),
-  /** Take a row out of its own baseline. Default: false. */
-  leaveSelfOut: flag.optional(),
-  /** Take all rows of a row's trajectory, itself included, out of its baseline. Default: false. */
-  leaveTrajectoryOut: flag.optional(),
-  /** Most terms of the TF-IDF vocabulary. Default: 1024. */
-  maxFeatures: integer(1, 1024).optional(),
-  /** Shortest word of an anchor that counts. Preset: 1 (paper), 2 (reference). */
-  minWordLength: integer(1, 16).optional(),
-});
 
 /** What a user may set, of any estimator. */
 type Given = z.output<typeof proxmo | typeof gigpo | typeof grpo | typeof rloo | typeof reinforce>;
@@ -161,23 +58,6 @@ const dependent: readonly { readonly options: readonly string[]; readonly unread
           : null,
     },
   ];
-
-/** Values of what is not set, where it is read; the presets have more. */
-const defaults = {
-  gigpo: { gamma: 0.95, omega: 1 },
-  proxmo: {
-    alpha: 4,
-    gamma: 0.95,
-    omega: 1,
-    similarity: 'tfidf',
-    hiddenWeight: 0.5,
-    temperature: 0.1,
-    stepNormalisation: 'mean',
-    leaveSelfOut: false,
-    leaveTrajectoryOut: false,
-    maxFeatures: 1024,
-  },
-} as const;
 
 /** Why an option would change nothing beside the others; null where it counts. */
 function whyUnread(given: Given, option: string): string | null {
@@ -292,13 +172,6 @@ export interface ProxmoSettings extends CommonSettings, Scaling, StepLevelSettin
 /** Options with every preset and default filled in. */
 export type AdvantageSettings = ProxmoSettings | GigpoSettings | GrpoSettings | RlooSettings | ReinforceSettings;
 
-const presets = {
-  paper: { normalisation: 'zscore', population: 'trajectories', successSource: 'flag', minWordLength: 1 },
-  reference: { normalisation: 'mean', population: 'rows', successSource: 'score', minWordLength: 2 },
-} as const;
-
-const defaultRange = 0.05;
-
 /**
  * Checks options and fills in the rest.
  * @throws {ProxmoError} `config`, naming the option.
@@ -356,9 +229,4 @@ function sentence({ path, what, advice, isUnknownKey }: SchemaProblem, options: 
   if (isUnknownKey) return `Advantage estimator "${options.estimator}" has no option ${name}${hint}; remove it.`;
   if (path.length === 0) return 'Advantage options must be an object with an "estimator".';
   return `Advantage option ${name} ${what}${hint}.`;
-}
-
-/** The logistic function 1 / (1 + e^−x). */
-export function logistic(x: number): number {
-  return 1 / (1 + Math.exp(-x));
 }

@@ -3,7 +3,8 @@
  */
 import { ProxmoError } from '../../base/errors.ts';
 import type { RolloutBatch } from '../rows.ts';
-import { type AdvantageSettings, type ReturnUnit, smallestUnit } from './options.ts';
+import { smallestUnit } from './optionShapes.ts';
+import type { AdvantageSettings, ReturnUnit } from './options.ts';
 
 export interface RowReturns {
   /** What the numbers below, and the penalty, are measured in: this much of the environment's reward. */

@@ -1,0 +1,100 @@
+/** Presets: configurations for certain environments and devices, as differences from the defaults. */
+
+/** The real games of ALFWorld, and a policy of 0.73 million parameters that solves most of them. */
+const alfworld = {
+  environment: { name: 'alfworld', options: {} },
+  prompt: { memory: 'transcript', options: false, highlight: true, maxTokens: 1400 },
+  policy: { dModel: 128, layers: 4, heads: 4, kvHeads: 4, headDim: 32, dFf: 256 },
+  sampling: { maxNewTokens: 16, blockSize: 8, constrained: true },
+  warmStart: { tasks: 3500, epochs: 4, batchTurns: 40, learningRate: 1.5e-3, promptWeight: 0 },
+  training: { iterations: 40, pool: 3500, tasks: 16, groupSize: 8, miniBatches: 4, learningRate: 1e-4, warmup: 0.05 },
+  evaluation: { split: 'seen', tasks: 140, temperature: 0 },
+} as const;
+
+/** By name. */
+export const presets = {
+  small: {
+    environment: {
+      name: 'household',
+      options: {
+        receptacles: 4,
+        objects: 3,
+        maxSteps: 16,
+        rooms: 2000,
+        types: ['clean', 'heat', 'cool'],
+        hastyShare: 0.8,
+      },
+    },
+    prompt: { memory: 'transcript', options: false, maxTokens: 400 },
+    policy: { dModel: 64, layers: 2, heads: 8, kvHeads: 4, headDim: 8, dFf: 64, ropeTheta: 100 },
+    sampling: { maxNewTokens: 6, blockSize: 4, constrained: true },
+    warmStart: { tasks: 2000, noise: 0.05, epochs: 5, batchTurns: 32, learningRate: 3e-3, promptWeight: 0 },
+    training: { iterations: 30, pool: 400, tasks: 16, groupSize: 8, miniBatches: 4, learningRate: 1e-3 },
+    evaluation: { split: 'unseen', tasks: 120, temperature: 1 },
+  },
+  alfworld,
+  'alfworld-few': {
+    ...alfworld,
+    warmStart: { ...alfworld.warmStart, tasks: 400, epochs: 8 },
+  },
+  paper: {
+    environment: { name: 'household', options: { receptacles: 25, objects: 30, maxSteps: 50 } },
+    prompt: { maxTokens: 2048 },
+    policy: { dModel: 512, layers: 8, heads: 8, kvHeads: 4, headDim: 64, dFf: 1376, ropeTheta: 10_000 },
+    warmStart: { tasks: 2000, noise: 0, epochs: 2, batchTurns: 64, learningRate: 1e-3 },
+    training: { iterations: 150, pool: 2000, tasks: 16, groupSize: 8, miniBatches: 4, learningRate: 1e-5 },
+    evaluation: { split: 'seen', tasks: 128, temperature: 0.4 },
+  },
+  webshop: {
+    environment: { name: 'webshop', options: {} },
+    prompt: { memory: 'transcript', options: false, vocabulary: 'pointers', maxTokens: 800 },
+    policy: { dModel: 64, layers: 3, heads: 4, kvHeads: 4, headDim: 16, dFf: 128, ropeTheta: 100 },
+    sampling: { maxNewTokens: 2, blockSize: 2, constrained: true },
+    warmStart: { tasks: 6000, epochs: 4, batchTurns: 48, learningRate: 3e-3, promptWeight: 0 },
+    training: {
+      iterations: 200,
+      pool: 6000,
+      tasks: 32,
+      groupSize: 8,
+      miniBatches: 4,
+      learningRate: 5e-4,
+      schedule: 'linear',
+    },
+    evaluation: { split: 'unseen', tasks: 500, temperature: 0, every: 50 },
+  },
+  pretrained: {
+    environment: { name: 'household', options: {} },
+    prompt: { format: 'think-action', history: 2, maxTokens: 1024 },
+    lora: {},
+    sampling: { temperature: 1, maxNewTokens: 256, blockSize: 16 },
+    warmStart: { tasks: 0 },
+    training: { iterations: 100, pool: 512, tasks: 8, groupSize: 8, epochs: 1, miniBatches: 4, learningRate: 1e-5 },
+    optimiser: { microBatchTokens: 4096, checkpointing: 'block' },
+    evaluation: { split: 'unseen', tasks: 64, temperature: 0.4 },
+  },
+} as const;
+
+export type PresetName = keyof typeof presets;
+
+/** What each preset is for. */
+export const presetDescriptions: Readonly<Record<PresetName, string>> = {
+  small:
+    'A minute on two CPU cores: rooms of four places, three types of tasks, transcripts, replies bound to the actions ' +
+    'on offer, and a hasty teacher, which the policy is to surpass: in four of five demonstrations it forgets to clean, ' +
+    'heat or cool the thing.',
+  alfworld:
+    "ALFWorld's games (`proxmo env fetch alfworld`), solved from random weights on two CPU cores: the expert's episodes " +
+    'in nearly all training games, then ProxMO. Held-out tasks are all of the split `valid_seen`.',
+  'alfworld-few':
+    "ALFWorld from the expert's episodes in 400 games, after which there is much left to learn by reinforcement.",
+  paper: "The paper's settings (arXiv 2602.19225, section 5) with a policy for a GPU, in full houses.",
+  webshop:
+    'The WebShop on two CPU cores, without a GPU: pages and actions by pointers, a policy of 150,000 parameters, a few ' +
+    'minutes of demonstrations by an expert who compares products, then ProxMO. For the 1,000 products of the original, ' +
+    'named as `environment.options.data`; the self-made catalogue has fewer tasks than `warmStart.tasks` and ' +
+    '`training.pool`.',
+  pretrained:
+    'A pretrained model of 100 million to 2 billion parameters, as Qwen2.5 and SmolLM2 Instruct, which thinks before it ' +
+    'acts. Adapters in place of all weights, small micro-batches and recomputed blocks, so that it fits a GPU for one ' +
+    "person. Adapters learn at ten times the rate of whole weights (the paper's 1e-6).",
+};
