@@ -3,10 +3,11 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { checkStudy } from '../../src/cli/study/checks.ts';
 import { loadStudy } from '../../src/cli/study/file.ts';
 import { proxmo } from '../support/cli.ts';
+import { hasFiles, sharedData } from '../support/sharedData.ts';
 import { essenceOf, filesIn } from '../support/tinyRun.ts';
 import { type TinyStudy, writeTinyStudy } from '../support/tinyStudy.ts';
 
@@ -252,8 +253,17 @@ it('what is no run is not touched', async () => {
 });
 
 const studies = join(import.meta.dirname, '..', '..', 'studies');
-it.each(readdirSync(studies))('studies/%s can run', async (name) => {
-  const study = await loadStudy(join(studies, name), join(folder, 'never'));
-  await checkStudy(study, async () => false);
-  expect(study.runs).toHaveLength(study.arms.length * study.seeds.length);
+describe('studies', () => {
+  const games = sharedData('alfworld-games/');
+  beforeAll(() => void vi.stubEnv('ALFWORLD_DATA', games));
+  afterAll(() => void vi.unstubAllEnvs());
+
+  for (const name of readdirSync(studies)) {
+    const needsGames = name.startsWith('alfworld');
+    it.skipIf(needsGames && !hasFiles(games))(`${name} can run`, async () => {
+      const study = await loadStudy(join(studies, name), join(folder, 'never'));
+      await checkStudy(study, async () => false);
+      expect(study.runs).toHaveLength(study.arms.length * study.seeds.length);
+    });
+  }
 });
