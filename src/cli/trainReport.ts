@@ -16,7 +16,6 @@ import { droppedNote } from './dropped.ts';
 import { standardOutput } from './output.ts';
 import type { ProgressLine } from './progressLine.ts';
 import { duration, formatTable, percent } from './table.ts';
-import { WorkLeft } from './workLeft.ts';
 
 const barWidth = 20;
 const sparkWidth = 20;
@@ -29,7 +28,6 @@ const leastIterations = 10;
 const leastSeconds = 60;
 
 export class TrainReporter {
-  private work: WorkLeft;
   private lastMetrics: IterationMetrics | null = null;
   private readonly successes: number[] = [];
   /** Seconds of the iterations so far. */
@@ -42,9 +40,7 @@ export class TrainReporter {
     private readonly config: TrainConfig,
     private readonly dir: string,
     private readonly resumed: boolean,
-  ) {
-    this.work = new WorkLeft(config, null);
-  }
+  ) {}
 
   start(adapter: AdapterDescription): void {
     const { environment, advantages, seed } = this.config;
@@ -56,7 +52,6 @@ export class TrainReporter {
   show(event: TrainEvent): void {
     switch (event.kind) {
       case 'begin':
-        this.work = new WorkLeft(this.config, event.from);
         this.line.print(this.describeBegin(event.from));
         break;
       case 'finished':
@@ -66,7 +61,6 @@ export class TrainReporter {
         this.showProgress(event);
         break;
       case 'warm start':
-        this.work.endPhase();
         this.line.print(
           event.loss === null
             ? 'no warm start'
@@ -74,7 +68,6 @@ export class TrainReporter {
         );
         break;
       case 'evaluation':
-        this.work.endPhase();
         this.line.print(this.describeEvaluation(event.evaluation, event.iteration));
         break;
       case 'iteration':
@@ -111,9 +104,7 @@ export class TrainReporter {
     standardOutput.print(`\n${describeSummary(summary, this.isLongEnough)}\n\nrun folder: ${this.dir}`);
   }
 
-  private showProgress({ iteration, progress }: TrainEvent & { kind: 'progress' }): void {
-    this.work.note(progress);
-    const { share, seconds } = this.work;
+  private showProgress({ iteration, progress, run: { share, seconds } }: TrainEvent & { kind: 'progress' }): void {
     const isOutside = ['demonstrations', 'warm start', 'evaluation'].includes(progress.phase);
     const place = isOutside ? '' : `iteration ${iteration + 1}/${this.config.training.iterations} `;
     const last = this.lastMetrics;
@@ -132,7 +123,6 @@ export class TrainReporter {
   }
 
   private showIteration(metrics: IterationMetrics): void {
-    this.work.endPhase();
     this.lastMetrics = metrics;
     this.successes.push(metrics.success);
     this.iterationSeconds += metrics.seconds.total;

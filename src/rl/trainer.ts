@@ -134,15 +134,16 @@ export class Trainer {
 
   /** Success on the held-out tasks. */
   evaluate(): Promise<Evaluation> {
-    return this.queue.run(() =>
-      evaluate(this.policy.player, this.taskSet, this.tasks.heldOut, {
+    return this.queue.run(() => {
+      this.report('evaluation', 0);
+      return evaluate(this.policy.player, this.taskSet, this.tasks.heldOut, {
         controls: this.policy.evaluationControls,
         firstEpisode: firstEvaluationEpisode,
         faults: this.faults,
         onTurn: (running, total) => this.report('evaluation', 1 - running / total),
         ...this.signalOption(),
-      }),
-    );
+      });
+    });
   }
 
   /**
@@ -191,6 +192,7 @@ export class Trainer {
     const advantages = await watch.time('advantage', () => this.estimator.estimate(steps, this.statesOf(episodes)));
     // Not between optimiser steps: a checkpoint after an interruption must hold the weights of whole iterations.
     this.checkSignal();
+    this.report('update', 0);
     const update = await watch.time('update', () => this.policyUpdate.run(iteration, episodes, advantages));
     const metrics = iterationMetrics({
       iteration,
@@ -220,6 +222,7 @@ export class Trainer {
 
   private rollout(iteration: number): Promise<RolloutResult> {
     const { tasks: taskCount, groupSize } = this.config.training;
+    this.report('rollout', 0);
     const first = iteration * taskCount;
     const pool = this.tasks.training;
     const tasks = Array.from({ length: taskCount }, (_, index) => pool[(first + index) % pool.length]!);

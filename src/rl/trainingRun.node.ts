@@ -16,6 +16,7 @@ import type { Engine } from '../tensor/engine.ts';
 import type { TrainConfig } from './config.ts';
 import { recordRollout } from './credit/recordRows.ts';
 import type { Evaluation } from './evaluate.ts';
+import type { LiveProgress } from './liveProgress.ts';
 import type { IterationMetrics } from './metrics.ts';
 import { checkOpenings } from './openings.ts';
 import type { OptimiserProgress } from './optimise.ts';
@@ -33,6 +34,7 @@ import {
 } from './trainerState.node.ts';
 import type { BehaviourCloning } from './warmStart.ts';
 import type { WarmStartOutcome, WarmStarts } from './warmStarts.node.ts';
+import { type Left, WorkLeft } from './workLeft.ts';
 
 export type TrainEvent =
   /** All settings were checked, and the run's folder is there. */
@@ -43,7 +45,14 @@ export type TrainEvent =
     }
   /** The run that was to go on is finished already; nothing was changed. */
   | { readonly kind: 'finished'; readonly iterations: number }
-  | { readonly kind: 'progress'; readonly iteration: number; readonly progress: Progress }
+  | {
+      readonly kind: 'progress';
+      /** Iterations that are done. */
+      readonly iteration: number;
+      readonly progress: Progress;
+      /** How far the run is, in time. */
+      readonly run: Left;
+    }
   | {
       readonly kind: 'warm start';
       readonly loss: number | null;
@@ -69,6 +78,7 @@ export class TrainingRun {
   private readonly started = performance.now();
   private readonly trainer: Trainer;
   private writer!: RunWriter;
+  private work!: WorkLeft;
   /** Has the metrics in other forms as they come. */
   private follower!: MetricsFollower;
   private progress: RunProgress;
@@ -90,7 +100,7 @@ export class TrainingRun {
     private readonly start: NewPolicySource,
   ) {
     this.trainer = new Trainer(engine, options.config, taskSet, start.source, {
-      onProgress: (progress) => options.onEvent?.({ kind: 'progress', iteration: this.iteration, progress }),
+      onProgress: (progress) => this.tellProgress(progress),
       onFault: (fault, outcome) => this.tellFault(fault, outcome),
       onWarning: (text) => this.tellWarning(text),
       ...(options.signal ? { signal: options.signal } : {}),
@@ -135,6 +145,7 @@ export class TrainingRun {
    */
   async run(writer: RunWriter): Promise<Summary> {
     this.writer = writer;
+    this.work = new WorkLeft(this.options.config, this.whole === null ? null : this.iteration);
     const records = await writer.readMetrics();
     this.follower = await followRun(
       this.options.config.logging,
@@ -170,6 +181,7 @@ export class TrainingRun {
     this.cloning = null;
     this.hasLearned = loss !== null;
     this.markWhole();
+    this.work.endPhase();
     this.options.onEvent?.({ kind: 'warm start', loss, seconds, isShared: Boolean(shared) });
     if (shared)
       this.writer.log(`begun with a warm start of the same settings, which took ${shared.seconds.toFixed(1)} s`);
@@ -260,6 +272,7 @@ export class TrainingRun {
     };
     this.hasLearned = true;
     this.markWhole();
+    this.work.endPhase();
     this.options.onEvent?.({ kind: 'iteration', metrics });
   }
 
@@ -288,6 +301,7 @@ export class TrainingRun {
     });
     const { totals } = this.progress;
     this.progress = { ...this.progress, evaluation, totals: { ...totals, before: totals.before ?? evaluation } };
+    this.work.endPhase();
     this.options.onEvent?.({ kind: 'evaluation', iteration: this.iteration, evaluation: result });
   }
 
@@ -367,6 +381,14 @@ export class TrainingRun {
 
   private checkSignal(): void {
     if (this.options.signal?.aborted) throw new ProxmoError('interrupted', 'The run was interrupted.');
+  }
+
+  private tellProgress(progress: Progress): void {
+    const { work, iteration } = this;
+    work.note(progress);
+    const run = { share: work.share, seconds: work.seconds };
+    this.writer.progress.write({ ...progress, iteration, stage: work.stage, run } satisfies Omit<LiveProgress, 'time'>);
+    this.options.onEvent?.({ kind: 'progress', iteration, progress, run });
   }
 
   private tellWarning(text: string): void {

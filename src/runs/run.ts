@@ -11,6 +11,7 @@
  *   warm-start/     what the warm start has come to, in the same form, until the first checkpoint
  *   summary.json    the outcome, once it is finished
  *   run.log         what happened besides, a line each: starts and stops, faults, what was put aside
+ *   progress.json   what is done at the moment, and how long it still takes, while a process is at it (`progressFile.ts`)
  *   run.lock        while a process writes to it (`base/lock.node.ts`)
  *   aside/          what a resumed run went back behind (`resume.ts`)
  *
@@ -40,6 +41,7 @@ import {
 import { type JsonObject, jsonObjectSchema, parseJson, plainJson, readText, writeJson } from './json.ts';
 import { type MetricRecord, MetricsWriter, readMetrics } from './metrics.ts';
 import { followerNames } from './metricsForms.ts';
+import { ProgressFile } from './progressFile.ts';
 import { RolloutFolder } from './rollouts.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -53,6 +55,7 @@ export const runFiles = {
   warmStart: 'warm-start',
   summary: 'summary.json',
   log: 'run.log',
+  progress: 'progress.json',
   lock: 'run.lock',
   aside: 'aside',
 } as const;
@@ -153,6 +156,7 @@ export class Run {
 export class RunWriter extends Run {
   /** Write the records of an iteration before its checkpoint. */
   readonly metrics: MetricsWriter;
+  readonly progress: ProgressFile;
   readonly #settings: JsonObject;
   readonly #release: () => void;
   #isOpen = true;
@@ -163,6 +167,7 @@ export class RunWriter extends Run {
   constructor(run: Run, settings: JsonObject, metrics: MetricsWriter, release: () => void) {
     super(run.dir, run.manifest, run.config);
     this.metrics = metrics;
+    this.progress = new ProgressFile(join(run.dir, runFiles.progress));
     this.#settings = settings;
     this.#release = release;
   }
@@ -209,6 +214,7 @@ export class RunWriter extends Run {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.metrics.close();
+    this.progress.end();
     this.#release();
   }
 }

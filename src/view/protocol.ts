@@ -1,4 +1,5 @@
 /** What the server tells the page. */
+import type { LiveProgress } from '../rl/liveProgress.ts';
 
 /** A line of a run's metrics. JSON has no NaN and infinities: they are texts. */
 export interface MetricRecord {
@@ -38,6 +39,12 @@ export interface RunInfo {
   readonly rollouts: readonly number[];
   /** Whether it has a profile. */
   readonly hasProfile: boolean;
+}
+
+/** What a run does at the moment; of a run that crashed, what it did last. Null where it does not say. */
+export interface ProgressChange {
+  readonly run: string;
+  readonly progress: LiveProgress | null;
 }
 
 /** Records that were added to a run's metrics. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ProxmoError } from '../../src/base/errors.ts';
+import { type LiveProgress, liveProgressSchema } from '../../src/rl/liveProgress.ts';
 import { Optimiser } from '../../src/rl/optimise.ts';
 import type { TrainEvent } from '../../src/rl/trainingRun.node.ts';
 import { openRun, RunWriter } from '../../src/runs/run.ts';
@@ -60,6 +61,19 @@ describe('an interruption', () => {
     expect(logOf(dir)).toContain('stopped: ');
     await trainTiny(dir, config, { resume: true });
     expect(await essenceOf(dir)).toEqual(await essenceOf(whole));
+  });
+
+  it('says what it does at the moment, and no more when it has ended', async () => {
+    const dir = newDir();
+    const path = join(dir, 'progress.json');
+    const seen: LiveProgress[] = [];
+    const onEvent = ({ kind }: TrainEvent) => {
+      if (kind === 'progress' && existsSync(path))
+        seen.push(liveProgressSchema.parse(JSON.parse(readFileSync(path, 'utf8'))));
+    };
+    await trainTiny(dir, config, { onEvent });
+    expect(seen[0]).toMatchObject({ iteration: 0, done: 0, phase: 'evaluation' });
+    expect(existsSync(path)).toBe(false);
   });
 
   const warmConfig = tinyConfig(world, { ...settings, warmStart: { tasks: 8, epochs: 3, batchTurns: 3 } });

@@ -5,6 +5,7 @@ import { stringify } from 'yaml';
 import { referenceAdvantages } from '../../src/rl/advantages/index.ts';
 import { trainConfigSchema } from '../../src/rl/config.ts';
 import type { RecordedRow } from '../../src/rl/credit/record.ts';
+import type { LiveProgress } from '../../src/rl/liveProgress.ts';
 import { presets } from '../../src/rl/presets.ts';
 import { RolloutFolder } from '../../src/runs/rollouts.ts';
 
@@ -192,6 +193,13 @@ export async function writeRun(dir: string, options: RunOptions = {}): Promise<s
     `${started} ${isFinished ? `finished after iteration ${iterations}` : 'begun'}\n`,
   );
   return dir;
+}
+
+/** Says what a run does at the moment, as its trainer does. */
+export function writeProgress(dir: string, progress: Partial<LiveProgress> = {}): void {
+  const left = { share: 0.25, seconds: 90 };
+  const whole = { time: new Date().toISOString(), iteration: 3, phase: 'rollout', done: 0.5, stage: left, run: left };
+  writeFileSync(join(dir, 'progress.json'), JSON.stringify({ ...whole, ...progress }));
 }
 
 /** Marks a run as being written by this process, as `lock.node.ts` does. */

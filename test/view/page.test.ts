@@ -8,7 +8,15 @@ import { referenceAdvantages } from '../../src/rl/advantages/index.ts';
 import { RunFolder } from '../../src/view/server/runFolder.node.ts';
 import { serveRuns, type ViewServer } from '../../src/view/server/server.node.ts';
 import { startBrowser } from '../support/browser.ts';
-import { evalRecord, holdRun, recordedRows, trainRecord, writeRollout, writeRun } from '../support/viewRun.ts';
+import {
+  evalRecord,
+  holdRun,
+  recordedRows,
+  trainRecord,
+  writeProgress,
+  writeRollout,
+  writeRun,
+} from '../support/viewRun.ts';
 
 const browser = await startBrowser();
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-page-'));
@@ -54,6 +62,25 @@ describe.skipIf(!browser)('the page', () => {
     appendFileSync(join(dir, 'metrics.jsonl'), trainRecord(6) + evalRecord(6, 0.9));
     await page.getByText('more than chance').waitFor();
     expect(await textOf(page, '.state')).toBe('finished');
+  });
+
+  it('shows what a run does at the moment, with the time that it still takes', async () => {
+    const dir = await newRun({ isFinished: false });
+    holdRun(dir, hostname());
+    writeProgress(dir, { phase: 'update', done: 0.25, run: { share: 0.5, seconds: 3600 } });
+    const page = await open([dir]);
+    const progress = page.locator('.progress');
+    await progress.getByText('left of this iteration').waitFor();
+    expect(await progress.innerText()).toMatch(
+      /update 25\u202f%\s*\d+ s left of this iteration\s*60 min in all/,
+    );
+    writeProgress(dir, { phase: 'rollout', time: new Date(Date.now() - 600_000).toISOString() });
+    await progress.getByText('no news for 10 min').waitFor();
+    rmSync(join(dir, 'run.lock'));
+    await page
+      .getByText('it crashed or was killed in the rollout of iteration 4, 50\u202f% of which was done')
+      .waitFor();
+    expect(await progress.innerText()).not.toMatch(/rollout/);
   });
 
   it('explains a cell that is clicked, and its address leads there', async () => {

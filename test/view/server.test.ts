@@ -6,11 +6,11 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { RolloutIndex } from '../../src/rl/credit/record.ts';
-import type { MetricsChange, RunInfo } from '../../src/view/protocol.ts';
+import type { MetricsChange, ProgressChange, RunInfo } from '../../src/view/protocol.ts';
 import { openFolders } from '../../src/view/server/openFolders.node.ts';
 import { RunFolder } from '../../src/view/server/runFolder.node.ts';
 import { serveRuns, type ViewServer } from '../../src/view/server/server.node.ts';
-import { holdRun, trainRecord, writeRun } from '../support/viewRun.ts';
+import { holdRun, trainRecord, writeProgress, writeRun } from '../support/viewRun.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-view-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -233,6 +233,49 @@ describe('how it follows runs', () => {
     const stopped = await newRun({ isFinished: false });
     appendFileSync(join(stopped, 'run.log'), '2026-01-01T00:00:00.000Z stopped: Saved.\n');
     expect((await infoOf(stopped)).state).toBe('stopped');
+  });
+
+  it('tells what a run does at the moment, and that it says no more', async () => {
+    const dir = await newRun({ isFinished: false });
+    writeProgress(dir, { phase: 'update', done: 0.25 });
+    const progressOf = (data: unknown) => (data as ProgressChange).progress;
+    const seen = await events(
+      await serve(dir),
+      (kind, data) => kind === 'progress' && progressOf(data) === null,
+      () => rmSync(join(dir, 'progress.json')),
+    );
+    const told = seen.filter(({ kind }) => kind === 'progress').map(({ data }) => progressOf(data));
+    expect(told).toEqual([expect.objectContaining({ phase: 'update', done: 0.25, iteration: 3 }), null]);
+  });
+
+  it.each(['{"phase": "upd', '{"phase": "update", "done": 9}', '[]'])(
+    'takes no word of progress from %s',
+    async (text) => {
+      const dir = await newRun({ isFinished: false });
+      writeFileSync(join(dir, 'progress.json'), text);
+      const seen = await events(await serve(dir), (kind) => kind === 'ready');
+      expect(seen.find(({ kind }) => kind === 'progress')!.data).toEqual({ run: '0', progress: null });
+    },
+  );
+
+  it('tells pages that are open how a run ended before it closes', async () => {
+    const dir = await newRun({ isFinished: false });
+    holdRun(dir, hostname());
+    const address = await serve(dir);
+    const states: string[] = [];
+    await events(
+      address,
+      (kind, data) => {
+        if (kind === 'runs') states.push((data as RunInfo[])[0]!.state);
+        return states.at(-1) === 'finished';
+      },
+      () => {
+        writeFileSync(join(dir, 'summary.json'), '{}');
+        rmSync(join(dir, 'run.lock'));
+        void servers.pop()!.close();
+      },
+    );
+    expect(states).toEqual(['running', 'finished']);
   });
 
   it('says of a damaged folder what is damaged, and shows the rest', async () => {

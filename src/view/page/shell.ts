@@ -94,7 +94,7 @@ function Notices() {
   const lost = connection.value === 'lost';
   const bad = badLines.value.get(run.value?.id ?? '') ?? 0;
   return html`
-    ${lost && html`<p class="notice">The server has ended, so nothing new comes. <code>proxmo view ${shown(run.value?.dir ?? 'RUN', 200)}</code> opens it again.</p>`}
+    ${lost && html`<p class="notice">The server of this page has ended: what is not open yet cannot be read, and nothing new comes. <code>proxmo view ${shown(run.value?.dir ?? 'RUN', 200)}</code> opens it again.</p>`}
     ${bad > 0 && html`<p class="notice">${plural(bad, 'line')} of metrics.jsonl ${bad === 1 ? 'is' : 'are'} damaged and left out.</p>`}
   `;
 }

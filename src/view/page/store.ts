@@ -1,7 +1,7 @@
 /** What the page knows: runs, their metrics, and rows as they are asked for. */
 import { computed, signal } from '@preact/signals';
 import type { RecordedRow, RolloutIndex } from '../../rl/credit/record.ts';
-import type { MetricRecord, MetricsChange, RunInfo } from '../protocol.ts';
+import type { MetricRecord, MetricsChange, ProgressChange, RunInfo } from '../protocol.ts';
 import { go, parameter } from './route.ts';
 
 export type Connection = 'connecting' | 'open' | 'lost';
@@ -9,12 +9,15 @@ export type Connection = 'connecting' | 'open' | 'lost';
 export const connection = signal<Connection>('connecting');
 export const runs = signal<readonly RunInfo[]>([]);
 export const metrics = signal<ReadonlyMap<string, readonly MetricRecord[]>>(new Map());
+/** What each run does at the moment, or did last. */
+const progressOf = signal<ReadonlyMap<string, ProgressChange['progress']>>(new Map());
 /** Lines of metrics that are no records, by run. */
 export const badLines = signal<ReadonlyMap<string, number>>(new Map());
 
 /** The run that is looked at: the one in the address, or the first. */
 export const run = computed(() => runs.value.find(({ id }) => id === parameter('run')) ?? runs.value[0] ?? null);
 export const records = computed(() => metrics.value.get(run.value?.id ?? '') ?? []);
+export const progress = computed(() => progressOf.value.get(run.value?.id ?? '') ?? null);
 
 export function choose(id: string): void {
   go({ run: id === runs.peek()[0]?.id ? null : id, it: null, task: null, ep: null, step: null });
@@ -30,6 +33,10 @@ export function connect(): void {
   });
   events.addEventListener('runs', ({ data }) => {
     runs.value = JSON.parse(data);
+  });
+  events.addEventListener('progress', ({ data }) => {
+    const { run: id, progress: now }: ProgressChange = JSON.parse(data);
+    progressOf.value = new Map(progressOf.peek()).set(id, now);
   });
   events.addEventListener('metrics', ({ data }) => add(JSON.parse(data)));
   events.addEventListener('ready', () => {

@@ -1,4 +1,7 @@
-/** Tells a page what changes in the folders, as server-sent events: `runs`, as they describe themselves, `metrics`. */
+/**
+ * Tells a page what changes in the folders, as server-sent events: `runs`, as they describe themselves, `progress` and
+ * `metrics` of one run each, and `ready` once all that was there is told.
+ */
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MetricsTail } from './metricsTail.node.ts';
@@ -9,7 +12,10 @@ const interval = 500;
 /** After so many looks without news, a comment keeps the connection open. */
 const quiet = 30;
 
-/** @param closing fires when the server ends */
+/**
+ * Follows until the page is gone. When the server closes, it looks once more, so that the page has how it ended.
+ * @param closing fires when the server ends
+ */
 export async function follow(
   response: ServerResponse,
   runs: readonly RunFolder[],
@@ -17,31 +23,54 @@ export async function follow(
   headers: Readonly<Record<string, string>>,
 ): Promise<void> {
   response.writeHead(200, { ...headers, 'Content-Type': 'text/event-stream; charset=utf-8' });
-  const gone = new AbortController();
-  response.on('close', () => gone.abort());
-  const signal = AbortSignal.any([gone.signal, closing]);
+  const page = new FollowingPage(response);
   const tails = runs.map(({ files }) => new MetricsTail(files));
-  let told = '';
-  for (let looks = 1; !signal.aborted; looks++) {
-    const infos = JSON.stringify(await Promise.all(runs.map((run) => run.describe())));
-    if (infos !== told) await tell(response, 'runs', infos, signal);
-    told = infos;
-    for (const [index, tail] of tails.entries()) {
-      const change = await tail.read();
-      if (change) await tell(response, 'metrics', JSON.stringify({ run: runs[index]!.id, ...change }), signal);
+  const waking = AbortSignal.any([page.gone, closing]);
+  for (let looks = 1; !page.gone.aborted; looks++) {
+    const isLast = closing.aborted;
+    await page.tellIfNew('runs', 'runs', await Promise.all(runs.map((run) => run.describe())));
+    for (const [index, run] of runs.entries()) {
+      await page.tellIfNew('progress', run.id, { run: run.id, progress: await run.progress() });
+      const change = await tails[index]!.read();
+      if (change) await page.tell('metrics', { run: run.id, ...change });
     }
-    if (looks === 1) await tell(response, 'ready', '{}', signal);
+    if (looks === 1) await page.tell('ready', {});
+    if (isLast) break;
     if (looks % quiet === 0) response.write(':\n\n');
-    await sleep(interval, undefined, { signal }).catch(() => {});
+    await sleep(interval, undefined, { signal: waking }).catch(() => {});
   }
   response.end();
 }
 
-/** A page that reads slowly is waited for. */
-async function tell(response: ServerResponse, event: string, data: string, signal: AbortSignal): Promise<void> {
-  if (signal.aborted || response.write(`event: ${event}\ndata: ${data}\n\n`)) return;
-  await new Promise<void>((resolve) => {
-    response.once('drain', resolve);
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+class FollowingPage {
+  /** Fires when the page is closed. */
+  readonly gone: AbortSignal;
+  /** What was told last, by what it is about. */
+  private readonly told = new Map<string, string>();
+
+  constructor(private readonly response: ServerResponse) {
+    const gone = new AbortController();
+    response.on('close', () => gone.abort());
+    this.gone = gone.signal;
+  }
+
+  async tellIfNew(event: string, about: string, data: object): Promise<void> {
+    const [key, text] = [`${event} ${about}`, JSON.stringify(data)];
+    if (this.told.get(key) === text) return;
+    this.told.set(key, text);
+    await this.send(event, text);
+  }
+
+  tell(event: string, data: object): Promise<void> {
+    return this.send(event, JSON.stringify(data));
+  }
+
+  /** A page that reads slowly is waited for. */
+  private async send(event: string, text: string): Promise<void> {
+    if (this.gone.aborted || this.response.write(`event: ${event}\ndata: ${text}\n\n`)) return;
+    await new Promise<void>((resolve) => {
+      this.response.once('drain', resolve);
+      this.gone.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
 }

@@ -25,6 +25,19 @@ export class GuardedFolder {
     }
   }
 
+  /** The last bytes of a text, which may begin within a character; null where there is no file that may be read. */
+  async readEnd(name: string, most: number): Promise<string | null> {
+    const file = await this.open(name);
+    if (!file) return null;
+    try {
+      const bytes = Math.min(most, file.stats.size);
+      const { buffer, bytesRead } = await file.handle.read(Buffer.alloc(bytes), 0, bytes, file.stats.size - bytes);
+      return buffer.toString('utf8', 0, bytesRead);
+    } finally {
+      await file.handle.close();
+    }
+  }
+
   /** Bytes of a file, or a part of them; null where there are none that may be read, or fewer. */
   async readBytes(names: readonly string[], part?: { offset: number; bytes: number }): Promise<Buffer | null> {
     const file = await this.open(...names);

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { isHeldLock } from '../../base/lock.node.ts';
 import { recordedRowSchema, rolloutIndexSchema } from '../../rl/credit/record.ts';
+import { type LiveProgress, liveProgressSchema } from '../../rl/liveProgress.ts';
 import { isPlainObject, parseJson } from '../../runs/json.ts';
 import { rolloutFileNames } from '../../runs/rollouts.ts';
 import { runFiles } from '../../runs/run.ts';
@@ -17,6 +18,8 @@ import { GuardedFolder } from './guardedFolder.node.ts';
 export const profileFolder = 'profile';
 export const profileFiles = ['profile.json', 'trace.json'] as const;
 
+/** Bytes at the end of a log, among which its last line is. */
+const longestNote = 1 << 16;
 /** Bytes of the rows of an iteration. */
 const largestRows = 1 << 28;
 
@@ -45,7 +48,7 @@ export class RunFolder {
       problems,
     );
     const summary = await this.parsed(runFiles.summary, JSON.parse, problems);
-    const log = (await this.files.readText(runFiles.log))?.trimEnd().split('\n').at(-1) ?? null;
+    const log = (await this.files.readEnd(runFiles.log, longestNote))?.trimEnd().split('\n').at(-1) ?? null;
     const lock = await this.files.readText(runFiles.lock);
     const adapter = isPlainObject(manifest?.adapter) ? manifest.adapter.name : null;
     return {
@@ -64,6 +67,16 @@ export class RunFolder {
       rollouts: await this.rollouts(),
       hasProfile: (await this.files.stamp(profileFolder, profileFiles[0])) !== null,
     };
+  }
+
+  /** What it does at the moment; null where it does not say, or it cannot be read. */
+  async progress(): Promise<LiveProgress | null> {
+    const text = await this.files.readText(runFiles.progress);
+    try {
+      return text === null ? null : (liveProgressSchema.safeParse(JSON.parse(text)).data ?? null);
+    } catch {
+      return null;
+    }
   }
 
   /** Iterations whose episodes are kept, rising. */

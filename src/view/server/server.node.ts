@@ -6,6 +6,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ProxmoError } from '../../base/errors.ts';
 import { systemReason } from '../../base/systemErrors.node.ts';
 import { script, style } from '../page/main.ts?bundle';
@@ -13,6 +14,8 @@ import { follow } from './follow.node.ts';
 import { pageHtml } from './pageHtml.ts';
 import { profileFolder, type RunFolder } from './runFolder.node.ts';
 
+/** How long pages may take to read how it ended, in milliseconds. */
+const farewell = 2000;
 const loopback = '127.0.0.1';
 const hostNames = new Set([loopback, 'localhost', '[::1]']);
 
@@ -30,6 +33,7 @@ const headers = {
 export interface ViewServer {
   /** With its token. */
   readonly address: string;
+  /** Ends it, when the pages that are open have read how the runs stand. */
   close(): Promise<void>;
 }
 
@@ -40,17 +44,22 @@ export interface ViewServer {
 export async function serveRuns(runs: readonly RunFolder[], port = 0): Promise<ViewServer> {
   const token = randomBytes(24).toString('base64url');
   const closing = new AbortController();
+  const answers = new Set<Promise<void>>();
   const server = createServer((request, response) => {
-    answer(request, response, runs, token, closing.signal).catch((error: unknown) => {
-      if (response.headersSent) response.destroy();
-      else refuse(response, 500, error instanceof ProxmoError ? error.message : 'The folder could not be read.');
-    });
+    const answered = answer(request, response, runs, token, closing.signal)
+      .catch((error: unknown) => {
+        if (response.headersSent) response.destroy();
+        else refuse(response, 500, error instanceof ProxmoError ? error.message : 'The folder could not be read.');
+      })
+      .finally(() => answers.delete(answered));
+    answers.add(answered);
   });
   await listen(server, port);
   return {
     address: `http://${loopback}:${(server.address() as AddressInfo).port}/${token}/`,
-    close: () => {
+    close: async () => {
       closing.abort();
+      await Promise.race([Promise.all(answers), sleep(farewell, undefined, { ref: false })]);
       server.closeAllConnections();
       return new Promise((resolve) => server.close(() => resolve()));
     },

@@ -2,7 +2,7 @@
 import { computed } from '@preact/signals';
 import type { MetricRecord, RunInfo } from '../../protocol.ts';
 import { go } from '../route.ts';
-import { records, run } from '../store.ts';
+import { progress, records, run } from '../store.ts';
 import { Chart, type Series } from '../ui/chart.ts';
 import { duration, figure, number, percent, shown } from '../ui/format.ts';
 import type { Term as Name } from '../ui/glossary.ts';
@@ -25,7 +25,7 @@ const column = (list: readonly MetricRecord[], name: string) =>
 export function Live() {
   const info = run.value;
   if (!info) return null;
-  const sentence = sentenceOf(info, records.value.map(figuresOf));
+  const sentence = sentenceOf(info, records.value.map(figuresOf), progress.value);
   return html`<main class="live">
     <p class=${`headline ${sentence.tone}`} role="status">${shown(sentence.text, 400)}</p>
     ${info.problem && html`<p class="problem">${shown(info.problem, 400)}</p>`}

@@ -1,52 +1,66 @@
-/** How far a run is: a bar of its iterations, and the time that is left. */
+/** How far a run is: a bar of its iterations, what it does at the moment, and how long that and the rest still take. */
 
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import type { LiveProgress } from '../../../rl/liveProgress.ts';
 import type { MetricRecord, RunInfo } from '../../protocol.ts';
-import { duration, figure, plural } from '../ui/format.ts';
+import { progress } from '../store.ts';
+import { duration, figure, percent, plural, shown } from '../ui/format.ts';
+import type { Term as Name } from '../ui/glossary.ts';
 import { html } from '../ui/html.ts';
+import { Term } from '../ui/tip.ts';
 
 interface ProgressProps {
   readonly info: RunInfo;
   readonly train: readonly MetricRecord[];
 }
 
-/** Of so many iterations the mean says how long another takes. */
-const recent = 5;
+const terms: Readonly<Record<LiveProgress['phase'], Name>> = {
+  demonstrations: 'demonstrations',
+  'warm start': 'warmStart',
+  rollout: 'rollout',
+  advantages: 'advantage',
+  update: 'update',
+  evaluation: 'evaluation',
+};
+const ofIteration = new Set<LiveProgress['phase']>(['rollout', 'advantages', 'update']);
 
 export function Progress({ info, train }: ProgressProps) {
   const planned = figure(info.settings['training.iterations']);
   if (!Number.isFinite(planned) || info.state === 'waiting' || info.state === 'finished') return null;
   const done = train.at(-1)?.iteration ?? 0;
-  const isRunning = info.state === 'running';
-  const share = Math.min(1, planned > 0 ? done / planned : 1);
+  const now = info.state === 'running' ? progress.value : null;
+  const part = now && ofIteration.has(now.phase) ? now.stage.share : 0;
+  const share = planned > 0 ? Math.min(1, (done + part) / planned) : 1;
   return html`<section class="progress" aria-label="Progress">
-    <div class="bar" role="progressbar" aria-valuenow=${Math.round(100 * share)} aria-valuemin="0" aria-valuemax="100">
+    <div class="bar" role="progressbar" aria-label="Iterations" aria-valuenow=${Math.round(100 * share)} aria-valuemin="0" aria-valuemax="100">
       <span style=${{ width: `${100 * share}%` }} />
     </div>
-    <p>
-      <b>${done}</b> of ${plural(planned, 'iteration')}
-      ${isRunning && html`<${Now} info=${info} train=${train} left=${planned - done} />`}
-    </p>
+    <p><b>${done}</b> of ${plural(planned, 'iteration')}${now && html`<${Now} now=${now} />`}</p>
   </section>`;
 }
 
-function Now({ info, train, left }: ProgressProps & { readonly left: number }) {
-  const now = useSignal(Date.now());
+/** A run that says nothing for so long, in seconds, may hang. */
+const silence = 300;
+
+function Now({ now: { time, phase, done, detail, stage, run } }: { readonly now: LiveProgress }) {
+  const clock = useSignal(Date.now());
   useEffect(() => {
     const timer = setInterval(() => {
-      now.value = Date.now();
+      clock.value = Date.now();
     }, 1000);
     return () => clearInterval(timer);
-  }, [now]);
-  const seconds = train.slice(-recent).map((record) => figure(record['seconds/total']));
-  const mean = seconds.reduce((sum, value) => sum + value, 0) / seconds.length;
-  const remaining = mean * left;
+  }, [clock]);
+  const age = Math.max(0, (clock.value - Date.parse(time)) / 1000);
+  const left = (seconds: number) => duration(Math.max(0, Math.round(seconds - age)));
   return html`<span class="now">
+    <span><${Term} name=${terms[phase]}>${phase}</${Term}> ${percent(done, 0)}${detail && ` (${shown(detail, 60)})`}</span>
     ${
-      seconds.length > 0
-        ? html`<span>about ${duration(remaining)} left</span>`
-        : info.started && html`<span>${duration((now.value - Date.parse(info.started)) / 1000)} so far</span>`
+      age > silence
+        ? html`<span class="warn">no news for ${duration(age)}</span>`
+        : html`
+          ${stage.seconds !== null && html`<span>${left(stage.seconds)} left of ${ofIteration.has(phase) ? 'this iteration' : 'it'}</span>`}
+          ${run.seconds !== null && html`<span>${left(run.seconds)} in all</span>`}`
     }
   </span>`;
 }

@@ -1,4 +1,5 @@
 /** The one sentence on top of a run: what there is to know of it now, by rules, the most pressing first. */
+import type { LiveProgress } from '../../../rl/liveProgress.ts';
 import type { RunInfo } from '../../protocol.ts';
 import { percent, plural } from '../ui/format.ts';
 
@@ -17,16 +18,21 @@ export interface Figures {
 /** How much of a group's episodes must be alike, or of replies cut, before it is worth a word. */
 const many = { alike: 0.7, cut: 0.1, invalid: 0.3, mismatch: 0.01 } as const;
 
-type Rule = (run: RunInfo, train: readonly Figures[], evaluations: readonly Figures[]) => Sentence | null;
+type Rule = (
+  run: RunInfo,
+  train: readonly Figures[],
+  evaluations: readonly Figures[],
+  progress: LiveProgress | null,
+) => Sentence | null;
 
 const rules: readonly Rule[] = [
   ({ state, dir }) =>
     state === 'waiting' ? plain(`Nothing is in ${dir} yet; it is shown as soon as training begins.`) : null,
   ({ state, note }) => (state === 'failed' ? { tone: 'bad', text: withoutTime(note) } : null),
-  ({ state, dir }, train) =>
+  ({ state, dir }, train, _, progress) =>
     state === 'ended'
       ? bad(
-          `Nothing writes to this run, and it does not say why it ended: it crashed or was killed after iteration ${train.at(-1)?.iteration ?? 0}. proxmo train --resume ${dir} goes on with it.`,
+          `Nothing writes to this run, and it does not say why it ended: it crashed or was killed ${progress ? `in ${placeOf(progress)}, ${percent(progress.done, 0)} of which was done` : `after iteration ${train.at(-1)?.iteration ?? 0}`}. proxmo train --resume ${dir} goes on with it.`,
         )
       : null,
   (_, train) => {
@@ -95,9 +101,9 @@ const rules: readonly Rule[] = [
     if (last.of('high') < first.of('low')) return bad(`${change}: the policy got worse.`);
     return plain(`${change}; their intervals overlap, so it may be chance.`);
   },
-  ({ state }, train) =>
-    state === 'running' && train.length === 0
-      ? plain('Before the first iteration: warm start on demonstrations.')
+  ({ state }, train, _, progress) =>
+    state === 'running' && train.length === 0 && progress
+      ? plain(`No iteration has ended yet: the run is in ${placeOf(progress)}.`)
       : null,
   (_, train) => {
     const last = train.at(-1);
@@ -107,11 +113,20 @@ const rules: readonly Rule[] = [
   },
 ];
 
-export function sentenceOf(run: RunInfo, records: readonly Figures[]): Sentence {
+/** Where a run is, as `the update of iteration 3`. */
+function placeOf({ phase, iteration }: LiveProgress): string {
+  if (phase === 'demonstrations') return 'the demonstrations for the warm start';
+  if (phase === 'warm start') return 'the warm start';
+  if (phase === 'evaluation')
+    return iteration === 0 ? 'the first evaluation' : `the evaluation after iteration ${iteration}`;
+  return `the ${phase} of iteration ${iteration + 1}`;
+}
+
+export function sentenceOf(run: RunInfo, records: readonly Figures[], progress: LiveProgress | null): Sentence {
   const train = records.filter(({ kind }) => kind === 'train');
   const evaluations = records.filter(({ kind }) => kind === 'eval');
   for (const rule of rules) {
-    const sentence = rule(run, train, evaluations);
+    const sentence = rule(run, train, evaluations, progress);
     if (sentence) return sentence;
   }
   return plain('No iteration has ended yet.');

@@ -1,5 +1,5 @@
 /** What keys do. A view says which it takes; the page shows them all under `?`. */
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 
 export interface KeyBinding {
   readonly keys: readonly string[];
@@ -16,7 +16,8 @@ export function bindings(): readonly KeyBinding[] {
 
 /** Binds keys while a component is on the page. */
 export function useKeys(keys: readonly KeyBinding[]): void {
-  useEffect(() => {
+  // As soon as a view is there: a key that is pressed before it has been painted counts.
+  useLayoutEffect(() => {
     bound.add(keys);
     return () => {
       bound.delete(keys);

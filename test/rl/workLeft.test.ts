@@ -1,8 +1,8 @@
 /** How long a run is said to take still: from its first seconds on, and not far from what it then takes. */
 import { describe, expect, it } from 'vitest';
-import { WorkLeft } from '../../src/cli/workLeft.ts';
 import { trainConfigSchema } from '../../src/rl/config.ts';
 import type { Progress } from '../../src/rl/trainer.ts';
+import { WorkLeft } from '../../src/rl/workLeft.ts';
 
 const config = trainConfigSchema.parse({
   warmStart: { tasks: 200, epochs: 5 },
@@ -62,4 +62,31 @@ it('counts no warm start where there is none', () => {
   work.note({ phase: 'evaluation', done: 0 }, 0);
   work.note({ phase: 'evaluation', done: 0.5 }, 5000);
   expect(work.seconds).toBeCloseTo(15);
+});
+
+it('tells of the iteration under way what its phases still take, and of an evaluation alone', () => {
+  const work = new WorkLeft(config, 0, 0);
+  expect(work.stage).toEqual({ share: 0, seconds: null });
+  let now = 0;
+  const pass = (phase: Progress['phase'], ms: number) => {
+    work.note({ phase, done: 0 }, now);
+    work.note({ phase, done: 0.5 }, (now += ms / 2));
+    const { share, seconds } = work.stage;
+    work.note({ phase, done: 1 }, (now += ms / 2));
+    work.endPhase(now);
+    return { share, seconds };
+  };
+  for (const [phase, ms] of [
+    ['rollout', 600],
+    ['advantages', 20],
+    ['update', 1400],
+  ] as const)
+    pass(phase, ms);
+  const playing = pass('rollout', 600);
+  expect(playing.seconds).toBeCloseTo(0.3 + 0.02 + 1.4, 1);
+  expect(playing.share).toBeCloseTo(0.3 / 2.02, 1);
+  const updating = pass('update', 1400);
+  expect(updating.seconds).toBeCloseTo(0.7, 1);
+  expect(updating.share).toBeCloseTo(1.32 / 2.02, 1);
+  expect(pass('evaluation', 2000)).toEqual({ share: expect.closeTo(0.5), seconds: expect.closeTo(1) });
 });

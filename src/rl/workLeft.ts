@@ -3,15 +3,29 @@
  * once: learning from an episode costs three readings, playing one about one and a half. What a unit takes is measured
  * for each kind of work as it is done; work of a kind that has not begun is taken to go as fast as all the work so far.
  */
-import type { TrainConfig } from '../rl/config.ts';
-import type { Progress } from '../rl/trainer.ts';
+import type { TrainConfig } from './config.ts';
+import type { Progress } from './trainer.ts';
 
 type Kind = Progress['phase'];
 type Settings = Pick<TrainConfig, 'warmStart' | 'training' | 'evaluation' | 'loss'>;
 
 const readings = { play: 1.5, learn: 3, reference: 1 };
+/** What follows on each other as a whole: what comes before training, an iteration, an evaluation. */
+const stages: readonly (readonly Kind[])[] = [
+  ['demonstrations', 'warm start'],
+  ['rollout', 'advantages', 'update'],
+  ['evaluation'],
+];
 /** Weight of the newest phase in what is known of its kind: the first ones compile kernels. */
 const newest = 0.5;
+
+/** How far something is, and how long it still takes. */
+export interface Left {
+  /** Of its time, what has passed: 0 to 1. */
+  readonly share: number;
+  /** Null while nothing is known. */
+  readonly seconds: number | null;
+}
 
 interface Measured {
   /** Seconds a unit. */
@@ -74,9 +88,23 @@ export class WorkLeft {
   get seconds(): number | null {
     if (this.total.units === 0 || this.total.seconds === 0) return null;
     let seconds = 0;
-    for (const kind of ['demonstrations', 'warm start', 'rollout', 'advantages', 'update', 'evaluation'] as const)
-      seconds += this.unitsLeft(kind) * this.paceOf(kind);
+    for (const kind of stages.flat()) seconds += this.unitsLeft(kind) * this.paceOf(kind);
     return seconds;
+  }
+
+  /** Of the iteration under way; outside of iterations, of the warm start or the evaluation. */
+  get stage(): Left {
+    if (this.phase === null || this.seconds === null) return { share: 0, seconds: null };
+    const { kind: current, done } = this.phase;
+    const kinds = stages.find((stage) => stage.includes(current))!;
+    const at = kinds.indexOf(current);
+    let [whole, seconds] = [0, 0];
+    for (const [index, kind] of kinds.entries()) {
+      const takes = this.unitsOf(kind) * this.paceOf(kind);
+      whole += takes;
+      if (index >= at) seconds += index === at ? (1 - done) * takes : takes;
+    }
+    return { share: whole > 0 ? 1 - seconds / whole : 0, seconds };
   }
 
   /** Share of the run's time that has passed, as far as this process has seen it. */

@@ -1,0 +1,26 @@
+/** `progress.json` of a run: what its trainer does at the moment. The trainer writes it, whoever looks on reads it. */
+import { z } from 'zod';
+
+const left = z.object({
+  /** Of the time that it takes, what has passed: 0 to 1. */
+  share: z.number().min(0).max(1),
+  /** Seconds that it still takes; null while nothing is known. */
+  seconds: z.number().nonnegative().nullable(),
+});
+
+export const liveProgressSchema = z.object({
+  /** When it was written. */
+  time: z.iso.datetime(),
+  /** Iterations that are done. */
+  iteration: z.int().nonnegative(),
+  phase: z.enum(['demonstrations', 'warm start', 'rollout', 'advantages', 'update', 'evaluation']),
+  /** Share of the phase that is done: 0 to 1. */
+  done: z.number().min(0).max(1),
+  /** What there is to say of it, as `loss 1.2`. */
+  detail: z.string().optional(),
+  /** The iteration under way; outside of iterations, the warm start or the evaluation. */
+  stage: left,
+  run: left,
+});
+
+export type LiveProgress = z.output<typeof liveProgressSchema>;
