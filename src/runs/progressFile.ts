@@ -23,9 +23,8 @@ export class ProgressFile {
     this.latest = { time: new Date().toISOString(), ...state };
     if (this.timer) return;
     const wait = this.writtenAt + interval - performance.now();
-    if (wait <= 0) return this.flush();
-    this.timer = setTimeout(() => this.flush(), wait);
-    this.timer.unref();
+    if (wait <= 0) this.flush();
+    else this.timer = setTimeout(() => this.flush(), wait).unref();
   }
 
   /** Takes the file away. */

@@ -9,8 +9,12 @@ const folder = mkdtempSync(join(tmpdir(), 'proxmo-progress-'));
 const path = join(folder, 'progress.json');
 const read = () => JSON.parse(readFileSync(path, 'utf8')) as { done: number; time: string };
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it('is written at once, and then once a second with the newest state', () => {

@@ -71,9 +71,7 @@ describe.skipIf(!browser)('the page', () => {
     const page = await open([dir]);
     const progress = page.locator('.progress');
     await progress.getByText('left of this iteration').waitFor();
-    expect(await progress.innerText()).toMatch(
-      /update 25\u202f%\s*\d+ s left of this iteration\s*60 min in all/,
-    );
+    expect(await progress.innerText()).toMatch(/update 25\u202f%\s*\d+ s left of this iteration\s*60 min in all/);
     writeProgress(dir, { phase: 'rollout', time: new Date(Date.now() - 600_000).toISOString() });
     await progress.getByText('no news for 10 min').waitFor();
     rmSync(join(dir, 'run.lock'));
