@@ -6,9 +6,10 @@ import { Command } from 'commander';
 import { kernels } from '../../kernels/index.ts';
 import { isSupported, type KernelSpec } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
-import { type Ceiling, measureCeilings } from '../gpu/ceilings.ts';
+import { type Ceiling, ceilingsOf, measureCeilings } from '../gpu/ceilings.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
+import type { Ceilings } from '../gpu/rates.ts';
 import { Tuner } from '../gpu/tuner.ts';
 import { TuningCache } from '../gpu/tuningCache.node.ts';
 import { Engine } from '../tensor/engine.ts';
@@ -21,7 +22,7 @@ import { leakWorkload } from './bench/leakWorkload.ts';
 import { modelWorkloads } from './bench/modelWorkloads.ts';
 import { proximityWorkloads } from './bench/proximityWorkload.ts';
 import { rolloutWorkloads } from './bench/rolloutWorkload.ts';
-import { type BenchRow, benchCells, benchHeadings, type Ceilings } from './bench/rows.ts';
+import { type BenchRow, benchCells, benchHeadings } from './bench/rows.ts';
 import { scaleWorkloads } from './bench/scaleWorkloads.ts';
 import { namedWork, withoutLarge } from './bench/selection.ts';
 import { type Workload, workloadRow } from './bench/workload.ts';
@@ -101,17 +102,14 @@ async function measureAll(
   const line = new ProgressLine();
   try {
     line.show('ceilings', 'ceilings');
-    const { matmul, halfMatmul, copy } = await measureCeilings(gpu, { repeats: options.repeats });
+    const measuredCeilings = await measureCeilings(gpu, { repeats: options.repeats });
+    const { matmul, halfMatmul, copy } = measuredCeilings;
     const rows = [
       ceilingRow(gpu, 'ceiling/matmul', matmul),
       ...(halfMatmul ? [ceilingRow(gpu, 'ceiling/matmul-f16', halfMatmul)] : []),
       ceilingRow(gpu, 'ceiling/copy', copy),
     ];
-    const ceilings = {
-      gflops: matmul.gflops ?? 0,
-      ...(halfMatmul?.gflops === undefined ? {} : { halfGflops: halfMatmul.gflops }),
-      gbps: copy.gbps,
-    };
+    const ceilings = ceilingsOf(measuredCeilings);
     const cache = await TuningCache.open(gpu.adapter, version, (text) => line.print(text));
     const tuner = options.tune ? startTuner(gpu, version, cache, line) : undefined;
     const bench = { gpu, ceilings, line, tuner };

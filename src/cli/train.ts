@@ -11,6 +11,7 @@ import { formatMemoryPlan } from '../rl/memoryPlan.ts';
 import { checkPlan, planRun } from '../rl/planRun.node.ts';
 import { resumableSettings } from '../rl/resumeSettings.ts';
 import { runConfig, type TrainRunOptions, trainRun } from '../rl/run.node.ts';
+import type { TrainEvent } from '../rl/trainingRun.node.ts';
 import { WarmStarts } from '../rl/warmStarts.node.ts';
 import { loadConfig } from '../runs/config.ts';
 import { checkNewFolder, logToRun, openRun } from '../runs/run.ts';
@@ -43,8 +44,14 @@ interface TrainOptions {
   readonly json?: boolean;
 }
 
-/** @param onDevice called with the device, and waited for, before training uses it */
-export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Promise<void> = async () => {}): Command {
+/** Looks at runs from outside, as a profile does. */
+export interface RunObserver {
+  /** Called with a run's device and folder, and waited for, before training uses them. */
+  onDevice(gpu: GpuContext, dir: string): Promise<void>;
+  onEvent(event: TrainEvent): void;
+}
+
+export function trainCommand(version: string, observer?: RunObserver): Command {
   return new Command('train')
     .description('Train a policy: warm start on demonstrations, then ProxMO (or a baseline). Leaves a run folder.')
     .argument('[config]', 'YAML file with settings; what it leaves out keeps its default')
@@ -83,7 +90,7 @@ export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Pro
     .option('--json', 'print the summary, or the plan, as JSON')
     .action(async (file: string | undefined, options: TrainOptions) => {
       const agree = agreement(options.trust);
-      if (options.seeds !== undefined) return trainSeeds(file, options, options.seeds, { agree, version, onDevice });
+      if (options.seeds !== undefined) return trainSeeds(file, options, options.seeds, { agree, version, observer });
       const { dir, config } =
         options.resume === undefined
           ? await newRun(file, options, agree)
@@ -97,14 +104,14 @@ export function trainCommand(version: string, onDevice: (gpu: GpuContext) => Pro
         agree,
         ...sharedWarmStarts(options, version),
       };
-      await trainOn(options, run, new Stop(), onDevice);
+      await trainOn(options, run, new Stop(), observer);
     });
 }
 
 interface Surroundings {
   readonly agree: Agree;
   readonly version: string;
-  readonly onDevice: (gpu: GpuContext) => Promise<void>;
+  readonly observer: RunObserver | undefined;
 }
 
 /** Trains a run for each seed, one after another, after all of them were checked, and compares them. */
@@ -112,7 +119,7 @@ async function trainSeeds(
   file: string | undefined,
   options: TrainOptions,
   list: readonly number[],
-  { agree, version, onDevice }: Surroundings,
+  { agree, version, observer }: Surroundings,
 ): Promise<void> {
   const others = { '--seed': options.seed, '--resume': options.resume, '--plan': options.plan };
   const given = Object.entries(others).filter(([, value]) => value !== undefined);
@@ -123,7 +130,7 @@ async function trainSeeds(
   for (const seed of list) runs.push(await newRun(file, { ...options, seed, out: join(out, `seed-${seed}`) }, agree));
   const stop = new Stop();
   const shared = { version, agree, ...sharedWarmStarts(options, version) };
-  for (const run of runs) await trainOn({ ...options, json: false }, { ...run, ...shared }, stop, onDevice);
+  for (const run of runs) await trainOn({ ...options, json: false }, { ...run, ...shared }, stop, observer);
   const groups = await readGroups(runs.map(({ dir }) => dir));
   if (options.json) standardOutput.json(groups);
   else standardOutput.print(`\n${describeGroups(groups)}`);
@@ -144,12 +151,12 @@ async function trainOn(
   { adapter, json = false }: TrainOptions,
   run: TrainRunOptions,
   stop: Stop,
-  onDevice: Surroundings['onDevice'],
+  observer: RunObserver | undefined,
 ): Promise<void> {
   const gpu = await openDevice(adapter);
   try {
-    await onDevice(gpu);
-    await train(gpu, run, stop, json);
+    await observer?.onDevice(gpu, run.dir);
+    await train(gpu, run, stop, json, observer);
   } finally {
     gpu.destroy();
   }
@@ -168,7 +175,13 @@ class Stop {
 }
 
 /** Trains until it is done or interrupted: by the first signal after a checkpoint, by a second key press at once. */
-async function train(gpu: GpuContext, run: TrainRunOptions, { signal }: Stop, json: boolean): Promise<void> {
+async function train(
+  gpu: GpuContext,
+  run: TrainRunOptions,
+  { signal }: Stop,
+  json: boolean,
+  observer: RunObserver | undefined,
+): Promise<void> {
   const reporter = new TrainReporter(new ProgressLine(), run.config, run.dir, run.resume ?? false);
   reporter.start(gpu.adapter);
   const parent = new Parent();
@@ -181,6 +194,7 @@ async function train(gpu: GpuContext, run: TrainRunOptions, { signal }: Stop, js
       onEvent: (event) => {
         if (event.kind === 'begin') noteClosedOutputs(run.dir);
         reporter.show(event);
+        observer?.onEvent(event);
         parent.tell(event, run.config);
       },
     });

@@ -7,6 +7,7 @@ import { findMatmul, matmulNn, matmulNt, matmulTn } from '../../kernels/matmul.t
 import { defaultVariant, isSupported, type KernelSpec, type Params } from '../../kernels/spec.ts';
 import { type Timing, type TimingOptions, throughput, timeKernel } from './benchmark.ts';
 import type { GpuContext } from './context.ts';
+import type { Ceilings } from './rates.ts';
 
 /** The best of a few shapes, with the time that it took. */
 export interface Ceiling {
@@ -58,6 +59,15 @@ export async function measureCeilings(gpu: GpuContext, options: TimingOptions = 
     matmul: fastest(products)!,
     halfMatmul: fastest(halves),
     copy: await measureKernel(gpu, copy, { count: copied }, options),
+  };
+}
+
+/** What rates are held against. */
+export function ceilingsOf({ matmul, halfMatmul, copy }: MeasuredCeilings): Ceilings {
+  return {
+    gflops: matmul.gflops ?? 0,
+    ...(halfMatmul?.gflops === undefined ? {} : { halfGflops: halfMatmul.gflops }),
+    gbps: copy.gbps,
   };
 }
 

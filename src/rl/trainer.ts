@@ -168,6 +168,7 @@ export class Trainer {
         faults: this.faults,
       });
       this.checkDemonstrations(demonstrations);
+      this.report('warm start', 0);
       loss = await cloneBehaviour(this.engine, this.policy.model, demonstrations, this.config, {
         interchangeable: this.interchangeableTokens(),
         onBegin: async (cloning) => hooks.onBegin?.(cloning),
@@ -185,6 +186,7 @@ export class Trainer {
 
   private async learn(iteration: number): Promise<IterationResult> {
     const watch = new Stopwatch();
+    this.report('rollout', 0);
     const rollout = await watch.time('rollout', () => this.rollout(iteration));
     const { episodes, groupsLeftOut } = wholeGroups(rollout, this.config.training.groupSize);
     const steps = episodes.flatMap((episode) => episode.steps);

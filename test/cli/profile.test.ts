@@ -1,7 +1,6 @@
-/** What `proxmo profile` makes of timed dispatches: sums, a trace, a picture; and the profiler that times them. */
+/** What `proxmo profile` makes of timed dispatches: sums and a trace; and the profiler that times them. */
 import { describe, expect, it } from 'vitest';
-import { rooflineSvg } from '../../src/cli/profile/roofline.ts';
-import { ProfileSummary } from '../../src/cli/profile/summary.ts';
+import { describeProfile, ProfileSummary } from '../../src/cli/profile/summary.ts';
 import { Trace } from '../../src/cli/profile/trace.ts';
 import type { DispatchTiming, ProgramRun } from '../../src/gpu/profiler.ts';
 import { Profiler } from '../../src/gpu/profiler.ts';
@@ -9,6 +8,7 @@ import { add, scale } from '../../src/ops/elementwise.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { inScope } from '../../src/tensor/scope.ts';
 import { input } from '../../src/tensor/tensor.ts';
+import { profileSchema } from '../../src/view/profile/profileFile.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 
 const ceilings = { gflops: 10, gbps: 2 };
@@ -30,22 +30,57 @@ const run: ProgramRun = {
 };
 
 describe('a summary', () => {
-  const summary = new ProfileSummary();
+  const summary = new ProfileSummary('preparation');
+  summary.enter('rollout', 4);
   summary.add(run);
+  summary.enter('update', 15);
+  summary.add({ ...run, overheadMs: 0 });
+  const report = summary.report({ timing: 'timestamps', ceilings, elapsed: 30 });
 
-  it('adds up kernels, gaps and encoding', () => {
-    expect(summary.times(20)).toEqual({ wall: 18, gpu: 6, gaps: 1, encoding: 1 });
-    const { kernels, parts } = summary.report(20, 'timestamps', ceilings);
-    expect(kernels.map(({ name, count, ms }) => [name, count, ms])).toEqual([
-      ['matmul.f32', 2, 5],
-      ['add.f32', 1, 1],
+  it('adds up kernels, gaps and encoding, by phase and in all', () => {
+    const phase = { gpu: 6, gaps: 1, encoding: 1 };
+    expect(report.phases).toEqual([
+      { name: 'preparation', wall: 4, gpu: 0, gaps: 0, encoding: 0 },
+      { name: 'rollout', wall: 9, ...phase },
+      { name: 'update', wall: 15, ...phase },
     ]);
-    expect(parts.map(({ name }) => name)).toEqual(['layers.0', 'layers.1', 'no named part']);
+    expect(report.milliseconds).toEqual({ wall: 28, gpu: 12, gaps: 2, encoding: 2 });
+    expect(report.kernels.map(({ name, count, ms }) => [name, count, ms])).toEqual([
+      ['matmul.f32', 4, 10],
+      ['add.f32', 2, 2],
+    ]);
+    expect(report.programs).toEqual([{ name: 'step', count: 6, ms: 12, flops: 6e6, bytes: 6e6 }]);
+    expect(report.parts.map(({ name }) => name)).toEqual(['layers.0', 'layers.1', 'no named part']);
   });
 
-  it('says how it was timed', () => {
-    expect(summary.describe(20, 'serialised', ceilings)).toMatch(/one by one, timed by the host/);
-    expect(summary.describe(20, 'timestamps', ceilings)).toMatch(/matmul\.f32 +2 +5\.00 +83\.3 %/);
+  it('goes on with a phase that comes again', () => {
+    const again = new ProfileSummary('rollout');
+    again.enter('update', 5);
+    again.enter('rollout', 6);
+    const { phases } = again.report({ timing: 'timestamps', ceilings, elapsed: 10 });
+    expect(phases.map(({ name, wall }) => [name, wall])).toEqual([
+      ['rollout', 9],
+      ['update', 1],
+    ]);
+  });
+
+  it('tells kernel, part and phase together, as profile.json keeps them', () => {
+    expect(report.cells.map(({ kernel, part, phase, ms }) => [kernel, part, phase, ms])).toEqual([
+      ['matmul.f32', 'layers.0', 'rollout', 3],
+      ['matmul.f32', 'layers.0', 'update', 3],
+      ['matmul.f32', 'layers.1', 'rollout', 2],
+      ['matmul.f32', 'layers.1', 'update', 2],
+      ['add.f32', 'no named part', 'rollout', 1],
+      ['add.f32', 'no named part', 'update', 1],
+    ]);
+    const file = { adapter: 'a', traceIsCut: false, ...report };
+    expect(profileSchema.parse(JSON.parse(JSON.stringify(file)))).toEqual(file);
+  });
+
+  it('says how it was timed, and where', () => {
+    expect(describeProfile({ ...report, timing: 'serialised' })).toMatch(/one by one, timed by the host/);
+    expect(describeProfile(report)).toMatch(/matmul\.f32 +4 +10\.00 +83\.3 %/);
+    expect(describeProfile(report)).toMatch(/update +15\.0 +53\.6 % +6\.0 +40\.0 %/);
   });
 });
 
@@ -62,26 +97,6 @@ describe('a trace', () => {
       ['add.f32', 9000, 1000],
       ['matmul.f32', 10_000, 2000],
     ]);
-  });
-});
-
-describe('a roofline', () => {
-  const total = (name: string, ms: number) => ({ name, count: 1, ms, flops: 1e7, bytes: 1e6 });
-  const svg = rooflineSvg([total('a<b', 3), total('c', 1), { ...total('copy', 1), flops: 0 }], ceilings, 'Title');
-
-  it('draws kernels that compute, by their share of all time', () => {
-    expect(svg.match(/<title>/g)).toHaveLength(2);
-    expect(svg).toContain('a&lt;b  60.0 %');
-    expect(svg).not.toContain('copy</title>');
-  });
-
-  it('keeps everything within the picture', () => {
-    for (const [, x, y] of svg.matchAll(/cx="([\d.-]+)" cy="([\d.-]+)"/g)) {
-      expect(Number(x)).toBeGreaterThan(0);
-      expect(Number(x)).toBeLessThan(1040);
-      expect(Number(y)).toBeGreaterThan(0);
-      expect(Number(y)).toBeLessThan(560);
-    }
   });
 });
 

@@ -13,10 +13,11 @@ import {
 import { type KernelResults, resultsAgree } from '../../gpu/agreement.ts';
 import { KernelBench, type Timing, type TimingOptions } from '../../gpu/benchmark.ts';
 import type { GpuContext } from '../../gpu/context.ts';
+import { type Ceilings, rates } from '../../gpu/rates.ts';
 import type { Tuner } from '../../gpu/tuner.ts';
 import type { Precision } from '../../nn/halfWeights.ts';
 import { type BenchCase, gpuCases, inFloat64, ownCases } from './gpuCases.ts';
-import { type BenchRow, type Ceilings, rates } from './rows.ts';
+import type { BenchRow } from './rows.ts';
 
 /** More operations than this take JavaScript some seconds. */
 const mostReferenceFlops = 5e8;

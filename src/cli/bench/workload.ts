@@ -4,9 +4,10 @@
  */
 import type { AdapterProfile } from '../../../kernels/spec.ts';
 import type { Timing } from '../../gpu/benchmark.ts';
+import { type Ceilings, rates, type Work } from '../../gpu/rates.ts';
 import type { Precision } from '../../nn/halfWeights.ts';
 import type { Engine } from '../../tensor/engine.ts';
-import { type BenchRow, type Ceilings, rates, type Work } from './rows.ts';
+import type { BenchRow } from './rows.ts';
 
 export interface Workload extends Work {
   readonly name: string;

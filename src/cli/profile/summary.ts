@@ -1,133 +1,167 @@
-/** Adds up the times of dispatches: by kernel, by op, by part of the model, by program. */
+/** Adds up the times of dispatches: by kernel, by op, by part of the model, by program, by phase of the run. */
 import type { DispatchTiming, ProgramRun, TimedDispatch } from '../../gpu/profiler.ts';
-import { type Ceilings, rates } from '../bench/rows.ts';
+import type { Ceilings } from '../../gpu/rates.ts';
+import { kernelRates } from '../../view/profile/kernelWords.ts';
+import type { ProfileCell, ProfileFile, ProfileTimes, ProfileTotal } from '../../view/profile/profileFile.ts';
+import { Totals, totalsBy } from '../../view/profile/totals.ts';
 import { formatTable, percent } from '../table.ts';
-
-export interface Total {
-  readonly name: string;
-  readonly count: number;
-  readonly ms: number;
-  readonly flops: number;
-  readonly bytes: number;
-}
-
-/** Milliseconds of the whole profile. */
-export interface ProfileTimes {
-  /** From start to end, without what timing itself took. */
-  readonly wall: number;
-  /** Dispatches. */
-  readonly gpu: number;
-  /** Between dispatches of a program. */
-  readonly gaps: number;
-  /** Encoding of the programs on the host, as it is without a profiler. */
-  readonly encoding: number;
-}
 
 const mostRows = 24;
 
-class Totals {
-  private readonly byName = new Map<string, { -readonly [K in keyof Total]: Total[K] }>();
+/** What of a profile is known besides its sums. */
+export interface ProfileFacts {
+  readonly timing: DispatchTiming;
+  readonly ceilings: Ceilings;
+  /** Milliseconds of the whole profile. */
+  readonly elapsed: number;
+}
 
-  add(name: string, { ms, flops, bytes }: Pick<TimedDispatch, 'ms' | 'flops' | 'bytes'>): void {
-    const total = this.byName.get(name) ?? { name, count: 0, ms: 0, flops: 0, bytes: 0 };
-    total.count++;
-    total.ms += ms;
-    total.flops += flops;
-    total.bytes += bytes;
-    this.byName.set(name, total);
-  }
-
-  /** The longest first. */
-  get sorted(): readonly Total[] {
-    return [...this.byName.values()].sort((a, b) => b.ms - a.ms);
-  }
+/** Milliseconds. */
+interface Phase {
+  /** From start to end, with what timing took. */
+  span: number;
+  gpu: number;
+  gaps: number;
+  encoding: number;
+  /** What timing took. */
+  overhead: number;
 }
 
 export class ProfileSummary {
-  private readonly kernels = new Totals();
-  private readonly ops = new Totals();
-  private readonly parts = new Totals();
+  private readonly cells = new Map<string, { -readonly [K in keyof ProfileCell]: ProfileCell[K] }>();
   private readonly programs = new Totals();
+  private readonly phases = new Map<string, Phase>();
+  /** When the phase under way began, in milliseconds of the profile. */
+  private since = 0;
   private runs = 0;
-  private gpuMs = 0;
-  private gapMs = 0;
-  private encodeMs = 0;
-  private overheadMs = 0;
+
+  /** @param phase the first one */
+  constructor(private phase: string) {
+    this.phaseOf(phase);
+  }
+
+  /** What runs from here on belongs to another phase. */
+  enter(phase: string, elapsed: number): void {
+    if (phase === this.phase) return;
+    this.phaseOf(this.phase).span += elapsed - this.since;
+    this.since = elapsed;
+    this.phase = phase;
+    this.phaseOf(phase);
+  }
 
   add(run: ProgramRun): void {
     this.runs++;
-    this.encodeMs += run.encodeMs;
-    this.overheadMs += run.overheadMs;
+    const phase = this.phaseOf(this.phase);
+    phase.encoding += run.encodeMs;
+    phase.overhead += run.overheadMs;
     let end = 0;
     for (const dispatch of run.dispatches) {
-      this.kernels.add(dispatch.label, dispatch);
-      this.ops.add(dispatch.kernel, dispatch);
-      this.parts.add(dispatch.scope || 'no named part', dispatch);
-      this.programs.add(run.program, dispatch);
-      this.gpuMs += dispatch.ms;
-      this.gapMs += Math.max(0, dispatch.start - end);
+      this.addToCell(dispatch);
+      this.programs.add(run.program, { ...dispatch, count: 1 });
+      phase.gpu += dispatch.ms;
+      phase.gaps += Math.max(0, dispatch.start - end);
       end = dispatch.start + dispatch.ms;
     }
   }
 
-  /** By kernel variant, the longest first. */
-  get byKernel(): readonly Total[] {
-    return this.kernels.sorted;
-  }
-
-  /** @param elapsed milliseconds of the whole profile */
-  times(elapsed: number): ProfileTimes {
-    return { wall: elapsed - this.overheadMs, gpu: this.gpuMs, gaps: this.gapMs, encoding: this.encodeMs };
-  }
-
-  /** For JSON. */
-  report(elapsed: number, timing: DispatchTiming, ceilings: Ceilings) {
+  /** The figures for `profile.json`, but for the adapter and the trace. */
+  report({ timing, ceilings, elapsed }: ProfileFacts): Omit<ProfileFile, 'adapter' | 'traceIsCut'> {
+    const cells = [...this.cells.values()].sort((a, b) => b.ms - a.ms);
+    const phases = this.timesByPhase(elapsed);
     return {
+      format: 'proxmo-profile',
+      formatVersion: 1,
       timing,
       ceilings,
       programRuns: this.runs,
-      milliseconds: this.times(elapsed),
-      kernels: this.kernels.sorted,
-      ops: this.ops.sorted,
-      parts: this.parts.sorted,
+      milliseconds: sumOf(phases),
+      phases,
+      kernels: totalsBy(cells, 'kernel'),
+      ops: totalsBy(cells, 'op'),
+      parts: totalsBy(cells, 'part'),
       programs: this.programs.sorted,
+      cells,
     };
   }
 
-  describe(elapsed: number, timing: DispatchTiming, ceilings: Ceilings): string {
-    const { wall, gpu, gaps, encoding } = this.times(elapsed);
-    const clock =
-      timing === 'timestamps'
-        ? 'timed by timestamps of the GPU'
-        : 'dispatches ran one by one, timed by the host without timestamps, so that each time includes a submit';
-    return [
-      `${this.runs} program runs in ${(wall / 1000).toFixed(2)} s; ${clock}`,
-      formatTable([
-        ['', 'ms', 'of wall'],
-        ['GPU, kernels', gpu.toFixed(1), percent(gpu / wall)],
-        ['GPU, gaps within programs', gaps.toFixed(1), percent(gaps / wall)],
-        ['host, encoding', encoding.toFixed(1), percent(encoding / wall)],
-        [
-          'host, the rest',
-          Math.max(0, wall - gpu - gaps - encoding).toFixed(1),
-          percent(Math.max(0, wall - gpu - gaps - encoding) / wall),
-        ],
-      ]),
-      `encoding takes ${percent(encoding / gpu)} of the kernels' time; ceilings: ${ceilings.gflops.toFixed(1)} GFLOP/s, ${ceilings.gbps.toFixed(1)} GB/s`,
-      ...(
-        [
-          ['kernel', this.kernels],
-          ['op', this.ops],
-          ['part of the model', this.parts],
-          ['program', this.programs],
-        ] as const
-      ).map(([heading, totals]) => `\n${describeTotals(heading, totals.sorted, gpu, ceilings)}`),
-    ].join('\n');
+  private addToCell({ kernel: op, label: kernel, scope, ms, flops, bytes }: TimedDispatch): void {
+    const [part, phase] = [scope || 'no named part', this.phase];
+    const key = `${kernel}\n${part}\n${phase}`;
+    const cell = this.cells.get(key) ?? { kernel, op, part, phase, count: 0, ms: 0, flops: 0, bytes: 0 };
+    cell.count++;
+    cell.ms += ms;
+    cell.flops += flops;
+    cell.bytes += bytes;
+    this.cells.set(key, cell);
+  }
+
+  private phaseOf(name: string): Phase {
+    const known = this.phases.get(name) ?? { span: 0, gpu: 0, gaps: 0, encoding: 0, overhead: 0 };
+    this.phases.set(name, known);
+    return known;
+  }
+
+  private timesByPhase(elapsed: number): (ProfileTimes & { name: string })[] {
+    return [...this.phases].map(([name, { span, overhead, gpu, gaps, encoding }]) => {
+      const whole = span + (name === this.phase ? elapsed - this.since : 0);
+      return { name, wall: Math.max(0, whole - overhead), gpu, gaps, encoding };
+    });
   }
 }
 
+function sumOf(phases: readonly ProfileTimes[]): ProfileTimes {
+  const sum = (field: keyof ProfileTimes) => phases.reduce((total, phase) => total + phase[field], 0);
+  return { wall: sum('wall'), gpu: sum('gpu'), gaps: sum('gaps'), encoding: sum('encoding') };
+}
+
+/** A profile as tables for a terminal. */
+export function describeProfile(profile: ReturnType<ProfileSummary['report']>): string {
+  const { timing, ceilings, programRuns, milliseconds, phases, kernels, ops, parts, programs } = profile;
+  const { wall, gpu, gaps, encoding } = milliseconds;
+  const clock =
+    timing === 'timestamps'
+      ? 'timed by timestamps of the GPU'
+      : 'dispatches ran one by one, timed by the host without timestamps, so that each time includes a submit';
+  const rest = Math.max(0, wall - gpu - gaps - encoding);
+  const tables = { kernel: kernels, op: ops, 'part of the model': parts, program: programs };
+  return [
+    `${programRuns} program runs in ${(wall / 1000).toFixed(2)} s; ${clock}`,
+    formatTable([
+      ['', 'ms', 'of wall'],
+      ['GPU, kernels', gpu.toFixed(1), percent(gpu / wall)],
+      ['GPU, gaps within programs', gaps.toFixed(1), percent(gaps / wall)],
+      ['host, encoding', encoding.toFixed(1), percent(encoding / wall)],
+      ['host, the rest', rest.toFixed(1), percent(rest / wall)],
+    ]),
+    ...(gpu > 0
+      ? [`encoding takes ${percent(encoding / gpu)} of the kernels' time; ${describeCeilings(ceilings)}`]
+      : []),
+    `\n${describePhases(phases)}`,
+    ...Object.entries(tables).map(([heading, totals]) => `\n${describeTotals(heading, totals, gpu, ceilings)}`),
+  ].join('\n');
+}
+
+function describeCeilings({ gflops, halfGflops, gbps }: Ceilings): string {
+  const half = halfGflops === undefined ? '' : ` (${halfGflops.toFixed(1)} of f16)`;
+  return `ceilings: ${gflops.toFixed(1)} GFLOP/s${half}, ${gbps.toFixed(1)} GB/s`;
+}
+
+function describePhases(phases: readonly (ProfileTimes & { readonly name: string })[]): string {
+  const wall = phases.reduce((sum, phase) => sum + phase.wall, 0);
+  return formatTable([
+    ['phase', 'ms', 'of wall', 'GPU, kernels', 'of phase'],
+    ...phases.map((phase) => [
+      phase.name,
+      phase.wall.toFixed(1),
+      percent(phase.wall / wall),
+      phase.gpu.toFixed(1),
+      phase.wall > 0 ? percent(phase.gpu / phase.wall) : '',
+    ]),
+  ]);
+}
+
 /** The longest rows, and the others in one. */
-function describeTotals(heading: string, totals: readonly Total[], gpuMs: number, ceilings: Ceilings): string {
+function describeTotals(heading: string, totals: readonly ProfileTotal[], gpuMs: number, ceilings: Ceilings): string {
   const others = totals.slice(mostRows);
   const sumOf = (field: 'count' | 'ms' | 'flops' | 'bytes') => others.reduce((sum, total) => sum + total[field], 0);
   const rest = {
@@ -144,17 +178,17 @@ function describeTotals(heading: string, totals: readonly Total[], gpuMs: number
   ]);
 }
 
-function cells(total: Total, gpuMs: number, ceilings: Ceilings): string[] {
+function cells(total: ProfileTotal, gpuMs: number, ceilings: Ceilings): string[] {
   const { name, count, ms } = total;
-  const { gflops, gbps, ofCeiling } = rates(total, { median: ms, min: ms, max: ms }, ceilings);
+  const { gflops, gbps, ofCeiling } = kernelRates(total, name, ceilings);
   return [
     name,
     String(count),
     ms.toFixed(2),
     percent(ms / gpuMs),
     ((1000 * ms) / count).toFixed(0),
-    ms > 0 ? (gflops?.toFixed(2) ?? '') : '',
-    ms > 0 ? (gbps?.toFixed(2) ?? '') : '',
-    ms > 0 && ofCeiling !== undefined ? percent(ofCeiling) : '',
+    gflops?.toFixed(2) ?? '',
+    gbps?.toFixed(2) ?? '',
+    ofCeiling === null ? '' : percent(ofCeiling),
   ];
 }

@@ -4,6 +4,7 @@
  */
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
+import { type Palette, themedStyle } from '../themedSvg.ts';
 
 /** Colours in light and in dark: those of Okabe and Ito where they tell things apart, which colour-blind people can. */
 const palette = {
@@ -14,17 +15,14 @@ const palette = {
   blue: ['#0072b2', '#56b4e9'],
   orange: ['#c35500', '#e69f00'],
   green: ['#00805e', '#2bc79a'],
-} as const;
+} as const satisfies Palette;
 
 export const colours = Object.fromEntries(Object.entries(palette).map(([name, [light]]) => [name, light])) as {
   readonly [Name in keyof typeof palette]: string;
 };
 
-const darkStyle = Object.values(palette)
-  .map(([light, dark]) => `[fill="${light}"] { fill: ${dark} } [stroke="${light}"] { stroke: ${dark} }`)
-  .join(' ');
 const [lightInk, darkInk] = palette.ink;
-const style = `svg { color: ${lightInk} } @media (prefers-color-scheme: dark) { svg { color: ${darkInk} } ${darkStyle} }`;
+const style = `svg { color: ${lightInk} } @media (prefers-color-scheme: dark) { svg { color: ${darkInk} } } ${themedStyle(palette)}`;
 
 /**
  * The text of an SVG file.

@@ -1,0 +1,44 @@
+/** What kernels are for. Pictures colour them by that. */
+
+export const families = [
+  'products',
+  'attention',
+  'norms',
+  'elementwise',
+  'moves',
+  'choices',
+  'optimiser',
+  'other',
+] as const;
+export type Family = (typeof families)[number];
+
+/** Colours in light and in dark: after Okabe and Ito, so that colour-blind people can tell them apart. */
+export const familyStyles: Readonly<
+  Record<Family, { readonly name: string; readonly light: string; readonly dark: string }>
+> = {
+  products: { name: 'matrix products', light: '#0072b2', dark: '#56b4e9' },
+  attention: { name: 'attention', light: '#c35500', dark: '#f0913f' },
+  norms: { name: 'norms', light: '#00805e', dark: '#2bc79a' },
+  elementwise: { name: 'elementwise', light: '#b3569a', dark: '#e39bc8' },
+  moves: { name: 'lookups, copies and sums', light: '#8a6d00', dark: '#e5cf3f' },
+  choices: { name: 'logits, losses and sampling', light: '#6a4fb3', dark: '#a995ee' },
+  optimiser: { name: 'optimiser', light: '#a3312b', dark: '#f08a7c' },
+  other: { name: 'advantages and others', light: '#6e7781', dark: '#a3a9af' },
+};
+
+/** By the first word of a kernel's name. */
+const patterns: readonly (readonly [Family, RegExp])[] = [
+  ['products', /^matmul$/],
+  ['attention', /^attention/],
+  ['norms', /norm/i],
+  ['optimiser', /^(adamW|accumulate|squareRuns|rootSumRuns)$/],
+  ['choices', /^(tokenLogProbs|vocab|maskLogits|sample|trieStep|softmax|ppoLoss)/],
+  ['moves', /^(gatherRows|scatterRows|copy|fill|kv|cast|columnSum|\w+Columns|shiftIndices|broadcast|sumRuns|dotRuns)/],
+  ['elementwise', /^(add|multiply|scale|scaleBy|dropout|silu|gelu|swiglu|splitHeadsWithRope)/],
+];
+
+/** @param kernel its name, with or without its variant */
+export function familyOf(kernel: string): Family {
+  const [word = ''] = kernel.split('.');
+  return patterns.find(([, pattern]) => pattern.test(word))?.[0] ?? 'other';
+}
