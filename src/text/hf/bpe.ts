@@ -2,13 +2,16 @@
  * The model part of `tokenizer.json`: byte-pair encoding, the model of every family that is supported. A vocabulary
  * gives each token its id, and a list of merges says which two neighbouring tokens become one, in order of rank.
  *
- * Text must never become a special token, however its letters merge; so the library gets the vocabulary without those.
+ * The library normalises text and cuts it into words; the merges are made here, as its own take seconds for a long
+ * prompt. Text must never become a special token, however its letters merge; so merges to those do not count.
  */
 import { Tokenizer } from '@huggingface/tokenizers';
 import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { idLimit, type Part, type TokenizerSettings } from './files.ts';
+import { type Merge, Merger } from './merges.ts';
 import { unsupported } from './pipeline.ts';
+import { WordEncoder } from './wordEncoder.ts';
 
 const bpeSchema = z.looseObject({
   dropout: z.number().nullish(),
@@ -73,42 +76,38 @@ export function createModel(
     if (value) throw unsupported(`a BPE model with ${key} ${show(value)}`, where, 'models without it');
   if (unk_token && !vocabulary.has(unk_token))
     throw broken(`has no unk_token ${show(unk_token)} in its vocabulary`, where);
-  const library = build(
-    {
-      normalizer: parts.normalizer,
-      pre_tokenizer: parts.preTokenizer,
-      model: {
-        type: 'BPE',
-        vocab: Object.fromEntries([...vocabulary].filter(([token]) => !specials.has(token) || token === unk_token)),
-        merges: readMerges(model.merges, vocabulary, where).filter(([left, right]) => !specials.has(left + right)),
-        unk_token: unk_token ?? null,
-        byte_fallback: byte_fallback ?? false,
-        ignore_merges: ignore_merges ?? false,
-      },
-    },
-    where,
-  );
-  const unknownId = unk_token ? vocabulary.get(unk_token) : undefined;
+  const { normalizer, pre_tokenizer: preTokenizer } = build(parts, where);
+  const words = new WordEncoder({
+    ids: vocabulary,
+    specialIds: new Set(
+      [...specials].filter((token) => token !== unk_token).map((token) => vocabulary.get(token) ?? -1),
+    ),
+    merger: new Merger(readMerges(model.merges, vocabulary, specials, where)),
+    unknownId: unk_token ? vocabulary.get(unk_token) : undefined,
+    fusesUnknown: fuse_unk ?? false,
+    hasByteFallback: byte_fallback ?? false,
+    takesWholeWords: ignore_merges ?? false,
+  });
   return {
-    normalize: (text) => library.normalizer?.normalize(text) ?? text,
+    normalize: (text) => normalizer?.normalize(text) ?? text,
     encode(normalized, isStart) {
-      const pieces = library.pre_tokenizer?.pre_tokenize(normalized, { section_index: isStart ? 0 : 1 }) ?? [
-        normalized,
-      ];
-      return pieces.flatMap((piece) => {
-        const ids = library.model!.encode([piece]).map((token) => vocabulary.get(token)!);
-        return fuse_unk ? ids.filter((id, i) => id !== unknownId || ids[i - 1] !== unknownId) : ids;
-      });
+      const pieces = preTokenizer?.pre_tokenize(normalized, { section_index: isStart ? 0 : 1 }) ?? [normalized];
+      const result: number[] = [];
+      for (const piece of pieces) for (const id of words.encode(piece)) result.push(id);
+      return result;
     },
   };
 }
 
+/** The library's tokenizer, of which the parts before the model are used. */
 function build(
-  parts: { normalizer: Part | null; pre_tokenizer: Part | null; model: object },
+  { normalizer, preTokenizer }: { readonly normalizer: Part | null; readonly preTokenizer: Part | null },
   where: string,
 ): Tokenizer {
+  const model = { type: 'BPE', vocab: {}, merges: [] };
+  const nothing = { post_processor: null, decoder: null, added_tokens: [] };
   try {
-    return new Tokenizer({ ...parts, post_processor: null, decoder: null, added_tokens: [] }, {});
+    return new Tokenizer({ normalizer, pre_tokenizer: preTokenizer, model, ...nothing }, {});
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ProxmoError(
@@ -121,20 +120,29 @@ function build(
   }
 }
 
-/** Merges as pairs; older files write them with a space between. */
-function readMerges(merges: unknown, vocabulary: ReadonlyMap<string, number>, where: string): [string, string][] {
+/** Merges in order of rank, without those to special tokens; older files write them with a space between. */
+function readMerges(
+  merges: unknown,
+  vocabulary: ReadonlyMap<string, number>,
+  specials: ReadonlySet<string>,
+  where: string,
+): Merge[] {
   if (!Array.isArray(merges)) throw broken('has no list of merges', where);
-  return merges.map((merge: unknown, rank) => {
+  const result: Merge[] = [];
+  for (const [rank, merge] of (merges as unknown[]).entries()) {
     const pair: unknown[] = typeof merge === 'string' ? merge.split(' ') : Array.isArray(merge) ? merge : [];
     const [left, right] = pair;
     if (pair.length !== 2 || typeof left !== 'string' || typeof right !== 'string') {
       throw broken(`has a merge ${rank} that is not two tokens`, where);
     }
-    if (!vocabulary.has(left) || !vocabulary.has(right) || !vocabulary.has(left + right)) {
+    const ids = [left, right, left + right].map((token) => vocabulary.get(token));
+    if (ids.includes(undefined)) {
       throw broken(`has a merge ${rank} of ${show(left)} and ${show(right)} that its vocabulary does not hold`, where);
     }
-    return [left, right];
-  });
+    const [leftId, rightId, merged] = ids as [number, number, number];
+    if (!specials.has(left + right)) result.push({ left: leftId, right: rightId, merged });
+  }
+  return result;
 }
 
 function show(value: unknown): string {

@@ -20,9 +20,9 @@ export interface StandIns<T> {
  * @throws {ProxmoError} `data` if no private characters are left.
  */
 export function standIn<T>(value: T, tokens: readonly string[], others: string): StandIns<T> {
-  const taken = JSON.stringify(value) + others;
+  const taken = new Set((JSON.stringify(value) + others).match(/[\ue000-\uf8ff]/g));
   const free = Array.from({ length: 0xf900 - 0xe000 }, (_, i) => String.fromCharCode(0xe000 + i)).filter(
-    (one) => !taken.includes(one),
+    (one) => !taken.has(one),
   );
   const characters = new Map<string, string>();
   const characterOf = (token: string) => {
