@@ -29,6 +29,8 @@ import { whyCommand } from './why.ts';
 /** Exit code after Ctrl-C, by the shells' convention: 128 + SIGINT. */
 const interrupted = 130;
 
+const thisFile = fileURLToPath(import.meta.url);
+
 async function main(): Promise<number> {
   const program = new Command('proxmo')
     .description('Train small language-model policies for multi-turn tasks with ProxMO, on WebGPU.')
@@ -40,8 +42,8 @@ async function main(): Promise<number> {
       outputError: (text, write) => write(`proxmo: ${text.replace(/^error: /, '')}`),
     });
   for (const command of [
-    trainCommand(packageJson.version),
-    studyCommand(packageJson.version, fileURLToPath(import.meta.url)),
+    trainCommand(packageJson.version, thisFile),
+    studyCommand(packageJson.version, thisFile),
     evalCommand(),
     playCommand(),
     whyCommand(),
@@ -52,7 +54,7 @@ async function main(): Promise<number> {
     generateCommand(),
     advantagesCommand(),
     benchCommand(packageJson.version),
-    profileCommand(packageJson.version),
+    profileCommand(packageJson.version, thisFile),
     viewCommand(),
     doctorCommand(packageJson.version),
   ]) {

@@ -1,6 +1,6 @@
 /**
- * The program that started a run and follows it, as `proxmo study` does, over Node's channel between processes. Where
- * the channel closes, the run is to stop: whoever started it has closed it, or has ended.
+ * The program that started this process, as `proxmo study` starts runs, over Node's channel between processes. Where
+ * the channel closes, the process is to stop: whoever started it has closed it, or has ended.
  */
 import type { TrainConfig } from '../rl/config.ts';
 import type { TrainEvent } from '../rl/trainingRun.node.ts';
@@ -22,7 +22,7 @@ export interface RunNews {
 const progressEvery = 250;
 
 /** Whether this process was started with a channel; it may be closed before anybody asks. */
-const hasParent = process.connected === true;
+export const hasParent = process.connected === true;
 
 export class Parent {
   private toldAt = Number.NEGATIVE_INFINITY;

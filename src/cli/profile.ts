@@ -25,7 +25,7 @@ interface ProfileOptions {
   readonly serialised?: boolean;
 }
 
-export function profileCommand(version: string): Command {
+export function profileCommand(version: string, program: string): Command {
   const { folder, trace, roofline, figures } = profileFiles;
   return new Command('profile')
     .description('Time every kernel of a training run: proxmo profile -- --set training.iterations=1')
@@ -37,7 +37,7 @@ export function profileCommand(version: string): Command {
     .option('--serialised', 'run dispatches one by one and time them on the host, as on adapters without timestamps')
     .action(async (trainArguments: string[], { out, serialised = false }: ProfileOptions) => {
       const profiles: Profile[] = [];
-      const train = trainCommand(version, {
+      const train = trainCommand(version, program, {
         onDevice: async (gpu, dir) => {
           profiles.push(await Profile.start(gpu, dir, serialised));
         },

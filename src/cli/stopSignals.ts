@@ -1,5 +1,5 @@
 /** Signals that ask to stop: of the keyboard, of other programs, of a terminal that is closed, of Ctrl-Break. */
-const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'] as const;
+export const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'] as const;
 
 /** One key press reaches a process more than once where npm and `npm start` pass it on. In milliseconds. */
 const samePress = 1000;

@@ -20,8 +20,9 @@ import { StudyRunner } from './study/runner.ts';
 import { nameSome, type RunStatus, statusOf } from './study/state.ts';
 import { formatTable, percent } from './table.ts';
 import { agreement, trustOption } from './trust.ts';
+import { addViewOptions, type ViewOptions, viewBeside } from './viewBeside.ts';
 
-interface StudyOptions {
+interface StudyOptions extends ViewOptions {
   readonly out?: string;
   readonly jobs?: number;
   readonly threads?: number;
@@ -34,7 +35,7 @@ interface StudyOptions {
 
 /** @param program the command line's own file, which runs are started from */
 export function studyCommand(version: string, program: string): Command {
-  return new Command('study')
+  return addViewOptions(new Command('study'))
     .description(
       'Train arms that differ in their settings with the same seeds, and compare them. Goes on where it was.',
     )
@@ -48,6 +49,8 @@ export function studyCommand(version: string, program: string): Command {
     .addOption(adapterOption())
     .option('--json', 'print the state of all runs as JSON')
     .action(async (file: string, options: StudyOptions) => {
+      if (options.view && (options.dryRun || options.report !== undefined))
+        throw new ProxmoError('usage', '--view is of a study that trains; proxmo view opens one that does not.');
       const study = await loadStudy(file, options.out);
       const statuses = await statusOf(study);
       if (options.report !== undefined) return report(study, statuses, options.report);
@@ -94,7 +97,11 @@ async function runStudy(study: Study, options: StudyOptions, version: string, pr
         runner.stop();
       };
       onStopSignals(stop, () => runner.kill());
-      await runner.run(jobs > 1 ? newSeedsFirst(missing) : missing, jobs).finally(() => progress.end());
+      const endView = await viewBeside(program, [study.dir], options);
+      await runner.run(jobs > 1 ? newSeedsFirst(missing) : missing, jobs).finally(() => {
+        progress.end();
+        endView();
+      });
       if (isStopped) throw await interrupted(study);
     }
     await printStatuses(study, await statusOf(study), options.json);

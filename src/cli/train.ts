@@ -26,8 +26,9 @@ import { ProgressLine } from './progressLine.ts';
 import { onStopSignals } from './stopSignals.ts';
 import { TrainReporter } from './trainReport.ts';
 import { agreement, isTyped, trustOption } from './trust.ts';
+import { addViewOptions, type ViewOptions, viewBeside } from './viewBeside.ts';
 
-interface TrainOptions {
+interface TrainOptions extends ViewOptions {
   readonly preset?: string;
   readonly env?: string;
   readonly model?: string;
@@ -51,8 +52,9 @@ export interface RunObserver {
   onEvent(event: TrainEvent): void;
 }
 
-export function trainCommand(version: string, observer?: RunObserver): Command {
-  return new Command('train')
+/** @param program the command line's own file, which the page is started from */
+export function trainCommand(version: string, program: string, observer?: RunObserver): Command {
+  return addViewOptions(new Command('train'))
     .description('Train a policy: warm start on demonstrations, then ProxMO (or a baseline). Leaves a run folder.')
     .argument('[config]', 'YAML file with settings; what it leaves out keeps its default')
     .option('--preset <name>', `named settings to start from: ${presetNames.join(', ')} (default: ${defaultPreset})`)
@@ -90,11 +92,14 @@ export function trainCommand(version: string, observer?: RunObserver): Command {
     .option('--json', 'print the summary, or the plan, as JSON')
     .action(async (file: string | undefined, options: TrainOptions) => {
       const agree = agreement(options.trust);
-      if (options.seeds !== undefined) return trainSeeds(file, options, options.seeds, { agree, version, observer });
+      if (options.seeds !== undefined)
+        return trainSeeds(file, options, options.seeds, { agree, version, program, observer });
       const { dir, config } =
         options.resume === undefined
           ? await newRun(file, options, agree)
           : await resumedRun(file, options, options.resume, agree);
+      if (options.plan && options.view)
+        throw new ProxmoError('usage', '--plan trains nothing, so there is nothing to --view.');
       if (options.plan) return printPlan(config, options);
       const run = {
         dir,
@@ -104,13 +109,15 @@ export function trainCommand(version: string, observer?: RunObserver): Command {
         agree,
         ...sharedWarmStarts(options, version),
       };
-      await trainOn(options, run, new Stop(), observer);
+      const endView = await viewBeside(program, [dir], options);
+      await trainOn(options, run, new Stop(), observer).finally(endView);
     });
 }
 
 interface Surroundings {
   readonly agree: Agree;
   readonly version: string;
+  readonly program: string;
   readonly observer: RunObserver | undefined;
 }
 
@@ -119,7 +126,7 @@ async function trainSeeds(
   file: string | undefined,
   options: TrainOptions,
   list: readonly number[],
-  { agree, version, observer }: Surroundings,
+  { agree, version, program, observer }: Surroundings,
 ): Promise<void> {
   const others = { '--seed': options.seed, '--resume': options.resume, '--plan': options.plan };
   const given = Object.entries(others).filter(([, value]) => value !== undefined);
@@ -130,8 +137,14 @@ async function trainSeeds(
   for (const seed of list) runs.push(await newRun(file, { ...options, seed, out: join(out, `seed-${seed}`) }, agree));
   const stop = new Stop();
   const shared = { version, agree, ...sharedWarmStarts(options, version) };
-  for (const run of runs) await trainOn({ ...options, json: false }, { ...run, ...shared }, stop, observer);
-  const groups = await readGroups(runs.map(({ dir }) => dir));
+  const dirs = runs.map(({ dir }) => dir);
+  const endView = await viewBeside(program, dirs, options);
+  try {
+    for (const run of runs) await trainOn({ ...options, json: false }, { ...run, ...shared }, stop, observer);
+  } finally {
+    endView();
+  }
+  const groups = await readGroups(dirs);
   if (options.json) standardOutput.json(groups);
   else standardOutput.print(`\n${describeGroups(groups)}`);
 }

@@ -92,9 +92,10 @@ function RunChoice() {
 
 function Notices() {
   const lost = connection.value === 'lost';
+  const isTraining = runs.value.some(({ state }) => state === 'running' || state === 'waiting');
   const bad = badLines.value.get(run.value?.id ?? '') ?? 0;
   return html`
-    ${lost && html`<p class="notice">The server of this page has ended: what is not open yet cannot be read, and nothing new comes. <code>proxmo view ${shown(run.value?.dir ?? 'RUN', 200)}</code> opens it again.</p>`}
+    ${lost && html`<p class="notice">${isTraining ? 'The server of this page has ended' : 'The training is over, and the server of this page with it'}: nothing new comes, and what was not opened cannot be read here. <code>proxmo view ${shown(run.value?.dir ?? 'RUN', 200)}</code> opens it again.</p>`}
     ${bad > 0 && html`<p class="notice">${plural(bad, 'line')} of metrics.jsonl ${bad === 1 ? 'is' : 'are'} damaged and left out.</p>`}
   `;
 }

@@ -56,7 +56,9 @@ function add({ run: id, isReset, records: more, badLines: bad }: MetricsChange):
 
 /** A file of a run, by its address below the run's; null where there is none. */
 async function textOf(id: string, path: string): Promise<string | null> {
-  const response = await fetch(`runs/${encodeURIComponent(id)}/${path}`);
+  const response = await fetch(`runs/${encodeURIComponent(id)}/${path}`).catch(() => {
+    throw new Error('The server of this page has ended, so this cannot be read.');
+  });
   const text = await response.text();
   if (response.status >= 500) throw new Error(text);
   return response.ok ? text : null;

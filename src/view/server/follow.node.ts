@@ -9,6 +9,8 @@ import type { RunFolder } from './runFolder.node.ts';
 
 /** Between two looks at the folders, in milliseconds. */
 const interval = 500;
+/** Where a look takes long, as at the folders of a large study, so many times as long passes until the next. */
+const patience = 20;
 /** After so many looks without news, a comment keeps the connection open. */
 const quiet = 30;
 
@@ -28,6 +30,7 @@ export async function follow(
   const waking = AbortSignal.any([page.gone, closing]);
   for (let looks = 1; !page.gone.aborted; looks++) {
     const isLast = closing.aborted;
+    const began = performance.now();
     await page.tellIfNew('runs', 'runs', await Promise.all(runs.map((run) => run.describe())));
     for (const [index, run] of runs.entries()) {
       await page.tellIfNew('progress', run.id, { run: run.id, progress: await run.progress() });
@@ -37,7 +40,8 @@ export async function follow(
     if (looks === 1) await page.tell('ready', {});
     if (isLast) break;
     if (looks % quiet === 0) response.write(':\n\n');
-    await sleep(interval, undefined, { signal: waking }).catch(() => {});
+    const pause = Math.max(interval, patience * (performance.now() - began));
+    await sleep(pause, undefined, { signal: waking }).catch(() => {});
   }
   response.end();
 }
