@@ -16,6 +16,14 @@ export interface MetricRecord {
  */
 export type RunState = 'waiting' | 'running' | 'finished' | 'stopped' | 'failed' | 'ended';
 
+/** What there is of a run's profile. */
+export interface ProfileInfo {
+  /** Another one for each profile. */
+  readonly version: string;
+  /** Whether it has a trace. */
+  readonly hasTrace: boolean;
+}
+
 export interface RunInfo {
   /** Its place on the command line, from 0. */
   readonly id: string;
@@ -37,8 +45,8 @@ export interface RunInfo {
   readonly summary: Readonly<Record<string, unknown>> | null;
   /** Iterations whose episodes are kept, rising. */
   readonly rollouts: readonly number[];
-  /** Whether it has a profile. */
-  readonly hasProfile: boolean;
+  /** Null where it has none. */
+  readonly profile: ProfileInfo | null;
 }
 
 /** What a run does at the moment; of a run that crashed, what it did last. Null where it does not say. */

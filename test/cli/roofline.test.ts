@@ -168,8 +168,8 @@ describe('the SVG file', () => {
   it('draws kernels that compute, coloured by family, and lists all by their time', () => {
     const circles = [...document.querySelectorAll('circle[r]')].filter((each) => each.querySelector('title'));
     expect(circles.map((each) => each.getAttribute('fill'))).toEqual([
-      familyStyles.elementwise.light,
       familyStyles.products.light,
+      familyStyles.elementwise.light,
     ]);
     expect(texts).toEqual(expect.arrayContaining(['A "title"', 'matmul.a<b', '60.0 %', 'copy', 'matrix products']));
     expect(texts.join()).toContain('Kernels that compute nothing, 20.0 % of the time, have no place.');

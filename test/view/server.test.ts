@@ -171,7 +171,7 @@ describe('what may be read', () => {
     }
     const seen = await events(address, (kind) => kind === 'ready');
     expect(JSON.stringify(seen)).not.toContain('secret');
-    expect((seen[0]!.data as RunInfo[])[0]!.hasProfile).toBe(false);
+    expect((seen[0]!.data as RunInfo[])[0]!.profile).toBeNull();
   });
 });
 

@@ -12,6 +12,7 @@ import {
   type RooflineKernel,
   type RooflineLayout,
   roofTextAt,
+  type SlopeText,
 } from '../../view/profile/roofline.ts';
 import { percent } from '../table.ts';
 import { type Palette, themedStyle } from '../themedSvg.ts';
@@ -50,7 +51,8 @@ export function rooflineSvg(kernels: readonly RooflineKernel[], ceilings: Ceilin
     text({ x: area.left, y: 30 }, title, { size: 15, weight: 600 }),
     ...axes(layout),
     ...roofs(layout),
-    ...layout.kernels.map((placed) => mark(placed, kernelWords(placed.kernel, gpuMs, ceilings))).reverse(),
+    // The small ones lie on top.
+    ...layout.kernels.map((placed) => mark(placed, kernelWords(placed.kernel, gpuMs, ceilings))),
     ...layout.kernels.map(label),
     ...familyList(longest, gpuMs),
     ...kernelList(longest, gpuMs, ceilings),
@@ -86,17 +88,16 @@ function axes({ x, y, withoutPlace }: RooflineLayout): string[] {
 }
 
 function roofs({ roofs: all, slope }: RooflineLayout): string[] {
-  const { at, angle } = slope;
   const clip = `<clipPath id="plot"><rect x="${area.left}" y="${area.top}" width="${area.right - area.left}" height="${area.bottom - area.top}"/></clipPath>`;
   const draw = (roof: Roof) => [
     `<polyline points="${roof.points.map(({ x, y }) => `${round(x)},${round(y)}`).join(' ')}" fill="none" stroke="${colour('roof')}" stroke-width="1.75"${roof.isHalf ? ' stroke-dasharray="5 4"' : ''} clip-path="url(#plot)"/>`,
     text(roofTextAt(roof), roof.text, { anchor: 'end' }),
   ];
-  return [
-    clip,
-    ...all.flatMap(draw),
-    `<text transform="translate(${round(at.x)} ${round(at.y)}) rotate(${round(angle)}) translate(0 -7)" text-anchor="middle" fill="${colour('ink')}">${escapeXml(slope.text)}</text>`,
-  ];
+  return [clip, ...all.flatMap(draw), ...(slope ? [slopeText(slope)] : [])];
+}
+
+function slopeText({ text: words, at, angle }: SlopeText): string {
+  return `<text transform="translate(${round(at.x)} ${round(at.y)}) rotate(${round(angle)}) translate(0 -7)" text-anchor="middle" fill="${colour('ink')}">${escapeXml(words)}</text>`;
 }
 
 function mark({ kernel, family, x, y, radius, beyond }: PlacedKernel, words: readonly string[]): string {

@@ -1,7 +1,7 @@
 /** What is looked at stands in the address, after the `#`, so that a link leads to it and Back goes back. */
 import { computed, signal } from '@preact/signals';
 
-export const views = ['live', 'credit', 'compare'] as const;
+export const views = ['live', 'credit', 'compare', 'profile'] as const;
 export type View = (typeof views)[number];
 
 interface Route {

@@ -3,6 +3,7 @@ import { effect, signal } from '@preact/signals';
 import { Compare } from './compare/compare.ts';
 import { Credit } from './credit/credit.ts';
 import { Live } from './live/live.ts';
+import { Profile } from './profile/profile.ts';
 import { go, linkTo, route, type View, views } from './route.ts';
 import { badLines, choose, connection, run, runs } from './store.ts';
 import { chosenTheme, isDark } from './ui/colour.ts';
@@ -11,8 +12,13 @@ import { html } from './ui/html.ts';
 import { bindings, type KeyBinding, useKeys } from './ui/keys.ts';
 import { hideTip, TipLayer } from './ui/tip.ts';
 
-const names: Readonly<Record<View, string>> = { live: 'Live', credit: 'Credit', compare: 'Compare' };
-const pages: Readonly<Record<View, () => unknown>> = { live: Live, credit: Credit, compare: Compare };
+const names: Readonly<Record<View, string>> = {
+  live: 'Live',
+  credit: 'Credit',
+  compare: 'Compare',
+  profile: 'Profile',
+};
+const pages: Readonly<Record<View, () => unknown>> = { live: Live, credit: Credit, compare: Compare, profile: Profile };
 const isHelpOpen = signal(false);
 
 const states = {

@@ -1,6 +1,7 @@
 /** What the page knows: runs, their metrics, and rows as they are asked for. */
 import { computed, signal } from '@preact/signals';
 import type { RecordedRow, RolloutIndex } from '../../rl/credit/record.ts';
+import type { ProfileFile } from '../profile/profileFile.ts';
 import type { MetricRecord, MetricsChange, ProgressChange, RunInfo } from '../protocol.ts';
 import { go, parameter } from './route.ts';
 
@@ -19,8 +20,11 @@ export const run = computed(() => runs.value.find(({ id }) => id === parameter('
 export const records = computed(() => metrics.value.get(run.value?.id ?? '') ?? []);
 export const progress = computed(() => progressOf.value.get(run.value?.id ?? '') ?? null);
 
+/** Parameters that say what of one run is looked at, taken out of an address. */
+const withoutPlace = { it: null, task: null, ep: null, step: null, kernel: null, layer: null, phase: null };
+
 export function choose(id: string): void {
-  go({ run: id === runs.peek()[0]?.id ? null : id, it: null, task: null, ep: null, step: null });
+  go({ run: id === runs.peek()[0]?.id ? null : id, ...withoutPlace });
 }
 
 /** Begins to listen to the server. */
@@ -81,6 +85,12 @@ export async function loadGroup(id: string, index: RolloutIndex, group: number):
 /** All rows of an iteration; null where they were not kept. */
 export async function loadRows(id: string, iteration: number): Promise<RecordedRow[] | null> {
   return parseRows(await textOf(id, `rollouts/${iteration}/rows`));
+}
+
+/** The figures of a run's profile; null where it has none. */
+export async function loadProfile(id: string): Promise<ProfileFile | null> {
+  const text = await textOf(id, 'profile');
+  return text === null ? null : (JSON.parse(text) as ProfileFile);
 }
 
 function parseRows(text: string | null): RecordedRow[] | null {

@@ -59,7 +59,8 @@ export interface RooflineLayout {
   readonly x: readonly Tick[];
   readonly y: readonly Tick[];
   readonly roofs: readonly Roof[];
-  readonly slope: SlopeText;
+  /** Null where there is no room. */
+  readonly slope: SlopeText | null;
   /** The longest first. */
   readonly kernels: readonly PlacedKernel[];
   /** Share of the time in kernels that compute nothing, and so have no place. */
@@ -117,7 +118,7 @@ export function layOutRoofline(
       area,
       fontSize,
       lines: roofs.map(({ points }) => points),
-      taken: [...roofs.map((roof) => roofTextBox(roof, fontSize)), ...slopeBoxes(slope, fontSize)],
+      taken: [...roofs.map((roof) => roofTextBox(roof, fontSize)), ...(slope ? slopeBoxes(slope, fontSize) : [])],
     },
   );
   return {
@@ -186,14 +187,14 @@ function roofTextBox(roof: Roof, fontSize: number): PlotArea {
   return { left: x - roof.text.length * 0.6 * fontSize, top: y - fontSize, right: x, bottom: y + 2 };
 }
 
-/** The text along the slope, where it is farthest from all kernels. */
+/** The text along the slope, where it is farthest from all kernels; null where it would lie on one. */
 function slopeText(
   { gflops, gbps }: Ceilings,
   x: Axis,
   y: Axis,
   circles: readonly (Point & { readonly radius: number })[],
   fontSize: number,
-): SlopeText {
+): SlopeText | null {
   const [low, high] = [x.domain()[0]!, gflops / gbps];
   const [from, to] = [low, high].map((intensity) => ({ x: x(intensity), y: y(intensity * gbps) })) as [Point, Point];
   const angle = (180 / Math.PI) * Math.atan2(to.y - from.y, to.x - from.x);
@@ -208,7 +209,8 @@ function slopeText(
         circles.map((each) => Math.hypot(each.x - (left + right) / 2, each.y - (top + bottom) / 2) - each.radius),
       ),
     );
-  return places.reduce((best, place) => (room(place) > room(best) ? place : best));
+  const best = places.reduce((most, place) => (room(place) > room(most) ? place : most));
+  return room(best) > fontSize / 2 ? best : null;
 }
 
 /** Boxes along the text that hold it, as it is aslant. */

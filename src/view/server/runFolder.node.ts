@@ -11,12 +11,9 @@ import { isPlainObject, parseJson } from '../../runs/json.ts';
 import { rolloutFileNames } from '../../runs/rollouts.ts';
 import { runFiles } from '../../runs/run.ts';
 import { parseYaml } from '../../runs/yaml.ts';
-import type { RunInfo, RunState } from '../protocol.ts';
+import { profileFiles, profileSchema } from '../profile/profileFile.ts';
+import type { ProfileInfo, RunInfo, RunState } from '../protocol.ts';
 import { GuardedFolder } from './guardedFolder.node.ts';
-
-/** Files of a profile, in the folder of that name. */
-export const profileFolder = 'profile';
-export const profileFiles = ['profile.json', 'trace.json'] as const;
 
 /** Bytes at the end of a log, among which its last line is. */
 const longestNote = 1 << 16;
@@ -65,7 +62,7 @@ export class RunFolder {
       settings: flattened(settings ?? {}),
       summary,
       rollouts: await this.rollouts(),
-      hasProfile: (await this.files.stamp(profileFolder, profileFiles[0])) !== null,
+      profile: await this.profileInfo(),
     };
   }
 
@@ -77,6 +74,28 @@ export class RunFolder {
     } catch {
       return null;
     }
+  }
+
+  /**
+   * The figures of its profile, as JSON; null where it has none.
+   * @throws {ProxmoError} `file` if they are damaged, or of another version
+   */
+  async profile(): Promise<string | null> {
+    const { folder, figures } = profileFiles;
+    const text = await this.files.readText(folder, figures);
+    if (text !== null) parseJson(text, profileSchema, `${folder}/${figures}`, 'profile the run again');
+    return text;
+  }
+
+  /** Its profile as a trace; null where it has none. */
+  async trace(): Promise<string | null> {
+    return this.files.readText(profileFiles.folder, profileFiles.trace);
+  }
+
+  private async profileInfo(): Promise<ProfileInfo | null> {
+    const { folder, figures, trace } = profileFiles;
+    const version = await this.files.stamp(folder, figures);
+    return version === null ? null : { version, hasTrace: (await this.files.stamp(folder, trace)) !== null };
   }
 
   /** Iterations whose episodes are kept, rising. */

@@ -12,7 +12,7 @@ import { systemReason } from '../../base/systemErrors.node.ts';
 import { script, style } from '../page/main.ts?bundle';
 import { follow } from './follow.node.ts';
 import { pageHtml } from './pageHtml.ts';
-import { profileFolder, type RunFolder } from './runFolder.node.ts';
+import type { RunFolder } from './runFolder.node.ts';
 
 /** How long pages may take to read how it ended, in milliseconds. */
 const farewell = 2000;
@@ -129,8 +129,8 @@ async function textOf(run: RunFolder, [what, iteration, part, ...rest]: readonly
     return range ? run.groupRows(number, Number(range[1]), Number(range[2]) - Number(range[1])) : null;
   }
   if (iteration !== undefined) return null;
-  if (what === 'profile') return run.files.readText(profileFolder, 'profile.json');
-  return what === 'trace' ? run.files.readText(profileFolder, 'trace.json') : null;
+  if (what === 'profile') return run.profile();
+  return what === 'trace' ? run.trace() : null;
 }
 
 function isSame(given: string, token: string): boolean {

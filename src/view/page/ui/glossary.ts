@@ -47,7 +47,23 @@ export const glossary = {
   leaveSelfOut: 'A turn does not count in its own baseline.',
   leaveTrajectoryOut: 'No turn of the same episode counts in a turn’s baseline.',
   roofline:
-    'Each kernel by how much it computes for each byte it moves, and how fast it does. Under the slope, memory limits it; under the flat part, arithmetic does.',
+    'Each kernel by how much it computes for each byte it moves, and how fast it does. Under the slope, memory limits it; under the flat part, arithmetic does. The nearer to the line, the better.',
+  kernel: 'A program of the GPU. Its name ends with the variant that was chosen for this adapter and these sizes.',
+  layer: 'The part of the model that a kernel worked for, in the pass forward or backward.',
+  phaseOfRun:
+    'What the run did: imitating (warm start), playing (rollout), learning (update), being tested (evaluation).',
+  wallTime: 'Time on the clock, less what the profiler itself took.',
+  kernelTime: 'Time in which the GPU ran it, all its dispatches together.',
+  dispatches: 'How often it was started.',
+  eachDispatch: 'Microseconds that it took each time, on average.',
+  gflops: 'Arithmetic operations, 10⁹ a second.',
+  gbps: 'Bytes, 10⁹ a second: what it has to read and to write at the least, over its time.',
+  ofCeiling:
+    'The least time that its work could take, over the time that it took. The least is measured: by matrix products for arithmetic, by copies for memory.',
+  toGain: 'Time above the least that its work could take: what would be gained at most.',
+  gaps: 'The GPU waits between two kernels of one program.',
+  encoding: 'The host writes the commands for the GPU. It may do so while the GPU works.',
+  hostRest: 'The host does what only it can: the worlds that are played, texts, files, and waiting.',
 } as const;
 
 export type Term = keyof typeof glossary;
