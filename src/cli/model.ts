@@ -4,6 +4,7 @@
 import { Command } from 'commander';
 import { exportCommand } from './model/export.ts';
 import { inspectCommand } from './model/inspect.ts';
+import { referenceCommand } from './model/reference.ts';
 import { verifyCommand } from './model/verify.ts';
 
 export function modelCommand(): Command {
@@ -13,5 +14,6 @@ export function modelCommand(): Command {
     )
     .addCommand(inspectCommand())
     .addCommand(verifyCommand())
+    .addCommand(referenceCommand())
     .addCommand(exportCommand());
 }

@@ -18,6 +18,7 @@ export interface PretrainedModel {
   readonly path: string;
   /** The folder that it is, or that its files lie in. */
   readonly folder: string;
+  readonly isGguf: boolean;
   readonly model: HfModel;
   readonly weights: WeightSource;
   /**
@@ -37,6 +38,7 @@ export async function openPretrained(path: string): Promise<PretrainedModel> {
     return {
       path,
       folder: path,
+      isGguf: false,
       model: checkpoint.model,
       weights: checkpoint,
       storage: (name) => {
@@ -51,6 +53,7 @@ export async function openPretrained(path: string): Promise<PretrainedModel> {
   return {
     path,
     folder: dirname(path),
+    isGguf: true,
     model: parseHfConfig(file.config, path),
     weights: file,
     storage: (name) => ({ type: file.typeOf(name), bytes: file.byteLengthOf(name) }),

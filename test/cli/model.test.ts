@@ -2,6 +2,7 @@
  * `proxmo model` on tiny checkpoints of every family, with what PyTorch computes with them, and on larger ones where
  * they are.
  */
+import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -131,14 +132,12 @@ describe('verify', () => {
     },
   );
 
-  it('holds logits against the size of their neighbours', async () => {
-    // The head gives logits some 1e3 times as large, so that float32 cannot be within 1e-4 of those near 0.
+  /** The Llama fixture with a head that gives logits `factor` times as large, and those logits, changed. */
+  async function scaleLogits(dir: string, factor: number, change: (row: number[]) => number[]): Promise<void> {
     const tensors = await tensorsOf(hfFixture('llama'));
-    const dir = join(folder, 'large-logits');
     cpSync(hfFixture('llama'), dir, { recursive: true });
-    const factor = 4096;
-    for (const [index, value] of tensors.get('lm_head.weight')!.data.entries())
-      tensors.get('lm_head.weight')!.data[index] = factor * value;
+    const head = tensors.get('lm_head.weight')!.data;
+    for (const [index, value] of head.entries()) head[index] = factor * value;
     await writeSafetensors(
       join(dir, 'model.safetensors'),
       [...tensors].map(([name, { shape, data }]) => ({ name, shape, data, dtype: 'F32' })),
@@ -146,14 +145,20 @@ describe('verify', () => {
     const { input_ids, logits, logits_positions } = JSON.parse(
       readFileSync(join(hfFixture('llama'), 'expected.json'), 'utf8'),
     );
-    const large = logits.map((rows: number[][]) => rows.map((row) => row.map((value) => factor * value)));
-    writeFileSync(join(dir, 'expected.json'), JSON.stringify({ input_ids, logits: large, logits_positions }));
+    const scaled = logits.map((rows: number[][]) => rows.map((row) => change(row.map((value) => factor * value))));
+    writeFileSync(join(dir, 'expected.json'), JSON.stringify({ input_ids, logits: scaled, logits_positions }));
+  }
+
+  it('holds logits against the size of their neighbours', async () => {
+    // The head gives logits some 1e3 times as large, so that float32 cannot be within 1e-4 of those near 0.
+    const dir = join(folder, 'large-logits');
+    const factor = 4096;
+    await scaleLogits(dir, factor, (row) => row);
     const { stdout, error } = await run('verify', dir, '--adapter', testAdapters.at(-1)!, '--json');
     expect(error).toBeNull();
     expect(checksOf(stdout)[0]?.error).toBeLessThan(1e-5);
     // A logit that is off by a thousandth of its row's size is found all the same.
-    large[0][0][0] += factor * 1e-3;
-    writeFileSync(join(dir, 'expected.json'), JSON.stringify({ input_ids, logits: large, logits_positions }));
+    await scaleLogits(dir, factor, ([first, ...row]) => [first! + factor * 1e-3, ...row]);
     expect((await run('verify', dir, '--adapter', testAdapters.at(-1)!, '--json')).error).not.toBeNull();
   });
 
@@ -179,10 +184,21 @@ describe('verify', () => {
     expect(error?.message).toBe('The reference has sequences of 65 tokens, but the model takes 64 only.');
   });
 
+  it('holds small logits against their size, too', async () => {
+    const dir = join(folder, 'small-logits');
+    const factor = 2 ** -10;
+    await scaleLogits(dir, factor, (row) => row);
+    const { stdout, error } = await run('verify', dir, '--adapter', testAdapters.at(-1)!, '--json');
+    expect(error).toBeNull();
+    expect(checksOf(stdout)[0]?.error).toBeLessThan(1e-5);
+    await scaleLogits(dir, factor, (row) => row.map((value) => 1.001 * value));
+    expect((await run('verify', dir, '--adapter', testAdapters.at(-1)!, '--json')).error).not.toBeNull();
+  });
+
   it('says what to do where there is no reference', async () => {
     const { error } = await run('verify', hfFixture('qwen3'), '--expected', join(folder, 'absent.json'));
     expect(error?.message).toContain(
-      "absent.json cannot be read: there is no such file or folder (ENOENT); name a reference's results with --expected.",
+      'absent.json cannot be read: there is no such file or folder (ENOENT); `proxmo model reference MODEL | python3 -` makes it; --expected names another one.',
     );
   });
 });
@@ -215,6 +231,59 @@ describe('a GGUF file', () => {
     expect(found).toMatchObject({ family: 'qwen3', parameters: expected.parameters, tensors: expected.tensors });
     expect(found.stored).toEqual({ F32: found.parameters });
     expect(found.bytes).toEqual({ ...expected.bytes, file: 4 * found.parameters });
+  });
+});
+
+const python = process.env.PYTHON ?? 'python3';
+/** Runs Python with a program on its standard input; null where there is none. */
+const runPython = (program: string, ...args: string[]) => {
+  const { error, status, stdout, stderr } = spawnSync(python, [...args, '-'], { input: program, encoding: 'utf8' });
+  return error ? null : { status, stdout, stderr };
+};
+const modules = "import importlib.util as u; print(all(map(u.find_spec, ['torch', 'transformers'])))";
+const hasTransformers = runPython(modules)?.stdout.trim() === 'True';
+const hasPython = runPython('')?.status === 0;
+
+describe('reference', () => {
+  it.skipIf(!hasPython)('is a program, whatever the names', async () => {
+    const dir = join(folder, 'it\'s "1" \u2028 é 🙂 \\n');
+    cpSync(hfFixture('qwen2'), dir, { recursive: true });
+    const { stdout, error } = await run('reference', dir, '--to', join(dir, 'out.json'), '--steps', '3');
+    expect(error).toBeNull();
+    const options = stdout.split('\n').find((line) => line.startsWith('options = '));
+    expect(JSON.parse(runPython(`import json\n${options}\nprint(json.dumps(options))`)!.stdout)).toMatchObject({
+      folder: dir,
+      gguf: null,
+      hasTokenizer: false,
+      output: join(dir, 'out.json'),
+      steps: 3,
+    });
+    expect(runPython(`compile(${JSON.stringify(stdout)}, 'program', 'exec')`)).toMatchObject({ status: 0 });
+  });
+
+  it.skipIf(!hasTransformers)('gives what verify compares with', async () => {
+    const dir = join(folder, 'referred');
+    cpSync(hfFixture('qwen2'), dir, { recursive: true });
+    rmSync(join(dir, 'expected.json'));
+    const { stdout } = await run('reference', dir, '--steps', '2');
+    expect(runPython(stdout)?.stderr).not.toMatch(/Error/);
+    const verified = await run('verify', dir, '--adapter', testAdapters.at(-1)!, '--json');
+    expect(verified.error).toBeNull();
+    expect(checksOf(verified.stdout).map(({ name }) => name.split(' ')[0])).toEqual([
+      'logits',
+      'greedy',
+      'loss',
+      'norms',
+      'first',
+      'losses',
+    ]);
+  });
+
+  it.each([
+    [['--length', '4'], "--length must be between 8 and the model's 64 positions."],
+    [['--length', '65'], "--length must be between 8 and the model's 64 positions."],
+  ])('refuses %j', async (options, message) => {
+    expect((await run('reference', hfFixture('gpt2'), ...options)).error?.message).toBe(message);
   });
 });
 

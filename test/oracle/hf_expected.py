@@ -11,6 +11,7 @@
 import argparse
 import json
 import pathlib
+import subprocess
 import sys
 
 import torch
@@ -31,8 +32,6 @@ FAMILIES = dict(
     qwen2=LLAMA_LIKE,
     qwen3=dict(LLAMA_LIKE, head_dim=16),
 )
-ADAMW = dict(lr=1e-3, weight_decay=0.01, betas=[0.9, 0.999], eps=1e-8, clip=1.0)
-STEPS = 5
 
 
 def make(folder, family, changes, dtype, shard_size, seed):
@@ -49,48 +48,13 @@ def make(folder, family, changes, dtype, shard_size, seed):
     model.to(getattr(torch, dtype)).save_pretrained(folder, max_shard_size=shard_size)
 
 
-def expect(folder, seed, length, prompt_length, new_tokens):
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    torch.manual_seed(seed)
-    ids = torch.randint(0, min(model.config.vocab_size, 480), (2, length))
-    positions = [0, length // 2 - 1, length - 1]
-    output = model(ids, labels=ids)
-    output.loss.backward()
-    expected = dict(
-        input_ids=ids.tolist(),
-        logits=[[[round(x, 6) for x in row[at].tolist()] for at in positions] for row in output.logits],
-        logits_positions=positions,
-        loss=output.loss.item(),
-        grads={
-            name: dict(norm=parameter.grad.norm().item(), first=parameter.grad.flatten()[:4].tolist())
-            for name, parameter in model.named_parameters()
-        },
-    )
-    prompt = ids[:1, :prompt_length]
-    # No token ends the text: the continuation is as long as asked for.
-    model.generation_config.eos_token_id = None
-    with torch.no_grad():
-        generated = model.generate(
-            prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=new_tokens, do_sample=False, pad_token_id=0
-        )
-    expected["greedy"] = dict(prompt=prompt[0].tolist(), tokens=generated[0, prompt_length:].tolist())
-    expected["adamw"] = dict(ADAMW, losses=adamw_losses(model, ids))
-    (folder / "expected.json").write_text(json.dumps(expected))
-
-
-def adamw_losses(model, ids):
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=ADAMW["lr"], weight_decay=ADAMW["weight_decay"], betas=tuple(ADAMW["betas"]), eps=ADAMW["eps"]
-    )
-    losses = []
-    for _ in range(STEPS):
-        optimizer.zero_grad()
-        loss = model(ids, labels=ids).loss
-        losses.append(loss.item())
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), ADAMW["clip"])
-        optimizer.step()
-    return losses
+def expect(folder, length, steps):
+    """Runs the program that the command prints for anybody."""
+    root = pathlib.Path(__file__).parents[2]
+    command = ["node", "scripts/run.mjs", "src/cli/main.ts", "model", "reference", str(folder.resolve())]
+    options = ["--length", str(length), "--steps", str(steps)]
+    program = subprocess.run([*command, *options], cwd=root, check=True, capture_output=True, text=True).stdout
+    exec(compile(program, "model reference", "exec"), {})
 
 
 def compare(folder, other):
@@ -114,14 +78,13 @@ def main():
     parser.add_argument("--shard-size", default="5GB")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--length", type=int, default=24)
-    parser.add_argument("--prompt-length", type=int, default=8)
-    parser.add_argument("--new-tokens", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=5)
     options = parser.parse_args()
     if options.action == "compare":
         return compare(options.folder, options.other)
     if options.action == "make":
         make(options.folder, options.family, options.config, options.dtype, options.shard_size, options.seed)
-    expect(options.folder, options.seed, options.length, options.prompt_length, options.new_tokens)
+    expect(options.folder, options.length, options.steps)
     return 0
 
 

@@ -22,8 +22,8 @@ export interface Tolerances {
 }
 
 /**
- * f32: sums in another order, over some layers and a few steps. f16: what a product reads is off by up to 2^-11 =
- * 4.9e-4 of itself, by chance up or down, and so is what it makes.
+ * Logits relative to the largest of their row. f32: sums in another order, over some layers and a few steps. f16: what
+ * a product reads is off by up to 2^-11 = 4.9e-4 of itself, by chance up or down, and so is what it makes.
  */
 export const tolerances: Readonly<Record<Precision, Tolerances>> = {
   f32: { logits: 1e-4, loss: 1e-4, gradients: 1e-3, trainingLosses: 1e-3 },
@@ -46,12 +46,17 @@ export function checkOf(name: string, differences: Iterable<Difference>, toleran
   return { name, ...worst, tolerance, passed: worst.error <= tolerance };
 }
 
+/** |got − want| / max(1, |want|): absolute for small numbers, relative for large ones. */
+export function mixedError(got: number, want: number): number {
+  return Math.abs(got - want) / Math.max(1, Math.abs(want));
+}
+
 /**
- * |got − want| / max(1, |want|, typical): absolute for small numbers, relative for large ones.
- * @param typical size of numbers that were computed alike, as a root mean square
+ * |got − want| / size; where the size is 0, the difference itself.
+ * @param size of the numbers that were computed together: what rounding takes from one follows from the largest
  */
-export function mixedError(got: number, want: number, typical = 0): number {
-  return Math.abs(got - want) / Math.max(1, Math.abs(want), typical);
+export function relativeError(got: number, want: number, size: number): number {
+  return Math.abs(got - want) / (size || 1);
 }
 
 /** A list that must be equal, as tokens. */

@@ -1,5 +1,6 @@
 /**
- * What a reference implementation computes with a model: `expected.json`, as `test/oracle/hf_expected.py` writes it.
+ * What a reference implementation computes with a model: `expected.json`, as the program of `proxmo model reference`
+ * writes it.
  * Every part may be left out.
  *
  *   input_ids            [sequences][tokens], sequences of one length
@@ -14,6 +15,9 @@ import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { checked } from '../../base/schemaProblems.ts';
 import { textOfFile } from '../../base/wholeFile.node.ts';
+
+/** Name of the file that is looked for beside a model. */
+export const expectedFile = 'expected.json';
 
 const ids = z.array(z.int().min(0));
 const numbers = z.array(z.number());
@@ -43,9 +47,11 @@ const schema = z.strictObject({
 
 export type Expected = z.output<typeof schema>;
 
+const advice = '`proxmo model reference MODEL | python3 -` makes it; --expected names another one';
+
 /** @throws {ProxmoError} `file` if the file cannot be read or is not what it should be */
 export async function readExpected(path: string): Promise<Expected> {
-  const text = await textOfFile(path, "name a reference's results with --expected");
+  const text = await textOfFile(path, advice);
   let json: unknown;
   try {
     json = JSON.parse(text);

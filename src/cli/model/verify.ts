@@ -19,10 +19,11 @@ import {
   type Difference,
   equalTokens,
   mixedError,
+  relativeError,
   type Tolerances,
   tolerances,
 } from './compare.ts';
-import { type Expected, readExpected } from './expected.ts';
+import { type Expected, expectedFile, readExpected } from './expected.ts';
 import { measureGreedy, measureLogits, TrainingProbe } from './measure.ts';
 import { verifyTokenizer } from './verifyTokenizer.ts';
 
@@ -40,7 +41,10 @@ export function verifyCommand(): Command {
       'Compare logits, loss, gradients, greedy continuation, AdamW steps and tokenizer with those of a reference.',
     )
     .argument('<model>', 'folder of a Hugging Face model: config.json and safetensors; or a GGUF file')
-    .option('--expected <file>', "the reference's results (default: expected.json in the folder)")
+    .option(
+      '--expected <file>',
+      "the reference's results (default: expected.json in the folder; `proxmo model reference` makes it)",
+    )
     .addOption(precisionOption().default('f32'))
     .addOption(nonFiniteOption())
     .addOption(adapterOption())
@@ -59,7 +63,7 @@ export function verifyCommand(): Command {
 async function verify(opened: PretrainedModel, options: VerifyOptions): Promise<void> {
   const { precision, json } = options;
   const { path, folder, model } = opened;
-  const expected = await readExpected(options.expected ?? join(folder, 'expected.json'));
+  const expected = await readExpected(options.expected ?? join(folder, expectedFile));
   const gpu = await openDevice(options.adapter);
   try {
     const checks = [
@@ -158,9 +162,9 @@ function compareLogits(
         return [{ error: Number.NaN, where: `${row.length} logits are expected, ${vocabSize} are there` }];
       const start = (sequence * positions.length + index) * vocabSize;
       // Each is a sum over the width, off by rounding as much as its neighbours, also where it comes out near 0.
-      const typical = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0) / row.length);
+      const largest = row.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
       return row.map((value, token) => ({
-        error: mixedError(got[start + token]!, value, typical),
+        error: relativeError(got[start + token]!, value, largest),
         where: `sequence ${sequence}, position ${positions[index]}, token ${token}`,
       }));
     }),

@@ -34,14 +34,15 @@ export class GgufFile implements WeightSource {
 
   /**
    * Opens a file, with its other parts where it is one of several, and checks the headers.
-   * @throws {ProxmoError} `file` if one is missing, damaged or no GGUF file; `config` if its model is of a family or
-   * kind that is not supported.
+   * @throws {ProxmoError} `file` if one is missing, damaged or no GGUF file, or a tensor is of a type that is not
+   * supported; `config` if its model is of a family or kind that is not supported.
    */
   static async open(path: string): Promise<GgufFile> {
     const parts = await openGgufParts(path);
     try {
       const { metadata, tensors } = parts;
       const family = readFamily(metadata, path);
+      for (const located of tensors.values()) refuseUnreadable(located);
       const embedding = tensors.get('token_embd.weight');
       if (!embedding)
         throw new ProxmoError('file', `${path} has no tensor "token_embd.weight"; it holds no language model.`);
@@ -125,17 +126,20 @@ export function openGguf(path: string): Promise<GgufFile> {
   return GgufFile.open(path);
 }
 
+/** @throws {ProxmoError} `file` if a tensor is of a type that cannot be widened */
+function refuseUnreadable({ tensor: { name, type }, path }: LocatedTensor): void {
+  if (readableTypes.includes(type.name)) return;
+  throw new ProxmoError(
+    'file',
+    `${path} has the tensor "${name}" in ${type.name}, which is not supported; use a file with these: ${readableTypes.join(', ')}.`,
+  );
+}
+
 /**
  * A tensor's values in the order of the file, widened piece by piece, so that it takes little more memory than they do.
  */
 async function readTensor({ tensor, handle, path }: LocatedTensor): Promise<Float32Array> {
-  const { name, dimensions, type, byteOffset, byteLength } = tensor;
-  if (!readableTypes.includes(type.name)) {
-    throw new ProxmoError(
-      'file',
-      `${path} has the tensor "${name}" in ${type.name}, which is not supported; use a file with these: ${readableTypes.join(', ')}.`,
-    );
-  }
+  const { dimensions, type, byteOffset, byteLength } = tensor;
   const values = allocate(
     dimensions.reduce((product, size) => product * size, 1),
     path,

@@ -277,13 +277,17 @@ describe('what is not supported is named', () => {
     await expect(openBytes(padded)).rejects.toMatchObject({ code, message });
   });
 
-  test('a type of tensor, when it is read', async () => {
-    const file = await openBytes(smallest([], 'gpt2', [tensorInfo('token_embd.weight', [32, 1], 20, 0)]));
-    await expect(file.read('transformer.wte.weight')).rejects.toMatchObject({
+  test('a type of tensor, by the name of the first one, before anything is read', async () => {
+    const tensors = [
+      tensorInfo('token_embd.weight', [32, 1], 0, 0),
+      tensorInfo('blk.0.attn_q.weight', [32, 1], 20, 128),
+      tensorInfo('blk.0.attn_k.weight', [32, 1], 20, 160),
+    ];
+    const opening = openBytes(new Uint8Array([...smallest([], 'gpt2', tensors), ...new Uint8Array(256)]));
+    await expect(opening).rejects.toMatchObject({
       code: 'file',
-      message: /in IQ4_NL, which is not supported/,
+      message: /has the tensor "blk\.0\.attn_q\.weight" in IQ4_NL, which is not supported; use a file with these: F32/,
     });
-    await file.close();
   });
 
   test('a tokenizer', async () => {
