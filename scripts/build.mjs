@@ -1,9 +1,9 @@
 /**
- * Builds `dist/`: the library, its Node entry and the command line as ES modules with the shaders inlined, and the type
- * declarations.
+ * Builds `dist/`: the library, its Node entry and the command line as ES modules with the shaders inlined, the JSON
+ * Schema of configurations, and the type declarations.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -31,4 +31,6 @@ await build({
   logLevel: 'warning',
 });
 chmodSync('dist/cli.js', 0o755);
+const schema = execFileSync(process.execPath, ['dist/cli.js', 'config', 'schema']);
+writeFileSync('dist/config.schema.json', schema);
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });

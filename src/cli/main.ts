@@ -12,6 +12,7 @@ import { keepNativeCodeQuiet } from '../gpu/quiet.node.ts';
 import { advantagesCommand } from './advantages.ts';
 import { benchCommand } from './bench.ts';
 import { compareCommand } from './compare.ts';
+import { configCommand } from './config.ts';
 import { doctorCommand } from './doctor.ts';
 import { envCommand } from './env.ts';
 import { evalCommand } from './eval.ts';
@@ -23,6 +24,7 @@ import { playCommand } from './play.ts';
 import { profileCommand } from './profile.ts';
 import { studyCommand } from './study.ts';
 import { trainCommand } from './train.ts';
+import { explainUnknownOption } from './unknownOption.ts';
 import { viewCommand } from './view.ts';
 import { whyCommand } from './why.ts';
 
@@ -48,6 +50,7 @@ async function main(): Promise<number> {
     playCommand(),
     whyCommand(),
     envCommand(),
+    configCommand(),
     compareCommand(),
     exportRunCommand(),
     modelCommand(),
@@ -71,7 +74,12 @@ async function main(): Promise<number> {
 
 /** Errors of a command, and of the commands below it, come back here and look alike. */
 function inherit(parent: Command, command: Command): void {
-  command.exitOverride().copyInheritedSettings(parent);
+  command
+    .exitOverride()
+    .copyInheritedSettings(parent)
+    .configureOutput({
+      outputError: (text, write) => write(`proxmo: ${explainUnknownOption(command, text.replace(/^error: /, ''))}`),
+    });
   for (const child of command.commands) inherit(command, child);
 }
 

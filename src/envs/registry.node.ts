@@ -3,18 +3,22 @@
  * module of the user's own.
  */
 import { resolve } from 'node:path';
+import type { z } from 'zod';
 import { ProxmoError } from '../base/errors.ts';
 import { nearestKey } from '../base/nearestKey.ts';
 import { fetchAlfworld } from './alfworld/fetch.node.ts';
 import { createAlfworldTaskSet } from './alfworld/index.node.ts';
-import { addressOf, createHttpTaskSet } from './bridge/http.ts';
-import { createProcessTaskSet, programOf } from './bridge/process.node.ts';
+import { alfworldOptionsSchema } from './alfworld/options.ts';
+import { addressOf, createHttpTaskSet, httpOptionsSchema } from './bridge/http.ts';
+import { createProcessTaskSet, processOptionsSchema, programOf } from './bridge/process.node.ts';
 import type { DataFetcher } from './dataFetcher.ts';
 import type { TaskSet } from './environment.ts';
+import { householdOptionsSchema } from './household/options.ts';
 import { environments, type TaskSetFactory } from './index.ts';
 import { absoluteName, checkModuleFile, createModuleTaskSet, isModulePath, startedModule } from './module.node.ts';
 import type { Started } from './started.ts';
 import { createWebshopTaskSet } from './webshop/index.node.ts';
+import { webshopOptionsSchema } from './webshop/options.ts';
 
 /** Settings of a run that fit the texts of an environment: whole prompts with two past turns, and whole replies. */
 export interface EnvironmentDefaults {
@@ -36,6 +40,8 @@ export interface EnvironmentEntry {
   /** Where its tasks and texts come from. */
   readonly data: string;
   readonly create: TaskSetFactory;
+  /** Its options. */
+  readonly options: z.ZodType;
   /** Settings that fit its texts with these options. */
   readonly defaults: (options: Readonly<Record<string, unknown>>) => Readonly<Record<TextForm, EnvironmentDefaults>>;
   /**
@@ -64,6 +70,7 @@ export const environmentEntries: readonly EnvironmentEntry[] = [
     what: 'find things in a house, clean, heat or cool them, put them somewhere',
     data: 'generated',
     create: environments.household!,
+    options: householdOptionsSchema,
     defaults: () => ({ words: lengths(192, 6), messages: lengths(1024, 256) }),
   },
   {
@@ -71,6 +78,7 @@ export const environmentEntries: readonly EnvironmentEntry[] = [
     what: "ALFWorld's 4,027 text games: household tasks in the words of the original",
     data: "ALFWorld's files (proxmo env fetch alfworld, options.data or $ALFWORLD_DATA)",
     create: createAlfworldTaskSet,
+    options: alfworldOptionsSchema,
     fetch: fetchAlfworld,
     defaults: () => ({ words: lengths(768, 10), messages: lengths(2048, 512) }),
     paths: { data: null, list: null },
@@ -80,6 +88,7 @@ export const environmentEntries: readonly EnvironmentEntry[] = [
     what: 'find and buy a product in a web shop, with pages, search and rewards of the original',
     data: "generated; or WebShop's files (options.data)",
     create: createWebshopTaskSet,
+    options: webshopOptionsSchema,
     // Pages of the original's products are longer than those of the self-made catalogue.
     defaults: ({ data }) => ({
       words: data === undefined ? lengths(576, 28) : lengths(2304, 56),
@@ -92,6 +101,7 @@ export const environmentEntries: readonly EnvironmentEntry[] = [
     what: 'any environment in a program of its own, over standard input and output',
     data: 'the program (options.command)',
     create: createProcessTaskSet,
+    options: processOptionsSchema,
     defaults: () => usualDefaults,
     starts: (options) => ({ kind: 'program', ...programOf(options) }),
     paths: { cwd: '.' },
@@ -101,6 +111,7 @@ export const environmentEntries: readonly EnvironmentEntry[] = [
     what: "any environment behind a server in the form of AgentGym's",
     data: 'the server (options.url, options.tasks)',
     create: createHttpTaskSet,
+    options: httpOptionsSchema,
     defaults: () => usualDefaults,
     starts: (options) => ({ kind: 'address', url: addressOf(options) }),
   },

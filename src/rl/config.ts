@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { precisions } from '../nn/halfWeights.ts';
 import { klEstimatorProblem } from '../ops/ppoLoss.ts';
 import { advantageOptionsSchema } from './advantages/options.ts';
+import { settingAliases } from './config/aliases.ts';
 import { loss, optimiser, training, warmStart } from './config/learning.ts';
 import { lora, policy, sampling } from './config/policy.ts';
 import { environment, prompt } from './config/task.ts';
@@ -34,6 +35,7 @@ const settings = z.strictObject({
   lora: lora
     .nullable()
     .default(null)
+    .meta({ default: null, needs: { model: 'models/Qwen2.5-0.5B-Instruct' } })
     .describe(
       'Adapters that are trained in place of the weights of a pretrained model (LoRA, arXiv 2106.09685): the model is ' +
         'kept once, frozen, and is the reference of the KL term; moments and checkpoints are those of the adapters. ' +
@@ -71,6 +73,9 @@ const settings = z.strictObject({
     }),
 });
 
+/** What the JSON Schema of configurations calls itself. */
+export const schemaTitle = 'proxmo configuration';
+
 export const trainConfigSchema = settings
   .superRefine(({ loss }, context) => {
     const message = klEstimatorProblem(loss);
@@ -94,7 +99,8 @@ export const trainConfigSchema = settings
   .refine(({ engine: { tune, variants } }) => tune || variants === undefined, {
     path: ['engine', 'variants'],
     error: 'only a run that tunes takes the choices of an earlier one; set engine.tune to true',
-  });
+  })
+  .meta({ title: schemaTitle, aliases: settingAliases });
 
 export type TrainConfig = z.output<typeof trainConfigSchema>;
 

@@ -78,7 +78,8 @@ export function checkResumable(
   return changes;
 }
 
-function mayChange(setting: string): boolean {
+/** Whether a setting may change when a run goes on. */
+export function mayChange(setting: string): boolean {
   return resumableSettings.some((name) => setting === name || setting.startsWith(`${name}.`));
 }
 

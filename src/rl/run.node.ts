@@ -14,6 +14,7 @@ import { createRun, openRun, type Run } from '../runs/run.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { type Agree, agreeTo, requireAgreement } from './agreement.node.ts';
 import { type TrainConfig, trainConfigSchema } from './config.ts';
+import { configSchemaText } from './configSchema.node.ts';
 import { checkPlan, planRun } from './planRun.node.ts';
 import { batchRows } from './policy.ts';
 import { loadPolicySource, newPolicySource } from './policySource.node.ts';
@@ -81,7 +82,12 @@ async function beginRun(taskSet: TaskSet, engine: Engine, options: TrainRunOptio
     checkSignal(signal);
     // Only when everything that can be wrong with the settings was checked.
     const session = { version, adapter: describeAdapter(engine) };
-    const writer = await createRun(dir, { ...session, config: { ...config }, seed: config.seed });
+    const writer = await createRun(dir, {
+      ...session,
+      config: { ...config },
+      schema: configSchemaText(),
+      seed: config.seed,
+    });
     try {
       writer.log(`begun by proxmo ${version} on ${engine.gpu.adapter.name}`);
       options.onEvent?.({ kind: 'begin', from: null });

@@ -5,11 +5,13 @@
  */
 import type * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
+import { nearestKey } from '../base/nearestKey.ts';
 import { keyName, meantKey, parseOrProblems, type SchemaProblem } from '../base/schemaProblems.ts';
 import { readTextOrNull } from '../base/wholeFile.node.ts';
 import { assignedValues } from './assignments.ts';
 import { isPlainObject } from './json.ts';
-import { knownPaths, type UnknownKey, unknownKeys } from './schemaKeys.ts';
+import { type UnknownKey, unknownKeys } from './schemaKeys.ts';
+import { meantSettings, meantWithin } from './settingNames.ts';
 import { parseYaml } from './yaml.ts';
 
 export interface ConfigSources {
@@ -50,8 +52,7 @@ export async function loadConfig<S extends z.ZodType>(schema: S, sources: Config
   const { data, problems } = parseOrProblems(schema, values);
   // Strict objects report unknown keys too, but one of each object, and without those in other places.
   const others = problems.filter(({ isUnknownKey }) => unknown.length === 0 || !isUnknownKey);
-  const paths = unknown.length > 0 ? knownPaths(schema) : [];
-  const all = [...unknown.map((key) => unknownKeyProblem(key, paths)), ...others];
+  const all = [...unknown.map((key) => unknownKeyProblem(key, schema, values)), ...others];
   if (all.length > 0) throw new ProxmoError('config', all.map((problem) => sentence(problem, origins)).join('\n'));
   return data as z.output<S>;
 }
@@ -104,13 +105,22 @@ function pathKey(path: readonly PropertyKey[]): string {
   return JSON.stringify(path.map(String));
 }
 
-/** A key that is right but stands in the wrong place counts more than one that only looks alike. */
-function unknownKeyProblem({ path, known }: UnknownKey, paths: readonly string[]): SchemaProblem {
+/** A key that is right but stands in the wrong place, or is another program's, counts more than one that looks alike. */
+function unknownKeyProblem({ path, known }: UnknownKey, schema: z.ZodType, values: unknown): SchemaProblem {
+  const parent = path.slice(0, -1);
   const key = String(path.at(-1));
-  const elsewhere = paths.find((other) => other === key || other.endsWith(`.${key}`));
-  const meant =
-    elsewhere === undefined ? meantKey(key, known, path.slice(0, -1)) : { advice: `did you mean \`${elsewhere}\`?` };
-  return { path, what: 'is not a known key', ...meant };
+  const value = path.reduce<unknown>((outer, name) => (outer as Record<PropertyKey, unknown>)[name], values);
+  const own = meantSettings(schema, key, parent.map(String));
+  const isNear = own.length === 0 && nearestKey(key, known) !== undefined;
+  const meant = isNear ? [] : meantWithin(schema, own, value);
+  const advice = meant.length === 0 ? meantKey(key, known, parent) : { advice: `did you mean ${anyOf(meant)}?` };
+  return { path, what: 'is not a known key', ...advice };
+}
+
+/** For example `` `a.x`, `b.x` or `c.x` ``. */
+function anyOf(settings: readonly string[]): string {
+  const names = settings.map((setting) => `\`${setting}\``);
+  return names.length === 1 ? names[0]! : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
 }
 
 /** A problem with the place where its value was set. */

@@ -3,7 +3,7 @@
  * any moment, and lets the run go on afterwards.
  *
  *   run.json        what it ran on: adapter, package version, seed, start; and each resume
- *   config.yaml     its whole configuration
+ *   config.yaml     its whole configuration, and config.schema.json, by which editors check and explain it
  *   metrics.jsonl   one record a line (`metrics.ts`)
  *   tensorboard/, metrics.csv  the metrics in other forms, if asked for (`metricsForms.ts`)
  *   rollouts/       what was played in each iteration (`rollouts.ts`)
@@ -21,7 +21,6 @@
 import { appendFileSync, existsSync, lstatSync } from 'node:fs';
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { stringify } from 'yaml';
 import * as z from 'zod';
 import { isTemporaryName, writeFileAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
@@ -43,12 +42,13 @@ import { type MetricRecord, MetricsWriter, readMetrics } from './metrics.ts';
 import { followerNames } from './metricsForms.ts';
 import { ProgressFile } from './progressFile.ts';
 import { RolloutFolder } from './rollouts.ts';
-import { parseYaml } from './yaml.ts';
+import { configYaml, parseYaml } from './yaml.ts';
 
 /** The names in a run's folder. */
 export const runFiles = {
   manifest: 'run.json',
   config: 'config.yaml',
+  schema: 'config.schema.json',
   metrics: 'metrics.jsonl',
   rollouts: 'rollouts',
   checkpoints: 'checkpoints',
@@ -94,6 +94,8 @@ export interface RunSession {
 
 export interface CreateRunOptions extends RunSession {
   readonly config: Readonly<Record<string, unknown>>;
+  /** JSON Schema of the configuration, which then names it for editors. */
+  readonly schema?: string;
   readonly seed: number;
 }
 
@@ -255,7 +257,7 @@ export function logToRun(dir: string, text: string): void {
  * holds what JSON cannot. What it made is gone then.
  */
 export async function createRun(dir: string, options: CreateRunOptions): Promise<NewRun> {
-  const { config, adapter, version, seed } = options;
+  const { config, schema, adapter, version, seed } = options;
   const settings = plainJson(config, `${dir}: the configuration`);
   const madeFolder = await makeFolder(dir);
   const release = acquireLock(join(dir, runFiles.lock));
@@ -275,7 +277,9 @@ export async function createRun(dir: string, options: CreateRunOptions): Promise
       started,
       resumes: [],
     };
-    await writeFileAtomic(join(dir, runFiles.config), [stringify(config)]);
+    if (schema !== undefined) await writeFileAtomic(join(dir, runFiles.schema), [schema]);
+    const text = configYaml(config, schema === undefined ? null : runFiles.schema);
+    await writeFileAtomic(join(dir, runFiles.config), [text]);
     metrics = new MetricsWriter(join(dir, runFiles.metrics), null);
     // Written last: a folder with this file is a run.
     await writeJson(join(dir, runFiles.manifest), manifest);
@@ -334,8 +338,8 @@ export async function clearUnbegunRun(dir: string): Promise<void> {
 }
 
 function isOfBeginning(name: string): boolean {
-  const { config, metrics, log, lock } = runFiles;
-  return [config, metrics, log, lock].some((each) => each === name) || isTemporaryName(name);
+  const { config, schema, metrics, log, lock } = runFiles;
+  return [config, schema, metrics, log, lock].some((each) => each === name) || isTemporaryName(name);
 }
 
 async function namesIn(dir: string): Promise<string[]> {
@@ -360,8 +364,9 @@ function makeFolder(dir: string): Promise<string | undefined> {
 
 /** Removes what a new run has written, and the folders that were made for it, as far as nothing else is in them. */
 async function removeNewRun(dir: string, named: Iterable<string>, madeFolder: string | undefined): Promise<void> {
-  const { manifest, config, metrics, log, summary, checkpoints, rollouts } = runFiles;
-  for (const name of [manifest, config, metrics, log, summary, ...named]) await rm(join(dir, name), { force: true });
+  const { manifest, config, schema, metrics, log, summary, checkpoints, rollouts } = runFiles;
+  for (const name of [manifest, config, schema, metrics, log, summary, ...named])
+    await rm(join(dir, name), { force: true });
   for (const name of Object.values(followerNames)) await rm(join(dir, name), { recursive: true, force: true });
   const folders = [join(dir, checkpoints), join(dir, rollouts)];
   if (madeFolder !== undefined) {

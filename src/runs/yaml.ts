@@ -10,6 +10,7 @@ import {
   LineCounter,
   type Node,
   parseDocument,
+  stringify,
   visit,
   type YAMLError,
   type YAMLMap,
@@ -157,6 +158,14 @@ function nameOf(key: unknown): unknown {
 
 function resolved(node: unknown, document: Document.Parsed): unknown {
   return isAlias(node) ? node.resolve(document) : node;
+}
+
+/**
+ * The text of a configuration file.
+ * @param schema name of a JSON Schema file in the same folder, by which editors check and explain it; null for none
+ */
+export function configYaml(config: Readonly<Record<string, unknown>>, schema: string | null): string {
+  return `${schema === null ? '' : `# yaml-language-server: $schema=./${schema}\n`}${stringify(config)}`;
 }
 
 /** A value to put under some keys. */

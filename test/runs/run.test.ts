@@ -5,6 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ResumeOptions, reopenRun } from '../../src/runs/resume.ts';
 import { createRun, openRun, type RunWriter } from '../../src/runs/run.ts';
+import { editYaml } from '../../src/runs/yaml.ts';
 import { checkpointValues, namedTensor, savedValues } from '../support/checkpoints.ts';
 
 let parent: string;
@@ -69,6 +70,17 @@ test('a run from start to end', async () => {
 });
 
 describe('createRun', () => {
+  test('names its schema for editors, and a change of settings keeps that', async () => {
+    const run = await createRun(dir, { ...options, schema: '{"title":"x"}' });
+    run.close();
+    const text = await readFile(join(dir, 'config.yaml'), 'utf8');
+    expect(text.split('\n')[0]).toBe('# yaml-language-server: $schema=./config.schema.json');
+    expect(await readFile(join(dir, 'config.schema.json'), 'utf8')).toBe('{"title":"x"}');
+    expect(editYaml(text, [{ keys: ['seed'], value: 9 }]).split('\n')[0]).toBe(text.split('\n')[0]);
+    await run.discard();
+    expect(await readdir(parent)).toEqual([]);
+  });
+
   test('refuses a folder that holds anything', async () => {
     await stoppedRun();
     await expect(createRun(dir, options)).rejects.toThrow('holds a run already; resume it, or give another folder');

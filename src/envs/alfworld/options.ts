@@ -5,45 +5,54 @@ import { checked } from '../../base/schemaProblems.ts';
 import type { Split } from '../environment.ts';
 import { TASK_TYPES, type TaskType } from './taskTypes.ts';
 
-const folderName = z.string().regex(/^[\w.-]+$/, 'expected the name of a folder');
+/** The data's names of the splits. */
+const usualNames: Readonly<Record<Split, string>> = { train: 'train', seen: 'valid_seen', unseen: 'valid_unseen' };
 
-const schema = z.strictObject({
-  data: z.string().min(1).optional(),
+const folderOf = (split: Split) =>
+  z
+    .string()
+    .regex(/^[\w.-]+$/, 'expected the name of a folder')
+    .optional()
+    .meta({ description: `The data's name of the ${split} split.`, default: usualNames[split] });
+
+export const alfworldOptionsSchema = z.strictObject({
+  data: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Where the games are: a folder in ALFWorld's layout (`json_2.1.1`, or one above it), a folder of " +
+        'packed games, or a single game file. Not set: `$ALFWORLD_DATA`, then where `proxmo env fetch ' +
+        'alfworld` puts them, then `~/.cache/alfworld`.',
+    ),
   splits: z
-    .strictObject({ train: folderName.optional(), seen: folderName.optional(), unseen: folderName.optional() })
-    .default({}),
-  list: z.string().min(1).optional(),
+    .strictObject({
+      train: folderOf('train'),
+      seen: folderOf('seen'),
+      unseen: folderOf('unseen'),
+    })
+    .default({})
+    .describe("The data's names of the splits."),
+  list: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'A JSON file of game paths, as AgentBench has: splits that it names games of are cut down to those. ' +
+        'Not set: all games.',
+    ),
   types: z
     .array(z.enum(TASK_TYPES))
     .min(1)
-    .default([...TASK_TYPES]),
-  maxSteps: z.int().min(1).default(50),
-  winReward: z.number().default(10),
+    .readonly()
+    .default([...TASK_TYPES])
+    .describe('Task types to play.'),
+  maxSteps: z.int().min(1).default(50).describe('Most steps of an episode.'),
+  winReward: z.number().default(10).describe('Reward of the step that accomplishes the task; all others give 0.'),
 });
 
 /** Every option may be left out. */
-export interface AlfworldOptions {
-  /**
-   * Where the games are: a folder in ALFWorld's layout (`json_2.1.1`, or one above it), a folder of packed games, or a
-   * single game file. Default `$ALFWORLD_DATA`, then where `proxmo env fetch alfworld` puts them, then
-   * `~/.cache/alfworld`.
-   */
-  readonly data?: string;
-  /**
-   * The data's name of a split, for example `{ seen: 'valid_train' }`. Defaults `train`, `valid_seen`, `valid_unseen`.
-   */
-  readonly splits?: { readonly [split in Split]?: string };
-  /**
-   * A JSON file of game paths, as AgentBench has: splits that it names games of are cut down to those. Default none.
-   */
-  readonly list?: string;
-  /** Task types to play. Default all six. */
-  readonly types?: readonly TaskType[];
-  /** Most steps of an episode. Default 50. */
-  readonly maxSteps?: number;
-  /** Reward of the step that accomplishes the task; all others give 0. Default 10. */
-  readonly winReward?: number;
-}
+export type AlfworldOptions = Readonly<z.input<typeof alfworldOptionsSchema>>;
 
 export interface ResolvedOptions {
   readonly data: string | null;
@@ -57,7 +66,7 @@ export interface ResolvedOptions {
 /** @throws {ProxmoError} `config` on unknown keys and values out of range. */
 export function resolveOptions(options: unknown): ResolvedOptions {
   const resolved = checked(
-    schema,
+    alfworldOptionsSchema,
     options ?? {},
     (problem) => new ProxmoError('config', `alfworld: ${problem}; correct the environment options.`),
   );
@@ -66,9 +75,9 @@ export function resolveOptions(options: unknown): ResolvedOptions {
     data,
     list,
     splits: {
-      train: splits.train ?? 'train',
-      seen: splits.seen ?? 'valid_seen',
-      unseen: splits.unseen ?? 'valid_unseen',
+      train: splits.train ?? usualNames.train,
+      seen: splits.seen ?? usualNames.seen,
+      unseen: splits.unseen ?? usualNames.unseen,
     },
     types: TASK_TYPES.filter((type) => types.includes(type)),
     maxSteps,

@@ -18,65 +18,75 @@ const range = z
   .refine(([from, to]) => from < to, { error: 'in a range [from, to] of tasks, from must be below to' });
 const fields = z.record(z.string(), z.unknown());
 
+const rangeOf = (split: string) =>
+  range.meta({ description: `Numbers of the ${split} tasks, [from, to].`, examples: [[0, 100]] });
+
 /** Names under which servers want the number of the task. They ignore those that they do not know. */
 const taskKeys = ['data_idx', 'game', 'session_id', 'item_id', 'seed'];
 
-const optionsSchema = z.strictObject({
-  url: z.url({ protocol: /^https?$/, error: 'give the address of the server, as http://127.0.0.1:36001' }),
-  name: z.string().min(1).default('http'),
-  tasks: z.union([z.int().min(2), z.strictObject({ train: range, seen: range, unseen: range })], {
-    error: 'give the number of tasks that the server has, or the range [from, to] of each of train, seen and unseen',
-  }),
-  heldOut: z.number().min(0).max(1).default(0.2),
-  maxSteps: z.int().min(1).default(30),
-  timeoutSeconds: z.number().positive().default(60),
-  idKey: z.string().min(1).optional(),
-  taskKey: z.string().min(1).optional(),
-  createFields: fields.default({}),
-  resetFields: fields.default({ world_type: 'Text' }),
-  progress: z.enum(['reward', 'score']).default('reward'),
-  fullProgress: z.number().positive().default(1),
-  winReward: z.number().nullable().default(null),
-  words: z.array(z.string()).optional(),
-  wordEpisodes: z.int().min(0).default(0),
+export const httpOptionsSchema = z.strictObject({
+  url: z
+    .url({ protocol: /^https?$/, error: 'give the address of the server, as http://127.0.0.1:36001' })
+    .describe('Address of the server, as `http://127.0.0.1:36001`.'),
+  name: z.string().min(1).default('http').describe('Name of the task set.'),
+  tasks: z
+    .union(
+      [
+        z.int().min(2),
+        z.strictObject({ train: rangeOf('training'), seen: rangeOf('seen'), unseen: rangeOf('unseen') }),
+      ],
+      {
+        error:
+          'give the number of tasks that the server has, or the range [from, to] of each of train, seen and unseen',
+      },
+    )
+    .describe(
+      "How many tasks the server has, or the numbers of each split's tasks, from the first up to but " +
+        'without the last.',
+    ),
+  heldOut: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.2)
+    .describe('Share of the tasks that is held out of training, where `tasks` is a number.'),
+  maxSteps: z.int().min(1).default(30).describe('Most steps of an episode.'),
+  timeoutSeconds: z.number().positive().default(60).describe('Longest wait for an answer, in seconds.'),
+  idKey: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Key of the environment's number in requests. Not set: as in the answer to `/create`, `env_idx` where " +
+        'that is a bare number.',
+    ),
+  taskKey: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Key of the task's number in `/reset`. Not set: all that AgentGym's servers use."),
+  createFields: fields.default({}).describe('Further fields of `/create`.'),
+  resetFields: fields.default({ world_type: 'Text' }).describe('Further fields of `/reset`.'),
+  progress: z
+    .enum(['reward', 'score'])
+    .default('reward')
+    .describe("Which figure of an answer says how far the task is accomplished; ScienceWorld's is `score`."),
+  fullProgress: z.number().positive().default(1).describe("The figure that means success; ScienceWorld's is 100."),
+  winReward: z
+    .number()
+    .nullable()
+    .default(null)
+    .describe('Reward of a success, with 0 for all else; null leaves rewards to the server.'),
+  words: z.array(z.string()).readonly().optional().describe('Words of the texts, for a word-level vocabulary.'),
+  wordEpisodes: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe('Episodes that are played at random, at the start, to find the words.'),
 });
-type ResolvedOptions = z.output<typeof optionsSchema>;
+type ResolvedOptions = z.output<typeof httpOptionsSchema>;
 
-export interface HttpOptions {
-  /** Address of the server, as `http://127.0.0.1:36001`. */
-  readonly url: string;
-  /** How many tasks the server has, or the numbers of each split's tasks, from the first up to but without the last. */
-  readonly tasks: number | Readonly<Record<Split, readonly [from: number, to: number]>>;
-  /** Name of the task set. Default `http`. */
-  readonly name?: string;
-  /** Share of the tasks that is held out of training, where `tasks` is a number. Default 0.2. */
-  readonly heldOut?: number;
-  /** Most steps of an episode. Default 30. */
-  readonly maxSteps?: number;
-  /** Longest wait for an answer. Default 60. */
-  readonly timeoutSeconds?: number;
-  /**
-   * Key of the environment's number in requests. Default: as in the answer to `/create`, `env_idx` where that is a bare
-   * number.
-   */
-  readonly idKey?: string;
-  /** Key of the task's number in `/reset`. Default: all that AgentGym's servers use. */
-  readonly taskKey?: string;
-  /** Further fields of `/create`. */
-  readonly createFields?: Readonly<Record<string, unknown>>;
-  /** Further fields of `/reset`. Default `world_type: Text`. */
-  readonly resetFields?: Readonly<Record<string, unknown>>;
-  /** Which figure of an answer says how far the task is accomplished. Default `reward`; ScienceWorld's is `score`. */
-  readonly progress?: 'reward' | 'score';
-  /** The figure that means success. Default 1; ScienceWorld's is 100. */
-  readonly fullProgress?: number;
-  /** Reward of a success, with 0 for all else. Default: rewards are the server's. */
-  readonly winReward?: number | null;
-  /** Words of the texts, for a word-level vocabulary. */
-  readonly words?: readonly string[];
-  /** Episodes that are played at random, at the start, to find the words. Default 0. */
-  readonly wordEpisodes?: number;
-}
+export type HttpOptions = Readonly<z.input<typeof httpOptionsSchema>>;
 
 /** A task is a number on the server. */
 interface HttpTask extends Task {
@@ -105,7 +115,7 @@ export function addressOf(options: Readonly<Record<string, unknown>>): string {
 
 function resolveOptions(options: HttpOptions | Readonly<Record<string, unknown>>): ResolvedOptions {
   return checked(
-    optionsSchema,
+    httpOptionsSchema,
     options,
     (problem) => new ProxmoError('config', `http: ${problem}; correct the environment options.`),
   );

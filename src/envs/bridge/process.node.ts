@@ -26,40 +26,32 @@ import {
 /** What the operating system takes as an argument. */
 const word = z.string().regex(/^[^\0]*$/, 'must not contain a NUL character');
 
-const optionsSchema = z.strictObject({
-  command: z.union([z.string().min(1), z.tuple([word.min(1)], word)], {
-    error: 'give the program as a list of its name and arguments, or as a line of these',
-  }),
-  cwd: word.default('.'),
-  env: z.record(z.string().regex(/^[^=\0]+$/), word).default({}),
-  options: z.record(z.string(), z.unknown()).default({}),
-  timeoutSeconds: z.number().positive().default(60),
-  tasks: z.int().min(1).default(2000),
-  seed: z.int().min(0).default(0),
-  wordEpisodes: z.int().min(0).default(0),
+export const processOptionsSchema = z.strictObject({
+  command: z
+    .union([z.string().min(1), z.tuple([word.min(1)], word)], {
+      error: 'give the program as a list of its name and arguments, or as a line of these',
+    })
+    .describe('The program and its arguments: a list, or a line that is split without a shell (`commandLine.ts`).'),
+  cwd: word.default('.').describe('Folder that it runs in.'),
+  env: z
+    .record(z.string().regex(/^[^=\0]+$/), word)
+    .default({})
+    .describe("Environment variables besides this process's own."),
+  options: z.record(z.string(), z.unknown()).default({}).describe('Handed to the program in `hello`.'),
+  timeoutSeconds: z.number().positive().default(60).describe('Longest wait for an answer, in seconds.'),
+  tasks: z.int().min(1).default(2000).describe('Most tasks of a split that are asked for.'),
+  seed: z.int().min(0).default(0).describe('Seed that the program gets for its tasks.'),
+  wordEpisodes: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe(
+      'Where the program lists no words: episodes that are played at random, at the start, to find them. ' +
+        'With 0 there is no word-level vocabulary then.',
+    ),
 });
 
-export interface ProcessOptions {
-  /** The program and its arguments: a list, or a line that is split without a shell (`commandLine.ts`). */
-  readonly command: string | readonly string[];
-  /** Folder that it runs in. Default the working directory. */
-  readonly cwd?: string;
-  /** Environment variables besides this process's own. */
-  readonly env?: Readonly<Record<string, string>>;
-  /** Handed to the program in `hello`. */
-  readonly options?: Readonly<Record<string, unknown>>;
-  /** Longest wait for an answer. Default 60. */
-  readonly timeoutSeconds?: number;
-  /** Most tasks of a split that are asked for. Default 2000. */
-  readonly tasks?: number;
-  /** Seed that the program gets for its tasks. Default 0. */
-  readonly seed?: number;
-  /**
-   * Where the program lists no words: episodes that are played at random, at the start, to find them. Default 0: then
-   * there is no word-level vocabulary.
-   */
-  readonly wordEpisodes?: number;
-}
+export type ProcessOptions = Readonly<z.input<typeof processOptionsSchema>>;
 
 /**
  * Starts the program, and asks it for its name and tasks.
@@ -88,13 +80,13 @@ export function programOf(options: Readonly<Record<string, unknown>>): Program {
   return { command, cwd, env };
 }
 
-interface ResolvedOptions extends z.output<typeof optionsSchema> {
+interface ResolvedOptions extends z.output<typeof processOptionsSchema> {
   readonly command: [string, ...string[]];
 }
 
 function resolveOptions(options: ProcessOptions | Readonly<Record<string, unknown>>): ResolvedOptions {
   const given = checked(
-    optionsSchema,
+    processOptionsSchema,
     options,
     (problem) => new ProxmoError('config', `process: ${problem}; correct the environment options.`),
   );

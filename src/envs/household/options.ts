@@ -17,55 +17,60 @@ const LEAST_PLACES = 4;
 /** Most things asked for, per place: always leaves room for each where it belongs. */
 const THINGS_PER_PLACE = 2;
 
-const schema = z.strictObject({
-  receptacles: z.int().min(LEAST_PLACES).max(MOST_PLACES).default(6),
-  objects: z.int().min(2).default(6),
+export const householdOptionsSchema = z.strictObject({
+  receptacles: z
+    .int()
+    .min(LEAST_PLACES)
+    .max(MOST_PLACES)
+    .default(6)
+    .describe('Places per room; more than 12 make a house of all rooms in one.'),
+  objects: z.int().min(2).default(6).describe('Portable things per room, at most two per place.'),
   types: z
     .array(z.enum(TASK_TYPES))
     .min(1)
-    .default([...TASK_TYPES]),
-  commands: z.enum(['core', 'full']).default('core'),
-  maxSteps: z.int().min(1).default(20),
-  winReward: z.number().default(10),
-  rooms: z.int().min(1).max(100_000).default(200),
-  worldSeed: z.int().min(0).default(0),
-  hastyShare: z.number().min(0).max(1).default(0),
+    .readonly()
+    .default([...TASK_TYPES])
+    .describe('Task types to play.'),
+  commands: z
+    .enum(['core', 'full'])
+    .default('core')
+    .describe('`core`: the commands that tasks need; `full`: also `close`, `look`, `inventory` and `examine`.'),
+  maxSteps: z
+    .int()
+    .min(1)
+    .default(20)
+    .describe(
+      'Most steps of an episode; 3 per place if that is more and none are set. Only tasks that the expert ' +
+        'finishes in time are handed out.',
+    ),
+  winReward: z.number().default(10).describe('Reward of the step that accomplishes the task; all others give 0.'),
+  rooms: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(200)
+    .describe('Rooms of the train split; there is one unseen room for every four.'),
+  worldSeed: z.int().min(0).default(0).describe('Seed of the rooms.'),
+  hastyShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe(
+      'Share of demonstrations by a hasty expert, which overlooks what must be done to the thing, or else ' +
+        'which thing it is. A policy that learns from them has something to surpass.',
+    ),
 });
 
 /** Every option may be left out. */
-export interface HouseholdOptions {
-  /** Places per room, 4 to 36; more than 12 make a house of all rooms in one. Default 6. */
-  readonly receptacles?: number;
-  /** Portable things per room, 2 to two per place. Default 6. */
-  readonly objects?: number;
-  /** Task types to play. Default all six. */
-  readonly types?: readonly TaskType[];
-  /** `core`: the commands that tasks need; `full`: also `close`, `look`, `inventory` and `examine`. Default `core`. */
-  readonly commands?: 'core' | 'full';
-  /**
-   * Most steps of an episode. Default 20, or 3 per place if that is more. Only tasks that the expert finishes in time
-   * are handed out.
-   */
-  readonly maxSteps?: number;
-  /** Reward of the step that accomplishes the task; all others give 0. Default 10. */
-  readonly winReward?: number;
-  /** Rooms of the train split; there is one unseen room for every four. Default 200. */
-  readonly rooms?: number;
-  /** Seed of the rooms. Default 0. */
-  readonly worldSeed?: number;
-  /**
-   * Share of demonstrations by a hasty expert, which overlooks what must be done to the thing, or else which thing it
-   * is. A policy that learns from them has something to surpass. Default 0.
-   */
-  readonly hastyShare?: number;
-}
+export type HouseholdOptions = Readonly<z.input<typeof householdOptionsSchema>>;
 
-export type ResolvedOptions = Required<HouseholdOptions>;
+export type ResolvedOptions = Readonly<z.output<typeof householdOptionsSchema>>;
 
 /** @throws {ProxmoError} `config` on unknown keys, values out of range, or a size that cannot be furnished. */
 export function resolveOptions(options: unknown): ResolvedOptions {
   const resolved = checked(
-    schema,
+    householdOptionsSchema,
     options ?? {},
     (problem) => new ProxmoError('config', `household: ${problem}; correct the environment options.`),
   );

@@ -163,10 +163,13 @@ export const proxmo = z.strictObject({
         'mean of both (`mixed`). Hidden states are there only while a run trains.',
       default: defaults.proxmo.similarity,
     }),
-  hiddenWeight: number(0, 1).optional().meta({
-    description: "Weight of hidden states' cosine where the similarity is mixed; TF-IDF's has the rest.",
-    default: defaults.proxmo.hiddenWeight,
-  }),
+  hiddenWeight: number(0, 1)
+    .optional()
+    .meta({
+      description: "Weight of hidden states' cosine where the similarity is mixed; TF-IDF's has the rest.",
+      default: defaults.proxmo.hiddenWeight,
+      needs: { 'advantages.similarity': 'mixed' },
+    }),
   temperature: number(0.001, 1000).optional().meta({
     description:
       'What similarities are divided by before the softmax that weighs neighbours (τ); small: the nearest only.',

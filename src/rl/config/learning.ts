@@ -109,7 +109,8 @@ export const loss = z
       .describe(
         'Estimator of the KL divergence, by the names of Schulman (2020). k1 is a metric alone, for runs whose ' +
           '`klCoefficient` is 0.',
-      ),
+      )
+      .meta({ examples: ['k2'] }),
     entropyCoefficient: notNegative
       .default(0.001)
       .describe('Weight of the entropy bonus, which keeps replies varied; 0 for none.'),

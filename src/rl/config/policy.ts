@@ -43,7 +43,8 @@ export const lora = z
       .describe(
         "Share of a projection's inputs that its adapter does not see in training. The sampler sees all, so with more " +
           'than 0 the log-probabilities of the two differ.',
-      ),
+      )
+      .meta({ examples: [0.05] }),
   })
   .transform((given) => {
     const { from, dropout } = given;

@@ -46,7 +46,10 @@ export const rollouts = z
         'Whose turns are kept in the run folder, with what their advantages consist of: those of all groups, of some ' +
           'that are drawn (`sample`), or of none.',
       ),
-    sampleGroups: count.default(2).describe('Groups that a sample has, where `keep` is `sample`.'),
+    sampleGroups: count
+      .default(2)
+      .describe('Groups that a sample has, where `keep` is `sample`.')
+      .meta({ needs: { 'rollouts.keep': 'sample' } }),
     every: count
       .default(1)
       .describe('Iterations between those of which turns are kept; those of the first one are in any case.'),
@@ -78,6 +81,7 @@ export const engine = z
       .meta({
         description: 'A file with the choices of an earlier run, for a run that tunes.',
         examples: ['runs/1/tuning.json'],
+        needs: { 'engine.tune': true },
       }),
   })
   .describe('The device: how much of it the run may take, and which kernels it uses.');
