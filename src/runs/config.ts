@@ -105,7 +105,7 @@ function pathKey(path: readonly PropertyKey[]): string {
   return JSON.stringify(path.map(String));
 }
 
-/** A key that is right but stands in the wrong place, or is another program's, counts more than one that looks alike. */
+/** A key that is right but stands in the wrong place, or is that of another program, counts more than a near miss. */
 function unknownKeyProblem({ path, known }: UnknownKey, schema: z.ZodType, values: unknown): SchemaProblem {
   const parent = path.slice(0, -1);
   const key = String(path.at(-1));
