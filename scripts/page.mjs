@@ -1,21 +1,25 @@
 /**
  * Makes a module of a page: `import { script, style } from './main.ts?bundle'` gives the whole page as two texts, so
- * that whoever serves it reads no file, wherever the bundle lies.
+ * that whoever serves it reads no file, wherever the bundle lies. `./part.ts?module` is the same for a part that the
+ * page loads when it needs it, as an ES module.
  */
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { wgslEsbuild } from './wgsl.mjs';
 
-const query = '?bundle';
+const queries = { '?bundle': 'iife', '?module': 'esm' };
+const queryOf = (path) => Object.keys(queries).find((query) => path.endsWith(query));
 
-async function moduleOf(entry) {
+async function moduleOf(path) {
+  const query = queryOf(path);
+  const entry = path.slice(0, -query.length);
   const { outputFiles } = await build({
     entryPoints: [entry],
     outdir: 'page',
     write: false,
     bundle: true,
     minify: true,
-    format: 'iife',
+    format: queries[query],
     platform: 'browser',
     target: 'es2022',
     legalComments: 'none',
@@ -30,8 +34,8 @@ async function moduleOf(entry) {
 export const pageEsbuild = {
   name: 'page',
   setup(build) {
-    build.onResolve({ filter: /\?bundle$/ }, ({ path, resolveDir }) => ({
-      path: join(resolveDir, path.slice(0, -query.length)),
+    build.onResolve({ filter: /\?(bundle|module)$/ }, ({ path, resolveDir }) => ({
+      path: join(resolveDir, path),
       namespace: 'page',
     }));
     build.onLoad({ filter: /.*/, namespace: 'page' }, async ({ path }) => ({ contents: await moduleOf(path) }));
@@ -43,6 +47,6 @@ export const pageVite = {
   name: 'page',
   enforce: 'pre',
   load(id) {
-    return id.endsWith(query) ? moduleOf(id.slice(0, -query.length)) : null;
+    return queryOf(id) ? moduleOf(id) : null;
   },
 };

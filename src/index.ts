@@ -24,6 +24,7 @@ export {
   type Turn,
 } from './envs/index.ts';
 export { createWebshopTaskSet, type WebshopOptions } from './envs/webshop/index.ts';
+export { openBrowserDevice } from './gpu/browserDevice.ts';
 export { GpuContext } from './gpu/context.ts';
 export { Tuner, type TunerOptions, type TuningRecord, type TuningStore, type VariantChooser } from './gpu/tuner.ts';
 export { type HfModel, parseHfConfig } from './models/hf/config.ts';

@@ -5,10 +5,10 @@
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { AdapterProfile, SubgroupMatrixConfig } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
+import { isSoftwareAdapter, isSwiftShader, nameOfAdapter, openAdapter, textOfAdapter } from './adapter.ts';
 import { isPartOfName, isSoftwareName, listedNames } from './adapterNames.ts';
-import { type AdapterDescription, GpuContext } from './context.ts';
+import type { GpuContext } from './context.ts';
 import { dawnProblem } from './dawnProblem.node.ts';
 import { collectGarbage } from './garbage.node.ts';
 import { quietly } from './quiet.node.ts';
@@ -22,14 +22,6 @@ export type AdapterChoice = string;
 const dawnOptions = [
   'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia,disable_workgroup_init',
   'disable-dawn-features=timestamp_quantization',
-];
-
-const optionalFeatures: readonly string[] = [
-  'shader-f16',
-  'subgroups',
-  'subgroup-size-control',
-  'timestamp-query',
-  'chromium-experimental-subgroup-matrix',
 ];
 
 const howToGetAnAdapter =
@@ -56,23 +48,8 @@ export async function openDevice(
   choice: AdapterChoice | undefined = process.env.PROXMO_ADAPTER || undefined,
 ): Promise<GpuContext> {
   const { gpu, adapter } = await findAdapter(choice);
-  const limits = readLimits(adapter.limits);
-  const features = optionalFeatures.filter((feature) =>
-    adapter.features.has(feature as GPUFeatureName),
-  ) as GPUFeatureName[];
-  const device = await adapter
-    .requestDevice({ requiredFeatures: features, requiredLimits: limits, label: 'proxmo' })
-    .catch((error: unknown) => {
-      throw new ProxmoError(
-        'no-device',
-        `The adapter ${adapter.info.device} gave no device (${String(error)}); ${howToGetAnAdapter}.`,
-      );
-    });
-  return new GpuContext(device, describe(adapter, features, limits), {
-    wait: makeWait(isSoftware(adapter) ? 'cpu' : 'gpu'),
-    collectGarbage,
-    keepAlive: gpu,
-  });
+  const wait = makeWait(isSoftwareAdapter(adapter) ? 'cpu' : 'gpu');
+  return openAdapter(adapter, { wait, collectGarbage, keepAlive: gpu }, howToGetAnAdapter);
 }
 
 /** The Dawn instances of this process: if one were collected while a device of it lives, the process would crash. */
@@ -98,17 +75,17 @@ async function search(choice: AdapterChoice | undefined, names: string[]): Promi
   const part = isKind(choice) ? undefined : choice === 'lavapipe' ? 'llvmpipe' : choice;
   const fits = (name: string, software: boolean) =>
     part === undefined ? software === (choice === 'software') : isPartOfName(part, name);
-  const isRight = ({ adapter }: Found) => fits(textOf(adapter), isSoftware(adapter));
+  const isRight = ({ adapter }: Found) => fits(textOfAdapter(adapter), isSoftwareAdapter(adapter));
   const first = await requestSystem(part);
   if (first && isRight(first)) return first;
   names.push(...(await listSystem()));
   const name = names.find((each) => fits(each, isSoftwareName(each)));
   if (name === undefined) return fits(swiftShaderName, true) ? requestSwiftShader() : null;
   const found = await requestSystem(name);
-  if (found && !isRight(found) && !isPartOfName(name, textOf(found.adapter)))
+  if (found && !isRight(found) && !isPartOfName(name, textOfAdapter(found.adapter)))
     throw new ProxmoError(
       'no-device',
-      `${name} was asked for, but ${nameOf(found.adapter)} opens; choose another one.`,
+      `${name} was asked for, but ${nameOfAdapter(found.adapter)} opens; choose another one.`,
     );
   return found;
 }
@@ -146,7 +123,7 @@ async function requestSwiftShader(): Promise<Found | null> {
   const entry = await placeSwiftShader(bundle, packageFolder());
   const found = await request(await load(() => import(pathToFileURL(entry).href)), [], {});
   if (found && isSwiftShader(found.adapter)) return found;
-  const opened = found ? `${nameOf(found.adapter)} opens` : 'nothing opens';
+  const opened = found ? `${nameOfAdapter(found.adapter)} opens` : 'nothing opens';
   const problem = libraryProblem(driverIn(entry));
   throw new ProxmoError(
     'no-device',
@@ -191,69 +168,4 @@ function makeInstance(dawn: Dawn, options: string[]): GPU {
 
 function isKind(choice: AdapterChoice): choice is 'hardware' | 'software' {
   return choice === 'hardware' || choice === 'software';
-}
-
-function nameOf({ info }: GPUAdapter): string {
-  return info.device || info.description;
-}
-
-/** All that an adapter says of itself. */
-function textOf({ info }: GPUAdapter): string {
-  return `${info.device} ${info.description} ${info.vendor}`;
-}
-
-function isSwiftShader(adapter: GPUAdapter): boolean {
-  return isPartOfName('swiftshader', textOf(adapter));
-}
-
-function isSoftware(adapter: GPUAdapter): boolean {
-  return adapter.info.isFallbackAdapter || isSoftwareName(textOf(adapter));
-}
-
-function readLimits(limits: GPUSupportedLimits): Record<string, number> {
-  const values: Record<string, number> = {};
-  for (const name in limits) {
-    const value = limits[name as keyof GPUSupportedLimits];
-    if (typeof value === 'number') values[name] = value;
-  }
-  return values;
-}
-
-function describe(
-  adapter: GPUAdapter,
-  features: readonly string[],
-  limits: Record<string, number>,
-): AdapterDescription {
-  const { info } = adapter;
-  const software = isSoftware(adapter);
-  const profile: AdapterProfile = {
-    kind: software ? 'cpu' : 'gpu',
-    driver: software ? (isSwiftShader(adapter) ? 'swiftshader' : 'lavapipe') : 'hardware',
-    features: new Set(features),
-    maxInvocations: limits.maxComputeInvocationsPerWorkgroup ?? 256,
-    maxWorkgroupBytes: limits.maxComputeWorkgroupStorageSize ?? 16_384,
-    subgroupMinSize: info.subgroupMinSize ?? 0,
-    subgroupMaxSize: info.subgroupMaxSize ?? 0,
-    subgroupMatrixConfigs: matrixConfigsOf(info),
-  };
-  return {
-    name: nameOf(adapter),
-    vendor: info.vendor,
-    architecture: info.architecture,
-    driver: info.description,
-    profile,
-    limits,
-  };
-}
-
-/** Sizes of matrix units, which WebGPU's types do not know yet. */
-function matrixConfigsOf(info: GPUAdapterInfo): SubgroupMatrixConfig[] {
-  const { subgroupMatrixConfigs = [] } = info as { readonly subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> };
-  return Array.from(subgroupMatrixConfigs, ({ componentType, resultComponentType, M, N, K }) => ({
-    componentType,
-    resultComponentType,
-    M,
-    N,
-    K,
-  }));
 }

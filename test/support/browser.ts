@@ -13,12 +13,16 @@ export interface TestBrowser {
   close(): Promise<void>;
 }
 
-/** @returns null, with the reason on standard error, where no browser starts here */
-export async function startBrowser(): Promise<TestBrowser | null> {
+/**
+ * @param options `webgpu`: with WebGPU on the software driver that comes along; without, there is no adapter
+ * @returns null, with the reason on standard error, where no browser starts here
+ */
+export async function startBrowser({ webgpu = false } = {}): Promise<TestBrowser | null> {
+  const args = ['--no-sandbox', ...(webgpu ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'] : [])];
   let browser: Browser;
   try {
     const { default: bundled } = await import('@sparticuz/chromium');
-    browser = await chromium.launch({ executablePath: await bundled.executablePath(), args: ['--no-sandbox'] });
+    browser = await chromium.launch({ executablePath: await bundled.executablePath(), args });
   } catch (error) {
     console.error(`Tests in a browser are skipped: ${error instanceof Error ? error.message.split('\n')[0] : error}`);
     return null;

@@ -151,7 +151,7 @@ describe.skipIf(!browser)('the page', () => {
       '#compare',
     );
     await page.locator('.results b').nth(1).waitFor();
-    expect(await page.locator('.results b').allInnerTexts()).toEqual(['70.0\u202f%', '50.0\u202f%']);
+    await expect.poll(() => page.locator('.results b').allInnerTexts()).toEqual(['70.0\u202f%', '50.0\u202f%']);
     expect(await textOf(page, '.results')).toMatch(/60\.0\u202f% to 80\.0\u202f%, 2 runs/);
     const row = page.locator('.settings tr', { hasText: 'advantages.estimator' });
     expect(await row.locator('td').allInnerTexts()).toEqual(['proxmo', 'grpo']);

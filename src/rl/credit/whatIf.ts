@@ -3,18 +3,20 @@
  * slider: what does not change with a setting is computed once. The numbers are those of the estimator, up to the
  * rounding of the device.
  */
+
+import type { TermCounts } from '../../text/tfidf.ts';
 import { AnchorSimilarity } from '../advantages/anchorSimilarity.ts';
 import { type AdvantageResult, anchorTerms, checkAnchorsAlone, hostAdvantages } from '../advantages/estimator.ts';
 import { type AdvantageOptions, type ProxmoSettings, resolveAdvantageOptions } from '../advantages/options.ts';
 import { indexRollout, type RolloutBatch, type RolloutRow } from '../rows.ts';
 
-/** Vocabularies whose similarities are remembered. */
+/** Vocabularies whose terms and similarities are remembered. */
 const remembered = 4;
 
 /** One batch of rows, as an iteration was, to be looked at under any settings. */
 export class WhatIf {
   readonly batch: RolloutBatch;
-  private readonly similarities = new Map<string, AnchorSimilarity>();
+  private readonly known = new Map<string, { readonly terms: TermCounts; similarity: AnchorSimilarity | null }>();
 
   /** @throws {ProxmoError} `data` if the rows are not a valid rollout */
   constructor(rows: readonly RolloutRow[]) {
@@ -37,13 +39,22 @@ export class WhatIf {
     });
   }
 
+  /** The terms of the rows' anchors. */
+  terms(settings: ProxmoSettings): TermCounts {
+    return this.anchors(settings).terms;
+  }
+
   private similarity(settings: ProxmoSettings): AnchorSimilarity {
+    const anchors = this.anchors(settings);
+    anchors.similarity ??= new AnchorSimilarity(this.batch, anchors.terms);
+    return anchors.similarity;
+  }
+
+  private anchors(settings: ProxmoSettings) {
     const key = `${settings.maxFeatures} ${settings.minWordLength}`;
-    const known = this.similarities.get(key);
-    if (known) return known;
-    if (this.similarities.size >= remembered) this.similarities.clear();
-    const similarity = new AnchorSimilarity(this.batch, anchorTerms(this.batch, settings));
-    this.similarities.set(key, similarity);
-    return similarity;
+    const known = this.known.get(key) ?? { terms: anchorTerms(this.batch, settings), similarity: null };
+    if (!this.known.has(key) && this.known.size >= remembered) this.known.clear();
+    this.known.set(key, known);
+    return known;
   }
 }

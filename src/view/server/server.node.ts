@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProxmoError } from '../../base/errors.ts';
 import { systemReason } from '../../base/systemErrors.node.ts';
+import { script as deviceScript } from '../page/credit/device.ts?module';
 import { script, style } from '../page/main.ts?bundle';
 import { follow } from './follow.node.ts';
 import { pageHtml } from './pageHtml.ts';
@@ -94,6 +95,8 @@ async function answer(
       return send(response, 'text/html; charset=utf-8', pageHtml());
     case 'page.js':
       return send(response, 'text/javascript; charset=utf-8', script);
+    case 'device.js':
+      return send(response, 'text/javascript; charset=utf-8', deviceScript);
     case 'page.css':
       return send(response, 'text/css; charset=utf-8', style);
     case 'events':

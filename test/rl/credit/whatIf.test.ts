@@ -5,6 +5,7 @@ import { AnchorSimilarity } from '../../../src/rl/advantages/anchorSimilarity.ts
 import { anchorTerms } from '../../../src/rl/advantages/estimator.ts';
 import { type AdvantageOptions, estimateAdvantages, referenceAdvantages } from '../../../src/rl/advantages/index.ts';
 import { resolveAdvantageOptions } from '../../../src/rl/advantages/options.ts';
+import { DeviceWhatIf } from '../../../src/rl/credit/deviceWhatIf.ts';
 import { WhatIf } from '../../../src/rl/credit/whatIf.ts';
 import { indexRollout, type RolloutRow } from '../../../src/rl/rows.ts';
 import { Engine } from '../../../src/tensor/engine.ts';
@@ -63,6 +64,25 @@ describe('advantages under other settings', () => {
       const onDevice = await estimateAdvantages(rows, options, engine);
       expect(distance(new WhatIf(rows).advantages(options), onDevice)).toBeLessThan(1e-5);
     }
+  });
+
+  it.each([...estimators, { estimator: 'proxmo', temperature: 0.03, leaveTrajectoryOut: true } as const])(
+    'are the same by the kernels of the device, for %o',
+    async (options) => {
+      for (const rows of fc.sample(rollouts, { numRuns: 4, seed: 12 })) {
+        const whatIf = new WhatIf(rows);
+        const onDevice = await new DeviceWhatIf(engine, whatIf).advantages(options);
+        expect(distance(whatIf.advantages(options), onDevice)).toBeLessThan(1e-5);
+      }
+    },
+  );
+
+  it('leave nothing on the device, whatever a slider passes', async () => {
+    const device = new DeviceWhatIf(engine, new WhatIf(largeRollout()));
+    await device.advantages({ estimator: 'proxmo', temperature: 0.5 });
+    const { memory } = engine;
+    for (const temperature of [0.1, 0.2, 0.3]) await device.advantages({ estimator: 'proxmo', temperature });
+    expect(engine.memory).toEqual(memory);
   });
 
   it.each([{}, { leaveSelfOut: true }, { leaveTrajectoryOut: true }])(

@@ -6,6 +6,7 @@ import { go, parameter } from '../route.ts';
 import { loadRows, run } from '../store.ts';
 import { resource } from '../ui/resource.ts';
 import type { Levels } from './lanes.ts';
+import { answer, outcome } from './outcome.ts';
 import { options, settings } from './settings.ts';
 import { group, index, iteration } from './state.ts';
 
@@ -134,38 +135,27 @@ function optionsOf(given: Assumption): AdvantageOptions {
   }
 }
 
-interface Outcome {
-  readonly levels: Levels | null;
-  readonly problem: string | null;
-  readonly milliseconds: number;
-}
+answer(
+  computed(() => {
+    const [given, found] = [assumption.value, rows.value.value];
+    return given && found ? { of: found, options: optionsOf(given) } : null;
+  }),
+);
 
-const outcome = computed<Outcome>(() => {
-  const [given, found] = [assumption.value, rows.value.value];
-  if (!given || !found) return { levels: null, problem: rows.value.problem, milliseconds: 0 };
-  const started = performance.now();
-  try {
-    const { episode, step } = found.advantages(optionsOf(given));
-    const omega = given.estimator === 'proxmo' || given.estimator === 'gigpo' ? given.omega : 0;
-    const levels = { episode, step: step.map((value) => value * omega) };
-    return { levels, problem: null, milliseconds: performance.now() - started };
-  } catch (error) {
-    return { levels: null, problem: (error as Error).message, milliseconds: 0 };
-  }
-});
-
-export const problem = computed(() => outcome.value.problem);
+export const problem = computed(() => rows.value.problem ?? outcome.value?.problem ?? null);
 /** What the last computation took, for how many rows. */
 export const cost = computed(() => ({
-  milliseconds: outcome.value.milliseconds,
+  milliseconds: outcome.value?.milliseconds ?? 0,
   rows: rows.value.value?.batch.rows.length ?? 0,
 }));
 
 /** Both levels of the group's rows under what is tried out; null where nothing is. */
 export const levels = computed<Levels | null>(() => {
-  const [all, place] = [outcome.value.levels, group.value?.rows];
-  if (!all || !place) return null;
+  const [given, place] = [outcome.value, group.value?.rows];
+  if (!given?.result || given.of !== rows.value.value || !place) return null;
+  const { omega, result } = given;
+  const { episode, step } = result;
   const part = (values: ArrayLike<number>) =>
     Array.prototype.slice.call(values, place.first, place.first + place.count) as number[];
-  return { episode: part(all.episode), step: part(all.step) };
+  return { episode: part(episode), step: part(step).map((value) => value * omega) };
 });

@@ -1,10 +1,12 @@
 /** Settings to try out on the episodes at hand. */
 
+import { go } from '../route.ts';
 import { shown } from '../ui/format.ts';
 import type { Term as Name } from '../ui/glossary.ts';
 import { html } from '../ui/html.ts';
 import { useKeys } from '../ui/keys.ts';
 import { Term } from '../ui/tip.ts';
+import { hasDevice, outcome, reason, wanted } from './outcome.ts';
 import {
   type Assumption,
   assume,
@@ -60,9 +62,17 @@ export function WhatIfPanel() {
     ${
       problem.value
         ? html`<p class="problem">${shown(problem.value, 300)}</p>`
-        : html`<p class="note" data-milliseconds=${cost.value.milliseconds}>${cost.value.rows} rows in ${cost.value.milliseconds.toFixed(0)} ms; colours keep the scale of the run</p>`
+        : html`<p class="note" data-milliseconds=${cost.value.milliseconds} data-by=${outcome.value?.by}>${cost.value.rows} rows in ${cost.value.milliseconds.toFixed(0)} ms ${shown(reason.value, 300)}; colours keep the scale of the run <${By} /></p>`
     }
   </form>`;
+}
+
+/** What computes, where there is a choice. */
+function By() {
+  if (!hasDevice.value) return null;
+  return html`<select class="computed-by" aria-label="Computed by" value=${wanted.value ?? ''} onChange=${(event: Event) => go({ by: (event.target as HTMLSelectElement).value || null }, undefined, false)}>
+    <option value="">the faster</option><option value="gpu">the GPU</option><option value="cpu">the CPU</option>
+  </select>`;
 }
 
 interface SliderProps {
