@@ -4,8 +4,9 @@ import { Command, Option } from 'commander';
 import { ProxmoError } from '../base/errors.ts';
 import { textOfInput } from '../base/wholeFile.node.ts';
 import { openDevice } from '../gpu/device.node.ts';
+import type { SamplingControls } from '../nn/generator.ts';
 import type { Precision } from '../nn/halfWeights.ts';
-import type { PolicySource } from '../rl/policySource.ts';
+import type { ChatSettings, PolicySource } from '../rl/policySource.ts';
 import { Engine } from '../tensor/engine.ts';
 import {
   adapterOption,
@@ -18,21 +19,17 @@ import {
   wholeNumber,
 } from './arguments.ts';
 import { type AnswerOptions, type AnswerStatistics, answer } from './generate/answer.ts';
+import { type ChatFlags, readChatSettings } from './generate/chatSettings.ts';
 import { converse, openingOf } from './generate/conversation.ts';
+import { type SamplingFlags, samplingOf } from './generate/sampling.ts';
 import { checkSource, encodeConversation, encodeText, openSource } from './generate/source.ts';
 import { standardError, standardOutput } from './output.ts';
 
-interface GenerateOptions {
+interface GenerateOptions extends ChatFlags, SamplingFlags {
   readonly model: string;
   readonly prompt?: string;
   readonly promptFile?: string;
-  readonly chat?: boolean;
-  readonly system?: string;
   readonly maxTokens?: number;
-  readonly temperature: number;
-  readonly topP: number;
-  readonly topK: number;
-  readonly seed: number;
   readonly stop: readonly string[];
   readonly samples: number;
   readonly precision?: Precision;
@@ -55,9 +52,15 @@ export function generateCommand(): Command {
     )
     .option('--system <text>', 'system message, with --chat')
     .option('--max-tokens <n>', 'most tokens of a reply (default: 256, or what the model has room for)', count)
-    .option('--temperature <t>', 'sampling temperature, 0 for the likeliest token', nonNegative, 1)
-    .option('--top-p <p>', 'keep the likeliest tokens up to this share of probability', share, 1)
-    .option('--top-k <n>', 'keep this many of the likeliest tokens; 0 for all', wholeNumber, 0)
+    .addOption(repeatedOption('--template-var <name=value>', 'variable of the chat template, as enable_thinking=false'))
+    .option('--tools <file>', 'JSON list of tools that the chat template shows')
+    .option(
+      '--temperature <t>',
+      "sampling temperature, 0 for the likeliest token (default, as for --top-p and --top-k: the model's or the run's own, else 1)",
+      nonNegative,
+    )
+    .option('--top-p <p>', 'keep the likeliest tokens up to this share of probability', share)
+    .option('--top-k <n>', 'keep this many of the likeliest tokens; 0 for all', wholeNumber)
     .option('--seed <n>', 'seed of the sampling', wholeNumber, 1)
     .addOption(repeatedOption('--stop <text>', 'end the reply before this text'))
     .option('--samples <n>', 'replies to the same prompt', count, 1)
@@ -66,15 +69,18 @@ export function generateCommand(): Command {
     .addOption(adapterOption())
     .option('--json', 'print replies and figures as JSON')
     .action(async (options: GenerateOptions) => {
-      if (options.system !== undefined && !options.chat) throw new ProxmoError('usage', '--system needs --chat.');
+      const chat = await readChatSettings(options);
       const prompt = await readPrompt(options);
       await checkSource(options.model);
       const gpu = await openDevice(options.adapter);
       try {
         const engine = new Engine(gpu);
         const source = await openSource(engine, options.model, options.precision, options.allowNonfinite);
-        if (prompt === null) await talk(engine, source, options);
-        else await continuePrompt(engine, source, prompt, options, gpu.adapter.name);
+        const { controls, notes } = samplingOf(options, source);
+        for (const note of notes) standardError.print(note);
+        const session = { engine, source, options, chat, controls };
+        if (prompt === null) await talk(session);
+        else await continuePrompt(session, prompt);
       } finally {
         gpu.destroy();
       }
@@ -89,26 +95,36 @@ async function readPrompt({ prompt, promptFile, chat, json, samples }: GenerateO
   throw new ProxmoError('usage', 'There is no prompt; give --prompt or --prompt-file, or --chat on a terminal.');
 }
 
-async function continuePrompt(
-  engine: Engine,
-  source: PolicySource,
-  prompt: string,
-  options: GenerateOptions,
-  adapter: string,
-): Promise<void> {
-  const { model, system, chat, samples, json } = options;
-  const ids = chat
-    ? encodeConversation(source, [...openingOf(system), { role: 'user', content: prompt }], model)
+/** What answers are made with. */
+interface Session {
+  readonly engine: Engine;
+  readonly source: PolicySource;
+  readonly options: GenerateOptions;
+  readonly chat: ChatSettings;
+  readonly controls: SamplingControls;
+}
+
+async function continuePrompt(session: Session, prompt: string): Promise<void> {
+  const { engine, source, options, chat, controls } = session;
+  const { model, system, samples, json } = options;
+  const ids = options.chat
+    ? encodeConversation(source, [...openingOf(system), { role: 'user', content: prompt }], model, chat)
     : encodeText(source, prompt);
   if (ids.length === 0) throw new ProxmoError('usage', 'The prompt is empty; give at least one character.');
   const isStreamed = !json && samples === 1;
   const onText = (_: number, piece: string) => {
     if (isStreamed) standardOutput.write(piece);
   };
-  const { answers, statistics } = await answer(engine, source, ids, { ...answerOptions(options), turn: 0, onText });
+  const { answers, statistics } = await answer(engine, source, ids, {
+    ...answerOptions(session),
+    turn: 0,
+    onText,
+  });
   if (json) {
     const replies = answers.map(({ text, tokens, logProb, finishReason }) => ({ text, tokens, logProb, finishReason }));
-    standardOutput.json({ model, adapter, seed: options.seed, replies, ...statistics });
+    const adapter = engine.gpu.adapter.name;
+    const { seed, ...sampling } = controls;
+    standardOutput.json({ model, adapter, seed, sampling, replies, ...statistics });
     return;
   }
   if (isStreamed) standardOutput.write('\n');
@@ -117,8 +133,9 @@ async function continuePrompt(
   standardError.print(describe(statistics));
 }
 
-async function talk(engine: Engine, source: PolicySource, options: GenerateOptions): Promise<void> {
-  encodeConversation(source, [{ role: 'user', content: '' }], options.model);
+async function talk(session: Session): Promise<void> {
+  const { engine, source, options, chat } = session;
+  encodeConversation(source, [{ role: 'user', content: '' }], options.model, chat);
   const lines = createInterface({
     input: process.stdin,
     output: process.stderr,
@@ -128,8 +145,8 @@ async function talk(engine: Engine, source: PolicySource, options: GenerateOptio
   lines.prompt();
   await converse(lines, options.system, async (messages, turn) => {
     const onText = (_: number, piece: string) => standardOutput.write(piece);
-    const prompt = encodeConversation(source, messages, options.model);
-    const { answers, statistics } = await answer(engine, source, prompt, { ...answerOptions(options), turn, onText });
+    const prompt = encodeConversation(source, messages, options.model, chat);
+    const { answers, statistics } = await answer(engine, source, prompt, { ...answerOptions(session), turn, onText });
     standardOutput.write('\n');
     standardError.print(describe(statistics));
     lines.prompt();
@@ -138,16 +155,11 @@ async function talk(engine: Engine, source: PolicySource, options: GenerateOptio
 }
 
 function answerOptions({
-  seed,
-  temperature,
-  topP,
-  topK,
-  maxTokens,
-  stop,
-  samples,
-}: GenerateOptions): Omit<AnswerOptions, 'turn' | 'onText'> {
+  controls,
+  options: { maxTokens, stop, samples },
+}: Session): Omit<AnswerOptions, 'turn' | 'onText'> {
   return {
-    controls: { seed, temperature, topP, topK },
+    controls,
     stop,
     samples,
     ...(maxTokens === undefined ? {} : { maxTokens }),

@@ -3,14 +3,17 @@ import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ProxmoError } from '../base/errors.ts';
+import { parseFetchedJson } from '../base/fetchedJson.ts';
 import { systemReason } from '../base/systemErrors.node.ts';
-import { digestOfFile } from '../base/wholeFile.node.ts';
+import { digestOfFile, readTextOrNull } from '../base/wholeFile.node.ts';
 import type { HfTokenizer } from '../text/hf/hfTokenizer.ts';
 import { loadHfTokenizer } from '../text/hf/loadHfTokenizer.node.ts';
 import { openGguf } from './gguf/ggufFile.node.ts';
 import { openGgufParts } from './gguf/ggufParts.node.ts';
+import { ggufSampling } from './gguf/sampling.ts';
 import { HfCheckpoint } from './hf/checkpoint.node.ts';
 import { type HfModel, parseHfConfig } from './hf/config.ts';
+import { type ModelSampling, samplingOfConfig } from './sampling.ts';
 import type { WeightSource } from './weightSource.ts';
 
 /** An open model. Close it when its weights are read. */
@@ -28,6 +31,8 @@ export interface PretrainedModel {
   storage(name: string): { readonly type: string; readonly bytes: number };
   /** @throws {ProxmoError} `file` if there is no tokenizer, or it is of a kind that is not supported */
   loadTokenizer(): Promise<HfTokenizer>;
+  /** How its makers sample. @throws {ProxmoError} `file` if their settings are not what they should be */
+  loadSampling(): Promise<ModelSampling>;
   close(): Promise<void>;
 }
 
@@ -46,6 +51,7 @@ export async function openPretrained(path: string): Promise<PretrainedModel> {
         return { type: dtype, bytes: byteLength };
       },
       loadTokenizer: () => loadHfTokenizer(path),
+      loadSampling: () => folderSampling(path),
       close: () => checkpoint.close(),
     };
   }
@@ -58,8 +64,15 @@ export async function openPretrained(path: string): Promise<PretrainedModel> {
     weights: file,
     storage: (name) => ({ type: file.typeOf(name), bytes: file.byteLengthOf(name) }),
     loadTokenizer: async () => file.tokenizer(),
+    loadSampling: async () => ggufSampling(file.metadata),
     close: () => file.close(),
   };
+}
+
+async function folderSampling(folder: string): Promise<ModelSampling> {
+  const path = join(folder, 'generation_config.json');
+  const text = await readTextOrNull(path);
+  return samplingOfConfig(text === null ? undefined : parseFetchedJson(text, path), path);
 }
 
 /** Files of a model's folder that are read: they decide what it computes, and how text becomes tokens. */

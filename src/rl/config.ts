@@ -96,6 +96,15 @@ export const trainConfigSchema = settings
         'pointers are for plain prompts of a policy trained from nothing, and mark what the task names by themselves; set it to words, or prompt.format to plain, prompt.highlight to false, and leave out model',
     },
   )
+  .refine(
+    ({ prompt: { template, tools }, model }) =>
+      model !== undefined || (Object.keys(template).length === 0 && tools === undefined),
+    {
+      path: ['prompt', 'template'],
+      error:
+        'only a pretrained model has a chat template; name one as model, or leave prompt.template and prompt.tools out',
+    },
+  )
   .refine(({ engine: { tune, variants } }) => tune || variants === undefined, {
     path: ['engine', 'variants'],
     error: 'only a run that tunes takes the choices of an earlier one; set engine.tune to true',

@@ -19,7 +19,13 @@ import { checkDtype } from '../tensor/variableStore.ts';
 import { WordTokenizer } from '../text/wordTokenizer.ts';
 import { savedAdaptersOf, type TrainConfig } from './config.ts';
 import { tokenizerFor } from './policy.ts';
-import { type PolicySource, pretrainedPolicySource, trainedStorage, wordPolicySource } from './policySource.ts';
+import {
+  type ChatSettings,
+  type PolicySource,
+  pretrainedPolicySource,
+  trainedStorage,
+  wordPolicySource,
+} from './policySource.ts';
 import { outlineAdapters, startingAdapters } from './startingAdapters.node.ts';
 
 const tokenizerFile = 'tokenizer.json';
@@ -114,7 +120,10 @@ async function checkUnchanged(
 export async function openPolicyModel(
   engine: Engine,
   path: string,
-  { lora, seed }: Pick<TrainConfig, 'lora' | 'seed'> = { lora: null, seed: 1 },
+  { lora, seed, prompt }: Pick<TrainConfig, 'lora' | 'seed'> & { readonly prompt?: TrainConfig['prompt'] } = {
+    lora: null,
+    seed: 1,
+  },
   storage: WeightStorage = 'f32',
   allowNonFinite = false,
 ): Promise<PolicySource> {
@@ -123,11 +132,20 @@ export async function openPolicyModel(
     // Before the weights, which take a while, so that targets that are wrong are told at once.
     const adapters = lora && (await startingAdapters(engine, opened.model, opened.weights, lora, seed));
     const tokenizer = await opened.loadTokenizer();
+    tokenizer.requireChatSettings(chatSettings(prompt));
+    const sampling = await opened.loadSampling();
     const base = await loadPretrained(engine, opened.model, opened.weights, path, storage, allowNonFinite);
-    return pretrainedPolicySource(adapters ? base.withAdapters(adapters) : base, tokenizer, path);
+    const policy = adapters ? base.withAdapters(adapters) : base;
+    return { ...pretrainedPolicySource(policy, tokenizer, path, chatSettings(prompt)), sampling };
   } finally {
     await opened.close();
   }
+}
+
+function chatSettings(prompt: TrainConfig['prompt'] | undefined): ChatSettings {
+  if (prompt === undefined) return {};
+  const { template, tools } = prompt;
+  return { ...(Object.keys(template).length > 0 ? { variables: template } : {}), ...(tools ? { tools } : {}) };
 }
 
 /**

@@ -3,13 +3,18 @@
  * with its tokenizer.
  */
 import { ProxmoError } from '../base/errors.ts';
+import type { ModelSampling } from '../models/sampling.ts';
 import { decoderSlab } from '../nn/decoderParameters.ts';
 import { storageFor, type WeightStorage } from '../nn/halfWeights.ts';
 import { Transformer } from '../nn/transformer.ts';
+import type { ChatOptions } from '../text/hf/chatTemplate.ts';
 import type { HfTokenizer } from '../text/hf/hfTokenizer.ts';
 import type { StreamingTokenizer } from '../text/tokenizer.ts';
 import type { WordTokenizer } from '../text/wordTokenizer.ts';
 import type { TrainConfig } from './config.ts';
+
+/** Variables and tools of a chat template. */
+export type ChatSettings = Pick<ChatOptions, 'tools' | 'variables'>;
 
 export interface PolicySource {
   /** With its starting weights. */
@@ -17,6 +22,10 @@ export interface PolicySource {
   readonly tokenizer: StreamingTokenizer;
   /** Tokens that end a reply. */
   readonly endTokens: readonly number[];
+  /** How it samples where whoever asks does not say. */
+  readonly sampling?: ModelSampling;
+  /** What its chat template gets besides the conversation. */
+  readonly chat?: ChatSettings;
   /** Ids of a user message, up to where the model's answer begins; by default those of the bare text. */
   readonly encodeMessage?: (message: string) => number[];
   /** Ids of a user message behind an answer of the model, which has its end token or not; by default as the first. */
@@ -45,9 +54,17 @@ export function wordPolicySource(
 
 /**
  * A pretrained model. A message goes through its chat template where it has one.
- * @throws {ProxmoError} `file` if the tokenizer has ids that the model does not know
+ * @param chat what the template gets besides the conversation
+ * @throws {ProxmoError} `file` if the tokenizer has ids that the model does not know, `config` if the template does not
+ * read what `chat` has
  */
-export function pretrainedPolicySource(model: Transformer, tokenizer: HfTokenizer, where: string): PolicySource {
+export function pretrainedPolicySource(
+  model: Transformer,
+  tokenizer: HfTokenizer,
+  where: string,
+  chat: ChatSettings = {},
+): PolicySource {
+  tokenizer.requireChatSettings(chat);
   if (tokenizer.vocabSize > model.config.vocabSize) {
     throw new ProxmoError(
       'file',
@@ -56,9 +73,9 @@ export function pretrainedPolicySource(model: Transformer, tokenizer: HfTokenize
   }
   const encodeMessage = (message: string) =>
     tokenizer.hasChatTemplate
-      ? tokenizer.encodeChat([{ role: 'user', content: message }], { addGenerationPrompt: true })
+      ? tokenizer.encodeChat([{ role: 'user', content: message }], { ...chat, addGenerationPrompt: true })
       : tokenizer.encode(message, { addSpecials: true });
   const encodeFollowUp = (message: string, isEnded: boolean) =>
-    tokenizer.hasChatTemplate ? tokenizer.encodeFollowUp(message, isEnded) : tokenizer.encode(message);
-  return { model, tokenizer, endTokens: tokenizer.stopIds, encodeMessage, encodeFollowUp };
+    tokenizer.hasChatTemplate ? tokenizer.encodeFollowUp(message, isEnded, chat) : tokenizer.encode(message);
+  return { model, tokenizer, endTokens: tokenizer.stopIds, chat, encodeMessage, encodeFollowUp };
 }

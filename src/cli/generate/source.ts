@@ -7,7 +7,7 @@ import { exists } from '../../base/atomicFile.node.ts';
 import { ProxmoError } from '../../base/errors.ts';
 import type { Precision } from '../../nn/halfWeights.ts';
 import { openPolicyModel } from '../../rl/policySource.node.ts';
-import type { PolicySource } from '../../rl/policySource.ts';
+import type { ChatSettings, PolicySource } from '../../rl/policySource.ts';
 import { loadRunModel, runConfig } from '../../rl/run.node.ts';
 import { openRun, runFiles } from '../../runs/run.ts';
 import type { Engine } from '../../tensor/engine.ts';
@@ -37,9 +37,10 @@ export async function openSource(
   allowNonFinite = false,
 ): Promise<PolicySource> {
   if (await isRun(path)) {
-    const { source, tuning } = await loadRunModel(engine, path, undefined, precision);
+    const { source, config, tuning } = await loadRunModel(engine, path, undefined, precision);
     tellTuning(tuning);
-    return source;
+    const { temperature, topP, topK } = config.sampling;
+    return { ...source, sampling: { temperature, topP, topK, unsupported: [], from: 'the run' } };
   }
   return openPolicyModel(engine, path, undefined, precision, allowNonFinite);
 }
@@ -51,15 +52,19 @@ export function encodeText({ tokenizer }: PolicySource, text: string): number[] 
 
 /**
  * Tokens of a conversation, up to where the model's next answer begins.
- * @throws {ProxmoError} `usage` if the model holds no conversations
+ * @param settings variables and tools of the template, over those that a run was trained with
+ * @throws {ProxmoError} `usage` if the model holds no conversations, `config` if its template does not read a setting
  */
 export function encodeConversation(
-  { tokenizer }: PolicySource,
+  { tokenizer, chat = {} }: PolicySource,
   messages: readonly ChatMessage[],
   path: string,
+  settings: ChatSettings,
 ): number[] {
   if (!(tokenizer instanceof HfTokenizer) || !tokenizer.hasChatTemplate) {
     throw new ProxmoError('usage', `${path} has no chat template, so it holds no conversations; leave out --chat.`);
   }
-  return tokenizer.encodeChat(messages, { addGenerationPrompt: true });
+  tokenizer.requireChatSettings(settings);
+  const variables = { ...chat.variables, ...settings.variables };
+  return tokenizer.encodeChat(messages, { ...chat, ...settings, variables, addGenerationPrompt: true });
 }

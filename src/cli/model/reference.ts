@@ -25,7 +25,7 @@ const shortest = 8;
 export function referenceCommand(): Command {
   return new Command('reference')
     .description(
-      'Print a Python program that computes with PyTorch and transformers what `proxmo model verify` compares with: pip install torch transformers (and gguf for a GGUF file), then proxmo model reference MODEL | python3 -',
+      'Print a Python program that computes with PyTorch and transformers what `proxmo model verify` compares with: pip install torch transformers (and gguf and accelerate for a GGUF file), then proxmo model reference MODEL | python3 -',
     )
     .argument('<model>', 'folder of a Hugging Face model: config.json and safetensors; or a GGUF file')
     .option('--to <file>', 'where the program writes its results (default: expected.json beside the model)')

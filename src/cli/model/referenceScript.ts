@@ -21,7 +21,7 @@ export interface ReferenceOptions {
 const promptLength = 8;
 const newTokens = 12;
 
-/** The program, with its options in it. It needs torch and transformers, for a GGUF file gguf, too. */
+/** The program, with its options in it. It needs torch and transformers, for a GGUF file gguf and accelerate, too. */
 export function referenceScript(options: ReferenceOptions): string {
   // A text of JSON, once more as JSON, is a text of Python.
   const literal = JSON.stringify(JSON.stringify({ ...options, promptLength, newTokens }));

@@ -4,8 +4,8 @@
  * are known here.
  */
 import { ProxmoError } from '../../base/errors.ts';
+import { endTokens } from '../../text/hf/endTokens.ts';
 import type { HfTokenizerFiles } from '../../text/hf/files.ts';
-import { endTokens } from './endTokens.ts';
 import type { GgufMetadata } from './metadata.ts';
 
 /** Kinds of tokens, as numbered in a file. */

@@ -65,6 +65,21 @@ export const prompt = z
           '`pointers`: places in the task and on the list of actions, for environments with too many words to learn, ' +
           'where they have a form for it.',
       ),
+    template: z
+      .record(z.string(), z.unknown())
+      .default({})
+      .meta({
+        description: "Variables of a pretrained model's chat template, as `enable_thinking`.",
+        examples: [{ enable_thinking: false }],
+      }),
+    tools: z
+      .array(z.unknown())
+      .min(1)
+      .optional()
+      .meta({
+        description: "Descriptions of tools, which a pretrained model's chat template shows. Not set: none.",
+        examples: [[{ type: 'function', function: { name: 'look', description: 'Looks around.' } }]],
+      }),
     maxTokens: count
       .default(320)
       .describe(

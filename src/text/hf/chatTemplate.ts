@@ -4,6 +4,7 @@
 import { ProxmoError } from '../../base/errors.ts';
 import { Template } from '../jinja/template.ts';
 import { UnsupportedError } from '../jinja/values.ts';
+import { escapeRegExp } from './addedTokens.ts';
 
 /** A message of a conversation. Templates may read further fields, such as `tool_calls`. */
 export interface ChatMessage {
@@ -38,10 +39,14 @@ const reserved = new Set([
   'strftime_now',
 ]);
 
+/** Names of what every template gets. */
+const options = new Set(['messages', 'tools', 'add_generation_prompt']);
+
 export class ChatTemplate {
   readonly #template: Template;
   readonly #specialTokens: Readonly<Record<string, string | undefined>>;
   readonly #where: string;
+  readonly #text: string;
 
   /**
    * @param specialTokens the tokens that a template refers to by role, such as `eos_token`
@@ -51,6 +56,7 @@ export class ChatTemplate {
   constructor(text: string, specialTokens: Readonly<Record<string, string | undefined>>, where: string) {
     this.#specialTokens = specialTokens;
     this.#where = where;
+    this.#text = text;
     try {
       this.#template = new Template(text);
     } catch (cause) {
@@ -59,6 +65,20 @@ export class ChatTemplate {
         this.#fail('file', `cannot be read (${reason(cause)}); give the model another one`, cause)
       );
     }
+  }
+
+  /**
+   * Refuses settings that would change nothing: a misspelled variable is passed over in silence otherwise.
+   * @throws {ProxmoError} `config` if the template reads no variable of a name, or no tools
+   */
+  requireRead({ tools, variables = {} }: Pick<ChatOptions, 'tools' | 'variables'>): void {
+    const names = [...Object.keys(variables), ...(tools === undefined ? [] : ['tools'])];
+    const unread = names.find((name) => !new RegExp(`(?<!\\w)${escapeRegExp(name)}(?!\\w)`).test(this.#text));
+    if (unread === undefined) return;
+    throw new ProxmoError(
+      'config',
+      `${this.#where}: the chat template reads no \`${unread}\`, so it would change nothing; leave it out, or check its name.`,
+    );
   }
 
   /**
@@ -71,12 +91,9 @@ export class ChatTemplate {
     { addGenerationPrompt = false, tools, variables = {} }: ChatOptions = {},
   ): string {
     for (const name of Object.keys(variables)) {
-      if (reserved.has(name)) {
-        throw new ProxmoError(
-          'config',
-          `Chat template: a variable cannot be called \`${name}\`; the language uses that name.`,
-        );
-      }
+      if (!reserved.has(name) && !options.has(name)) continue;
+      const user = reserved.has(name) ? 'the language uses that name' : 'that is an option of its own';
+      throw new ProxmoError('config', `Chat template: a variable cannot be called \`${name}\`; ${user}.`);
     }
     const items = {
       ...this.#specialTokens,

@@ -30,7 +30,7 @@ export class HfTokenizer implements StreamingTokenizer {
   readonly vocabSize: number;
   readonly padId: number;
   readonly endId: number;
-  /** Ids that end a reply: `endId` and what the model's makers name, ascending. */
+  /** Ids that end a reply, ascending: `endId`, what the model's makers name, and tokens known for it by their text. */
   readonly stopIds: readonly number[];
   readonly #where: string;
   readonly #settings: TokenizerSettings;
@@ -87,6 +87,15 @@ export class HfTokenizer implements StreamingTokenizer {
   /** Whether the model comes with a chat template. */
   get hasChatTemplate(): boolean {
     return this.#settings.chatTemplate !== undefined;
+  }
+
+  /**
+   * @throws {ProxmoError} `config` if the chat template would not read one of the settings; `file` if there is none, or
+   * it cannot be read
+   */
+  requireChatSettings(settings: Pick<ChatOptions, 'tools' | 'variables'>): void {
+    if (settings.tools !== undefined || Object.keys(settings.variables ?? {}).length > 0)
+      this.#chat().requireRead(settings);
   }
 
   /** @throws {ProxmoError} `data` if the text has an added token that the model's embedding has no row for. */

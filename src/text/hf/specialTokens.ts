@@ -5,6 +5,7 @@
  */
 import { ProxmoError } from '../../base/errors.ts';
 import type { AddedToken } from './addedTokens.ts';
+import { endTokens } from './endTokens.ts';
 import { idLimit, type TokenizerSettings } from './files.ts';
 
 export interface AddedTokens {
@@ -92,7 +93,12 @@ function endings(
   const named = roles.pad_token === undefined ? undefined : ids.get(roles.pad_token);
   // What fills a row is embedded, too.
   const padId = named !== undefined && isRow(named) ? named : endId;
-  const stopIds = [...new Set([endId, ...known])].sort((a, b) => a - b);
+  const addedIds = new Map([...added.values()].map(({ id, content }) => [content, id]));
+  const ofTexts = endTokens(
+    () => undefined,
+    (text) => addedIds.get(text),
+  ).filter(isRow);
+  const stopIds = [...new Set([endId, ...known, ...ofTexts])].sort((a, b) => a - b);
   for (const id of [padId, ...stopIds]) {
     const content = owners.get(id)!;
     const token =

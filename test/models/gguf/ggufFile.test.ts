@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ProxmoError } from '../../../src/base/errors.ts';
-import { endTokens } from '../../../src/models/gguf/endTokens.ts';
 import { openGguf } from '../../../src/models/gguf/ggufFile.node.ts';
 import { parseHfConfig } from '../../../src/models/hf/config.ts';
 import { locateWeights } from '../../../src/models/hf/locate.ts';
 import { digestOfModel } from '../../../src/models/pretrained.node.ts';
+import { endTokens } from '../../../src/text/hf/endTokens.ts';
 import { arrayOf, ggufBytes, keyValue, tensorInfo, text, u16, u32 } from '../../support/gguf.ts';
 
 interface Expected {

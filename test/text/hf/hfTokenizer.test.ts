@@ -47,8 +47,8 @@ describe('special tokens', () => {
     );
   });
 
-  test('end a turn: the tokenizer names one, the generation config more, and ids that the vocabulary lacks are passed over', () => {
-    expect(tokenizer).toMatchObject({ endId: end, padId: 0, stopIds: [end] });
+  test('end a turn: the tokenizer names one, the generation config more, others are known by their text, and ids that the vocabulary lacks are passed over', () => {
+    expect(tokenizer).toMatchObject({ endId: end, padId: 0, stopIds: [0, end] });
     const more = new HfTokenizer({ ...files, generationConfig: { eos_token_id: [50256, end, 0] } }, 'here');
     expect(more).toMatchObject({ endId: end, stopIds: [0, end] });
     const { eos_token: _, ...unnamed } = files.tokenizerConfig;
@@ -246,7 +246,7 @@ describe('added tokens beyond the embedding', () => {
       { tokenizer: withTokens('[PAD]', '<extra>'), tokenizerConfig: config, modelConfig },
       'here',
     );
-    expect(larger).toMatchObject({ vocabSize: size, padId: end, stopIds: [end] });
+    expect(larger).toMatchObject({ vocabSize: size, padId: end, stopIds: [0, end] });
     expect(larger.encode('go to [PAD]')).toEqual(tokenizer.encode('go to [PAD]'));
   });
 

@@ -1,9 +1,9 @@
 /**
- * Tokens after which a model of a GGUF file has ended its turn, as llama.cpp counts them: those that the metadata name,
- * and those whose text is known for it. A file names few, and often another one than the chat template ends turns with.
+ * Tokens after which a model has ended its turn, as llama.cpp counts them: those that its files name, and those whose
+ * text is known for it. Files name few, and often another one than the chat template ends turns with.
  */
 
-/** Roles under `tokenizer.ggml.ROLE_token_id`; those of filling in code (fim) stand between files. */
+/** Roles as in `tokenizer.ggml.ROLE_token_id`; those of filling in code (fim) stand between files. */
 const endRoles = ['eos', 'eot', 'eom', 'fim_pad', 'fim_rep', 'fim_sep'] as const;
 
 /** Texts of which the first that is there has a role that the metadata do not name. */
@@ -38,8 +38,8 @@ const endTexts: readonly string[] = [
 
 /**
  * Ids of the tokens that end a turn, ascending.
- * @param idOfRole the id under `tokenizer.ggml.ROLE_token_id`, where there is one
- * @param idOfText the id of a token
+ * @param idOfRole the id that the files name for a role, as `eot`, where they do
+ * @param idOfText the id of a token that no plain text becomes
  */
 export function endTokens(
   idOfRole: (role: string) => number | undefined,
