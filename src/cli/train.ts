@@ -11,6 +11,7 @@ import { formatMemoryPlan } from '../rl/memoryPlan.ts';
 import { checkPlan, planRun } from '../rl/planRun.node.ts';
 import { resumableSettings } from '../rl/resumeSettings.ts';
 import { runConfig, type TrainRunOptions, trainRun } from '../rl/run.node.ts';
+import type { Summary } from '../rl/summary.ts';
 import type { TrainEvent } from '../rl/trainingRun.node.ts';
 import { WarmStarts } from '../rl/warmStarts.node.ts';
 import { loadConfig } from '../runs/config.ts';
@@ -18,6 +19,7 @@ import { checkNewFolder, logToRun, openRun } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
 import { adapterOption, repeatedOption, wholeNumber } from './arguments.ts';
 import { describeGroups, readGroups } from './compare.ts';
+import { dryRun } from './dryRun.ts';
 import { checkNewRun } from './names.ts';
 import { defaultPreset, newRunConfig, presetNames } from './newConfig.ts';
 import { standardError, standardOutput } from './output.ts';
@@ -41,6 +43,7 @@ interface TrainOptions extends ViewOptions {
   readonly adapter?: string;
   readonly warmStarts?: string;
   readonly plan?: boolean;
+  readonly dryRun?: boolean;
   readonly trust?: boolean;
   readonly json?: boolean;
 }
@@ -89,8 +92,16 @@ export function trainCommand(version: string, program: string, observer?: RunObs
       '--plan',
       'print the memory that the run would take, and the largest micro-batch that fits, and train nothing',
     )
-    .option('--json', 'print the summary, or the plan, as JSON')
+    .option(
+      '--dry-run',
+      'show what the run would be, and write nothing: its configuration, a prompt and an episode, memory, time, and what cannot work',
+    )
+    .option(
+      '--json',
+      'print the summary (with --seeds, all of them and their comparison), the plan or the dry run as JSON',
+    )
     .action(async (file: string | undefined, options: TrainOptions) => {
+      checkTogether(options);
       const agree = agreement(options.trust);
       if (options.seeds !== undefined)
         return trainSeeds(file, options, options.seeds, { agree, version, program, observer });
@@ -98,9 +109,8 @@ export function trainCommand(version: string, program: string, observer?: RunObs
         options.resume === undefined
           ? await newRun(file, options, agree)
           : await resumedRun(file, options, options.resume, agree);
-      if (options.plan && options.view)
-        throw new ProxmoError('usage', '--plan trains nothing, so there is nothing to --view.');
       if (options.plan) return printPlan(config, options);
+      if (options.dryRun) return dryRun(config, options);
       const run = {
         dir,
         config,
@@ -110,8 +120,22 @@ export function trainCommand(version: string, program: string, observer?: RunObs
         ...sharedWarmStarts(options, version),
       };
       const endView = await viewBeside(program, [dir], options);
-      await trainOn(options, run, new Stop(), observer).finally(endView);
+      const summary = await trainOn(options, run, new Stop(), observer).finally(endView);
+      if (options.json) standardOutput.json({ run: dir, ...summary });
     });
+}
+
+/** @throws {ProxmoError} `usage` if options are given of which one makes no sense beside another */
+function checkTogether(options: TrainOptions): void {
+  const { seed, seeds, resume, plan, dryRun, view } = options;
+  const given = { '--seed': seed, '--resume': resume, '--plan': plan, '--dry-run': dryRun, '--view': view };
+  const refuse = (option: string, what: string, others: readonly (keyof typeof given)[]) => {
+    const other = others.find((name) => given[name] !== undefined && given[name] !== false);
+    if (other !== undefined) throw new ProxmoError('usage', `${option} ${what}, so ${other} cannot be given with it.`);
+  };
+  if (seeds !== undefined) refuse('--seeds', 'trains new runs', ['--seed', '--resume', '--plan', '--dry-run']);
+  if (dryRun) refuse('--dry-run', 'shows a new run', ['--resume', '--plan']);
+  if (plan || dryRun) refuse(plan ? '--plan' : '--dry-run', 'trains nothing', ['--view']);
 }
 
 interface Surroundings {
@@ -128,10 +152,6 @@ async function trainSeeds(
   list: readonly number[],
   { agree, version, program, observer }: Surroundings,
 ): Promise<void> {
-  const others = { '--seed': options.seed, '--resume': options.resume, '--plan': options.plan };
-  const given = Object.entries(others).filter(([, value]) => value !== undefined);
-  if (given.length > 0)
-    throw new ProxmoError('usage', `--seeds trains new runs, so ${given[0]![0]} cannot be given with it.`);
   const out = options.out ?? `runs/seeds-${timestamp()}`;
   const runs = [];
   for (const seed of list) runs.push(await newRun(file, { ...options, seed, out: join(out, `seed-${seed}`) }, agree));
@@ -139,13 +159,18 @@ async function trainSeeds(
   const shared = { version, agree, ...sharedWarmStarts(options, version) };
   const dirs = runs.map(({ dir }) => dir);
   const endView = await viewBeside(program, dirs, options);
+  const summaries: (Summary & { readonly run: string })[] = [];
   try {
-    for (const run of runs) await trainOn({ ...options, json: false }, { ...run, ...shared }, stop, observer);
+    for (const run of runs) {
+      const summary = await trainOn(options, { ...run, ...shared }, stop, observer);
+      summaries.push({ run: run.dir, ...summary });
+    }
   } finally {
     endView();
   }
   const groups = await readGroups(dirs);
-  if (options.json) standardOutput.json(groups);
+  // One value, whatever the number of runs: programs read all of the output.
+  if (options.json) standardOutput.json({ runs: summaries, groups });
   else standardOutput.print(`\n${describeGroups(groups)}`);
 }
 
@@ -165,11 +190,11 @@ async function trainOn(
   run: TrainRunOptions,
   stop: Stop,
   observer: RunObserver | undefined,
-): Promise<void> {
+): Promise<Summary> {
   const gpu = await openDevice(adapter);
   try {
     await observer?.onDevice(gpu, run.dir);
-    await train(gpu, run, stop, json, observer);
+    return await train(gpu, run, stop, json, observer);
   } finally {
     gpu.destroy();
   }
@@ -194,7 +219,7 @@ async function train(
   { signal }: Stop,
   json: boolean,
   observer: RunObserver | undefined,
-): Promise<void> {
+): Promise<Summary> {
   const reporter = new TrainReporter(new ProgressLine(), run.config, run.dir, run.resume ?? false);
   reporter.start(gpu.adapter);
   const parent = new Parent();
@@ -211,8 +236,8 @@ async function train(
         parent.tell(event, run.config);
       },
     });
-    if (json) standardOutput.json(summary);
-    else reporter.finish(summary);
+    if (!json) reporter.finish(summary);
+    return summary;
   } finally {
     signal.removeEventListener('abort', onStop);
     reporter.stop();

@@ -191,10 +191,8 @@ async function demonstrateTurns(
   { act, isDone, step, drawNoise }: Course,
 ): Promise<TokenSequence[]> {
   const memory = createMemory(form, prompts, [tokenizer.endId]);
-  const tokensOf = (action: string, offered: Turn['admissibleActions']) => [
-    ...(format === 'plain' ? prompts.writing.action(action, offered) : tokenizer.encode(thinkActionReply(action))),
-    tokenizer.endId,
-  ];
+  const tokensOf = (action: string, offered: Turn['admissibleActions']) =>
+    replyOf({ tokenizer, format, prompts }, action, offered);
   let turn: Turn = opening;
   let taken: string | null = null;
   while (!turn.done && turns.length < maxSteps) {
@@ -219,6 +217,17 @@ async function demonstrateTurns(
     taken = action;
   }
   return turn.success ? contextSequences(turns) : [];
+}
+
+/** The tokens of the reply that is an action. */
+export function replyOf(
+  { tokenizer, format, prompts }: Scribe,
+  action: string,
+  offered: Turn['admissibleActions'],
+): number[] {
+  const text =
+    format === 'plain' ? prompts.writing.action(action, offered) : tokenizer.encode(thinkActionReply(action));
+  return [...text, tokenizer.endId];
 }
 
 /** An action as the policy must write it. An expert has no thoughts to show, so its think tags are empty. */

@@ -21,16 +21,44 @@ export class RunTasks {
     return this.ask('train', Math.max(training.pool, training.tasks), seed);
   }
 
-  /** Those that are demonstrated before. */
+  /** Those that are demonstrated before: as many as are asked for, or all of the split; none without an expert. */
   get demonstrated(): readonly Task[] {
     const { warmStart, seed } = this.config;
-    return warmStart.tasks === 0 ? [] : this.ask('train', warmStart.tasks, seed);
+    if (warmStart.tasks === 0 || this.lacksExpert) return [];
+    try {
+      return this.ask('train', warmStart.tasks, seed);
+    } catch (error) {
+      const all = this.taskSet.allTasks?.('train').length ?? 0;
+      if (all === 0 || all >= warmStart.tasks) throw error;
+      return this.ask('train', all, seed);
+    }
   }
 
   /** Those that evaluations play. */
   get heldOut(): readonly Task[] {
     const { split, tasks, seed } = this.config.evaluation;
     return this.ask(split, tasks, seed);
+  }
+
+  /** What the user should know of the tasks before the run begins, a sentence each. */
+  get notes(): string[] {
+    const { warmStart } = this.config;
+    const { name } = this.taskSet;
+    const few = this.demonstrated.length;
+    const notes = [
+      warmStart.tasks > 0 && this.lacksExpert
+        ? `${name} has no expert to learn from, so there is no warm start: the policy begins as it is. Set warmStart.tasks to 0 to leave this note out.`
+        : null,
+      few > 0 && few < warmStart.tasks
+        ? `The train split of ${name} has ${few} tasks, so ${few} are demonstrated and not ${warmStart.tasks} (warmStart.tasks).`
+        : null,
+      this.leak,
+    ];
+    return notes.filter((note) => note !== null);
+  }
+
+  private get lacksExpert(): boolean {
+    return this.config.warmStart.teacher === 'expert' && this.taskSet.createExpert === undefined;
   }
 
   /** What there is to say where the run learns from tasks that it is evaluated on; null if it does not. */

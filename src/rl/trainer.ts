@@ -159,9 +159,10 @@ export class Trainer {
   private async imitate(hooks: WarmStartHooks): Promise<number | null> {
     const { warmStart, seed } = this.config;
     let loss: number | null = null;
-    if (warmStart.tasks > 0) {
+    const { demonstrated } = this.tasks;
+    if (demonstrated.length > 0) {
       this.report('demonstrations', 0);
-      const demonstrations = await demonstrate(this.policy.player, this.taskSet, this.tasks.demonstrated, {
+      const demonstrations = await demonstrate(this.policy.player, this.taskSet, demonstrated, {
         teacher: warmStart.teacher,
         noise: warmStart.noise,
         seed,

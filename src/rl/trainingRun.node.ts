@@ -153,8 +153,7 @@ export class TrainingRun {
       records,
       Date.parse(writer.manifest.started),
     );
-    const { leak } = this.trainer.tasks;
-    if (leak !== null) this.options.onEvent?.({ kind: 'warning', text: leak });
+    for (const text of this.trainer.tasks.notes) this.options.onEvent?.({ kind: 'warning', text });
     try {
       if (this.whole === null) await this.warmStart();
       await this.evaluateIfDue();

@@ -43,6 +43,8 @@ export class WorkLeft {
   private readonly over = new Map<Kind, number>();
   private phase: { readonly kind: Kind; done: number } | null = null;
   private last: number;
+  /** One that was not needed has no phases. */
+  private isPastWarmStart = false;
   private readonly evaluations: number;
 
   /**
@@ -66,6 +68,7 @@ export class WorkLeft {
     if (this.phase !== null && (this.phase.kind !== kind || done < this.phase.done)) this.endPhase(now);
     const before = this.phase?.done ?? 0;
     this.phase = { kind, done };
+    if (kind !== 'demonstrations' && kind !== 'warm start') this.isPastWarmStart = true;
     this.add(kind, now, Math.max(0, done - before) * this.unitsOf(kind));
   }
 
@@ -143,7 +146,8 @@ export class WorkLeft {
   private phasesOf(kind: Kind): number {
     const { warmStart, training } = this.settings;
     if (kind === 'evaluation') return this.evaluations;
-    if (kind === 'demonstrations' || kind === 'warm start') return this.from === null && warmStart.tasks > 0 ? 1 : 0;
+    if (kind === 'demonstrations' || kind === 'warm start')
+      return this.from === null && warmStart.tasks > 0 && !this.isPastWarmStart ? 1 : 0;
     return training.iterations - (this.from ?? 0);
   }
 

@@ -107,6 +107,19 @@ describe('train --seeds', () => {
     expect(existsSync(join(out, 'seed-7'))).toBe(false);
   });
 
+  it('prints one JSON value with --json, and nothing else', async () => {
+    const out = join(folder, 'json');
+    const flags = ['--preset', 'none', '--trust', ...tinyFlags(world)];
+    const { code, stdout } = await proxmo(['train', '--seeds', '3,5', '--out', out, '--json', ...flags]);
+    expect(code).toBe(0);
+    const { runs, groups } = JSON.parse(stdout);
+    expect(runs.map(({ run, seed }: { run: string; seed: number }) => [run, seed])).toEqual([
+      [join(out, 'seed-3'), 3],
+      [join(out, 'seed-5'), 5],
+    ]);
+    expect(groups).toHaveLength(1);
+  });
+
   it.each([
     [['--seeds', '1,1'], /It must be different seeds/],
     [['--seeds', '1,x'], /It must be a whole number/],

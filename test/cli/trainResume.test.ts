@@ -25,7 +25,7 @@ it('tells that a run is finished, and changes nothing', async () => {
   const { code, stdout, stderr } = await proxmo(['train', '--resume', dir, '--json']);
   expect(code).toBe(0);
   expect(stderr).toContain(`${dir} is finished after 2 iterations; --iterations +10 trains on`);
-  expect(JSON.parse(stdout)).toEqual(JSON.parse(before['summary.json']!));
+  expect(JSON.parse(stdout)).toEqual({ run: dir, ...JSON.parse(before['summary.json']!) });
   expect(filesIn(dir)).toEqual(before);
 });
 

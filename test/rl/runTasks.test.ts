@@ -7,9 +7,15 @@ import { RunTasks } from '../../src/rl/runTasks.ts';
 const list = (count: number, from = 0) =>
   Array.from({ length: count }, (_, i) => ({ id: `door-${from + i}`, type: 'open' }));
 
-function runTasks(give: (split: Split, count: number) => readonly Task[], warmStartTasks = 0) {
+function runTasks(
+  give: (split: Split, count: number) => readonly Task[],
+  warmStartTasks = 0,
+  more: Partial<TaskSet> = {},
+) {
   const asked: string[] = [];
   const taskSet = {
+    createExpert: () => ({}),
+    ...more,
     name: 'lab',
     types: ['open'],
     tasks(split: Split, count: number, seed: number) {
@@ -53,5 +59,24 @@ describe('the tasks of a run', () => {
     expect(() => runTasks(() => given).tasks.training).toThrow(
       expect.objectContaining({ code: 'environment', message: expect.stringMatching(message) }),
     );
+  });
+
+  it('that are demonstrated are clamped to the split, with a note', () => {
+    const give = (split: Split, count: number) =>
+      list(split === 'train' ? Math.min(count, 7) : count, split === 'train' ? 0 : 50);
+    const { tasks } = runTasks(give, 20, { allTasks: () => list(7) });
+    expect(tasks.demonstrated).toHaveLength(7);
+    expect(tasks.notes).toEqual([
+      expect.stringMatching(/^The train split of lab has 7 tasks, so 7 are demonstrated and not 20/),
+    ]);
+    expect(() => runTasks(give, 20).tasks.demonstrated).toThrow(/gives 7 tasks, not 20/);
+  });
+
+  it('are not demonstrated without an expert, with a note', () => {
+    const give = (split: Split, count: number) => list(count, split === 'train' ? 0 : 50);
+    const { tasks } = runTasks(give, 20, { createExpert: undefined } as never);
+    expect(tasks.demonstrated).toEqual([]);
+    expect(tasks.notes).toEqual([expect.stringMatching(/^lab has no expert to learn from, so there is no warm start/)]);
+    expect(runTasks(give, 0, { createExpert: undefined } as never).tasks.notes).toEqual([]);
   });
 });

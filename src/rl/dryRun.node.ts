@@ -1,0 +1,197 @@
+/**
+ * What a run would be, without being one: an episode as its policy would read it, what of its settings cannot work, and
+ * how long it would take, measured on a small part of it.
+ */
+import { ProxmoError } from '../base/errors.ts';
+import type { Task, TaskSet, Turn } from '../envs/environment.ts';
+import { askForTurn, closeEnvironment } from '../envs/faults.ts';
+import { openingProblem, turnProblem } from '../envs/turns.ts';
+import type { Engine } from '../tensor/engine.ts';
+import { Random } from '../tensor/random.ts';
+import type { TrainConfig } from './config.ts';
+import { checkTeacher, replyOf } from './demonstrations.ts';
+import { createMemory } from './episodeMemory.ts';
+import { checkOpenings } from './openings.ts';
+import type { PolicySource } from './policySource.ts';
+import type { Player } from './rollout.ts';
+import { RunTasks } from './runTasks.ts';
+import { Trainer } from './trainer.ts';
+
+/** A turn as the policy would read it. */
+export interface ShownTurn {
+  /** What is new to read, as text of its tokens. */
+  readonly read: string;
+  readonly readTokens: number;
+  /** Something was left out to keep to `prompt.maxTokens`. */
+  readonly truncated: boolean;
+  readonly action: string;
+  readonly replyTokens: number;
+  readonly reward: number;
+}
+
+export interface ShownEpisode {
+  readonly task: string;
+  /** Who chose the actions. */
+  readonly by: 'expert' | 'random';
+  readonly turns: readonly ShownTurn[];
+  readonly success: boolean;
+}
+
+/** An estimate, in seconds: of each part once, and of the whole run. */
+export interface TimeEstimate {
+  readonly warmStart: number;
+  readonly iteration: number;
+  readonly evaluation: number;
+  readonly total: number;
+}
+
+/** What of the settings cannot work, and what their user should know, a sentence each. */
+export interface SettingsCheck {
+  readonly problems: readonly string[];
+  readonly notes: readonly string[];
+}
+
+/** Checks settings against the tasks. What is wrong is collected, not thrown. */
+export async function checkSettingsOnTasks(
+  config: TrainConfig,
+  taskSet: TaskSet,
+  player: Player,
+): Promise<SettingsCheck> {
+  const tasks = new RunTasks(taskSet, config);
+  const problems = new Set<string>();
+  const attempt = async <T>(what: () => T | Promise<T>): Promise<T | null> => {
+    try {
+      return await what();
+    } catch (error) {
+      if (!(error instanceof ProxmoError)) throw error;
+      problems.add(error.message);
+      return null;
+    }
+  };
+  const lists = [
+    await attempt(() => tasks.training),
+    await attempt(() => tasks.demonstrated),
+    await attempt(() => tasks.heldOut),
+  ].filter((list) => list !== null);
+  const { warmStart, environment, training, advantages, prompt } = config;
+  const isTaught = warmStart.tasks > 0 && (warmStart.teacher !== 'expert' || taskSet.createExpert !== undefined);
+  if (isTaught) await attempt(() => checkTeacher(taskSet, warmStart));
+  const notes = problems.size > 0 ? [] : tasks.notes;
+  const opening = await checkOpenings(player.prompts, taskSet, lists, environment).catch((error: unknown) => {
+    if (error instanceof ProxmoError) return error.message;
+    throw error;
+  });
+  // A window that is too long loses its past and its end, and goes on.
+  if (typeof opening === 'string') {
+    if (prompt.memory === 'transcript') problems.add(opening);
+    else notes.push(opening.replace('A transcript', 'A prompt'));
+  }
+  if (training.groupSize === 1 && advantages.estimator !== 'reinforce++')
+    problems.add(
+      `${advantages.estimator} compares the episodes of a task with each other, but there is one; set training.groupSize to 2 or more.`,
+    );
+  return { problems: [...problems], notes };
+}
+
+/** An episode of the expert, or of random actions where there is none; null where neither can act. */
+export async function showEpisode(
+  player: Player,
+  taskSet: TaskSet,
+  task: Task,
+  { environment: { stepTimeoutSeconds }, seed }: Pick<TrainConfig, 'environment' | 'seed'>,
+): Promise<ShownEpisode> {
+  const memory = createMemory(player.memory ?? 'window', player.prompts, [player.tokenizer.endId]);
+  const expert = taskSet.createExpert?.();
+  const random = new Random(seed, 'dry run');
+  const world = taskSet.createEnvironment();
+  try {
+    const opening = await askForTurn(taskSet.name, stepTimeoutSeconds, () => world.reset(task), openingProblem);
+    expert?.reset(opening.instruction);
+    const turns: ShownTurn[] = [];
+    let turn: Turn = opening;
+    let taken: string | null = null;
+    while (!turn.done && turns.length < taskSet.maxSteps && !expert?.done) {
+      const { observation, admissibleActions } = turn;
+      const reading = memory.read({ instruction: opening.instruction, observation, admissibleActions });
+      const offered = admissibleActions ?? [];
+      const action: string = expert
+        ? expert.act(turn, taken)
+        : (offered[random.below(Math.max(1, offered.length))] ?? '');
+      const reply = replyOf(player, action, admissibleActions);
+      memory.wrote(reply, action);
+      turn = await askForTurn(taskSet.name, stepTimeoutSeconds, () => world.step(action), turnProblem);
+      turns.push({
+        read: player.tokenizer.decode(reading.tokens),
+        readTokens: reading.tokens.length,
+        truncated: reading.truncated,
+        action,
+        replyTokens: reply.length,
+        reward: turn.reward,
+      });
+      taken = action;
+    }
+    return { task: task.id, by: expert ? 'expert' : 'random', turns, success: turn.success };
+  } finally {
+    await closeEnvironment(world);
+  }
+}
+
+/** Demonstrations, tasks of an iteration and held-out tasks that are measured, at most. */
+const measured = { demonstrations: 32, tasks: 4, heldOut: 16 };
+
+/** The same run with little of everything, to show and to measure. */
+export function smallPart(config: TrainConfig): TrainConfig {
+  const { warmStart, training, evaluation } = config;
+  const tasks = Math.min(training.tasks, measured.tasks);
+  return {
+    ...config,
+    warmStart: { ...warmStart, tasks: Math.min(warmStart.tasks, measured.demonstrations), epochs: 1 },
+    training: { ...training, tasks, pool: tasks },
+    evaluation: { ...evaluation, tasks: Math.min(evaluation.tasks, measured.heldOut) },
+    engine: { ...config.engine, tune: false },
+  };
+}
+
+/** A trainer of the small part, which writes nothing. */
+export function smallTrainer(
+  engine: Engine,
+  config: TrainConfig,
+  taskSet: TaskSet,
+  source: PolicySource,
+  signal?: AbortSignal,
+): Trainer {
+  return new Trainer(engine, smallPart(config), taskSet, source, signal ? { signal } : {});
+}
+
+/**
+ * Does the small part of the run twice, since the first time compiles kernels, and multiplies what the second took. An
+ * untrained policy plays the longest episodes there are, and a small batch uses a device the least: what comes out is
+ * rather too much than too little.
+ * @throws {ProxmoError} as `Trainer`; `interrupted` if the trainer's signal fired
+ */
+export async function estimateTime(trainer: Trainer, config: TrainConfig, taskSet: TaskSet): Promise<TimeEstimate> {
+  const { tasks: part, config: small } = trainer;
+  const all = new RunTasks(taskSet, config).demonstrated.length;
+  const share = (whole: number, some: number) => (some === 0 ? 0 : whole / some);
+  await trainer.warmStart();
+  const warmStart = await secondsOf(() => trainer.warmStart());
+  await trainer.iterate(0);
+  const iteration = await secondsOf(() => trainer.iterate(1));
+  const evaluation = await secondsOf(() => trainer.evaluate());
+  const { training } = config;
+  const whole = {
+    warmStart: warmStart * share(all, part.demonstrated.length) * config.warmStart.epochs,
+    iteration: iteration * share(training.tasks, small.training.tasks),
+    evaluation: evaluation * share(config.evaluation.tasks, small.evaluation.tasks),
+  };
+  const { every } = config.evaluation;
+  const evaluations = 2 + (every > 0 ? Math.max(0, Math.ceil(training.iterations / every) - 1) : 0);
+  const total = whole.warmStart + training.iterations * whole.iteration + evaluations * whole.evaluation;
+  return { ...whole, total };
+}
+
+async function secondsOf(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return (performance.now() - started) / 1000;
+}
