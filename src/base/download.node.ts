@@ -225,8 +225,10 @@ class Silence {
     this.timer.refresh();
   }
 
+  /** What of an answer is not wanted is not waited for either. */
   end(): void {
     clearTimeout(this.timer);
+    this.controller.abort();
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Unpacking zip archives that somebody else wrote. The directory of the archive is read first and as a whole, and
- * nothing is written where a name leads out of the folder, two names are one file, an entry is a link, or the sizes are
- * beyond a limit. Sizes and checksums of what is unpacked have to be the declared ones.
+ * nothing is written where a name leads out of the folder, two names are one file, or one a file and a folder, an entry
+ * is a link, or the sizes are beyond a limit. Sizes and checksums of what is unpacked have to be the declared ones.
  */
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -58,6 +58,7 @@ async function readDirectory(
     throw hostile(archive, `it holds ${zip.entryCount} entries, more than ${maxEntries}`);
   const placed: PlacedEntry[] = [];
   const taken = new Set<string>();
+  const folders = new Set<string>();
   let bytes = 0;
   try {
     for await (const entry of zip.eachEntry()) {
@@ -66,8 +67,12 @@ async function readDirectory(
       const path = entry.fileName.endsWith('/') ? null : place(entry.fileName);
       if (path === null) continue;
       // File systems that take upper and lower case for the same would overwrite one by the other.
-      if (taken.has(path.toLowerCase())) throw hostile(archive, `the entry ${entry.fileName} is there twice`);
-      taken.add(path.toLowerCase());
+      const name = path.toLowerCase();
+      if (taken.has(name)) throw hostile(archive, `the entry ${entry.fileName} is there twice`);
+      if (folders.has(name) || parentsOf(name).some((parent) => taken.has(parent)))
+        throw hostile(archive, `the entry ${entry.fileName} is a file and a folder`);
+      taken.add(name);
+      for (const parent of parentsOf(name)) folders.add(parent);
       bytes += entry.uncompressedSize;
       if (bytes > maxBytes) throw hostile(archive, `what it holds is larger than ${maxBytes} bytes`);
       placed.push({ entry, path });
@@ -76,6 +81,12 @@ async function readDirectory(
     throw unreadable(archive, error);
   }
   return placed;
+}
+
+/** The folders that a path lies in: of `a/b/c`, `a` and `a/b`. */
+function parentsOf(path: string): string[] {
+  const parts = path.split('/');
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'));
 }
 
 /** File type in the upper half of the attributes that Unix systems write: a symbolic link. */

@@ -1,4 +1,5 @@
 /** `proxmo compare`: what runs came to, side by side, and in which settings they differ. */
+import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { sparkline } from './bars.ts';
 import {
@@ -41,7 +42,8 @@ export function compareCommand(): Command {
 
 export async function readGroups(dirs: readonly string[]): Promise<Group[]> {
   const outcomes = [];
-  for (const dir of new Set(dirs)) outcomes.push(await readOutcome(dir));
+  const known = new Map(dirs.map((dir) => [resolve(dir), dir]));
+  for (const dir of known.values()) outcomes.push(await readOutcome(dir));
   return groupsOf(outcomes);
 }
 
@@ -109,7 +111,8 @@ function differencesText(groups: readonly Group[], names: readonly string[]): st
     if (difference === null) return '';
     const [low, high] = difference.studentInterval!;
     const signed = (value: number) => `${value >= 0 ? '+' : ''}${bare(value)}`;
-    return `${names[index + 1]} is ${signed(difference.mean)} points above ${names[0]} over ${difference.seeds} seeds (95 %: ${signed(low)} to ${signed(high)})`;
+    const side = difference.mean < 0 ? 'below' : 'above';
+    return `${names[index + 1]} is ${bare(Math.abs(difference.mean))} points ${side} ${names[0]} over ${difference.seeds} seeds (95 %: ${signed(low)} to ${signed(high)})`;
   });
   return lines.filter(Boolean).join('\n');
 }

@@ -77,6 +77,11 @@ export function eventFileName(seconds: number): string {
   return `events.out.tfevents.${String(Math.floor(seconds)).padStart(10, '0')}.${hostname() || 'host'}.proxmo`;
 }
 
+/** Whether a file of that name was made of a run that began then, on whatever machine. */
+export function isOfRun(name: string, seconds: number): boolean {
+  return name.split('.')[3] === eventFileName(seconds).split('.')[3];
+}
+
 /** Writes an event file, one event at a time; a reader sees whole events only. */
 export class EventFileWriter {
   readonly #file: number;

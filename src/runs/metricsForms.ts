@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { systemReason } from '../base/systemErrors.node.ts';
-import { EventFileWriter, eventFileName } from './eventFile.ts';
+import { EventFileWriter, eventFileName, isOfRun } from './eventFile.ts';
 import type { MetricRecord, MetricValue } from './metrics.ts';
 
 /** Forms that follow a run, with their names in its folder. */
@@ -25,7 +25,7 @@ export interface MetricsFollower {
  * Writes records as an event file into a folder, in place of those that were there, and follows with more.
  * Tags are `train/success`, `eval/success/heat` and so on; the step is the iteration.
  * @param started when the run began, in milliseconds since 1970: the time of records that have none
- * @throws {ProxmoError} `file` if it cannot be written
+ * @throws {ProxmoError} `file` if it cannot be written, or the folder has the events of another run
  */
 export async function followAsEvents(
   records: readonly MetricRecord[],
@@ -34,7 +34,9 @@ export async function followAsEvents(
 ): Promise<MetricsFollower> {
   try {
     await mkdir(folder, { recursive: true });
-    for (const name of await readdir(folder)) if (isOurEventFile(name)) await rm(join(folder, name));
+    const earlier = (await readdir(folder)).filter(isOurEventFile);
+    if (earlier.some((name) => !isOfRun(name, started / 1000))) throw anotherRun(folder);
+    for (const name of earlier) await rm(join(folder, name));
     const writer = new EventFileWriter(join(folder, eventFileName(started / 1000)), started / 1000);
     const follower = {
       append: async (record: MetricRecord) =>
@@ -44,13 +46,21 @@ export async function followAsEvents(
     for (const record of records) await follower.append(record);
     return follower;
   } catch (error) {
-    throw unwritable(folder, error);
+    throw error instanceof ProxmoError ? error : unwritable(folder, error);
   }
 }
 
 /** Those of other programs stay. */
 function isOurEventFile(name: string): boolean {
   return name.startsWith('events.out.tfevents.') && name.endsWith('.proxmo');
+}
+
+/** TensorBoard would draw the curves of two runs in one folder as one. */
+function anotherRun(folder: string): ProxmoError {
+  return new ProxmoError(
+    'file',
+    `${folder} has the events of another run; name a folder for each run, as ${join(folder, 'NAME')}.`,
+  );
 }
 
 function timeOf({ time }: MetricRecord, started: number): number {

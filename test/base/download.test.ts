@@ -133,6 +133,20 @@ it('tries again while a server is busy, and says in the end what it answered', a
   await expect(get(url)).rejects.toThrow(/answers with status 503; name another with --from\.$/);
 });
 
+it('leaves no connection open to a server that refuses, and goes on talking', async () => {
+  let closed = 0;
+  const { url } = await serve({
+    content,
+    instead: (_, response) => {
+      response.on('close', () => closed++);
+      response.writeHead(404).write('there is no');
+      return true;
+    },
+  });
+  await expect(get(url)).rejects.toThrow(/answers with status 404/);
+  await expect.poll(() => closed).toBe(1);
+});
+
 it('says at once where there is no such file', async () => {
   const { url, ranges } = await serve({
     content,

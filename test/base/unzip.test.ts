@@ -76,6 +76,14 @@ it('refuses two names that are one file where case does not count', async () => 
   expect(existsSync(target)).toBe(false);
 });
 
+it.each([[['a', 'a/b']], [['a/b/c', 'A/B']]])('refuses %j, of which one is a file and a folder', async (names) => {
+  await expect(unpack(zipOf(names.map((name) => file(name))))).rejects.toMatchObject({
+    code: 'file',
+    message: expect.stringMatching(/is not unpacked: the entry .* is a file and a folder/),
+  });
+  expect(existsSync(target)).toBe(false);
+});
+
 it('refuses more entries than there may be', async () => {
   const many = Array.from({ length: 11 }, (_, i) => file(`f${i}`));
   await expect(unpack(zipOf(many))).rejects.toThrow(/it holds 11 entries, more than 10/);

@@ -75,7 +75,7 @@ describe('runs side by side', () => {
     const { stdout } = await proxmo(['compare', ...runs.slice(0, 4)]);
     expect(stdout).toMatch(/^A {6}1 2 .* 60\.0 % \(50\.0 to 70\.0\) /m);
     expect(stdout).toMatch(/^training\.learningRate +0\.01 +0\.001$/m);
-    expect(stdout).toContain('B is -25.0 points above A over 2 seeds (95 %: ');
+    expect(stdout).toContain('B is 25.0 points below A over 2 seeds (95 %: ');
     const { differences, groups } = JSON.parse((await proxmo(['compare', '--json', ...runs.slice(0, 4)])).stdout);
     expect(differences[0].mean).toBeCloseTo(-0.25);
     expect(groups.map(({ settings }: { settings: object }) => settings)).toEqual([
@@ -83,6 +83,16 @@ describe('runs side by side', () => {
       { 'training.learningRate': 0.001 },
     ]);
     expect(groups[0].curve).toEqual([0.25, 0.5]);
+  });
+
+  it('count once, however their folders are spelled, and again only with another seed', async () => {
+    const [first] = runs;
+    const spelled = await proxmo(['compare', first!, `${first}/`, join(first!, '..', 'a1')]);
+    expect(spelled.stdout.match(/^[AB] {2}\//gm)).toHaveLength(1);
+    const twin = runOf('a1 again', { seed: 1 }, { 0: 0.2, 2: 0.1 }, [0.25, 0.75]);
+    const { groups } = JSON.parse((await proxmo(['compare', '--json', first!, runs[1]!, twin])).stdout);
+    const seeds = groups.map((group: { runs: { seed: number }[] }) => group.runs.map(({ seed }) => seed));
+    expect(seeds).toEqual([[1, 2], [1]]);
   });
 
   it('must be runs', async () => {

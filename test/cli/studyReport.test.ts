@@ -68,9 +68,10 @@ const evaluation = (success: number) => ({
 
 /** Leaves a run folder as training does, with these figures. */
 async function makeRun({ dir, config, seed }: StudyRun, before: number, after: number): Promise<void> {
+  const { iterations } = config.training;
   const adapter = { name: 'a card', driver: 'a driver' };
   const writer = await createRun(dir, { adapter, version: '1.2.3', seed, config: { ...config } });
-  const rate = (iteration: number) => before + ((after - before) * iteration) / iterations;
+  const rate = (iteration: number) => before + ((after - before) * iteration) / Math.max(1, iterations);
   const evaluated = (iteration: number) =>
     writer.metrics.append({ kind: 'eval', iteration, success: rate(iteration), seconds: 2 });
   evaluated(0);
@@ -99,10 +100,11 @@ async function makeRun({ dir, config, seed }: StudyRun, before: number, after: n
     advantageShare: 0.02,
   });
   const checkpoints = join(dir, 'checkpoints');
-  mkdirSync(join(checkpoints, '000006'), { recursive: true });
+  const latest = String(iterations).padStart(6, '0');
+  mkdirSync(join(checkpoints, latest), { recursive: true });
   writer.close();
   const { writeFileSync } = await import('node:fs');
-  writeFileSync(join(checkpoints, 'latest'), '000006\n');
+  writeFileSync(join(checkpoints, 'latest'), `${latest}\n`);
 }
 
 const arms = `  proxmo:
@@ -210,4 +212,23 @@ describe('a report', () => {
     await proxmo(args);
     expect(readdirSync(report).map((name) => textOf(name))).toEqual(before);
   });
+});
+
+it.each([
+  ['an arm', iterations],
+  ['nothing but arms', 0],
+])('a report has %s without an iteration', async (_, longest) => {
+  const here = mkdtempSync(join(folder, 'warm-'));
+  const warmOnly = `  proxmo:\n  warm: { warmStart: { tasks: 1 }, training: { iterations: 0 } }\n`;
+  const file = writeTinyStudy(here, { iterations: longest, arms: warmOnly, seeds: '[1]' });
+  const out = join(here, 'runs');
+  const study = await loadStudy(file, out);
+  for (const run of study.runs) await makeRun(run, 0.2, run.arm === 'warm' ? 0.2 : 0.5);
+  const { code, stderr } = await proxmo(['study', file, '--out', out, '--report', join(here, 'report')]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const text = readFileSync(join(here, 'report', 'report.md'), 'utf8');
+  expect(text).toMatch(/\| warm \|/);
+  expect(text).not.toMatch(/NaN|undefined/);
+  const { arms } = JSON.parse(readFileSync(join(here, 'report', 'report.json'), 'utf8'));
+  expect(arms.at(-1)).toMatchObject({ name: 'warm', seconds: null, training: null });
 });

@@ -61,6 +61,19 @@ describe('an event file', () => {
   });
 });
 
+it('event files of another run in the same folder are not lost', async () => {
+  const here = join(folder, 'two runs');
+  (await followAsEvents(records, here, started)).close();
+  const there = readdirSync(here);
+  await expect(followAsEvents(records, here, started + 5000)).rejects.toMatchObject({
+    code: 'file',
+    message: expect.stringMatching(
+      /two runs has the events of another run; name a folder for each run, as .*two runs\/NAME\.$/,
+    ),
+  });
+  expect(readdirSync(here)).toEqual(there);
+});
+
 describe('a table', () => {
   const header = 'kind,iteration,time,success,"success/heat ""x"", y"';
   it('has a line a record, and empty cells for what one lacks', async () => {

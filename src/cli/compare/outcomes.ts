@@ -80,14 +80,18 @@ function number(record: MetricRecord, name: string): number {
   return typeof value === 'number' ? value : 0;
 }
 
-/** In the order in which their first runs come. */
+/** In the order in which their first runs come. A run with a seed that its group has is one of another group. */
 export function groupsOf(runs: readonly RunOutcome[]): Group[] {
-  const lists = new Map<string, RunOutcome[]>();
+  const lists: { readonly key: string; readonly runs: RunOutcome[] }[] = [];
   for (const run of runs) {
     const key = JSON.stringify({ ...run.config, seed: 0 });
-    lists.set(key, [...(lists.get(key) ?? []), run]);
+    const hasSeed = ({ runs: those }: (typeof lists)[number]) =>
+      those.some(({ config }) => config.seed === run.config.seed);
+    const list = lists.find((each) => each.key === key && !hasSeed(each));
+    if (list) list.runs.push(run);
+    else lists.push({ key, runs: [run] });
   }
-  return [...lists.values()].map(groupOf);
+  return lists.map((each) => groupOf(each.runs));
 }
 
 function groupOf(runs: readonly RunOutcome[]): Group {

@@ -6,6 +6,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { systemReason } from '../../base/systemErrors.node.ts';
 import type { RunNews } from '../parent.ts';
 import type { StudyRun } from './file.ts';
 
@@ -57,8 +58,7 @@ export class TrainingChild {
     this.ended = new Promise((resolve) => {
       this.child.once('error', ({ message }) => resolve({ reason: message }));
       this.child.once('exit', (_, signal) => {
-        const said = readFileSync(logPath(run)).subarray(before).toString();
-        resolve({ reason: signal === null ? lastError(said) : `its process was ended by ${signal}` });
+        resolve({ reason: signal === null ? lastErrorIn(logPath(run), before) : `its process was ended by ${signal}` });
       });
     });
   }
@@ -71,6 +71,15 @@ export class TrainingChild {
   /** Ends it at once. */
   kill(): void {
     this.child.kill('SIGKILL');
+  }
+}
+
+/** What a log says last, after its first bytes. */
+function lastErrorIn(log: string, before: number): string {
+  try {
+    return lastError(readFileSync(log).subarray(before).toString());
+  } catch (error) {
+    return `its log cannot be read (${systemReason(error)})`;
   }
 }
 

@@ -1,7 +1,7 @@
 /** The arms of a study in figures: means over seeds with their intervals, differences, curves. */
 import type { Summary } from '../../rl/summary.ts';
 import type { Study } from './file.ts';
-import { type CurvePoint, type Diagnostic, diagnosticNames, type Phase, phases, type RunResult } from './results.ts';
+import { type CurvePoint, type Diagnostic, diagnosticNames, phases, type RunResult, type Seconds } from './results.ts';
 import { type Difference, type Estimate, estimate, estimateDifference, holm, type Interval } from './statistics.ts';
 
 /** A figure of a run by which arms are compared. */
@@ -9,7 +9,8 @@ interface Measure {
   readonly name: string;
   /** For people. */
   readonly what: string;
-  readonly of: (result: RunResult) => number;
+  /** Null where the run has no such figure. */
+  readonly of: (result: RunResult) => number | null;
 }
 
 export const measures: readonly Measure[] = [
@@ -33,7 +34,8 @@ export interface ArmFigures {
   readonly warmStart: Estimate;
   readonly final: Estimate;
   readonly gain: Estimate;
-  readonly training: Estimate;
+  /** Null where there was no iteration; as `seconds`. */
+  readonly training: Estimate | null;
   /** Held-out success after training, by task type. */
   readonly byType: Readonly<Record<string, Estimate>>;
   /** Mean partial credit after training; null where it only repeats the success. */
@@ -41,8 +43,7 @@ export interface ArmFigures {
   /** Steps of a held-out episode, before and after training. */
   readonly length: { readonly before: number; readonly after: number };
   readonly tokensPerSecond: number;
-  /** Of an iteration, by phase. */
-  readonly seconds: Readonly<Record<Phase | 'total', number>>;
+  readonly seconds: Seconds | null;
   readonly evaluationSeconds: number;
   readonly runSeconds: number;
   /** Share of the iterations' seconds that advantages took. */
@@ -127,7 +128,7 @@ function figuresOf({ name, settings }: Study['arms'][number], results: readonly 
     warmStart: over(({ summary }) => summary.before.success),
     final: after(({ success }) => success),
     gain: over(({ summary }) => summary.after.success - summary.before.success),
-    training: over(({ trainingSuccess }) => trainingSuccess),
+    training: overKnown(results.map(({ trainingSuccess }) => trainingSuccess)),
     byType: Object.fromEntries(types.map((type) => [type, after(({ byTask }) => byTask[type] ?? 0)])),
     score: hasCredit ? after(({ score }) => score) : null,
     length: {
@@ -135,19 +136,31 @@ function figuresOf({ name, settings }: Study['arms'][number], results: readonly 
       after: after(({ meanLength }) => meanLength).mean,
     },
     tokensPerSecond: meanOf(({ summary }) => summary.tokensPerSecond),
-    seconds: Object.fromEntries(
-      [...phases, 'total' as const].map((phase) => [phase, meanOf(({ seconds }) => seconds[phase])]),
-    ) as ArmFigures['seconds'],
+    seconds: meanSeconds(results),
     evaluationSeconds: meanOf(({ evaluationSeconds }) => evaluationSeconds),
     runSeconds: meanOf(({ summary }) => summary.wallSeconds),
     advantageShare: meanOf(({ summary }) => summary.advantageShare),
     diagnostics: Object.fromEntries(
-      (Object.keys(diagnosticNames) as Diagnostic[]).map((key) => {
-        const known = results.map(({ diagnostics }) => diagnostics[key]).filter((value) => value !== null);
-        return [key, known.length === 0 ? null : estimate(known).mean];
-      }),
+      (Object.keys(diagnosticNames) as Diagnostic[]).map((key) => [
+        key,
+        overKnown(results.map(({ diagnostics }) => diagnostics[key]))?.mean ?? null,
+      ]),
     ) as ArmFigures['diagnostics'],
   };
+}
+
+/** Over the runs that have the figure; null where none has. */
+function overKnown(values: readonly (number | null)[]): Estimate | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : estimate(known);
+}
+
+function meanSeconds(results: readonly RunResult[]): Seconds | null {
+  const means = [...phases, 'total' as const].map((phase) => {
+    const mean = overKnown(results.map(({ seconds }) => seconds?.[phase] ?? null))?.mean;
+    return [phase, mean] as const;
+  });
+  return means.some(([, mean]) => mean === undefined) ? null : (Object.fromEntries(means) as Seconds);
 }
 
 /** Compares pairs of arms; pairs without a common seed are left out. */
@@ -158,13 +171,13 @@ function compareAll(
 ): Comparison[] {
   const figureOf = (arm: string, seed: number) => {
     const result = results.find(({ run }) => run.arm === arm && run.seed === seed);
-    return result && measure.of(result);
+    return result ? measure.of(result) : null;
   };
   const seeds = [...new Set(results.map(({ run }) => run.seed))];
   const compared = pairs.flatMap(([arm, against]) => {
     const differences = seeds.flatMap((seed) => {
       const [a, b] = [figureOf(arm, seed), figureOf(against, seed)];
-      return a === undefined || b === undefined ? [] : [a - b];
+      return a === null || b === null ? [] : [a - b];
     });
     return differences.length === 0 ? [] : [{ arm, against, difference: estimateDifference(differences) }];
   });

@@ -2,7 +2,7 @@
 import * as Plot from '@observablehq/plot';
 import { percent } from '../table.ts';
 import { type BandPoint, type Comparison, measures, type StudyFigures, smoothing } from './comparison.ts';
-import { type Phase, phases } from './results.ts';
+import { type Phase, phases, type Seconds } from './results.ts';
 import type { Interval } from './statistics.ts';
 import { colours, drawSvg } from './svg.ts';
 
@@ -20,17 +20,21 @@ const dotRow = 30;
 export function drawFigures(figures: StudyFigures, reference: string): Figure[] {
   const { arms, againstReference, curves } = figures;
   const ends = arms.map(({ name, final, warmStart }) => ({ name, ...final, warmStart: warmStart.mean }));
+  // A run that was only warm-started has no iteration to be timed.
+  const timed = arms.flatMap(({ name, seconds }) => (seconds ? [{ name, seconds }] : []));
   return [
     finalFigure(ends),
     ...measures.flatMap(({ name, what }) => {
       const those = againstReference.filter(({ measure }) => measure === name);
       return those.length === 0 ? [] : [differenceFigure(name, what, those, reference)];
     }),
-    ...curveFigures('training', `success in training, mean of ${smoothing} iterations`, curves.training, reference),
+    ...(curves.training.length > 0
+      ? curveFigures('training', `success in training, mean of ${smoothing} iterations`, curves.training, reference)
+      : []),
     ...(new Set(curves.heldOut.map(({ iteration }) => iteration)).size > 2
       ? curveFigures('held-out', 'held-out success', curves.heldOut, reference)
       : []),
-    secondsFigure(arms),
+    ...(timed.length > 0 ? [secondsFigure(timed)] : []),
   ];
 }
 
@@ -196,7 +200,13 @@ const phaseColours: Readonly<Record<Phase, string>> = {
 };
 const phaseNames: Readonly<Record<Phase, string>> = { rollout: 'rollout', advantage: 'advantages', update: 'update' };
 
-function secondsFigure(arms: StudyFigures['arms']): Figure {
+interface TimedArm {
+  readonly name: string;
+  readonly seconds: Seconds;
+}
+
+/** @param arms at least one */
+function secondsFigure(arms: readonly TimedArm[]): Figure {
   const rows = arms.flatMap(({ name, seconds }) =>
     phases.map((phase) => ({ name, phase, seconds: seconds[phase], colour: phaseColours[phase] })),
   );

@@ -91,7 +91,7 @@ function successTable(arms: readonly ArmFigures[]): string {
       rate(warmStart),
       rate(final),
       withInterval(gain, signedPoints),
-      rate(training),
+      training ? rate(training) : '–',
       ...(hasScore ? [score ? withInterval(score, (value) => value.toFixed(3)) : '–'] : []),
     ]),
   );
@@ -139,7 +139,7 @@ function typeSection(arms: readonly ArmFigures[]): string[] {
 }
 
 function costTable(arms: readonly ArmFigures[], reference: string): string {
-  const base = arms.find(({ name }) => name === reference);
+  const base = arms.find(({ name }) => name === reference)?.seconds;
   return table(
     [
       'arm',
@@ -157,11 +157,11 @@ function costTable(arms: readonly ArmFigures[], reference: string): string {
     ],
     arms.map(({ name, seconds, advantageShare, tokensPerSecond, length, evaluationSeconds, runSeconds }) => [
       name,
-      seconds.rollout.toFixed(3),
-      seconds.advantage.toFixed(4),
-      seconds.update.toFixed(3),
-      seconds.total.toFixed(3),
-      base ? signed((100 * (seconds.advantage - base.seconds.advantage)) / base.seconds.total, 2) : '–',
+      seconds?.rollout.toFixed(3) ?? '–',
+      seconds?.advantage.toFixed(4) ?? '–',
+      seconds?.update.toFixed(3) ?? '–',
+      seconds?.total.toFixed(3) ?? '–',
+      base && seconds ? signed((100 * (seconds.advantage - base.advantage)) / base.total, 2) : '–',
       (100 * advantageShare).toFixed(2),
       Math.round(tokensPerSecond).toLocaleString('en'),
       length.before.toFixed(1),
@@ -188,7 +188,7 @@ function runTable({ results }: Report): string {
       String(run.seed),
       percent(summary.before.success),
       percent(summary.after.success),
-      percent(trainingSuccess),
+      trainingSuccess === null ? '–' : percent(trainingSuccess),
       duration(summary.wallSeconds),
     ]),
   );

@@ -30,6 +30,9 @@ export const diagnosticNames = {
 } as const;
 export type Diagnostic = keyof typeof diagnosticNames;
 
+/** Of an iteration, by phase. */
+export type Seconds = Readonly<Record<Phase | 'total', number>>;
+
 export interface RunResult {
   readonly run: StudyRun;
   readonly summary: Summary;
@@ -37,10 +40,10 @@ export interface RunResult {
   readonly training: readonly CurvePoint[];
   /** Held-out success, from before training on. */
   readonly heldOut: readonly CurvePoint[];
-  /** Mean success over all iterations' own episodes: how fast it learned. */
-  readonly trainingSuccess: number;
-  /** Median over iterations, so that compiling in the first does not count. */
-  readonly seconds: Readonly<Record<Phase | 'total', number>>;
+  /** Mean success over all iterations' own episodes: how fast it learned. Null where there was no iteration. */
+  readonly trainingSuccess: number | null;
+  /** Median over iterations, so that compiling in the first does not count. Null where there was none. */
+  readonly seconds: Seconds | null;
   readonly evaluationSeconds: number;
   readonly diagnostics: Readonly<Record<Diagnostic, number | null>>;
   /** What made it: adapters and versions of proxmo, in order. */
@@ -74,13 +77,16 @@ async function readResult(run: StudyRun, folder: Run, summary: Summary): Promise
     summary,
     training,
     heldOut: evaluations.map(pointOf),
-    trainingSuccess: average(training.map(({ success }) => success)),
-    seconds: {
-      rollout: seconds('rollout'),
-      advantage: seconds('advantage'),
-      update: seconds('update'),
-      total: seconds('total'),
-    },
+    trainingSuccess: training.length === 0 ? null : average(training.map(({ success }) => success)),
+    seconds:
+      iterations.length === 0
+        ? null
+        : {
+            rollout: seconds('rollout'),
+            advantage: seconds('advantage'),
+            update: seconds('update'),
+            total: seconds('total'),
+          },
     evaluationSeconds: evaluations.reduce((sum, record) => sum + figure(record, 'seconds'), 0),
     diagnostics: diagnosticsOf(iterations),
     made: [manifest, ...manifest.resumes].map(({ adapter, version }) => ({ adapter: describe(adapter), version })),
@@ -105,6 +111,7 @@ function figure(record: MetricRecord, name: string): number {
   return typeof value === 'number' ? value : 0;
 }
 
+/** @param values at least one */
 function average(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
