@@ -1,7 +1,12 @@
 /** `proxmo view`: a page that shows runs while they train and afterwards, and explains their credit. */
 import { spawn } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
+import { refuseExisting, writeFileAtomic } from '../base/atomicFile.node.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { writeDiskPage } from '../view/server/diskPage.node.ts';
 import { openFolders } from '../view/server/openFolders.node.ts';
 import { serveRuns } from '../view/server/server.node.ts';
 import { wholeNumber } from './arguments.ts';
@@ -11,6 +16,7 @@ import { stopSignals } from './stopSignals.ts';
 import type { ViewNews } from './viewBeside.ts';
 
 interface ViewOptions {
+  readonly html?: string;
   readonly port?: number;
   readonly open?: boolean;
 }
@@ -20,8 +26,14 @@ export function viewCommand(): Command {
     .description('Look at runs in a browser: live curves, why an action got its credit, comparisons.')
     .argument('<run...>', 'folders of runs, or of studies')
     .option('--port <n>', 'port on this machine (default: any that is free)', wholeNumber)
+    .option('--html <file>', 'serve nothing; write one page with all of it, which opens from disk')
     .option('--open', 'open the page in the browser')
-    .action(async (dirs: readonly string[], { port, open }: ViewOptions) => {
+    .action(async (dirs: readonly string[], { html, port, open = false }: ViewOptions) => {
+      if (html !== undefined) {
+        if (port !== undefined)
+          throw new ProxmoError('usage', '--html writes a file and serves nothing, so it takes no --port.');
+        return writePage(dirs, html, open);
+      }
       const server = await serveRuns(await openFolders(dirs), port);
       if (hasParent) process.send?.({ address: server.address } satisfies ViewNews);
       else standardOutput.print(server.address);
@@ -29,6 +41,16 @@ export function viewCommand(): Command {
       await untilOver();
       await server.close();
     });
+}
+
+/** @throws {ProxmoError} `file` if there is such a file already, or a folder is no run */
+async function writePage(dirs: readonly string[], path: string, open: boolean): Promise<void> {
+  await refuseExisting(path, 'page');
+  const { html, leftOut } = await writeDiskPage(await openFolders(dirs));
+  const { bytes } = await writeFileAtomic(path, [html]);
+  for (const sentence of leftOut) standardError.print(sentence);
+  standardOutput.print(`${path}: ${(bytes / 2 ** 20).toFixed(1)} MiB`);
+  if (open) openBrowser(pathToFileURL(resolve(path)).href);
 }
 
 /** Until a signal comes. Beside a training: until that has ended, whatever keys were pressed, and at no cost to it. */

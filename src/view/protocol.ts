@@ -1,4 +1,4 @@
-/** What the server tells the page. */
+/** What the server tells the page, and what a page that opens from disk holds in its stead. */
 import type { LiveProgress } from '../rl/liveProgress.ts';
 
 /** A line of a run's metrics. JSON has no NaN and infinities: they are texts. */
@@ -63,4 +63,23 @@ export interface MetricsChange {
   readonly records: readonly MetricRecord[];
   /** Lines that are no records. */
   readonly badLines: number;
+}
+
+/** What a page that opens from disk is told, in place of the server's events. */
+export interface DiskPage {
+  /** When it was written. */
+  readonly time: string;
+  readonly runs: readonly RunInfo[];
+  readonly metrics: readonly MetricsChange[];
+  readonly progress: readonly ProgressChange[];
+  /** What of a run is not in the page, in sentences, by its id; none where all is. */
+  readonly leftOut: Readonly<Record<string, string>>;
+}
+
+/** A page from disk as it holds it, each text as base64 of gzip. */
+export interface HeldPage {
+  /** A `DiskPage` as JSON. */
+  readonly page: string;
+  /** What the server would send, by its address below `runs/`. */
+  readonly files: Readonly<Record<string, string>>;
 }

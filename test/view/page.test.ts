@@ -1,10 +1,12 @@
 /** The page of `proxmo view` in a real browser, as a person uses it. */
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { referenceAdvantages } from '../../src/rl/advantages/index.ts';
+import { writeDiskPage } from '../../src/view/server/diskPage.node.ts';
 import { RunFolder } from '../../src/view/server/runFolder.node.ts';
 import { serveRuns, type ViewServer } from '../../src/view/server/server.node.ts';
 import { startBrowser } from '../support/browser.ts';
@@ -200,6 +202,88 @@ describe.skipIf(!browser)('the page', () => {
     expect(await page.evaluate('[typeof window.hit, document.images.length]')).toEqual(['undefined', 0]);
     expect(await page.evaluate('document.body.innerText.length')).toBeLessThan(100_000);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(1440);
+  });
+
+  describe('from disk', () => {
+    /** Opens the file of some runs, and tells what it asked for over any network. */
+    async function openFile(dirs: readonly string[], hash = '', most?: number) {
+      const runs = dirs.map((dir, index) => new RunFolder(String(index), dir));
+      const { html, leftOut } = await writeDiskPage(runs, most);
+      const path = join(folder, `page-${count++}.html`);
+      writeFileSync(path, html);
+      const { page, errors } = await browser!.open();
+      const requests: string[] = [];
+      page.on('request', (request) => requests.push(request.url()));
+      await page.goto(pathToFileURL(path).href + hash);
+      await page.waitForSelector('main:not(.empty)');
+      problems.push(...errors);
+      page.on('pageerror', (error) => problems.push(String(error)));
+      return { page, leftOut, path, networked: () => requests.filter((url) => !/^(file|data):/.test(url)) };
+    }
+
+    it('shows runs, explains credit, tries settings out and compares, and asks nobody for anything', async () => {
+      const dirs = [await newRun(), await newRun({ settings: { advantages: { estimator: 'grpo' } } })];
+      const { page, leftOut, networked } = await openFile(dirs);
+      expect(leftOut).toEqual([]);
+      expect(await textOf(page, '.state')).toBe('finished');
+      expect(await textOf(page, '.notice')).toMatch(/^As the run stood on .*\.$/);
+      await page.keyboard.press('2');
+      await page.locator('[data-cell="1.5"]').click();
+      expect(await textOf(page, '.total')).toBe(`+${recordedRows(3)[4]!.advantage.toFixed(2)}`);
+      await page.keyboard.press('w');
+      await page.locator('form.whatif').getByText('80 rows').waitFor();
+      await page.getByRole('button', { name: 'GRPO' }).click();
+      const grpo = referenceAdvantages(recordedRows(3), { estimator: 'grpo' });
+      await expect.poll(() => textOf(page, '.assumed b')).toBe(`+${grpo.advantage[4]!.toFixed(2)}`);
+      await page.keyboard.press('3');
+      await page.locator('.results b').nth(1).waitFor();
+      expect(networked()).toEqual([]);
+    });
+
+    it('keeps to its size, and says what it lacks', async () => {
+      const dir = await newRun({ iterations: 9 });
+      const whole = (await writeDiskPage([new RunFolder('0', dir)])).html.length;
+      const { page, leftOut, path } = await openFile([dir], '#credit', 45_000);
+      expect(readFileSync(path).length).toBeLessThan(whole);
+      const kept = /^run-\d+: This page has the episodes of (\d) of 9 iterations\.$/.exec(leftOut[0]!)![1]!;
+      expect(Number(kept)).toBeGreaterThan(1);
+      expect(await textOf(page, '.notice')).toContain(`This page has the episodes of ${kept} of 9 iterations.`);
+      const shown = await page.locator('.stepper option').allInnerTexts();
+      expect([shown.length, shown[0], shown.at(-1)]).toEqual([Number(kept), '1', '9']);
+    });
+
+    it('has some tasks of an iteration that is too large by itself, with their own credit', async () => {
+      const dir = await newRun({ iterations: 1 });
+      const { page, leftOut } = await openFile([dir], '#credit?task=1&ep=1&step=5', 9000);
+      expect(leftOut.join()).toMatch(/Of iteration 1 it has the turns of [123] of 4 tasks\./);
+      await page.locator('.total').waitFor();
+      expect(await textOf(page, '.total')).toBe(`+${recordedRows(1)[24]!.advantage.toFixed(2)}`);
+      await page.keyboard.press('w');
+      await page
+        .locator('form.whatif')
+        .getByText(/^[246]0 rows/)
+        .waitFor();
+    });
+
+    it('says of a file that was cut short that it is damaged', async () => {
+      const { html } = await writeDiskPage([new RunFolder('0', await newRun({ iterations: 1 }))]);
+      const path = join(folder, 'cut.html');
+      writeFileSync(path, html.replace(/"page":"....../, '"page":"AAAAAA'));
+      const { page } = await browser!.open();
+      await page.goto(pathToFileURL(path).href);
+      await page.getByText('This file is damaged').waitFor();
+    });
+
+    it('leaves out what is damaged, and refuses what is no run', async () => {
+      const dir = await newRun({ iterations: 2 });
+      writeFileSync(join(dir, 'rollouts', '000002.jsonl.gz'), 'no gzip');
+      const { leftOut } = await writeDiskPage([new RunFolder('0', dir, 'it')]);
+      expect(leftOut).toEqual([
+        'it: The turns of iteration 2 are damaged.',
+        'it: This page has the episodes of 1 of 2 iterations.',
+      ]);
+      await expect(writeDiskPage([new RunFolder('0', join(folder, 'nowhere'))])).rejects.toThrow(/nowhere is no run/);
+    });
   });
 
   it.each([1440, 400])('is no wider than a window of %i pixels', async (width) => {

@@ -5,7 +5,7 @@ import { Credit } from './credit/credit.ts';
 import { Live } from './live/live.ts';
 import { Profile } from './profile/profile.ts';
 import { go, linkTo, route, type View, views } from './route.ts';
-import { badLines, choose, connection, run, runs } from './store.ts';
+import { badLines, type Connection, choose, connection, diskPage, run, runs } from './store.ts';
 import { chosenTheme, isDark } from './ui/colour.ts';
 import { plural, shown } from './ui/format.ts';
 import { html } from './ui/html.ts';
@@ -29,6 +29,14 @@ const states = {
   failed: 'failed',
   ended: 'ended early',
 } as const;
+
+const emptyWords: Readonly<Record<Connection, string>> = {
+  connecting: 'Reading…',
+  damaged: 'This file is damaged, or was cut short: write it again with proxmo view RUN --html FILE.',
+  open: 'There is no run.',
+  lost: 'There is no run.',
+  disk: 'There is no run.',
+};
 
 effect(() => {
   document.documentElement.dataset.theme = isDark.value ? 'dark' : 'light';
@@ -75,7 +83,7 @@ export function Shell() {
       </div>
     </header>
     <${Notices} />
-    ${runs.value.length > 0 ? html`<${Page} />` : html`<main class="muted empty">${connection.value === 'connecting' ? 'Reading…' : 'There is no run.'}</main>`}
+    ${runs.value.length > 0 ? html`<${Page} />` : html`<main class="muted empty">${emptyWords[connection.value]}</main>`}
     ${isHelpOpen.value && html`<${Help} />`}
     <${TipLayer} />
   `;
@@ -100,7 +108,10 @@ function Notices() {
   const lost = connection.value === 'lost';
   const isTraining = runs.value.some(({ state }) => state === 'running' || state === 'waiting');
   const bad = badLines.value.get(run.value?.id ?? '') ?? 0;
+  const page = diskPage.value;
+  const lacks = page?.leftOut[run.value?.id ?? ''];
   return html`
+    ${page && html`<p class="notice quiet">As the run stood on ${new Date(page.time).toLocaleString('en-GB', { dateStyle: 'long', timeStyle: 'short' })}. ${lacks && html`${shown(lacks, 1000)} <code>proxmo view ${shown(run.value?.dir ?? 'RUN', 200)}</code> shows all.`}</p>`}
     ${lost && html`<p class="notice">${isTraining ? 'The server of this page has ended' : 'The training is over, and the server of this page with it'}: nothing new comes, and what was not opened cannot be read here. <code>proxmo view ${shown(run.value?.dir ?? 'RUN', 200)}</code> opens it again.</p>`}
     ${bad > 0 && html`<p class="notice">${plural(bad, 'line')} of metrics.jsonl ${bad === 1 ? 'is' : 'are'} damaged and left out.</p>`}
   `;

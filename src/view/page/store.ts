@@ -1,11 +1,12 @@
-/** What the page knows: runs, their metrics, and rows as they are asked for. */
+/** What the page knows: runs, their metrics, and rows as they are asked for; from the server, or held by the page. */
 import { computed, signal } from '@preact/signals';
 import type { RecordedRow, RolloutIndex } from '../../rl/credit/record.ts';
 import type { ProfileFile } from '../profile/profileFile.ts';
-import type { MetricRecord, MetricsChange, ProgressChange, RunInfo } from '../protocol.ts';
+import type { DiskPage, HeldPage, MetricRecord, MetricsChange, ProgressChange, RunInfo } from '../protocol.ts';
 import { go, parameter } from './route.ts';
 
-export type Connection = 'connecting' | 'open' | 'lost';
+/** `disk`: the page holds all there is. `damaged`: it should, and does not. */
+export type Connection = 'connecting' | 'open' | 'lost' | 'disk' | 'damaged';
 
 export const connection = signal<Connection>('connecting');
 export const runs = signal<readonly RunInfo[]>([]);
@@ -14,6 +15,10 @@ export const metrics = signal<ReadonlyMap<string, readonly MetricRecord[]>>(new 
 const progressOf = signal<ReadonlyMap<string, ProgressChange['progress']>>(new Map());
 /** Lines of metrics that are no records, by run. */
 export const badLines = signal<ReadonlyMap<string, number>>(new Map());
+
+/** Of a page from disk, what it was told; null where there is a server. */
+export const diskPage = signal<DiskPage | null>(null);
+let held: HeldPage['files'] | null = null;
 
 /** The run that is looked at: the one in the address, or the first. */
 export const run = computed(() => runs.value.find(({ id }) => id === parameter('run')) ?? runs.value[0] ?? null);
@@ -27,8 +32,17 @@ export function choose(id: string): void {
   go({ run: id === runs.peek()[0]?.id ? null : id, ...withoutPlace });
 }
 
-/** Begins to listen to the server. */
+/** Unpacks what the page holds, or begins to listen to the server. */
 export function connect(): void {
+  const inPage = document.getElementById('held');
+  if (inPage) {
+    openDiskPage(inPage.textContent).catch(() => {
+      connection.value = 'damaged';
+    });
+  } else listen();
+}
+
+function listen(): void {
   const events = new EventSource('events');
   events.addEventListener('open', () => {
     // The server begins from the beginning.
@@ -51,6 +65,33 @@ export function connect(): void {
   });
 }
 
+async function openDiskPage(text: string): Promise<void> {
+  const { page, files }: HeldPage = JSON.parse(text);
+  const told: DiskPage = JSON.parse(await unpacked(page));
+  held = files;
+  progressOf.value = new Map(told.progress.map(({ run: id, progress: last }) => [id, last]));
+  for (const change of told.metrics) add(change);
+  diskPage.value = told;
+  runs.value = told.runs;
+  connection.value = 'disk';
+}
+
+/** @param text base64 of gzip */
+function unpacked(text: string): Promise<string> {
+  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))).text();
+}
+
+/** A file that the page holds. All rows of an iteration are those of its groups. */
+async function heldText(files: HeldPage['files'], address: string): Promise<string | null> {
+  if (!address.endsWith('/rows')) return files[address] === undefined ? null : unpacked(files[address]);
+  const folder = address.slice(0, -'rows'.length);
+  const begin = (each: string) => Number.parseInt(each.slice(folder.length), 10);
+  const groups = Object.keys(files).filter((each) => each.startsWith(folder));
+  const texts = groups.sort((a, b) => begin(a) - begin(b)).map((each) => unpacked(files[each]!));
+  return texts.length === 0 ? null : (await Promise.all(texts)).join('');
+}
+
 function add({ run: id, isReset, records: more, badLines: bad }: MetricsChange): void {
   const before = isReset ? [] : (metrics.peek().get(id) ?? []);
   metrics.value = new Map(metrics.peek()).set(id, [...before, ...more]);
@@ -60,6 +101,7 @@ function add({ run: id, isReset, records: more, badLines: bad }: MetricsChange):
 
 /** A file of a run, by its address below the run's; null where there is none. */
 async function textOf(id: string, path: string): Promise<string | null> {
+  if (held) return heldText(held, `${id}/${path}`);
   const response = await fetch(`runs/${encodeURIComponent(id)}/${path}`).catch(() => {
     throw new Error('The server of this page has ended, so this cannot be read.');
   });

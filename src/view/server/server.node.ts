@@ -12,7 +12,7 @@ import { systemReason } from '../../base/systemErrors.node.ts';
 import { script as deviceScript } from '../page/credit/device.ts?module';
 import { script, style } from '../page/main.ts?bundle';
 import { follow } from './follow.node.ts';
-import { pageHtml } from './pageHtml.ts';
+import { pageHtml } from './pageHtml.node.ts';
 import type { RunFolder } from './runFolder.node.ts';
 
 /** How long pages may take to read how it ended, in milliseconds. */
@@ -122,7 +122,11 @@ async function sendFile(response: ServerResponse, runs: readonly RunFolder[], pa
   send(response, `${type}; charset=utf-8`, text);
 }
 
-async function textOf(run: RunFolder, [what, iteration, part, ...rest]: readonly string[]): Promise<string | null> {
+/** What is sent for a path below a run's; null where there is nothing. */
+export async function textOf(
+  run: RunFolder,
+  [what, iteration, part, ...rest]: readonly string[],
+): Promise<string | null> {
   if (rest.length > 0) return null;
   if (what === 'rollouts' && /^\d{1,9}$/.test(iteration ?? '')) {
     const number = Number(iteration);
