@@ -163,6 +163,45 @@ describe.skipIf(!browser)('the page', () => {
     expect(page.url()).toMatch(/#credit\?run=1$/);
   });
 
+  it('shows the same task side by side, with the actions in which two runs differ, and a way to why', async () => {
+    const [first, second] = [await newRun(), await newRun({ settings: { advantages: { estimator: 'grpo' } } })];
+    const rows = recordedRows(3).map((row) =>
+      row.trajectory === 'episode-8'
+        ? { ...row, success: false, ...(row.step === 1 ? { action: 'dance', reply: ['dance', '<end>'] } : {}) }
+        : row,
+    );
+    await writeRollout(second, 3, rows);
+    const page = await open([first, second], '#compare');
+    const lanes = page.locator('.side-by-side .lane');
+    await lanes.first().waitFor();
+    expect(await page.getByLabel('Task', { exact: true }).locator('option').first().innerText()).toMatch(
+      /shelf.* \(A \d, B \d\)/,
+    );
+    expect(await lanes.count()).toBe(8);
+    const differing = page.locator('.side-by-side .other a');
+    expect(await differing.count()).toBe(2);
+    expect(await differing.nth(1).innerText()).toBe('dance');
+    await page.keyboard.press('j');
+    await expect.poll(() => page.url()).toMatch(/same=/);
+    await expect.poll(() => differing.count()).toBe(0);
+    await page.keyboard.press('k');
+    await differing.nth(1).click();
+    await page.locator('[data-cell="1.2"][aria-pressed="true"]').waitFor();
+    expect(page.url()).toMatch(/run=1/);
+    expect(await textOf(page, '.turn .tokens')).toContain('dance');
+  });
+
+  it('says of iterations without a task in common that they have none', async () => {
+    const [first, second] = [await newRun({ iterations: 1 }), await newRun({ iterations: 1 })];
+    await writeRollout(
+      second,
+      1,
+      recordedRows(1).map((row) => ({ ...row, group: `other ${row.group}` })),
+    );
+    const page = await open([first, second], '#compare');
+    await page.getByText('These iterations have no task in common.').waitFor();
+  });
+
   it('goes everywhere by keys', async () => {
     const page = await open([await newRun()]);
     await page.keyboard.press('2');

@@ -28,12 +28,13 @@ export interface WrittenPage {
  * @throws {ProxmoError} `file` if one of the folders is no run
  */
 export async function writeDiskPage(runs: readonly RunFolder[], most: number = mostCharacters): Promise<WrittenPage> {
-  const packs: RunPack[] = [];
+  const packs = await Promise.all(runs.map(RunPack.of));
   let left = most;
-  for (const [index, run] of runs.entries()) {
-    const pack = await RunPack.of(run, left / (runs.length - index));
+  // Those with little first: what they leave of their share, the others have.
+  const byLength = packs.toSorted((a, b) => a.info.rollouts.length - b.info.rollouts.length);
+  for (const [index, pack] of byLength.entries()) {
+    await pack.fill(left / (packs.length - index));
     left -= pack.characters;
-    packs.push(pack);
   }
   const page: DiskPage = {
     time: new Date().toISOString(),
@@ -51,7 +52,6 @@ export async function writeDiskPage(runs: readonly RunFolder[], most: number = m
 
 /** What of a run is in the page. */
 class RunPack {
-  info!: RunInfo;
   metrics!: MetricsChange;
   characters = 0;
   /** Packed, by their addresses. */
@@ -60,26 +60,30 @@ class RunPack {
 
   private constructor(
     private readonly run: RunFolder,
-    private readonly most: number,
+    /** As the page is told of it. */
+    public info: RunInfo,
   ) {}
 
-  static async of(run: RunFolder, most: number): Promise<RunPack> {
-    const pack = new RunPack(run, most);
+  static async of(this: void, run: RunFolder): Promise<RunPack> {
     const info = await run.describe();
     if (info.state === 'waiting')
       throw new ProxmoError('file', `${run.dir} is no run; give the folder that training wrote to.`);
-    const profile = await pack.read('profile');
-    if (profile !== null) pack.add('profile', await packed(profile));
-    pack.info = { ...info, rollouts: await pack.addIterations(info.rollouts) };
-    pack.metrics = await pack.readMetrics();
-    return pack;
+    return new RunPack(run, info);
+  }
+
+  /** @param most characters of packed text */
+  async fill(most: number): Promise<void> {
+    const profile = await this.read('profile');
+    if (profile !== null) this.add('profile', await packed(profile));
+    this.info = { ...this.info, rollouts: await this.addIterations(this.info.rollouts, most) };
+    this.metrics = await this.readMetrics();
   }
 
   /** @returns those that are in the page, rising */
-  private async addIterations(all: readonly number[]): Promise<number[]> {
+  private async addIterations(all: readonly number[], most: number): Promise<number[]> {
     const kept: number[] = [];
     for (const iteration of spread(all)) {
-      const added = await this.addIteration(iteration, kept.length === 0);
+      const added = await this.addIteration(iteration, most, kept.length === 0);
       if (added === 'too large') break;
       if (added) kept.push(iteration);
     }
@@ -92,7 +96,7 @@ class RunPack {
    * @param isFirst whether a part is better than nothing
    * @returns whether there is such an iteration
    */
-  private async addIteration(iteration: number, isFirst: boolean): Promise<boolean | 'too large'> {
+  private async addIteration(iteration: number, most: number, isFirst: boolean): Promise<boolean | 'too large'> {
     const address = `rollouts/${iteration}`;
     const text = await this.read(address);
     if (text === null) return false;
@@ -109,7 +113,7 @@ class RunPack {
         return false;
       }
       const packedRows = await packed(rows);
-      if (this.characters + characters + packedRows.length > this.most) {
+      if (this.characters + characters + packedRows.length > most) {
         if (!isFirst) return 'too large';
         isPart = true;
         break;

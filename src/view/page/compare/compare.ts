@@ -8,6 +8,7 @@ import { figure, line, number, percent, plural } from '../ui/format.ts';
 import type { Term as Name } from '../ui/glossary.ts';
 import { html } from '../ui/html.ts';
 import { curveOf, groupRuns, type RunGroup } from './groups.ts';
+import { SideBySide } from './sideBySide.ts';
 import './compare.css';
 
 const colours = ['--c1', '--c2', '--c3', '--c4', '--c5', '--c6'];
@@ -39,6 +40,7 @@ export function Compare() {
         <tbody>${differences.map(({ key, values }) => html`<tr><th>${line(key, 60)}</th>${values.map((value) => html`<td>${line(value, 40)}</td>`)}</tr>`)}</tbody>
       </table></div></section>`
     }
+    <${SideBySide} />
   </main>`;
 }
 
