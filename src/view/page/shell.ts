@@ -78,7 +78,7 @@ export function Shell() {
         ${views.map((each) => html`<a href=${linkTo(each, {})} aria-current=${each === view ? 'page' : null}>${names[each]}</a>`)}
       </nav>
       <div class="tools">
-        <button type="button" onClick=${toggleTheme} aria-label="Light or dark" title="Light or dark (d)">${isDark.value ? '☀' : '☾'}</button>
+        <button type="button" onClick=${toggleTheme} aria-label="Light or dark" title="Light or dark (d)"><${ThemeIcon} /></button>
         <button type="button" onClick=${() => (isHelpOpen.value = true)} aria-label="Keys" title="Keys (?)">?</button>
       </div>
     </header>
@@ -87,6 +87,14 @@ export function Shell() {
     ${isHelpOpen.value && html`<${Help} />`}
     <${TipLayer} />
   `;
+}
+
+/** Half filled, as fonts need not have a sun and a moon. */
+function ThemeIcon() {
+  return html`<svg width="15" height="15" viewBox="0 0 16 16" aria-hidden="true">
+    <circle cx="8" cy="8" r="6.5" fill="none" stroke="currentColor" stroke-width="1.5" />
+    <path d="M8 1.5a6.5 6.5 0 0 1 0 13z" fill="currentColor" />
+  </svg>`;
 }
 
 function RunChoice() {

@@ -75,7 +75,10 @@ class RunPack {
   async fill(most: number): Promise<void> {
     const profile = await this.read('profile');
     if (profile !== null) this.add('profile', await packed(profile));
-    this.info = { ...this.info, rollouts: await this.addIterations(this.info.rollouts, most) };
+    // It may be larger than all the rest.
+    if (this.info.profile?.hasTrace) this.leftOut.push('The trace of its profile is not in it.');
+    const shown = this.info.profile && { ...this.info.profile, hasTrace: false };
+    this.info = { ...this.info, profile: shown, rollouts: await this.addIterations(this.info.rollouts, most) };
     this.metrics = await this.readMetrics();
   }
 

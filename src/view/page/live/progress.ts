@@ -5,7 +5,7 @@ import { useEffect } from 'preact/hooks';
 import type { LiveProgress } from '../../../rl/liveProgress.ts';
 import type { MetricRecord, RunInfo } from '../../protocol.ts';
 import { progress } from '../store.ts';
-import { duration, figure, percent, plural, shown } from '../ui/format.ts';
+import { duration, figure, line, percent, plural, shown } from '../ui/format.ts';
 import type { Term as Name } from '../ui/glossary.ts';
 import { html } from '../ui/html.ts';
 import { Term } from '../ui/tip.ts';
@@ -36,7 +36,10 @@ export function Progress({ info, train }: ProgressProps) {
     <div class="bar" role="progressbar" aria-label="Iterations" aria-valuenow=${Math.round(100 * share)} aria-valuemin="0" aria-valuemax="100">
       <span style=${{ width: `${100 * share}%` }} />
     </div>
-    <p><b>${done}</b> of ${plural(planned, 'iteration')}${now && html`<${Now} now=${now} />`}</p>
+    <p><b>${done}</b> of ${plural(planned, 'iteration')}${now && html`<${Now} now=${now} />`}${
+      info.state === 'stopped' &&
+      html`<span class="now"><span>stopped; <code>proxmo train --resume ${line(info.dir, 200)}</code> goes on</span></span>`
+    }</p>
   </section>`;
 }
 

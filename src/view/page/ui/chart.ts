@@ -125,7 +125,7 @@ function optionsOf(props: ChartProps, width: number, latest: () => ChartProps): 
     padding: [8, 8, 0, 0],
     cursor: { sync: { key: cursor.key }, y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: {
-      x: { time: false, range: (_, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) },
+      x: { time: false, range: ({ data: [x] }) => endsOf(x) },
       y: { range: (_, low, high) => rangeOf(low, high, range) },
     },
     axes: [
@@ -162,6 +162,12 @@ function optionsOf(props: ChartProps, width: number, latest: () => ChartProps): 
       ],
     },
   };
+}
+
+/** Ends of the horizontal scale: what there is, and a little around it where that is a single iteration. */
+function endsOf(x: ArrayLike<number>): [number, number] {
+  const [first, last] = [x[0] ?? 0, x[x.length - 1] ?? 1];
+  return first === last ? [first - 1, last + 1] : [first, last];
 }
 
 /** Ends of the vertical scale, at round numbers. */
