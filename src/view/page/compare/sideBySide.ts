@@ -149,7 +149,7 @@ function Action({ side, episode, at, row, isSame, limit }: ActionProps) {
     html`<b>${line(row.action, 200)}</b><br />turn ${at + 1}, probability ${percent(likely, 0)}, credit ${signed(row.advantage)}`;
   return html`<li class=${isSame ? 'same' : 'other'}>
     <a href=${linkTo('credit', target)} ...${withTip(tip)}>
-      <span>${line(row.action || '∅', 80)}</span>
+      <span>${line(row.action || '(nothing)', 80)}</span>
       <i style=${{ background: creditColour(row.advantage, limit) }} />
     </a>
   </li>`;

@@ -61,7 +61,7 @@ function Tokens({ row: { reply, logProbs, referenceLogProbs } }: { readonly row:
           html`probability ${percent(Math.exp(logProb))}${
             Number.isFinite(ratio) ? html`<br />${percent(Math.exp(logProb - ratio))} under the reference` : null
           }`;
-        return html`<span tabindex="0" style=${{ background: fill }} ...${withTip(tip)}>${shown(text, 200) || '∅'}</span>`;
+        return html`<span tabindex="0" style=${{ background: fill }} ...${withTip(tip)}>${shown(text, 200) || '(nothing)'}</span>`;
       })}
     </p>
     <p class="note choice">shaded by

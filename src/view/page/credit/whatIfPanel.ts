@@ -45,7 +45,7 @@ export function WhatIfPanel() {
           <${Term} name=${each}>${estimatorNames[each]}</${Term}></button>`,
       )}
       <button type="button" class="quiet" onClick=${() => assume(ofRun.peek())}>as trained</button>
-      <button type="button" class="quiet" onClick=${close} aria-label="Close what if">✕</button>
+      <button type="button" class="quiet" onClick=${close} aria-label="Close what if">×</button>
     </div>
     <div class="sliders">
       <${Slider} name="temperature" label="τ" term="temperature" min=${-2} max=${1} isLog isOff=${!(isProxmo && given.psa)} />

@@ -31,7 +31,7 @@ export function Progress({ info, train }: ProgressProps) {
   const done = train.at(-1)?.iteration ?? 0;
   const now = info.state === 'running' ? progress.value : null;
   const part = now && ofIteration.has(now.phase) ? now.stage.share : 0;
-  const share = planned > 0 ? Math.min(1, (done + part) / planned) : 1;
+  const share = planned > 0 ? Math.min(1, (done + part) / planned) : 0;
   return html`<section class="progress" aria-label="Progress">
     <div class="bar" role="progressbar" aria-label="Iterations" aria-valuenow=${Math.round(100 * share)} aria-valuemin="0" aria-valuemax="100">
       <span style=${{ width: `${100 * share}%` }} />

@@ -129,7 +129,11 @@ export function sentenceOf(run: RunInfo, records: readonly Figures[], progress: 
     const sentence = rule(run, train, evaluations, progress);
     if (sentence) return sentence;
   }
-  return plain('No iteration has ended yet.');
+  return plain(
+    run.state === 'running'
+      ? 'No iteration has ended yet.'
+      : 'The run has ended, and has neither iterations nor evaluations.',
+  );
 }
 
 const plain = (text: string): Sentence => ({ tone: 'plain', text });

@@ -252,7 +252,7 @@ function Counted() {
   return html`<p class="counted">Kernels of ${only.map(
     ([what, name]) =>
       name !== null &&
-      html`<span>${what} <b>${line(name, 60)}</b><button type="button" class="all" aria-label=${`Count every ${what} again`} onClick=${() => countAlone(what, name)}>✕</button></span>`,
+      html`<span>${what} <b>${line(name, 60)}</b><button type="button" class="all" aria-label=${`Count every ${what} again`} onClick=${() => countAlone(what, name)}>×</button></span>`,
   )} alone: ${milliseconds(gpuMs.value)}</p>`;
 }
 

@@ -134,7 +134,7 @@ function optionsOf(props: ChartProps, width: number, latest: () => ChartProps): 
         grid: { show: false },
         size: 22,
         incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000],
-        values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? String(value) : '')),
+        values: (_, splits) => splits.map((value) => (Number.isInteger(value) && value >= 0 ? String(value) : '')),
       },
       {
         ...axis,
