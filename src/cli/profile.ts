@@ -14,7 +14,7 @@ import type { Ceilings } from '../gpu/rates.ts';
 import type { TrainEvent } from '../rl/trainingRun.node.ts';
 import { profileFiles } from '../view/profile/profileFile.ts';
 import { kernelTotals } from '../view/profile/totals.ts';
-import { standardOutput } from './output.ts';
+import { type Output, standardError, standardOutput } from './output.ts';
 import { rooflineSvg } from './profile/roofline.ts';
 import { describeProfile, ProfileSummary } from './profile/summary.ts';
 import { Trace } from './profile/trace.ts';
@@ -51,7 +51,9 @@ export function profileCommand(version: string, program: string): Command {
         if (!(error instanceof ProxmoError && error.code === 'interrupted')) throw error;
         failure = error;
       }
-      for (const profile of profiles) await profile.write(folderOf(profile.run, out, profiles.length > 1));
+      // Where the run prints JSON, nothing stands beside it.
+      const output = trainArguments.includes('--json') ? standardError : standardOutput;
+      for (const profile of profiles) await profile.write(folderOf(profile.run, out, profiles.length > 1), output);
       if (failure) throw failure;
     });
 }
@@ -77,7 +79,8 @@ function phaseOf(event: TrainEvent): string | null {
 }
 
 class Profile {
-  private readonly summary = new ProfileSummary('preparation');
+  private phase = { name: 'preparation', since: 0 };
+  private readonly summary = new ProfileSummary(this.phase.name);
   private readonly trace = new Trace();
   private readonly profiler: Profiler;
   private ended: number | null = null;
@@ -111,26 +114,33 @@ class Profile {
 
   note(event: TrainEvent): void {
     const phase = phaseOf(event);
-    if (phase !== null) this.summary.enter(phase, this.profiler.elapsed);
+    if (phase !== null && phase !== this.phase.name) this.enter(phase, this.profiler.elapsed);
+  }
+
+  private enter(phase: string, elapsed: number): void {
+    this.trace.addPhase(this.phase.name, this.phase.since, elapsed - this.phase.since);
+    this.summary.enter(phase, elapsed);
+    this.phase = { name: phase, since: elapsed };
   }
 
   /** Prints the tables and writes the files. */
-  async write(dir: string): Promise<void> {
+  async write(dir: string, output: Output): Promise<void> {
     const { adapter, ceilings, profiler, summary, trace } = this;
     const elapsed = this.ended ?? profiler.elapsed;
     const report = summary.report({ timing: profiler.timing, ceilings, elapsed });
     if (report.programRuns === 0) {
-      standardOutput.print('\nNothing ran on the device, so there is no profile.');
+      output.print('\nNothing ran on the device, so there is no profile.');
       return;
     }
+    trace.addPhase(this.phase.name, this.phase.since, elapsed - this.phase.since);
     const file = { adapter, traceIsCut: trace.isCut, ...report };
-    standardOutput.print(`\n${describeProfile(report)}`);
+    output.print(`\n${describeProfile(report)}`);
     await mkdir(dir, { recursive: true });
     const picture = rooflineSvg(kernelTotals(report.cells), ceilings, `Kernels of a training run on ${adapter}`);
     await writeFileAtomic(join(dir, profileFiles.trace), [trace.toString()]);
     await writeFileAtomic(join(dir, profileFiles.roofline), [picture]);
     await writeFileAtomic(join(dir, profileFiles.figures), [`${JSON.stringify(file, null, 2)}\n`]);
     const note = trace.isCut ? ' (the trace ends early: there were too many dispatches)' : '';
-    standardOutput.print(`\ntrace, roofline and all figures: ${dir}${note}`);
+    output.print(`\ntrace, roofline and all figures: ${dir}${note}`);
   }
 }

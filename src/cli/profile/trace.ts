@@ -1,7 +1,7 @@
 /**
- * A profile in the Trace Event Format, which ui.perfetto.dev and chrome://tracing open: a track of the host with a
- * slice for each submit, and one of the GPU with a slice for each program and, within it, for each dispatch. The
- * device's clock is not the host's: a program's first dispatch is drawn where the host submitted it.
+ * A profile in the Trace Event Format, which ui.perfetto.dev and chrome://tracing open: a track of the run's phases,
+ * one of the host with a slice for each submit, and one of the GPU with a slice for each program and, within it, for
+ * each dispatch. The device's clock is not the host's: a program's first dispatch is drawn where the host submitted it.
  */
 import type { ProgramRun } from '../../gpu/profiler.ts';
 
@@ -10,6 +10,7 @@ const mostDispatches = 200_000;
 
 const host = 1;
 const device = 2;
+const run = 3;
 
 interface TraceEvent {
   readonly name: string;
@@ -23,7 +24,7 @@ interface TraceEvent {
 }
 
 export class Trace {
-  private readonly events: TraceEvent[] = [nameOf(host, 'host'), nameOf(device, 'GPU')];
+  private readonly events: TraceEvent[] = [nameOf(run, 'phases'), nameOf(host, 'host'), nameOf(device, 'GPU')];
   private dispatches = 0;
   /** Where the last program ends, in milliseconds. */
   private end = 0;
@@ -32,6 +33,11 @@ export class Trace {
   /** Whether programs were left out because there were too many. */
   get isCut(): boolean {
     return this.cut;
+  }
+
+  /** A phase that is over. Times in milliseconds. */
+  addPhase(name: string, start: number, ms: number): void {
+    if (!this.cut) this.events.push(slice(name, run, start, ms));
   }
 
   add({ program, start, encodeMs, dispatches }: ProgramRun): void {
