@@ -5,22 +5,24 @@
 import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type FileDigest, renameSoon, writeFileAtomic } from './atomicFile.node.ts';
+import { renameSoon, writeFileAtomic } from './atomicFile.node.ts';
 import { ProxmoError } from './errors.ts';
 import { isSystemError, systemReason } from './systemErrors.node.ts';
-import { digestOfFile, readTextOrNull } from './wholeFile.node.ts';
+import { digestOfFile, gitHashOfFile, readTextOrNull } from './wholeFile.node.ts';
 
-export interface ExpectedFile {
-  /** Size; whatever it is where left out. */
-  readonly bytes?: number;
-  /** SHA-256, in hexadecimal. */
-  readonly sha256: string;
-}
+/** A file by its size and a hash of its content, in hexadecimal. */
+export type ExpectedFile =
+  /** Its size is whatever it is where left out. */
+  | { readonly bytes?: number; readonly sha256: string }
+  /** By the name that Git gives its content: SHA-1 of `blob`, the size and the content. */
+  | { readonly bytes: number; readonly gitSha1: string };
 
 export interface DownloadOptions {
   readonly expected: ExpectedFile;
   /** What to do where the file cannot be had, for the end of a sentence. */
   readonly advice: string;
+  /** Of each request. Those that say who asks do not go with it where the server sends it on to another one. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Gets the bytes that are there, and how many there will be, null where the server does not say. */
   readonly onProgress?: (done: number, total: number | null) => void;
   /** Wait before the first repetition in milliseconds, doubled for each further one. Default 1000. */
@@ -39,8 +41,8 @@ const mostBytes = 2 ** 31;
  * @throws {ProxmoError} `network` if the server cannot be reached, refuses, or has something else; `file` if the disk
  *   is full or cannot be written
  */
-export async function download(url: string, path: string, options: DownloadOptions): Promise<FileDigest> {
-  if ((await problemOf(path, options.expected)) === null) return digestOfFile(path);
+export async function download(url: string, path: string, options: DownloadOptions): Promise<void> {
+  if ((await problemOf(path, options.expected)) === null) return;
   const transfer = new Transfer(url, path, options);
   try {
     await mkdir(dirname(path), { recursive: true });
@@ -56,7 +58,6 @@ export async function download(url: string, path: string, options: DownloadOptio
     }
     await renameSoon(transfer.part, path);
     await transfer.discard();
-    return await digestOfFile(path);
   } catch (error) {
     if (!isSystemError(error)) throw error;
     const reason = systemReason(error);
@@ -65,13 +66,17 @@ export async function download(url: string, path: string, options: DownloadOptio
 }
 
 /** Why a file is not the one that is expected, as a part of a sentence; null if it is. */
-export async function problemOf(path: string, { bytes, sha256 }: ExpectedFile): Promise<string | null> {
+export async function problemOf(path: string, expected: ExpectedFile): Promise<string | null> {
+  const { bytes } = expected;
   const size = (await stat(path).catch(() => null))?.size;
   if (size === undefined) return 'it is not there';
   if (bytes !== undefined && size !== bytes)
     return size < bytes ? `it is cut short, ${size} of ${bytes} bytes` : `it has ${size} bytes instead of ${bytes}`;
-  const found = (await digestOfFile(path)).sha256;
-  return found === sha256.toLowerCase() ? null : `its SHA-256 is ${found} instead of ${sha256}`;
+  const [kind, wanted, found] =
+    'sha256' in expected
+      ? ['SHA-256', expected.sha256, (await digestOfFile(path)).sha256]
+      : ["hash by Git's rule", expected.gitSha1, await gitHashOfFile(path, size)];
+  return found === wanted.toLowerCase() ? null : `its ${kind} is ${found} instead of ${wanted}`;
 }
 
 /** A failure that may pass, so that it is worth to try again. */
@@ -147,7 +152,7 @@ class Transfer {
 
   private headers(): Record<string, string> {
     // The bytes of the file, not of a packed form of it.
-    const plain = { 'accept-encoding': 'identity' };
+    const plain = { 'accept-encoding': 'identity', ...this.options.headers };
     if (this.bytes === 0) return plain;
     const condition = this.validator === null ? {} : { 'if-range': this.validator };
     return { ...plain, range: `bytes=${this.bytes}-`, ...condition };

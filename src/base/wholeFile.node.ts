@@ -1,5 +1,5 @@
 /** Reading files as a whole: texts, one that need not be there among them, and the hash of a file of any size. */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
@@ -54,6 +54,22 @@ export async function readTextOrNull(path: string): Promise<string | null> {
  */
 export async function digestOfFile(path: string, advice = checkPath): Promise<FileDigest> {
   const hash = createHash('sha256');
+  const bytes = await hashFile(path, hash, advice);
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+/**
+ * The name that Git gives the content of a file, in hexadecimal: SHA-1 of `blob`, its size and the content.
+ * @throws {ProxmoError} `file` if it cannot be read
+ */
+export async function gitHashOfFile(path: string, bytes: number): Promise<string> {
+  const hash = createHash('sha1').update(`blob ${bytes}\0`);
+  await hashFile(path, hash, checkPath);
+  return hash.digest('hex');
+}
+
+/** Puts a file into a hash. @returns its size */
+async function hashFile(path: string, hash: Hash, advice: string): Promise<number> {
   let bytes = 0;
   try {
     for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
@@ -63,7 +79,7 @@ export async function digestOfFile(path: string, advice = checkPath): Promise<Fi
   } catch (error) {
     throw unreadable(path, error, advice);
   }
-  return { bytes, sha256: hash.digest('hex') };
+  return bytes;
 }
 
 function unreadable(path: string, cause: unknown, advice: string): ProxmoError {

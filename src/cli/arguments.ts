@@ -10,6 +10,10 @@ export function adapterOption(): Option {
   );
 }
 
+/** What names a pretrained model. */
+export const modelArgument =
+  "folder of a Hugging Face model, GGUF file, or OWNER/NAME of a model in the hub's cache (proxmo model fetch)";
+
 export function precisionOption(): Option {
   return new Option(
     '--precision <precision>',

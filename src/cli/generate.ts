@@ -11,6 +11,7 @@ import { Engine } from '../tensor/engine.ts';
 import {
   adapterOption,
   count,
+  modelArgument,
   nonFiniteOption,
   nonNegative,
   precisionOption,
@@ -43,7 +44,7 @@ export function generateCommand(): Command {
     .description(
       'Continue a prompt, or talk, with a pretrained model or a trained policy. Text goes to standard output, figures to standard error.',
     )
-    .requiredOption('--model <path>', 'folder of a Hugging Face model, GGUF file, or folder of a run')
+    .requiredOption('--model <path>', `${modelArgument}, or folder of a run`)
     .addOption(new Option('--prompt <text>', 'what to continue, or with --chat what to answer').conflicts('promptFile'))
     .option('--prompt-file <file>', 'the prompt in a file; - for standard input')
     .option(
@@ -71,11 +72,11 @@ export function generateCommand(): Command {
     .action(async (options: GenerateOptions) => {
       const chat = await readChatSettings(options);
       const prompt = await readPrompt(options);
-      await checkSource(options.model);
+      const path = await checkSource(options.model);
       const gpu = await openDevice(options.adapter);
       try {
         const engine = new Engine(gpu);
-        const source = await openSource(engine, options.model, options.precision, options.allowNonfinite);
+        const source = await openSource(engine, path, options.precision, options.allowNonfinite);
         const { controls, notes } = samplingOf(options, source);
         for (const note of notes) standardError.print(note);
         const session = { engine, source, options, chat, controls };

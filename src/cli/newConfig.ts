@@ -1,6 +1,7 @@
 /** The configuration of a new run: a preset, what is set over it, and paths made absolute. */
 import { resolve } from 'node:path';
 import { anchorEnvironment, environmentDefaults } from '../envs/registry.node.ts';
+import { locateModel } from '../models/hub/cache.node.ts';
 import { type TrainConfig, trainConfigSchema } from '../rl/config.ts';
 import { presets } from '../rl/presets.ts';
 import { type ConfigSources, loadConfig } from '../runs/config.ts';
@@ -22,7 +23,7 @@ export async function newRunConfig(
 ): Promise<TrainConfig> {
   const config = await valuesOf(preset, sources);
   // A run goes on from wherever it is resumed.
-  const model = config.model === undefined ? {} : { model: resolve(config.model) };
+  const model = config.model === undefined ? {} : { model: resolve(await locateModel(config.model)) };
   const { lora } = config;
   const adapters = lora && 'from' in lora ? { lora: { ...lora, from: resolve(lora.from) } } : {};
   return { ...config, ...model, ...adapters, environment: anchorEnvironment(config.environment) };

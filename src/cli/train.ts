@@ -17,7 +17,7 @@ import { WarmStarts } from '../rl/warmStarts.node.ts';
 import { loadConfig } from '../runs/config.ts';
 import { checkNewFolder, logToRun, openRun } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
-import { adapterOption, repeatedOption, wholeNumber } from './arguments.ts';
+import { adapterOption, modelArgument, repeatedOption, wholeNumber } from './arguments.ts';
 import { describeGroups, readGroups } from './compare.ts';
 import { dryRun } from './dryRun.ts';
 import { checkNewRun } from './names.ts';
@@ -65,10 +65,7 @@ export function trainCommand(version: string, program: string, observer?: RunObs
       '--env <name>',
       'environment: a name (proxmo env list) or the path of a module, as ./my-env.mjs; options by --set environment.options.key=value',
     )
-    .option(
-      '--model <path>',
-      'pretrained model to start from: folder of a Hugging Face model, or GGUF file (default: random weights)',
-    )
+    .option('--model <path>', `pretrained model to start from: ${modelArgument} (default: random weights)`)
     .addOption(repeatedOption('--set <key=value>', 'one setting, as training.iterations=40'))
     .option('--out <dir>', 'folder of the run; must be new or empty (default: a new folder under runs/)')
     .option('--seed <n>', 'seed of all chance', wholeNumber)

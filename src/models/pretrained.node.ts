@@ -13,6 +13,7 @@ import { openGgufParts } from './gguf/ggufParts.node.ts';
 import { ggufSampling } from './gguf/sampling.ts';
 import { HfCheckpoint } from './hf/checkpoint.node.ts';
 import { type HfModel, parseHfConfig } from './hf/config.ts';
+import { describingFiles } from './modelFiles.ts';
 import { type ModelSampling, samplingOfConfig } from './sampling.ts';
 import type { WeightSource } from './weightSource.ts';
 
@@ -75,16 +76,7 @@ async function folderSampling(folder: string): Promise<ModelSampling> {
   return samplingOfConfig(text === null ? undefined : parseFetchedJson(text, path), path);
 }
 
-/** Files of a model's folder that are read: they decide what it computes, and how text becomes tokens. */
-const readFiles = [
-  'config.json',
-  'generation_config.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'chat_template.jinja',
-];
-const isModelFile = (name: string) => readFiles.includes(name) || /\.safetensors(\.index\.json)?$/.test(name);
+const isModelFile = (name: string) => describingFiles.includes(name) || /\.safetensors(\.index\.json)?$/.test(name);
 
 /**
  * A SHA-256 of a model's files and their names, as hexadecimal digits. Reads all of them.

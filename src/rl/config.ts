@@ -29,7 +29,7 @@ const settings = z.strictObject({
     .optional()
     .meta({
       description:
-        'A pretrained model to start from: the folder of a Hugging Face model, or a GGUF file. Not set: random weights.',
+        "A pretrained model to start from: the folder of a Hugging Face model, a GGUF file, or OWNER/NAME of a model in the hub's cache. Not set: random weights.",
       examples: ['models/Qwen2.5-0.5B-Instruct'],
     }),
   lora: lora

@@ -31,8 +31,7 @@ function leavePart(url: string, part: Buffer, validator: string | null): void {
 it('downloads a file, tells how far it is, and leaves nothing else', async () => {
   const { url, ranges } = await serve({ content });
   const told: (number | null)[][] = [];
-  const digest = await get(url, { onProgress: (...progress) => told.push(progress) });
-  expect(digest).toEqual({ bytes: content.length, sha256 });
+  await get(url, { onProgress: (...progress) => told.push(progress) });
   expect(readFileSync(path).equals(content)).toBe(true);
   expect(readdirSync(folder)).toEqual(['games.zip']);
   expect(told.at(-1)).toEqual([content.length, content.length]);

@@ -1,12 +1,12 @@
 /** `proxmo env fetch`: gets the data of an environment from where their authors publish them. */
 import { Command, InvalidArgumentError } from 'commander';
 import { ProxmoError } from '../../base/errors.ts';
-import type { DataFetcher, FetchedData, FetchProgress } from '../../envs/dataFetcher.ts';
+import type { DataFetcher, FetchedData } from '../../envs/dataFetcher.ts';
 import { environmentEntries } from '../../envs/registry.node.ts';
 import { noSuchName } from '../names.ts';
 import { standardOutput } from '../output.ts';
 import { ProgressLine } from '../progressLine.ts';
-import { duration } from '../table.ts';
+import { describeDownload, describeSteps, Pace } from '../transfer.ts';
 
 interface FetchOptions {
   readonly from?: string;
@@ -35,7 +35,11 @@ export function fetchCommand(): Command {
       try {
         const data = await fetchData({
           ...request,
-          onProgress: (progress) => line.show(progress.phase, describe(progress, pace)),
+          onProgress: (progress) =>
+            line.show(
+              progress.phase,
+              progress.phase === 'downloading' ? describeDownload(progress, pace) : describeSteps(progress),
+            ),
         });
         line.clear();
         if (json) standardOutput.json(data);
@@ -53,38 +57,6 @@ function fetcherOf(name: string): DataFetcher {
   if (entry?.fetch) return entry.fetch;
   if (entry === undefined) throw noSuchName('environment to fetch', name, fetchable);
   throw new ProxmoError('usage', `The data of ${name} cannot be fetched (${entry.data}); ${fetchable.join(', ')} can.`);
-}
-
-/** How fast a phase goes on. */
-class Pace {
-  private phase = '';
-  private began = 0;
-  private first = 0;
-
-  /** Units a second, of what was done in this run of the command. */
-  of({ phase, done }: FetchProgress): number {
-    const now = performance.now();
-    if (phase !== this.phase) [this.phase, this.began, this.first] = [phase, now, done];
-    return now > this.began ? (1000 * (done - this.first)) / (now - this.began) : 0;
-  }
-}
-
-function describe(progress: FetchProgress, pace: Pace): string {
-  const { phase, done, total } = progress;
-  const perSecond = pace.of(progress);
-  const isDownload = phase === 'downloading';
-  const amount = (count: number) => (isDownload ? megabytes(count) : String(count));
-  const parts = [
-    `${phase} ${amount(done)}${total === null ? '' : ` of ${amount(total)}`}${isDownload ? ' MB' : ' files'}`,
-    total === null ? '' : `${Math.floor((100 * done) / total)} %`,
-    perSecond > 0 && isDownload ? `${megabytes(perSecond)} MB/s` : '',
-    perSecond > 0 && total !== null ? `${duration((total - done) / perSecond)} left` : '',
-  ];
-  return parts.filter(Boolean).join(' | ');
-}
-
-function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(1);
 }
 
 function summary(name: string, { folder, isNew, tasks }: FetchedData, to: string | undefined): string {

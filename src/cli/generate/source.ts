@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { exists } from '../../base/atomicFile.node.ts';
 import { ProxmoError } from '../../base/errors.ts';
+import { locateModel } from '../../models/hub/cache.node.ts';
 import type { Precision } from '../../nn/halfWeights.ts';
 import { openPolicyModel } from '../../rl/policySource.node.ts';
 import type { ChatSettings, PolicySource } from '../../rl/policySource.ts';
@@ -16,9 +17,15 @@ import { HfTokenizer } from '../../text/hf/hfTokenizer.ts';
 import { tellTuning } from '../loadedRun.ts';
 import { checkModel } from '../names.ts';
 
-/** Whether there is a model or a run of that path. @throws {ProxmoError} `file`, `config` */
-export async function checkSource(path: string): Promise<void> {
+/**
+ * The path of a model or a run, which is there.
+ * @param name its path, or that of a model on the hub
+ * @throws {ProxmoError} `file`, `config`
+ */
+export async function checkSource(name: string): Promise<string> {
+  const path = await locateModel(name);
   await checkModel((await isRun(path)) ? runConfig(await openRun(path)).model : path);
+  return path;
 }
 
 function isRun(path: string): Promise<boolean> {

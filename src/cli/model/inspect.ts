@@ -5,20 +5,21 @@
 import { Command } from 'commander';
 import { checkFinite, describeNonFinite, findNonFinite, type NonFinite } from '../../models/finiteWeights.ts';
 import { locateWeights } from '../../models/hf/locate.ts';
+import { locateModel } from '../../models/hub/cache.node.ts';
 import { openPretrained, type PretrainedModel } from '../../models/pretrained.node.ts';
 import type { TransformerConfig } from '../../models/transformerConfig.ts';
-import { nonFiniteOption } from '../arguments.ts';
+import { modelArgument, nonFiniteOption } from '../arguments.ts';
 import { standardOutput } from '../output.ts';
 import { formatTable } from '../table.ts';
 
 export function inspectCommand(): Command {
   return new Command('inspect')
     .description("Show a model's family, sizes, parameters, stored precision, and the memory that it needs.")
-    .argument('<model>', 'folder of a Hugging Face model: config.json and safetensors; or a GGUF file')
+    .argument('<model>', modelArgument)
     .addOption(nonFiniteOption())
     .option('--json', 'print as JSON')
     .action(async (path: string, { json, allowNonfinite }: InspectOptions) => {
-      const opened = await openPretrained(path);
+      const opened = await openPretrained(await locateModel(path));
       try {
         const findings = await examine(opened, allowNonfinite ?? false);
         if (json) standardOutput.json(findings);

@@ -4,13 +4,14 @@ import { Command } from 'commander';
 import { ProxmoError } from '../../base/errors.ts';
 import { openDevice } from '../../gpu/device.node.ts';
 import type { HfModel } from '../../models/hf/config.ts';
+import { locateModel } from '../../models/hub/cache.node.ts';
 import { openPretrained, type PretrainedModel } from '../../models/pretrained.node.ts';
 import type { WeightSource } from '../../models/weightSource.ts';
 import { loadPretrained, pretrainedWeights } from '../../nn/decoderWeights.ts';
 import { type Precision, storageFor } from '../../nn/halfWeights.ts';
 import type { Transformer } from '../../nn/transformer.ts';
 import { Engine } from '../../tensor/engine.ts';
-import { adapterOption, nonFiniteOption, precisionOption } from '../arguments.ts';
+import { adapterOption, modelArgument, nonFiniteOption, precisionOption } from '../arguments.ts';
 import { standardOutput } from '../output.ts';
 import { formatTable } from '../table.ts';
 import {
@@ -40,7 +41,7 @@ export function verifyCommand(): Command {
     .description(
       'Compare logits, loss, gradients, greedy continuation, AdamW steps and tokenizer with those of a reference.',
     )
-    .argument('<model>', 'folder of a Hugging Face model: config.json and safetensors; or a GGUF file')
+    .argument('<model>', modelArgument)
     .option(
       '--expected <file>',
       "the reference's results (default: expected.json in the folder; `proxmo model reference` makes it)",
@@ -50,7 +51,7 @@ export function verifyCommand(): Command {
     .addOption(adapterOption())
     .option('--json', 'print the checks as JSON')
     .action(async (path: string, options: VerifyOptions) => {
-      const opened = await openPretrained(path);
+      const opened = await openPretrained(await locateModel(path));
       try {
         await verify(opened, options);
       } finally {
