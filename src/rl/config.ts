@@ -82,6 +82,10 @@ export const trainConfigSchema = settings
     if (message !== null)
       context.addIssue({ code: 'custom', path: ['loss', 'klEstimator'], message, input: loss.klEstimator });
   })
+  .refine(({ loss, warmStart }) => loss.imitationCoefficient === 0 || warmStart.tasks > 0, {
+    path: ['loss', 'imitationCoefficient'],
+    error: 'there is nothing to imitate without demonstrations; set it to 0, or warmStart.tasks to a number of them',
+  })
   .refine(({ lora, model }) => lora === null || model !== undefined, {
     path: ['lora'],
     error: 'adapters need a pretrained model; name one as model, or set lora to null',

@@ -31,9 +31,16 @@ import { input, type Tensor } from '../tensor/tensor.ts';
 import type { Variable } from '../tensor/variable.ts';
 import { nonFiniteParameter } from './nonFinite.ts';
 
-/** Numbers that go with each reply token, by column; `weight` is the token's share in the loss. */
+/**
+ * Numbers that go with each reply token, by column. `weight` is the token's share in the loss, and `imitation`, where a
+ * loss has two parts, its share in the second.
+ */
 export interface TrainingSequence extends TokenSequence {
-  readonly columns: { readonly weight: ArrayLike<number>; readonly [name: string]: ArrayLike<number> };
+  readonly columns: {
+    readonly weight: ArrayLike<number>;
+    readonly imitation?: ArrayLike<number>;
+    readonly [name: string]: ArrayLike<number> | undefined;
+  };
 }
 
 /**
@@ -235,8 +242,11 @@ function columnOf(sequence: TrainingSequence, name: string): ArrayLike<number> {
 
 function largestWeight(sequences: readonly TrainingSequence[]): number {
   return sequences.reduce(
-    (largest, sequence) =>
-      Array.from(columnOf(sequence, 'weight')).reduce((most, weight) => Math.max(most, Math.abs(weight)), largest),
+    (largest, { columns: { weight, imitation = [] } }) =>
+      [...Array.from(weight), ...Array.from(imitation)].reduce(
+        (most, share) => Math.max(most, Math.abs(share)),
+        largest,
+      ),
     0,
   );
 }

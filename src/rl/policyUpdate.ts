@@ -1,8 +1,11 @@
 /** The policy update of an iteration: optimiser steps on the PPO loss over the turns that were played. */
 
+import type { TokenSequence } from '../nn/replies.ts';
 import { learningRateAt } from '../nn/schedule.ts';
 import type { Transformer } from '../nn/transformer.ts';
+import { add, scale } from '../ops/elementwise.ts';
 import { ppoLoss } from '../ops/ppoLoss.ts';
+import { dot } from '../ops/reduce.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { Random } from '../tensor/random.ts';
 import type { AdvantageResult } from './advantages/index.ts';
@@ -13,6 +16,7 @@ import { evenParts } from './miniBatches.ts';
 import { checkLogProbs, checkTurn } from './nonFinite.ts';
 import { Optimiser, type StepReport, type TrainingSequence } from './optimise.ts';
 import type { Policy } from './policy.ts';
+import { drawDemonstrations, rehearsed } from './rehearsal.ts';
 import type { Episode, RolloutStep } from './rollout.ts';
 import { Scorer } from './score.ts';
 
@@ -55,11 +59,14 @@ export class PolicyUpdate {
       engine,
       policy.model,
       { ...optimiser, seed: new Random(seed, 'dropout').nextWord() },
-      ['oldLogProb', 'referenceLogProb', 'advantage', 'weight'],
+      ['oldLogProb', 'referenceLogProb', 'advantage', 'weight', ...(rehearses(config) ? ['imitation'] : [])],
       ({ logProbs, column }) => {
         const { logProb, entropy } = logProbs(sampling.temperature);
         const given = { oldLogProb: column('oldLogProb'), referenceLogProb: column('referenceLogProb') };
-        return ppoLoss({ logProb, entropy, ...given, advantage: column('advantage'), weight: column('weight') }, loss);
+        const inputs = { logProb, entropy, ...given, advantage: column('advantage'), weight: column('weight') };
+        const ppo = ppoLoss(inputs, loss);
+        if (!rehearses(config)) return ppo;
+        return { ...ppo, loss: add(ppo.loss, scale(dot(logProb, column('imitation')), -1)) };
       },
     );
   }
@@ -67,15 +74,21 @@ export class PolicyUpdate {
   /**
    * @param iteration counted from 0
    * @param advantages of the episodes' steps, in the same order
+   * @param demonstrations to learn from besides, with `loss.imitationCoefficient`; none are needed where it is 0
    * @throws {ProxmoError} `non-finite` if nothing can be learned, naming the step or the tensor
    */
-  async run(iteration: number, episodes: readonly Episode[], advantages: AdvantageResult): Promise<UpdateResult> {
+  async run(
+    iteration: number,
+    episodes: readonly Episode[],
+    advantages: AdvantageResult,
+    demonstrations: readonly TokenSequence[] = [],
+  ): Promise<UpdateResult> {
     const before = this.optimiser.progress;
-    const sequences = weighed(episodes, advantages).filter(({ turns }) => this.counted(turns).length > 0);
+    const sequences = this.weighed(episodes, advantages).filter(({ turns }) => this.counted(turns).length > 0);
     const steps = episodes.flatMap((episode) => episode.steps);
     const referenceLogProbs: (ArrayLike<number> | null)[] = steps.map(() => null);
     try {
-      const reports = await this.passes(iteration, await this.scored(sequences, referenceLogProbs));
+      const reports = await this.passes(iteration, await this.scored(sequences, referenceLogProbs), demonstrations);
       this.optimiser.checkLearned();
       this.warnOfSkips(iteration, reports);
       return {
@@ -91,7 +104,11 @@ export class PolicyUpdate {
     }
   }
 
-  private async passes(iteration: number, sequences: readonly ScoredSequence[]): Promise<StepReport[]> {
+  private async passes(
+    iteration: number,
+    sequences: readonly ScoredSequence[],
+    demonstrations: readonly TokenSequence[],
+  ): Promise<StepReport[]> {
     const { epochs, miniBatches } = this.config.training;
     const reports: StepReport[] = [];
     for (let epoch = 0; epoch < epochs; epoch++) {
@@ -99,7 +116,11 @@ export class PolicyUpdate {
       const batches = evenParts(shuffled, miniBatches, ({ sequence }) => this.counted(sequence.turns).length);
       for (const [index, batch] of batches.entries()) {
         const rate = this.learningRate(iteration, epoch, index);
-        reports.push(await this.optimiser.step(this.trainingSequences(batch), rate));
+        const shown = rehearses(this.config)
+          ? drawDemonstrations(demonstrations, this.config, `${iteration} ${epoch} ${index}`)
+          : [];
+        const learned = [...this.trainingSequences(batch), ...rehearsed(shown, this.config.loss.imitationCoefficient)];
+        reports.push(await this.optimiser.step(learned, rate));
         this.options.onProgress((epoch + (index + 1) / batches.length) / epochs);
       }
     }
@@ -130,7 +151,7 @@ export class PolicyUpdate {
   }
 
   /** The turns that are trained on. */
-  private counted(turns: readonly WeighedStep[]): readonly WeighedStep[] {
+  private counted<Step extends RolloutStep>(turns: readonly Step[]): readonly Step[] {
     return this.config.loss.maskTruncated ? turns.filter((turn) => !this.isCut(turn)) : turns;
   }
 
@@ -157,11 +178,23 @@ export class PolicyUpdate {
     });
   }
 
+  /** The episodes as sequences to learn from. @param advantages of their steps, in the same order */
+  private weighed(episodes: readonly Episode[], { advantage }: AdvantageResult): WeighedSequence[] {
+    let row = 0;
+    return episodes.flatMap(({ steps }) => {
+      const episodeTokens = this.counted(steps).reduce((sum, { reply }) => sum + reply.length, 0);
+      return contextSequences(steps.map((step) => ({ ...step, row, advantage: advantage[row++] ?? 0, episodeTokens })));
+    });
+  }
+
   private trainingSequences(batch: readonly ScoredSequence[]): TrainingSequence[] {
     const weights = tokenWeights(
       batch.flatMap(({ sequence: { turns } }) => {
         const counted = new Set(this.counted(turns));
-        return turns.map((turn) => (counted.has(turn) ? turn.reply.length : 0));
+        return turns.map((turn) => ({
+          length: counted.has(turn) ? turn.reply.length : 0,
+          ofEpisode: turn.episodeTokens,
+        }));
       }),
       this.config.loss.aggregation,
       this.config.sampling.maxNewTokens,
@@ -174,6 +207,7 @@ export class PolicyUpdate {
         oldLogProb: concatenated(turns, ({ logProbs }) => logProbs),
         referenceLogProb,
         advantage: concatenated(turns, ({ reply, advantage }) => reply.map(() => advantage)),
+        ...(rehearses(this.config) ? { imitation: concatenated(turns, ({ reply }) => reply.map(() => 0)) } : {}),
         weight: concatenated(turns, ({ reply }) => new Array<number>(reply.length).fill(weights[at++] ?? 0)),
       },
     }));
@@ -181,21 +215,23 @@ export class PolicyUpdate {
 }
 
 /** A step with its number among all steps, and what it was worth. */
-type WeighedStep = RolloutStep & { readonly row: number; readonly advantage: number };
+type WeighedStep = RolloutStep & {
+  readonly row: number;
+  readonly advantage: number;
+  /** Tokens of its episode that are trained on. */
+  readonly episodeTokens: number;
+};
 type WeighedSequence = ContextSequence<WeighedStep>;
+
+/** Whether updates learn from demonstrations too. */
+export function rehearses({ loss }: Pick<TrainConfig, 'loss'>): boolean {
+  return loss.imitationCoefficient > 0;
+}
 
 interface ScoredSequence {
   readonly sequence: WeighedSequence;
   /** Of each token of the replies. */
   readonly referenceLogProb: ArrayLike<number>;
-}
-
-/** The episodes as sequences to learn from. @param advantages of their steps, in the same order */
-function weighed(episodes: readonly Episode[], { advantage }: AdvantageResult): WeighedSequence[] {
-  let row = 0;
-  return episodes.flatMap(({ steps }) =>
-    contextSequences(steps.map((step) => ({ ...step, row, advantage: advantage[row++] ?? 0 }))),
-  );
 }
 
 /** One number for each token of the replies of turns. */

@@ -23,7 +23,7 @@ import { type IterationMetrics, iterationMetrics, Stopwatch } from './metrics.ts
 import type { Optimiser } from './optimise.ts';
 import { Policy } from './policy.ts';
 import type { PolicySource } from './policySource.ts';
-import { PolicyUpdate, type UpdateResult } from './policyUpdate.ts';
+import { PolicyUpdate, rehearses, type UpdateResult } from './policyUpdate.ts';
 import { ownWeightsOf, referenceOf } from './reference.ts';
 import { type Episode, playEpisodes, type RolloutResult } from './rollout.ts';
 import { RunTasks } from './runTasks.ts';
@@ -80,6 +80,7 @@ export class Trainer {
   private readonly policyUpdate: PolicyUpdate;
   private readonly estimator: AdvantageEstimator;
   private readonly signal = new LearningSignal();
+  private demonstrated: readonly TokenSequence[] | undefined;
   /** Each phase works with the weights that the one before left. */
   private readonly queue = new Queue();
 
@@ -157,18 +158,11 @@ export class Trainer {
   }
 
   private async imitate(hooks: WarmStartHooks): Promise<number | null> {
-    const { warmStart, seed } = this.config;
     let loss: number | null = null;
     const { demonstrated } = this.tasks;
     if (demonstrated.length > 0) {
       this.report('demonstrations', 0);
-      const demonstrations = await demonstrate(this.policy.player, this.taskSet, demonstrated, {
-        teacher: warmStart.teacher,
-        noise: warmStart.noise,
-        seed,
-        faults: this.faults,
-      });
-      this.checkDemonstrations(demonstrations);
+      const demonstrations = await this.demonstrations();
       this.report('warm start', 0);
       loss = await cloneBehaviour(this.engine, this.policy.model, demonstrations, this.config, {
         interchangeable: this.interchangeableTokens(),
@@ -185,6 +179,16 @@ export class Trainer {
     return loss;
   }
 
+  /** The teacher's episodes: of the same settings always the same. */
+  private async demonstrations(): Promise<readonly TokenSequence[]> {
+    const { warmStart, seed } = this.config;
+    const { teacher, noise } = warmStart;
+    const options = { teacher, noise, seed, faults: this.faults };
+    this.demonstrated ??= await demonstrate(this.policy.player, this.taskSet, this.tasks.demonstrated, options);
+    this.checkDemonstrations(this.demonstrated);
+    return this.demonstrated;
+  }
+
   private async learn(iteration: number): Promise<IterationResult> {
     const watch = new Stopwatch();
     this.report('rollout', 0);
@@ -196,7 +200,8 @@ export class Trainer {
     // Not between optimiser steps: a checkpoint after an interruption must hold the weights of whole iterations.
     this.checkSignal();
     this.report('update', 0);
-    const update = await watch.time('update', () => this.policyUpdate.run(iteration, episodes, advantages));
+    const shown = rehearses(this.config) ? await this.demonstrations() : [];
+    const update = await watch.time('update', () => this.policyUpdate.run(iteration, episodes, advantages, shown));
     const metrics = iterationMetrics({
       iteration,
       episodes,

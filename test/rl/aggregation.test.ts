@@ -4,12 +4,16 @@ import { aggregationModes, tokenWeights } from '../../src/rl/aggregation.ts';
 
 /** Per-token losses of three sequences; the second has no policy token. */
 const losses = [[1, 2, 3, 6], [], [4, 10]];
-const lengths = losses.map(({ length }) => length);
+/** The first two are turns of one episode, the third is the first of two turns of another. */
+const episodes = [4, 4, 3];
+const lengths = losses.map(({ length }, index) => ({ length, ofEpisode: episodes[index]! }));
 const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
 
 describe('tokenWeights', () => {
   it.each([
     ['token-mean', (1 + 2 + 3 + 6 + 4 + 10) / 6],
+    // A turn of 2 of its episode's 3 tokens is two thirds of an episode.
+    ['episode-mean', (12 / 4 + 14 / 3) / (1 + 2 / 3)],
     ['seq-mean-token-sum', (12 + 14) / 2],
     ['seq-mean-token-mean', (3 + 7) / 2],
     ['seq-mean-token-sum-norm', (12 / 4 + 14 / 4) / 2],
@@ -30,7 +34,12 @@ describe('tokenWeights', () => {
   });
 
   it.each(aggregationModes)('%s of no tokens at all', (mode) => {
-    expect(tokenWeights([0, 0], mode)).toEqual([0, 0]);
+    expect(
+      tokenWeights(
+        [0, 0].map((length) => ({ length, ofEpisode: 5 })),
+        mode,
+      ),
+    ).toEqual([0, 0]);
     expect(tokenWeights([], mode)).toEqual([]);
   });
 });

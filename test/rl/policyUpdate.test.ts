@@ -16,19 +16,21 @@ const folder = mkdtempSync(join(tmpdir(), 'proxmo-policy-update-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const tiny = tinyConfig(writeTinyWorld(folder));
 
-type Changes = { readonly [Key in 'loss' | 'training' | 'sampling']?: object };
+type Changes = { readonly [Key in 'loss' | 'training' | 'sampling' | 'warmStart']?: object };
 
 interface Surroundings {
   readonly world?: TaskSet;
   readonly onWarning?: (text: string) => void;
 }
 
-async function open({ loss = {}, training = {}, sampling = {} }: Changes, { world, onWarning }: Surroundings = {}) {
+async function open(changes: Changes, { world, onWarning }: Surroundings = {}) {
+  const { loss = {}, training = {}, sampling = {}, warmStart = {} } = changes;
   const config = trainConfigSchema.parse({
     ...tiny,
     loss: { ...tiny.loss, ...loss },
     training: { ...tiny.training, ...training },
     sampling: { ...tiny.sampling, ...sampling },
+    warmStart: { ...tiny.warmStart, ...warmStart },
   });
   const taskSet = world ?? (await createNamedTaskSet(config.environment.name, config.environment.options));
   const source = wordPolicySource(config, tokenizerFor(taskSet));
@@ -135,4 +137,88 @@ it('says once when, again and again, no task told its episodes apart', async () 
     expect(metrics).toMatchObject({ deadGroupShare: 1, groups: 4 });
     expect(told).toHaveLength(iteration < 2 ? 0 : 1);
   }
+});
+
+describe('demonstrations within the update', () => {
+  // Every episode has the same outcome, so that there is nothing to learn but from demonstrations.
+  const world = defineTaskSet({
+    name: 'fair',
+    maxSteps: 1,
+    tasks: [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'].map((id) => ({ id, type: 'door' })),
+    words: ['go', 'doors', 'over', 'left', 'right'],
+    instruction: () => 'go',
+    *play() {
+      yield { observation: 'doors', actions: ['left', 'right'] };
+      return { observation: 'over', success: true };
+    },
+    createExpert: () => ({ reset() {}, act: () => 'right' }),
+  });
+  const training = { tasks: 4, groupSize: 8, learningRate: 0.03 };
+  const warmStart = { tasks: 4, batchTurns: 3 };
+
+  /** Share of `right` in each of six iterations. */
+  async function shares(imitationCoefficient: number): Promise<number[]> {
+    const loss = { klCoefficient: 0, entropyCoefficient: 0, imitationCoefficient };
+    const trainer = await open({ loss, warmStart, training }, { world });
+    const found: number[] = [];
+    for (let iteration = 0; iteration < 6; iteration++) {
+      const { episodes } = await trainer.iterate(iteration);
+      found.push(episodes.filter(({ steps }) => steps[0]!.action === 'right').length / episodes.length);
+    }
+    return found;
+  }
+
+  it('are learned with their weight, and not without', async () => {
+    const [without, within] = [await shares(0), await shares(1)];
+    expect(within[0]).toBe(without[0]);
+    expect(Math.max(...without)).toBeLessThan(0.8);
+    expect(within[5]).toBeGreaterThan(0.9);
+  });
+
+  it('come in batches of the warm start, other ones in every step, and weigh as much as was set', async () => {
+    const trainer = await open({ loss: { imitationCoefficient: 0.5 }, warmStart, training }, { world });
+    const step = vi.spyOn(trainer.optimiser, 'step');
+    await trainer.iterate(0);
+    const total = (values: ArrayLike<number>) => Array.from(values).reduce((sum, value) => sum + value, 0);
+    const batches = step.mock.calls.map(([batch]) => batch.filter(({ columns }) => total(columns.weight) === 0));
+    for (const [index, batch] of batches.entries()) {
+      expect(batch).toHaveLength(3);
+      expect(batch.reduce((sum, { columns }) => sum + total(columns.imitation!), 0)).toBeCloseTo(0.5, 6);
+      // What was played weighs 1 in the policy's loss, and nothing in the other.
+      const played = step.mock.calls[index]![0].filter((sequence) => !batch.includes(sequence));
+      expect(played.reduce((sum, { columns }) => sum + total(columns.weight), 0)).toBeCloseTo(1, 6);
+      expect(played.reduce((sum, { columns }) => sum + total(columns.imitation!), 0)).toBe(0);
+    }
+    expect(batches).toHaveLength(2);
+  });
+
+  it('are needed', () => {
+    const settings = { loss: { imitationCoefficient: 1 }, warmStart: { tasks: 0 } };
+    expect(() => trainConfigSchema.parse(settings)).toThrow(/nothing to imitate without demonstrations/);
+  });
+});
+
+it('weighs every episode alike where that is asked for, however many turns it has', async () => {
+  const world = defineTaskSet({
+    name: 'uneven',
+    maxSteps: 4,
+    tasks: [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'].map((id) => ({ id, type: 'door' })),
+    words: ['go', 'doors', 'over', 'left', 'right'],
+    instruction: () => 'go',
+    *play() {
+      for (let turn = 0; turn < 3; turn++)
+        if ((yield { observation: 'doors', actions: ['left', 'right'] }) === 'left') break;
+      return { observation: 'over', success: true };
+    },
+  });
+  const training = { tasks: 4, groupSize: 4, miniBatches: 1 };
+  const trainer = await open({ training, loss: { aggregation: 'episode-mean' } }, { world });
+  const step = vi.spyOn(trainer.optimiser, 'step');
+  const { episodes } = await trainer.iterate(0);
+  const weights = step.mock.calls.flatMap(([batch]) => batch.flatMap(({ columns }) => Array.from(columns.weight)));
+  // Replies have two tokens, the action and the end. The order of turns is another one in the update.
+  const wanted = episodes.flatMap(({ steps }) => steps.flatMap(() => [1, 1].map(() => 1 / (16 * 2 * steps.length))));
+  const sorted = (values: readonly number[]) => values.toSorted((a, b) => a - b);
+  expect(sorted(weights)).toEqual(sorted(wanted).map((weight) => expect.closeTo(weight, 6)));
+  expect(new Set(episodes.map(({ steps }) => steps.length)).size).toBe(3);
 });

@@ -114,11 +114,18 @@ export const loss = z
     entropyCoefficient: notNegative
       .default(0.001)
       .describe('Weight of the entropy bonus, which keeps replies varied; 0 for none.'),
+    imitationCoefficient: notNegative
+      .default(0)
+      .describe(
+        'Weight of the cross-entropy of demonstrations, of which every optimiser step takes `warmStart.batchTurns` turns: ' +
+          'what the warm start taught is not unlearned then (arXiv 2203.02155, equation 2); 0 for none.',
+      ),
     aggregation: z
       .enum(aggregationModes)
       .default('token-mean')
       .describe(
-        'How the losses of tokens become one. `token-mean`: mean over all tokens. `seq-mean-token-sum`, ' +
+        'How the losses of tokens become one. `token-mean`: mean over all tokens. `episode-mean`: mean over ' +
+          "each episode's tokens, then over episodes. `seq-mean-token-sum`, " +
           "`seq-mean-token-mean`: sum or mean over each sequence's tokens, then the mean over sequences. " +
           '`seq-mean-token-sum-norm`: sum over the longest length that a sequence may have (arXiv 2503.20783).',
       ),
