@@ -20,8 +20,10 @@ import {
   wholeNumber,
 } from './arguments.ts';
 import { type AnswerOptions, type AnswerStatistics, answer } from './generate/answer.ts';
+import { answerMany } from './generate/answerMany.ts';
 import { type ChatFlags, readChatSettings } from './generate/chatSettings.ts';
 import { converse, openingOf } from './generate/conversation.ts';
+import { type PromptLine, parsePrompts } from './generate/prompts.ts';
 import { type SamplingFlags, samplingOf } from './generate/sampling.ts';
 import { checkSource, encodeConversation, encodeText, openSource } from './generate/source.ts';
 import { standardError, standardOutput } from './output.ts';
@@ -30,6 +32,8 @@ interface GenerateOptions extends ChatFlags, SamplingFlags {
   readonly model: string;
   readonly prompt?: string;
   readonly promptFile?: string;
+  readonly prompts?: string;
+  readonly batch: number;
   readonly maxTokens?: number;
   readonly stop: readonly string[];
   readonly samples: number;
@@ -46,6 +50,13 @@ export function generateCommand(): Command {
     )
     .requiredOption('--model <path>', `${modelArgument}, or folder of a run`)
     .addOption(new Option('--prompt <text>', 'what to continue, or with --chat what to answer').conflicts('promptFile'))
+    .addOption(
+      new Option(
+        '--prompts <file>',
+        'many prompts, a line of JSON each: a text, {"prompt": …} or, with --chat, {"messages": […]}; prints a line of JSON for each, in their order',
+      ).conflicts(['prompt', 'promptFile', 'json', 'samples']),
+    )
+    .option('--batch <n>', 'most of the --prompts at a time', count, 16)
     .option('--prompt-file <file>', 'the prompt in a file; - for standard input')
     .option(
       '--chat',
@@ -71,7 +82,8 @@ export function generateCommand(): Command {
     .option('--json', 'print replies and figures as JSON')
     .action(async (options: GenerateOptions) => {
       const chat = await readChatSettings(options);
-      const prompt = await readPrompt(options);
+      const lines = await readPrompts(options);
+      const prompt = lines ? null : await readPrompt(options);
       const path = await checkSource(options.model);
       const gpu = await openDevice(options.adapter);
       try {
@@ -80,12 +92,20 @@ export function generateCommand(): Command {
         const { controls, notes } = samplingOf(options, source);
         for (const note of notes) standardError.print(note);
         const session = { engine, source, options, chat, controls };
-        if (prompt === null) await talk(session);
+        if (lines) await continueAll(session, lines);
+        else if (prompt === null) await talk(session);
         else await continuePrompt(session, prompt);
       } finally {
         gpu.destroy();
       }
     });
+}
+
+/** The lines of --prompts; null without it. */
+async function readPrompts({ prompts, chat }: GenerateOptions): Promise<PromptLine[] | null> {
+  if (prompts === undefined) return null;
+  const where = prompts === '-' ? 'standard input' : prompts;
+  return parsePrompts(await textOfInput(prompts, 'give a file with a prompt a line'), where, chat ?? false);
 }
 
 /** The prompt; null for a conversation on the terminal. */
@@ -132,6 +152,38 @@ async function continuePrompt(session: Session, prompt: string): Promise<void> {
   else
     for (const [index, { text }] of answers.entries()) standardOutput.print(`--- ${index + 1} of ${samples}\n${text}`);
   standardError.print(describe(statistics));
+}
+
+/** Answers the lines of --prompts, each with a line. */
+async function continueAll(session: Session, lines: readonly PromptLine[]): Promise<void> {
+  const { engine, source, options, chat, controls } = session;
+  const { model, system, maxTokens, stop, batch, prompts: file } = options;
+  const idsOf = (each: PromptLine) => {
+    if ('messages' in each) return encodeConversation(source, [...openingOf(system), ...each.messages], model, chat);
+    if (!options.chat) return encodeText(source, each.prompt);
+    return encodeConversation(source, [...openingOf(system), { role: 'user', content: each.prompt }], model, chat);
+  };
+  const prompts = lines.map((each) => ({ ids: idsOf(each), where: `${file}, line ${each.line}` }));
+  const started = performance.now();
+  let newTokens = 0;
+  await answerMany(engine, source, prompts, {
+    controls,
+    stop,
+    batch,
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    isRead: () => !standardOutput.closed.aborted,
+    onAnswer: (index, { text, tokens, logProb, finishReason }) => {
+      const { line, id } = lines[index]!;
+      const promptTokens = prompts[index]!.ids.length;
+      newTokens += tokens.length;
+      const named = id === undefined ? { line } : { line, id };
+      const figures = { finishReason, promptTokens, newTokens: tokens.length, logProb };
+      standardOutput.print(JSON.stringify({ ...named, text, ...figures }));
+    },
+  });
+  const seconds = (performance.now() - started) / 1000;
+  const rate = (newTokens / seconds).toFixed(1);
+  standardError.print(`${lines.length} prompts, ${newTokens} new tokens in ${seconds.toFixed(2)} s (${rate} tokens/s)`);
 }
 
 async function talk(session: Session): Promise<void> {

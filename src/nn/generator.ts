@@ -1,8 +1,8 @@
 /**
  * Batched generation with a KV cache. One program reads the prompts (prefill), samples the first token and decodes a
  * block of further tokens, all in one submit; rows that are not finished by then go on in blocks, and rows that finish
- * leave the batch. Equal prompts of a batch are read once. Replies may be bound to trees of token sequences
- * (`constraint.ts`), and are told of as they grow.
+ * leave the batch, or their places to the next prompts. Equal prompts that are read together are read once. Replies may
+ * be bound to trees of token sequences (`constraint.ts`), and are told of as they grow.
  * Sessions keep their sequence in the cache between replies, so that only what is new of it is read.
  */
 import { noSlot } from '../../kernels/kvAppend.ts';
@@ -16,7 +16,7 @@ import type { Engine, Program } from '../tensor/engine.ts';
 import { Variable } from '../tensor/variable.ts';
 import { bucketSize, Cache, destroyPrograms } from './buckets.ts';
 import { type BoundReply, EdgeList } from './constraint.ts';
-import { type GenerationRequest, type Row, splitRequests } from './generatorBatch.ts';
+import { type BatchRoom, type GenerationRequest, type Row, splitRequests } from './generatorBatch.ts';
 import { type BlockGraph, type BlockShape, decodeGraph, prefillGraph } from './generatorGraph.ts';
 import { type BatchLimits, batchLimits, rowBucket, smallestTokenBucket } from './generatorLimits.ts';
 import { packSequences, paddingIndex } from './packing.ts';
@@ -44,6 +44,11 @@ export interface GeneratorOptions {
   readonly blockSize: number;
   /** The token that ends a reply, or all that do. */
   readonly endToken: number | readonly number[];
+  /**
+   * A reply that is whole leaves its place to the next prompt at once. By default a batch is answered to its end first,
+   * so that the last bits of a reply do not depend on when those before it ended.
+   */
+  readonly refills?: boolean;
   /** Hidden states that requests may keep; default 0. */
   readonly stateRows?: number;
 }
@@ -75,6 +80,9 @@ export interface Reply {
  * @returns true to stop the reply here
  */
 export type OnTokens = (request: number, tokens: readonly number[]) => boolean;
+
+/** Told of each reply when it is whole, which may be in another order than that of the requests. */
+export type OnReply = (request: number, reply: Reply) => void;
 
 export class Generator {
   /**
@@ -156,8 +164,13 @@ export class Generator {
    * @throws {ProxmoError} `shape` if a prompt is empty or longer than `maxPromptTokens`, or there is no such row for a
    * hidden state
    */
-  generate(requests: readonly GenerationRequest[], controls: SamplingControls, onTokens?: OnTokens): Promise<Reply[]> {
-    return this.queue.run(() => this.answer(requests, controls, onTokens));
+  generate(
+    requests: readonly GenerationRequest[],
+    controls: SamplingControls,
+    onTokens?: OnTokens,
+    onReply?: OnReply,
+  ): Promise<Reply[]> {
+    return this.queue.run(() => this.answer(requests, controls, onTokens, onReply));
   }
 
   /** Frees the KV cache and the programs. */
@@ -171,24 +184,38 @@ export class Generator {
     requests: readonly GenerationRequest[],
     controls: SamplingControls,
     onTokens: OnTokens | undefined,
+    onReply: OnReply | undefined,
   ): Promise<Reply[]> {
     this.checkRequests(requests);
-    const replies: Reply[] = [];
-    for (const rows of splitRequests(requests, { ...this.limits, slots: this.freeSlots })) {
-      this.collect(rows, await this.prefill(rows, controls), onTokens);
-      for (
-        let open = rows.filter((row) => this.isOpen(row));
-        open.length > 0;
-        open = open.filter((row) => this.isOpen(row))
-      ) {
-        this.collect(open, await this.decodeBlock(open, controls), onTokens);
+    const replies: Reply[] = new Array(requests.length);
+    let open: Row[] = [];
+    let slots = this.freeSlots;
+    for (let next = 0; next < requests.length || open.length > 0; ) {
+      const hasRoom = open.length === 0 || this.options.refills;
+      const room = { ...this.limits, rows: this.limits.rows - open.length, slots };
+      const rows = hasRoom ? this.nextRows(requests, next, room) : [];
+      next += rows.length;
+      slots = slots.filter((slot) => rows.every((row) => row.slot !== slot));
+      if (rows.length > 0) this.collect(rows, await this.prefill(rows, controls), onTokens);
+      else this.collect(open, await this.decodeBlock(open, controls), onTokens);
+      for (const row of [...open, ...rows].filter((each) => !this.isOpen(each))) {
+        const { request, index, slot, tokens, logProbs, bound } = row;
+        if (request.session) request.session.extend(request.prompt, tokens);
+        else slots = [...slots, slot];
+        const reply = { tokens, logProbs, ...(bound ? { bound } : {}) };
+        replies[index] = reply;
+        onReply?.(index, reply);
       }
-      for (const { request, tokens, logProbs, bound } of rows) {
-        request.session?.extend(request.prompt, tokens);
-        replies.push({ tokens, logProbs, ...(bound ? { bound } : {}) });
-      }
+      open = [...open, ...rows].filter((row) => this.isOpen(row));
     }
     return replies;
+  }
+
+  /** Rows for the next requests, as many as there is room for beside those that are open; none if there is none. */
+  private nextRows(requests: readonly GenerationRequest[], next: number, room: BatchRoom): Row[] {
+    const coming = requests.slice(next, next + room.rows);
+    if (coming.length === 0 || (!coming[0]!.session && room.slots.length === 0)) return [];
+    return splitRequests(coming, room, next)[0]!;
   }
 
   private checkRequests(requests: readonly GenerationRequest[]): void {

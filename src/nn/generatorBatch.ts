@@ -92,8 +92,9 @@ export interface BatchRoom {
 /**
  * Splits requests, in their order, into batches; what is read beyond the limit gets a batch of its own. Rows of a batch
  * that begin a sequence with equal prompts share the reading of it.
+ * @param first index of the first request
  */
-export function splitRequests(requests: readonly GenerationRequest[], room: BatchRoom): Row[][] {
+export function splitRequests(requests: readonly GenerationRequest[], room: BatchRoom, first = 0): Row[][] {
   const batches: Row[][] = [];
   let known = new Map<string, Row>();
   let tokens = 0;
@@ -115,7 +116,13 @@ export function splitRequests(requests: readonly GenerationRequest[], room: Batc
       tokens = 0;
       slots = 0;
     }
-    const row = new Row(request, index, session ? session.slot : room.slots[slots++]!, fits ? twin : null, unread);
+    const row = new Row(
+      request,
+      first + index,
+      session ? session.slot : room.slots[slots++]!,
+      fits ? twin : null,
+      unread,
+    );
     if (fits) batch.push(row);
     else batches.push([row]);
     if (row.twin) continue;

@@ -193,3 +193,29 @@ describe.each(testAdapters)('on %s', (adapter) => {
     generator.destroy();
   });
 });
+
+it('gives the place of a reply that is whole to the next prompt, and tells of each', async () => {
+  const { engine, model } = await open(testAdapters.at(-1)!);
+  const generator = new Generator(engine, model, { ...limits, endToken: [], refills: true });
+  const many = [...requests, ...requests].map(({ prompt }, episode) => ({ prompt, episode, turn: 0 }));
+  const told: number[] = [];
+  const whole = new Map<number, Reply>();
+  const replies = await generator.generate(
+    many,
+    sampling,
+    (request) => {
+      told.push(request);
+      return request === 1;
+    },
+    (request, reply) => whole.set(request, reply),
+  );
+  // The fifth prompt is read while the first, third and fourth are still being answered.
+  expect(told.indexOf(4)).toBeLessThan(told.lastIndexOf(0));
+  expect([...whole.keys()][0]).toBe(1);
+  expect(replies.map((_, request) => whole.get(request))).toEqual(replies);
+  // Nobody's tokens depend on who is beside him.
+  for (const request of [0, 4, 11]) {
+    const [alone] = await generator.generate([many[request]!], sampling);
+    expect([request, alone!.tokens]).toEqual([request, replies[request]!.tokens]);
+  }
+});

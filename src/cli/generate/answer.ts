@@ -37,9 +37,9 @@ export interface AnswerStatistics {
   readonly secondsToFirstToken: number;
 }
 
-const defaultMaxTokens = 256;
-/** Tokens sampled in one submit: few, so that text comes steadily. */
-const blockSize = 4;
+export const defaultMaxTokens = 256;
+/** Tokens sampled in one submit: few, so that text comes steadily, and a place that is free is soon taken. */
+export const blockSize = 4;
 
 /**
  * @throws {ProxmoError} `config` if prompt and reply are longer than the model can take, `shape` if the prompt is empty
