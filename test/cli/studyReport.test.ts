@@ -3,7 +3,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compareArms } from '../../src/cli/study/comparison.ts';
 import { loadStudy, type Study, type StudyRun } from '../../src/cli/study/file.ts';
+import { readResults } from '../../src/cli/study/results.ts';
+import { statusOf } from '../../src/cli/study/state.ts';
 import { estimate, estimateDifference, holm, studentQuantile, withinStudent } from '../../src/cli/study/statistics.ts';
 import { createRun } from '../../src/runs/run.ts';
 import { proxmo } from '../support/cli.ts';
@@ -54,12 +57,12 @@ describe('statistics', () => {
 });
 
 const iterations = 6;
-const evaluation = (success: number) => ({
+const evaluation = (success: number, types: Readonly<Record<string, number>> = { gate: success - 0.1 }) => ({
   success,
   interval: [success, success],
   episodes: 400,
   dropped: 0,
-  byTask: { door: success, gate: success - 0.1 },
+  byTask: { door: success, ...types },
   meanLength: 8,
   validShare: 1,
   score: success,
@@ -67,7 +70,12 @@ const evaluation = (success: number) => ({
 });
 
 /** Leaves a run folder as training does, with these figures. */
-async function makeRun({ dir, config, seed }: StudyRun, before: number, after: number): Promise<void> {
+async function makeRun(
+  { dir, config, seed }: StudyRun,
+  before: number,
+  after: number,
+  types?: Readonly<Record<string, number>>,
+): Promise<void> {
   const { iterations } = config.training;
   const adapter = { name: 'a card', driver: 'a driver' };
   const writer = await createRun(dir, { adapter, version: '1.2.3', seed, config: { ...config } });
@@ -95,7 +103,7 @@ async function makeRun({ dir, config, seed }: StudyRun, before: number, after: n
     adapter: 'a card',
     wallSeconds: 60,
     before: evaluation(before),
-    after: evaluation(after),
+    after: evaluation(after, types),
     tokensPerSecond: 12_345,
     advantageShare: 0.02,
   });
@@ -231,4 +239,15 @@ it.each([
   expect(text).not.toMatch(/NaN|undefined/);
   const { arms } = JSON.parse(readFileSync(join(here, 'report', 'report.json'), 'utf8'));
   expect(arms.at(-1)).toMatchObject({ name: 'warm', seconds: null, training: null });
+});
+
+it('a type whose episodes were all dropped in a run counts in the others alone', async () => {
+  const here = mkdtempSync(join(folder, 'types-'));
+  const file = writeTinyStudy(here, { iterations, arms: '  proxmo:\n', seeds: '[1, 2]' });
+  const study = await loadStudy(file, join(here, 'runs'));
+  await makeRun(study.runs[0]!, 0.2, 0.5, { gate: 0.4 });
+  await makeRun(study.runs[1]!, 0.2, 0.7, {});
+  const { arms } = compareArms(study, await readResults(await statusOf(study)));
+  expect(arms[0]!.byType.gate).toEqual({ mean: 0.4, interval: null, seeds: 1 });
+  expect(arms[0]!.byType.door!.seeds).toBe(2);
 });

@@ -36,7 +36,7 @@ export interface ArmFigures {
   readonly gain: Estimate;
   /** Null where there was no iteration; as `seconds`. */
   readonly training: Estimate | null;
-  /** Held-out success after training, by task type. */
+  /** Held-out success after training, by task type, over the runs that have an episode of it. */
   readonly byType: Readonly<Record<string, Estimate>>;
   /** Mean partial credit after training; null where it only repeats the success. */
   readonly score: Estimate | null;
@@ -129,7 +129,9 @@ function figuresOf({ name, settings }: Study['arms'][number], results: readonly 
     final: after(({ success }) => success),
     gain: over(({ summary }) => summary.after.success - summary.before.success),
     training: overKnown(results.map(({ trainingSuccess }) => trainingSuccess)),
-    byType: Object.fromEntries(types.map((type) => [type, after(({ byTask }) => byTask[type] ?? 0)])),
+    byType: Object.fromEntries(
+      types.map((type) => [type, overKnown(results.map(({ summary }) => summary.after.byTask[type] ?? null))!]),
+    ),
     score: hasCredit ? after(({ score }) => score) : null,
     length: {
       before: meanOf(({ summary }) => summary.before.meanLength),
