@@ -71,6 +71,7 @@ export const prompt = z
       .meta({
         description: "Variables of a pretrained model's chat template, as `enable_thinking`.",
         examples: [{ enable_thinking: false }],
+        needs: { model: 'models/SmolLM2-135M-Instruct' },
       }),
     tools: z
       .array(z.unknown())
@@ -79,6 +80,7 @@ export const prompt = z
       .meta({
         description: "Descriptions of tools, which a pretrained model's chat template shows. Not set: none.",
         examples: [[{ type: 'function', function: { name: 'look', description: 'Looks around.' } }]],
+        needs: { model: 'models/SmolLM2-135M-Instruct' },
       }),
     maxTokens: count
       .default(320)
