@@ -39,7 +39,11 @@ export function rolloutFileNames(iteration: number): { readonly rows: string; re
   return { rows: `${name}.jsonl.gz`, index: `${name}.index.json` };
 }
 
-const indexName = /^(\d{6,})\.index\.json$/;
+/** Iterations whose rows are there, rising, by the names in the folder: where its index is, all of an iteration is. */
+export function iterationsIn(names: readonly string[]): number[] {
+  const found = names.flatMap((name) => /^(\d{6,})\.index\.json$/.exec(name)?.[1] ?? []);
+  return found.map(Number).sort((a, b) => a - b);
+}
 
 /** The rollouts in the folder of a run. */
 export class RolloutFolder {
@@ -76,8 +80,7 @@ export class RolloutFolder {
 
   /** Iterations whose rows were kept, rising. */
   async iterations(): Promise<number[]> {
-    const found = (await this.names()).flatMap((name) => indexName.exec(name)?.[1] ?? []);
-    return found.map(Number).sort((a, b) => a - b);
+    return iterationsIn(await this.names());
   }
 
   /** Whether there are rows as earlier versions of this package wrote them: without an index. */

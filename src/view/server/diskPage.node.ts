@@ -5,6 +5,7 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { ProxmoError } from '../../base/errors.ts';
+import { isMixed } from '../../rl/credit/mixed.ts';
 import type { RecordedGroup, RolloutIndex } from '../../rl/credit/record.ts';
 import type { DiskPage, MetricsChange, RunInfo } from '../protocol.ts';
 import { MetricsTail } from './metricsTail.node.ts';
@@ -173,7 +174,6 @@ function spread(items: readonly number[]): number[] {
 
 /** Places of the groups whose rows are kept: first those from which there is something to learn. */
 function mixedFirst(groups: readonly RecordedGroup[]): number[] {
-  const isMixed = ({ episodes }: RecordedGroup) => episodes.some((each) => each.return !== episodes[0]!.return);
   const kept = [...groups.keys()].filter((place) => groups[place]!.rows !== null);
   return kept.sort((a, b) => Number(isMixed(groups[b]!)) - Number(isMixed(groups[a]!)));
 }

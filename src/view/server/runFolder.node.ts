@@ -8,7 +8,7 @@ import { isHeldLock } from '../../base/lock.node.ts';
 import { recordedRowSchema, rolloutIndexSchema } from '../../rl/credit/record.ts';
 import { type LiveProgress, liveProgressSchema } from '../../rl/liveProgress.ts';
 import { isPlainObject, parseJson } from '../../runs/json.ts';
-import { rolloutFileNames } from '../../runs/rollouts.ts';
+import { iterationsIn, rolloutFileNames } from '../../runs/rollouts.ts';
 import { runFiles } from '../../runs/run.ts';
 import { parseYaml } from '../../runs/yaml.ts';
 import { profileFiles, profileSchema } from '../profile/profileFile.ts';
@@ -100,9 +100,7 @@ export class RunFolder {
 
   /** Iterations whose episodes are kept, rising. */
   async rollouts(): Promise<number[]> {
-    const names = await this.files.list(runFiles.rollouts);
-    const found = names.flatMap((name) => /^(\d{6,9})\.index\.json$/.exec(name)?.[1] ?? []);
-    return found.map(Number).sort((a, b) => a - b);
+    return iterationsIn(await this.files.list(runFiles.rollouts));
   }
 
   /**

@@ -1,5 +1,6 @@
 /** What of a run's credit is looked at: iteration, task, episode, turn. All of it stands in the address. */
 import { computed } from '@preact/signals';
+import { isMixed } from '../../../rl/credit/mixed.ts';
 import type { RecordedGroup, RecordedRow, RolloutIndex } from '../../../rl/credit/record.ts';
 import { go, parameter, parameterSignal, route } from '../route.ts';
 import { loadGroup, loadIndex, run } from '../store.ts';
@@ -88,11 +89,6 @@ export const limit = computed(() => {
   const sorted = sizes.sort((a, b) => a - b);
   return sorted[Math.floor(0.98 * (sorted.length - 1))] || 1;
 });
-
-/** Whether episodes ended differently: only then do they teach each other something. */
-export function isMixed({ episodes }: RecordedGroup): boolean {
-  return episodes.some((episode) => episode.return !== episodes[0]!.return);
-}
 
 export function chooseTask(place: number): void {
   go({ task: place, ep: null, step: null });

@@ -2,11 +2,12 @@
 import { computed, signal, useSignal } from '@preact/signals';
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from '@tanstack/virtual-core';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { isMixed } from '../../../rl/credit/mixed.ts';
 import type { RecordedGroup } from '../../../rl/credit/record.ts';
 import { line, plural } from '../ui/format.ts';
 import { html } from '../ui/html.ts';
 import { useKeys } from '../ui/keys.ts';
-import { chooseTask, index, isMixed, task } from './state.ts';
+import { chooseTask, index, task } from './state.ts';
 
 const height = 58;
 const filter = signal('');

@@ -1,5 +1,6 @@
 /** The newest episodes of a run, a line each, with a link to their credit. */
-import { firstRow, index, isMixed, iteration } from '../credit/state.ts';
+import { isMixed } from '../../../rl/credit/mixed.ts';
+import { firstRow, index, iteration } from '../credit/state.ts';
 import { linkTo } from '../route.ts';
 import { line, number, plural, signed } from '../ui/format.ts';
 import { html } from '../ui/html.ts';
