@@ -125,11 +125,19 @@ function Notices() {
   `;
 }
 
+const keyNames: Readonly<Record<string, string>> = {
+  ArrowLeft: '←',
+  ArrowRight: '→',
+  ArrowUp: '↑',
+  ArrowDown: '↓',
+  Escape: 'Esc',
+};
+
 function Help() {
   return html`<div class="veil" onClick=${() => (isHelpOpen.value = false)}>
     <dialog open aria-label="Keys">
       <h2>Keys</h2>
-      <dl>${bindings().map(({ keys: list, what }) => html`<div><dt>${list.map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${what}</dd></div>`)}</dl>
+      <dl>${bindings().map(({ keys: list, what }) => html`<div><dt>${list.map((key) => html`<kbd>${keyNames[key] ?? key}</kbd> `)}</dt><dd>${what}</dd></div>`)}</dl>
     </dialog>
   </div>`;
 }

@@ -62,7 +62,7 @@ export function WhatIfPanel() {
     ${
       problem.value
         ? html`<p class="problem">${shown(problem.value, 300)}</p>`
-        : html`<p class="note" data-milliseconds=${cost.value.milliseconds} data-by=${outcome.value?.by}>${cost.value.rows} rows in ${cost.value.milliseconds.toFixed(0)} ms ${shown(reason.value, 300)}; colours keep the scale of the run <${By} /></p>`
+        : html`<p class="note" data-milliseconds=${cost.value.milliseconds} data-by=${outcome.value?.by}>${cost.value.rows} rows in ${cost.value.milliseconds.toFixed(0)} ms ${shown(reason.value, 300).replace(/\.$/, '')}; colours keep the scale of the run <${By} /></p>`
     }
   </form>`;
 }
