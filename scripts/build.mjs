@@ -1,36 +1,73 @@
 /**
- * Builds `dist/`: the library, its Node entry and the command line as ES modules with the shaders inlined, the JSON
- * Schema of configurations, and the type declarations.
+ * Builds `dist/`. Each module of the library is a file of its own, beside its declarations, so that whoever bundles a
+ * program takes along what it uses and no more. The command line is one bundle upon these modules, with the packages
+ * that it alone needs. The JSON Schema of configurations is what the command line prints.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { finishDeclarations } from './declarations.mjs';
 import { pageEsbuild } from './page.mjs';
-import { wgslEsbuild } from './wgsl.mjs';
+import { pureEsbuild } from './pure.mjs';
+import { compactWgslEsbuild } from './wgsl.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 process.chdir(root);
 rmSync('dist', { recursive: true, force: true });
 const { dependencies, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 
-await build({
-  entryPoints: { index: 'src/index.ts', node: 'src/node.ts', cli: 'src/cli/main.ts' },
-  outdir: 'dist',
+const shared = {
   bundle: true,
-  splitting: true,
-  chunkNames: 'chunks/[name]-[hash]',
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  // Everything else that is imported is bundled: packages for one command are no dependencies of whoever installs this.
   external: [...Object.keys(dependencies), ...Object.keys(peerDependencies)],
-  sourcemap: true,
-  plugins: [wgslEsbuild, pageEsbuild],
+  legalComments: 'none',
   logLevel: 'warning',
+};
+
+/** Imports of the library's modules stay imports. */
+const modulesApart = {
+  name: 'modules apart',
+  setup({ onResolve, initialOptions }) {
+    onResolve({ filter: /^\.\.?\/.*\.(ts|wgsl)$/ }, ({ kind, path, resolveDir }) => {
+      const file = relative(root, join(resolveDir, path)).split(sep).join('/');
+      if (kind === 'entry-point' || !isModule(file)) return null;
+      const compiled = file.replace(/\.(ts|wgsl)$/, '.js');
+      const from = initialOptions.outbase ? relative(root, resolveDir) : '.';
+      const target = relative(from, compiled).split(sep).join('/');
+      return { path: target.startsWith('.') ? target : `./${target}`, external: true };
+    });
+  },
+};
+
+/** Whether a path from the root is a module of the library; the command line and the page are none. */
+function isModule(file) {
+  return /^(src|kernels|shaders)\/.*\.(ts|wgsl)$/.test(file) && !/^src\/(cli|view)\/|\.d\.ts$/.test(file);
+}
+
+const files = ['src', 'kernels', 'shaders'].flatMap((folder) =>
+  readdirSync(folder, { recursive: true }).map((name) => `${folder}/${name.split(sep).join('/')}`),
+);
+await build({
+  ...shared,
+  entryPoints: files.filter(isModule),
+  outdir: 'dist',
+  outbase: '.',
+  plugins: [modulesApart, pureEsbuild, compactWgslEsbuild],
+});
+await build({
+  ...shared,
+  entryPoints: { cli: 'src/cli/main.ts' },
+  outdir: 'dist',
+  splitting: true,
+  chunkNames: 'cli-[name]-[hash]',
+  plugins: [modulesApart, pageEsbuild],
 });
 chmodSync('dist/cli.js', 0o755);
 const schema = execFileSync(process.execPath, ['dist/cli.js', 'config', 'schema']);
 writeFileSync('dist/config.schema.json', schema);
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+finishDeclarations('dist');

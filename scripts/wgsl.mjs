@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 const shaderRoot = join(dirname(fileURLToPath(import.meta.url)), '..', 'shaders');
 const portable = (path) => path.split(sep).join('/');
 
-function moduleOf(path) {
-  const text = readFileSync(path, 'utf8');
+function moduleOf(path, textOf = (text) => text) {
+  const text = textOf(readFileSync(path, 'utf8'));
   const names = [...new Set(Array.from(text.matchAll(/^\s*\/\/#include "([^"]+)"/gm), ([, name]) => name))];
   const specifier = (name) => JSON.stringify(`./${portable(relative(dirname(path), join(shaderRoot, name)))}`);
   return [
@@ -21,17 +21,31 @@ function moduleOf(path) {
   ].join('\n');
 }
 
-/** esbuild plugin. */
-export const wgslEsbuild = {
+/** A shader without what only readers need: comments, indentation, empty lines, spaces around brackets and commas. */
+function compact(text) {
+  const lines = text.split(/\r?\n/).map((line) => line.trim());
+  return lines
+    .map((line) => (line.startsWith('//#') ? line : line.replace(/\s*\/\/.*$/, '').replace(/ ?([{}();,]) ?/g, '$1')))
+    .filter((line) => line !== '')
+    .join('\n');
+}
+
+const esbuildPlugin = (textOf) => ({
   name: 'wgsl',
   setup(build) {
     build.onLoad({ filter: /\.wgsl$/ }, ({ path }) => ({
-      contents: moduleOf(path),
+      contents: moduleOf(path, textOf),
       loader: 'js',
       resolveDir: dirname(path),
     }));
   },
-};
+});
+
+/** esbuild plugin. */
+export const wgslEsbuild = esbuildPlugin();
+
+/** esbuild plugin for what is shipped: shaders take half of their room. */
+export const compactWgslEsbuild = esbuildPlugin(compact);
 
 /** Vite (vitest) plugin. */
 export const wgslVite = {

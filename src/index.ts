@@ -3,8 +3,8 @@
  * too; what needs Node (opening a device under Dawn, run folders) is in `proxmo/node`.
  */
 
-export type { Dtype, KernelSpec } from '../kernels/spec.ts';
-export { type ErrorCode, ProxmoError } from './base/errors.ts';
+export type { KernelSpec } from '../kernels/spec.ts';
+export * from './engine.ts';
 export { createHttpTaskSet } from './envs/bridge/http.ts';
 export { type CheckReport, checkTaskSet } from './envs/check.ts';
 export { defineTaskSet } from './envs/define.ts';
@@ -25,8 +25,6 @@ export {
 } from './envs/index.ts';
 export { createWebshopTaskSet, type WebshopOptions } from './envs/webshop/index.ts';
 export { openBrowserDevice } from './gpu/browserDevice.ts';
-export { GpuContext } from './gpu/context.ts';
-export { Tuner, type TunerOptions, type TuningRecord, type TuningStore, type VariantChooser } from './gpu/tuner.ts';
 export { type HfModel, parseHfConfig } from './models/hf/config.ts';
 export { type LoraConfig, parseAdapterConfig } from './models/peft.ts';
 export type { WeightSource } from './models/weightSource.ts';
@@ -43,24 +41,8 @@ export {
 } from './nn/generator.ts';
 export { copyWeights, type Precision, readParameter, type WeightStorage, writeParameter } from './nn/halfWeights.ts';
 export { adapterWeights, LoraAdapters, loadAdapters, mergeAdapters } from './nn/lora.ts';
-export { AdamW, type AdamWOptions } from './nn/optimizer.ts';
 export { packedInputs, packSequences } from './nn/packing.ts';
 export { packedAttention, Transformer, type TransformerConfig } from './nn/transformer.ts';
-export { attention } from './ops/attention.ts';
-export { crossEntropy } from './ops/crossEntropy.ts';
-export { add, gelu, geluErf, multiply, scale, silu } from './ops/elementwise.ts';
-export { embedding, gatherRows } from './ops/embedding.ts';
-export { headNorm } from './ops/headNorm.ts';
-export { layerNorm } from './ops/layerNorm.ts';
-export { linear } from './ops/linear.ts';
-export { matmul } from './ops/matmul.ts';
-export { ppoLoss } from './ops/ppoLoss.ts';
-export { dot, sum } from './ops/reduce.ts';
-export { rmsNorm } from './ops/rmsNorm.ts';
-export { softmax } from './ops/softmax.ts';
-export { swiglu } from './ops/swiglu.ts';
-export { tokenLogProbs } from './ops/tokenLogProbs.ts';
-export { chunkedTokenLogProbs } from './ops/vocabLoss.ts';
 export { ActionConstraints } from './rl/actionConstraint.ts';
 export {
   type AdvantageDiagnostics,
@@ -94,12 +76,6 @@ export { presets } from './rl/presets.ts';
 export { type Episode, playEpisodes, type RolloutStep } from './rl/rollout.ts';
 export type { RolloutRow } from './rl/rows.ts';
 export { type IterationResult, Trainer } from './rl/trainer.ts';
-export { grad } from './tensor/autograd.ts';
-export { Engine, Program } from './tensor/engine.ts';
-export { accumulate, gatherGradients } from './tensor/gradients.ts';
-export { recomputed } from './tensor/recompute.ts';
-export { constant, input, Tensor } from './tensor/tensor.ts';
-export { ParameterSlab, Variable } from './tensor/variable.ts';
 export type { ChatMessage, ChatOptions } from './text/hf/chatTemplate.ts';
 export { HfTokenizer } from './text/hf/hfTokenizer.ts';
 export { PromptBuilder } from './text/prompt.ts';

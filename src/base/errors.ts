@@ -4,7 +4,8 @@
 export type ErrorCode =
   | 'no-device' // no WebGPU adapter or device could be had
   | 'device-lost' // the device went away while in use
-  | 'gpu-error' // validation, out-of-memory or internal error reported by the device
+  | 'out-of-memory' // the device has no memory for a buffer
+  | 'gpu-error' // validation or internal error reported by the device
   | 'destroyed' // a device, program or variable was used after its end
   | 'graph' // tensors that cannot be differentiated, or steps that cannot be run, as asked
   | 'shape' // shapes or sizes that do not fit together

@@ -3,7 +3,7 @@
  * Where the output is no terminal, iterations have a line every now and then: `metrics.jsonl` has them all.
  */
 import { tellFault } from '../envs/faults.ts';
-import type { AdapterDescription } from '../gpu/context.ts';
+import type { AdapterDescription } from '../gpu/adapterDescription.ts';
 import type { TuningReport } from '../gpu/tuner.ts';
 import type { TrainConfig } from '../rl/config.ts';
 import type { Evaluation } from '../rl/evaluate.ts';

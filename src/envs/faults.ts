@@ -3,7 +3,7 @@
  * episode is played again from the start, after a wait that doubles each time, and the fault is counted. An episode
  * that fails every time is left out, or ends the run. Too many faults are no accident any more, and end the run too.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
 import { type Answer, withinTime } from './answer.ts';
 import type { Environment, Task, Turn } from './environment.ts';

@@ -6,7 +6,7 @@
 import type { GpuContext } from './context.ts';
 
 export class BufferArena {
-  private readonly buffers: GPUBuffer[] = [];
+  private buffers: readonly GPUBuffer[] = [];
 
   constructor(private readonly context: GpuContext) {}
 
@@ -20,6 +20,8 @@ export class BufferArena {
    * that none takes what another needs.
    */
   take(sizes: readonly number[]): GPUBuffer[] {
+    // Some may have turned out to be without memory.
+    this.buffers = this.buffers.filter((buffer) => this.context.allocations.isLive(buffer));
     const free = new Set(this.buffers);
     const order = sizes.map((_, index) => index).sort((a, b) => (sizes[b] ?? 0) - (sizes[a] ?? 0));
     const taken: GPUBuffer[] = [];
@@ -34,12 +36,13 @@ export class BufferArena {
 
   /** Frees all buffers. Programs that were compiled before must not run again. */
   clear(): void {
-    for (const buffer of this.buffers.splice(0)) buffer.destroy();
+    for (const buffer of this.buffers) buffer.destroy();
+    this.buffers = [];
   }
 
   private grow(size: number): GPUBuffer {
     const buffer = this.context.createStorage(size, `arena ${this.buffers.length}`);
-    this.buffers.push(buffer);
+    this.buffers = [...this.buffers, buffer];
     return buffer;
   }
 }

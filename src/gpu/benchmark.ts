@@ -315,7 +315,7 @@ function manyNumbers(count: number, random: () => number): Float32Array<ArrayBuf
 }
 
 /** Roughly normal numbers, the same in each bench: sums of three uniform ones of a linear congruential generator. */
-function normalNumbers(): () => number {
+export function normalNumbers(): () => number {
   let state = 1;
   const uniform = () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;

@@ -64,6 +64,11 @@ export class CommandList {
     return this.commands.length;
   }
 
+  /** The buffers of its parameters. */
+  get buffers(): readonly GPUBuffer[] {
+    return this.blocks.map(({ buffer }) => buffer);
+  }
+
   /** The bind groups that commands name by their index. */
   get groups(): readonly GPUBindGroup[] {
     return this.context.bindGroups.take(this);
@@ -109,8 +114,10 @@ export class CommandList {
 }
 
 /** Submits command buffers one after another, without waiting between. */
-export function submitAll({ device }: Pick<GpuContext, 'device'>, buffers: readonly GPUCommandBuffer[]): void {
-  for (const buffer of buffers) device.queue.submit([buffer]);
+export function submitAll(gpu: GpuContext, buffers: readonly GPUCommandBuffer[]): void {
+  gpu.issue(() => {
+    for (const buffer of buffers) gpu.device.queue.submit([buffer]);
+  });
 }
 
 function takeParameters({ parameters }: GpuContext, { spec, params, part }: Launch): ParameterBlock {
@@ -163,10 +170,15 @@ export async function readBuffer(context: GpuContext, { buffer, offset, size }: 
   const bytes = Math.ceil(size / 4) * 4;
   const staging = context.createBuffer(bytes, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ, 'readback');
   try {
-    const encoder = context.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, offset, staging, 0, bytes);
-    context.device.queue.submit([encoder.finish()]);
-    await context.wait(staging.mapAsync(GPUMapMode.READ, 0, bytes));
+    context.issue(() => {
+      const encoder = context.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(buffer, offset, staging, 0, bytes);
+      context.device.queue.submit([encoder.finish()]);
+    });
+    const mapped = staging.mapAsync(GPUMapMode.READ, 0, bytes);
+    mapped.catch(() => undefined);
+    await context.allocated([buffer, staging]);
+    await context.wait(mapped);
     return staging.getMappedRange(0, bytes).slice(0, size);
   } finally {
     staging.destroy();

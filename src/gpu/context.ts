@@ -7,7 +7,8 @@ import type { AdapterProfile } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { Queue } from '../base/queue.ts';
 import { mebibytes } from '../base/sizes.ts';
-import { Allocations } from './allocations.ts';
+import { type AdapterDescription, type AdapterSource, describeAdapter, readLimits } from './adapterDescription.ts';
+import { Allocations, type Holder } from './allocations.ts';
 import { BufferArena } from './arena.ts';
 import { BindGroups } from './bindGroups.ts';
 import type { CommandList } from './commands.ts';
@@ -23,16 +24,15 @@ export interface Platform {
   readonly collectGarbage?: () => void;
   /** Objects that must live as long as the device. */
   readonly keepAlive?: unknown;
+  /** The device is somebody else's, who ends it and whose errors are no matter of this context. */
+  readonly isBorrowed?: boolean;
 }
 
-/** For people and for run records. */
-export interface AdapterDescription {
-  readonly name: string;
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly driver: string;
-  readonly profile: AdapterProfile;
-  readonly limits: Readonly<Record<string, number>>;
+/** What a context holds on its device. */
+export interface DeviceMemory {
+  readonly bytes: number;
+  /** Who holds what, the most first. */
+  readonly holders: readonly Holder[];
 }
 
 /** Runs the commands of programs in their place: a profiler. */
@@ -53,6 +53,8 @@ export class GpuContext {
   readonly bindGroups: BindGroups;
   readonly pace: Pace;
   readonly profile: AdapterProfile;
+  /** Why the device can no longer be used, once that is so: `device-lost`, or `destroyed`. */
+  readonly lost: Promise<ProxmoError>;
   private failure: ProxmoError | undefined;
 
   constructor(
@@ -66,16 +68,27 @@ export class GpuContext {
     this.parameters = new ParameterBlocks(this);
     this.bindGroups = new BindGroups(device, platform.collectGarbage);
     this.pace = new Pace(this);
-    device.addEventListener('uncapturederror', (event) => {
-      this.failure ??= new ProxmoError('gpu-error', `The GPU reported an error: ${event.error.message.trim()}`);
-    });
-    device.lost.then((info) => {
-      if (this.failure?.code === 'destroyed') return;
+    if (!platform.isBorrowed) device.addEventListener('uncapturederror', ({ error }) => this.fail(error));
+    this.lost = device.lost.then(({ message, reason }) => {
+      if (this.failure?.code === 'destroyed') return this.failure;
       this.failure = new ProxmoError(
         'device-lost',
-        `The GPU device was lost (${info.message.trim() || info.reason}); resume the run from its last checkpoint.`,
+        `The GPU device was lost (${message.trim() || reason}); resume the run from its last checkpoint.`,
       );
+      return this.failure;
     });
+  }
+
+  /**
+   * Uses a device that the program has opened itself, as one that draws with it too. Ask for the features and limits
+   * that kernels are to have when you request it: `shader-f16`, `subgroups`, `timestamp-query`, and the adapter's
+   * `maxBufferSize` and `maxStorageBufferBindingSize`. `destroy()` frees what the context holds and leaves the device.
+   * @param adapter what the device was opened from; it says more of itself than some devices do
+   */
+  static fromDevice(device: GPUDevice, adapter?: GPUAdapter): GpuContext {
+    const source: AdapterSource = adapter ?? { info: device.adapterInfo };
+    const described = describeAdapter(source, new Set<string>(device.features), readLimits(device.limits));
+    return new GpuContext(device, described, { wait: (promise) => promise, isBorrowed: true });
   }
 
   /** Most bytes that a kernel can bind at once: a storage buffer has no more. */
@@ -86,10 +99,55 @@ export class GpuContext {
   /**
    * Throws the first error that the device reported, once there is one at every call: what it computed since is not to
    * be trusted.
-   * @throws {ProxmoError} `gpu-error`, `device-lost` or `destroyed`
+   * @throws {ProxmoError} `gpu-error`, `out-of-memory`, `device-lost` or `destroyed`
    */
   check(): void {
     if (this.failure) throw this.failure;
+  }
+
+  /**
+   * Waits until it is known whether the device has memory for some buffers. Where it has not, they are gone, and the
+   * context can be used as before.
+   * @throws {ProxmoError} `out-of-memory`
+   */
+  async allocated(buffers: Iterable<GPUBuffer>): Promise<void> {
+    if (this.allocations.areOpen) await this.wait(this.allocations.settled());
+    this.checkAllocated(buffers);
+  }
+
+  /** The same of what is known already. @throws {ProxmoError} `out-of-memory` */
+  checkAllocated(buffers: Iterable<GPUBuffer>): void {
+    for (const buffer of buffers) {
+      const failure = this.allocations.failureOf(buffer);
+      if (failure) throw failure;
+    }
+  }
+
+  /**
+   * Gives the device commands. An error in them is one of this context, whoever else uses the device; but what reads or
+   * writes a buffer that there turns out to be no memory for does no harm.
+   */
+  issue<T>(commands: () => T): T {
+    const { allocations, device } = this;
+    if (!allocations.areOpen && !this.platform.isBorrowed) return commands();
+    const failures = allocations.failures;
+    device.pushErrorScope('validation');
+    try {
+      return commands();
+    } finally {
+      void device.popErrorScope().then(
+        async (error) => {
+          await allocations.settled();
+          if (error && allocations.failures === failures) this.fail(error);
+        },
+        () => undefined,
+      );
+    }
+  }
+
+  /** What the context holds on the device, and who of its programs and variables. */
+  memory(): DeviceMemory {
+    return { bytes: this.allocations.bytes, holders: this.allocations.holders };
   }
 
   /** Waits for a GPU promise, then checks for errors. */
@@ -126,12 +184,41 @@ export class GpuContext {
         `${label} needs a buffer of ${mebibytes(size)} MiB, but ${this.adapter.name} allows ${mebibytes(limit)} MiB; use a smaller batch or model.`,
       );
     }
-    return this.allocations.track(this.device.createBuffer({ size, usage, label }));
+    const { device } = this;
+    const held = this.allocations.bytes;
+    device.pushErrorScope('out-of-memory');
+    const buffer = device.createBuffer({ size, usage, label });
+    const failure = device.popErrorScope().then(
+      (error) =>
+        error &&
+        new ProxmoError(
+          'out-of-memory',
+          `${this.adapter.name} has no ${mebibytes(size)} MiB for ${label} beside the ${mebibytes(held)} MiB that it holds; use a smaller batch or model, or destroy what is not needed.`,
+        ),
+      () => null,
+    );
+    return this.allocations.track(buffer, failure);
   }
 
-  /** Ends the device, and what is under way on it: all further calls throw `destroyed`. */
+  /**
+   * Ends the context and what is under way on it: all further calls throw `destroyed`. Its device ends with it, unless
+   * it is somebody else's: there all that was made on it is freed.
+   */
   destroy(): void {
     this.failure ??= new ProxmoError('destroyed', `The device ${this.adapter.name} was closed; open another.`);
-    this.device.destroy();
+    if (this.platform.isBorrowed) this.allocations.destroy();
+    else this.device.destroy();
+  }
+
+  /** `destroy`, at the end of an `await using` block. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.destroy();
+  }
+
+  private fail(error: GPUError): void {
+    const isMemory = error.constructor.name === 'GPUOutOfMemoryError';
+    this.failure ??= isMemory
+      ? new ProxmoError('out-of-memory', `The GPU ran out of memory: ${error.message.trim()}; open a device again.`)
+      : new ProxmoError('gpu-error', `The GPU reported an error: ${error.message.trim()}`);
   }
 }

@@ -6,7 +6,8 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ProxmoError } from '../base/errors.ts';
-import { isSoftwareAdapter, isSwiftShader, nameOfAdapter, openAdapter, textOfAdapter } from './adapter.ts';
+import { openAdapter } from './adapter.ts';
+import { isSoftware, isSwiftShader, nameOf, textOf } from './adapterDescription.ts';
 import { isPartOfName, isSoftwareName, listedNames } from './adapterNames.ts';
 import type { GpuContext } from './context.ts';
 import { dawnProblem } from './dawnProblem.node.ts';
@@ -48,7 +49,7 @@ export async function openDevice(
   choice: AdapterChoice | undefined = process.env.PROXMO_ADAPTER || undefined,
 ): Promise<GpuContext> {
   const { gpu, adapter } = await findAdapter(choice);
-  const wait = makeWait(isSoftwareAdapter(adapter) ? 'cpu' : 'gpu');
+  const wait = makeWait(isSoftware(adapter) ? 'cpu' : 'gpu');
   return openAdapter(adapter, { wait, collectGarbage, keepAlive: gpu }, howToGetAnAdapter);
 }
 
@@ -75,17 +76,17 @@ async function search(choice: AdapterChoice | undefined, names: string[]): Promi
   const part = isKind(choice) ? undefined : choice === 'lavapipe' ? 'llvmpipe' : choice;
   const fits = (name: string, software: boolean) =>
     part === undefined ? software === (choice === 'software') : isPartOfName(part, name);
-  const isRight = ({ adapter }: Found) => fits(textOfAdapter(adapter), isSoftwareAdapter(adapter));
+  const isRight = ({ adapter }: Found) => fits(textOf(adapter), isSoftware(adapter));
   const first = await requestSystem(part);
   if (first && isRight(first)) return first;
   names.push(...(await listSystem()));
   const name = names.find((each) => fits(each, isSoftwareName(each)));
   if (name === undefined) return fits(swiftShaderName, true) ? requestSwiftShader() : null;
   const found = await requestSystem(name);
-  if (found && !isRight(found) && !isPartOfName(name, textOfAdapter(found.adapter)))
+  if (found && !isRight(found) && !isPartOfName(name, textOf(found.adapter)))
     throw new ProxmoError(
       'no-device',
-      `${name} was asked for, but ${nameOfAdapter(found.adapter)} opens; choose another one.`,
+      `${name} was asked for, but ${nameOf(found.adapter)} opens; choose another one.`,
     );
   return found;
 }
@@ -123,7 +124,7 @@ async function requestSwiftShader(): Promise<Found | null> {
   const entry = await placeSwiftShader(bundle, packageFolder());
   const found = await request(await load(() => import(pathToFileURL(entry).href)), [], {});
   if (found && isSwiftShader(found.adapter)) return found;
-  const opened = found ? `${nameOfAdapter(found.adapter)} opens` : 'nothing opens';
+  const opened = found ? `${nameOf(found.adapter)} opens` : 'nothing opens';
   const problem = libraryProblem(driverIn(entry));
   throw new ProxmoError(
     'no-device',

@@ -2,7 +2,17 @@
  * Runs one case of a kernel variant on a device, between sentinels, and compares it with the spec's float64 reference:
  * for tests, and for `doctor --kernels`, which does it on the adapter that will train.
  */
-import { type Dtype, elementBytes, type KernelCase, type KernelSpec, type Variant } from '../../kernels/spec.ts';
+import {
+  ableVariants,
+  type Dtype,
+  elementBytes,
+  type KernelCase,
+  type KernelSpec,
+  type Params,
+  type Variant,
+} from '../../kernels/spec.ts';
+import { ProxmoError } from '../base/errors.ts';
+import { normalNumbers } from './benchmark.ts';
 import { CommandList, readBuffer, submitAll } from './commands.ts';
 import type { GpuContext } from './context.ts';
 import { asStored, fromStorage, storedBytes, toStorage } from './hostArrays.ts';
@@ -42,6 +52,33 @@ export async function checkVariant(
   const again = await runKernel(gpu, spec, variant, kernelCase, inputs);
   const changed = Object.keys(run.bits).filter((name) => !haveEqualBits(run.bits[name]!, again.bits[name]!));
   return changed.length > 0 ? `a second run gave other bits of ${changed.join(', ')}` : null;
+}
+
+/**
+ * Checks a kernel on an adapter: every case in every variant that the adapter can run, against its float64 reference,
+ * between sentinels, twice for equal bits.
+ * @returns the first thing that is wrong, as a sentence that names the variant and the case; null if nothing is
+ * @throws {ProxmoError} `gpu-error` if it does not compile or run, `config` if there is nothing to check: no case, or
+ * no variant that the adapter runs
+ */
+export async function checkKernel<P extends Params>(gpu: GpuContext, kernel: KernelSpec<P>): Promise<string | null> {
+  const spec = kernel as unknown as KernelSpec;
+  const random = normalNumbers();
+  let checks = 0;
+  for (const kernelCase of spec.cases) {
+    const inputs = inputsOf(spec, kernelCase, random);
+    for (const variant of ableVariants(spec, gpu.profile, kernelCase.params)) {
+      const problem = await checkVariant(gpu, spec, variant, kernelCase, inputs);
+      if (problem) return `${variant.label} for ${JSON.stringify(kernelCase.params)}: ${problem}`;
+      checks++;
+    }
+  }
+  if (checks === 0)
+    throw new ProxmoError(
+      'config',
+      `the kernel ${spec.name} has nothing to check on ${gpu.adapter.name}: give it cases, and a variant that every adapter runs.`,
+    );
+  return null;
 }
 
 /** Inputs of a case, rounded to what the device gets. @param random standard normal numbers */

@@ -5,7 +5,6 @@
 import { copy } from '../../kernels/copy.ts';
 import { matmulNn } from '../../kernels/matmul.ts';
 import { type Dispatch, defaultVariant, type KernelSpec, type Params } from '../../kernels/spec.ts';
-import { throughput, timeKernel } from './benchmark.ts';
 import type { GpuContext } from './context.ts';
 import { type GridPart, partsOfGrid } from './gridParts.ts';
 
@@ -68,6 +67,8 @@ export class Pace {
 
   private async time<P extends Params>(spec: KernelSpec<P>, params: P): Promise<Partial<Rate> & { gbps: number }> {
     const { context } = this;
+    // Few programs come so far: what measures is loaded when one does.
+    const { throughput, timeKernel } = await import('./benchmark.ts');
     const variant = defaultVariant(spec, context.profile, params);
     const { median } = await timeKernel(context, spec, variant, { params }, { batchMs: 10, repeats: 3 });
     return throughput(spec, params, median);

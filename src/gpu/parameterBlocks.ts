@@ -38,16 +38,18 @@ export class ParameterBlocks {
   /** A block that holds these parameters. Whoever took it gives it back. */
   take(spec: KernelSpec, params: Params): ParameterBlock {
     const words = packParams(spec, params);
+    // A page may have turned out to be without memory.
+    const isLive = ({ buffer }: { readonly buffer: GPUBuffer }) => this.context.allocations.isLive(buffer);
     const key = words.join();
     const known = this.blocks.get(key);
-    if (known) {
+    if (known && isLive(known)) {
       known.holders++;
       return known;
     }
-    const page = [...this.pages].find(({ free }) => free.length > 0) ?? this.addPage();
+    const page = [...this.pages].find((page) => page.free.length > 0 && isLive(page)) ?? this.addPage();
     const { buffer, free } = page;
     const block = { key, page, buffer, offset: free.pop()!, size: blockBytes, holders: 1 };
-    this.context.device.queue.writeBuffer(buffer, block.offset, words);
+    this.context.issue(() => this.context.device.queue.writeBuffer(buffer, block.offset, words));
     this.blocks.set(key, block);
     return block;
   }

@@ -5,11 +5,13 @@
 import {
   type Access,
   assembleShader,
+  type Constants,
   type KernelSpec,
   kernelLabel,
   type Params,
   type Variant,
 } from '../../kernels/spec.ts';
+import type { WgslFile } from '../../kernels/wgsl.ts';
 import { ProxmoError } from '../base/errors.ts';
 import type { GpuContext } from './context.ts';
 import { codeOfParts, withPartFields } from './gridParts.ts';
@@ -20,33 +22,61 @@ export interface Kernel {
   readonly layout: GPUBindGroupLayout;
 }
 
+/** A kernel, and what it was made from. */
+interface Built {
+  readonly shader: WgslFile;
+  readonly constants: Constants;
+  readonly code: string;
+  readonly kernel: Promise<Kernel>;
+}
+
 export class PipelineCache {
-  private readonly kernels = new Map<string, Promise<Kernel>>();
+  private readonly kernels = new Map<string, Built>();
   /** By the access to each binding: kernels that bind alike share bind groups. */
   private readonly layouts = new Map<string, GPUBindGroupLayout>();
 
   constructor(private readonly context: GpuContext) {}
 
-  /** The compiled kernel of a variant. Compiling one takes 1–100 ms; ask for many at once. */
+  /**
+   * The compiled kernel of a variant. Compiling one takes 1–100 ms; ask for many at once.
+   * @throws {ProxmoError} `gpu-error` if it does not compile, `config` if another kernel has its name
+   */
   get<P extends Params>(spec: KernelSpec<P>, variant: Variant<P>): Promise<Kernel> {
-    const label = kernelLabel(spec, variant);
-    return this.once(label, () => this.build(label, spec, () => assembleShader(spec, variant, this.context.profile)));
+    return this.once(spec, variant, '', () => assembleShader(spec, variant, this.context.profile));
   }
 
   /** The same for dispatches in parts: its parameters end with those of a part. */
   getForParts(spec: KernelSpec, variant: Variant): Promise<Kernel> {
-    const label = kernelLabel(spec, variant);
     const { profile } = this.context;
-    return this.once(`${label} in parts`, () =>
-      this.build(label, spec, () => codeOfParts(assembleShader(withPartFields(spec), variant, profile))),
+    return this.once(spec, variant, ' in parts', () =>
+      codeOfParts(assembleShader(withPartFields(spec), variant, profile)),
     );
   }
 
-  private once(key: string, build: () => Promise<Kernel>): Promise<Kernel> {
+  private async once<P extends Params>(
+    spec: KernelSpec<P>,
+    variant: Variant<P>,
+    form: string,
+    assemble: () => string,
+  ): Promise<Kernel> {
+    const label = kernelLabel(spec, variant);
+    const key = label + form;
     const known = this.kernels.get(key);
-    if (known) return known;
-    const kernel = build();
-    this.kernels.set(key, kernel);
+    const { shader, bindings } = spec;
+    const { constants } = variant;
+    if (known && known.shader === shader && known.constants === constants) return known.kernel;
+    const code = assemble();
+    if (known) {
+      if (known.code === code) return known.kernel;
+      throw new ProxmoError(
+        'config',
+        `two kernels with different code are called ${label}; give each kernel a name of its own, and each of its variants a label.`,
+      );
+    }
+    const kernel = this.build(label, bindings, code);
+    this.kernels.set(key, { shader, constants, code, kernel });
+    // What failed may succeed later, as with a device that had no memory.
+    kernel.catch(() => this.kernels.delete(key));
     return kernel;
   }
 
@@ -65,16 +95,12 @@ export class PipelineCache {
     return layout;
   }
 
-  private async build(
-    label: string,
-    { bindings }: Pick<KernelSpec, 'bindings'>,
-    assemble: () => string,
-  ): Promise<Kernel> {
+  private async build(label: string, bindings: KernelSpec['bindings'], code: string): Promise<Kernel> {
     const { device } = this.context;
     const layout = this.layoutOf(bindings);
     // What is wrong with it is told below; the device goes on.
     device.pushErrorScope('validation');
-    const module = device.createShaderModule({ label, code: assemble() });
+    const module = device.createShaderModule({ label, code });
     void device.popErrorScope().catch(() => undefined);
     try {
       const pipeline = await device.createComputePipelineAsync({

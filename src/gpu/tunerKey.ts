@@ -4,7 +4,7 @@
  * under one key is taken only where all of that is the same.
  */
 import { assembleShader, type KernelSpec, kernelLabel, type Params, type Variant } from '../../kernels/spec.ts';
-import type { AdapterDescription } from './context.ts';
+import type { AdapterDescription } from './adapterDescription.ts';
 
 /** Hexadecimal digits of a digest that are kept: enough that two kernels never share them by chance. */
 const digestLength = 24;

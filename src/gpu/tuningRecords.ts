@@ -2,7 +2,7 @@
  * Records of a tuner as text: JSON with a checksum, so that a file that was cut off, edited or mixed up is seen to be
  * so. Used for the cache that all runs on a device share, and for the choices that one run is bound to.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TuningRecord } from './tuner.ts';
 import { sha256 } from './tunerKey.ts';
 

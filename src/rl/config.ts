@@ -1,5 +1,5 @@
 /** The configuration of a training run: its schema, with what each setting does and every default. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { precisions } from '../nn/halfWeights.ts';
 import { klEstimatorProblem } from '../ops/ppoLoss.ts';
 import { advantageOptionsSchema } from './advantages/options.ts';

@@ -2,7 +2,7 @@
  * The configuration as JSON Schema (draft 7, which editors read): made from the zod schemas, and so never at odds with
  * them. Options of the environments that this package has are in it too.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { environmentEntries } from '../envs/registry.node.ts';
 import { trainConfigSchema } from './config.ts';
 

@@ -1,5 +1,5 @@
 /** `progress.json` of a run: what its trainer does at the moment. The trainer writes it, whoever looks on reads it. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const left = z.object({
   /** Of the time that it takes, what has passed: 0 to 1. */

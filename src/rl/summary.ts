@@ -1,5 +1,5 @@
 /** What runs report: evaluations and summaries as files keep them, and figures as metrics keep them. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Evaluation } from './evaluate.ts';
 
 const evaluationShape = {

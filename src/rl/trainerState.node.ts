@@ -2,7 +2,7 @@
  * A trainer's state as tensors and numbers, for checkpoints, and back. They go to and from the device in pieces, of
  * which the host holds few.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
 import { finitePieces } from '../base/finite.ts';
 import { readParameter, writeParameter } from '../nn/halfWeights.ts';

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { writeFolderAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { type OpenCheckpoint, openWholeCheckpoint, saveCheckpoint } from '../runs/checkpoint.ts';

@@ -4,7 +4,7 @@ import { ProxmoError } from '../base/errors.ts';
 import { mebibytes } from '../base/sizes.ts';
 import type { BufferRange } from '../gpu/bindGroups.ts';
 import type { GpuContext } from '../gpu/context.ts';
-import { type HostArray, toStorage } from '../gpu/hostArrays.ts';
+import { type HostArray, storedBytes, toStorage } from '../gpu/hostArrays.ts';
 import { type Launch, prepareLaunches } from '../gpu/launches.ts';
 import { defaultChooser, type VariantChooser } from '../gpu/tuner.ts';
 import { checkAliases } from './aliases.ts';
@@ -15,7 +15,14 @@ import type { Variable } from './variable.ts';
 import { checkDtype, VariableStore } from './variableStore.ts';
 
 export type { HostArray } from '../gpu/hostArrays.ts';
-export { type Inputs, type Outputs, Program, type ProgramSpec, type TensorRecord } from './program.ts';
+export {
+  type Inputs,
+  type Outputs,
+  Program,
+  type ProgramSpec,
+  type RunOptions,
+  type TensorRecord,
+} from './program.ts';
 
 export interface EngineOptions {
   /**
@@ -58,7 +65,8 @@ export class Engine {
    * Turns a graph into a program: chooses kernels, plans memory, builds pipelines. Bind groups are made when it runs
    * first.
    * @throws {ProxmoError} `gpu-error` if a kernel does not compile, `shape` if a tensor is too large for the device, or
-   * there are more different sets of buffers to bind than there may be
+   * there are more different sets of buffers to bind than there may be; `out-of-memory` if the device has too little,
+   * which leaves nothing behind
    */
   async compile<O extends TensorRecord>(spec: ProgramSpec<O>): Promise<Program<O>> {
     this.gpu.check();
@@ -67,12 +75,14 @@ export class Engine {
     this.checkSizes(spec, planned);
     await this.gpu.pace.prepareFor(planned.launches.map(({ spec, params }) => spec.cost(params)));
     const slots = this.gpu.arena.take(planned.slots);
-    const constants = new Map(planned.constants.map((tensor) => [tensor, this.uploadConstant(tensor)]));
+    const constants = new Map(planned.constants.map((tensor) => [tensor, this.uploadConstant(spec.name, tensor)]));
     const rangeOf = (tensor: Tensor) => this.resolve(tensor, planned, slots, constants);
     try {
       const launches = await Promise.all(planned.launches.map((launch) => this.prepare(launch, rangeOf)));
       const parts = { launches: launches.flat(), plan: planned, rangeOf, constants: [...constants.values()] };
-      return new Program(this.gpu, spec, parts);
+      const program = new Program(this.gpu, spec, parts);
+      await program.allocated();
+      return program;
     } catch (error) {
       for (const buffer of constants.values()) buffer.destroy();
       throw error;
@@ -138,10 +148,10 @@ export class Engine {
     }
   }
 
-  private uploadConstant(tensor: Tensor): GPUBuffer {
-    const buffer = this.gpu.createStorage(bytesOf(tensor), 'constant');
-    if (tensor.source.kind === 'constant')
-      this.gpu.device.queue.writeBuffer(buffer, 0, toStorage(tensor.dtype, tensor.source.data));
+  private uploadConstant(program: string, { source, dtype, size }: Tensor): GPUBuffer {
+    const buffer = this.gpu.createStorage(storedBytes(dtype, size), `${program} constants`);
+    if (source.kind === 'constant')
+      this.gpu.issue(() => this.gpu.device.queue.writeBuffer(buffer, 0, toStorage(dtype, source.data)));
     return buffer;
   }
 

@@ -10,6 +10,7 @@ import { CommandList, submitAll } from '../gpu/commands.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { fromStorage, type HostArray, matches, storedBytes, toStorage } from '../gpu/hostArrays.ts';
 import type { Launch } from '../gpu/launches.ts';
+import { type BufferPlace, type DeviceBuffer, isOnDevice, placeOf } from './deviceBuffers.ts';
 import { checkIndices } from './indexLimits.ts';
 import type { MemoryReport, Plan } from './planner.ts';
 import type { Tensor } from './tensor.ts';
@@ -29,11 +30,24 @@ export interface ProgramSpec<O extends TensorRecord> {
   readonly remedy?: string;
 }
 
-/** Values for a program's inputs, by name. */
-export type Inputs = Readonly<Record<string, InputArray>>;
+/**
+ * Values for a program's inputs, by name: arrays, or buffers on the device (usage COPY_SRC), whose indices nobody
+ * checks.
+ */
+export type Inputs = Readonly<Record<string, InputArray | DeviceBuffer>>;
 
 /** What a run returns: a fresh array for each output. */
 export type Outputs<O extends TensorRecord> = { readonly [K in keyof O]: HostArray };
+
+/** The outputs that go to the host, those aside that are kept on the device. */
+export type HostOutputs<O extends TensorRecord, Kept extends string> = [Kept] extends [never]
+  ? Outputs<O>
+  : Omit<Outputs<O>, Kept>;
+
+export interface RunOptions<Kept extends string = never> {
+  /** Buffers on the device (usage COPY_DST) that get outputs, by name; the host does not. */
+  readonly into?: Readonly<Record<Kept, DeviceBuffer>>;
+}
 
 /** What a program is made of. */
 export interface ProgramParts {
@@ -43,6 +57,10 @@ export interface ProgramParts {
   /** Buffers that belong to it alone. */
   readonly constants: readonly GPUBuffer[];
 }
+
+/** Where outputs go that do not go to the host. */
+type Places = ReadonlyMap<string, Required<BufferPlace>>;
+const nowhere: Places = new Map();
 
 interface OutputRange {
   readonly name: string;
@@ -113,21 +131,44 @@ export class Program<O extends TensorRecord = TensorRecord> {
   }
 
   /**
-   * Runs and returns the outputs. The inputs are read before it returns its promise.
+   * Runs and returns the outputs. The inputs are read before it returns its promise. What reads or writes buffers of
+   * the caller's own takes its place on the device among the caller's other commands.
+   * @example const { loss } = await program.run({ x: gpuBuffer }, { into: { logits: otherBuffer } });
    * @throws {ProxmoError} `shape` if an input is missing or has the wrong length, or there is none of that name;
    * `data` if indices are beyond what they index; `destroyed` if the program or a variable that it uses was destroyed;
    * `gpu-error`, `device-lost`
    */
-  async run(inputs: Inputs = {}): Promise<Outputs<O>> {
+  async run<Kept extends Extract<keyof O, string> = never>(
+    inputs: Inputs = {},
+    { into }: RunOptions<Kept> = {},
+  ): Promise<HostOutputs<O, Kept>> {
     this.checkUsable();
     this.checkInputs(inputs);
-    for (const limit of this.parts.plan.limits) checkIndices(inputs[limit.input]!, limit);
+    for (const limit of this.parts.plan.limits) {
+      const values = inputs[limit.input]!;
+      if (!isOnDevice(values)) checkIndices(values, limit);
+    }
+    const places = this.placesOf(into ?? {});
     this.running++;
     try {
-      return await (this.gpu.runner ? this.runBy(inputs) : this.runOnce(inputs));
+      const outputs = await (this.gpu.runner ? this.runBy(inputs, places) : this.runOnce(inputs, places));
+      return outputs as HostOutputs<O, Kept>;
     } finally {
       this.running--;
       if (this.isDestroyed && this.running === 0) this.free();
+    }
+  }
+
+  /**
+   * Waits until it is known that the device has memory for all that it uses; frees it where not.
+   * @throws {ProxmoError} `out-of-memory`
+   */
+  async allocated(): Promise<void> {
+    try {
+      await this.gpu.allocated([...this.buffers, ...(this.staging ? [this.staging] : []), ...this.commands.buffers]);
+    } catch (error) {
+      this.destroy();
+      throw error;
     }
   }
 
@@ -138,6 +179,11 @@ export class Program<O extends TensorRecord = TensorRecord> {
     if (this.running === 0) this.free();
   }
 
+  /** `destroy`, at the end of an `await using` block. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.destroy();
+  }
+
   private free(): void {
     this.encoded = null;
     this.commands.destroy();
@@ -146,16 +192,17 @@ export class Program<O extends TensorRecord = TensorRecord> {
   }
 
   /** Command buffers are good for one submit; the next ones are encoded while the device works on these. */
-  private async runOnce(inputs: Inputs): Promise<Outputs<O>> {
+  private async runOnce(inputs: Inputs, places: Places): Promise<Outputs<O>> {
     const { gpu } = this;
     this.writeInputs(inputs);
+    if (places.size > 0) return this.runInto(places, () => submitAll(gpu, this.commands.encode()));
     const isUsual = this.staging !== null || this.outputBytes === 0;
     const [usual, encoded] = [this.staging, isUsual ? this.encoded : null];
     const staging = usual ?? this.createStaging();
     if (isUsual) [this.staging, this.encoded] = [null, null];
-    submitAll(gpu, encoded ?? this.encode(staging));
+    gpu.issue(() => submitAll(gpu, encoded ?? this.encode(staging)));
     const done = this.received(staging);
-    if (isUsual && this.encoded === null) this.encoded = this.encode(staging);
+    if (isUsual && this.encoded === null) this.encoded = gpu.issue(() => this.encode(staging));
     try {
       return await done;
     } finally {
@@ -165,33 +212,49 @@ export class Program<O extends TensorRecord = TensorRecord> {
   }
 
   /** Has the context's runner run the commands, when earlier runs by it are done. */
-  private runBy(inputs: Inputs): Promise<Outputs<O>> {
+  private runBy(inputs: Inputs, places: Places): Promise<Outputs<O>> {
     const { gpu } = this;
-    const values = Object.fromEntries([...this.inputs.keys()].map((name) => [name, inputs[name]!.slice()]));
+    const names = [...this.inputs.keys()];
+    const values = Object.fromEntries(names.map((name) => [name, keptUntilRun(inputs[name]!)]));
     return gpu.turns.run(async () => {
       this.writeInputs(values);
       await gpu.runner?.run(this.commands);
-      const staging = this.createStaging();
-      const encoder = gpu.device.createCommandEncoder({ label: this.spec.name });
-      this.copyOutputs(encoder, staging);
-      gpu.device.queue.submit([encoder.finish()]);
-      try {
-        return await this.received(staging);
-      } finally {
-        staging?.destroy();
-      }
+      return this.runInto(places);
     });
   }
 
+  /** Copies outputs where they go, after what `submit` submits. */
+  private async runInto(places: Places, submit: () => void = () => {}): Promise<Outputs<O>> {
+    const { gpu } = this;
+    const toHost = this.outputs.filter(({ name }) => !places.has(name));
+    const staging = toHost.length > 0 ? this.createStaging() : null;
+    gpu.issue(() => {
+      submit();
+      const encoder = gpu.device.createCommandEncoder({ label: this.spec.name });
+      this.copyOutputs(encoder, staging, places);
+      gpu.device.queue.submit([encoder.finish()]);
+    });
+    try {
+      return await this.received(staging, toHost);
+    } finally {
+      staging?.destroy();
+    }
+  }
+
   /** The outputs, when what was submitted is done. */
-  private async received(staging: GPUBuffer | null): Promise<Outputs<O>> {
+  private async received(staging: GPUBuffer | null, outputs = this.outputs): Promise<Outputs<O>> {
     if (!staging) {
       await this.gpu.idle();
       return {} as Outputs<O>;
     }
-    await this.gpu.wait(staging.mapAsync(GPUMapMode.READ));
+    try {
+      await this.gpu.wait(staging.mapAsync(GPUMapMode.READ));
+    } catch (error) {
+      await this.gpu.allocated([staging]);
+      throw error;
+    }
     const mapped = staging.getMappedRange();
-    const values = this.outputs.map(({ name, tensor, at }) => [
+    const values = outputs.map(({ name, tensor, at }) => [
       name,
       fromStorage(tensor.dtype, mapped.slice(at, at + tensor.size * elementBytes[tensor.dtype])),
     ]);
@@ -203,11 +266,27 @@ export class Program<O extends TensorRecord = TensorRecord> {
     return this.commands.encode((encoder) => this.copyOutputs(encoder, staging));
   }
 
-  private copyOutputs(encoder: GPUCommandEncoder, staging: GPUBuffer | null): void {
-    for (const { range, tensor, at } of this.outputs) {
-      if (tensor.size > 0 && staging)
-        encoder.copyBufferToBuffer(range.buffer, range.offset, staging, at, bytesOf(tensor));
+  private copyOutputs(encoder: GPUCommandEncoder, staging: GPUBuffer | null, places: Places = nowhere): void {
+    for (const { name, range, tensor, at } of this.outputs) {
+      const place = places.get(name) ?? (staging && { buffer: staging, offset: at });
+      if (tensor.size > 0 && place)
+        encoder.copyBufferToBuffer(range.buffer, range.offset, place.buffer, place.offset, bytesOf(tensor));
     }
+  }
+
+  /** Where outputs go that stay on the device. @throws {ProxmoError} `shape` */
+  private placesOf(into: Readonly<Record<string, DeviceBuffer>>): Places {
+    const { name: program } = this.spec;
+    return new Map(
+      Object.entries(into).map(([name, given]) => {
+        const output = this.outputs.find((one) => one.name === name);
+        if (!output) {
+          const names = this.outputs.map((one) => one.name).join(', ');
+          throw new ProxmoError('shape', `the program ${program} has no output ${name}; it has ${names || 'none'}.`);
+        }
+        return [name, placeOf(given, output.tensor, `the output ${name} of the program ${program}`, 'write')];
+      }),
+    );
   }
 
   private createStaging(): GPUBuffer | null {
@@ -221,6 +300,7 @@ export class Program<O extends TensorRecord = TensorRecord> {
       throw new ProxmoError('destroyed', `the program ${this.spec.name} cannot run: ${why}; compile it again.`);
     };
     if (this.isDestroyed) refuse('it was destroyed');
+    this.gpu.checkAllocated(this.buffers);
     for (const buffer of this.buffers)
       if (!this.gpu.allocations.isLive(buffer)) refuse(`${buffer.label}, which it uses, was destroyed`);
   }
@@ -240,6 +320,10 @@ export class Program<O extends TensorRecord = TensorRecord> {
     }
     for (const [name, { tensor }] of this.inputs) {
       const values = inputs[name];
+      if (values && isOnDevice(values)) {
+        placeOf(values, tensor, `the input ${name} of the program ${program}`, 'read');
+        continue;
+      }
       if (values?.length === tensor.size && matches(values, tensor.dtype)) continue;
       const given = values ? `${values.constructor.name} of ${values.length}` : 'nothing';
       const missing = names.filter((other) => !inputs[other]);
@@ -251,9 +335,28 @@ export class Program<O extends TensorRecord = TensorRecord> {
   }
 
   private writeInputs(inputs: Inputs): void {
-    for (const [name, { range, tensor }] of this.inputs)
-      this.gpu.device.queue.writeBuffer(range.buffer, range.offset, toStorage(tensor.dtype, inputs[name]!));
+    const { gpu } = this;
+    const { device } = gpu;
+    const copies: { readonly from: Required<BufferPlace>; readonly range: BufferRange; readonly bytes: number }[] = [];
+    for (const [name, { range, tensor }] of this.inputs) {
+      const values = inputs[name]!;
+      if (isOnDevice(values))
+        copies.push({ from: placeOf(values, tensor, name, 'read'), range, bytes: bytesOf(tensor) });
+      else device.queue.writeBuffer(range.buffer, range.offset, toStorage(tensor.dtype, values));
+    }
+    if (copies.length === 0) return;
+    gpu.issue(() => {
+      const encoder = device.createCommandEncoder({ label: `inputs of ${this.spec.name}` });
+      for (const { from, range, bytes } of copies)
+        encoder.copyBufferToBuffer(from.buffer, from.offset, range.buffer, range.offset, bytes);
+      device.queue.submit([encoder.finish()]);
+    });
   }
+}
+
+/** A copy of an array, which its owner may change; buffers are read when they are. */
+function keptUntilRun(values: InputArray | DeviceBuffer): InputArray | DeviceBuffer {
+  return isOnDevice(values) ? values : values.slice();
 }
 
 export function bytesOf({ size, dtype }: Tensor): number {

@@ -237,12 +237,18 @@ export function launch<P extends Params, O extends string>(
   const step: KernelStep = { ...made, spec: spec as unknown as KernelSpec, params, inputs, outputs: results, notes };
   for (const [name, shape] of Object.entries<Shape>(outputs)) {
     const binding = spec.bindings[name];
-    if (!binding || binding.access === 'read') throw new Error(`${spec.name} has no output ${name}`);
+    if (!binding || binding.access === 'read')
+      throw new ProxmoError('shape', `${spec.name} has no output ${name}; it has ${outputNames(spec).join(', ')}.`);
     const updated = binding.access === 'readWrite' ? (inputs[name] ?? null) : null;
     results[name] = new Tensor(shape, binding.dtype, { kind: 'step', step, inPlaceOf: updated });
   }
   checkBindings(spec, params, inputs, results);
   return results as Record<O, Tensor>;
+}
+
+/** Bindings that a kernel writes. */
+function outputNames<P extends Params>({ bindings }: KernelSpec<P>): string[] {
+  return Object.keys(bindings).filter((name) => bindings[name]!.access !== 'read');
 }
 
 function checkBindings<P extends Params>(
@@ -252,10 +258,17 @@ function checkBindings<P extends Params>(
   outputs: Readonly<Record<string, Tensor>>,
 ): void {
   const sizes = spec.sizes(params);
+  const unknown = Object.keys(inputs).find((name) => (spec.bindings[name]?.access ?? 'write') === 'write');
+  if (unknown !== undefined) throw new ProxmoError('shape', `${spec.name} reads no ${unknown}; leave it out.`);
   for (const [name, { access, dtype }] of Object.entries(spec.bindings)) {
+    if (!Number.isSafeInteger(sizes[name]))
+      throw new ProxmoError(
+        'config',
+        `the kernel ${spec.name} gives ${sizes[name]} as the size of its binding ${name} for ${JSON.stringify(params)}; sizes() must give a whole number for each.`,
+      );
     const given = [...(access === 'write' ? [] : [inputs[name]]), ...(access === 'read' ? [] : [outputs[name]])];
     for (const tensor of given) {
-      if (!tensor) throw new Error(`${spec.name} needs a tensor for its binding ${name}`);
+      if (!tensor) throw new ProxmoError('shape', `${spec.name} needs a tensor for its binding ${name}; give it one.`);
       if (tensor.size !== sizes[name] || tensor.dtype !== dtype) {
         throw new ProxmoError(
           'shape',

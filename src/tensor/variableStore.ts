@@ -61,7 +61,8 @@ export class VariableStore {
     const stored = toStorage(variable.dtype, values);
     for (const { range, at, count } of this.slicesOf(variable, offset, values.length)) {
       // Behind its last element, storage is padded to a word.
-      this.gpu.device.queue.writeBuffer(range.buffer, range.offset, stored, at, isHalf ? count + (count % 2) : count);
+      const padded = isHalf ? count + (count % 2) : count;
+      this.gpu.issue(() => this.gpu.device.queue.writeBuffer(range.buffer, range.offset, stored, at, padded));
     }
   }
 
@@ -82,9 +83,12 @@ export class VariableStore {
 
   clear(variable: Variable): void {
     this.gpu.check();
-    const encoder = this.gpu.device.createCommandEncoder();
-    for (const buffer of this.buffersOf(variable)) encoder.clearBuffer(buffer);
-    this.gpu.device.queue.submit([encoder.finish()]);
+    const buffers = this.buffersOf(variable);
+    this.gpu.issue(() => {
+      const encoder = this.gpu.device.createCommandEncoder();
+      for (const buffer of buffers) encoder.clearBuffer(buffer);
+      this.gpu.device.queue.submit([encoder.finish()]);
+    });
   }
 
   copy(from: Variable, to: Variable, offset: number): void {
@@ -98,14 +102,23 @@ export class VariableStore {
         `${describe(from)} cannot be copied from element ${offset} on to ${describe(to)}; types and sizes must fit, and f16 begins at an even element.`,
       );
     }
-    const encoder = this.gpu.device.createCommandEncoder();
-    for (const { start, size } of to.pieces) {
-      for (const { range, at, count } of this.slicesOf(from, offset + start, size)) {
-        const target = this.rangeOf(to, start + at, count);
+    const copies = to.pieces.flatMap(({ start, size }) =>
+      this.slicesOf(from, offset + start, size).map(({ range, at, count }) => ({
+        range,
+        target: this.rangeOf(to, start + at, count),
+      })),
+    );
+    this.gpu.issue(() => {
+      const encoder = this.gpu.device.createCommandEncoder();
+      for (const { range, target } of copies)
         encoder.copyBufferToBuffer(range.buffer, range.offset, target.buffer, target.offset, wholeWords(target.size));
-      }
-    }
-    this.gpu.device.queue.submit([encoder.finish()]);
+      this.gpu.device.queue.submit([encoder.finish()]);
+    });
+  }
+
+  /** Frees the buffers of all variables. */
+  destroy(): void {
+    for (const variable of [...this.buffers.keys()]) this.release(variable);
   }
 
   release(variable: Variable): void {
@@ -140,7 +153,8 @@ export class VariableStore {
 
   private buffersOf(variable: Variable): readonly GPUBuffer[] {
     const known = this.buffers.get(variable);
-    if (known) return known;
+    if (known?.some((buffer) => this.gpu.allocations.failureOf(buffer))) this.release(variable);
+    else if (known) return known;
     checkDtype(this.gpu, variable.dtype);
     const { pieces, name } = variable;
     const buffers = pieces.map((piece) => this.gpu.createStorage(this.checkedBytes(variable, piece), name));

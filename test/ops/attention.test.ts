@@ -4,10 +4,10 @@ import { attentionReference, packSegments } from '../../kernels/attentionReferen
 import { attention, type Segments } from '../../src/ops/attention.ts';
 import { grad } from '../../src/tensor/autograd.ts';
 import { Engine } from '../../src/tensor/engine.ts';
+import { gradientMismatch } from '../../src/tensor/gradientCheck.ts';
 import { Random } from '../../src/tensor/random.ts';
 import { constant, input } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { gradientMismatch } from '../support/gradientCheck.ts';
 
 const segmentsOf = (lengths: readonly number[]): Segments => {
   const { segmentStart, segmentEnd } = packSegments(lengths);

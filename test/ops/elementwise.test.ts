@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { add, gelu, geluErf, multiply, scale, silu } from '../../src/ops/elementwise.ts';
 import { Engine } from '../../src/tensor/engine.ts';
+import { gradientMismatch } from '../../src/tensor/gradientCheck.ts';
 import { input } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { gradientMismatch } from '../support/gradientCheck.ts';
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 const geluOf = (x: number) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));

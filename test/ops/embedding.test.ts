@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { embedding, gatherRows } from '../../src/ops/embedding.ts';
 import { Engine } from '../../src/tensor/engine.ts';
+import { gradientMismatch } from '../../src/tensor/gradientCheck.ts';
 import { constant, input, paddingIndex } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { gradientMismatch } from '../support/gradientCheck.ts';
 import { indicesOnDevice } from '../support/indices.ts';
 
 const rowsOf = (table: Float64Array, width: number, indices: readonly number[]) =>

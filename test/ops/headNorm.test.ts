@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { headNorm } from '../../src/ops/headNorm.ts';
 import { Engine } from '../../src/tensor/engine.ts';
+import { gradientMismatch } from '../../src/tensor/gradientCheck.ts';
 import { input } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { gradientMismatch } from '../support/gradientCheck.ts';
 
 type Parts = Record<'qkv' | 'weightQ' | 'weightK', Float64Array>;
 

@@ -6,9 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { roundToHalf } from '../../kernels/cast.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { Engine } from '../../src/tensor/engine.ts';
+import { gradientMismatch } from '../../src/tensor/gradientCheck.ts';
 import { constant, input, type Tensor } from '../../src/tensor/tensor.ts';
 import { halfAdapter, testAdapters, testDevice } from '../support/adapters.ts';
-import { gradientMismatch } from '../support/gradientCheck.ts';
 
 type Arrays = Readonly<Record<string, Float64Array>>;
 

@@ -12,12 +12,12 @@ import { tokenLogProbs } from '../../src/ops/tokenLogProbs.ts';
 import { chunkedTokenLogProbs } from '../../src/ops/vocabLoss.ts';
 import { grad } from '../../src/tensor/autograd.ts';
 import { Engine } from '../../src/tensor/engine.ts';
+import { gradientMismatch } from '../../src/tensor/gradientCheck.ts';
 import { plan } from '../../src/tensor/planner.ts';
 import { Random } from '../../src/tensor/random.ts';
 import { constant, input, paddingIndex, type Tensor } from '../../src/tensor/tensor.ts';
 import { Variable } from '../../src/tensor/variable.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { gradientMismatch } from '../support/gradientCheck.ts';
 
 const [width, chunk] = [12, 64];
 

@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { matmul } from '../../src/ops/matmul.ts';
 import { Engine } from '../../src/tensor/engine.ts';
+import { gradientMismatch } from '../../src/tensor/gradientCheck.ts';
 import { input, sizeOf } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { gradientMismatch } from '../support/gradientCheck.ts';
 
 type Arrays = Readonly<Record<string, Float64Array>>;
 

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { addLayerNorm, layerNorm } from '../../src/ops/layerNorm.ts';
 import { addRmsNorm, rmsNorm } from '../../src/ops/rmsNorm.ts';
 import { Engine } from '../../src/tensor/engine.ts';
+import { gradientMismatch } from '../../src/tensor/gradientCheck.ts';
 import { input } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { gradientMismatch } from '../support/gradientCheck.ts';
 
 function rmsNormOf(x: Float64Array, weight: Float64Array): Float64Array {
   const width = weight.length;

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { ProxmoError } from '../../src/base/errors.ts';
 import { type KlEstimator, type PpoLossOptions, ppoLoss, ppoStatistics } from '../../src/ops/ppoLoss.ts';
 import { Engine } from '../../src/tensor/engine.ts';
+import { gradientMismatch } from '../../src/tensor/gradientCheck.ts';
 import { constant, input, type Tensor } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { gradientMismatch } from '../support/gradientCheck.ts';
 
 /**
  * Tokens on every branch: within the range, clipped above and below, held by the second clip, far from the reference,

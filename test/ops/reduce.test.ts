@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { dot, norm, sum } from '../../src/ops/reduce.ts';
 import { Engine } from '../../src/tensor/engine.ts';
+import { gradientMismatch } from '../../src/tensor/gradientCheck.ts';
 import { input } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { gradientMismatch } from '../support/gradientCheck.ts';
 
 describe.each(testAdapters)('on %s', (adapter) => {
   const makeEngine = async () => new Engine(await testDevice(adapter));

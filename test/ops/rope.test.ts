@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { splitHeadsWithRope } from '../../src/ops/rope.ts';
 import { Engine } from '../../src/tensor/engine.ts';
+import { gradientMismatch } from '../../src/tensor/gradientCheck.ts';
 import { constant, input, type Tensor } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { gradientMismatch } from '../support/gradientCheck.ts';
 
 const positions = [0, 1, 2, 0, 700];
 

@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { swiglu } from '../../src/ops/swiglu.ts';
 import { Engine } from '../../src/tensor/engine.ts';
+import { gradientMismatch } from '../../src/tensor/gradientCheck.ts';
 import { input } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { gradientMismatch } from '../support/gradientCheck.ts';
 
 describe.each(testAdapters)('on %s', (adapter) => {
   it.each([8, 5])('silu of the first %i elements of a row times the rest', async (width) => {

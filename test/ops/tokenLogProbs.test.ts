@@ -8,9 +8,9 @@ import { tokenLogProbs } from '../../src/ops/tokenLogProbs.ts';
 import { chunkedTokenLogProbs } from '../../src/ops/vocabLoss.ts';
 import { grad } from '../../src/tensor/autograd.ts';
 import { Engine } from '../../src/tensor/engine.ts';
+import { gradientMismatch } from '../../src/tensor/gradientCheck.ts';
 import { constant, input, paddingIndex } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { gradientMismatch } from '../support/gradientCheck.ts';
 import { indicesOnDevice } from '../support/indices.ts';
 
 function logSoftmax(logits: Float64Array, width: number, temperature: number): Float64Array {

@@ -5,11 +5,11 @@ import { add, multiply } from '../../src/ops/elementwise.ts';
 import { dot } from '../../src/ops/reduce.ts';
 import { grad } from '../../src/tensor/autograd.ts';
 import { Engine } from '../../src/tensor/engine.ts';
+import { gradientMismatch } from '../../src/tensor/gradientCheck.ts';
 import { recomputed } from '../../src/tensor/recompute.ts';
 import { constant, input, launch, type Tensor } from '../../src/tensor/tensor.ts';
 import { ParameterSlab } from '../../src/tensor/variable.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { gradientMismatch } from '../support/gradientCheck.ts';
 
 const trained = (name: string, shape: readonly number[]) => Object.assign(input(name, shape), { requiresGrad: true });
 const total = (x: Tensor) => dot(x, constant(new Float32Array(x.size).fill(1), x.shape));

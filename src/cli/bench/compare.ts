@@ -1,5 +1,5 @@
 /** Compares a bench with an earlier one. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { checked } from '../../base/schemaProblems.ts';
 import { textOfFile } from '../../base/wholeFile.node.ts';

@@ -4,7 +4,7 @@
  */
 import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { textOfFile } from '../../base/wholeFile.node.ts';
 import { resolveAdvantageOptions } from '../../rl/advantages/options.ts';

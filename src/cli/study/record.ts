@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readTextOrNull } from '../../base/wholeFile.node.ts';
 import { jsonObjectSchema, parseJson, plainJson, writeJson } from '../../runs/json.ts';
 import type { Study } from './file.ts';

@@ -4,7 +4,7 @@
  * domain and grammar but for the sentence that states the task, so that sentence is taken out here and the rest is
  * compiled once (`loader.ts`).
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { checked } from '../../base/schemaProblems.ts';
 

@@ -4,7 +4,7 @@
  * unseen ones `valid_unseen`.
  */
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { thinkActionMessage } from '../../text/promptThinkAction.ts';
 import type { Expert, Split, TaskSet } from '../environment.ts';

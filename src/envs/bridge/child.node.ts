@@ -5,7 +5,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { StringDecoder } from 'node:string_decoder';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { checked } from '../../base/schemaProblems.ts';
 import { systemReason } from '../../base/systemErrors.node.ts';

@@ -2,7 +2,7 @@
  * The HTTP bridge: a task set whose worlds are played by a server in the form of AgentGym's environment servers
  * (`agentGym.ts`).
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { checked } from '../../base/schemaProblems.ts';
 import type { Environment, Split, Task, TaskSet, Turn } from '../environment.ts';

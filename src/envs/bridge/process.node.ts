@@ -3,7 +3,7 @@
  * (`protocol.ts`).
  */
 import { resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { checked } from '../../base/schemaProblems.ts';
 import type { Environment, Split, Task, TaskSet, Turn } from '../environment.ts';

@@ -25,7 +25,7 @@
  * says `parallel: 16` gets up to 16 episodes, told apart by name. The program should end when its input does. Whatever
  * it has to say besides goes to standard error.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Turn } from '../environment.ts';
 
 export const protocolVersion = 1;

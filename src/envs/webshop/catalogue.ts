@@ -3,7 +3,7 @@
  * data files. The original's rules hold: products with an id of more than ten characters and repeated ids are left out,
  * a missing price is 100 dollars, names and values of options are in lower case, and a slash in a value becomes ` | `.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { checked } from '../../base/schemaProblems.ts';
 import { formatFloat, strip } from './pythonText.ts';

@@ -1,5 +1,5 @@
 /** Options of the shop: their meaning, defaults and checks. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { checked } from '../../base/schemaProblems.ts';
 

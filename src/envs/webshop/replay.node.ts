@@ -2,7 +2,7 @@
  * Replays recorded visits and searches of the original shop: the simulator is fed the recorded actions, and every page,
  * every list of clickables, every reward and every score is compared with the record.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { checked } from '../../base/schemaProblems.ts';
 import type { ReplayDifference, ReplayReport } from '../replay.ts';

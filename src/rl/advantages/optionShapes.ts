@@ -3,7 +3,7 @@
  * set. The two presets differ at the points where ProxMO's official implementation (`reference`) departs from the paper
  * (`paper`, the default).
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { largestReward } from '../../envs/turns.ts';
 
 const number = (min: number, max: number) => {

@@ -3,7 +3,7 @@
  * presets differ at the points where ProxMO's official implementation (`reference`) departs from the paper (`paper`,
  * the default); every point can be set alone.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { parseOrProblems, type SchemaProblem } from '../../base/schemaProblems.ts';
 import { defaultRange, defaults, gigpo, grpo, logistic, presets, proxmo, reinforce, rloo } from './optionShapes.ts';

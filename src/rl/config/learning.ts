@@ -1,5 +1,5 @@
 /** Settings of what is learned from, and how: demonstrations, iterations, the optimiser and the loss. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { courses } from '../../nn/schedule.ts';
 import { checkpointingModes } from '../../nn/transformer.ts';
 import { klEstimators } from '../../ops/ppoLoss.ts';

@@ -1,5 +1,5 @@
 /** Settings of what is trained and how it writes. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { count, countOrNone, fraction, positive } from './values.ts';
 
 /** Of adapters that are not saved ones. */

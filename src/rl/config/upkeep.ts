@@ -1,5 +1,5 @@
 /** Settings of what a run measures, keeps and may take. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { splits } from '../../envs/taskLists.ts';
 import { keptRollouts } from '../credit/kept.ts';
 import { count, countOrNone, notNegative, positive } from './values.ts';

@@ -1,5 +1,5 @@
 /** Kinds of numbers that settings are. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const count = z.number().int().min(1);
 export const countOrNone = z.number().int().min(0);

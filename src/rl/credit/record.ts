@@ -8,7 +8,7 @@
  * The rows of each group are compressed by themselves, one gzip member a group, so that one group can be read without
  * the others; the file as a whole is an ordinary gzip file. A row has what `proxmo advantages` reads, and more.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const count = z.int().nonnegative();
 const numbers = z.array(z.number());

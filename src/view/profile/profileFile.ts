@@ -1,5 +1,5 @@
 /** `profile.json`, in which `proxmo profile` leaves its figures and from which the page draws them. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Files of a profile, in the folder of that name within a run's. */
 export const profileFiles = {

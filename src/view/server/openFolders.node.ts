@@ -1,6 +1,6 @@
 /** The runs in folders that a user names: of a run, or of a study, whose runs lie in ARM/seed-N. */
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { GuardedFolder } from './guardedFolder.node.ts';
 import { RunFolder } from './runFolder.node.ts';
 

@@ -2,7 +2,7 @@
 import { basename, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { isHeldLock } from '../../base/lock.node.ts';
 import { recordedRowSchema, rolloutIndexSchema } from '../../rl/credit/record.ts';

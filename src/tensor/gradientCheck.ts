@@ -5,10 +5,10 @@
  */
 import { columnSum } from '../../kernels/columnSum.ts';
 import { add, multiply } from '../../kernels/elementwise.ts';
-import { differentiable, grad } from '../../src/tensor/autograd.ts';
-import type { Engine } from '../../src/tensor/engine.ts';
-import { Random } from '../../src/tensor/random.ts';
-import { constant, input, launch, type Shape, sizeOf, type Tensor } from '../../src/tensor/tensor.ts';
+import { differentiable, grad } from './autograd.ts';
+import type { Engine } from './engine.ts';
+import { Random } from './random.ts';
+import { constant, input, launch, type Shape, sizeOf, type Tensor } from './tensor.ts';
 
 type Values = ArrayLike<number>;
 type InputSpec = Shape | { readonly shape: Shape; readonly values: Values };
