@@ -1,6 +1,6 @@
 /**
- * Declarations that hold in every program: whether it has the DOM's types, `@webgpu/types` or neither, whatever resolves
- * its modules, and with its libraries checked.
+ * Declarations that hold in every program: whether it has the DOM's types, `@webgpu/types` or neither, whatever
+ * resolves its modules, and with its libraries checked.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * What an adapter is, from what it says of itself. Dawn under Node says much, Chromium's pages little more than a vendor
- * and an architecture, Firefox nothing but whether it is a software driver.
+ * What an adapter is, from what it says of itself. Dawn under Node says much, Chromium's pages little more than a
+ * vendor and an architecture, Firefox nothing but whether it is a software driver.
  */
 import type { AdapterProfile, SubgroupMatrixConfig } from '../../kernels/spec.ts';
 import { isPartOfName, isSoftwareName } from './adapterNames.ts';

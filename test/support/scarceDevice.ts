@@ -1,4 +1,4 @@
-/** A device that refuses memory for chosen buffers, as a full one does: by an error scope, and with an invalid buffer. */
+/** A device that refuses memory for chosen buffers as a full one does: by an error scope, with an invalid buffer. */
 export interface ScarceDevice {
   readonly device: GPUDevice;
   /** Whether there is no memory for a buffer. */
