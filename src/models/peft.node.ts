@@ -91,6 +91,7 @@ export async function saveAdapter(
   config: LoraConfig,
   source: WeightSource,
   baseModel: string,
+  card?: string,
 ): Promise<void> {
   await writeFolderAtomic(dir, 'adapter', async (folder) => {
     await writeFileAtomic(join(folder, configFile), [
@@ -98,5 +99,6 @@ export async function saveAdapter(
     ]);
     const layouts = source.names().map((name) => ({ name, dtype: 'F32' as const, shape: source.shape(name) }));
     await streamSafetensors(join(folder, weightsFile), layouts, ({ name }) => source.read(name), { format: 'pt' });
+    if (card !== undefined) await writeFileAtomic(join(folder, 'README.md'), [card]);
   });
 }

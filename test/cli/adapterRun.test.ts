@@ -81,6 +81,12 @@ it('is exported as adapters, and as whole weights with them merged', async () =>
     lora_alpha: 32,
   });
 
+  for (const [form, library] of [
+    [adapters, 'peft'],
+    [merged, 'transformers'],
+  ])
+    expect(readFileSync(join(form!, 'README.md'), 'utf8')).toMatch(new RegExp(`^---\\nlibrary_name: ${library}\\n`));
+
   const engine = new Engine(await testDevice(testAdapters.at(-1)!));
   const load = async (path: string) => {
     const opened = await openPretrained(path);

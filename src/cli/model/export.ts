@@ -20,6 +20,7 @@ import { Engine } from '../../tensor/engine.ts';
 import { adapterOption, wholeNumber } from '../arguments.ts';
 import { checkModel } from '../names.ts';
 import { standardError, standardOutput } from '../output.ts';
+import { modelCard } from './card.ts';
 
 const dtypes: readonly SavedDtype[] = ['float32', 'float16', 'bfloat16'];
 
@@ -46,7 +47,9 @@ export function exportCommand(): Command {
     .option('--checkpoint <iteration>', 'iteration whose checkpoint is saved (default: the last)', wholeNumber)
     .addOption(adapterOption())
     .action(async (run: string, dir: string, options: ExportOptions) => {
-      const base = baseOf(run, runConfig(await openRun(run)), options);
+      const opened = await openRun(run);
+      const config = runConfig(opened);
+      const base = baseOf(run, config, options);
       await checkModel(base);
       await refuseExisting(dir, 'policy');
       const gpu = await openDevice(options.adapter);
@@ -54,10 +57,12 @@ export function exportCommand(): Command {
         const engine = new Engine(gpu);
         const { source, iteration } = await loadRunModel(engine, run, options.checkpoint, 'f32');
         const { model: policy } = source;
+        const form = policy.adapters && !options.merge ? 'adapters' : 'model';
+        const card = await modelCard({ run: opened, config, base, iteration, dir, form });
         const saved =
           policy.adapters && !options.merge
-            ? await saveAdapters(engine, policy.adapters, base, dir)
-            : await saveWeights(engine, policy, base, dir, options.dtype ?? 'float32');
+            ? await saveAdapters(engine, policy.adapters, base, dir, card)
+            : await saveWeights(engine, policy, base, dir, { dtype: options.dtype ?? 'float32', card });
         standardOutput.print(`${dir}: ${saved} of ${run} after iteration ${iteration}`);
       } finally {
         gpu.destroy();
@@ -88,8 +93,14 @@ function baseOf(
   return model;
 }
 
-async function saveAdapters(engine: Engine, adapters: LoraAdapters, base: string, dir: string): Promise<string> {
-  await saveAdapter(dir, adapters.model, adapters.config, adapterWeights(engine, adapters), base);
+async function saveAdapters(
+  engine: Engine,
+  adapters: LoraAdapters,
+  base: string,
+  dir: string,
+  card: string,
+): Promise<string> {
+  await saveAdapter(dir, adapters.model, adapters.config, adapterWeights(engine, adapters), base, card);
   return `the adapters (PEFT) for ${base}`;
 }
 
@@ -98,7 +109,7 @@ async function saveWeights(
   policy: Transformer,
   base: string,
   dir: string,
-  dtype: SavedDtype,
+  { dtype, card }: { readonly dtype: SavedDtype; readonly card: string },
 ): Promise<string> {
   if (policy.adapters) await mergeAdapters(engine, policy);
   const { model, close } = await openPretrained(base);
@@ -106,6 +117,7 @@ async function saveWeights(
   const isFolder = (await stat(base)).isDirectory();
   await saveHfModel(dir, model, pretrainedWeights(engine, policy, model), {
     dtype,
+    card,
     ...(isFolder ? { tokenizerFrom: base } : {}),
   });
   if (!isFolder)

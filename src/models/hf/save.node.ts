@@ -17,6 +17,8 @@ export interface SaveOptions {
   readonly dtype?: SavedDtype;
   /** A folder whose tokenizer and generation settings are copied. */
   readonly tokenizerFrom?: string;
+  /** Text of its README.md, the model card. */
+  readonly card?: string;
 }
 
 export type SavedDtype = 'float32' | 'float16' | 'bfloat16';
@@ -53,12 +55,13 @@ export async function saveHfModel(
   dir: string,
   model: Pick<HfModel, 'family' | 'config'>,
   source: WeightSource,
-  { dtype = 'float32', tokenizerFrom }: SaveOptions = {},
+  { dtype = 'float32', tokenizerFrom, card }: SaveOptions = {},
 ): Promise<void> {
   await writeFolderAtomic(dir, 'model', async (folder) => {
     await writeFileAtomic(join(folder, 'config.json'), [`${JSON.stringify(savedConfig(model, dtype), null, 2)}\n`]);
     await writeWeights(join(folder, 'model.safetensors'), source, dtype);
     if (tokenizerFrom !== undefined) await copyCompanions(tokenizerFrom, folder);
+    if (card !== undefined) await writeFileAtomic(join(folder, 'README.md'), [card]);
   });
 }
 
