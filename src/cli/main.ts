@@ -1,86 +1,26 @@
 #!/usr/bin/env node
 /**
- * The command line. Each command is a file of its own; this one puts them together, prints errors and sets the exit
- * code.
+ * The command line: runs the commands (`program.ts`), prints errors and sets the exit code.
  */
 import { fileURLToPath } from 'node:url';
-import { Command, CommanderError } from 'commander';
-import packageJson from '../../package.json' with { type: 'json' };
+import { CommanderError } from 'commander';
 import { ProxmoError } from '../base/errors.ts';
 import { isSystemError, systemReason } from '../base/systemErrors.node.ts';
 import { keepNativeCodeQuiet } from '../gpu/quiet.node.ts';
-import { advantagesCommand } from './advantages.ts';
-import { benchCommand } from './bench.ts';
-import { compareCommand } from './compare.ts';
-import { configCommand } from './config.ts';
-import { doctorCommand } from './doctor.ts';
-import { envCommand } from './env.ts';
-import { evalCommand } from './eval.ts';
-import { exportRunCommand } from './export.ts';
-import { generateCommand } from './generate.ts';
-import { modelCommand } from './model.ts';
-import { finish, standardError, standardOutput } from './output.ts';
-import { playCommand } from './play.ts';
-import { profileCommand } from './profile.ts';
-import { studyCommand } from './study.ts';
-import { trainCommand } from './train.ts';
-import { explainUnknownOption } from './unknownOption.ts';
-import { viewCommand } from './view.ts';
-import { whyCommand } from './why.ts';
+import { finish, standardError } from './output.ts';
+import { createProgram } from './program.ts';
 
 /** Exit code after Ctrl-C, by the shells' convention: 128 + SIGINT. */
 const interrupted = 130;
 
-const thisFile = fileURLToPath(import.meta.url);
-
 async function main(): Promise<number> {
-  const program = new Command('proxmo')
-    .description('Train small language-model policies for multi-turn tasks with ProxMO, on WebGPU.')
-    .version(packageJson.version)
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => standardOutput.write(text),
-      writeErr: (text) => standardError.write(text),
-      outputError: (text, write) => write(`proxmo: ${text.replace(/^error: /, '')}`),
-    });
-  for (const command of [
-    trainCommand(packageJson.version, thisFile),
-    studyCommand(packageJson.version, thisFile),
-    evalCommand(),
-    playCommand(),
-    whyCommand(),
-    envCommand(),
-    configCommand(),
-    compareCommand(),
-    exportRunCommand(),
-    modelCommand(),
-    generateCommand(),
-    advantagesCommand(),
-    benchCommand(packageJson.version),
-    profileCommand(packageJson.version, thisFile),
-    viewCommand(),
-    doctorCommand(packageJson.version),
-  ]) {
-    program.addCommand(command);
-    inherit(program, command);
-  }
+  const program = createProgram(fileURLToPath(import.meta.url));
   try {
     await program.parseAsync();
     return 0;
   } catch (error) {
     return report(error);
   }
-}
-
-/** Errors of a command, and of the commands below it, come back here and look alike. */
-function inherit(parent: Command, command: Command): void {
-  command
-    .exitOverride()
-    .copyInheritedSettings(parent)
-    .configureOutput({
-      outputError: (text, write) => write(`proxmo: ${explainUnknownOption(command, text.replace(/^error: /, ''))}`),
-    });
-  for (const child of command.commands) inherit(command, child);
 }
 
 function report(error: unknown): number {

@@ -1,4 +1,4 @@
-/** Model cards: the README.md of a model that a run has trained, with the front matter that the Hugging Face hub reads. */
+/** The README.md of a model that a run has trained: its card, with the front matter that the Hugging Face hub reads. */
 import { basename, join } from 'node:path';
 import { stringify } from 'yaml';
 import packageJson from '../../../package.json' with { type: 'json' };

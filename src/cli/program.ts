@@ -1,0 +1,70 @@
+/** All commands, put together. Each is a file of its own. */
+import { Command } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
+import { advantagesCommand } from './advantages.ts';
+import { benchCommand } from './bench.ts';
+import { compareCommand } from './compare.ts';
+import { completeCommand, completionCommand } from './completion.ts';
+import { configCommand } from './config.ts';
+import { doctorCommand } from './doctor.ts';
+import { envCommand } from './env.ts';
+import { evalCommand } from './eval.ts';
+import { exportRunCommand } from './export.ts';
+import { generateCommand } from './generate.ts';
+import { modelCommand } from './model.ts';
+import { standardError, standardOutput } from './output.ts';
+import { playCommand } from './play.ts';
+import { profileCommand } from './profile.ts';
+import { studyCommand } from './study.ts';
+import { trainCommand } from './train.ts';
+import { explainUnknownOption } from './unknownOption.ts';
+import { viewCommand } from './view.ts';
+import { whyCommand } from './why.ts';
+
+/** @param thisFile path of the program, for commands that start it anew */
+export function createProgram(thisFile: string): Command {
+  const program = new Command('proxmo')
+    .description('Train small language-model policies for multi-turn tasks with ProxMO, on WebGPU.')
+    .version(packageJson.version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => standardOutput.write(text),
+      writeErr: (text) => standardError.write(text),
+      outputError: (text, write) => write(`proxmo: ${text.replace(/^error: /, '')}`),
+    });
+  for (const command of [
+    trainCommand(packageJson.version, thisFile),
+    studyCommand(packageJson.version, thisFile),
+    evalCommand(),
+    playCommand(),
+    whyCommand(),
+    envCommand(),
+    configCommand(),
+    compareCommand(),
+    exportRunCommand(),
+    modelCommand(),
+    generateCommand(),
+    advantagesCommand(),
+    benchCommand(packageJson.version),
+    profileCommand(packageJson.version, thisFile),
+    viewCommand(),
+    doctorCommand(packageJson.version),
+    completionCommand(),
+    completeCommand(program),
+  ]) {
+    program.addCommand(command, { hidden: command.name() === 'complete' });
+    inherit(program, command);
+  }
+  return program;
+}
+
+/** Errors of a command, and of the commands below it, come back here and look alike. */
+function inherit(parent: Command, command: Command): void {
+  command
+    .exitOverride()
+    .copyInheritedSettings(parent)
+    .configureOutput({
+      outputError: (text, write) => write(`proxmo: ${explainUnknownOption(command, text.replace(/^error: /, ''))}`),
+    });
+  for (const child of command.commands) inherit(command, child);
+}
