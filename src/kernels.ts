@@ -1,4 +1,4 @@
-/** `proxmo/kernels`: writing kernels of one's own, checking, differentiating and timing them (docs/kernels.md). */
+/** `proxmo/kernels`: writing kernels of one's own, checking, differentiating and timing them. */
 export { elementDispatch, elementVariants } from '../kernels/elements.ts';
 export { kernels } from '../kernels/index.ts';
 export { shader } from '../kernels/shaderLibrary.ts';

@@ -1,5 +1,5 @@
 /** Settings of what is played, and of what a policy reads of it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { faultSettingsShape } from '../../envs/faults.ts';
 import { actionFormats } from '../../text/actionFormat.ts';
 import { vocabularies } from '../../text/writing.ts';
