@@ -230,7 +230,6 @@ export class Trainer {
 
   private rollout(iteration: number): Promise<RolloutResult> {
     const { tasks: taskCount, groupSize } = this.config.training;
-    this.report('rollout', 0);
     const first = iteration * taskCount;
     const pool = this.tasks.training;
     const tasks = Array.from({ length: taskCount }, (_, index) => pool[(first + index) % pool.length]!);

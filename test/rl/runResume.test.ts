@@ -243,7 +243,14 @@ describe('a damaged folder', () => {
       },
       /no whole checkpoint to go on from \(.*state\.json is missing.*\); restore its checkpoints/,
     ],
-    ['a configuration cut', (dir) => truncateSync(join(dir, 'config.yaml'), 75), /config\.yaml/],
+    [
+      'a configuration cut',
+      (dir) => {
+        const path = join(dir, 'config.yaml');
+        truncateSync(path, readFileSync(path, 'utf8').indexOf('environment:') + 5);
+      },
+      /config\.yaml/,
+    ],
   ])('with %s is refused, and left as it is', async (_, damage, message) => {
     const dir = copyOf(whole);
     damage(dir);

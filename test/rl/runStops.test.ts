@@ -99,7 +99,8 @@ describe('an interruption', () => {
       const abort = new AbortController();
       let steps = stop === 3 ? 0 : 4;
       const onEvent = (event: TrainEvent) => {
-        if (during('warm start', 0)(event) && ++steps === stop) abort.abort();
+        const isStep = during('warm start', 0)(event) && event.kind === 'progress' && event.progress.done > 0;
+        if (isStep && ++steps === stop) abort.abort();
       };
       const stopped = trainTiny(dir, warmConfig, { signal: abort.signal, onEvent, resume: stop > 3 });
       await expect(stopped).rejects.toThrow(`The warm start is saved after its step ${step}; go on with`);
