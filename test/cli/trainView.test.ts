@@ -104,7 +104,7 @@ describe('the page beside a training', () => {
   it.each([
     [['--port', '8000'], '--port is of the page; give --view with it.'],
     [['--open'], '--open is of the page; give --view with it.'],
-    [['--view', '--plan'], '--plan trains nothing, so there is nothing to --view.'],
+    [['--view', '--plan'], '--plan trains nothing, so --view cannot be given with it.'],
   ])('is refused with %j', async (options, sentence) => {
     const { code, stderr } = await proxmo(['train', ...tinyFlags(world), '--out', join(folder, 'no'), ...options]);
     expect([code, stderr]).toEqual([2, `proxmo: ${sentence}\n`]);

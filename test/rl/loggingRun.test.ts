@@ -58,6 +58,6 @@ it('refuses an export of nothing', async () => {
   const { code, stderr } = await proxmo(['export', join(folder, 'run')]);
   expect({ code, stderr }).toEqual({
     code: 2,
-    stderr: 'proxmo: There is nothing to write; name --tensorboard DIR or --csv FILE, or both.\n',
+    stderr: 'proxmo: There is nothing to write; name --tensorboard DIR, --csv FILE or --jsonl FILE.\n',
   });
 });

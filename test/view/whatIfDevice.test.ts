@@ -92,7 +92,7 @@ describe.skipIf(!browser || !without)('what if on WebGPU', () => {
     const { page } = await open(without);
     await expect
       .poll(() => note(page))
-      .toMatch(/by the CPU: (This browser's WebGPU has no adapter|this page has no WebGPU)/);
+      .toMatch(/by the CPU: (No WebGPU device could be opened: WebGPU finds no adapter|this page has no WebGPU)/);
     expect(await page.locator('.note[data-by="cpu"]').count()).toBe(1);
   });
 
