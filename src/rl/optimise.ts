@@ -241,13 +241,11 @@ function columnOf(sequence: TrainingSequence, name: string): ArrayLike<number> {
 }
 
 function largestWeight(sequences: readonly TrainingSequence[]): number {
-  return sequences.reduce(
-    (largest, { columns: { weight, imitation = [] } }) =>
-      [...Array.from(weight), ...Array.from(imitation)].reduce(
-        (most, share) => Math.max(most, Math.abs(share)),
-        largest,
-      ),
+  const largest = (shares: ArrayLike<number>) =>
+    Array.from(shares).reduce((most, share) => Math.max(most, Math.abs(share)), 0);
+  return Math.max(
     0,
+    ...sequences.flatMap((sequence) => [columnOf(sequence, 'weight'), sequence.columns.imitation ?? []].map(largest)),
   );
 }
 
