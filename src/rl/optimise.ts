@@ -241,12 +241,12 @@ function columnOf(sequence: TrainingSequence, name: string): ArrayLike<number> {
 }
 
 function largestWeight(sequences: readonly TrainingSequence[]): number {
-  const largest = (shares: ArrayLike<number>) =>
-    Array.from(shares).reduce((most, share) => Math.max(most, Math.abs(share)), 0);
-  return Math.max(
-    0,
-    ...sequences.flatMap((sequence) => [columnOf(sequence, 'weight'), sequence.columns.imitation ?? []].map(largest)),
-  );
+  let largest = 0;
+  for (const sequence of sequences) {
+    for (const shares of [columnOf(sequence, 'weight'), sequence.columns.imitation ?? []])
+      for (const share of Array.from(shares)) largest = Math.max(largest, Math.abs(share));
+  }
+  return largest;
 }
 
 /** What a model's training step needs: the seed of dropout is an input only where there is dropout. */
