@@ -4,6 +4,8 @@
  */
 
 export type { KernelSpec } from '../kernels/spec.ts';
+export * from './advantages.ts';
+export * from './browser.ts';
 export * from './engine.ts';
 export { createHttpTaskSet } from './envs/bridge/http.ts';
 export { type CheckReport, checkTaskSet } from './envs/check.ts';
@@ -24,7 +26,6 @@ export {
   type Turn,
 } from './envs/index.ts';
 export { createWebshopTaskSet, type WebshopOptions } from './envs/webshop/index.ts';
-export { openBrowserDevice } from './gpu/browserDevice.ts';
 export { type HfModel, parseHfConfig } from './models/hf/config.ts';
 export { type LoraConfig, parseAdapterConfig } from './models/peft.ts';
 export type { WeightSource } from './models/weightSource.ts';
@@ -44,18 +45,6 @@ export { adapterWeights, LoraAdapters, loadAdapters, mergeAdapters } from './nn/
 export { packedInputs, packSequences } from './nn/packing.ts';
 export { packedAttention, Transformer, type TransformerConfig } from './nn/transformer.ts';
 export { ActionConstraints } from './rl/actionConstraint.ts';
-export {
-  type AdvantageDiagnostics,
-  AdvantageEstimator,
-  type AdvantageOptions,
-  type AdvantageResult,
-  type AdvantageSettings,
-  type EngineSource,
-  estimateAdvantages,
-  type GroupDiagnostics,
-  referenceAdvantages,
-  resolveAdvantageOptions,
-} from './rl/advantages/index.ts';
 export { type TrainConfig, trainConfigSchema } from './rl/config.ts';
 export type {
   ActionBranch,
@@ -74,7 +63,6 @@ export { Policy, tokenizerFor } from './rl/policy.ts';
 export { type PolicySource, pretrainedPolicySource, wordPolicySource } from './rl/policySource.ts';
 export { presets } from './rl/presets.ts';
 export { type Episode, playEpisodes, type RolloutStep } from './rl/rollout.ts';
-export type { RolloutRow } from './rl/rows.ts';
 export { type IterationResult, Trainer } from './rl/trainer.ts';
 export type { ChatMessage, ChatOptions } from './text/hf/chatTemplate.ts';
 export { HfTokenizer } from './text/hf/hfTokenizer.ts';
