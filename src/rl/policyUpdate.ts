@@ -16,7 +16,7 @@ import { evenParts } from './miniBatches.ts';
 import { checkLogProbs, checkTurn } from './nonFinite.ts';
 import { Optimiser, type StepReport, type TrainingSequence } from './optimise.ts';
 import type { Policy } from './policy.ts';
-import { drawDemonstrations, rehearsed } from './rehearsal.ts';
+import { drawDemonstrations, rehearsed, rehearses } from './rehearsal.ts';
 import type { Episode, RolloutStep } from './rollout.ts';
 import { Scorer } from './score.ts';
 
@@ -74,7 +74,7 @@ export class PolicyUpdate {
   /**
    * @param iteration counted from 0
    * @param advantages of the episodes' steps, in the same order
-   * @param demonstrations to learn from besides, with `loss.imitationCoefficient`; none are needed where it is 0
+   * @param demonstrations to learn from besides; none where `loss.imitationCoefficient` is 0
    * @throws {ProxmoError} `non-finite` if nothing can be learned, naming the step or the tensor
    */
   async run(
@@ -116,10 +116,8 @@ export class PolicyUpdate {
       const batches = evenParts(shuffled, miniBatches, ({ sequence }) => this.counted(sequence.turns).length);
       for (const [index, batch] of batches.entries()) {
         const rate = this.learningRate(iteration, epoch, index);
-        const shown = rehearses(this.config)
-          ? drawDemonstrations(demonstrations, this.config, `${iteration} ${epoch} ${index}`)
-          : [];
-        const learned = [...this.trainingSequences(batch), ...rehearsed(shown, this.config.loss.imitationCoefficient)];
+        const shown = drawDemonstrations(demonstrations, this.config, `${iteration} ${epoch} ${index}`);
+        const learned = [...this.trainingSequences(batch), ...rehearsed(shown, this.config)];
         reports.push(await this.optimiser.step(learned, rate));
         this.options.onProgress((epoch + (index + 1) / batches.length) / epochs);
       }
@@ -222,11 +220,6 @@ type WeighedStep = RolloutStep & {
   readonly episodeTokens: number;
 };
 type WeighedSequence = ContextSequence<WeighedStep>;
-
-/** Whether updates learn from demonstrations too. */
-export function rehearses({ loss }: Pick<TrainConfig, 'loss'>): boolean {
-  return loss.imitationCoefficient > 0;
-}
 
 interface ScoredSequence {
   readonly sequence: WeighedSequence;

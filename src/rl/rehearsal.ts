@@ -8,26 +8,36 @@ import { Random } from '../tensor/random.ts';
 import type { TrainConfig } from './config.ts';
 import type { TrainingSequence } from './optimise.ts';
 
+/** Whether updates learn from demonstrations too. */
+export function rehearses({ loss }: Pick<TrainConfig, 'loss'>): boolean {
+  return loss.imitationCoefficient > 0;
+}
+
 /** Demonstrations for one optimiser step: those of a random order that make up `warmStart.batchTurns` turns. */
 export function drawDemonstrations(
   demonstrations: readonly TokenSequence[],
   { seed, warmStart: { batchTurns } }: Pick<TrainConfig, 'seed' | 'warmStart'>,
   step: string,
 ): readonly TokenSequence[] {
+  const drawn: TokenSequence[] = [];
   let turns = 0;
-  return new Random(seed, `rehearsal ${step}`).shuffle(demonstrations).filter(({ replies }) => {
-    const fits = turns < batchTurns;
-    turns += replies.length;
-    return fits;
-  });
+  for (const demonstration of new Random(seed, `rehearsal ${step}`).shuffle(demonstrations)) {
+    if (turns >= batchTurns) break;
+    drawn.push(demonstration);
+    turns += demonstration.replies.length;
+  }
+  return drawn;
 }
 
 /**
  * The demonstrations as sequences of the policy update, whose part of the loss is the mean cross-entropy of their
- * replies, times `coefficient`. In the policy loss they count nothing.
+ * replies, times `loss.imitationCoefficient`. In the policy loss they count nothing.
  */
-export function rehearsed(demonstrations: readonly TokenSequence[], coefficient: number): TrainingSequence[] {
-  const share = coefficient / demonstrations.reduce((sum, sequence) => sum + replyTokens(sequence), 0);
+export function rehearsed(
+  demonstrations: readonly TokenSequence[],
+  { loss }: Pick<TrainConfig, 'loss'>,
+): TrainingSequence[] {
+  const share = loss.imitationCoefficient / demonstrations.reduce((sum, sequence) => sum + replyTokens(sequence), 0);
   return demonstrations.map(({ tokens, replies }) => {
     const count = replyTokens({ replies });
     const none = new Float32Array(count);

@@ -23,8 +23,9 @@ import { type IterationMetrics, iterationMetrics, Stopwatch } from './metrics.ts
 import type { Optimiser } from './optimise.ts';
 import { Policy } from './policy.ts';
 import type { PolicySource } from './policySource.ts';
-import { PolicyUpdate, rehearses, type UpdateResult } from './policyUpdate.ts';
+import { PolicyUpdate, type UpdateResult } from './policyUpdate.ts';
 import { ownWeightsOf, referenceOf } from './reference.ts';
+import { rehearses } from './rehearsal.ts';
 import { type Episode, playEpisodes, type RolloutResult } from './rollout.ts';
 import { RunTasks } from './runTasks.ts';
 import { type BehaviourCloning, cloneBehaviour } from './warmStart.ts';
@@ -80,6 +81,7 @@ export class Trainer {
   private readonly policyUpdate: PolicyUpdate;
   private readonly estimator: AdvantageEstimator;
   private readonly signal = new LearningSignal();
+  /** Kept where updates rehearse them. */
   private demonstrated: readonly TokenSequence[] | undefined;
   /** Each phase works with the weights that the one before left. */
   private readonly queue = new Queue();
@@ -181,12 +183,14 @@ export class Trainer {
 
   /** The teacher's episodes: of the same settings always the same. */
   private async demonstrations(): Promise<readonly TokenSequence[]> {
+    if (this.demonstrated) return this.demonstrated;
     const { warmStart, seed } = this.config;
     const { teacher, noise } = warmStart;
     const options = { teacher, noise, seed, faults: this.faults };
-    this.demonstrated ??= await demonstrate(this.policy.player, this.taskSet, this.tasks.demonstrated, options);
-    this.checkDemonstrations(this.demonstrated);
-    return this.demonstrated;
+    const shown = await demonstrate(this.policy.player, this.taskSet, this.tasks.demonstrated, options);
+    this.checkDemonstrations(shown);
+    if (rehearses(this.config)) this.demonstrated = shown;
+    return shown;
   }
 
   private async learn(iteration: number): Promise<IterationResult> {
