@@ -16,6 +16,7 @@ import type { PolicySource } from './policySource.ts';
 import type { Player } from './rollout.ts';
 import { RunTasks } from './runTasks.ts';
 import { Trainer } from './trainer.ts';
+import { evaluationsLeft } from './workLeft.ts';
 
 /** A turn as the policy would read it. */
 export interface ShownTurn {
@@ -74,8 +75,7 @@ export async function checkSettingsOnTasks(
     await attempt(() => tasks.heldOut),
   ].filter((list) => list !== null);
   const { warmStart, environment, training, advantages, prompt } = config;
-  const isTaught = warmStart.tasks > 0 && (warmStart.teacher !== 'expert' || taskSet.createExpert !== undefined);
-  if (isTaught) await attempt(() => checkTeacher(taskSet, warmStart));
+  if (warmStart.tasks > 0 && !tasks.lacksExpert) await attempt(() => checkTeacher(taskSet, warmStart));
   const notes = problems.size > 0 ? [] : tasks.notes;
   const opening = await checkOpenings(player.prompts, taskSet, lists, environment).catch((error: unknown) => {
     if (error instanceof ProxmoError) return error.message;
@@ -184,8 +184,7 @@ export async function estimateTime(trainer: Trainer, config: TrainConfig, taskSe
     iteration: iteration * share(training.tasks, small.training.tasks),
     evaluation: evaluation * share(config.evaluation.tasks, small.evaluation.tasks),
   };
-  const { every } = config.evaluation;
-  const evaluations = 2 + (every > 0 ? Math.max(0, Math.ceil(training.iterations / every) - 1) : 0);
+  const evaluations = evaluationsLeft(config, null);
   const total = whole.warmStart + training.iterations * whole.iteration + evaluations * whole.evaluation;
   return { ...whole, total };
 }

@@ -57,7 +57,8 @@ export class RunTasks {
     return notes.filter((note) => note !== null);
   }
 
-  private get lacksExpert(): boolean {
+  /** Whether an expert is to demonstrate where there is none. */
+  get lacksExpert(): boolean {
     return this.config.warmStart.teacher === 'expert' && this.taskSet.createExpert === undefined;
   }
 

@@ -27,6 +27,18 @@ export interface Left {
   readonly seconds: number | null;
 }
 
+/**
+ * Evaluations of a run: before training, on the way and after it.
+ * @param from iteration that it goes on from; null if it is at its beginning
+ */
+export function evaluationsLeft(
+  { training, evaluation: { every } }: Pick<TrainConfig, 'training' | 'evaluation'>,
+  from: number | null,
+): number {
+  const between = every > 0 ? Math.ceil(training.iterations / every) - 1 - Math.floor((from ?? 0) / every) : 0;
+  return Math.max(0, between) + (from === null ? 2 : 1);
+}
+
 interface Measured {
   /** Seconds a unit. */
   pace: number | null;
@@ -56,10 +68,7 @@ export class WorkLeft {
     private readonly from: number | null,
     now: number = performance.now(),
   ) {
-    const { training, evaluation } = settings;
-    const { every } = evaluation;
-    const between = every > 0 ? Math.ceil(training.iterations / every) - 1 - Math.floor((from ?? 0) / every) : 0;
-    this.evaluations = Math.max(0, between) + (from === null ? 2 : 1);
+    this.evaluations = evaluationsLeft(settings, from);
     this.last = now;
   }
 
