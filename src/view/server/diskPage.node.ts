@@ -105,8 +105,9 @@ class RunPack {
     const text = await this.read(address);
     if (text === null) return false;
     const index = JSON.parse(text) as RolloutIndex;
+    const whole = await packed(text);
     const parts = new Map<number, { readonly address: string; readonly rows: string }>();
-    let characters = (await packed(text)).length;
+    let characters = whole.length;
     let isPart = false;
     for (const place of mixedFirst(index.groups)) {
       const { offset, bytes: length } = index.groups[place]!.rows!;
@@ -126,7 +127,7 @@ class RunPack {
       parts.set(place, { address: part, rows: packedRows });
     }
     for (const part of parts.values()) this.add(part.address, part.rows);
-    this.add(address, await packed(isPart ? JSON.stringify(withRowsOf(index, new Set(parts.keys()))) : text));
+    this.add(address, isPart ? await packed(JSON.stringify(withRowsOf(index, new Set(parts.keys())))) : whole);
     if (isPart)
       this.leftOut.push(`Of iteration ${iteration} it has the turns of ${parts.size} of ${index.groups.length} tasks.`);
     return true;
