@@ -3,7 +3,7 @@
  * coloured by what it is for; beside them the families of kernels, and the longest kernels by number.
  */
 import type { Ceilings } from '../../gpu/rates.ts';
-import { type Family, familyOf, familyStyles } from '../../view/profile/families.ts';
+import { type Family, familyOf, familyStyles, familyTimes } from '../../view/profile/families.ts';
 import { kernelRates, kernelWords } from '../../view/profile/kernelWords.ts';
 import {
   layOutRoofline,
@@ -114,18 +114,14 @@ function label({ label: placed }: PlacedKernel): string {
 
 /** The families there are, with their share of the time. */
 function familyList(kernels: readonly RooflineKernel[], gpuMs: number): string[] {
-  const times = new Map<Family, number>();
-  for (const { op, ms } of kernels) times.set(familyOf(op), (times.get(familyOf(op)) ?? 0) + ms);
-  return [...times]
-    .sort(([, a], [, b]) => b - a)
-    .flatMap(([family, ms], index) => {
-      const y = list.top + 4 + familyHeight * index;
-      return [
-        `<circle cx="${list.left + 5}" cy="${y}" r="5" fill="${colour(family)}"/>`,
-        text({ x: list.left + 18, y: y + 4 }, familyStyles[family].name),
-        text({ x: list.right - 58, y: y + 4 }, percent(ms / gpuMs), { anchor: 'end' }),
-      ];
-    });
+  return familyTimes(kernels).flatMap(([family, ms], index) => {
+    const y = list.top + 4 + familyHeight * index;
+    return [
+      `<circle cx="${list.left + 5}" cy="${y}" r="5" fill="${colour(family)}"/>`,
+      text({ x: list.left + 18, y: y + 4 }, familyStyles[family].name),
+      text({ x: list.right - 58, y: y + 4 }, percent(ms / gpuMs), { anchor: 'end' }),
+    ];
+  });
 }
 
 function kernelList(kernels: readonly RooflineKernel[], gpuMs: number, ceilings: Ceilings): string[] {

@@ -1,16 +1,6 @@
 /** What kernels are for. Pictures colour them by that. */
 
-export const families = [
-  'products',
-  'attention',
-  'norms',
-  'elementwise',
-  'moves',
-  'choices',
-  'optimiser',
-  'other',
-] as const;
-export type Family = (typeof families)[number];
+export type Family = 'products' | 'attention' | 'norms' | 'elementwise' | 'moves' | 'choices' | 'optimiser' | 'other';
 
 /** Colours in light and in dark: after Okabe and Ito, so that colour-blind people can tell them apart. */
 export const familyStyles: Readonly<
@@ -41,4 +31,11 @@ const patterns: readonly (readonly [Family, RegExp])[] = [
 export function familyOf(kernel: string): Family {
   const [word = ''] = kernel.split('.');
   return patterns.find(([, pattern]) => pattern.test(word))?.[0] ?? 'other';
+}
+
+/** Milliseconds by family, the longest first. */
+export function familyTimes(kernels: readonly { readonly op: string; readonly ms: number }[]): [Family, number][] {
+  const times = new Map<Family, number>();
+  for (const { op, ms } of kernels) times.set(familyOf(op), (times.get(familyOf(op)) ?? 0) + ms);
+  return [...times].sort(([, a], [, b]) => b - a);
 }

@@ -1,6 +1,6 @@
 /** Where a profiled run spent its time: by what the machine did, by phase, by kernel, by layer; and what limits it. */
 import { useRef } from 'preact/hooks';
-import { families, familyOf, familyStyles } from '../../profile/families.ts';
+import { familyStyles, familyTimes } from '../../profile/families.ts';
 import { kernelWords } from '../../profile/kernelWords.ts';
 import type { ProfileFile, ProfileTimes, ProfileTotal } from '../../profile/profileFile.ts';
 import { totalsBy } from '../../profile/totals.ts';
@@ -96,14 +96,11 @@ function stepThrough(rows: readonly KernelRow[], step: number): void {
 /** The one thing to know. */
 function headline({ milliseconds: { wall, gpu }, kernels: totals, ops }: ProfileFile): string {
   const [longest] = totals;
-  if (!longest || gpu === 0) return 'No kernel ran in this profile.';
-  const times = families.map((family) => ({
-    family,
-    ms: ops.reduce((sum, { name, ms }) => sum + (familyOf(name) === family ? ms : 0), 0),
-  }));
-  const most = times.reduce((a, b) => (b.ms > a.ms ? b : a));
+  const [most] = familyTimes(ops.map(({ name, ms }) => ({ op: name, ms })));
+  if (!longest || !most || gpu === 0) return 'No kernel ran in this profile.';
+  const [family, ms] = most;
   const rest = gpu < wall / 2 ? 'so most of the time the GPU had nothing to do' : 'the rest is the host’s';
-  return `Kernels ran for ${percent(gpu / wall, 0)} of ${duration(wall / 1000)}; ${rest}. ${percent(most.ms / gpu, 0)} of their time is ${familyStyles[most.family].name}; the longest kernel is ${line(longest.name, 80)} with ${percent(longest.ms / gpu, 0)}.`;
+  return `Kernels ran for ${percent(gpu / wall, 0)} of ${duration(wall / 1000)}; ${rest}. ${percent(ms / gpu, 0)} of their time is ${familyStyles[family].name}; the longest kernel is ${line(longest.name, 80)} with ${percent(longest.ms / gpu, 0)}.`;
 }
 
 /** What the wall time consists of. */

@@ -1,7 +1,7 @@
 /** The roofline as it is drawn in the page: what is pointed at, or has the focus, says its figures in words. */
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { families, familyOf, familyStyles } from '../../profile/families.ts';
+import { type Family, familyOf, familyStyles, familyTimes } from '../../profile/families.ts';
 import { kernelWords } from '../../profile/kernelWords.ts';
 import type { ProfileFile } from '../../profile/profileFile.ts';
 import {
@@ -25,8 +25,12 @@ const reach = 4;
 
 type Ceilings = ProfileFile['ceilings'];
 
+function colourOf(family: Family): string {
+  return familyStyles[family][isDark.value ? 'dark' : 'light'];
+}
+
 export function familyColour(op: string): string {
-  return familyStyles[familyOf(op)][isDark.value ? 'dark' : 'light'];
+  return colourOf(familyOf(op));
 }
 
 export function Roofline({ ceilings }: { readonly ceilings: Ceilings }) {
@@ -57,16 +61,10 @@ export function Roofline({ ceilings }: { readonly ceilings: Ceilings }) {
 
 /** The families there are, with their share of the time. */
 function Families() {
-  const times = families
-    .map((family) => ({
-      family,
-      ms: kernels.value.reduce((sum, { op, ms }) => sum + (familyOf(op) === family ? ms : 0), 0),
-    }))
-    .filter(({ ms }) => ms > 0)
-    .sort((a, b) => b.ms - a.ms);
+  const times = familyTimes(kernels.value).filter(([, ms]) => ms > 0);
   return html`<span class="families">${times.map(
-    ({ family, ms }) => html`<span>
-      <i class="key" style=${{ background: familyStyles[family][isDark.value ? 'dark' : 'light'] }} />${familyStyles[family].name} <em>${percent(ms / gpuMs.value, 0)}</em>
+    ([family, ms]) => html`<span>
+      <i class="key" style=${{ background: colourOf(family) }} />${familyStyles[family].name} <em>${percent(ms / gpuMs.value, 0)}</em>
     </span>`,
   )}</span>`;
 }
