@@ -42,21 +42,21 @@ export interface KernelRow extends ProfileTotal {
   readonly toGain: number | null;
 }
 
+const totals = computed(() => kernelTotals(counted.value));
+
+/** Milliseconds of all kernels that count. */
+export const gpuMs = computed(() => totals.value.reduce((sum, { ms }) => sum + ms, 0));
+
 /** All kernels that count, the longest first. */
 export const kernels = computed<readonly KernelRow[]>(() => {
   const file = profile.value.value;
   if (!file) return [];
-  const totals = kernelTotals(counted.value);
-  const gpuMs = totals.reduce((sum, { ms }) => sum + ms, 0);
-  return totals.map((total) => {
+  return totals.value.map((total) => {
     const { gflops, gbps, ofCeiling } = kernelRates(total, total.op, file.ceilings);
     const toGain = ofCeiling === null ? null : total.ms * Math.max(0, 1 - ofCeiling);
-    return { ...total, share: total.ms / gpuMs, gflops, gbps, ofCeiling, toGain };
+    return { ...total, share: total.ms / gpuMs.value, gflops, gbps, ofCeiling, toGain };
   });
 });
-
-/** Milliseconds of those. */
-export const gpuMs = computed(() => kernels.value.reduce((sum, { ms }) => sum + ms, 0));
 
 /** Those that have the words that are looked for. */
 export const found = computed(() => {
