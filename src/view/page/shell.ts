@@ -9,7 +9,7 @@ import { badLines, type Connection, choose, connection, diskPage, run, runs } fr
 import { chosenTheme, isDark } from './ui/colour.ts';
 import { plural, shown } from './ui/format.ts';
 import { html } from './ui/html.ts';
-import { bindings, type KeyBinding, useKeys } from './ui/keys.ts';
+import { bindings, type KeyBinding, stepFrom, useKeys } from './ui/keys.ts';
 import { hideTip, TipLayer } from './ui/tip.ts';
 
 const names: Readonly<Record<View, string>> = {
@@ -59,7 +59,7 @@ const keys: readonly KeyBinding[] = [
 function next(step: number): void {
   const list = runs.peek();
   const at = list.findIndex(({ id }) => id === run.peek()?.id);
-  const chosen = list[Math.max(0, Math.min(list.length - 1, at + step))];
+  const chosen = stepFrom(list, at, step);
   if (chosen) choose(chosen.id);
 }
 

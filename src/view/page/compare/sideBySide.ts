@@ -6,7 +6,7 @@ import { runs } from '../store.ts';
 import { creditColour } from '../ui/colour.ts';
 import { line, number, percent, plural, shown, signed } from '../ui/format.ts';
 import { html } from '../ui/html.ts';
-import { useKeys } from '../ui/keys.ts';
+import { stepFrom, useKeys } from '../ui/keys.ts';
 import { withTip } from '../ui/tip.ts';
 import { type AlignedPlace, align } from './alignment.ts';
 import { chooseTask, type Side, sides, task, tasks } from './sharedTasks.ts';
@@ -35,7 +35,7 @@ export function SideBySide() {
 function move(step: number): void {
   const list = tasks.peek();
   const at = list.findIndex(({ id }) => id === task.peek()?.id);
-  const next = list[Math.max(0, Math.min(list.length - 1, at + step))];
+  const next = stepFrom(list, at, step);
   if (next) chooseTask(next.id);
 }
 

@@ -5,7 +5,7 @@ import { run } from '../store.ts';
 import { creditColour } from '../ui/colour.ts';
 import { line, plural, shown, signed } from '../ui/format.ts';
 import { html } from '../ui/html.ts';
-import { useKeys } from '../ui/keys.ts';
+import { stepFrom, useKeys } from '../ui/keys.ts';
 import { Term } from '../ui/tip.ts';
 import { Explanation } from './explanation.ts';
 import { Lanes } from './lanes.ts';
@@ -46,7 +46,7 @@ function whyNone(): string {
 function step(by: number): void {
   const list = kept.peek();
   const at = list.indexOf(iteration.peek() ?? -1);
-  const next = list[Math.max(0, Math.min(list.length - 1, at + by))];
+  const next = stepFrom(list, at, by);
   if (next !== undefined) go({ it: next, task: null, ep: null, step: null });
 }
 

@@ -6,7 +6,7 @@ import { isMixed } from '../../../rl/credit/mixed.ts';
 import type { RecordedGroup } from '../../../rl/credit/record.ts';
 import { line, plural } from '../ui/format.ts';
 import { html } from '../ui/html.ts';
-import { useKeys } from '../ui/keys.ts';
+import { stepFrom, useKeys } from '../ui/keys.ts';
 import { chooseTask, index, task } from './state.ts';
 
 const height = 58;
@@ -25,7 +25,7 @@ const found = computed(() => {
 function move(step: number): void {
   const places = found.peek();
   const at = places.indexOf(task.peek());
-  const next = places[Math.max(0, Math.min(places.length - 1, at + step))];
+  const next = stepFrom(places, at, step);
   if (next !== undefined) chooseTask(next);
 }
 

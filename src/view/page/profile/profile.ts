@@ -9,7 +9,7 @@ import { run } from '../store.ts';
 import { duration, line, number, percent, shown } from '../ui/format.ts';
 import type { Term as Name } from '../ui/glossary.ts';
 import { html } from '../ui/html.ts';
-import { useKeys } from '../ui/keys.ts';
+import { stepFrom, useKeys } from '../ui/keys.ts';
 import { Term } from '../ui/tip.ts';
 import { familyColour, Roofline } from './roofline.ts';
 import { type Column, SortTable, sorted } from './sortTable.ts';
@@ -89,7 +89,7 @@ function moveAcross(step: number): void {
 
 function stepThrough(rows: readonly KernelRow[], step: number): void {
   const at = rows.findIndex(({ name }) => name === kernel.peek()?.name);
-  const next = rows[at < 0 ? 0 : Math.max(0, Math.min(rows.length - 1, at + step))];
+  const next = stepFrom(rows, at, step);
   if (next && next.name !== kernel.peek()?.name) chooseKernel(next.name);
 }
 

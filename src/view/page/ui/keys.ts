@@ -25,6 +25,11 @@ export function useKeys(keys: readonly KeyBinding[]): void {
   });
 }
 
+/** What is a step on from a place in a list, which ends at its ends; from -1 its first. Undefined where it is empty. */
+export function stepFrom<T>(list: readonly T[], at: number, step: number): T | undefined {
+  return list[Math.max(0, Math.min(list.length - 1, at + step))];
+}
+
 addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const target = event.target as HTMLElement;
