@@ -11,7 +11,8 @@ const names = [
   { run: 'b', iteration: 'itb' },
 ] as const;
 
-const kept = computed(() => runs.value.filter(({ rollouts }) => rollouts.length > 0));
+/** Runs that keep episodes. */
+export const kept = computed(() => runs.value.filter(({ rollouts }) => rollouts.length > 0));
 const isShown = computed(() => route.value.view === 'compare');
 
 const chosen = names.map(({ run }, place) =>
@@ -54,19 +55,12 @@ export const tasks: ReadonlySignal<readonly SharedTask[]> = computed(() => {
   const [first, second] = played.map(({ index }) => index.value.value?.groups ?? []);
   const wins = ({ episodes }: RecordedGroup) => episodes.filter(({ success }) => success).length;
   const others = new Map(second!.map((group) => [group.id, group]));
-  const shared = new Map(
-    first!.flatMap((group) => {
-      const other = others.get(group.id);
-      return other
-        ? [
-            [
-              group.id,
-              { id: group.id, instruction: group.instruction || group.id, wins: [wins(group), wins(other)] as const },
-            ],
-          ]
-        : [];
-    }),
-  );
+  const shared = new Map<string, SharedTask>();
+  for (const group of first!) {
+    const { id, instruction } = group;
+    const other = others.get(id);
+    if (other) shared.set(id, { id, instruction: instruction || id, wins: [wins(group), wins(other)] });
+  }
   const gap = ({ wins: [a, b] }: SharedTask) => Math.abs(a - b);
   return [...shared.values()].sort((a, b) => gap(b) - gap(a));
 });

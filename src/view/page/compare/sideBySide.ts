@@ -2,14 +2,13 @@
 import type { RecordedGroup, RecordedRow } from '../../../rl/credit/record.ts';
 import { firstRow } from '../credit/state.ts';
 import { go, linkTo } from '../route.ts';
-import { runs } from '../store.ts';
 import { creditColour } from '../ui/colour.ts';
 import { line, number, percent, plural, shown, signed } from '../ui/format.ts';
 import { html } from '../ui/html.ts';
 import { stepFrom, useKeys } from '../ui/keys.ts';
 import { withTip } from '../ui/tip.ts';
 import { type AlignedPlace, align } from './alignment.ts';
-import { chooseTask, type Side, sides, task, tasks } from './sharedTasks.ts';
+import { chooseTask, kept, type Side, sides, task, tasks } from './sharedTasks.ts';
 
 const letters = ['A', 'B'] as const;
 
@@ -47,9 +46,7 @@ function Choice({ side, letter }: { readonly side: Side; readonly letter: string
   return html`<p class=${`choice side-${letter}`}>
     <b>${letter}</b>
     <select aria-label=${`Run ${letter}`} value=${run.value!.id} onChange=${(event: Event) => go({ [names.run]: chosen(event) })}>
-      ${runs.value
-        .filter(({ rollouts }) => rollouts.length > 0)
-        .map(({ id, name }) => html`<option value=${id}>${line(name, 60)}</option>`)}
+      ${kept.value.map(({ id, name }) => html`<option value=${id}>${line(name, 60)}</option>`)}
     </select>
     <label>iteration
       <select aria-label=${`Iteration of run ${letter}`} value=${String(iteration.value)} onChange=${(event: Event) => go({ [names.iteration]: chosen(event) })}>
