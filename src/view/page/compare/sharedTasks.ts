@@ -1,9 +1,9 @@
 /** What two runs are compared by: iterations, and a task of both. All of it stands in the address. */
 import { computed, type ReadonlySignal } from '@preact/signals';
-import type { RecordedGroup, RecordedRow, RolloutIndex } from '../../../rl/credit/record.ts';
+import type { RecordedGroup } from '../../../rl/credit/record.ts';
+import { indexOf, rowsOf } from '../credit/recorded.ts';
 import { go, parameter, route } from '../route.ts';
-import { loadGroup, loadIndex, runs } from '../store.ts';
-import { resource } from '../ui/resource.ts';
+import { runs } from '../store.ts';
 
 /** Names of the address: of each side its run and its iteration. */
 const names = [
@@ -33,14 +33,7 @@ const played = names.map((own, place) => {
     const given = Number(parameter(own.iteration) ?? Number.NaN);
     return all.includes(given) ? given : (newestOfBoth.value ?? all.at(-1) ?? null);
   });
-  const wanted = computed(() =>
-    run.value && iteration.value !== null && isShown.value ? `${run.value.id} ${iteration.value}` : null,
-  );
-  const index = resource<RolloutIndex>(wanted, (key) => {
-    const [id, number] = key.split(' ');
-    return loadIndex(id!, Number(number));
-  });
-  return { names: own, run, iteration, index };
+  return { names: own, run, iteration, index: indexOf(run, iteration, isShown) };
 });
 
 /** A task of both iterations, and how many of its episodes succeeded on each side. */
@@ -73,17 +66,7 @@ export const sides = played.map((side) => {
   const { run, index } = side;
   const place = computed(() => index.value.value?.groups.findIndex(({ id }) => id === task.value?.id) ?? -1);
   const group = computed<RecordedGroup | null>(() => index.value.value?.groups[place.value] ?? null);
-  const wanted = computed(() => {
-    const found = index.value.value;
-    return run.value && found && place.value >= 0
-      ? `${run.value.id} ${found.iteration} ${place.value} ${found.time}`
-      : null;
-  });
-  const rows = resource<readonly RecordedRow[]>(wanted, (key) => {
-    const [id, , group] = key.split(' ');
-    return loadGroup(id!, index.peek().value!, Number(group));
-  });
-  return { ...side, place, group, rows };
+  return { ...side, place, group, rows: rowsOf(run, index, place, isShown) };
 });
 export type Side = (typeof sides)[number];
 

@@ -1,11 +1,11 @@
 /** What of a run's credit is looked at: iteration, task, episode, turn. All of it stands in the address. */
 import { computed } from '@preact/signals';
 import { isMixed } from '../../../rl/credit/mixed.ts';
-import type { RecordedGroup, RecordedRow, RolloutIndex } from '../../../rl/credit/record.ts';
+import type { RecordedGroup, RecordedRow } from '../../../rl/credit/record.ts';
 import { go, parameter, parameterSignal, route } from '../route.ts';
-import { loadGroup, loadIndex, run } from '../store.ts';
+import { run } from '../store.ts';
 import { figure } from '../ui/format.ts';
-import { resource } from '../ui/resource.ts';
+import { indexOf, rowsOf } from './recorded.ts';
 
 /** Iterations whose episodes are kept. */
 export const kept = computed(() => run.value?.rollouts ?? [], { name: 'kept' });
@@ -16,15 +16,10 @@ export const iteration = computed(() => {
   return kept.value.includes(given) ? given : (kept.value.at(-1) ?? null);
 });
 
-const isShown = computed(() => route.value.view === 'credit' || route.value.view === 'live');
-const indexKey = computed(() =>
-  run.value && iteration.value !== null && isShown.value ? `${run.value.id} ${iteration.value}` : null,
-);
+const isCredit = computed(() => route.value.view === 'credit');
+const isShown = computed(() => isCredit.value || route.value.view === 'live');
 
-export const index = resource<RolloutIndex>(indexKey, (key) => {
-  const [id, number] = key.split(' ');
-  return loadIndex(id!, Number(number));
-});
+export const index = indexOf(run, iteration, isShown);
 
 const givenTask = parameterSignal('task');
 /** Place of the task among the groups of the index. */
@@ -38,17 +33,7 @@ export const task = computed(() => {
 
 export const group = computed<RecordedGroup | null>(() => index.value.value?.groups[task.value] ?? null);
 
-const groupKey = computed(() => {
-  const found = index.value.value;
-  return found && run.value && route.value.view === 'credit'
-    ? `${run.value.id} ${found.iteration} ${task.value} ${found.time}`
-    : null;
-});
-
-export const groupRows = resource<readonly RecordedRow[]>(groupKey, (key) => {
-  const [id, , place] = key.split(' ');
-  return loadGroup(id!, index.peek().value!, Number(place));
-});
+export const groupRows = rowsOf(run, index, task, isCredit);
 
 /** Number of an episode's first row, among the rows of its group. */
 export function firstRow(of: RecordedGroup, episode: number): number {
