@@ -116,11 +116,6 @@ export class VariableStore {
     });
   }
 
-  /** Frees the buffers of all variables. */
-  destroy(): void {
-    for (const variable of [...this.buffers.keys()]) this.release(variable);
-  }
-
   release(variable: Variable): void {
     for (const buffer of this.buffers.get(variable) ?? []) buffer.destroy();
     this.buffers.delete(variable);
