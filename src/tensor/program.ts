@@ -200,9 +200,9 @@ export class Program<O extends TensorRecord = TensorRecord> {
     const [usual, encoded] = [this.staging, isUsual ? this.encoded : null];
     const staging = usual ?? this.createStaging();
     if (isUsual) [this.staging, this.encoded] = [null, null];
-    gpu.issue(() => submitAll(gpu, encoded ?? this.encode(staging)));
+    submitAll(gpu, encoded ?? this.encode(staging));
     const done = this.received(staging);
-    if (isUsual && this.encoded === null) this.encoded = gpu.issue(() => this.encode(staging));
+    if (isUsual && this.encoded === null) this.encoded = this.encode(staging);
     try {
       return await done;
     } finally {
@@ -263,7 +263,7 @@ export class Program<O extends TensorRecord = TensorRecord> {
   }
 
   private encode(staging: GPUBuffer | null): GPUCommandBuffer[] {
-    return this.commands.encode((encoder) => this.copyOutputs(encoder, staging));
+    return this.gpu.issue(() => this.commands.encode((encoder) => this.copyOutputs(encoder, staging)));
   }
 
   private copyOutputs(encoder: GPUCommandEncoder, staging: GPUBuffer | null, places: Places = nowhere): void {
