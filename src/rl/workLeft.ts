@@ -45,14 +45,14 @@ interface Measured {
   /** Seconds and units of the phase that is under way. */
   seconds: number;
   units: number;
+  /** Phases that are over. */
+  over: number;
 }
 
 export class WorkLeft {
   private readonly kinds = new Map<Kind, Measured>();
   /** Of all work so far. */
   private readonly total = { seconds: 0, units: 0 };
-  /** Phases of each kind that are over. */
-  private readonly over = new Map<Kind, number>();
   private phase: { readonly kind: Kind; done: number } | null = null;
   private last: number;
   /** One that was not needed has no phases. */
@@ -91,8 +91,7 @@ export class WorkLeft {
       const pace = measured.seconds / measured.units;
       measured.pace = measured.pace === null ? pace : newest * pace + (1 - newest) * measured.pace;
     }
-    Object.assign(measured, { seconds: 0, units: 0 });
-    this.over.set(kind, (this.over.get(kind) ?? 0) + 1);
+    Object.assign(measured, { seconds: 0, units: 0, over: measured.over + 1 });
     this.phase = null;
   }
 
@@ -137,7 +136,7 @@ export class WorkLeft {
 
   private measured(kind: Kind): Measured {
     let measured = this.kinds.get(kind);
-    if (measured === undefined) this.kinds.set(kind, (measured = { pace: null, seconds: 0, units: 0 }));
+    if (measured === undefined) this.kinds.set(kind, (measured = { pace: null, seconds: 0, units: 0, over: 0 }));
     return measured;
   }
 
@@ -148,7 +147,7 @@ export class WorkLeft {
 
   private unitsLeft(kind: Kind): number {
     const current = this.phase?.kind === kind ? this.phase.done : 0;
-    return Math.max(0, this.phasesOf(kind) - (this.over.get(kind) ?? 0) - current) * this.unitsOf(kind);
+    return Math.max(0, this.phasesOf(kind) - this.measured(kind).over - current) * this.unitsOf(kind);
   }
 
   /** Phases of a kind in what this process has to do. */
