@@ -16,7 +16,7 @@ import type { Engine, Program } from '../tensor/engine.ts';
 import { Variable } from '../tensor/variable.ts';
 import { bucketSize, Cache, destroyPrograms } from './buckets.ts';
 import { type BoundReply, EdgeList } from './constraint.ts';
-import { type BatchRoom, type GenerationRequest, type Row, splitRequests } from './generatorBatch.ts';
+import { type GenerationRequest, nextBatch, type Row } from './generatorBatch.ts';
 import { type BlockGraph, type BlockShape, decodeGraph, prefillGraph } from './generatorGraph.ts';
 import { type BatchLimits, batchLimits, rowBucket, smallestTokenBucket } from './generatorLimits.ts';
 import { packSequences, paddingIndex } from './packing.ts';
@@ -193,7 +193,7 @@ export class Generator {
     for (let next = 0; next < requests.length || open.length > 0; ) {
       const hasRoom = open.length === 0 || this.options.refills;
       const room = { ...this.limits, rows: this.limits.rows - open.length, slots };
-      const rows = hasRoom ? this.nextRows(requests, next, room) : [];
+      const rows = hasRoom ? nextBatch(requests, room, next) : [];
       next += rows.length;
       slots = slots.filter((slot) => rows.every((row) => row.slot !== slot));
       if (rows.length > 0) this.collect(rows, await this.prefill(rows, controls), onTokens);
@@ -209,13 +209,6 @@ export class Generator {
       open = [...open, ...rows].filter((row) => this.isOpen(row));
     }
     return replies;
-  }
-
-  /** Rows for the next requests, as many as there is room for beside those that are open; none if there is none. */
-  private nextRows(requests: readonly GenerationRequest[], next: number, room: BatchRoom): Row[] {
-    const coming = requests.slice(next, next + room.rows);
-    if (coming.length === 0 || (!coming[0]!.session && room.slots.length === 0)) return [];
-    return splitRequests(coming, room, next)[0]!;
   }
 
   private checkRequests(requests: readonly GenerationRequest[]): void {

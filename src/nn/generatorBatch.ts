@@ -90,44 +90,30 @@ export interface BatchRoom {
 }
 
 /**
- * Splits requests, in their order, into batches; what is read beyond the limit gets a batch of its own. Rows of a batch
- * that begin a sequence with equal prompts share the reading of it.
- * @param first index of the first request
+ * Rows of the next batch: of the requests from `first` on, in their order, as many as there is room for. A request that
+ * is read beyond the limit gets a batch of its own. Rows that begin a sequence with equal prompts share the reading of
+ * it.
  */
-export function splitRequests(requests: readonly GenerationRequest[], room: BatchRoom, first = 0): Row[][] {
-  const batches: Row[][] = [];
-  let known = new Map<string, Row>();
+export function nextBatch(requests: readonly GenerationRequest[], room: BatchRoom, first: number): Row[] {
+  const batch: Row[] = [];
+  const known = new Map<string, Row>();
   let tokens = 0;
   let slots = 0;
-  for (const [index, request] of requests.entries()) {
+  for (const request of requests.slice(first, first + room.rows)) {
     const { session } = request;
     const unread = session ? session.unreadWith(request.prompt) : request.prompt;
     // What follows a past depends on it.
     const key = session && session.cached > 0 ? null : Array.from(unread).join();
     const twin = key === null ? null : (known.get(key) ?? null);
-    const batch = batches.at(-1);
-    const fits =
-      batch !== undefined &&
-      batch.length < room.rows &&
-      tokens + (twin ? 0 : unread.length) <= room.tokens &&
-      (session !== undefined || slots < room.slots.length);
-    if (!fits) {
-      known = new Map();
-      tokens = 0;
-      slots = 0;
-    }
-    const row = new Row(
-      request,
-      first + index,
-      session ? session.slot : room.slots[slots++]!,
-      fits ? twin : null,
-      unread,
-    );
-    if (fits) batch.push(row);
-    else batches.push([row]);
-    if (row.twin) continue;
+    const isReadable = batch.length === 0 || tokens + (twin ? 0 : unread.length) <= room.tokens;
+    const slot = session ? session.slot : room.slots[slots];
+    if (!isReadable || slot === undefined) break;
+    const row = new Row(request, first + batch.length, slot, twin, unread);
+    batch.push(row);
+    if (!session) slots++;
+    if (twin) continue;
     tokens += unread.length;
     if (key !== null) known.set(key, row);
   }
-  return batches;
+  return batch;
 }
