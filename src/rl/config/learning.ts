@@ -7,7 +7,7 @@ import { aggregationModes } from '../aggregation.ts';
 import { teachers } from '../demonstrations.ts';
 import { count, countOrNone, fraction, notNegative, positive } from './values.ts';
 
-const warmup = fraction.describe('Share of all steps in which the learning rate rises to what it is set to.');
+const warmup = 'Share of all steps in which the learning rate rises to what it is set to.';
 
 export const warmStart = z
   .strictObject({
@@ -31,7 +31,7 @@ export const warmStart = z
       .enum(courses)
       .default('linear')
       .describe('Course of the learning rate after its warm-up: constant, or falling to 0 at the last step.'),
-    warmup: warmup.default(0.02).describe(warmup.description!),
+    warmup: fraction.default(0.02).describe(warmup),
     permuteWords: fraction
       .default(0)
       .describe(
@@ -61,7 +61,7 @@ export const training = z
         'Course of the learning rate over all iterations after its warm-up: constant, or falling to 0 at the last step. ' +
           'A run that goes on for more iterations takes the rates of its new length from there.',
       ),
-    warmup: warmup.default(0).describe(warmup.description!),
+    warmup: fraction.default(0).describe(warmup),
   })
   .describe('Iterations of rollout, advantages and update.');
 
