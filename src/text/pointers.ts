@@ -128,11 +128,9 @@ export class PointerWriting implements Writing {
     const named = this.#namedBy(instruction);
     const parts = this.#style.parts(observation, offered);
     const [first] = parts;
-    const kindOf = (look: (typeof earlier)[number]) => this.#style.parts(look.observation, look.offered)[0]?.text;
-    const last = first && earlier.findLast((look) => kindOf(look) === first.text);
-    if (last?.observation === observation) {
+    if (first && this.#isAgain(observation, first, earlier)) {
       const actions = parts.flatMap((part) => this.#namedAction(part, named, offered) ?? []);
-      return [...this.#part(first!, named, offered), this.#signs.again, ...actions];
+      return [...this.#part(first, named, offered), this.#signs.again, ...actions];
     }
     const ids: number[] = [];
     for (const part of parts) for (const id of this.#part(part, named, offered)) ids.push(id);
@@ -155,6 +153,14 @@ export class PointerWriting implements Writing {
   read(reply: readonly number[], offered: Look['offered']): string {
     const number = reply.length === 1 ? this.#actionNumbers.get(reply[0]!) : undefined;
     return (number === undefined ? undefined : offered?.[number]) ?? this.#tokenizer.decode(reply);
+  }
+
+  /** Whether an observation is the same as the last one of its kind, which its first part tells. */
+  #isAgain(observation: string, first: PagePart, earlier: readonly Omit<Look, 'instruction'>[]): boolean {
+    // Most are new, and earlier pages need not be taken apart for them.
+    if (!earlier.some((look) => look.observation === observation)) return false;
+    const kindOf = (look: (typeof earlier)[number]) => this.#style.parts(look.observation, look.offered)[0]?.text;
+    return earlier.findLast((look) => kindOf(look) === first.text)?.observation === observation;
   }
 
   #part({ text, frame = false, action }: PagePart, named: Named, offered: Look['offered']): number[] {
