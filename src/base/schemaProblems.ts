@@ -199,6 +199,7 @@ function outermost(value: unknown, levels: number): unknown {
   return Object.fromEntries(entries.map(([key, item]) => [key, outermost(item, levels - 1)]));
 }
 
-function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+/** What stands at a path; undefined where there is nothing. */
+export function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key], root);
 }

@@ -1,5 +1,6 @@
 /** What runs came to, side by side: runs that differ in nothing but their seed are one row. */
 
+import { valueAt } from '../../base/schemaProblems.ts';
 import type { TrainConfig } from '../../rl/config.ts';
 import { differences } from '../../rl/resumeSettings.ts';
 import { runConfig } from '../../rl/run.node.ts';
@@ -121,10 +122,6 @@ export function differingSettings(groups: readonly Group[]): Setting[] {
   const keys = new Map<string, readonly string[]>();
   for (const other of others) for (const { keys: path } of differences(first, other)) keys.set(path.join('.'), path);
   return [...keys].map(([key, path]) => ({ key, values: configs.map((config) => valueAt(config, path)) }));
-}
-
-function valueAt(value: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((part, key) => (part as Record<string, unknown> | null | undefined)?.[key], value);
 }
 
 /** By how much a group's final success is above that of another, over the seeds that both have; null if too few. */

@@ -1,6 +1,7 @@
 /** Every setting, read from the JSON Schema of the configuration: for lists, explanations and completion. */
 import { stringify } from 'yaml';
 import { nearestKey } from '../../base/nearestKey.ts';
+import { valueAt } from '../../base/schemaProblems.ts';
 import { environmentEntries } from '../../envs/registry.node.ts';
 import { trainConfigSchema } from '../../rl/config.ts';
 import { annotatedSchema, type JsonSchema } from '../../rl/configSchema.node.ts';
@@ -245,7 +246,7 @@ export function presetValues(key: string, { of }: Pick<SettingForm, 'of'>): Read
   const isOption = key.startsWith(`${optionsKey}.`);
   const values = Object.entries(presets).flatMap(([name, preset]) => {
     const path = isOption && !of.includes(preset.environment.name) ? [] : key.split('.');
-    const value = path.reduce<unknown>((group, part) => (group as Record<string, unknown> | undefined)?.[part], preset);
+    const value = valueAt(preset, path);
     return value === undefined || value === preset ? [] : [[name, value] as const];
   });
   return Object.fromEntries(values);
