@@ -28,11 +28,9 @@ export function compareCommand(): Command {
       if (!json) return standardOutput.print(describeGroups(groups));
       const settings = differingSettings(groups);
       standardOutput.json({
-        groups: groups.map(({ runs, ...figures }) => ({
+        groups: groups.map(({ runs, ...figures }, index) => ({
           runs: runs.map(({ config, curve: _, ...run }) => ({ seed: config.seed, ...run })),
-          settings: Object.fromEntries(
-            settings.map(({ key, values }) => [key, values[groups.findIndex((g) => g.runs === runs)] ?? null]),
-          ),
+          settings: Object.fromEntries(settings.map(({ key, values }) => [key, values[index] ?? null])),
           ...figures,
         })),
         differences: groups.slice(1).map((group) => finalDifference(group, groups[0]!)),

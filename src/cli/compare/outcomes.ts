@@ -6,6 +6,7 @@ import { differences } from '../../rl/resumeSettings.ts';
 import { runConfig } from '../../rl/run.node.ts';
 import type { MetricRecord } from '../../runs/metrics.ts';
 import { openRun } from '../../runs/run.ts';
+import { figure } from '../study/results.ts';
 import { estimate, estimateDifference, type Interval } from '../study/statistics.ts';
 
 /** A rate with its 95 % interval; null where there is none. */
@@ -55,7 +56,7 @@ export async function readOutcome(dir: string): Promise<RunOutcome> {
   const after = evaluations.filter(({ iteration }) => iteration > 0);
   const [first] = evaluations.filter(({ iteration }) => iteration === 0);
   const highest = after.reduce<MetricRecord | null>(
-    (best, record) => (best === null || number(record, 'success') > number(best, 'success') ? record : best),
+    (best, record) => (best === null || figure(record, 'success') > figure(best, 'success') ? record : best),
     null,
   );
   const last = after.at(-1);
@@ -66,19 +67,14 @@ export async function readOutcome(dir: string): Promise<RunOutcome> {
     before: first ? rateOf(first) : null,
     final: last ? rateOf(last) : null,
     best: highest && { ...rateOf(highest), iteration: highest.iteration },
-    curve: training.map((record) => number(record, 'success')),
+    curve: training.map((record) => figure(record, 'success')),
   };
 }
 
 function rateOf(record: MetricRecord): Rate {
   const { low, high } = record;
   const interval = typeof low === 'number' && typeof high === 'number' ? ([low, high] as const) : null;
-  return { success: number(record, 'success'), interval };
-}
-
-function number(record: MetricRecord, name: string): number {
-  const value = record[name];
-  return typeof value === 'number' ? value : 0;
+  return { success: figure(record, 'success'), interval };
 }
 
 /** In the order in which their first runs come. A run with a seed that its group has is one of another group. */

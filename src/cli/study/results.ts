@@ -106,7 +106,8 @@ function describe({ name, driver }: Run['manifest']['adapter']): string {
   return driver ? `${name} (${driver})` : `${name}`;
 }
 
-function figure(record: MetricRecord, name: string): number {
+/** A number of a record; 0 where it has none. */
+export function figure(record: MetricRecord, name: string): number {
   const value = record[name];
   return typeof value === 'number' ? value : 0;
 }
