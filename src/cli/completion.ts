@@ -2,9 +2,9 @@
  * `proxmo completion`: scripts by which shells complete commands. A script asks the program itself, by the hidden
  * command `complete`, which answers from the commands that parse the arguments: the two cannot drift apart.
  */
-import { type Dirent, readdirSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Argument, Command } from 'commander';
+import { Argument, Command, type Option } from 'commander';
 import { runFiles } from '../runs/run.ts';
 import { SettingList } from './config/settings.ts';
 import { presetNames } from './newConfig.ts';
@@ -61,7 +61,7 @@ export function completions(program: Command, words: readonly string[]): string[
   const positional: string[] = [];
   let previous: string | undefined;
   for (const word of words.slice(0, -1)) {
-    const isValue = previous !== undefined && takesValue(command, previous);
+    const isValue = optionWithValue(command, previous) !== undefined;
     const child = isValue ? undefined : command.commands.find((each) => each.name() === word);
     if (child !== undefined && positional.length === 0) command = child;
     else if (!isValue && !word.startsWith('-')) positional.push(word);
@@ -73,8 +73,8 @@ export function completions(program: Command, words: readonly string[]): string[
 }
 
 function candidates(command: Command, previous: string | undefined, current: string): string[] {
-  const option = command.options.find(({ long, short }) => long === previous || short === previous);
-  if (option !== undefined && takesValue(command, previous!)) {
+  const option = optionWithValue(command, previous);
+  if (option !== undefined) {
     if (option.argChoices !== undefined) return [...option.argChoices];
     if (option.long === '--set') return settings(current);
     if (option.long === '--preset') return [...presetNames];
@@ -95,9 +95,12 @@ function isHidden(command: Command): boolean {
   return command.name() === 'complete';
 }
 
-function takesValue(command: Command, flag: string): boolean {
-  const option = command.options.find(({ long, short }) => long === flag || short === flag);
-  return option !== undefined && (option.required || option.optional);
+/** The option that a word names, if what follows it may be its value. */
+function optionWithValue({ options }: Command, word: string | undefined): Option | undefined {
+  if (word === undefined) return undefined;
+  return options.find(
+    ({ long, short, required, optional }) => (long === word || short === word) && (required || optional),
+  );
 }
 
 /** Keys with their `=`, or the values of one whose values can be listed. */
@@ -113,12 +116,10 @@ function settings(current: string): string[] {
 /** Run folders, and folders that may hold some, which begin with a path. */
 function runs(current: string): string[] {
   const parent = current.endsWith('/') ? current : dirname(current || '.');
-  const isPlain = !current.includes('/');
   return entriesOf(parent).flatMap((entry) => {
     if (!entry.isDirectory() || entry.name.startsWith('.') || entry.name === 'node_modules') return [];
-    const path = isPlain ? entry.name : join(parent, entry.name);
-    const isRun = entriesOf(join(parent, entry.name)).some(({ name }) => name === runFiles.manifest);
-    return [isRun ? path : `${path}/`];
+    const path = join(parent, entry.name);
+    return [existsSync(join(path, runFiles.manifest)) ? path : `${path}/`];
   });
 }
 
