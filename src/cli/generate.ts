@@ -8,6 +8,7 @@ import type { SamplingControls } from '../nn/generator.ts';
 import type { Precision } from '../nn/halfWeights.ts';
 import type { ChatSettings, PolicySource } from '../rl/policySource.ts';
 import { Engine } from '../tensor/engine.ts';
+import type { ChatMessage } from '../text/hf/chatTemplate.ts';
 import {
   adapterOption,
   count,
@@ -126,11 +127,9 @@ interface Session {
 }
 
 async function continuePrompt(session: Session, prompt: string): Promise<void> {
-  const { engine, source, options, chat, controls } = session;
-  const { model, system, samples, json } = options;
-  const ids = options.chat
-    ? encodeConversation(source, [...openingOf(system), { role: 'user', content: prompt }], model, chat)
-    : encodeText(source, prompt);
+  const { engine, source, options, controls } = session;
+  const { model, samples, json } = options;
+  const ids = encodePrompt(session, prompt);
   if (ids.length === 0) throw new ProxmoError('usage', 'The prompt is empty; give at least one character.');
   const isStreamed = !json && samples === 1;
   const onText = (_: number, piece: string) => {
@@ -154,16 +153,25 @@ async function continuePrompt(session: Session, prompt: string): Promise<void> {
   standardError.print(describe(statistics));
 }
 
+/** Tokens of a text to continue, with --chat of one to answer. */
+function encodePrompt(session: Session, text: string): number[] {
+  const { source, options } = session;
+  return options.chat ? encodeMessages(session, [{ role: 'user', content: text }]) : encodeText(source, text);
+}
+
+/** Tokens of a conversation, behind the system message. */
+function encodeMessages({ source, options, chat }: Session, messages: readonly ChatMessage[]): number[] {
+  return encodeConversation(source, [...openingOf(options.system), ...messages], options.model, chat);
+}
+
 /** Answers the lines of --prompts, each with a line. */
 async function continueAll(session: Session, lines: readonly PromptLine[]): Promise<void> {
-  const { engine, source, options, chat, controls } = session;
-  const { model, system, maxTokens, stop, batch, prompts: file } = options;
-  const idsOf = (each: PromptLine) => {
-    if ('messages' in each) return encodeConversation(source, [...openingOf(system), ...each.messages], model, chat);
-    if (!options.chat) return encodeText(source, each.prompt);
-    return encodeConversation(source, [...openingOf(system), { role: 'user', content: each.prompt }], model, chat);
-  };
-  const prompts = lines.map((each) => ({ ids: idsOf(each), where: `${file}, line ${each.line}` }));
+  const { engine, source, options, controls } = session;
+  const { maxTokens, stop, batch, prompts: file } = options;
+  const prompts = lines.map((each) => ({
+    ids: 'messages' in each ? encodeMessages(session, each.messages) : encodePrompt(session, each.prompt),
+    where: `${file}, line ${each.line}`,
+  }));
   const started = performance.now();
   let newTokens = 0;
   await answerMany(engine, source, prompts, {
