@@ -101,6 +101,6 @@ function asJson({ key, forms }: Setting) {
 
 function noSuchSetting(list: SettingList, key: string): ProxmoError {
   const meant = list.meant(key);
-  const hint = meant.length === 0 ? 'proxmo config list names all' : `did you mean ${meant.slice(0, 4).join(', ')}?`;
-  return new ProxmoError('usage', `There is no setting ${key}; ${hint}${hint.endsWith('?') ? '' : '.'}`);
+  const hint = meant.length === 0 ? 'proxmo config list names all.' : `did you mean ${meant.slice(0, 4).join(', ')}?`;
+  return new ProxmoError('usage', `There is no setting ${key}; ${hint}`);
 }

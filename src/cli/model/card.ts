@@ -147,13 +147,13 @@ function shownSettings(config: TrainConfig): object {
 }
 
 async function factsOf(base: string): Promise<BaseFacts> {
-  const config = jsonObject(await textIn(base, 'config.json'));
-  const id = [config._name_or_path].find((name) => typeof name === 'string' && /^[\w.-]+\/[\w.-]+$/.test(name));
+  const { _name_or_path: from } = jsonObject(await textIn(base, 'config.json'));
+  const id = typeof from === 'string' && /^[\w.-]+\/[\w.-]+$/.test(from) ? from : null;
   const front = /^---\r?\n(.*?)\r?\n---/s.exec((await textIn(base, 'README.md')) ?? '')?.[1];
   const license = front === undefined ? undefined : yamlObject(front).license;
   return {
-    name: (id as string | undefined) ?? basename(base),
-    id: (id as string | undefined) ?? null,
+    name: id ?? basename(base),
+    id,
     license: typeof license === 'string' ? license : null,
   };
 }

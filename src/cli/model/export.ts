@@ -57,12 +57,12 @@ export function exportCommand(): Command {
         const engine = new Engine(gpu);
         const { source, iteration } = await loadRunModel(engine, run, options.checkpoint, 'f32');
         const { model: policy } = source;
-        const form = policy.adapters && !options.merge ? 'adapters' : 'model';
+        const adapters = options.merge ? null : policy.adapters;
+        const form = adapters ? 'adapters' : 'model';
         const card = await modelCard({ run: opened, config, base, iteration, dir, form });
-        const saved =
-          policy.adapters && !options.merge
-            ? await saveAdapters(engine, policy.adapters, base, dir, card)
-            : await saveWeights(engine, policy, base, dir, { dtype: options.dtype ?? 'float32', card });
+        const saved = adapters
+          ? await saveAdapters(engine, adapters, base, dir, card)
+          : await saveWeights(engine, policy, base, dir, { dtype: options.dtype ?? 'float32', card });
         standardOutput.print(`${dir}: ${saved} of ${run} after iteration ${iteration}`);
       } finally {
         gpu.destroy();
