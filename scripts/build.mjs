@@ -5,13 +5,13 @@
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { finishDeclarations } from './declarations.mjs';
 import { pageEsbuild } from './page.mjs';
 import { pureEsbuild } from './pure.mjs';
-import { compactWgslEsbuild } from './wgsl.mjs';
+import { compactWgslEsbuild, portable } from './wgsl.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 process.chdir(root);
@@ -33,11 +33,11 @@ const modulesApart = {
   name: 'modules apart',
   setup({ onResolve, initialOptions }) {
     onResolve({ filter: /^\.\.?\/.*\.(ts|wgsl)$/ }, ({ kind, path, resolveDir }) => {
-      const file = relative(root, join(resolveDir, path)).split(sep).join('/');
+      const file = portable(relative(root, join(resolveDir, path)));
       if (kind === 'entry-point' || !isModule(file)) return null;
       const compiled = file.replace(/\.(ts|wgsl)$/, '.js');
       const from = initialOptions.outbase ? relative(root, resolveDir) : '.';
-      const target = relative(from, compiled).split(sep).join('/');
+      const target = portable(relative(from, compiled));
       return { path: target.startsWith('.') ? target : `./${target}`, external: true };
     });
   },
@@ -49,7 +49,7 @@ function isModule(file) {
 }
 
 const files = ['src', 'kernels', 'shaders'].flatMap((folder) =>
-  readdirSync(folder, { recursive: true }).map((name) => `${folder}/${name.split(sep).join('/')}`),
+  readdirSync(folder, { recursive: true }).map((name) => `${folder}/${portable(name)}`),
 );
 await build({
   ...shared,

@@ -3,7 +3,8 @@
  * resolves its modules, and with its libraries checked.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, join, relative } from 'node:path';
+import { portable } from './wgsl.mjs';
 
 /** Types of the platform that declarations name, and what they are where the program does not have them. */
 const platformTypes = {
@@ -23,10 +24,7 @@ export function finishDeclarations(folder) {
     const text = readFileSync(file, 'utf8').replace(/((?:from|import\()\s*'\.[^']*)\.ts'/g, "$1.js'");
     const used = platformNames(text);
     for (const each of used) names.add(each);
-    const path = relative(dirname(file), join(folder, platformFile))
-      .split(sep)
-      .join('/')
-      .replace(/\.d\.ts$/, '.js');
+    const path = portable(relative(dirname(file), join(folder, platformFile))).replace(/\.d\.ts$/, '.js');
     const specifier = path.startsWith('.') ? path : `./${path}`;
     const imports = used.length === 0 ? '' : `import type { ${used.join(', ')} } from '${specifier}';\n`;
     const library = /\bSymbol\.(asyncDispose|dispose)\b/.test(text) ? disposal : '';
@@ -39,7 +37,7 @@ export function finishDeclarations(folder) {
 function platformNames(text) {
   const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
   const isKnown = (name) => name.startsWith('GPU') || Object.hasOwn(platformTypes, name);
-  return [...new Set(code.match(/\b(GPU[A-Z]\w*|[A-Z]\w+)\b/g) ?? [])].filter(isKnown).sort();
+  return [...new Set(code.match(/\b[A-Z]\w+\b/g) ?? [])].filter(isKnown).sort();
 }
 
 /** A class of the platform is the one that is global, where the program knows it. */

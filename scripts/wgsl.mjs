@@ -7,7 +7,9 @@ import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const shaderRoot = join(dirname(fileURLToPath(import.meta.url)), '..', 'shaders');
-const portable = (path) => path.split(sep).join('/');
+
+/** A path with `/` between its parts, whatever the system writes. */
+export const portable = (path) => path.split(sep).join('/');
 
 function moduleOf(path, textOf = (text) => text) {
   const text = textOf(readFileSync(path, 'utf8'));
