@@ -136,7 +136,7 @@ export function describeProfile(profile: ReturnType<ProfileSummary['report']>): 
     ...(gpu > 0
       ? [`encoding takes ${percent(encoding / gpu)} of the kernels' time; ${describeCeilings(ceilings)}`]
       : []),
-    `\n${describePhases(phases)}`,
+    `\n${describePhases(phases, wall)}`,
     ...Object.entries(tables).map(([heading, totals]) => `\n${describeTotals(heading, totals, gpu, ceilings)}`),
   ].join('\n');
 }
@@ -146,8 +146,8 @@ function describeCeilings({ gflops, halfGflops, gbps }: Ceilings): string {
   return `ceilings: ${gflops.toFixed(1)} GFLOP/s${half}, ${gbps.toFixed(1)} GB/s`;
 }
 
-function describePhases(phases: readonly (ProfileTimes & { readonly name: string })[]): string {
-  const wall = phases.reduce((sum, phase) => sum + phase.wall, 0);
+/** @param wall milliseconds of them all */
+function describePhases(phases: readonly (ProfileTimes & { readonly name: string })[], wall: number): string {
   return formatTable([
     ['phase', 'ms', 'of wall', 'GPU, kernels', 'of phase'],
     ...phases.map((phase) => [
