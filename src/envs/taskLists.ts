@@ -1,5 +1,6 @@
 /** Task sets whose tasks are a list: how the list falls into splits, and which tasks of a split are handed out. */
 import { ProxmoError } from '../base/errors.ts';
+import { groupBy } from '../base/groupBy.ts';
 import type { Split, Task } from './environment.ts';
 import { hashText, RandomStream } from './random.ts';
 
@@ -15,7 +16,7 @@ export type TasksBySplit<T extends Task> = Readonly<Record<Split, readonly T[]>>
 export function splitTasks<T extends Task>(tasks: readonly T[], heldOut: number): TasksBySplit<T> {
   const train: T[] = [];
   const rest: T[] = [];
-  for (const members of groupByType(tasks).values()) {
+  for (const members of groupBy(tasks, ({ type }) => type).values()) {
     const order = members
       .map((task) => ({ task, key: hashText(task.id) }))
       .sort((a, b) => a.key - b.key || (a.task.id < b.task.id ? -1 : 1));
@@ -45,7 +46,7 @@ export function chooseTasks<T extends Task>(
       `${setName}: the ${split} split has ${tasks.length} tasks, not ${count}${note()}; ask for fewer (warmStart.tasks, training.pool, training.tasks, evaluation.tasks) or provide more.`,
     );
   }
-  const byType = [...groupByType(tasks).entries()]
+  const byType = [...groupBy(tasks, ({ type }) => type).entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([type, members]) => new RandomStream(seed, hashText(type)).shuffle(members));
   return [...takeTurns(byType)].slice(0, count);
@@ -57,14 +58,4 @@ export function* takeTurns<T>(rows: readonly (readonly T[])[]): Generator<T> {
   for (let turn = 0; turn < longest; turn++) {
     for (const row of rows) if (turn < row.length) yield row[turn]!;
   }
-}
-
-function groupByType<T extends Task>(tasks: readonly T[]): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const task of tasks) {
-    const group = groups.get(task.type);
-    if (group) group.push(task);
-    else groups.set(task.type, [task]);
-  }
-  return groups;
 }

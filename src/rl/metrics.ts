@@ -1,4 +1,5 @@
 /** What an iteration is reported by: one flat record, a line of `metrics.jsonl`. */
+import { groupBy } from '../base/groupBy.ts';
 import type { AdvantageResult } from './advantages/index.ts';
 import type { TrainConfig } from './config.ts';
 import { meanComponents } from './evaluate.ts';
@@ -209,16 +210,6 @@ function histogram(groups: readonly (readonly Episode[])[], groupSize: number): 
     counts[successes] = (counts[successes] ?? 0) + 1;
   }
   return counts;
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const group = groups.get(keyOf(item));
-    if (group) group.push(item);
-    else groups.set(keyOf(item), [item]);
-  }
-  return groups;
 }
 
 function spread(values: ArrayLike<number>): { mean: number; std: number } {

@@ -6,7 +6,7 @@
 
 import { ProxmoError } from '../base/errors.ts';
 import { Queue } from '../base/queue.ts';
-import type { TaskSet } from '../envs/environment.ts';
+import type { Task, TaskSet } from '../envs/environment.ts';
 import { type Fault, FaultLog, type FaultOutcome } from '../envs/faults.ts';
 import { copyWeights } from '../nn/halfWeights.ts';
 import type { TokenSequence } from '../nn/replies.ts';
@@ -28,6 +28,7 @@ import { ownWeightsOf, referenceOf } from './reference.ts';
 import { rehearses } from './rehearsal.ts';
 import { type Episode, playEpisodes, type RolloutResult } from './rollout.ts';
 import { RunTasks } from './runTasks.ts';
+import { type TaskSampler, taskSampler } from './taskSampler.ts';
 import { type BehaviourCloning, cloneBehaviour } from './warmStart.ts';
 import { wholeGroups } from './wholeGroups.ts';
 
@@ -81,6 +82,7 @@ export class Trainer {
   private readonly policyUpdate: PolicyUpdate;
   private readonly estimator: AdvantageEstimator;
   private readonly signal = new LearningSignal();
+  private chooser: TaskSampler | undefined;
   /** Kept where updates rehearse them. */
   private demonstrated: readonly TokenSequence[] | undefined;
   /** Each phase works with the weights that the one before left. */
@@ -133,6 +135,11 @@ export class Trainer {
   /** What the reference has of its own, as checkpoints keep it. */
   get referenceWeights(): ParameterSlab | null {
     return ownWeightsOf(this.reference, this.policy.model);
+  }
+
+  /** Chooses the tasks of iterations. What it knows of them is part of a checkpoint. */
+  get sampler(): TaskSampler {
+    return (this.chooser ??= taskSampler(this.tasks.training, this.config));
   }
 
   /** Success on the held-out tasks. */
@@ -196,7 +203,8 @@ export class Trainer {
   private async learn(iteration: number): Promise<IterationResult> {
     const watch = new Stopwatch();
     this.report('rollout', 0);
-    const rollout = await watch.time('rollout', () => this.rollout(iteration));
+    const tasks = this.sampler.choose(iteration);
+    const rollout = await watch.time('rollout', () => this.rollout(iteration, tasks));
     const { episodes, groupsLeftOut } = wholeGroups(rollout, this.config.training.groupSize);
     const steps = episodes.flatMap((episode) => episode.steps);
     this.report('advantages', 0);
@@ -219,6 +227,7 @@ export class Trainer {
       bindGroups: this.engine.memory.bindGroups,
       config: this.config,
     });
+    this.sampler.note(tasks, episodes);
     const advice = this.signal.note(metrics);
     if (advice !== null) this.options.onWarning?.(advice);
     return { metrics, episodes, advantages, update };
@@ -232,18 +241,15 @@ export class Trainer {
     );
   }
 
-  private rollout(iteration: number): Promise<RolloutResult> {
-    const { tasks: taskCount, groupSize } = this.config.training;
-    const first = iteration * taskCount;
-    const pool = this.tasks.training;
-    const tasks = Array.from({ length: taskCount }, (_, index) => pool[(first + index) % pool.length]!);
+  private rollout(iteration: number, tasks: readonly Task[]): Promise<RolloutResult> {
+    const { groupSize } = this.config.training;
     return playEpisodes(
       this.policy.player,
       this.taskSet,
       tasks.flatMap((task) => Array.from({ length: groupSize }, () => task)),
       {
         controls: this.policy.trainingControls,
-        firstEpisode: iteration * taskCount * groupSize,
+        firstEpisode: iteration * tasks.length * groupSize,
         keepStates: this.policy.states !== null,
         faults: this.faults,
         onTurn: (running, total) => this.report('rollout', 1 - running / total),

@@ -13,6 +13,7 @@ import type { Engine } from '../tensor/engine.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 import type { Parameter, ParameterSlab, Variable } from '../tensor/variable.ts';
 import { evaluationSummarySchema } from './summary.ts';
+import { samplerStateSchema } from './taskSampler.ts';
 import type { Trainer } from './trainer.ts';
 import type { BehaviourCloning, CloningProgress } from './warmStart.ts';
 
@@ -37,6 +38,7 @@ const stateSchema = progressSchema.extend({
   optimiser: z.object({ steps: count, microBatches: count }),
   /** Faults of the environment so far. */
   faults: count,
+  sampler: samplerStateSchema.optional(),
 });
 
 /** What a run knows of its course besides the trainer. */
@@ -51,7 +53,7 @@ const referencePrefix = 'reference.';
 export function captureState(engine: Engine, trainer: Trainer, iteration: number, progress: RunProgress): Checkpoint {
   const { trainable } = trainer.policy.model;
   const { adamW, progress: optimiser } = trainer.optimiser;
-  const { referenceWeights, faults } = trainer;
+  const { referenceWeights, faults, sampler } = trainer;
   return {
     iteration,
     weights: weightTensors(engine, trainable, ''),
@@ -59,7 +61,12 @@ export function captureState(engine: Engine, trainer: Trainer, iteration: number
       ...adamW.variables.flatMap((moment) => momentTensors(engine, moment, trainable)),
       ...(referenceWeights ? weightTensors(engine, referenceWeights, referencePrefix) : []),
     ],
-    state: { optimiser: { ...optimiser }, faults: faults.count, ...progress },
+    state: {
+      optimiser: { ...optimiser },
+      faults: faults.count,
+      ...(sampler.state ? { sampler: sampler.state } : {}),
+      ...progress,
+    },
   };
 }
 
@@ -78,7 +85,7 @@ export async function restoreWeights(engine: Engine, { trainable }: Transformer,
 
 /** Puts a whole checkpoint into a trainer. @throws {ProxmoError} `file` if it does not fit */
 export async function restoreState(engine: Engine, trainer: Trainer, saved: Checkpoint): Promise<RunProgress> {
-  const { optimiser: progress, faults, ...rest } = parseState(saved);
+  const { optimiser: progress, faults, sampler, ...rest } = parseState(saved);
   const { policy, optimiser, referenceWeights } = trainer;
   const { trainable } = policy.model;
   await restoreWeights(engine, policy.model, saved);
@@ -86,6 +93,7 @@ export async function restoreState(engine: Engine, trainer: Trainer, saved: Chec
   if (referenceWeights) await writeWeights(engine, referenceWeights, saved.optimizer, referencePrefix);
   optimiser.progress = progress;
   trainer.faults.resumeFrom(faults);
+  if (sampler) trainer.sampler.state = sampler;
   return rest;
 }
 

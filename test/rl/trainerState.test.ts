@@ -32,6 +32,7 @@ function trainerOf(shapes: readonly (readonly number[])[], faultCount: number) {
     optimiser: { adamW, progress: { steps: 7, microBatches: 9 } },
     referenceWeights: null,
     faults,
+    sampler: { state: { heat: { difference: 0.5, credit: 0.25, played: faultCount } } },
   } as unknown as Trainer;
   return { trainer, variables: [slab.variable, ...adamW.variables] };
 }
@@ -57,6 +58,7 @@ it('comes back from tensors of many sizes, some of them larger than a piece', { 
   idle.mockRestore();
   expect(to.trainer.optimiser.progress).toEqual({ steps: 7, microBatches: 9 });
   expect(to.trainer.faults.count).toBe(5);
+  expect(to.trainer.sampler.state).toEqual({ heat: { difference: 0.5, credit: 0.25, played: 5 } });
   const [want, got] = [
     await checkpointValues(state),
     await checkpointValues(captureState(engine, to.trainer, 3, progress)),

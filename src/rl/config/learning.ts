@@ -5,6 +5,7 @@ import { checkpointingModes } from '../../nn/transformer.ts';
 import { klEstimators } from '../../ops/ppoLoss.ts';
 import { aggregationModes } from '../aggregation.ts';
 import { teachers } from '../demonstrations.ts';
+import { taskSamplers } from '../taskSampler.ts';
 import { count, countOrNone, fraction, notNegative, positive } from './values.ts';
 
 const warmup = 'Share of all steps in which the learning rate rises to what it is set to.';
@@ -48,8 +49,16 @@ export const warmStart = z
 export const training = z
   .strictObject({
     iterations: countOrNone.default(16).describe('Iterations: each plays episodes and learns from them once.'),
-    pool: count.default(128).describe('Distinct training tasks; iterations take them in turn.'),
+    pool: count.default(128).describe('Distinct training tasks, of which iterations take theirs.'),
     tasks: count.default(8).describe('Tasks in an iteration, each played by a group of episodes.'),
+    taskSampler: z
+      .enum(taskSamplers)
+      .default('in-turn')
+      .describe(
+        'Which tasks of the pool an iteration takes: all in turn (`in-turn`), or more of the task types in which the ' +
+          'episodes of a group come to different ends, as there is nothing to learn where all end alike ' +
+          '(`mixed-outcomes`).',
+      ),
     groupSize: count.default(8).describe('Episodes of a task (G), which are compared with each other.'),
     epochs: count.default(1).describe("Passes over an iteration's turns."),
     miniBatches: count.default(4).describe('Optimiser steps in a pass; the turns are shared out evenly among them.'),
