@@ -4,7 +4,7 @@
  */
 import shader from '../shaders/elementwise.wgsl';
 import { elementDispatch, elementVariants } from './elements.ts';
-import { defineKernel, type KernelSpec } from './spec.ts';
+import { defineKernel, type KernelCase, type KernelSpec } from './spec.ts';
 import { withStorage } from './storage.ts';
 
 /** `factor` is there for rows that use it. */
@@ -13,22 +13,33 @@ type ScaledParams = { count: number; factor: number };
 
 interface Row {
   readonly name: string;
-  readonly arity: 1 | 2;
-  /** In terms of `a`, `b` and `params.factor`; must be valid for scalars and vec4. */
+  readonly arity: 1 | 2 | 3;
+  /** In terms of `a`, `b`, `c` and `params.factor`; must be valid for scalars and vec4. */
   readonly wgsl: string;
-  readonly reference: (a: number, b: number, factor: number) => number;
+  readonly reference: (a: number, b: number, factor: number, c: number) => number;
   /** Arithmetic operations an element. */
   readonly flops: number;
   /** Default: a few roundings. */
   readonly tolerance?: { readonly absolute: number; readonly relative: number };
+  /** Whether it is defined for `a` above 0 alone. */
+  readonly positive?: boolean;
 }
 
 /** Beyond where exp and tanh overflow in float32. */
-const largeInputs = { a: [-1000, -100, -80, -20, 20, 80, 100, 1000], b: [1, 1, 1, 1, 1, 1, 1, 1] };
+const largeInputs: Readonly<Record<string, readonly number[]>> = {
+  a: [-1000, -100, -80, -20, 20, 80, 100, 1000],
+  b: [1, 1, 1, 1, 1, 1, 1, 1],
+  c: [2, 2, 2, 2, 2, 2, 2, 2],
+};
+/** Near the ends of what is above 0. */
+const farInputs = { a: [1e-30, 1e-6, 1, 1e6, 1e30] };
+const positiveInputs = (count: number, random: () => number) => ({
+  a: Array.from({ length: count }, () => Math.abs(random()) + 0.01),
+});
 /** Beyond what f16 holds. */
 const hugeInputs = { a: [-70_000, -65_520, 65_520, 70_000] };
 
-const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+const sigmoidOf = (x: number) => 1 / (1 + Math.exp(-x));
 /** √(2/π), in the tanh form of GELU (Hendrycks and Gimpel, arXiv 1606.08415, section 2). */
 const geluScale = Math.sqrt(2 / Math.PI);
 /**
@@ -71,41 +82,54 @@ function kernelOfRow<P extends PlainParams = PlainParams>(row: Row, factor?: num
 
 /** @param saves whether a copy of `a` is written beside the result */
 function kernelIn32<P extends PlainParams = PlainParams>(row: Row, factor?: number, saves = false): KernelSpec<P> {
-  const binary = row.arity === 2;
   const read = { dtype: 'f32', access: 'read' } as const;
   const outputs = ['y', ...(saves ? ['saved'] : [])];
-  const names = ['a', ...(binary ? ['b'] : []), ...outputs];
+  const inputs = ['a', 'b', 'c'].slice(0, row.arity);
+  const names = [...inputs, ...outputs];
   const expand = (element: string) => row.wgsl.replaceAll('$ELEMENT', element);
   const withFactor = factor === undefined ? {} : { factor };
-  const caseOf = (count: number) => ({ params: { count, ...withFactor } as unknown as P });
+  const paramsOf = (count: number) => ({ count, ...withFactor }) as unknown as P;
+  const caseOf = (count: number): KernelCase<P> => ({
+    params: paramsOf(count),
+    ...(row.positive ? { inputs: (random: () => number) => positiveInputs(count, random) } : {}),
+  });
+  const special = (note: string, inputs: Readonly<Record<string, readonly number[]>>): KernelCase<P> => ({
+    params: paramsOf(inputs.a!.length),
+    note,
+    inputs: () => inputs,
+  });
   return defineKernel<P>({
     name: saves ? `${row.name}.saved` : row.name,
     shader,
     bindings: {
-      a: read,
-      ...(binary ? { b: read } : {}),
+      ...Object.fromEntries(inputs.map((name) => [name, read])),
       ...Object.fromEntries(outputs.map((name) => [name, { dtype: 'f32', access: 'write' } as const])),
     },
     params: { count: 'u32', ...(factor === undefined ? {} : { factor: 'f32' }) } as KernelSpec<P>['params'],
-    variants: elementVariants<P>(names, { BINARY: binary, SAVED: saves }).map((variant) => ({
-      ...variant,
-      constants: { ...variant.constants, EXPRESSION: expand(String(variant.constants.ELEMENT)) },
-    })),
+    variants: elementVariants<P>(names, { ARITY1: row.arity === 1, ARITY2: row.arity === 2, SAVED: saves }).map(
+      (variant) => ({
+        ...variant,
+        constants: { ...variant.constants, EXPRESSION: expand(String(variant.constants.ELEMENT)) },
+      }),
+    ),
     sizes: ({ count }) => Object.fromEntries(names.map((name) => [name, count])),
     dispatch: elementDispatch,
     cost: ({ count }) => ({ flops: row.flops * count, bytes: 4 * names.length * count }),
-    reference: ({ a, b }, { count, ...rest }) => ({
+    reference: ({ a, b, c }, { count, ...rest }) => ({
       y: Float64Array.from({ length: count }, (_, i) =>
-        row.reference(a?.[i] ?? 0, b?.[i] ?? 0, (rest as { factor?: number }).factor ?? 0),
+        row.reference(a?.[i] ?? 0, b?.[i] ?? 0, (rest as { factor?: number }).factor ?? 0, c?.[i] ?? 0),
       ),
       ...(saves ? { saved: a ?? [] } : {}),
     }),
     cases: [
       ...[1, 0, 63, 260, 70_001].map(caseOf),
-      { ...caseOf(8), note: 'large values', inputs: () => largeInputs },
-      ...(binary ? [] : [{ ...caseOf(4), note: 'beyond what f16 holds', inputs: () => hugeInputs }]),
+      ...(row.positive
+        ? [special('small and large values', farInputs)]
+        : [special('large values', Object.fromEntries(inputs.map((name) => [name, largeInputs[name]!])))]),
+      ...(row.arity === 1 && !row.positive ? [special('beyond what f16 holds', hugeInputs)] : []),
     ],
     benchCases: [caseOf(1 << 20)],
+    ...(row.positive ? { tuningCase: (params: P) => ({ ...caseOf(params.count), params }) } : {}),
     tolerance: row.tolerance ?? { absolute: 1e-6, relative: 1e-6 },
     inPlace: { input: 'a', output: 'y' },
   });
@@ -200,7 +224,7 @@ export const silu = kernelOfRow({
   arity: 1,
   flops: 6,
   wgsl: `a / (1.0 + ${siluExp})`,
-  reference: (a) => a * sigmoid(a),
+  reference: (a) => a * sigmoidOf(a),
   tolerance: { absolute: 1e-5, relative: 1e-5 },
 });
 
@@ -210,12 +234,112 @@ export const siluBackward = kernelOfRow({
   arity: 2,
   flops: 12,
   wgsl: `b / (1.0 + ${siluExp}) * (1.0 + a * (1.0 - 1.0 / (1.0 + ${siluExp})))`,
-  reference: (a, dy) => dy * sigmoid(a) * (1 + a * (1 - sigmoid(a))),
+  reference: (a, dy) => dy * sigmoidOf(a) * (1 + a * (1 - sigmoidOf(a))),
   tolerance: { absolute: 1e-5, relative: 1e-5 },
 });
 
+/** max(a, 0) */
+export const relu = kernelOfRow({
+  name: 'relu',
+  arity: 1,
+  flops: 1,
+  wgsl: 'max(a, $ELEMENT(0.0))',
+  reference: (a) => Math.max(a, 0),
+});
+
+/** Gradient of ReLU: `a` is the output, `b` its gradient; 0 at 0. */
+export const reluBackward = kernelOfRow({
+  name: 'reluBackward',
+  arity: 2,
+  flops: 1,
+  wgsl: 'select($ELEMENT(0.0), b, a > $ELEMENT(0.0))',
+  reference: (y, dy) => (y > 0 ? dy : 0),
+});
+
+/** tanh a. From ±10 on it is ±1 in float32, and drivers' own may overflow far beyond. */
+export const tanh = kernelOfRow({
+  name: 'tanh',
+  arity: 1,
+  flops: 10,
+  wgsl: 'tanh(clamp(a, $ELEMENT(-10.0), $ELEMENT(10.0)))',
+  reference: (a) => Math.tanh(a),
+  tolerance: { absolute: 1e-5, relative: 1e-5 },
+});
+
+/** Gradient of tanh: `a` is the output, `b` its gradient. */
+export const tanhBackward = kernelOfRow({
+  name: 'tanhBackward',
+  arity: 2,
+  flops: 3,
+  wgsl: 'b * (1.0 - a * a)',
+  reference: (y, dy) => dy * (1 - y * y),
+  tolerance: { absolute: 1e-6, relative: 1e-5 },
+});
+
+/** σ(a) = 1 / (1 + exp(−a)) */
+export const sigmoid = kernelOfRow({
+  name: 'sigmoid',
+  arity: 1,
+  flops: 6,
+  wgsl: `1.0 / (1.0 + ${siluExp})`,
+  reference: sigmoidOf,
+  tolerance: { absolute: 1e-5, relative: 1e-5 },
+});
+
+/** Gradient of σ: `a` is the output, `b` its gradient. */
+export const sigmoidBackward = kernelOfRow({
+  name: 'sigmoidBackward',
+  arity: 2,
+  flops: 3,
+  wgsl: 'b * a * (1.0 - a)',
+  reference: (y, dy) => dy * y * (1 - y),
+  tolerance: { absolute: 1e-6, relative: 1e-5 },
+});
+
+/** exp(a); infinite above 88.7. */
+export const exp = kernelOfRow({
+  name: 'exp',
+  arity: 1,
+  flops: 4,
+  wgsl: 'exp(a)',
+  reference: (a) => Math.fround(Math.exp(a)),
+  // WGSL allows 3 + 2 |a| units in the last place.
+  tolerance: { absolute: 1e-5, relative: 3e-5 },
+});
+
+/** ln a, for a above 0 */
+export const log = kernelOfRow({
+  name: 'log',
+  arity: 1,
+  flops: 4,
+  wgsl: 'log(a)',
+  reference: (a) => Math.log(a),
+  tolerance: { absolute: 1e-5, relative: 1e-5 },
+  positive: true,
+});
+
+/** √a, for a of 0 or more */
+export const sqrt = kernelOfRow({
+  name: 'sqrt',
+  arity: 1,
+  flops: 2,
+  wgsl: 'sqrt(a)',
+  reference: (a) => Math.sqrt(a),
+  positive: true,
+});
+
+/** b where a is not 0, c elsewhere */
+export const where = kernelOfRow({
+  name: 'where',
+  arity: 3,
+  flops: 1,
+  wgsl: 'select(c, b, a != $ELEMENT(0.0))',
+  reference: (a, b, _, c) => (a === 0 ? c : b),
+});
+
 export const elementwiseKernels = [
-  ...[add, multiply, scale, silu, siluBackward],
+  ...[add, multiply, scale, silu, siluBackward, relu, reluBackward, tanh, tanhBackward, sigmoid, sigmoidBackward],
+  ...[exp, log, sqrt, where],
   ...[gelu, geluErf].flatMap(({ f32, f16, saved }) => [f32, f16, saved]),
   ...[geluBackward, geluErfBackward].flatMap(({ f32, f16 }) => [f32, f16]),
 ];

@@ -31,9 +31,11 @@ import { reduceKernels } from './reduce.ts';
 import { splitHeadsWithRope, splitHeadsWithRopeBackward } from './rope.ts';
 import { sample } from './sample.ts';
 import { scatterRows } from './scatterRows.ts';
+import { sgd } from './sgd.ts';
 import { shiftIndices } from './shiftIndices.ts';
 import { softmax, softmaxBackward } from './softmax.ts';
 import type { KernelSpec } from './spec.ts';
+import { stridedKernels } from './strided.ts';
 import { swigluKernels } from './swiglu.ts';
 import { tfidf } from './tfidf.ts';
 import { tokenLogProbs, tokenLogProbsBackward } from './tokenLogProbs.ts';
@@ -73,6 +75,7 @@ const kernelsByHand = [
   shiftIndices,
   ...headNormKernels,
   ...elementwiseKernels,
+  ...stridedKernels,
   tfidf,
   proximity,
   proximityMixed,
@@ -99,6 +102,7 @@ const kernelsByHand = [
   ppoLossTotals,
   accumulate,
   adamW,
+  sgd,
 ] as unknown as readonly KernelSpec[];
 
 export const kernels: readonly KernelSpec[] = [

@@ -6,15 +6,7 @@
 // is the norm of the gradient as it is, and `scaledNorm` receives norm · gradientScale. Where that is not finite,
 // nothing else is written. Decay holds for the first `decaySize` elements. Elements as in lib/elements.wgsl.
 //#include "lib/elements.wgsl"
-
-// From here on norm · gradientScale counts as infinite.
-const LARGEST = 3.4e38;
-
-// Whether norm · gradientScale is finite, from what is loaded: compilers may assume of what is computed that it is. The
-// norm is tested by its bits, and nothing here overflows.
-fn isFinite(norm: f32, gradientScale: f32) -> bool {
-  return (bitcast<u32>(norm) & 0x7f800000u) != 0x7f800000u && norm < LARGEST / max(gradientScale, 1.0);
-}
+//#include "lib/finite_norm.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
 fn main(

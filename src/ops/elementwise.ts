@@ -1,43 +1,156 @@
-/** Elementwise arithmetic and activations. */
+/**
+ * Elementwise arithmetic, functions and activations. Operands of different shapes are repeated to a common one as in
+ * NumPy: shapes are aligned at their last dimension, and a dimension of 1, or one that is not there, is repeated.
+ */
 import * as kernels from '../../kernels/elementwise.ts';
 import type { KernelSpec } from '../../kernels/spec.ts';
 import type { FloatStorage } from '../../kernels/storage.ts';
-import { ProxmoError } from '../base/errors.ts';
-import { differentiable } from '../tensor/autograd.ts';
-import { launch, type Tensor } from '../tensor/tensor.ts';
+import { addStrided, divideStrided, greaterStrided, multiplyStrided, subtractStrided } from '../../kernels/strided.ts';
+import { differentiable, filled } from '../tensor/autograd.ts';
+import { constant, launch, type Tensor } from '../tensor/tensor.ts';
+import { sumTo } from './reduce.ts';
+import { expand } from './shape.ts';
+import { broadcastShape, combined } from './strided.ts';
 
 type CountParams = { count: number };
+
+/** What arithmetic takes: a tensor, or a number that is fixed when the program is compiled. */
+export type Operand = Tensor | number;
 
 /**
  * a + b.
  * @param a any shape
- * @param b the same shape
- * @throws {ProxmoError} `shape` if the shapes differ
+ * @param b any shape that combines with it
+ * @throws {ProxmoError} `shape` if the shapes do not combine
+ * @example add(linear(x, weight), bias) // [rows, out] and [out]
  */
-export function add(a: Tensor, b: Tensor): Tensor {
-  checkSameShape('add', a, b);
-  return differentiable('add', [a, b], binary(kernels.add, a, b), (dy) => [dy, dy]);
+export function add(a: Operand, b: Operand): Tensor {
+  const [left, right] = [tensorOf(a), tensorOf(b)];
+  const y = haveOneShape(left, right) ? binary(kernels.add, left, right) : combined('add', addStrided, left, right);
+  return differentiable('add', [left, right], y, (dy) => [sumTo(dy, left.shape), sumTo(dy, right.shape)]);
+}
+
+/**
+ * a − b.
+ * @param a any shape
+ * @param b any shape that combines with it
+ * @throws {ProxmoError} `shape` if the shapes do not combine
+ */
+export function subtract(a: Operand, b: Operand): Tensor {
+  const [left, right] = [tensorOf(a), tensorOf(b)];
+  const y = combined('subtract', subtractStrided, left, right);
+  return differentiable('subtract', [left, right], y, (dy) => [
+    sumTo(dy, left.shape),
+    right.requiresGrad ? times(sumTo(dy, right.shape), -1) : null,
+  ]);
 }
 
 /**
  * a · b, element by element.
  * @param a any shape
- * @param b the same shape
- * @throws {ProxmoError} `shape` if the shapes differ
+ * @param b any shape that combines with it
+ * @throws {ProxmoError} `shape` if the shapes do not combine
  */
-export function multiply(a: Tensor, b: Tensor): Tensor {
-  checkSameShape('multiply', a, b);
-  return differentiable('multiply', [a, b], binary(kernels.multiply, a, b), (dy) => [
-    a.requiresGrad ? binary(kernels.multiply, dy, b) : null,
-    b.requiresGrad ? binary(kernels.multiply, dy, a) : null,
+export function multiply(a: Operand, b: Operand): Tensor {
+  const [left, right] = [tensorOf(a), tensorOf(b)];
+  return differentiable('multiply', [left, right], product(left, right), (dy) => [
+    left.requiresGrad ? sumTo(product(dy, right), left.shape) : null,
+    right.requiresGrad ? sumTo(product(dy, left), right.shape) : null,
   ]);
+}
+
+/**
+ * a / b, element by element.
+ * @param a any shape
+ * @param b any shape that combines with it; nowhere 0
+ * @throws {ProxmoError} `shape` if the shapes do not combine
+ */
+export function divide(a: Operand, b: Operand): Tensor {
+  const [left, right] = [tensorOf(a), tensorOf(b)];
+  const y = quotient(left, right);
+  return differentiable('divide', [left, right], y, (dy) => {
+    const share = quotient(dy, right);
+    return [
+      left.requiresGrad ? sumTo(share, left.shape) : null,
+      right.requiresGrad ? times(sumTo(product(share, y), right.shape), -1) : null,
+    ];
+  });
+}
+
+/** −x. */
+export function negate(x: Tensor): Tensor {
+  return scale(x, -1);
+}
+
+/**
+ * 1 where a > b, 0 elsewhere: a condition for `where`. It is constant almost everywhere, so its gradient is 0.
+ * @param a any shape
+ * @param b any shape that combines with it
+ * @throws {ProxmoError} `shape` if the shapes do not combine
+ */
+export function greater(a: Operand, b: Operand): Tensor {
+  const [left, right] = [tensorOf(a), tensorOf(b)];
+  return differentiable('greater', [left, right], combined('greater', greaterStrided, left, right), () => [null, null]);
+}
+
+/**
+ * a where the condition is not 0, b elsewhere. No gradient flows to what is not taken, whatever its value.
+ * @param condition any shape; no gradient flows to it
+ * @param a any shape that combines with it
+ * @param b any shape that combines with both
+ * @throws {ProxmoError} `shape` if the shapes do not combine
+ * @example where(greater(x, 0), x, scale(x, 0.01)) // leaky ReLU
+ */
+export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+  const operands = [condition, tensorOf(a), tensorOf(b)] as const;
+  const shape = broadcastShape('where', ...operands.map((each) => each.shape));
+  const [isA, left, right] = operands.map((each) => (haveOneShape(each, { shape }) ? each : expand(each, shape))) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  const choose = (yes: Tensor, no: Tensor) =>
+    launch(kernels.where, { count: isA.size }, { a: isA, b: yes, c: no }, { y: shape }).y;
+  return differentiable('where', [isA, left, right], choose(left, right), (dy) => {
+    const zeros = filled(shape, 0);
+    return [null, left.requiresGrad ? choose(dy, zeros) : null, right.requiresGrad ? choose(zeros, dy) : null];
+  });
 }
 
 /** factor · x, for a number that is fixed when the program is compiled. */
 export function scale(x: Tensor, factor: number): Tensor {
-  const scaled = (tensor: Tensor) =>
-    launch(kernels.scale, { count: tensor.size, factor }, { a: tensor }, { y: tensor.shape }).y;
-  return differentiable('scale', [x], scaled(x), (dy) => [scaled(dy)]);
+  return differentiable('scale', [x], times(x, factor), (dy) => [times(dy, factor)]);
+}
+
+/** max(x, 0); its gradient at 0 is 0. */
+export function relu(x: Tensor): Tensor {
+  return fromOutput('relu', kernels.relu, kernels.reluBackward, x);
+}
+
+/** tanh x. */
+export function tanh(x: Tensor): Tensor {
+  return fromOutput('tanh', kernels.tanh, kernels.tanhBackward, x);
+}
+
+/** σ(x) = 1 / (1 + exp(−x)). */
+export function sigmoid(x: Tensor): Tensor {
+  return fromOutput('sigmoid', kernels.sigmoid, kernels.sigmoidBackward, x);
+}
+
+/** exp(x); infinite above 88.7, where float32 ends. */
+export function exp(x: Tensor): Tensor {
+  return fromOutput('exp', kernels.exp, kernels.multiply, x);
+}
+
+/** ln x, for x above 0; elsewhere it is no number. */
+export function log(x: Tensor): Tensor {
+  return differentiable('log', [x], unary(kernels.log, x), (dy) => [quotient(dy, x)]);
+}
+
+/** √x, for x of 0 or more; its gradient at 0 is infinite, and below 0 it is no number. */
+export function sqrt(x: Tensor): Tensor {
+  const y = unary(kernels.sqrt, x);
+  return differentiable('sqrt', [x], y, (dy) => [times(quotient(dy, y), 0.5)]);
 }
 
 /**
@@ -81,10 +194,33 @@ function binary(kernel: KernelSpec<CountParams>, a: Tensor, b: Tensor): Tensor {
   return launch(kernel, { count: a.size }, { a, b }, { y: a.shape }).y;
 }
 
-function checkSameShape(op: string, a: Tensor, b: Tensor): void {
-  if (a.shape.length === b.shape.length && a.shape.every((extent, axis) => extent === b.shape[axis])) return;
-  throw new ProxmoError(
-    'shape',
-    `${op} needs two tensors of one shape; it was given [${a.shape.join(', ')}] and [${b.shape.join(', ')}].`,
-  );
+/** A function whose derivative is made from its own value. */
+function fromOutput(
+  op: string,
+  kernel: KernelSpec<CountParams>,
+  derivative: KernelSpec<CountParams>,
+  x: Tensor,
+): Tensor {
+  const y = unary(kernel, x);
+  return differentiable(op, [x], y, (dy) => [binary(derivative, y, dy)]);
+}
+
+function product(a: Tensor, b: Tensor): Tensor {
+  return haveOneShape(a, b) ? binary(kernels.multiply, a, b) : combined('multiply', multiplyStrided, a, b);
+}
+
+function quotient(a: Tensor, b: Tensor): Tensor {
+  return combined('divide', divideStrided, a, b);
+}
+
+function times(x: Tensor, factor: number): Tensor {
+  return launch(kernels.scale, { count: x.size, factor }, { a: x }, { y: x.shape }).y;
+}
+
+function tensorOf(operand: Operand): Tensor {
+  return typeof operand === 'number' ? constant([operand], []) : operand;
+}
+
+function haveOneShape(a: Pick<Tensor, 'shape'>, b: Pick<Tensor, 'shape'>): boolean {
+  return a.shape.length === b.shape.length && a.shape.every((extent, axis) => extent === b.shape[axis]);
 }

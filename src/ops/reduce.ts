@@ -1,4 +1,4 @@
-/** Sums of all elements of a tensor, in a fixed order. */
+/** Sums of all elements of a tensor, or along some of its dimensions, in a fixed order. */
 import { broadcast, scaleBy } from '../../kernels/broadcast.ts';
 import * as kernels from '../../kernels/reduce.ts';
 import type { KernelSpec } from '../../kernels/spec.ts';
@@ -6,17 +6,70 @@ import { ProxmoError } from '../base/errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { accumulate } from '../tensor/gradients.ts';
 import { partOf, piecesOf } from '../tensor/pieces.ts';
-import { launch, type Tensor } from '../tensor/tensor.ts';
+import { launch, type Shape, sizeOf, type Tensor } from '../tensor/tensor.ts';
+import { axesOf } from './axes.ts';
+import { columnSum } from './columnSum.ts';
+import { reordered, repeated, zerosFrom } from './strided.ts';
+
+export interface ReduceOptions {
+  /** Dimensions that are summed stay, with 1 element, so that the result still combines with x. Default: false. */
+  readonly keepDims?: boolean;
+}
 
 /**
- * Σ x.
+ * Σ x, over all of it or along some dimensions.
  * @param x any shape
- * @returns [1]
+ * @param axes dimensions to sum over; negative numbers count from the last. Default: all elements, to `[1]`
+ * @returns `[1]`, or the shape of x without those dimensions
+ * @throws {ProxmoError} `shape` if x does not have them
+ * @example sum(x, -1) // [rows, columns] to [rows]
  */
-export function sum(x: Tensor): Tensor {
-  return differentiable('sum', [x], reduce(kernels.sumRuns, { a: x }, kernels.sumRuns), (dy) => [
-    launch(broadcast, { count: x.size }, { factor: dy }, { y: x.shape }).y,
-  ]);
+export function sum(x: Tensor, axes?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor {
+  if (axes === undefined) {
+    return differentiable('sum', [x], reduce(kernels.sumRuns, { a: x }, kernels.sumRuns), (dy) => [
+      launch(broadcast, { count: x.size }, { factor: dy }, { y: x.shape }).y,
+    ]);
+  }
+  const along = axesOf('sum', x, axes);
+  const kept = x.shape.map((extent, axis) => (along.includes(axis) ? 1 : extent));
+  const shape = keepDims ? kept : x.shape.filter((_, axis) => !along.includes(axis));
+  const total = along.length === 0 ? x : sumAlong(x, along);
+  return differentiable('sum', [x], total.reshape(shape), (dy) => [repeated(dy.reshape(kept), x.shape)]);
+}
+
+/**
+ * A gradient that was repeated to a larger shape, summed to what it was. No gradient flows through it.
+ * @param x of the larger shape
+ * @param shape what was repeated, as `broadcastShape` has it
+ */
+export function sumTo(x: Tensor, shape: Shape): Tensor {
+  const lead = x.shape.length - shape.length;
+  const axes = x.shape.flatMap((extent, axis) =>
+    axis < lead || (shape[axis - lead] === 1 && extent !== 1) ? [axis] : [],
+  );
+  return (axes.length === 0 ? x : sumAlong(x, axes)).reshape(shape);
+}
+
+/** Σ x along dimensions, in ascending order, as a flat tensor. */
+function sumAlong(x: Tensor, axes: readonly number[]): Tensor {
+  const last = axes.at(-1)!;
+  let first = last;
+  while (axes.includes(first - 1)) first--;
+  const [before, summed, after] = [x.shape.slice(0, first), x.shape.slice(first, last + 1), x.shape.slice(last + 1)];
+  const total = sumOfMiddle(x, sizeOf(before), sizeOf(summed), sizeOf(after)).reshape([...before, ...after]);
+  const rest = axes.filter((axis) => axis < first);
+  return rest.length === 0 ? total : sumAlong(total, rest);
+}
+
+/** Σ over the middle one of three dimensions. */
+function sumOfMiddle(x: Tensor, outer: number, middle: number, inner: number): Tensor {
+  if (x.size === 0) return zerosFrom([x], [outer * inner]);
+  if (outer === 1 && inner === 1) return reduce(kernels.sumRuns, { a: x }, kernels.sumRuns);
+  if (inner === 1) {
+    return launch(kernels.sumRuns, { count: x.size, run: middle }, { a: x }, { partial: [outer] }).partial;
+  }
+  const rows = outer === 1 ? x : reordered(x.reshape([outer, middle, inner]), [1, 0, 2]);
+  return columnSum(rows.reshape([middle, outer * inner]));
 }
 
 /**

@@ -2,7 +2,7 @@
 import { add } from '../../kernels/elementwise.ts';
 import { fill } from '../../kernels/fill.ts';
 import { ProxmoError } from '../base/errors.ts';
-import { checkPaths } from './gradientPaths.ts';
+import { backwardSuffix, checkPaths, scopeOf } from './gradientPaths.ts';
 import { inScope } from './scope.ts';
 import { launch, type OpRecord, type Shape, sizeOf, type Tensor } from './tensor.ts';
 
@@ -80,12 +80,7 @@ export function gradientsOf(output: Tensor, seed: Tensor): ReadonlyMap<Tensor, T
 /** Gradients belong to the scope of the op that they are of. */
 function backwardScope({ name, outputs }: OpRecord): string {
   const scope = outputs[0] ? scopeOf(outputs[0]) : '';
-  return `${scope || name} backward`;
-}
-
-function scopeOf({ source }: Tensor): string {
-  if (source.kind === 'view') return scopeOf(source.of);
-  return source.kind === 'step' && source.step.kind === 'kernel' ? source.step.scope : '';
+  return `${scope || name}${backwardSuffix}`;
 }
 
 /** A tensor with every element equal to `value`. */

@@ -33,9 +33,13 @@ export function checkAllPaths(output: Tensor): void {
 function refuseHidden(output: Tensor, isWanted: (tensor: Tensor) => boolean): void {
   const found = hiddenReader(endsOf(output), isWanted);
   if (!found) return;
+  const [step, read] = [stepOf(found.reader), described(found.read)];
+  const isGradient = scopeOf(found.reader).endsWith(backwardSuffix);
   throw new ProxmoError(
     'graph',
-    `grad cannot go through ${stepOf(found.reader)}, on which the loss depends and which reads a tensor ${described(found.read)}: it has no backward pass, as gradients themselves have none.`,
+    isGradient
+      ? `there are no second derivatives: the loss depends on a gradient, by ${step}, which reads a tensor ${read}; use the gradient as an output, or in a step without a gradient of its own.`
+      : `grad cannot go through ${step}, on which the loss depends and which reads a tensor ${read}: it has no backward pass; wrap it with differentiable.`,
   );
 }
 
@@ -87,6 +91,15 @@ function sourcesOf({ source }: Tensor): readonly Tensor[] {
   const sources =
     step.kind === 'kernel' ? Object.values(step.inputs) : [step.target, ...step.parts.map(({ value }) => value)];
   return sources.filter(({ dtype }) => dtype === 'f32' || dtype === 'f16');
+}
+
+/** What the scopes of steps end in that a backward pass made. */
+export const backwardSuffix = ' backward';
+
+/** The scope of the step that made a tensor; empty where none did. */
+export function scopeOf({ source }: Tensor): string {
+  if (source.kind === 'view') return scopeOf(source.of);
+  return source.kind === 'step' && source.step.kind === 'kernel' ? source.step.scope : '';
 }
 
 function stepOf({ source }: Tensor): string {

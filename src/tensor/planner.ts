@@ -114,26 +114,47 @@ function locateTensor(tensor: Tensor, placed: ReadonlyMap<Root, Location>): Loca
 }
 
 /**
- * Lets kernels write assigned values straight into the variable: where the value is the whole output of a kernel and
- * the variable is not read before.
+ * Lets kernels write assigned values straight into the variable: where the value is the whole output of a kernel, the
+ * variable is not read before, and no dispatch would then read and write it at once.
  */
 function placeAssignedValues(steps: readonly Step[]): Map<Root, Location> {
   const placed = new Map<Root, Location>();
   const touched = new Set<Root>();
+  const readers = readersOf(steps);
+  const isIn = (target: Root) => (tensor: Tensor) => locateTensor(tensor, placed).root === target;
+  const meets = (root: Root, target: Root) =>
+    readers.get(root)?.some((reader) => Object.values(reader.outputs).some(isIn(target))) ||
+    (root.source.kind === 'step' && inputsOf(root.source.step).some(isIn(target)));
   for (const step of steps) {
     if (step.kind === 'assign') {
       const target = locateTensor(step.target, placed);
-      for (const { offset, value } of step.parts) {
-        const { root } = locateTensor(value, placed);
+      const roots = step.parts.map(({ value }) => locateTensor(value, placed).root);
+      step.parts.forEach(({ offset, value }, index) => {
+        const root = roots[index]!;
         const whole = root.source.kind === 'step' && root.size === value.size && !placed.has(root);
-        if (whole && !touched.has(target.root)) placed.set(root, { root: target.root, offset: target.offset + offset });
-      }
+        const once = roots.filter((other) => other === root).length === 1;
+        if (whole && once && !touched.has(target.root) && !meets(root, target.root))
+          placed.set(root, { root: target.root, offset: target.offset + offset });
+      });
     } else {
       for (const tensor of [...Object.values(step.inputs), ...Object.values(step.outputs)])
         touched.add(locateTensor(tensor, placed).root);
     }
   }
   return placed;
+}
+
+/** The kernels that read each root. */
+function readersOf(steps: readonly Step[]): ReadonlyMap<Root, readonly KernelStep[]> {
+  const readers = new Map<Root, KernelStep[]>();
+  for (const step of steps) {
+    if (step.kind !== 'kernel') continue;
+    for (const tensor of Object.values(step.inputs)) {
+      const { root } = locateTensor(tensor, new Map());
+      readers.set(root, [...(readers.get(root) ?? []), step]);
+    }
+  }
+  return readers;
 }
 
 function launchOf({ spec, params, scope, inputs, outputs }: KernelStep): PlannedLaunch {
