@@ -28,8 +28,9 @@ import { ownWeightsOf, referenceOf } from './reference.ts';
 import { rehearses } from './rehearsal.ts';
 import { type Episode, playEpisodes, type RolloutResult } from './rollout.ts';
 import { RunTasks } from './runTasks.ts';
+import type { SupervisedTraining } from './supervised.ts';
 import { type TaskSampler, taskSampler } from './taskSampler.ts';
-import { type BehaviourCloning, cloneBehaviour } from './warmStart.ts';
+import { cloneBehaviour } from './warmStart.ts';
 import { wholeGroups } from './wholeGroups.ts';
 
 /** What the trainer is doing, for a progress line. */
@@ -55,7 +56,7 @@ export interface TrainerOptions {
 /** Told of the warm start as it goes, to keep what it has come to. */
 export interface WarmStartHooks {
   /** Called when the demonstrations are there, before the first step. */
-  readonly onBegin?: (cloning: BehaviourCloning) => Promise<void>;
+  readonly onBegin?: (cloning: SupervisedTraining) => Promise<void>;
   /** Called after each step, and waited for. */
   readonly onStep?: () => Promise<void>;
 }
@@ -176,10 +177,10 @@ export class Trainer {
       loss = await cloneBehaviour(this.engine, this.policy.model, demonstrations, this.config, {
         interchangeable: this.interchangeableTokens(),
         onBegin: async (cloning) => hooks.onBegin?.(cloning),
-        onStep: async (done, current) => {
+        onStep: async ({ step, totalSteps, epochLoss }) => {
           await hooks.onStep?.();
           this.checkSignal();
-          this.report('warm start', done, `loss ${current.toFixed(3)}`);
+          this.report('warm start', step / totalSteps, `loss ${epochLoss.toFixed(3)}`);
         },
         onSkip: (reason) => this.options.onWarning?.(`warm start: an optimiser step was left out, since ${reason}`),
       });

@@ -9,13 +9,14 @@ import { readParameter, writeParameter } from '../nn/halfWeights.ts';
 import type { Transformer } from '../nn/transformer.ts';
 import { Pace, piecesOf } from '../nn/weightTransfer.ts';
 import type { Checkpoint, NamedTensor } from '../runs/checkpoint.ts';
+import type { JsonObject } from '../runs/json.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 import type { Parameter, ParameterSlab, Variable } from '../tensor/variable.ts';
 import { evaluationSummarySchema } from './summary.ts';
+import type { CurriculumProgress, SupervisedTraining } from './supervised.ts';
 import { samplerStateSchema } from './taskSampler.ts';
 import type { Trainer } from './trainer.ts';
-import type { BehaviourCloning, CloningProgress } from './warmStart.ts';
 
 /** Sums over a run, carried through checkpoints. */
 const totalsSchema = z.object({
@@ -97,49 +98,56 @@ export async function restoreState(engine: Engine, trainer: Trainer, saved: Chec
   return rest;
 }
 
-const cloningSchema = z.object({
+const supervisedSchema = z.looseObject({
   optimiser: z.object({ steps: count, microBatches: count }),
   epochLoss: z.number(),
-  /** Of the run so far. */
-  wallSeconds: z.number(),
 });
 
-/** A warm start between two steps, as a checkpoint whose iteration is the number of steps. */
-export function captureWarmStart(
+/**
+ * Supervised training between two steps, as a checkpoint whose iteration is the number of steps.
+ * @param rest what else its run goes on with
+ */
+export function captureSupervised(
   engine: Engine,
   { trainable }: Transformer,
-  { optimiser }: BehaviourCloning,
-  { step, epochLoss }: CloningProgress,
-  wallSeconds: number,
+  { optimiser }: SupervisedTraining,
+  { step, epochLoss }: CurriculumProgress,
+  rest: JsonObject,
 ): Checkpoint {
   return {
     iteration: step,
     weights: weightTensors(engine, trainable, ''),
     optimizer: optimiser.adamW.variables.flatMap((moment) => momentTensors(engine, moment, trainable)),
-    state: { optimiser: { ...optimiser.progress }, epochLoss, wallSeconds },
+    state: { ...rest, optimiser: { ...optimiser.progress }, epochLoss },
   };
 }
 
 /**
- * Brings a warm start to where it was.
- * @returns seconds of the run until then
+ * Brings supervised training to where it was.
+ * @param restSchema of what else was kept with it
+ * @returns that
  * @throws {ProxmoError} `file` if it does not fit
  */
-export async function restoreWarmStart(
+export async function restoreSupervised<S extends z.ZodType>(
   engine: Engine,
   model: Transformer,
-  cloning: BehaviourCloning,
+  training: SupervisedTraining,
   saved: Checkpoint,
-): Promise<number> {
-  const parsed = cloningSchema.safeParse(saved.state);
-  if (!parsed.success)
-    throw new ProxmoError('file', 'The saved warm start has no valid state; remove its folder to begin it again.');
+  restSchema: S,
+): Promise<z.output<S>> {
+  const parsed = supervisedSchema.safeParse(saved.state);
+  const rest = restSchema.safeParse(saved.state);
+  if (!parsed.success || !rest.success)
+    throw new ProxmoError(
+      'file',
+      `The state that was saved after step ${saved.iteration} is not valid; remove its folder to go on from the one before, or to begin again.`,
+    );
   await restoreWeights(engine, model, saved);
-  const { optimiser } = cloning;
+  const { optimiser } = training;
   for (const moment of optimiser.adamW.variables) await writeMoment(engine, moment, model.trainable, saved.optimizer);
   optimiser.progress = parsed.data.optimiser;
-  cloning.progress = { step: saved.iteration, epochLoss: parsed.data.epochLoss };
-  return parsed.data.wallSeconds;
+  training.progress = { step: saved.iteration, epochLoss: parsed.data.epochLoss };
+  return rest.data;
 }
 
 function parseState({ iteration, state }: Checkpoint): z.infer<typeof stateSchema> {

@@ -3,6 +3,7 @@
  * what was learned up to the last whole iteration is saved first, as far as the device still gives it.
  */
 import { createHash } from 'node:crypto';
+import * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
 import { isSystemError, systemReason } from '../base/systemErrors.node.ts';
 import type { Task, TaskSet } from '../envs/environment.ts';
@@ -24,17 +25,20 @@ import type { NewPolicySource } from './policySource.node.ts';
 import type { RunTasks } from './runTasks.ts';
 import type { TuningEvent } from './runTuning.node.ts';
 import { evaluationFigures, flatFigures, type Summary, summariseEvaluation } from './summary.ts';
+import type { SupervisedTraining } from './supervised.ts';
 import { type IterationResult, type Progress, Trainer } from './trainer.ts';
 import {
   captureState,
-  captureWarmStart,
+  captureSupervised,
   type RunProgress,
   restoreState,
-  restoreWarmStart,
+  restoreSupervised,
 } from './trainerState.node.ts';
-import type { BehaviourCloning } from './warmStart.ts';
 import type { WarmStartOutcome, WarmStarts } from './warmStarts.node.ts';
 import { type Left, WorkLeft } from './workLeft.ts';
+
+/** What is kept of a run with its warm start: its seconds so far. */
+const warmStartSchema = z.object({ wallSeconds: z.number() });
 
 export type TrainEvent =
   /** All settings were checked, and the run's folder is there. */
@@ -89,7 +93,7 @@ export class TrainingRun {
   private saved: number | null = null;
   private hasLearned = false;
   /** The warm start while it is under way. */
-  private cloning: BehaviourCloning | null = null;
+  private cloning: SupervisedTraining | null = null;
   /** Step of the warm start that was saved last; null if none was. */
   private savedStep: number | null = null;
 
@@ -211,7 +215,7 @@ export class TrainingRun {
   }
 
   /** Goes on with the warm start that was saved, if one was. */
-  private async beginCloning(cloning: BehaviourCloning): Promise<void> {
+  private async beginCloning(cloning: SupervisedTraining): Promise<void> {
     this.cloning = cloning;
     const { checkpoint: saved, problems } = await this.writer.openWarmStart();
     for (const text of problems) {
@@ -220,7 +224,8 @@ export class TrainingRun {
     }
     if (!saved) return;
     try {
-      const wallSeconds = await restoreWarmStart(this.engine, this.trainer.policy.model, cloning, saved);
+      const { model } = this.trainer.policy;
+      const { wallSeconds } = await restoreSupervised(this.engine, model, cloning, saved, warmStartSchema);
       this.progress = { ...this.progress, totals: { ...this.progress.totals, wallSeconds } };
       this.savedStep = saved.iteration;
       this.writer.log(`the warm start goes on after its step ${saved.iteration}`);
@@ -234,7 +239,8 @@ export class TrainingRun {
     const { cloning } = this;
     if (!cloning?.progress || cloning.progress.step === (this.savedStep ?? 0)) return;
     const { progress } = cloning;
-    const state = captureWarmStart(this.engine, this.trainer.policy.model, cloning, progress, this.wallSeconds);
+    const rest: z.input<typeof warmStartSchema> = { wallSeconds: this.wallSeconds };
+    const state = captureSupervised(this.engine, this.trainer.policy.model, cloning, progress, rest);
     await this.writer.saveWarmStart(state);
     this.savedStep = progress.step;
   }

@@ -35,8 +35,8 @@ describe.each(testAdapters)('the warm start on %s', (adapter) => {
     const engine = new Engine(await testDevice(adapter));
     const told: { done: number; loss: number }[] = [];
     const loss = await cloneBehaviour(engine, new Transformer(sizes, 1, 'policy'), demonstrations, configOf(4), {
-      onStep: (done, current) => {
-        told.push({ done, loss: current });
+      onStep: ({ step, totalSteps, epochLoss }) => {
+        told.push({ done: step / totalSteps, loss: epochLoss });
       },
     });
     expect(told.map(({ done }) => done)).toEqual(Array.from({ length: 12 }, (_, step) => (step + 1) / 12));
