@@ -36,10 +36,15 @@ export interface GeneratorOptions {
    */
   readonly maxBatchTokens: number;
   /**
-   * Most prompts in one batch: the KV cache has a slot for each. Fewer are, where the device cannot bind what they
-   * need.
+   * Most prompts in one batch. Fewer are, where the device cannot bind what they need, or the KV cache does not hold
+   * them.
    */
   readonly maxBatchRows: number;
+  /**
+   * Sequences of the longest prompts and replies that the KV cache holds; shorter ones share its memory out. Default:
+   * `maxBatchRows`.
+   */
+  readonly cachedSequences?: number;
   /** Tokens that are sampled in one submit. */
   readonly blockSize: number;
   /** The token that ends a reply, or all that do. */
@@ -122,8 +127,8 @@ export class Generator {
     }
     this.endTokens = new Set([options.endToken].flat());
     this.limits = batchLimits(model.config, options, engine.largestBinding, model.stored);
-    this.freeSlots = Array.from({ length: this.limits.rows }, (_, slot) => slot);
-    this.cache = new KvCache({ layers, slots: this.limits.rows, capacity, kvHeads, headDim, stored: model.stored });
+    this.freeSlots = numbersTo(this.limits.slots);
+    this.cache = new KvCache({ layers, slots: this.limits.slots, capacity, kvHeads, headDim, stored: model.stored });
   }
 
   /** Prompt tokens of all requests so far, and how many of them were read: equal prompts of a batch are read once. */
@@ -133,7 +138,7 @@ export class Generator {
 
   /** Most sessions that can be open at a time. */
   get slots(): number {
-    return this.limits.rows;
+    return this.limits.slots;
   }
 
   /**
@@ -189,15 +194,16 @@ export class Generator {
     this.checkRequests(requests);
     const replies: Reply[] = new Array(requests.length);
     let open: Row[] = [];
-    let slots = this.freeSlots;
+    let { slots, capacity } = this.placesFor(requests);
     for (let next = 0; next < requests.length || open.length > 0; ) {
+      if (open.length === 0) ({ slots, capacity } = this.placesFor(requests.slice(next)));
       const hasRoom = open.length === 0 || this.options.refills;
       const room = { ...this.limits, rows: this.limits.rows - open.length, slots };
       const rows = hasRoom ? nextBatch(requests, room, next) : [];
       next += rows.length;
       slots = slots.filter((slot) => rows.every((row) => row.slot !== slot));
-      if (rows.length > 0) this.collect(rows, await this.prefill(rows, controls), onTokens);
-      else this.collect(open, await this.decodeBlock(open, controls), onTokens);
+      if (rows.length > 0) this.collect(rows, await this.prefill(rows, capacity, controls), onTokens);
+      else this.collect(open, await this.decodeBlock(open, capacity, controls), onTokens);
       for (const row of [...open, ...rows].filter((each) => !this.isOpen(each))) {
         const { request, index, slot, tokens, logProbs, bound } = row;
         if (request.session) request.session.extend(request.prompt, tokens);
@@ -209,6 +215,21 @@ export class Generator {
       open = [...open, ...rows].filter((row) => this.isOpen(row));
     }
     return replies;
+  }
+
+  /**
+   * Where the rows of the next batch have their keys and values: in slots that are as long as the longest of the next
+   * prompts needs, so that more of them fit. Sessions, and replies that follow each other in one batch, have slots of
+   * full length.
+   */
+  private placesFor(requests: readonly GenerationRequest[]): { slots: readonly number[]; capacity: number } {
+    const next = requests.slice(0, this.limits.rows);
+    const isWhole = this.options.refills || this.freeSlots.length < this.slots || next.some(({ session }) => session);
+    if (isWhole) return { slots: this.freeSlots, capacity: this.cache.capacity };
+    const longest = next.reduce((most, { prompt }) => Math.max(most, prompt.length), 0);
+    const needed = bucketSize(longest + this.options.maxNewTokens, smallestTokenBucket);
+    const capacity = Math.min(needed, this.cache.capacity);
+    return { slots: numbersTo(this.cache.slotsOf(capacity)), capacity };
   }
 
   private checkRequests(requests: readonly GenerationRequest[]): void {
@@ -254,7 +275,7 @@ export class Generator {
     });
   }
 
-  private async prefill(rows: readonly Row[], controls: SamplingControls): Promise<SampledBlock> {
+  private async prefill(rows: readonly Row[], capacity: number, controls: SamplingControls): Promise<SampledBlock> {
     const batch = rowBucket(rows.length);
     const readers = rows.filter(({ twin }) => !twin);
     const read = readers.reduce((sum, { unread }) => sum + unread.length, 0);
@@ -290,18 +311,22 @@ export class Generator {
     const features = { ' with twins': shape.hasTwins, ' behind a past': shape.hasPast, ' keeping states': states };
     const kinds = Object.entries(features).flatMap(([kind, has]) => (has ? [kind] : []));
     const name = `prefill ${shape.total}${kinds.join('')}`;
-    return this.runBlock(name, rows, batch, controls, inputs, (block) =>
+    return this.runBlock(name, rows, { batch, capacity }, controls, inputs, (block) =>
       prefillGraph(this.model, this.cache, block, shape, states?.tensor ?? null),
     );
   }
 
-  private async decodeBlock(rows: readonly Row[], controls: SamplingControls): Promise<SampledBlock> {
+  private async decodeBlock(
+    rows: readonly Row[],
+    capacity: number,
+    controls: SamplingControls,
+  ): Promise<SampledBlock> {
     const batch = rowBucket(rows.length);
     const tokens = new Uint32Array(batch);
     rows.forEach((row, index) => {
       tokens[index] = row.tokens.at(-1) ?? 0;
     });
-    return this.runBlock('decode', rows, batch, controls, { tokens }, (shape) =>
+    return this.runBlock('decode', rows, { batch, capacity }, controls, { tokens }, (shape) =>
       decodeGraph(this.model, this.cache, shape),
     );
   }
@@ -313,7 +338,7 @@ export class Generator {
   private async runBlock(
     name: string,
     rows: readonly Row[],
-    batch: number,
+    { batch, capacity }: Pick<BlockShape, 'batch' | 'capacity'>,
     controls: SamplingControls,
     inputs: Record<string, InputArray>,
     graph: (shape: BlockShape) => BlockGraph,
@@ -321,13 +346,13 @@ export class Generator {
     const steps = this.options.blockSize;
     const edgeList = new EdgeList(rows.flatMap(({ bound }) => bound?.trie ?? []));
     const edges = edgeList.bucket;
-    const label = `${name}, ${batch} rows, ${edges} edges`;
+    const label = `${name}, ${batch} rows of ${capacity}, ${edges} edges`;
     const program = await this.programs.get(label, () =>
       this.engine.compile({
         name: label,
         remedy: 'lower prompt.maxTokens',
         optionalInputs,
-        ...graph({ batch, steps, edges }),
+        ...graph({ batch, steps, edges, capacity }),
       }),
     );
     this.dispatchCount += program.dispatches;
@@ -336,7 +361,7 @@ export class Generator {
       ranges.set(edgeList.rangeAt(bound?.trie ?? null, node), index * 2);
     const result = await program.run({
       ...inputs,
-      ...this.placeInputs(rows, batch),
+      ...this.placeInputs(rows, batch, capacity),
       ranges,
       edgeTokens: edgeList.tokens(edges),
       edgeChildren: edgeList.children(edges),
@@ -348,7 +373,7 @@ export class Generator {
   }
 
   /** Where the tokens of a block belong: slots, positions of each step, and random streams. */
-  private placeInputs(rows: readonly Row[], batch: number): Record<string, InputArray> {
+  private placeInputs(rows: readonly Row[], batch: number, capacity: number): Record<string, InputArray> {
     const slots = new Uint32Array(batch).fill(noSlot);
     const streams = new Uint32Array(batch * 3);
     const places = Array.from({ length: this.options.blockSize }, () => ({
@@ -362,7 +387,7 @@ export class Generator {
       // position after the last known one.
       const first = replyStart + tokens.length - 1;
       for (const [step, { positions, lengths }] of places.entries()) {
-        positions[index] = Math.min(first + step, this.cache.capacity - 1);
+        positions[index] = Math.min(first + step, capacity - 1);
         lengths[index] = positions[index]! + 1;
       }
     });
@@ -379,6 +404,10 @@ const optionalInputs = [
   ...['segmentStart', 'segmentEnd', 'twinSlots', 'twinLengths', 'stateRows', 'positions0', 'lengths0'],
   ...['ranges', 'edgeTokens', 'edgeChildren'],
 ];
+
+function numbersTo(count: number): number[] {
+  return Array.from({ length: count }, (_, number) => number);
+}
 
 /** Arrays `[block][batch]`. */
 interface SampledBlock {

@@ -20,6 +20,8 @@ export interface BlockShape {
   readonly steps: number;
   /** Edges of the trees that rows are bound to; 0 if none is. */
   readonly edges: number;
+  /** Positions that the KV cache has for each row. */
+  readonly capacity: number;
 }
 
 export interface BlockGraph {
@@ -99,8 +101,8 @@ class DecodeGraph {
     private readonly shape: BlockShape,
     private previous: Tensor | null,
   ) {
-    const { batch, edges } = shape;
-    this.layers = cache.layers.map(({ k, v }) => ({ k: k.tensor, v: v.tensor }));
+    const { batch, edges, capacity } = shape;
+    this.layers = cache.view(capacity);
     this.slots = input('slots', [batch], 'u32');
     this.sampling = {
       streams: input('streams', [batch, 3], 'u32'),

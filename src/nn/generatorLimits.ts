@@ -30,17 +30,21 @@ export interface BatchSizes {
   readonly maxBatchTokens: number;
   /** Most prompts in one batch. */
   readonly maxBatchRows: number;
+  /** Sequences of the longest prompts and replies that the KV cache is to hold. Default: `maxBatchRows`. */
+  readonly cachedSequences?: number;
 }
 
 /** Rows and tokens at once. */
 export interface BatchLimits {
   readonly rows: number;
   readonly tokens: number;
+  /** Sequences of the longest prompts and replies in the KV cache; shorter ones share it out. */
+  readonly slots: number;
 }
 
 /**
- * The sizes that were asked for, lowered to what fits: rows by the keys of a layer and the logits, tokens by the widest
- * activations of a layer. 0 where nothing fits.
+ * The sizes that were asked for, lowered to what fits: rows by the logits, cached sequences by the keys of a layer, tokens
+ * by the widest activations of a layer. 0 where nothing fits.
  * @param largestBinding most bytes that a kernel can bind
  * @param stored how the model stores keys
  */
@@ -54,7 +58,8 @@ export function fittingBatch(
   const promptsFit = (count: number) => bucketSize(count, smallestTokenBucket) * tokenBytes(config) <= largestBinding;
   const keysFit = (count: number) => count * sequenceBytes(config, sizes, stored) <= largestBinding;
   return {
-    rows: largestThat((count) => keysFit(count) && logitsFit(count), sizes.maxBatchRows),
+    rows: largestThat(logitsFit, sizes.maxBatchRows),
+    slots: largestThat(keysFit, sizes.cachedSequences ?? sizes.maxBatchRows),
     tokens: largestThat(promptsFit, sizes.maxBatchTokens),
   };
 }
@@ -71,7 +76,7 @@ export function batchLimits(
 ): BatchLimits {
   const fitting = fittingBatch(config, sizes, largestBinding, stored);
   const { maxPromptTokens, maxNewTokens } = sizes;
-  if (fitting.rows > 0 && fitting.tokens >= maxPromptTokens) return fitting;
+  if (Math.min(fitting.rows, fitting.slots) > 0 && fitting.tokens >= maxPromptTokens) return fitting;
   const prompt = bucketSize(maxPromptTokens, smallestTokenBucket) * tokenBytes(config);
   const [limit, sequence, activations] = [largestBinding, sequenceBytes(config, sizes, stored), prompt].map(
     (bytes) => `${mebibytes(bytes)} MiB`,

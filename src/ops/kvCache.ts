@@ -33,9 +33,12 @@ export interface KvCacheShape {
 export class KvCache {
   readonly layers: readonly { readonly k: Variable; readonly v: Variable }[];
   readonly capacity: number;
+  private readonly shape: KvCacheShape;
 
-  constructor({ layers, slots, capacity, kvHeads, headDim, stored = 'f32' }: KvCacheShape) {
+  constructor(cacheShape: KvCacheShape) {
+    const { layers, slots, capacity, kvHeads, headDim, stored = 'f32' } = cacheShape;
     const shape = [slots, capacity, kvHeads, headDim];
+    this.shape = cacheShape;
     this.capacity = capacity;
     this.layers = Array.from({ length: layers }, (_, layer) => ({
       k: new Variable(`keys of layer ${layer}`, shape, stored),
@@ -45,6 +48,22 @@ export class KvCache {
 
   get variables(): readonly Variable[] {
     return this.layers.flatMap(({ k, v }) => [k, v]);
+  }
+
+  /** Slots that it has where each holds `capacity` positions: more, where that is less than its own. */
+  slotsOf(capacity: number): number {
+    const { slots } = this.shape;
+    return Math.floor((slots * this.capacity) / capacity);
+  }
+
+  /**
+   * The same memory as slots of `capacity` positions, at most its own, `[slots, capacity, kvHeads, headDim]` a layer.
+   * What was written through one capacity means nothing through another.
+   */
+  view(capacity: number): { readonly k: Tensor; readonly v: Tensor }[] {
+    const { kvHeads, headDim } = this.shape;
+    const shape = [this.slotsOf(capacity), capacity, kvHeads, headDim];
+    return this.layers.map(({ k, v }) => ({ k: k.tensor.part(0, shape), v: v.tensor.part(0, shape) }));
   }
 }
 

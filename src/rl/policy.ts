@@ -36,6 +36,19 @@ export function batchRows({ training, evaluation }: Pick<TrainConfig, 'training'
   return Math.max(training.tasks * training.groupSize, Math.min(evaluation.tasks, maxEvaluationRows));
 }
 
+/**
+ * Sequences of the longest prompts and replies that the KV cache holds. Windows are mostly far shorter than they may be;
+ * where they are not, they are answered in more batches. A transcript keeps its place from turn to turn and grows in
+ * it, so that each has one of full length.
+ */
+export function cachedSequences(
+  config: Pick<TrainConfig, 'training' | 'evaluation' | 'sampling' | 'prompt'>,
+  rows = batchRows(config),
+): number {
+  const { prompt, sampling } = config;
+  return prompt.memory === 'transcript' ? rows : Math.ceil(rows * sampling.cacheShare);
+}
+
 export interface PolicyOptions {
   /** Most prompts that it answers at once; default: as `batchRows` of the settings. */
   readonly rows?: number | undefined;
@@ -80,6 +93,7 @@ export class Policy {
       blockSize: Math.min(sampling.blockSize, sampling.maxNewTokens),
       maxBatchTokens: Math.max(maxBatchTokens, prompt.maxTokens),
       maxBatchRows: rows,
+      cachedSequences: cachedSequences(config, rows),
       endToken: endTokens,
       stateRows,
     });

@@ -25,15 +25,16 @@ const asked = { maxPromptTokens: 10, maxNewTokens: 6, maxBatchTokens: 1024, maxB
 const kibibyte = 1024;
 
 it('is what was asked for, where it fits', () => {
-  expect(batchLimits(config, asked, 1024 * kibibyte)).toEqual({ rows: 64, tokens: 1024 });
+  expect(batchLimits(config, asked, 1024 * kibibyte)).toEqual({ rows: 64, slots: 64, tokens: 1024 });
 });
 
-it('is as many rows as keys and logits allow, and as many tokens as activations do', () => {
-  expect(batchLimits(config, asked, 25 * kibibyte)).toEqual({ rows: 25, tokens: 64 });
-  expect(batchLimits({ ...config, vocabSize: 1000 }, asked, 25 * kibibyte)).toEqual({ rows: 4, tokens: 64 });
-  expect(batchLimits(config, asked, 48 * kibibyte)).toEqual({ rows: 48, tokens: 128 });
+it('is as many rows as logits allow, as many cached sequences as keys, and as many tokens as activations do', () => {
+  expect(batchLimits(config, asked, 25 * kibibyte)).toEqual({ rows: 64, slots: 25, tokens: 64 });
+  expect(batchLimits({ ...config, vocabSize: 1000 }, asked, 25 * kibibyte)).toEqual({ rows: 4, slots: 25, tokens: 64 });
+  expect(batchLimits(config, asked, 48 * kibibyte)).toEqual({ rows: 64, slots: 48, tokens: 128 });
   // Keys in f16 take half.
-  expect(batchLimits(config, asked, 25 * kibibyte, 'f16')).toEqual({ rows: 50, tokens: 64 });
+  expect(batchLimits(config, asked, 25 * kibibyte, 'f16')).toEqual({ rows: 64, slots: 50, tokens: 64 });
+  expect(batchLimits(config, { ...asked, cachedSequences: 20 }, 25 * kibibyte).slots).toBe(20);
 });
 
 it('is refused where not one sequence fits, or not one prompt', () => {
@@ -64,4 +65,30 @@ it('changes no reply', async () => {
   ];
   expect([whole.cache, little.cache]).toEqual([2 * 64 * kibibyte, 2 * 25 * kibibyte]);
   expect(little.tokens).toEqual(whole.tokens);
+});
+
+it('shares the KV cache out among short prompts, and changes no reply', async () => {
+  const gpu = await testDevice(testAdapters.at(-1)!);
+  const controls: SamplingControls = { seed: 1, temperature: 1, topP: 1, topK: 0 };
+  const promptOf = (episode: number, length: number) => Array.from({ length }, (_, at) => (7 * at + episode) % 100);
+  const requests = (length: number) =>
+    Array.from({ length: 32 }, (_, episode) => ({ prompt: promptOf(episode, length), episode, turn: 0 }));
+  const answers = async (cachedSequences: number) => {
+    const engine = new Engine(gpu);
+    const model = new Transformer(config, decoderSlab(config, 3, 'policy', engine.largestBinding));
+    const sizes = { ...asked, maxPromptTokens: 250, maxBatchTokens: 8192, maxBatchRows: 32, cachedSequences };
+    const generator = new Generator(engine, model, { ...sizes, blockSize: 6, endToken: 2 });
+    const { variables } = engine.memory;
+    const short = await generator.generate(requests(40), controls);
+    const cache = engine.memory.variables - variables - model.slab.size * 4;
+    const dispatches = generator.dispatches;
+    const long = await generator.generate(requests(240), controls);
+    generator.destroy();
+    return { tokens: [...short, ...long].map(({ tokens }) => tokens), cache, dispatches };
+  };
+  const [whole, shared] = [await answers(32), await answers(8)];
+  expect(shared.cache).toBe(whole.cache / 4);
+  // All short prompts were one batch.
+  expect(shared.dispatches).toBe(whole.dispatches);
+  expect(shared.tokens).toEqual(whole.tokens);
 });

@@ -93,6 +93,16 @@ export const sampling = z
     blockSize: count
       .default(6)
       .describe('Tokens sampled in one submit to the device. Changes nothing but time: larger for longer replies.'),
+    cacheShare: z
+      .number()
+      .gt(0)
+      .max(1)
+      .default(1)
+      .describe(
+        'How much of what the longest prompts and replies of all episodes would need the KV cache has, where prompts are ' +
+          'windows. Shorter ones share it out, so that half of it mostly serves as well; where they do not fit, they are ' +
+          'answered in more batches, which takes time and changes last bits.',
+      ),
     constrained: z
       .boolean()
       .default(false)
