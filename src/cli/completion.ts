@@ -6,7 +6,7 @@ import { type Dirent, existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Argument, Command, type Option } from 'commander';
 import { runFiles } from '../runs/run.ts';
-import { SettingList } from './config/settings.ts';
+import { type SettingCommand, SettingList } from './config/settings.ts';
 import { presetNames } from './newConfig.ts';
 import { standardOutput } from './output.ts';
 
@@ -76,9 +76,9 @@ function candidates(command: Command, previous: string | undefined, current: str
   const option = optionWithValue(command, previous);
   if (option !== undefined) {
     if (option.argChoices !== undefined) return [...option.argChoices];
-    if (option.long === '--set') return settings(current);
+    if (option.long === '--set') return settings(current, command.name() === 'sft' ? 'sft' : 'train');
     if (option.long === '--preset') return [...presetNames];
-    return option.long === '--resume' ? runs(current) : [];
+    return ['--resume', '--init'].includes(option.long ?? '') ? runs(current) : [];
   }
   if (current.startsWith('-'))
     return [...command.options.filter(({ hidden }) => !hidden).map(({ long }) => long!), '--help'];
@@ -104,8 +104,8 @@ function optionWithValue({ options }: Command, word: string | undefined): Option
 }
 
 /** Keys with their `=`, or the values of one whose values can be listed. */
-function settings(current: string): string[] {
-  const list = new SettingList();
+function settings(current: string, command: SettingCommand): string[] {
+  const list = new SettingList(command);
   const at = current.indexOf('=');
   if (at < 0) return list.settings.map(({ key }) => `${key}=`);
   const key = current.slice(0, at);

@@ -1,22 +1,40 @@
 /** `proxmo config`: what settings and presets there are, what each does, and the schema for editors. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { ProxmoError } from '../base/errors.ts';
 import { configSchemaText } from '../rl/configSchema.node.ts';
 import { presetDescriptions, presets } from '../rl/presets.ts';
-import { mayChange } from '../rl/resumeSettings.ts';
+import { sftSchemaText } from '../rl/sft/run.node.ts';
 import {
   describeGroup,
   describeList,
   describePresetNames,
   describeSetting,
   exampleArguments,
+  isResumable,
 } from './config/describe.ts';
-import { presetValues, type Setting, type SettingGroup, SettingList } from './config/settings.ts';
+import {
+  presetValues,
+  type Setting,
+  type SettingCommand,
+  type SettingGroup,
+  SettingList,
+  settingCommands,
+} from './config/settings.ts';
 import { writeCommand } from './config/write.ts';
 import { standardOutput } from './output.ts';
 
 interface JsonOption {
   readonly json?: boolean;
+}
+
+interface CommandOption {
+  readonly for?: SettingCommand;
+}
+
+function commandOption(): Option {
+  return new Option('--for <command>', 'the command whose settings are meant (default: train)').choices(
+    settingCommands,
+  );
 }
 
 export function configCommand(): Command {
@@ -33,9 +51,10 @@ function listCommand(): Command {
   return new Command('list')
     .description('List settings with their defaults; options of environments with the prefix environment.options.')
     .argument('[prefix]', 'beginning of their keys, as training or loss.kl')
+    .addOption(commandOption())
     .option('--json', 'print all that there is to say of them as JSON')
-    .action((prefix: string | undefined, { json }: JsonOption) => {
-      const list = new SettingList();
+    .action((prefix: string | undefined, { for: command, json }: JsonOption & CommandOption) => {
+      const list = new SettingList(command);
       const settings = list.below(prefix ?? '');
       if (settings.length === 0) throw noSuchSetting(list, prefix ?? '');
       if (json) standardOutput.json(settings.map(asJson));
@@ -47,9 +66,13 @@ function explainCommand(): Command {
   return new Command('explain')
     .description('Say what a setting does: its meaning, values, default, presets that change it, and an example.')
     .argument('<key>', 'setting, as training.groupSize, or a group of them, as training')
+    .addOption(commandOption())
     .option('--json', 'print it as JSON')
-    .action((key: string, { json }: JsonOption) => {
-      const list = new SettingList();
+    .action((key: string, { for: command, json }: JsonOption & CommandOption) => {
+      // What training runs have not is looked for among the settings of the other command.
+      const other = new SettingList('sft');
+      const isOther = command === undefined && new SettingList().find(key) === undefined && other.find(key);
+      const list = isOther ? other : new SettingList(command);
       const found = list.find(key);
       if (found === undefined) throw noSuchSetting(list, key);
       const within = list.below(`${key}.`);
@@ -84,18 +107,22 @@ function presetsCommand(): Command {
 function schemaCommand(): Command {
   return new Command('schema')
     .description('Print the JSON Schema of configuration files, for editors: proxmo config schema > config.schema.json')
-    .action(() => standardOutput.write(configSchemaText()));
+    .addOption(commandOption())
+    .action(({ for: command }: CommandOption) =>
+      standardOutput.write(command === 'sft' ? sftSchemaText() : configSchemaText()),
+    );
 }
 
-function asJson({ key, forms }: Setting) {
+function asJson(setting: Setting) {
+  const { key, forms } = setting;
   return {
     key,
     forms: forms.map((form) => ({
       ...form,
-      presets: presetValues(key, form),
-      example: exampleArguments(key, form).join(' '),
+      presets: presetValues(setting, form),
+      example: exampleArguments(setting, form).join(' '),
     })),
-    mayChangeOnResume: mayChange(key),
+    mayChangeOnResume: isResumable(setting),
   };
 }
 

@@ -8,7 +8,7 @@ import { firstEvaluationEpisode } from '../rl/trainer.ts';
 import { adapterOption, count, nonNegative, splitOption, wholeNumber } from './arguments.ts';
 import { creditRows } from './credit.ts';
 import { droppedNote } from './dropped.ts';
-import { withRun } from './loadedRun.ts';
+import { addStartOptions, withRun } from './loadedRun.ts';
 import { standardOutput } from './output.ts';
 import { ProgressLine } from './progressLine.ts';
 import { duration, formatTable, percent } from './table.ts';
@@ -21,15 +21,19 @@ interface EvalOptions {
   readonly seed?: number;
   readonly temperature?: number;
   readonly checkpoint?: number;
+  readonly preset?: string;
+  readonly config?: string;
+  readonly env?: string;
+  readonly set: readonly string[];
   readonly trust?: boolean;
   readonly adapter?: string;
   readonly json?: boolean;
 }
 
 export function evalCommand(): Command {
-  return new Command('eval')
+  return addStartOptions(new Command('eval'))
     .description('Evaluate a trained policy on fixed held-out tasks, each once, with a 95 % interval.')
-    .argument('<run>', 'run folder')
+    .argument('<run>', 'run folder, or a pretrained model')
     .addOption(splitOption("where its tasks come from (default: the run's)"))
     .option('--tasks <n>', "number of tasks (default: the run's)", count)
     .addOption(new Option('--all', 'every task of the split, in a fixed order').conflicts('tasks'))

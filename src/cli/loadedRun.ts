@@ -1,20 +1,49 @@
 /**
  * What the commands on a trained run share: a device, the run loaded on it, and both given back at the end, whatever
- * happens.
+ * happens. A pretrained model, or a run of `proxmo sft`, acts by the settings of a training run that would begin with
+ * it.
  */
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { exists } from '../base/atomicFile.node.ts';
+import { ProxmoError } from '../base/errors.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
-import { requireAgreement } from '../rl/agreement.node.ts';
-import { loadRun, runConfig } from '../rl/run.node.ts';
+import { locateModel } from '../models/hub/cache.node.ts';
+import { agreeTo, requireAgreement } from '../rl/agreement.node.ts';
+import type { TrainConfig } from '../rl/config.ts';
+import { loadRun, loadStart, runConfig } from '../rl/run.node.ts';
 import type { KeptChoices } from '../rl/runTuning.node.ts';
 import type { Trainer } from '../rl/trainer.ts';
-import { openRun } from '../runs/run.ts';
+import { openRun, runFiles } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
-import { checkTrainedRun } from './names.ts';
+import { repeatedOption } from './arguments.ts';
+import { checkNewRun, checkTrainedRun } from './names.ts';
+import { newRunConfig, presetNames } from './newConfig.ts';
 import { standardError } from './output.ts';
-import { agreement } from './trust.ts';
+import { agreement, isTyped } from './trust.ts';
 
-interface RunChoice {
+/** Settings of what has none of its own. */
+interface StartChoice {
+  readonly preset?: string;
+  readonly config?: string;
+  readonly env?: string;
+  readonly set?: readonly string[];
+}
+
+/** Adds the options by which a model, or a run of `proxmo sft`, is told what to play and how. */
+export function addStartOptions(command: Command): Command {
+  return command
+    .option(
+      '--preset <name>',
+      `for a pretrained model or a run of proxmo sft: the settings by which it plays: ${presetNames.join(', ')} (default: pretrained)`,
+    )
+    .option('--config <file>', 'the same from a YAML file')
+    .option('--env <name>', 'its environment')
+    .addOption(repeatedOption('--set <key=value>', 'one of its settings'));
+}
+
+interface RunChoice extends StartChoice {
   readonly adapter?: string;
   /** Iteration of the checkpoint; the last by default. */
   readonly checkpoint?: number;
@@ -30,19 +59,16 @@ export interface LoadedRun {
   readonly iteration: number;
 }
 
-/** Loads a run for as long as `use` takes. @throws {ProxmoError} as `openDevice` and `loadRun` */
-export async function withRun(
-  dir: string,
-  { adapter, checkpoint, episodes, trust }: RunChoice,
-  use: (run: LoadedRun) => Promise<void>,
-): Promise<void> {
-  const config = runConfig(await openRun(dir));
-  await checkTrainedRun(config);
-  const agree = agreement(trust);
-  await requireAgreement(config.environment, dir, agree);
-  const gpu = await openDevice(adapter);
+/**
+ * Loads a run, or a model, for as long as `use` takes.
+ * @throws {ProxmoError} as `openDevice`, `loadRun` and `newRunConfig`; `usage` if settings are given for a training run,
+ * which has its own
+ */
+export async function withRun(name: string, choice: RunChoice, use: (run: LoadedRun) => Promise<void>): Promise<void> {
+  const load = (await isTrainingRun(name)) ? await trainedLoader(name, choice) : await startLoader(name, choice);
+  const gpu = await openDevice(choice.adapter);
   try {
-    const { trainer, iteration, tuning } = await loadRun(new Engine(gpu), dir, checkpoint, episodes, agree);
+    const { trainer, iteration, tuning } = await load(new Engine(gpu));
     tellTuning(tuning);
     try {
       await use({ gpu, trainer, iteration });
@@ -52,6 +78,59 @@ export async function withRun(
   } finally {
     gpu.destroy();
   }
+}
+
+type Loader = (engine: Engine) => ReturnType<typeof loadStart>;
+
+async function isTrainingRun(name: string): Promise<boolean> {
+  if (await exists(join(name, runFiles.manifest))) return (await openRun(name)).manifest.kind === 'train';
+  // What is neither is told to be no run.
+  const path = await locateModel(name).catch(() => name);
+  return !(path.endsWith('.gguf') || (await exists(join(path, 'config.json'))));
+}
+
+/** Checks a training run before a device is opened. */
+async function trainedLoader(
+  dir: string,
+  { checkpoint, episodes, trust, preset, config: file, env, set = [] }: RunChoice,
+): Promise<Loader> {
+  const config = runConfig(await openRun(dir));
+  const given = Object.entries({ '--preset': preset, '--config': file, '--env': env, '--set': set[0] });
+  const [option] = given.find(([, value]) => value !== undefined) ?? [];
+  if (option !== undefined)
+    throw new ProxmoError('usage', `${dir} has settings of its own, so ${option} cannot be given with it.`);
+  await checkTrainedRun(config);
+  const agree = agreement(trust);
+  await requireAgreement(config.environment, dir, agree);
+  return (engine) => loadRun(engine, dir, checkpoint, episodes, agree);
+}
+
+/** The same for what has no settings of its own. */
+async function startLoader(name: string, { checkpoint, episodes, trust, ...choice }: RunChoice): Promise<Loader> {
+  if (checkpoint !== undefined)
+    throw new ProxmoError('usage', `${name} is no training run, so --checkpoint cannot be given with it.`);
+  const config = await startConfig(name, choice, trust);
+  await checkNewRun(config);
+  return (engine) => loadStart(engine, config, episodes);
+}
+
+async function startConfig(
+  name: string,
+  { preset = 'pretrained', config: file, env, set = [] }: StartChoice,
+  trust: boolean | undefined,
+): Promise<TrainConfig> {
+  const isRun = await exists(join(name, runFiles.manifest));
+  const all = [
+    ...set,
+    ...(env === undefined ? [] : [`environment.name=${JSON.stringify(env)}`]),
+    ...(isRun ? [] : [`model=${JSON.stringify(name)}`]),
+  ];
+  const sources = { ...(file === undefined ? {} : { file }), set: all };
+  const config = await newRunConfig(preset, sources, isRun ? name : undefined);
+  if (file !== undefined && !(await isTyped(config.environment, all)))
+    await requireAgreement(config.environment, file, agreement(trust));
+  else await agreeTo(config.environment);
+  return config;
 }
 
 /** Says on standard error how the kernels of a run that was tuned are chosen. */

@@ -4,7 +4,7 @@ import type { Split } from '../envs/environment.ts';
 import { type DroppedEpisode, type Episode, playEpisodes } from '../rl/rollout.ts';
 import { firstEvaluationEpisode } from '../rl/trainer.ts';
 import { adapterOption, count, nonNegative, splitOption, wholeNumber } from './arguments.ts';
-import { withRun } from './loadedRun.ts';
+import { addStartOptions, withRun } from './loadedRun.ts';
 import { standardError, standardOutput } from './output.ts';
 import { chooseTasks } from './tasks.ts';
 import { trustOption } from './trust.ts';
@@ -16,15 +16,19 @@ interface PlayOptions {
   readonly episodes: number;
   readonly temperature?: number;
   readonly checkpoint?: number;
+  readonly preset?: string;
+  readonly config?: string;
+  readonly env?: string;
+  readonly set: readonly string[];
   readonly trust?: boolean;
   readonly adapter?: string;
   readonly json?: boolean;
 }
 
 export function playCommand(): Command {
-  return new Command('play')
+  return addStartOptions(new Command('play'))
     .description('Watch a trained policy play episodes, step by step.')
-    .argument('<run>', 'run folder')
+    .argument('<run>', 'run folder, or a pretrained model')
     .addOption(splitOption("where its tasks come from (default: the run's evaluation split)"))
     .option('--type <type>', 'only tasks of this type')
     .option('--episodes <n>', 'how many', count, 1)

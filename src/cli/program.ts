@@ -15,6 +15,7 @@ import { modelCommand } from './model.ts';
 import { standardError, standardOutput } from './output.ts';
 import { playCommand } from './play.ts';
 import { profileCommand } from './profile.ts';
+import { sftCommand } from './sft.ts';
 import { studyCommand } from './study.ts';
 import { trainCommand } from './train.ts';
 import { explainUnknownOption } from './unknownOption.ts';
@@ -34,6 +35,7 @@ export function createProgram(thisFile: string): Command {
     });
   for (const command of [
     trainCommand(packageJson.version, thisFile),
+    sftCommand(packageJson.version),
     studyCommand(packageJson.version, thisFile),
     evalCommand(),
     playCommand(),

@@ -26,6 +26,7 @@ import { standardError, standardOutput } from './output.ts';
 import { Parent } from './parent.ts';
 import { ProgressLine } from './progressLine.ts';
 import { onStopSignals } from './stopSignals.ts';
+import { timestamp } from './timestamp.ts';
 import { TrainReporter } from './trainReport.ts';
 import { agreement, isTyped, trustOption } from './trust.ts';
 import { addViewOptions, type ViewOptions, viewBeside } from './viewBeside.ts';
@@ -34,6 +35,7 @@ interface TrainOptions extends ViewOptions {
   readonly preset?: string;
   readonly env?: string;
   readonly model?: string;
+  readonly init?: string;
   readonly set: readonly string[];
   readonly out?: string;
   readonly seed?: number;
@@ -66,6 +68,7 @@ export function trainCommand(version: string, program: string, observer?: RunObs
       'environment: a name (proxmo env list) or the path of a module, as ./my-env.mjs; options by --set environment.options.key=value',
     )
     .option('--model <path>', `pretrained model to start from: ${modelArgument} (default: random weights)`)
+    .option('--init <run>', 'finished run of proxmo sft whose adapters or weights it goes on from')
     .addOption(repeatedOption('--set <key=value>', 'one setting, as training.iterations=40'))
     .option('--out <dir>', 'folder of the run; must be new or empty (default: a new folder under runs/)')
     .option('--seed <n>', 'seed of all chance', wholeNumber)
@@ -287,7 +290,7 @@ async function newRun(
     ...(options.seed === undefined ? [] : [`seed=${options.seed}`]),
     ...iterationSetting(options.iterations, null),
   ];
-  const config = await newRunConfig(options.preset, { ...(file === undefined ? {} : { file }), set });
+  const config = await newRunConfig(options.preset, { ...(file === undefined ? {} : { file }), set }, options.init);
   if (file !== undefined && !(await isTyped(config.environment, set)))
     await requireAgreement(config.environment, file, agree);
   const name = basename(config.environment.name).replace(/\.[^.]*$/, '');
@@ -307,8 +310,9 @@ async function resumedRun(
   dir: string,
   agree: Agree,
 ): Promise<{ dir: string; config: TrainConfig }> {
-  const { preset, env, model, seed, out } = options;
-  const ofNewRun = Object.entries({ '--preset': preset, '--env': env, '--model': model, '--seed': seed, '--out': out });
+  const { preset, env, model, init, seed, out } = options;
+  const named = { '--preset': preset, '--env': env, '--model': model, '--init': init, '--seed': seed, '--out': out };
+  const ofNewRun = Object.entries(named);
   const given = ofNewRun.filter(([, value]) => value !== undefined).map(([name]) => name);
   if (file !== undefined) given.unshift(file);
   if (given.length > 0) {
@@ -348,8 +352,4 @@ function iterationSetting(iterations: Iterations | undefined, there: number | nu
       `--iterations +${count} is for a run that goes on; name it by --resume, or leave the + out.`,
     );
   return [`training.iterations=${isMore ? count + (there ?? 0) : count}`];
-}
-
-function timestamp(): string {
-  return new Date().toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
 }

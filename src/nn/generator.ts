@@ -316,11 +316,7 @@ export class Generator {
     );
   }
 
-  private async decodeBlock(
-    rows: readonly Row[],
-    capacity: number,
-    controls: SamplingControls,
-  ): Promise<SampledBlock> {
+  private async decodeBlock(rows: readonly Row[], capacity: number, controls: SamplingControls): Promise<SampledBlock> {
     const batch = rowBucket(rows.length);
     const tokens = new Uint32Array(batch);
     rows.forEach((row, index) => {

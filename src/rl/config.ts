@@ -86,6 +86,15 @@ export const trainConfigSchema = settings
     path: ['loss', 'imitationCoefficient'],
     error: 'there is nothing to imitate without demonstrations; set it to 0, or warmStart.tasks to a number of them',
   })
+  .refine(
+    ({ training: { miniBatchRows, schedule, warmup } }) =>
+      miniBatchRows === null || (schedule === 'constant' && warmup === 0),
+    {
+      path: ['training', 'miniBatchRows'],
+      error:
+        'the learning rate cannot follow the share of all steps where their number depends on what is played; set training.schedule to constant and training.warmup to 0, or training.miniBatchRows to null',
+    },
+  )
   .refine(({ lora, model }) => lora === null || model !== undefined, {
     path: ['lora'],
     error: 'adapters need a pretrained model; name one as model, or set lora to null',

@@ -12,20 +12,20 @@ import {
   smallestTokenBucket,
 } from '../nn/generatorLimits.ts';
 import { packedInputs } from '../nn/packing.ts';
-import { replyGraph } from '../nn/replies.ts';
+import { type ReplyBucket, type ReplyGraph, replyGraph } from '../nn/replies.ts';
 import { packedAttention, type Transformer, vocabChunkSize } from '../nn/transformer.ts';
 import { add } from '../ops/elementwise.ts';
 import { dot } from '../ops/reduce.ts';
 import { grad } from '../tensor/autograd.ts';
 import { gatherGradients } from '../tensor/gradients.ts';
 import { plan } from '../tensor/planner.ts';
-import { input } from '../tensor/tensor.ts';
+import { input, type Tensor } from '../tensor/tensor.ts';
 import { Variable } from '../tensor/variable.ts';
 import { hiddenBaselines, hiddenCapacity } from './advantages/hiddenProgram.ts';
 import type { TrainConfig } from './config.ts';
 import { stateRowsOf } from './hiddenStates.ts';
 import { trainingMode } from './optimise.ts';
-import { batchRows, maxBatchTokens } from './policy.ts';
+import { batchRows, cachedSequences, maxBatchTokens } from './policy.ts';
 import { ownWeightsOf, referenceOf } from './reference.ts';
 
 export interface PlannedRun {
@@ -99,15 +99,79 @@ const smallestMicroBatch = 256;
 export function planMemory(run: PlannedRun, limits: MemoryLimits): MemoryPlan {
   const { config } = run;
   const batch = generatorBatch(run, limits);
-  const buffers = fixedBuffers(run, batch.rows);
   const prefill = prefillMemory(run, batch);
-  const comparison = comparisonSlots(run);
+  const others = [prefill.slots, comparisonSlots(run)];
+  return assemble(
+    {
+      buffers: fixedBuffers(run, batch.slots),
+      programs: (tokens) => {
+        const update = updateMemory(run, tokens);
+        return {
+          slots: [update.slots, ...others].reduce(sharedBuffers),
+          logits: Math.max(update.logits, prefill.logits),
+        };
+      },
+      microBatchTokens: config.optimiser.microBatchTokens,
+      longest: config.prompt.maxTokens + config.sampling.maxNewTokens - 1,
+    },
+    limits,
+  );
+}
+
+/** Supervised training, as its memory depends on it. */
+export interface PlannedTraining {
+  /** As that of `PlannedRun`. */
+  readonly model: Transformer;
+  readonly optimiser: TrainConfig['optimiser'];
+  /** Reply tokens of a micro-batch, as a share of what is read in it. */
+  readonly replyShare: number;
+  /** Tokens of the longest sequence. */
+  readonly longest: number;
+}
+
+/** @throws {ProxmoError} `config` or `shape` if the model cannot be built for these settings */
+export function planTraining(
+  { model, optimiser, replyShare, longest }: PlannedTraining,
+  limits: MemoryLimits,
+): MemoryPlan {
+  return assemble(
+    {
+      buffers: trainedBuffers(model),
+      programs: (rows) => {
+        const bucket = { rows, targets: bucketSize(Math.ceil(rows * replyShare), 64), edges: 0 };
+        return gradientMemory(model, optimiser, bucket, (logProbs) =>
+          dot(logProbs().logProb, input('weight', [bucket.targets])),
+        );
+      },
+      microBatchTokens: Math.max(optimiser.microBatchTokens, longest),
+      longest,
+    },
+    limits,
+  );
+}
+
+interface FixedBuffer {
+  readonly name: keyof MemoryParts;
+  readonly bytes: number;
+  readonly count: number;
+}
+
+/** What a plan consists of. */
+interface Needs {
+  /** Buffers that outlive programs. */
+  readonly buffers: readonly FixedBuffer[];
+  /** Of all programs together, with micro-batches of so many tokens. */
+  programs(microBatchTokens: number): ProgramMemory;
+  readonly microBatchTokens: number;
+  /** Tokens of the longest sequence, which a micro-batch must hold. */
+  readonly longest: number;
+}
+
+function assemble({ buffers, programs, longest, ...needs }: Needs, limits: MemoryLimits): MemoryPlan {
   const at = (tokens: number) => {
-    const update = updateMemory(run, tokens);
-    const shared = sharedBuffers(sharedBuffers(update.slots, prefill.slots), comparison);
+    const { slots: shared, logits } = programs(tokens);
     const sharedBytes = shared.reduce((sum, bytes) => sum + bytes, 0);
     const total = buffers.reduce((sum, { bytes, count }) => sum + bytes * count, sharedBytes);
-    const logits = Math.max(update.logits, prefill.logits);
     const uncut = [
       ...buffers.filter(({ name }) => name === 'kvCache' || name === 'hiddenStates'),
       { name: 'activations' as const, bytes: shared[0] ?? 0 },
@@ -122,7 +186,7 @@ export function planMemory(run: PlannedRun, limits: MemoryLimits): MemoryPlan {
       fits: tooLarge === null && (limits.total === null || total <= limits.total),
     };
   };
-  const microBatchTokens = bucketSize(config.optimiser.microBatchTokens, smallestMicroBatch);
+  const microBatchTokens = bucketSize(needs.microBatchTokens, smallestMicroBatch);
   const { parts, ...verdict } = at(microBatchTokens);
   const bytesOf = (part: keyof MemoryParts) =>
     buffers.reduce((sum, { name, bytes, count }) => sum + (name === part ? bytes * count : 0), 0);
@@ -131,37 +195,41 @@ export function planMemory(run: PlannedRun, limits: MemoryLimits): MemoryPlan {
     MemoryParts,
     (typeof fixed)[number]
   >;
-  let largest: { readonly tokens: number | null } | null = null;
+  let found: { readonly tokens: number | null } | null = null;
   return {
     microBatchTokens,
     parts: { ...sizes, ...parts },
     ...verdict,
     limits,
     get largestMicroBatch() {
-      largest ??= { tokens: largestThat((tokens) => at(tokens).fits, oneTurn(run)) };
-      return largest.tokens;
+      found ??= { tokens: largestThat((tokens) => at(tokens).fits, bucketSize(longest, smallestMicroBatch)) };
+      return found.tokens;
     },
   };
 }
 
-/** Buffers that outlive programs: the bytes of each, and how many there are. */
-function fixedBuffers(
-  { model, config, maxSteps }: PlannedRun,
-  cacheRows: number,
-): { name: keyof MemoryParts; bytes: number; count: number }[] {
+/** Buffers of a training run that outlive programs. */
+function fixedBuffers({ model, config, maxSteps }: PlannedRun, cacheRows: number): FixedBuffer[] {
   const { layers } = model.config;
-  const trained = model.trainable.size * 4;
   const reference = ownWeightsOf(referenceOf(model, config), model);
   const lengths = { maxPromptTokens: config.prompt.maxTokens, maxNewTokens: config.sampling.maxNewTokens };
   const cache = cacheRows * sequenceBytes(model.config, lengths, model.stored);
   return [
-    { name: 'weights', bytes: model.slab.bytes, count: 1 },
-    { name: 'adapters', bytes: trained, count: model.adapters ? 1 : 0 },
+    ...trainedBuffers(model),
     { name: 'reference', bytes: reference?.bytes ?? 0, count: 1 },
-    { name: 'gradients', bytes: trained, count: 2 },
-    { name: 'moments', bytes: trained, count: 2 },
     { name: 'kvCache', bytes: cache, count: 2 * layers },
     { name: 'hiddenStates', bytes: stateRowsOf(config, { maxSteps }) * model.config.dModel * 4, count: 1 },
+  ];
+}
+
+/** A model, and what its optimiser holds. */
+function trainedBuffers({ slab, trainable, adapters }: Transformer): FixedBuffer[] {
+  const trained = trainable.size * 4;
+  return [
+    { name: 'weights', bytes: slab.bytes, count: 1 },
+    { name: 'adapters', bytes: trained, count: adapters ? 1 : 0 },
+    { name: 'gradients', bytes: trained, count: 2 },
+    { name: 'moments', bytes: trained, count: 2 },
   ];
 }
 
@@ -173,9 +241,10 @@ function generatorBatch({ model, config }: PlannedRun, { largestBuffer }: Memory
     maxNewTokens: sampling.maxNewTokens,
     maxBatchTokens: Math.max(maxBatchTokens, prompt.maxTokens),
     maxBatchRows: batchRows(config),
+    cachedSequences: cachedSequences(config),
   };
-  const { rows, tokens } = fittingBatch(model.config, sizes, largestBuffer, model.stored);
-  return { rows: Math.max(rows, 1), tokens: Math.max(tokens, prompt.maxTokens) };
+  const { rows, slots, tokens } = fittingBatch(model.config, sizes, largestBuffer, model.stored);
+  return { rows: Math.max(rows, 1), slots: Math.max(slots, 1), tokens: Math.max(tokens, prompt.maxTokens) };
 }
 
 interface ProgramMemory {
@@ -201,13 +270,20 @@ function updateMemory({ model, config }: PlannedRun, rows: number): ProgramMemor
       ? 1
       : sampling.maxNewTokens / (leastRead(prompt) + sampling.maxNewTokens);
   const bucket = { rows, targets: bucketSize(Math.ceil(rows * share), 64), edges: sampling.constrained ? 64 : 0 };
-  const { logProb, entropy } = replyGraph(model.inTraining(trainingMode(model, optimiser)), bucket).logProbs(
-    sampling.temperature,
-  );
-  const loss = add(
-    dot(logProb, input('weight', [bucket.targets])),
-    dot(entropy, input('entropyWeight', [bucket.targets])),
-  );
+  return gradientMemory(model, optimiser, bucket, (logProbs) => {
+    const { logProb, entropy } = logProbs(sampling.temperature);
+    return add(dot(logProb, input('weight', [bucket.targets])), dot(entropy, input('entropyWeight', [bucket.targets])));
+  });
+}
+
+/** The gradient program of a micro-batch, with a loss of its replies. */
+function gradientMemory(
+  model: Transformer,
+  optimiser: TrainConfig['optimiser'],
+  bucket: ReplyBucket,
+  lossOf: (logProbs: ReplyGraph['logProbs']) => Tensor,
+): ProgramMemory {
+  const loss = lossOf(replyGraph(model.inTraining(trainingMode(model, optimiser)), bucket).logProbs);
   const { trainable } = model;
   const gradients = gatherGradients(trainable, trainable.variableLike('gradients'), grad(loss, trainable.tensors));
   const { memory, slots } = plan([loss], [gradients]);
@@ -247,11 +323,6 @@ function comparisonSlots({ model, config, maxSteps }: PlannedRun): readonly numb
   );
   const states = new Variable('hidden states', [rows, model.config.dModel]);
   return plan([hiddenBaselines(states.tensor, capacity, { temperature: 1, hiddenWeight: 1 })], []).slots;
-}
-
-/** The smallest micro-batch that holds any turn. */
-function oneTurn({ config: { prompt, sampling } }: PlannedRun): number {
-  return bucketSize(prompt.maxTokens + sampling.maxNewTokens - 1, smallestMicroBatch);
 }
 
 /** The largest bucket from `least` on that passes, where those after one that fails fail too. */

@@ -44,14 +44,22 @@ export interface NewPolicySource {
 
 /** For a new run. @throws {ProxmoError} `config`, `file` */
 export async function newPolicySource(engine: Engine, config: TrainConfig, taskSet: TaskSet): Promise<NewPolicySource> {
+  const { model } = config;
+  if (model !== undefined) return newModelSource(engine, { ...config, model });
   checkDtype(engine.gpu, config.precision);
-  if (config.model === undefined) {
-    const tokenizer = tokenizerFor(taskSet, config.prompt.format, config.prompt.vocabulary);
-    return {
-      source: wordPolicySource(config, tokenizer),
-      files: { [tokenizerFile]: `${JSON.stringify(tokenizer)}\n` },
-    };
-  }
+  const tokenizer = tokenizerFor(taskSet, config.prompt.format, config.prompt.vocabulary);
+  return {
+    source: wordPolicySource(config, tokenizer),
+    files: { [tokenizerFile]: `${JSON.stringify(tokenizer)}\n` },
+  };
+}
+
+/** For a new run that begins with a pretrained model. @throws {ProxmoError} `config`, `file` */
+export async function newModelSource(
+  engine: Engine,
+  config: TrainConfig & { readonly model: string },
+): Promise<NewPolicySource> {
+  checkDtype(engine.gpu, config.precision);
   const source = await openPolicyModel(engine, config.model, config, trainedStorage(config));
   const from = savedAdaptersOf(config);
   const record: z.infer<typeof modelSchema> = {
@@ -60,6 +68,14 @@ export async function newPolicySource(engine: Engine, config: TrainConfig, taskS
     ...(from === undefined ? {} : { adapters: { path: from, sha256: await digestOfAdapter(from) } }),
   };
   return { source, files: { [modelFile]: `${JSON.stringify(record, null, 2)}\n` } };
+}
+
+/** The model that a run began with: its path and hash; null where it began with none. @throws {ProxmoError} `file` */
+export async function modelOfRun(run: Run): Promise<KnownFiles | null> {
+  const text = await run.readFile(modelFile);
+  if (text === null) return null;
+  const { path, sha256 } = parseRecord(text, run.dir);
+  return { path, sha256 };
 }
 
 /**
@@ -120,7 +136,13 @@ async function checkUnchanged(
 export async function openPolicyModel(
   engine: Engine,
   path: string,
-  { lora, seed, prompt }: Pick<TrainConfig, 'lora' | 'seed'> & { readonly prompt?: TrainConfig['prompt'] } = {
+  {
+    lora,
+    seed,
+    prompt,
+  }: Pick<TrainConfig, 'lora' | 'seed'> & {
+    readonly prompt?: TrainConfig['prompt'];
+  } = {
     lora: null,
     seed: 1,
   },
@@ -142,7 +164,8 @@ export async function openPolicyModel(
   }
 }
 
-function chatSettings(prompt: TrainConfig['prompt'] | undefined): ChatSettings {
+/** What settings give a chat template besides the conversation. */
+export function chatSettings(prompt: Pick<TrainConfig['prompt'], 'template' | 'tools'> | undefined): ChatSettings {
   if (prompt === undefined) return {};
   const { template, tools } = prompt;
   return { ...(Object.keys(template).length > 0 ? { variables: template } : {}), ...(tools ? { tools } : {}) };
@@ -161,20 +184,35 @@ export async function outlinePolicy(
   largestPiece: number,
   onOtherModel?: (sentence: string) => void,
 ): Promise<Transformer> {
-  const { model: path, policy, lora, prompt } = config;
-  const outline = (sizes: TransformerConfig) =>
-    new Transformer(sizes, decoderSlab(sizes, null, 'policy', largestPiece, trainedStorage(config)));
-  if (path === undefined)
-    return outline({ ...policy, vocabSize: tokenizerFor(taskSet, prompt.format, prompt.vocabulary).vocabSize });
-  const opened = await openPretrained(path);
+  const { model: path, policy, prompt } = config;
+  if (path !== undefined) return outlineModel({ ...config, model: path }, largestPiece, onOtherModel);
+  const sizes = { ...policy, vocabSize: tokenizerFor(taskSet, prompt.format, prompt.vocabulary).vocabSize };
+  return outline(config, sizes, largestPiece);
+}
+
+/** `outlinePolicy`, of a pretrained model. */
+export async function outlineModel(
+  config: Pick<TrainConfig, 'precision' | 'lora'> & { readonly model: string },
+  largestPiece: number,
+  onOtherModel?: (sentence: string) => void,
+): Promise<Transformer> {
+  const opened = await openPretrained(config.model);
   try {
     const { model, weights } = opened;
-    locateWeights(model, weights, path);
-    const base = outline(model.transformer);
-    return lora ? base.withAdapters(await outlineAdapters(model, weights, lora, onOtherModel)) : base;
+    locateWeights(model, weights, config.model);
+    const base = outline(config, model.transformer, largestPiece);
+    return config.lora ? base.withAdapters(await outlineAdapters(model, weights, config.lora, onOtherModel)) : base;
   } finally {
     await opened.close();
   }
+}
+
+function outline(
+  config: Pick<TrainConfig, 'precision' | 'lora'>,
+  sizes: TransformerConfig,
+  largestPiece: number,
+): Transformer {
+  return new Transformer(sizes, decoderSlab(sizes, null, 'policy', largestPiece, trainedStorage(config)));
 }
 
 function parseRecord(text: string, dir: string): z.infer<typeof modelSchema> {

@@ -109,11 +109,14 @@ export class PolicyUpdate {
     sequences: readonly ScoredSequence[],
     demonstrations: readonly TokenSequence[],
   ): Promise<StepReport[]> {
-    const { epochs, miniBatches } = this.config.training;
+    const { epochs, miniBatches, miniBatchRows } = this.config.training;
+    const rowsOf = ({ sequence }: ScoredSequence) => this.counted(sequence.turns).length;
+    const rows = sequences.reduce((sum, sequence) => sum + rowsOf(sequence), 0);
+    const count = miniBatchRows === null ? miniBatches : Math.ceil(rows / miniBatchRows);
     const reports: StepReport[] = [];
     for (let epoch = 0; epoch < epochs; epoch++) {
       const shuffled = new Random(this.config.seed, `update ${iteration} ${epoch}`).shuffle(sequences);
-      const batches = evenParts(shuffled, miniBatches, ({ sequence }) => this.counted(sequence.turns).length);
+      const batches = evenParts(shuffled, count, rowsOf);
       for (const [index, batch] of batches.entries()) {
         const rate = this.learningRate(iteration, epoch, index);
         const shown = drawDemonstrations(demonstrations, this.config, `${iteration} ${epoch} ${index}`);

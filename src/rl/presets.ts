@@ -11,6 +11,18 @@ const alfworld = {
   evaluation: { split: 'seen', tasks: 140, temperature: 0 },
 } as const;
 
+/** A pretrained model that thinks before it acts, with what a GPU for one person holds. */
+const pretrained = {
+  environment: { name: 'household', options: {} },
+  prompt: { format: 'think-action', history: 2, maxTokens: 1024 },
+  lora: {},
+  sampling: { temperature: 1, maxNewTokens: 256, blockSize: 16, cacheShare: 0.5 },
+  warmStart: { tasks: 0 },
+  training: { iterations: 100, pool: 512, tasks: 8, groupSize: 8, epochs: 1, miniBatches: 4, learningRate: 1e-5 },
+  optimiser: { microBatchTokens: 4096, checkpointing: 'block' },
+  evaluation: { split: 'unseen', tasks: 64, temperature: 0.4 },
+} as const;
+
 /** By name. */
 export const presets = {
   small: {
@@ -66,15 +78,38 @@ export const presets = {
     },
     evaluation: { split: 'unseen', tasks: 500, temperature: 0, every: 50 },
   },
-  pretrained: {
-    environment: { name: 'household', options: {} },
-    prompt: { format: 'think-action', history: 2, maxTokens: 1024 },
-    lora: {},
-    sampling: { temperature: 1, maxNewTokens: 256, blockSize: 16 },
+  pretrained,
+  smollm2: {
+    ...pretrained,
+    environment: { name: 'household', options: { rooms: 2000 } },
+    prompt: { format: 'think-action', memory: 'transcript', options: false, maxTokens: 960 },
+    sampling: { temperature: 1, maxNewTokens: 32, blockSize: 16, constrained: true },
+    warmStart: { tasks: 2000, epochs: 2, batchTurns: 128, learningRate: 5e-4, schedule: 'cosine', promptWeight: 0 },
+    training: { iterations: 150, pool: 2000, tasks: 16, groupSize: 8, miniBatches: 4, learningRate: 2e-5 },
+    optimiser: { microBatchTokens: 8192, checkpointing: 'block' },
+    evaluation: { split: 'unseen', tasks: 128, temperature: 0.4, every: 25 },
+  },
+  'paper-llm': {
+    environment: { name: 'alfworld', options: { maxSteps: 50 } },
+    prompt: { format: 'think-action', history: 2, maxTokens: 2048 },
+    // All weights: the paper trains no adapters.
+    lora: null,
+    sampling: { temperature: 1, maxNewTokens: 512, blockSize: 16, cacheShare: 0.5 },
     warmStart: { tasks: 0 },
-    training: { iterations: 100, pool: 512, tasks: 8, groupSize: 8, epochs: 1, miniBatches: 4, learningRate: 1e-5 },
-    optimiser: { microBatchTokens: 4096, checkpointing: 'block' },
-    evaluation: { split: 'unseen', tasks: 64, temperature: 0.4 },
+    training: {
+      iterations: 150,
+      pool: 3500,
+      tasks: 16,
+      groupSize: 8,
+      epochs: 1,
+      miniBatchRows: 256,
+      learningRate: 1e-6,
+      schedule: 'constant',
+    },
+    advantages: { estimator: 'proxmo', preset: 'paper' },
+    loss: { klCoefficient: 0.01, klEstimator: 'k3', entropyCoefficient: 0.001 },
+    optimiser: { microBatchTokens: 16384, checkpointing: 'block' },
+    evaluation: { split: 'seen', tasks: 128, temperature: 0.4, every: 5 },
   },
 } as const;
 
@@ -101,4 +136,12 @@ export const presetDescriptions: Readonly<Record<PresetName, string>> = {
     'A pretrained model of 100 million to 2 billion parameters, as Qwen2.5 and SmolLM2 Instruct, which thinks before it ' +
     'acts. Adapters in place of all weights, small micro-batches and recomputed blocks, so that it fits a GPU for one ' +
     "person. Adapters learn at ten times the rate of whole weights (the paper's 1e-6).",
+  smollm2:
+    "SmolLM2-135M-Instruct, or another small chat model, on a GPU in full: adapters are warm-started on the expert's " +
+    'transcripts of 2,000 household tasks, then 150 iterations of ProxMO. After proxmo sft, with --init, set ' +
+    'warmStart.tasks=0 (docs/sft.md).',
+  'paper-llm':
+    "The paper's settings for a pretrained model (arXiv 2602.19225, section 5, and its official scripts), on ALFWorld: " +
+    'all weights at a learning rate of 1e-6, mini-batches of 256 turns, 16 tasks with 8 episodes each, evaluations on ' +
+    '128 episodes every 5 iterations. The memory is that of whole weights: look at --plan first.',
 };

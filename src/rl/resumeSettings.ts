@@ -60,15 +60,7 @@ export function checkResumable(
   iteration: number,
   dir: string,
 ): Difference[] {
-  const changes = differences(recorded, config);
-  const refused = changes.filter(({ keys }) => !mayChange(keys.join('.')));
-  if (refused.length > 0) {
-    const list = refused.map(tellDifference);
-    throw new ProxmoError(
-      'config',
-      `${dir} cannot go on with other settings than it began with: ${list.join(', ')}; set them back, or start a new run. What may change: ${resumableSettings.join(', ')}.`,
-    );
-  }
+  const changes = checkUnchangedSettings(recorded, config, resumableSettings, dir);
   const { iterations } = config.training;
   if (iterations < iteration)
     throw new ProxmoError(
@@ -78,9 +70,30 @@ export function checkResumable(
   return changes;
 }
 
+/**
+ * What changes in the settings of a run that goes on.
+ * @param resumable settings, or groups of them, that may
+ * @throws {ProxmoError} `config` if others do, by name
+ */
+export function checkUnchangedSettings(
+  recorded: object,
+  config: object,
+  resumable: readonly string[],
+  dir: string,
+): Difference[] {
+  const changes = differences(recorded, config);
+  const refused = changes.filter(({ keys }) => !mayChange(keys.join('.'), resumable));
+  if (refused.length === 0) return changes;
+  const list = refused.map(tellDifference);
+  throw new ProxmoError(
+    'config',
+    `${dir} cannot go on with other settings than it began with: ${list.join(', ')}; set them back, or start a new run. What may change: ${resumable.join(', ')}.`,
+  );
+}
+
 /** Whether a setting may change when a run goes on. */
-export function mayChange(setting: string): boolean {
-  return resumableSettings.some((name) => setting === name || setting.startsWith(`${name}.`));
+export function mayChange(setting: string, resumable: readonly string[] = resumableSettings): boolean {
+  return resumable.some((name) => setting === name || setting.startsWith(`${name}.`));
 }
 
 function isGroup(value: unknown): value is Readonly<Record<string, unknown>> {

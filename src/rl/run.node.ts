@@ -15,12 +15,15 @@ import type { Engine } from '../tensor/engine.ts';
 import { type Agree, agreeTo, requireAgreement } from './agreement.node.ts';
 import { type TrainConfig, trainConfigSchema } from './config.ts';
 import { configSchemaText } from './configSchema.node.ts';
+import { describeAdapter } from './describeAdapter.ts';
 import { checkPlan, planRun } from './planRun.node.ts';
 import { batchRows } from './policy.ts';
 import { loadPolicySource, newPolicySource } from './policySource.node.ts';
 import type { PolicySource } from './policySource.ts';
 import { checkResumable, type Difference, differences } from './resumeSettings.ts';
 import { type KeptChoices, keepToChoices, RunChoices } from './runTuning.node.ts';
+import { asTrainConfig } from './sft/config.ts';
+import { sftRunConfig } from './sft/runConfig.node.ts';
 import { type Summary, summarySchema } from './summary.ts';
 import { Trainer } from './trainer.ts';
 import { restoreWeights } from './trainerState.node.ts';
@@ -210,13 +213,29 @@ async function outcomeOf(run: StoppedRun, { training }: TrainConfig): Promise<Su
   return summarySchema.safeParse(summary).data ?? null;
 }
 
-/** A run's configuration, checked again: the file may have been edited. */
+/**
+ * A training run's configuration, checked again: the file may have been edited.
+ * @throws {ProxmoError} `config` if it is not valid; `usage` if the run is one of `proxmo sft`
+ */
 export function runConfig(run: Run): TrainConfig {
+  if (run.manifest.kind === 'sft')
+    throw new ProxmoError(
+      'usage',
+      `${run.dir} is a run of proxmo sft, which plays nothing: its losses are in metrics.jsonl, proxmo sft --resume ${run.dir} goes on with it, and proxmo train --init ${run.dir} from it.`,
+    );
   return checked(
     trainConfigSchema,
     run.config,
     (problem) => new ProxmoError('config', `${run.dir}: config.yaml: ${problem}; restore it.`),
   );
+}
+
+/**
+ * The settings of a run as far as they concern its policy, whatever trained it.
+ * @throws {ProxmoError} `config` if they are not valid
+ */
+export function policyConfig(run: Run): TrainConfig {
+  return run.manifest.kind === 'sft' ? asTrainConfig(sftRunConfig(run)) : runConfig(run);
 }
 
 /** A run's policy with the weights of a checkpoint, without its environment. */
@@ -243,7 +262,7 @@ export async function loadRunModel(
   precision?: Precision,
 ): Promise<TrainedModel> {
   const run = await openRun(dir);
-  const config = runConfig(run);
+  const config = policyConfig(run);
   const saved = await run.openCheckpoint(checkpoint);
   try {
     const tuning = await keepToChoices(engine, run);
@@ -274,8 +293,7 @@ export async function loadRun(
 ): Promise<{ trainer: Trainer } & Pick<TrainedModel, 'run' | 'iteration' | 'tuning'>> {
   const { source, config, run, iteration, tuning } = await loadRunModel(engine, dir, checkpoint);
   const { name, options } = config.environment;
-  // To act takes no reference, which may be as large as the policy.
-  const acting = { ...config, loss: { ...config.loss, klCoefficient: 0 } };
+  const acting = withoutReference(config);
   await requireAgreement(config.environment, dir, agree);
   const taskSet = await createNamedTaskSet(name, options);
   try {
@@ -285,6 +303,36 @@ export async function loadRun(
     await taskSet.close?.();
     throw error;
   }
+}
+
+/**
+ * A policy as a run of these settings would begin with it, ready to act: what `proxmo eval` and `proxmo play` do with a
+ * model.
+ * @param episodes as of `loadRun`
+ * @returns a trainer whose task set the caller closes
+ * @throws {ProxmoError} `file`, `config`, `environment`; `shape` as `loadRun`
+ */
+export async function loadStart(
+  engine: Engine,
+  config: TrainConfig,
+  episodes = 0,
+): Promise<{ trainer: Trainer; iteration: number; tuning: KeptChoices | null }> {
+  const { name, options } = config.environment;
+  const acting = withoutReference(config);
+  const taskSet = await createNamedTaskSet(name, options);
+  try {
+    const { source } = await newPolicySource(engine, acting, taskSet);
+    const rows = await actingRows(engine, acting, taskSet, episodes);
+    return { trainer: new Trainer(engine, acting, taskSet, source, { rows }), iteration: 0, tuning: null };
+  } catch (error) {
+    await taskSet.close?.();
+    throw error;
+  }
+}
+
+/** To act takes no reference, which may be as large as the policy. */
+function withoutReference(config: TrainConfig): TrainConfig {
+  return { ...config, loss: { ...config.loss, klCoefficient: 0 } };
 }
 
 /**
@@ -300,9 +348,4 @@ async function actingRows(engine: Engine, config: TrainConfig, taskSet: TaskSet,
   const rows = batchRows(larger);
   if (rows === own || config.engine.memory === null) return rows;
   return (await planRun(engine, larger, taskSet)).fits ? rows : own;
-}
-
-function describeAdapter(engine: Engine): JsonObject {
-  const { name, vendor, architecture, driver, profile } = engine.gpu.adapter;
-  return { name, vendor, architecture, driver, kind: profile.kind, features: [...profile.features] };
 }

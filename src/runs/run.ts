@@ -14,6 +14,8 @@
  *   progress.json   what is done at the moment, and how long it still takes, while a process is at it (`progressFile.ts`)
  *   run.lock        while a process writes to it (`base/lock.node.ts`)
  *   aside/          what a resumed run went back behind (`resume.ts`)
+ *   adapters/       of a finished run of `proxmo sft`: what it trained, as a PEFT folder,
+ *   model/          or, where it trained all weights, as a Hugging Face folder
  *
  * and files of the trainer's own, which it writes by name: what its policy started from, its choices of kernel
  * variants.
@@ -58,6 +60,8 @@ export const runFiles = {
   progress: 'progress.json',
   lock: 'run.lock',
   aside: 'aside',
+  adapters: 'adapters',
+  model: 'model',
 } as const;
 
 const defaultKeep = 3;
@@ -66,6 +70,8 @@ const sessionFields = { version: z.string(), adapter: jsonObjectSchema, started:
 const manifestSchema = z.strictObject({
   format: z.literal('proxmo-run'),
   formatVersion: z.literal(1),
+  /** The command that it is a run of. */
+  kind: z.enum(['train', 'sft']).default('train'),
   seed: z.int(),
   ...sessionFields,
   resumes: z.array(
@@ -94,6 +100,8 @@ export interface RunSession {
 
 export interface CreateRunOptions extends RunSession {
   readonly config: Readonly<Record<string, unknown>>;
+  /** Default: `train`. */
+  readonly kind?: RunManifest['kind'];
   /** JSON Schema of the configuration, which then names it for editors. */
   readonly schema?: string;
   readonly seed: number;
@@ -257,7 +265,7 @@ export function logToRun(dir: string, text: string): void {
  * holds what JSON cannot. What it made is gone then.
  */
 export async function createRun(dir: string, options: CreateRunOptions): Promise<NewRun> {
-  const { config, schema, adapter, version, seed } = options;
+  const { config, kind = 'train', schema, adapter, version, seed } = options;
   const settings = plainJson(config, `${dir}: the configuration`);
   const madeFolder = await makeFolder(dir);
   const release = acquireLock(join(dir, runFiles.lock));
@@ -271,6 +279,7 @@ export async function createRun(dir: string, options: CreateRunOptions): Promise
     const manifest: RunManifest = {
       format: 'proxmo-run',
       formatVersion: 1,
+      kind,
       seed,
       version,
       adapter,

@@ -12,6 +12,7 @@ import { environmentEntries } from '../../src/envs/registry.node.ts';
 import { trainConfigSchema } from '../../src/rl/config.ts';
 import { configSchema } from '../../src/rl/configSchema.node.ts';
 import { presets } from '../../src/rl/presets.ts';
+import { sftConfigSchema } from '../../src/rl/sft/config.ts';
 import { loadConfig } from '../../src/runs/config.ts';
 import { proxmo } from '../support/cli.ts';
 
@@ -19,16 +20,19 @@ const folder = mkdtempSync(join(tmpdir(), 'proxmo-config-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const list = new SettingList();
-const forms = list.settings.flatMap(({ key, forms }) =>
-  forms.map((form) => [`${key} ${form.of.join(' ')}`.trim(), key, form] as const),
+const forms = list.settings.flatMap((setting) =>
+  setting.forms.map((form) => [`${setting.key} ${form.of.join(' ')}`.trim(), setting.key, form, setting] as const),
 );
+/** What follows `--set` in an example. */
+const assignmentsOf = (...example: Parameters<typeof exampleArguments>) =>
+  exampleArguments(...example)
+    .filter((word) => word !== '--set')
+    .map((word) => word.replace(/^'(.*)'$/, '$1').replaceAll("'\\''", "'"));
 
 describe('every setting', () => {
-  it.each(forms)('%s is described, with an example that is accepted', async (_, key, form) => {
+  it.each(forms)('%s is described, with an example that is accepted', async (_, key, form, setting) => {
     expect(form.description).toMatch(/^[A-Z`].*[.)?]$/s);
-    const set = exampleArguments(key, form)
-      .filter((word) => word !== '--set')
-      .map((word) => word.replace(/^'(.*)'$/, '$1').replaceAll("'\\''", "'"));
+    const set = assignmentsOf(setting, form);
     const config = await loadConfig(trainConfigSchema, { set });
     const { name, options } = config.environment;
     const entry = environmentEntries.find((each) => each.name === name);
@@ -51,6 +55,31 @@ describe('every setting', () => {
   });
 });
 
+describe('every setting of proxmo sft', () => {
+  const { settings } = new SettingList('sft');
+
+  it.each(settings.map((setting) => [setting.key, setting] as const))(
+    '%s is described, with an example that is accepted',
+    async (_, setting) => {
+      for (const form of setting.forms) {
+        expect(form.description).toMatch(/^[A-Z`].*[.)?]$/s);
+        const preset = { model: 'x', data: { path: 'x' } };
+        const set = assignmentsOf(setting, form);
+        await expect(loadConfig(sftConfigSchema, { preset, set })).resolves.toBeDefined();
+      }
+    },
+  );
+
+  it('is told apart from that of proxmo train', async () => {
+    const explain = async (...words: string[]) => (await proxmo(['config', 'explain', ...words])).stdout;
+    expect(await explain('training.epochs', '--for', 'sft')).toContain('Passes over the chats.');
+    expect(await explain('training.epochs')).toContain("Passes over an iteration's turns.");
+    expect(await explain('data.heldOut')).toMatch(/held out.*proxmo sft --set data.heldOut/s);
+    const wrong = loadConfig(sftConfigSchema, { preset: { model: 'x', data: { path: 'x' } }, set: ['lr=1'] });
+    await expect(wrong).rejects.toThrow('`training.learningRate`');
+  });
+});
+
 describe('the schema', () => {
   const validate = new Ajv({
     strict: true,
@@ -60,7 +89,7 @@ describe('the schema', () => {
   }).compile(configSchema());
 
   it.each(Object.keys(presets))('accepts what the preset %s comes to', async (name) => {
-    const set = name === 'pretrained' ? ['model=some-model'] : [];
+    const set = 'lora' in presets[name as keyof typeof presets] ? ['model=some-model'] : [];
     const config = JSON.parse(JSON.stringify(await newRunConfig(name, { set })));
     expect(validate(config), JSON.stringify(validate.errors)).toBe(true);
   });

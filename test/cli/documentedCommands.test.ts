@@ -18,7 +18,7 @@ const pages = [
   ...readdirSync(join(root, 'docs')).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])),
 ];
 const program = createProgram('main.ts');
-const settings = new SettingList();
+const settings = { train: new SettingList(), sft: new SettingList('sft') };
 
 /** Words behind `proxmo` of every command of a page; alternatives, `a \| b`, are taken apart. */
 function commandsIn(page: string): string[] {
@@ -62,12 +62,18 @@ function problemOfOne(text: string): string | null {
     if (flag.startsWith('--') && flag !== '--' && flag !== '--help') {
       if (!command.options.some(({ long }) => long === flag)) return `${command.name()} has no option ${flag}`;
       const value = words[index + 1] ?? '';
-      if (flag === '--preset' && command.name() === 'train' && /^[a-z]/.test(value) && !presetNames.includes(value))
+      if (
+        flag === '--preset' &&
+        command.name() !== 'advantages' &&
+        /^[a-z]/.test(value) &&
+        !presetNames.includes(value)
+      )
         return `there is no preset ${value}`;
     }
-    const isSetting = words[index - 1] === '--set' && command.name() === 'train' && word.includes('=');
+    const list = command.name() === 'sft' ? settings.sft : settings.train;
+    const isSetting = words[index - 1] === '--set' && command.name() !== 'advantages' && word.includes('=');
     const key = word.replace(/^['"]/, '').split('=')[0]!;
-    if (isSetting && settings.find(key) === undefined && key !== 'key') return `there is no setting ${key}`;
+    if (isSetting && list.find(key) === undefined && key !== 'key') return `there is no setting ${key}`;
   }
   return null;
 }

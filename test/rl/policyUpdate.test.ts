@@ -53,6 +53,23 @@ it('takes every step at the rate of the schedule, whichever iteration it begins 
   expect((await ratesOf([2])).rates).toEqual(rates.slice(8));
 });
 
+it.each([
+  [3, [3, 3, 3, 3]],
+  [5, [4, 4, 4]],
+  [100, [12]],
+])('takes as many steps as mini-batches of at most %d turns make', async (miniBatchRows, sizes) => {
+  // Episodes have one turn.
+  const trainer = await open({ training: { tasks: 4, groupSize: 3, miniBatchRows } });
+  const step = vi.spyOn(trainer.optimiser, 'step');
+  await trainer.iterate(0);
+  expect(step.mock.calls.map(([batch]) => batch.length)).toEqual(sizes);
+});
+
+it('has no schedule over a number of steps that is not known', async () => {
+  const training = { miniBatchRows: 3, schedule: 'linear' };
+  await expect(open({ training })).rejects.toThrow('set training.schedule to constant');
+});
+
 describe('replies that were cut', () => {
   // Replies are bound to one of these and the end token, which is one token too many for the second.
   const world = defineTaskSet({

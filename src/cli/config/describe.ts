@@ -1,6 +1,7 @@
 /** Settings in words. */
 import type { presets } from '../../rl/presets.ts';
-import { mayChange } from '../../rl/resumeSettings.ts';
+import { mayChange, resumableSettings } from '../../rl/resumeSettings.ts';
+import { resumableSftSettings } from '../../rl/sft/config.ts';
 import { exampleOf, presetValues, type Setting, type SettingForm, type SettingGroup, written } from './settings.ts';
 
 const width = 100;
@@ -19,8 +20,8 @@ export function describeList(settings: readonly Setting[], columns: number | nul
 }
 
 /** Everything about a setting. */
-export function describeSetting({ key, forms }: Setting): string {
-  return [key, ...forms.map((form) => describeForm(key, form, forms))].join('\n\n');
+export function describeSetting(setting: Setting): string {
+  return [setting.key, ...setting.forms.map((form) => describeForm(setting, form))].join('\n\n');
 }
 
 /** What a group is, and what is in it. */
@@ -29,23 +30,29 @@ export function describeGroup({ key, description }: SettingGroup, settings: read
   return `${key}\n${text}\n${describeList(settings, null)}`;
 }
 
-function describeForm(key: string, form: SettingForm, forms: readonly SettingForm[]): string {
+function describeForm(setting: Setting, form: SettingForm): string {
+  const { key, command, forms } = setting;
   const rows = [
     ...(form.of.length > 0 && (forms.length > 1 || key.startsWith('advantages.'))
       ? [[key.startsWith('advantages.') ? 'estimators' : 'environments', form.of.join(', ')]]
       : []),
     ['value', form.type],
     ['default', defaultOf(form)],
-    ['presets', describePresets(key, form)],
-    ['resume', mayChange(key) ? 'may change when a run goes on' : 'is fixed when a run goes on'],
-    ['example', `proxmo train ${exampleArguments(key, form).join(' ')}`],
+    ...(command === 'train' ? [['presets', describePresets(setting, form)]] : []),
+    ['resume', isResumable(setting) ? 'may change when a run goes on' : 'is fixed when a run goes on'],
+    ['example', `proxmo ${command} ${exampleArguments(setting, form).join(' ')}`],
   ];
   return `${indented(form.description)}\n\n${rows.map(([name, value]) => `  ${name!.padEnd(12)}  ${value}`).join('\n')}`;
 }
 
-/** The arguments of `proxmo train` that set it, with all that it needs besides. */
-export function exampleArguments(key: string, form: SettingForm): string[] {
-  const all = { ...form.needs, [key]: exampleOf(key, form) };
+/** Whether it may change when a run goes on. */
+export function isResumable({ key, command }: Setting): boolean {
+  return mayChange(key, command === 'train' ? resumableSettings : resumableSftSettings);
+}
+
+/** The arguments of its command that set it, with all that it needs besides. */
+export function exampleArguments(setting: Setting, form: SettingForm): string[] {
+  const all = { ...form.needs, [setting.key]: exampleOf(setting, form) };
   return Object.entries(all).flatMap(([name, value]) => ['--set', quoted(`${name}=${written(value)}`)]);
 }
 
@@ -54,8 +61,8 @@ function quoted(text: string): string {
   return /^[\w.,:/=+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-function describePresets(key: string, form: SettingForm): string {
-  const values = Object.entries(presetValues(key, form)).filter(
+function describePresets(setting: Setting, form: SettingForm): string {
+  const values = Object.entries(presetValues(setting, form)).filter(
     ([, value]) => JSON.stringify(value) !== JSON.stringify(form.default),
   );
   if (values.length === 0) return 'none sets it to anything else';

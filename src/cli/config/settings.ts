@@ -1,11 +1,13 @@
 /** Every setting, read from the JSON Schema of the configuration: for lists, explanations and completion. */
 import { stringify } from 'yaml';
+import type * as z from 'zod';
 import { nearestKey } from '../../base/nearestKey.ts';
 import { valueAt } from '../../base/schemaProblems.ts';
 import { environmentEntries } from '../../envs/registry.node.ts';
 import { trainConfigSchema } from '../../rl/config.ts';
 import { annotatedSchema, type JsonSchema } from '../../rl/configSchema.node.ts';
 import { presets } from '../../rl/presets.ts';
+import { sftConfigSchema } from '../../rl/sft/config.ts';
 import { meantSettings } from '../../runs/settingNames.ts';
 
 /** What a setting is, everywhere or for some estimators or environments alone. */
@@ -28,8 +30,14 @@ export interface SettingForm {
   readonly needs: Readonly<Record<string, unknown>>;
 }
 
+/** Commands that have settings. */
+export const settingCommands = ['train', 'sft'] as const;
+export type SettingCommand = (typeof settingCommands)[number];
+
 export interface Setting {
   readonly key: string;
+  /** Whose setting it is. */
+  readonly command: SettingCommand;
   readonly forms: readonly SettingForm[];
 }
 
@@ -47,19 +55,16 @@ export class SettingList {
   readonly settings: readonly Setting[];
   readonly groups: readonly SettingGroup[];
 
-  constructor() {
+  constructor(private readonly command: SettingCommand = 'train') {
     const walk = new Walk();
-    walk.enter(annotatedSchema(trainConfigSchema), '', [], {});
-    const usual = trainConfigSchema.parse({}).environment.name;
-    for (const { name, options } of environmentEntries)
-      walk.enter(
-        annotatedSchema(options),
-        `${optionsKey}.`,
-        [name],
-        name === usual ? {} : { 'environment.name': name },
-      );
-    this.settings = [...walk.forms].map(([key, forms]) => ({ key, forms }));
+    walk.enter(annotatedSchema(this.schema), '', [], {});
+    if (command === 'train') addEnvironments(walk);
+    this.settings = [...walk.forms].map(([key, forms]) => ({ key, command, forms }));
     this.groups = [...walk.groups].map(([key, description]) => ({ key, description }));
+  }
+
+  private get schema(): z.ZodType {
+    return this.command === 'train' ? trainConfigSchema : sftConfigSchema;
   }
 
   /** Every name that `config explain` knows. */
@@ -76,7 +81,7 @@ export class SettingList {
   meant(key: string): readonly string[] {
     const path = key.split('.');
     const word = path.at(-1)!;
-    const known = meantSettings(trainConfigSchema, word, path.slice(0, -1));
+    const known = meantSettings(this.schema, word, path.slice(0, -1));
     const elsewhere = known.length > 0 ? known : this.names.filter((name) => name.endsWith(`.${word}`));
     if (elsewhere.length > 0) return elsewhere;
     const nearest = nearestKey(key, this.names) ?? this.nearestWord(word);
@@ -97,6 +102,13 @@ export class SettingList {
       ({ key }) => key.startsWith(prefix) && (hasOptions || !key.startsWith(`${optionsKey}.`)),
     );
   }
+}
+
+/** Adds the options of environments. */
+function addEnvironments(walk: Walk): void {
+  const usual = trainConfigSchema.parse({}).environment.name;
+  for (const { name, options } of environmentEntries)
+    walk.enter(annotatedSchema(options), `${optionsKey}.`, [name], name === usual ? {} : { 'environment.name': name });
 }
 
 class Walk {
@@ -231,18 +243,25 @@ export function written(value: unknown): string {
 }
 
 /** A value to show how the setting is written: another one than the default, where there is one to be had. */
-export function exampleOf(key: string, form: SettingForm): unknown {
+export function exampleOf({ key, command }: Pick<Setting, 'key' | 'command'>, form: SettingForm): unknown {
   const { examples, values, type, default: usual, maximum = Number.POSITIVE_INFINITY } = form;
   if (examples.length > 0) return examples[0];
-  const other = [...values, ...Object.values(presetValues(key, form))].find((value) => value !== usual);
+  const other = [...values, ...Object.values(presetValues({ key, command }, form))].find((value) => value !== usual);
   if (other !== undefined) return other;
   if (typeof usual === 'number') return usual === 0 ? 1 : 2 * usual <= maximum ? 2 * usual : usual / 2;
   if (usual !== undefined && usual !== null) return usual;
   return type.startsWith('text') ? 'TEXT' : type.startsWith('list') ? [] : type === 'group of keys' ? {} : 1;
 }
 
-/** What presets set it to, by their names: in this form, where its environment has the setting. */
-export function presetValues(key: string, { of }: Pick<SettingForm, 'of'>): Readonly<Record<string, unknown>> {
+/**
+ * What presets set it to, by their names: in this form, where its environment has the setting. They are those of
+ * training runs.
+ */
+export function presetValues(
+  { key, command }: Pick<Setting, 'key' | 'command'>,
+  { of }: Pick<SettingForm, 'of'>,
+): Readonly<Record<string, unknown>> {
+  if (command !== 'train') return {};
   const isOption = key.startsWith(`${optionsKey}.`);
   const values = Object.entries(presets).flatMap(([name, preset]) => {
     const path = isOption && !of.includes(preset.environment.name) ? [] : key.split('.');

@@ -9,7 +9,7 @@ import { locateModel } from '../../models/hub/cache.node.ts';
 import type { Precision } from '../../nn/halfWeights.ts';
 import { openPolicyModel } from '../../rl/policySource.node.ts';
 import type { ChatSettings, PolicySource } from '../../rl/policySource.ts';
-import { loadRunModel, runConfig } from '../../rl/run.node.ts';
+import { loadRunModel, policyConfig } from '../../rl/run.node.ts';
 import { openRun, runFiles } from '../../runs/run.ts';
 import type { Engine } from '../../tensor/engine.ts';
 import type { ChatMessage } from '../../text/hf/chatTemplate.ts';
@@ -24,7 +24,7 @@ import { checkModel } from '../names.ts';
  */
 export async function checkSource(name: string): Promise<string> {
   const path = await locateModel(name);
-  await checkModel((await isRun(path)) ? runConfig(await openRun(path)).model : path);
+  await checkModel((await isRun(path)) ? policyConfig(await openRun(path)).model : path);
   return path;
 }
 
@@ -44,8 +44,10 @@ export async function openSource(
   allowNonFinite = false,
 ): Promise<PolicySource> {
   if (await isRun(path)) {
-    const { source, config, tuning } = await loadRunModel(engine, path, undefined, precision);
+    const { source, config, run, tuning } = await loadRunModel(engine, path, undefined, precision);
     tellTuning(tuning);
+    // What was tuned on chats samples as its makers say.
+    if (run.manifest.kind === 'sft') return source;
     const { temperature, topP, topK } = config.sampling;
     return { ...source, sampling: { temperature, topP, topK, unsupported: [], from: 'the run' } };
   }

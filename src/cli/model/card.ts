@@ -4,6 +4,8 @@ import { stringify } from 'yaml';
 import packageJson from '../../../package.json' with { type: 'json' };
 import { readTextOrNull } from '../../base/wholeFile.node.ts';
 import type { TrainConfig } from '../../rl/config.ts';
+import { sftRunConfig } from '../../rl/sft/runConfig.node.ts';
+import { sftSummarySchema } from '../../rl/sft/supervisedRun.node.ts';
 import { type EvaluationSummary, summarySchema } from '../../rl/summary.ts';
 import { isPlainObject } from '../../runs/json.ts';
 import type { Run } from '../../runs/run.ts';
@@ -35,56 +37,87 @@ interface BaseFacts {
 /** The text of the card. What is not known is left out, and said to be unknown. */
 export async function modelCard(subject: CardSubject): Promise<string> {
   const base = await factsOf(subject.base);
+  if (subject.run.manifest.kind === 'sft') return tunedCard(subject, base);
   const summary = summarySchema.safeParse(await subject.run.readSummary()).data ?? null;
   const isFinal = summary !== null && subject.iteration === subject.config.training.iterations;
   const after = isFinal ? summary.after : null;
   return [
-    `---\n${stringify(frontMatter(subject, base, after))}---\n`,
-    `# ${basename(subject.dir)}\n`,
+    head(subject, { ...frontMatter(subject, base), ...modelIndex(subject, after) }),
     introduction(subject, base),
     `## Results\n\n${isFinal ? results(subject, summary.before, summary.after) : `These are the weights after iteration ${subject.iteration}, which were not evaluated at the end of a run.`}\n`,
-    `## How to load it\n\n${loading(subject, base)}`,
-    `## Settings\n\n\`\`\`yaml\n${stringify(shownSettings(subject.config))}\`\`\`\n`,
+    ...usage(subject, base, subject.config),
   ].join('\n');
 }
 
-function frontMatter({ form, config, dir }: CardSubject, { id, license }: BaseFacts, after: EvaluationSummary | null) {
-  const { environment, evaluation } = config;
+/** The card of a model that was fine-tuned on chats. */
+async function tunedCard(subject: CardSubject, base: BaseFacts): Promise<string> {
+  const { run, iteration, form } = subject;
+  const summary = sftSummarySchema.safeParse(await run.readSummary()).data ?? null;
+  const known = summary !== null && iteration === summary.steps ? summary : null;
+  const what = form === 'adapters' ? 'LoRA adapters for' : 'A model trained from';
+  const chats = known === null ? '' : ` of ${known.data.chats} chats`;
+  const losses =
+    known?.before && known.after
+      ? `Loss on ${known.data.heldOut} held-out chats, in nats a token of the replies: ${known.before.loss.toFixed(4)} before, ${known.after.loss.toFixed(4)} after.`
+      : `These are the weights after step ${iteration}, for which no held-out loss is known.`;
+  return [
+    head(subject, frontMatter(subject, base)),
+    `${what} **${base.name}**, fine-tuned by [proxmo](https://www.npmjs.com/package/proxmo) on the replies${chats}: ${iteration} optimiser steps, seed ${run.manifest.seed}.\n`,
+    provenance(subject, base),
+    `## Results\n\n${losses}\n`,
+    ...usage(subject, base, sftRunConfig(run)),
+  ].join('\n');
+}
+
+function head({ dir }: CardSubject, front: object): string {
+  return `---\n${stringify(front)}---\n\n# ${basename(dir)}\n`;
+}
+
+function usage(subject: CardSubject, base: BaseFacts, settings: object): string[] {
+  return [
+    `## How to load it\n\n${loading(subject, base)}`,
+    `## Settings\n\n\`\`\`yaml\n${stringify(withoutFolders(settings))}\`\`\`\n`,
+  ];
+}
+
+function frontMatter({ form, run }: CardSubject, { id, license }: BaseFacts) {
+  const how = run.manifest.kind === 'sft' ? ['sft'] : ['reinforcement-learning', 'multi-turn'];
   return {
     library_name: form === 'adapters' ? 'peft' : 'transformers',
     pipeline_tag: 'text-generation',
     ...(id === null ? {} : { base_model: id }),
     ...(license === null ? {} : { license }),
-    tags: ['proxmo', 'reinforcement-learning', 'multi-turn', ...(form === 'adapters' ? ['lora'] : [])],
-    ...(after === null
-      ? {}
-      : {
-          'model-index': [
-            {
-              name: basename(dir),
-              results: [
-                {
-                  task: { type: 'reinforcement-learning', name: 'multi-turn tasks' },
-                  dataset: {
-                    type: basename(environment.name),
-                    name: `${basename(environment.name)}, ${evaluation.split} tasks`,
-                  },
-                  metrics: [{ type: 'success_rate', name: 'success rate', value: after.success }],
-                },
-              ],
-            },
-          ],
-        }),
+    tags: ['proxmo', ...how, ...(form === 'adapters' ? ['lora'] : [])],
   };
 }
 
-function introduction({ form, config, iteration, run }: CardSubject, { name, license }: BaseFacts): string {
+function modelIndex({ config, dir }: CardSubject, after: EvaluationSummary | null) {
+  if (after === null) return {};
+  const { environment, evaluation } = config;
+  const name = basename(environment.name);
+  const result = {
+    task: { type: 'reinforcement-learning', name: 'multi-turn tasks' },
+    dataset: { type: name, name: `${name}, ${evaluation.split} tasks` },
+    metrics: [{ type: 'success_rate', name: 'success rate', value: after.success }],
+  };
+  return { 'model-index': [{ name: basename(dir), results: [result] }] };
+}
+
+function introduction(subject: CardSubject, base: BaseFacts): string {
+  const { form, config, iteration } = subject;
+  const { name } = base;
   const { environment, advantages, training, warmStart, seed } = config;
   const what = form === 'adapters' ? 'LoRA adapters for' : 'A model trained from';
   const taught = warmStart.tasks > 0 ? ` after a warm start on demonstrations of up to ${warmStart.tasks} tasks` : '';
   return [
     `${what} **${name}**, trained with ${advantages.estimator} by [proxmo](https://www.npmjs.com/package/proxmo) on the`,
     `environment \`${basename(environment.name)}\`${taught}: ${iteration} iterations of ${training.tasks} tasks with ${training.groupSize} episodes each, seed ${seed}.\n`,
+    provenance(subject, base),
+  ].join('\n');
+}
+
+function provenance({ run }: CardSubject, { name, license }: BaseFacts): string {
+  return [
     `- Base model: ${name}`,
     `- Licence of the base model: ${license ?? 'not known here; look at where the base model is from'}`,
     `- Trained by proxmo ${run.manifest.version}, begun ${run.manifest.started}; saved by proxmo ${packageJson.version}\n`,
@@ -128,22 +161,13 @@ function loading({ form, dir }: CardSubject, { name }: BaseFacts): string {
   return `\`\`\`python\n${code.join('\n')}\n\`\`\`\n`;
 }
 
-/** The settings without where files lie on the machine that trained. */
-function shownSettings(config: TrainConfig): object {
-  const { model, lora, environment } = config;
-  const inside = (value: unknown): unknown => {
-    if (typeof value === 'string' && value.startsWith('/')) return basename(value);
-    if (Array.isArray(value)) return value.map(inside);
-    return isPlainObject(value)
-      ? Object.fromEntries(Object.entries(value).map(([key, each]) => [key, inside(each)]))
-      : value;
-  };
-  return {
-    ...config,
-    ...(model === undefined ? {} : { model: inside(model) }),
-    lora: inside(lora),
-    environment: inside(environment),
-  };
+/** Settings without where files lie on the machine that trained. */
+function withoutFolders(value: unknown): unknown {
+  if (typeof value === 'string' && value.startsWith('/')) return basename(value);
+  if (Array.isArray(value)) return value.map(withoutFolders);
+  return isPlainObject(value)
+    ? Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withoutFolders(each)]))
+    : value;
 }
 
 async function factsOf(base: string): Promise<BaseFacts> {

@@ -14,7 +14,7 @@ import { pretrainedWeights } from '../../nn/decoderWeights.ts';
 import { adapterWeights, type LoraAdapters, mergeAdapters } from '../../nn/lora.ts';
 import type { Transformer } from '../../nn/transformer.ts';
 import type { TrainConfig } from '../../rl/config.ts';
-import { loadRunModel, runConfig } from '../../rl/run.node.ts';
+import { loadRunModel, policyConfig } from '../../rl/run.node.ts';
 import { openRun } from '../../runs/run.ts';
 import { Engine } from '../../tensor/engine.ts';
 import { adapterOption, wholeNumber } from '../arguments.ts';
@@ -48,7 +48,7 @@ export function exportCommand(): Command {
     .addOption(adapterOption())
     .action(async (run: string, dir: string, options: ExportOptions) => {
       const opened = await openRun(run);
-      const config = runConfig(opened);
+      const config = policyConfig(opened);
       const base = baseOf(run, config, options);
       await checkModel(base);
       await refuseExisting(dir, 'policy');

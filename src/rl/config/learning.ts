@@ -62,6 +62,15 @@ export const training = z
     groupSize: count.default(8).describe('Episodes of a task (G), which are compared with each other.'),
     epochs: count.default(1).describe("Passes over an iteration's turns."),
     miniBatches: count.default(4).describe('Optimiser steps in a pass; the turns are shared out evenly among them.'),
+    miniBatchRows: count
+      .nullable()
+      .default(null)
+      .meta({
+        description:
+          'Turns in a mini-batch, as the official scripts count (`ppo_mini_batch_size` 256): a pass has as many steps as ' +
+          'that makes, the turns shared out evenly among them. Null for `miniBatches`, however many turns there are.',
+        examples: [256],
+      }),
     learningRate: positive.default(5e-4).describe('Learning rate of AdamW in iterations, after its warm-up.'),
     schedule: z
       .enum(courses)

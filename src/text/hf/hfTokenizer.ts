@@ -12,6 +12,7 @@ import { StreamDecoder, Utf8Decoder } from '../streamDecoder.ts';
 import type { StreamingTokenizer } from '../tokenizer.ts';
 import { type AddedToken, AddedTokenSplitter } from './addedTokens.ts';
 import { createModel, readVocabulary, type TextModel } from './bpe.ts';
+import { type EncodedConversation, encodeReplies } from './chatReplies.ts';
 import { type ChatMessage, type ChatOptions, ChatTemplate } from './chatTemplate.ts';
 import { type HfTokenizerFiles, readSettings, type TokenizerSettings, type tokenRoles } from './files.ts';
 import { readNormalizer, readPostProcessor, readPreTokenizer, type Template } from './pipeline.ts';
@@ -149,6 +150,27 @@ export class HfTokenizer implements StreamingTokenizer {
       this.#settings.chatTemplate + JSON.stringify(options ?? {}),
     );
     return this.#checked(this.#encode(this.applyChatTemplate(value, options), true, true, restore));
+  }
+
+  /**
+   * Ids of a conversation in which the replies of the assistant are known token by token (`chatReplies.ts`), to learn
+   * them.
+   * @throws {ProxmoError} as `applyChatTemplate` and `encode`.
+   */
+  encodeReplies(messages: readonly ChatMessage[], options: ChatOptions = {}): EncodedConversation {
+    const { value, restore } = standIn(
+      messages,
+      [...this.#specials],
+      this.#settings.chatTemplate + JSON.stringify(options),
+    );
+    const writer = {
+      render: (part: readonly ChatMessage[], settings: ChatOptions) => this.applyChatTemplate(part, settings),
+      encode: (text: string, isStart: boolean) => this.#checked(this.#encode(text, true, isStart, restore)),
+      restore,
+      ends: this.stopIds.flatMap((id) => this.#tokens[id] ?? []),
+      endId: this.endId,
+    };
+    return encodeReplies(writer, value, options);
   }
 
   #checked(ids: number[]): number[] {

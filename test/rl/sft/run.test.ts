@@ -1,0 +1,107 @@
+/** Runs of supervised fine-tuning on disk: what they learn, what they leave, and that they go on with the same bits. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openRun } from '../../../src/runs/run.ts';
+import { lastTensors } from '../../support/checkpoints.ts';
+import { type SftWorld, sftSettings, sftWorld, trainSft } from '../../support/sftRun.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'proxmo-sft-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let world: SftWorld;
+beforeAll(async () => {
+  world = await sftWorld(folder);
+});
+const settings = (over: object = {}) => sftSettings(world, over);
+
+/** All that must be the same in a run that never stopped. */
+async function essenceOf(dir: string) {
+  const run = await openRun(dir);
+  const metrics = (await run.readMetrics()).map(({ kind, iteration, loss, gradientNorm, learningRate }) => ({
+    kind,
+    iteration,
+    loss,
+    gradientNorm,
+    learningRate,
+  }));
+  return { tensors: await lastTensors(run), metrics };
+}
+
+describe.each([
+  ['adapters', {}],
+  ['all weights', { lora: null, training: { epochs: 4, batchChats: 3, learningRate: 1e-2, warmup: 0 } }],
+])('fine-tuning of %s', (name, over) => {
+  const whole = join(folder, `whole ${name}`);
+
+  it('lowers the loss on chats that were held out, and leaves what it trained', async () => {
+    const summary = await trainSft(whole, settings(over));
+    expect(summary.steps).toBe(12);
+    expect(summary.before!.loss).toBeGreaterThan(3);
+    expect(summary.after!.loss).toBeLessThan(0.75 * summary.before!.loss);
+    expect(summary.data).toMatchObject({ chats: 9, heldOut: 3, skipped: 0, cut: 0, changed: 0 });
+    expect(readdirSync(join(whole, summary.trained))).toContain(
+      name === 'adapters' ? 'adapter_model.safetensors' : 'model.safetensors',
+    );
+    const kinds = (await essenceOf(whole)).metrics.map(({ kind, iteration }) => `${kind} ${iteration}`);
+    expect(kinds).toEqual([
+      'eval 0',
+      ...Array.from({ length: 12 }, (_, step) => [
+        `train ${step + 1}`,
+        ...((step + 1) % 3 === 0 ? [`eval ${step + 1}`] : []),
+      ]).flat(),
+    ]);
+  });
+
+  it.each([1, 3, 5])('goes on with the same bits after a stop in step %d', async (step) => {
+    const stopped = join(folder, `stopped ${name} ${step}`);
+    const controller = new AbortController();
+    const halted = trainSft(stopped, settings(over), {
+      signal: controller.signal,
+      onEvent: (event) => {
+        if (event.kind === 'step' && event.outcome.step === step) controller.abort();
+      },
+    });
+    await expect(halted).rejects.toThrow(`Step ${step} of 12 is saved; go on with: proxmo sft --resume ${stopped}`);
+    await trainSft(stopped, settings(over), { resume: true });
+    expect(await essenceOf(stopped)).toEqual(await essenceOf(whole));
+  });
+});
+
+it('goes back to its last checkpoint where it was killed, and puts aside what came after', async () => {
+  const [whole, killed] = [join(folder, 'whole adapters'), join(folder, 'killed')];
+  const config = settings({ checkpoints: { every: 2, minutes: 0 } });
+  const died = trainSft(killed, config, {
+    onEvent: (event) => {
+      if (event.kind === 'step' && event.outcome.step === 5) throw new Error('killed');
+    },
+  });
+  await expect(died).rejects.toThrow('killed');
+  rmSync(join(killed, 'checkpoints', '000005'), { recursive: true });
+  await trainSft(killed, config, { resume: true });
+  expect(await essenceOf(killed)).toEqual(await essenceOf(whole));
+  expect(readFileSync(join(killed, 'aside', '001', 'metrics.jsonl'), 'utf8')).toContain('"iteration":5');
+});
+
+it('goes on for more epochs, and refuses other settings and other chats', async () => {
+  const dir = join(folder, 'longer');
+  await trainSft(dir, settings({ training: { epochs: 1, batchChats: 3 } }));
+  const longer = settings({ training: { epochs: 2, batchChats: 3 } });
+  const other = settings({ training: { epochs: 2, batchChats: 2 } });
+  await expect(trainSft(dir, other, { resume: true })).rejects.toThrow('training.batchChats was 3 and is 2');
+  expect((await trainSft(dir, longer, { resume: true })).steps).toBe(6);
+  const chats = readFileSync(world.data, 'utf8');
+  writeFileSync(world.data, chats.replace('green', 'blue'));
+  await expect(trainSft(dir, longer, { resume: true })).rejects.toThrow('its chats have changed');
+  writeFileSync(world.data, chats);
+});
+
+it('leaves no folder where nothing could begin', async () => {
+  const dir = join(folder, 'nothing');
+  const empty = join(folder, 'empty.jsonl');
+  writeFileSync(empty, '');
+  await expect(trainSft(dir, settings({ data: { path: empty } }))).rejects.toThrow(`${empty} is empty`);
+  const small = settings({ engine: { memory: 0.1 } });
+  await expect(trainSft(dir, small)).rejects.toThrow(/engine.memory allows 0.1 MiB/);
+  expect(readdirSync(folder)).not.toContain('nothing');
+});
