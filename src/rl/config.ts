@@ -95,6 +95,10 @@ export const trainConfigSchema = settings
         'the learning rate cannot follow the share of all steps where their number depends on what is played; set training.schedule to constant and training.warmup to 0, or training.miniBatchRows to null',
     },
   )
+  .refine(({ loss, training }) => loss.imitationCoefficient > 0 || training.corrections === 0, {
+    path: ['training', 'corrections'],
+    error: 'corrections are learned with the weight loss.imitationCoefficient; set it above 0, or corrections to 0',
+  })
   .refine(({ lora, model }) => lora === null || model !== undefined, {
     path: ['lora'],
     error: 'adapters need a pretrained model; name one as model, or set lora to null',

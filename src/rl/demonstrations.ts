@@ -39,6 +39,8 @@ export interface DemonstrationOptions {
   readonly seed: number;
   /** Counts the faults of the whole run. */
   readonly faults: FaultLog;
+  /** Actions with which the episode of each task begins, `[tasks]`, before the teacher takes over; none by default. */
+  readonly beginnings?: readonly (readonly string[])[];
 }
 
 /** Environment or teacher failed in the middle of a demonstration. */
@@ -68,16 +70,19 @@ export async function demonstrate(
   tasks: readonly Task[],
   options: DemonstrationOptions,
 ): Promise<TokenSequence[]> {
-  const { teacher, noise, seed, faults } = options;
+  const { teacher, noise, seed, faults, beginnings } = options;
   checkTeacher(taskSet, options);
   const sequences: TokenSequence[] = [];
   const random = new Random(seed, 'demonstrations');
-  const drawNoise = () => random.uniform() < noise && random;
+  const drawNoise = (offered: readonly string[] | null) =>
+    random.uniform() < noise && offered?.length ? offered[random.below(offered.length)]! : null;
   let last: Error | null = null;
   let dropped = 0;
-  for (const task of tasks) {
+  for (const [index, task] of tasks.entries()) {
+    const beginning = beginnings?.[index] ?? [];
+    const stray: Stray = (turn, offered) => beginning[turn] ?? drawNoise(offered);
     for (let attempt = 1; ; attempt++) {
-      const shown = await demonstrateOne(scribe, taskSet, task, teacher, faults, drawNoise).catch(asInterrupted);
+      const shown = await demonstrateOne(scribe, taskSet, task, teacher, faults, stray).catch(asInterrupted);
       if (!(shown instanceof Interrupted)) {
         sequences.push(...shown);
         break;
@@ -143,8 +148,7 @@ async function demonstrateOne(
   task: Task,
   teacher: DemonstrationOptions['teacher'],
   faults: FaultLog,
-  /** Where this turn's action comes from: the teacher, if false. */
-  drawNoise: () => Random | false,
+  stray: Stray,
 ): Promise<TokenSequence[]> {
   const turns: TurnTokens[] = [];
   const attempt = async <T>(call: () => Answer<T>): Promise<T> => {
@@ -166,7 +170,7 @@ async function demonstrateOne(
       act: (turn, taken) => attempt(() => player.act(turn, taken)),
       isDone: () => player.done ?? false,
       step: (action) => ask(() => environment.step(action), turnProblem),
-      drawNoise,
+      stray,
     });
   } finally {
     const error = await closeEnvironment(environment);
@@ -174,12 +178,15 @@ async function demonstrateOne(
   }
 }
 
+/** The action that is taken in place of the teacher's in a turn, counted from 0; null for the teacher's. */
+type Stray = (turn: number, offered: readonly string[] | null) => string | null;
+
 /** What a demonstration calls upon, turn by turn. */
 interface Course {
   act(turn: Turn, taken: string | null): Promise<string>;
   isDone(): boolean;
   step(action: string): Promise<Turn>;
-  drawNoise(): Random | false;
+  readonly stray: Stray;
 }
 
 /** @param turns gets the turns of the episode as they come */
@@ -188,7 +195,7 @@ async function demonstrateTurns(
   opening: Turn & { readonly instruction: string },
   turns: TurnTokens[],
   maxSteps: number,
-  { act, isDone, step, drawNoise }: Course,
+  { act, isDone, step, stray }: Course,
 ): Promise<TokenSequence[]> {
   const memory = createMemory(form, prompts, [tokenizer.endId]);
   const tokensOf = (action: string, offered: Turn['admissibleActions']) =>
@@ -201,9 +208,7 @@ async function demonstrateTurns(
     // The call has shown the teacher what its last action came to.
     if (isDone()) return contextSequences(turns);
     const wanted = matchAction(named, admissibleActions) ?? named;
-    const noise = drawNoise();
-    const action =
-      noise && admissibleActions?.length ? admissibleActions[noise.below(admissibleActions.length)]! : wanted;
+    const action = stray(turns.length, admissibleActions) ?? wanted;
     const { tokens, context } = memory.read({ instruction: opening.instruction, observation, admissibleActions });
     const written = tokensOf(action, admissibleActions);
     memory.wrote(written, action);

@@ -74,7 +74,9 @@ export class PolicyUpdate {
   /**
    * @param iteration counted from 0
    * @param advantages of the episodes' steps, in the same order
-   * @param demonstrations to learn from besides; none where `loss.imitationCoefficient` is 0
+   * @param demonstrations to learn from besides, of which each step draws some; none where
+   * `loss.imitationCoefficient` is 0
+   * @param corrections to learn from besides, which are shared out among the steps of a pass
    * @throws {ProxmoError} `non-finite` if nothing can be learned, naming the step or the tensor
    */
   async run(
@@ -82,13 +84,15 @@ export class PolicyUpdate {
     episodes: readonly Episode[],
     advantages: AdvantageResult,
     demonstrations: readonly TokenSequence[] = [],
+    corrections: readonly TokenSequence[] = [],
   ): Promise<UpdateResult> {
     const before = this.optimiser.progress;
     const sequences = this.weighed(episodes, advantages).filter(({ turns }) => this.counted(turns).length > 0);
     const steps = episodes.flatMap((episode) => episode.steps);
     const referenceLogProbs: (ArrayLike<number> | null)[] = steps.map(() => null);
     try {
-      const reports = await this.passes(iteration, await this.scored(sequences, referenceLogProbs), demonstrations);
+      const scored = await this.scored(sequences, referenceLogProbs);
+      const reports = await this.passes(iteration, scored, demonstrations, corrections);
       this.optimiser.checkLearned();
       this.warnOfSkips(iteration, reports);
       return {
@@ -108,6 +112,7 @@ export class PolicyUpdate {
     iteration: number,
     sequences: readonly ScoredSequence[],
     demonstrations: readonly TokenSequence[],
+    corrections: readonly TokenSequence[],
   ): Promise<StepReport[]> {
     const { epochs, miniBatches, miniBatchRows } = this.config.training;
     const rowsOf = ({ sequence }: ScoredSequence) => this.counted(sequence.turns).length;
@@ -117,9 +122,13 @@ export class PolicyUpdate {
     for (let epoch = 0; epoch < epochs; epoch++) {
       const shuffled = new Random(this.config.seed, `update ${iteration} ${epoch}`).shuffle(sequences);
       const batches = evenParts(shuffled, count, rowsOf);
+      const corrected = evenParts(corrections, batches.length, ({ replies }) => replies.length);
       for (const [index, batch] of batches.entries()) {
         const rate = this.learningRate(iteration, epoch, index);
-        const shown = drawDemonstrations(demonstrations, this.config, `${iteration} ${epoch} ${index}`);
+        const shown = [
+          ...drawDemonstrations(demonstrations, this.config, `${iteration} ${epoch} ${index}`),
+          ...(corrected[index] ?? []),
+        ];
         const learned = [...this.trainingSequences(batch), ...rehearsed(shown, this.config)];
         reports.push(await this.optimiser.step(learned, rate));
         this.options.onProgress((epoch + (index + 1) / batches.length) / epochs);

@@ -25,7 +25,7 @@ import { Policy } from './policy.ts';
 import type { PolicySource } from './policySource.ts';
 import { PolicyUpdate, type UpdateResult } from './policyUpdate.ts';
 import { ownWeightsOf, referenceOf } from './reference.ts';
-import { rehearses } from './rehearsal.ts';
+import { drawFailures, rehearses } from './rehearsal.ts';
 import { type Episode, playEpisodes, type RolloutResult } from './rollout.ts';
 import { RunTasks } from './runTasks.ts';
 import type { SupervisedTraining } from './supervised.ts';
@@ -201,6 +201,19 @@ export class Trainer {
     return shown;
   }
 
+  /** What the expert makes of failed episodes. */
+  private async corrections(iteration: number, episodes: readonly Episode[]): Promise<readonly TokenSequence[]> {
+    const { config, faults } = this;
+    if (!rehearses(config) || config.training.corrections === 0 || this.tasks.lacksExpert) return [];
+    const failures = drawFailures(episodes, this.taskSet.maxSteps, config, `${iteration}`);
+    return demonstrate(
+      this.policy.player,
+      this.taskSet,
+      failures.map(({ task }) => task),
+      { teacher: 'expert', noise: 0, seed: config.seed, faults, beginnings: failures.map(({ actions }) => actions) },
+    );
+  }
+
   private async learn(iteration: number): Promise<IterationResult> {
     const watch = new Stopwatch();
     this.report('rollout', 0);
@@ -214,7 +227,9 @@ export class Trainer {
     this.checkSignal();
     this.report('update', 0);
     const shown = rehearses(this.config) ? await this.demonstrations() : [];
-    const update = await watch.time('update', () => this.policyUpdate.run(iteration, episodes, advantages, shown));
+    const update = await watch.time('update', async () =>
+      this.policyUpdate.run(iteration, episodes, advantages, shown, await this.corrections(iteration, episodes)),
+    );
     const metrics = iterationMetrics({
       iteration,
       episodes,

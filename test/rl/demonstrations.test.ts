@@ -126,6 +126,29 @@ describe('an expert', () => {
   });
 });
 
+describe('an expert that takes over', () => {
+  it('is taught from there on; what was done before is read alone', async () => {
+    const beginnings = tasks.map(() => ['wait', 'wait']);
+    const episodes = await show(counting as TaskSet, { beginnings }, 'plain', 'transcript');
+    expect(episodes).toHaveLength(tasks.length);
+    for (const { tokens, replies } of episodes) {
+      const text = tokenizer.decode(tokens);
+      expect(text.match(/<action> wait <end>/g)).toHaveLength(2);
+      const taught = replies.map(({ start, length }) =>
+        tokenizer.decode(Array.from(tokens).slice(start, start + length)),
+      );
+      expect(new Set(taught)).toEqual(new Set(['add <end>']));
+    }
+    // Windows show what it would have done in its place too.
+    expect(await show(counting as TaskSet, { beginnings })).toHaveLength(goalsSum(tasks) + 2 * tasks.length);
+  });
+
+  it('shows nothing where the episode cannot be saved', async () => {
+    const beginnings = tasks.map((_, index) => (index === 0 ? [] : ['wait', 'stop']));
+    expect(await show(counting as TaskSet, { beginnings }, 'plain', 'transcript')).toHaveLength(1);
+  });
+});
+
 describe('recorded solutions', () => {
   it('are recited; tasks without one are left out', async () => {
     const recorded = tasks.filter((task) => (task as { goal?: number }).goal !== 3);

@@ -158,17 +158,20 @@ it('says once when, again and again, no task told its episodes apart', async () 
 
 describe('demonstrations within the update', () => {
   // Every episode has the same outcome, so that there is nothing to learn but from demonstrations.
-  const world = defineTaskSet({
-    name: 'fair',
+  const worldOf = (name: string) => ({
+    name,
     maxSteps: 1,
     tasks: [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'].map((id) => ({ id, type: 'door' })),
-    words: ['go', 'doors', 'over', 'left', 'right'],
+    words: ['go', 'doors', 'far', 'over', 'left', 'right'],
     instruction: () => 'go',
+    createExpert: () => ({ reset() {}, act: () => 'right' }),
+  });
+  const world = defineTaskSet({
+    ...worldOf('fair'),
     *play() {
       yield { observation: 'doors', actions: ['left', 'right'] };
       return { observation: 'over', success: true };
     },
-    createExpert: () => ({ reset() {}, act: () => 'right' }),
   });
   const training = { tasks: 4, groupSize: 8, learningRate: 0.03 };
   const warmStart = { tasks: 4, batchTurns: 3 };
@@ -209,7 +212,42 @@ describe('demonstrations within the update', () => {
     expect(batches).toHaveLength(2);
   });
 
+  it('have corrections of failed episodes beside them, shared out among the steps', async () => {
+    // Only `left` fails: then the other one is the way out.
+    const strict = defineTaskSet({
+      ...worldOf('strict'),
+      maxSteps: 4,
+      *play() {
+        if ((yield { observation: 'doors', actions: ['left', 'right'] }) === 'right')
+          return { observation: 'over', success: true };
+        const saved = (yield { observation: 'far', actions: ['left', 'right'] }) === 'right';
+        return { observation: 'over', success: saved };
+      },
+    });
+    const corrected = { ...training, corrections: 3, miniBatches: 2 };
+    const trainer = await open(
+      { loss: { imitationCoefficient: 1 }, warmStart, training: corrected },
+      { world: strict },
+    );
+    const step = vi.spyOn(trainer.optimiser, 'step');
+    const { episodes } = await trainer.iterate(0);
+    expect(episodes.filter(({ success }) => !success).length).toBeGreaterThan(3);
+    const { tokenizer } = trainer.policy.player;
+    const shown = step.mock.calls.map(([batch]) =>
+      batch
+        .filter(({ columns }) => Array.from(columns.weight!).every((weight) => weight === 0))
+        .map(({ tokens }) => tokenizer.decode(tokens)),
+    );
+    // The demonstrations never come to the far side.
+    const waysOut = shown.map((texts) => texts.filter((text) => text.includes('far')).length);
+    expect(waysOut.reduce((sum, count) => sum + count)).toBe(3);
+    expect(Math.max(...waysOut)).toBeLessThan(3);
+  });
+
   it('are needed', () => {
+    expect(() => trainConfigSchema.parse({ training: { corrections: 3 } })).toThrow(
+      /corrections are learned with the weight loss\.imitationCoefficient; set it above 0, or corrections to 0/,
+    );
     const settings = { loss: { imitationCoefficient: 1 }, warmStart: { tasks: 0 } };
     expect(() => trainConfigSchema.parse(settings)).toThrow(/nothing to imitate without demonstrations/);
   });

@@ -60,6 +60,13 @@ export const training = z
           '(`mixed-outcomes`).',
       ),
     groupSize: count.default(8).describe('Episodes of a task (G), which are compared with each other.'),
+    corrections: countOrNone
+      .default(0)
+      .describe(
+        'Failed episodes of an iteration, at most, that the expert takes over at a random turn and plays to their end. ' +
+          'What it does is learned with the demonstrations of `loss.imitationCoefficient`, so that the policy is shown ' +
+          'the way out of its own errors (arXiv 1011.0686).',
+      ),
     epochs: count.default(1).describe("Passes over an iteration's turns."),
     miniBatches: count.default(4).describe('Optimiser steps in a pass; the turns are shared out evenly among them.'),
     miniBatchRows: count
