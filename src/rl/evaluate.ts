@@ -35,17 +35,23 @@ export interface Evaluation extends Rate {
   readonly seconds: number;
 }
 
+export interface EvaluationOptions extends RolloutOptions {
+  /** Given the episodes that were played to their end. */
+  readonly onPlayed?: (episodes: readonly Episode[]) => void;
+}
+
 /** Plays every task once and counts. */
 export async function evaluate(
   player: Player,
   taskSet: TaskSet,
   tasks: readonly Task[],
-  options: RolloutOptions,
+  { onPlayed, ...options }: EvaluationOptions,
 ): Promise<Evaluation> {
   const started = performance.now();
   const played = await playEpisodes(player, taskSet, tasks, options);
   const { episodes, dropped } = played;
   const seconds = (performance.now() - started) / 1000;
+  onPlayed?.(episodes);
   const steps = episodes.flatMap((episode) => episode.steps);
   const typesSeen = taskSet.types.filter((type) => tasks.some((task) => task.type === type));
   return {

@@ -111,6 +111,12 @@ export class Policy {
     };
   }
 
+  /** Whether a reply ended because it may be no longer. */
+  isCut(reply: readonly number[]): boolean {
+    const ends = this.player.endTokens ?? [this.tokenizer.endId];
+    return reply.length >= this.config.sampling.maxNewTokens && !ends.includes(reply.at(-1) ?? -1);
+  }
+
   /** How it samples while it trains. */
   get trainingControls(): SamplingControls {
     const { temperature, topP, topK } = this.config.sampling;

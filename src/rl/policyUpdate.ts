@@ -98,7 +98,7 @@ export class PolicyUpdate {
       return {
         reports,
         learningRate: this.learningRate(iteration + 1, 0, -1),
-        cut: steps.map((step) => this.isCut(step)),
+        cut: steps.map(({ reply }) => this.policy.isCut(reply)),
         referenceLogProbs,
       };
     } catch (error) {
@@ -153,16 +153,9 @@ export class PolicyUpdate {
     );
   }
 
-  /** Whether a reply ended because it may be no longer. */
-  private isCut({ reply }: Pick<RolloutStep, 'reply'>): boolean {
-    const { endTokens, tokenizer } = this.policy.player;
-    const ends = endTokens ?? [tokenizer.endId];
-    return reply.length >= this.config.sampling.maxNewTokens && !ends.includes(reply.at(-1) ?? -1);
-  }
-
   /** The turns that are trained on. */
   private counted<Step extends RolloutStep>(turns: readonly Step[]): readonly Step[] {
-    return this.config.loss.maskTruncated ? turns.filter((turn) => !this.isCut(turn)) : turns;
+    return this.config.loss.maskTruncated ? turns.filter((turn) => !this.policy.isCut(turn.reply)) : turns;
   }
 
   /**

@@ -143,8 +143,11 @@ export class Trainer {
     return (this.chooser ??= taskSampler(this.tasks.training, this.config));
   }
 
-  /** Success on the held-out tasks. */
-  evaluate(): Promise<Evaluation> {
+  /**
+   * Success on the held-out tasks.
+   * @param onPlayed given the episodes that were played to their end
+   */
+  evaluate(onPlayed?: (episodes: readonly Episode[]) => void): Promise<Evaluation> {
     return this.queue.run(() => {
       this.report('evaluation', 0);
       return evaluate(this.policy.player, this.taskSet, this.tasks.heldOut, {
@@ -152,6 +155,7 @@ export class Trainer {
         firstEpisode: firstEvaluationEpisode,
         faults: this.faults,
         onTurn: (running, total) => this.report('evaluation', 1 - running / total),
+        ...(onPlayed ? { onPlayed } : {}),
         ...this.signalOption(),
       });
     });

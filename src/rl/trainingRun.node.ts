@@ -15,7 +15,7 @@ import { followRun, type MetricsFollower } from '../runs/metricsForms.ts';
 import type { RunWriter } from '../runs/run.ts';
 import type { Engine } from '../tensor/engine.ts';
 import type { TrainConfig } from './config.ts';
-import { recordRollout } from './credit/recordRows.ts';
+import { type RolloutRecord, recordHeldOut, recordRollout } from './credit/recordRows.ts';
 import type { Evaluation } from './evaluate.ts';
 import type { LiveProgress } from './liveProgress.ts';
 import type { IterationMetrics } from './metrics.ts';
@@ -261,8 +261,7 @@ export class TrainingRun {
     const { metrics } = result;
     const { totals } = this.progress;
     const iteration = this.iteration + 1;
-    const record = recordRollout(iteration, result, this.options.config, this.trainer.policy.tokenizer);
-    if (record) await this.writer.rollouts.write(iteration, record.groups, record.indexOf);
+    await this.keep(recordRollout(iteration, result, this.trainer.policy));
     await this.report({ kind: 'train', time: timeStamp(), ...flatFigures(metrics), iteration });
     this.iteration = iteration;
     this.progress = {
@@ -281,6 +280,10 @@ export class TrainingRun {
     this.options.onEvent?.({ kind: 'iteration', metrics });
   }
 
+  private async keep(record: RolloutRecord | null): Promise<void> {
+    if (record) await this.writer.rollouts.write(record.batch, record.groups, record.indexOf);
+  }
+
   private async report(record: MetricRecord): Promise<void> {
     this.writer.metrics.append(record);
     await this.follower.append(record);
@@ -296,7 +299,11 @@ export class TrainingRun {
   }
 
   private async evaluate(): Promise<void> {
-    const result = await this.trainer.evaluate();
+    let record: RolloutRecord | null = null;
+    const result = await this.trainer.evaluate((episodes) => {
+      record = recordHeldOut(this.iteration, episodes, this.trainer.policy);
+    });
+    await this.keep(record);
     const evaluation = summariseEvaluation(result);
     await this.report({
       kind: 'eval',

@@ -228,6 +228,13 @@ export async function listCheckpoints(folder: string): Promise<number[]> {
     .sort((a, b) => a - b);
 }
 
+/** Removes all of them, and nothing else that may be in their folder. */
+export async function removeCheckpoints(folder: string): Promise<void> {
+  await rm(join(folder, latestFile), { force: true });
+  for (const iteration of await listCheckpoints(folder))
+    await rm(join(folder, folderName(iteration)), { recursive: true, force: true });
+}
+
 /**
  * Iteration that `latest` names; null if no checkpoint was saved.
  * @throws {ProxmoError} `file` if it names none that is there.

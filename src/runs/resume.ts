@@ -12,6 +12,7 @@ import { acquireLock } from '../base/lock.node.ts';
 import { type OpenCheckpoint, openWholeCheckpoint, pointLatest, removeLeftovers } from './checkpoint.ts';
 import { type JsonObject, plainJson, writeJson } from './json.ts';
 import { type MetricsHistory, type MetricsMark, MetricsWriter, readMetricsHistory } from './metrics.ts';
+import { batchOfName } from './rollouts.ts';
 import { type CreateRunOptions, openRun, Run, RunWriter, runFiles } from './run.ts';
 import { editYaml, type YamlEdit } from './yaml.ts';
 
@@ -81,8 +82,7 @@ export class StoppedRun extends Run {
   /** Moves what lies behind the checkpoint. @returns where to; null if there was nothing */
   async #putAside(iteration: number | null): Promise<string | null> {
     const { dir } = this;
-    const isBehind = (name: string) =>
-      /^\d{6,}(\.jsonl|\.jsonl\.gz|\.index\.json)?$/.test(name) && Number.parseInt(name, 10) > (iteration ?? -1);
+    const isBehind = (name: string) => (iterationOf(name) ?? -1) > (iteration ?? -1);
     const moved: string[] = [];
     for (const folder of [runFiles.rollouts, runFiles.checkpoints])
       moved.push(...(await namesIn(join(dir, folder))).filter(isBehind).map((name) => join(folder, name)));
@@ -148,6 +148,13 @@ async function refuseLinks(dir: string): Promise<void> {
     );
 }
 
+/** The iteration after which something was saved or kept, by its name; null of other names. */
+function iterationOf(name: string): number | null {
+  // A checkpoint, or rows as earlier versions of this package wrote them.
+  if (/^\d{6,}(\.jsonl)?$/.test(name)) return Number.parseInt(name, 10);
+  return batchOfName(name)?.iteration ?? null;
+}
+
 /** Where the metrics were when a checkpoint was saved. */
 function markOf({ iteration, context }: OpenCheckpoint): MetricsMark {
   return { iteration, records: context?.records ?? Number.POSITIVE_INFINITY };
@@ -176,7 +183,8 @@ async function checkUntrained(run: Run, problems: readonly string[]): Promise<vo
     problems.length > 0 ||
     records.some(({ iteration }) => iteration > 0) ||
     manifest.resumes.some(({ iteration }) => iteration !== null) ||
-    (await namesIn(join(dir, runFiles.rollouts))).length > 0 ||
+    (await run.rollouts.iterations()).length > 0 ||
+    (await run.rollouts.hasEarlierForm()) ||
     (await run.readFile(runFiles.summary)) !== null;
   if (!wasTrained) return;
   const why = problems.length > 0 ? ` (${problems.join(' ').replace(/\.$/, '')})` : '';

@@ -1,25 +1,28 @@
 /**
- * The rollouts of a run: of each iteration one gzip file of rows, JSON lines in groups, and an index beside it.
+ * What a run keeps of what was played: of each iteration, and of each evaluation, a gzip file of rows, JSON lines in
+ * groups, and an index beside it.
  *
- *   rollouts/000003.jsonl.gz     one gzip member a group: a group is read without the others, the file by any gzip
- *   rollouts/000003.index.json   where each group is, and what else its writer puts there
+ *   rollouts/000003.jsonl.gz              iteration 3: one gzip member a group, so that a group is read without the
+ *                                         others, and the file by any gzip
+ *   rollouts/000003.index.json            where each group is, and what else its writer puts there
+ *   rollouts/000003.held-out.jsonl.gz     the evaluation after iteration 3, in the same form
+ *   rollouts/000003.held-out.index.json
  *
- * Both are written whole, the index last, so a reader finds an iteration with all of its rows or not at all, also while
- * the run goes on.
+ * Both files are written whole, the index last, so a reader finds all of the rows or none, also while the run goes on.
  */
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import * as z from 'zod';
 import { writeFileAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
-import { aboutPath } from '../base/systemErrors.node.ts';
-import { readTextOrNull } from '../base/wholeFile.node.ts';
+import { GuardedFolder } from '../base/guardedFolder.node.ts';
 import { folderName } from './checkpoint.ts';
 import { parseJson } from './json.ts';
+import type { PlayedBatch, RolloutSplit } from './playedBatch.ts';
 
-/** Where the rows of a group are in the file of their iteration. */
+/** Where the rows of a group are in their file. */
 export interface RowPlace {
   /** Number of the first among all rows of the file, counted from 0. */
   readonly first: number;
@@ -29,34 +32,53 @@ export interface RowPlace {
   readonly bytes: number;
 }
 
+/** What was read, with the text that it was read from. */
+export interface ReadJson<T> {
+  readonly text: string;
+  readonly value: T;
+}
+
+/** Its name in the folder of a run. */
+export const rolloutFolder = 'rollouts';
 /** Repetition is what there is to save, which the fastest level finds too. */
 const level = 1;
-/** Most bytes of a group's text: more is no group of rows. */
-const largestGroup = 2 ** 30;
-/** Names of an iteration's files. */
-export function rolloutFileNames(iteration: number): { readonly rows: string; readonly index: string } {
-  const name = folderName(iteration);
+/** Most bytes of the text of rows that are read at once. */
+const largestText = 1 << 28;
+const namePattern = /^(?<iteration>\d{6,})(?<heldOut>\.held-out)?\.(?<form>jsonl\.gz|index\.json)$/;
+
+/** What a file in the folder belongs to; null of others than `RolloutFolder` writes. */
+export function batchOfName(name: string): (PlayedBatch & { readonly isIndex: boolean }) | null {
+  const { iteration, heldOut, form } = namePattern.exec(name)?.groups ?? {};
+  if (iteration === undefined) return null;
+  const split = heldOut === undefined ? 'training' : 'held-out';
+  return { split, iteration: Number(iteration), isIndex: form === 'index.json' };
+}
+
+function fileNames({ split, iteration }: PlayedBatch): { readonly rows: string; readonly index: string } {
+  const name = `${folderName(iteration)}${split === 'training' ? '' : `.${split}`}`;
   return { rows: `${name}.jsonl.gz`, index: `${name}.index.json` };
 }
 
-/** Iterations whose rows are there, rising, by the names in the folder: where its index is, all of an iteration is. */
-export function iterationsIn(names: readonly string[]): number[] {
-  const found = names.flatMap((name) => /^(\d{6,})\.index\.json$/.exec(name)?.[1] ?? []);
-  return found.map(Number).sort((a, b) => a - b);
-}
-
-/** The rollouts in the folder of a run. */
+/** The rollouts of a run, which may be somebody else's: nothing outside of its folder is read. */
 export class RolloutFolder {
-  /** @param dir `rollouts` of a run; need not be there */
-  constructor(readonly dir: string) {}
+  private readonly files: GuardedFolder;
+
+  /** @param dir of the run; need not have any */
+  constructor(dir: string) {
+    this.files = new GuardedFolder(dir);
+  }
+
+  get dir(): string {
+    return join(this.files.dir, rolloutFolder);
+  }
 
   /**
-   * Writes the rows of an iteration, and then its index.
+   * Writes rows, and then their index.
    * @param groups the rows of each group
    * @param indexOf what the index holds, by the places of the groups
    */
   async write(
-    iteration: number,
+    batch: PlayedBatch,
     groups: readonly (readonly object[])[],
     indexOf: (places: readonly RowPlace[]) => object,
   ): Promise<void> {
@@ -74,74 +96,68 @@ export class RolloutFolder {
       first += count;
       offset += bytes;
     }
-    await writeFileAtomic(this.rowsPath(iteration), members);
-    await writeFileAtomic(this.indexPath(iteration), [`${JSON.stringify(indexOf(places))}\n`]);
+    const { rows, index } = fileNames(batch);
+    await writeFileAtomic(join(this.dir, rows), members);
+    await writeFileAtomic(join(this.dir, index), [`${JSON.stringify(indexOf(places))}\n`]);
   }
 
-  /** Iterations whose rows were kept, rising. */
-  async iterations(): Promise<number[]> {
-    return iterationsIn(await this.names());
+  /** Removes all that was written, and nothing else that may be in the folder. */
+  async remove(): Promise<void> {
+    for (const name of await this.files.list(rolloutFolder))
+      if (batchOfName(name)) await rm(join(this.dir, name), { force: true });
+  }
+
+  /** Iterations of which rows of a split were kept, rising. */
+  async iterations(split: RolloutSplit = 'training'): Promise<number[]> {
+    const found = (await this.files.list(rolloutFolder)).flatMap((name) => {
+      const batch = batchOfName(name);
+      return batch?.isIndex && batch.split === split ? [batch.iteration] : [];
+    });
+    return found.sort((a, b) => a - b);
   }
 
   /** Whether there are rows as earlier versions of this package wrote them: without an index. */
   async hasEarlierForm(): Promise<boolean> {
-    return (await this.names()).some((name) => /^\d{6,}\.jsonl$/.test(name));
+    return (await this.files.list(rolloutFolder)).some((name) => /^\d{6,}\.jsonl$/.test(name));
   }
 
   /**
-   * The index of an iteration; null where none was kept.
+   * An index; null where none was kept.
    * @throws {ProxmoError} `file` if it is damaged
    */
-  async readIndex<T>(iteration: number, schema: z.ZodType<T>): Promise<T | null> {
-    const path = this.indexPath(iteration);
-    const text = await readTextOrNull(path);
-    return text === null ? null : parseJson(text, schema, path);
+  async readIndex<T>(batch: PlayedBatch, schema: z.ZodType<T>): Promise<ReadJson<T> | null> {
+    const { index } = fileNames(batch);
+    const text = await this.files.readText(rolloutFolder, index);
+    return text === null ? null : { text, value: parseJson(text, schema, join(this.dir, index)) };
   }
 
   /**
-   * The rows of a group.
+   * The rows of a group, or of all groups.
+   * @param part where its index says that they are, and how many; null for all
    * @throws {ProxmoError} `file` if they are damaged, or gone
    */
-  async readRows<T>(iteration: number, { offset, bytes, count }: RowPlace, schema: z.ZodType<T>): Promise<T[]> {
-    const path = this.rowsPath(iteration);
-    const text = await readMember(path, offset, bytes);
+  async readRows<T>(
+    batch: PlayedBatch,
+    part: (Pick<RowPlace, 'offset' | 'bytes'> & Partial<RowPlace>) | null,
+    schema: z.ZodType<T>,
+  ): Promise<ReadJson<T[]>> {
+    const { rows } = fileNames(batch);
+    const path = join(this.dir, rows);
+    const bytes = await this.files.readBytes([rolloutFolder, rows], part ?? undefined);
+    if (bytes === null) throw damaged(path, part ? 'is gone, or shorter than its index says' : 'cannot be read');
+    const text = await unzipped(bytes, path, part?.offset ?? 0);
     const lines = text.split('\n').slice(0, -1);
-    if (lines.length !== count) throw damaged(path, `has ${lines.length} rows where its index says ${count}`);
-    return parseJson(`[${lines.join(',')}]`, z.array(schema), path);
-  }
-
-  private names(): Promise<string[]> {
-    return readdir(this.dir).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
-      throw aboutPath(error, this.dir);
-    });
-  }
-
-  private rowsPath(iteration: number): string {
-    return join(this.dir, rolloutFileNames(iteration).rows);
-  }
-
-  private indexPath(iteration: number): string {
-    return join(this.dir, rolloutFileNames(iteration).index);
+    if (part?.count !== undefined && part.count !== lines.length)
+      throw damaged(path, `has ${lines.length} rows where its index says ${part.count}`);
+    return { text, value: parseJson(`[${lines.join(',')}]`, z.array(schema), path) };
   }
 }
 
-/** The text of one member of a gzip file. */
-async function readMember(path: string, offset: number, bytes: number): Promise<string> {
-  const file = await open(path).catch((error: unknown) => {
-    throw aboutPath(error, path);
+async function unzipped(bytes: Buffer, path: string, offset: number): Promise<string> {
+  const text = await promisify(gunzip)(bytes, { maxOutputLength: largestText }).catch((cause: unknown) => {
+    throw damaged(path, `is no gzip at byte ${offset}, or too large to read at once`, cause);
   });
-  try {
-    const { size } = await file.stat();
-    if (offset + bytes > size) throw damaged(path, 'is shorter than its index says');
-    const { buffer } = await file.read(Buffer.alloc(bytes), 0, bytes, offset);
-    const text = await promisify(gunzip)(buffer, { maxOutputLength: largestGroup }).catch((cause: unknown) => {
-      throw damaged(path, `is no gzip at byte ${offset}`, cause);
-    });
-    return text.toString('utf8');
-  } finally {
-    await file.close();
-  }
+  return text.toString('utf8');
 }
 
 function damaged(path: string, what: string, cause?: unknown): ProxmoError {

@@ -6,7 +6,7 @@
  *   config.yaml     its whole configuration, and config.schema.json, by which editors check and explain it
  *   metrics.jsonl   one record a line (`metrics.ts`)
  *   tensorboard/, metrics.csv  the metrics in other forms, if asked for (`metricsForms.ts`)
- *   rollouts/       what was played in each iteration (`rollouts.ts`)
+ *   rollouts/       what was played in each iteration and evaluation (`rollouts.ts`)
  *   checkpoints/    weights, optimiser and state (`checkpoint.ts`)
  *   warm-start/     what the warm start has come to, in the same form, until the first checkpoint
  *   summary.json    the outcome, once it is finished
@@ -37,13 +37,14 @@ import {
   type OpenCheckpoint,
   openCheckpoint,
   openWholeCheckpoint,
+  removeCheckpoints,
   saveCheckpoint,
 } from './checkpoint.ts';
 import { type JsonObject, jsonObjectSchema, parseJson, plainJson, readText, writeJson } from './json.ts';
 import { type MetricRecord, MetricsWriter, readMetrics } from './metrics.ts';
 import { followerNames } from './metricsForms.ts';
 import { ProgressFile } from './progressFile.ts';
-import { RolloutFolder } from './rollouts.ts';
+import { RolloutFolder, rolloutFolder } from './rollouts.ts';
 import { configYaml, parseYaml } from './yaml.ts';
 
 /** The names in a run's folder. */
@@ -52,7 +53,7 @@ export const runFiles = {
   config: 'config.yaml',
   schema: 'config.schema.json',
   metrics: 'metrics.jsonl',
-  rollouts: 'rollouts',
+  rollouts: rolloutFolder,
   checkpoints: 'checkpoints',
   warmStart: 'warm-start',
   summary: 'summary.json',
@@ -116,9 +117,9 @@ export class Run {
     readonly config: unknown,
   ) {}
 
-  /** What was played in each iteration. */
+  /** What was played in each iteration and evaluation. */
   get rollouts(): RolloutFolder {
-    return new RolloutFolder(join(this.dir, runFiles.rollouts));
+    return new RolloutFolder(this.dir);
   }
 
   /** Every record so far, in order. */
@@ -378,6 +379,8 @@ async function removeNewRun(dir: string, named: Iterable<string>, madeFolder: st
     await rm(join(dir, name), { force: true });
   for (const name of Object.values(followerNames)) await rm(join(dir, name), { recursive: true, force: true });
   const folders = [join(dir, checkpoints), join(dir, rollouts)];
+  await removeCheckpoints(join(dir, checkpoints));
+  await new RolloutFolder(dir).remove();
   if (madeFolder !== undefined) {
     const outermost = resolve(madeFolder);
     for (let folder = resolve(dir); folder.length >= outermost.length; folder = dirname(folder)) folders.push(folder);

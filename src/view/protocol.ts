@@ -45,6 +45,8 @@ export interface RunInfo {
   readonly summary: Readonly<Record<string, unknown>> | null;
   /** Iterations whose episodes are kept, rising. */
   readonly rollouts: readonly number[];
+  /** Iterations after which held-out episodes are kept, rising; 0 is before training. */
+  readonly heldOut: readonly number[];
   /** Null where it has none. */
   readonly profile: ProfileInfo | null;
 }

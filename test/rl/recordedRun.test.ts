@@ -1,15 +1,20 @@
 /** What a training run writes down of its turns: whole, adding up, as much as the settings say, and while it grows. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type RecordedRow, type RolloutIndex, recordedRowSchema } from '../../src/rl/credit/record.ts';
-import { readGroupRows, readRolloutIndex } from '../../src/rl/credit/recordedRollouts.node.ts';
+import { type RecordedRow, type RolloutIndex, recordSchemas } from '../../src/rl/credit/record.ts';
+import {
+  readGroupRows,
+  readHeldOutIndex,
+  readHeldOutRows,
+  readRolloutIndex,
+} from '../../src/rl/credit/recordedRollouts.node.ts';
 import { WhatIf } from '../../src/rl/credit/whatIf.ts';
 import type { TrainEvent } from '../../src/rl/trainingRun.node.ts';
 import { openRun, type Run } from '../../src/runs/run.ts';
 import { rowsIn, rowsPath } from '../support/recordedRows.ts';
-import { type TinySettings, tinyConfig, trainTiny, writeTinyWorld } from '../support/tinyRun.ts';
+import { onEpisode, type TinySettings, tinyConfig, trainTiny, writeTinyWorld } from '../support/tinyRun.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-recorded-run-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -61,7 +66,7 @@ describe('the rows of a run', () => {
       for (const iteration of await run.rollouts.iterations()) {
         const { index, rows } = await rowsOf(run, iteration);
         expect(rows).toHaveLength(index.levels.advantage.length);
-        for (const row of rows) recordedRowSchema.parse(row);
+        for (const row of rows) recordSchemas.training.row.parse(row);
       }
       for (const record of await run.readMetrics())
         expect(Date.now() - Date.parse(String(record.time))).toBeLessThan(1e6);
@@ -76,6 +81,62 @@ describe('the rows of a run', () => {
     await train('growing', { training: { iterations: 3 } }, onEvent);
     await Promise.all(seen);
     expect(seen.length).toBeGreaterThan(10);
+  });
+});
+
+describe('held-out episodes', () => {
+  it('are kept with every evaluation: each as it was played, without credit', async () => {
+    const settings = { training: { iterations: 3 }, evaluation: { tasks: 4, every: 1, seed: 1 } };
+    const { run } = await train('held-out', settings);
+    expect(await run.rollouts.iterations('held-out')).toEqual([0, 1, 2, 3]);
+    const evaluations = (await run.readMetrics()).filter(({ kind }) => kind === 'eval');
+    for (const { iteration, success } of evaluations) {
+      const index = (await readHeldOutIndex(run, iteration))!;
+      expect([index.iteration, index.groups.length]).toEqual([iteration, 4]);
+      const episodes = index.groups.flatMap((group) => group.episodes);
+      expect(episodes.filter((episode) => episode.success).length / 4).toBe(success);
+      const rows = (await Promise.all(index.groups.map((_, group) => readHeldOutRows(run, index, group)))).flat();
+      expect(rows.map((row) => [row!.trajectory, row!.success])).toEqual(
+        episodes.map((each) => [each.id, each.success]),
+      );
+      for (const row of rows) {
+        expect(row).toMatchObject({ observation: 'two doors', actions: ['left', 'right'], valid: true });
+        expect(row).not.toHaveProperty('advantage');
+      }
+    }
+  });
+
+  it('of a sample are of the same tasks in every evaluation, whatever the seed of the run', async () => {
+    const settings = {
+      training: { iterations: 5, tasks: 3 },
+      evaluation: { tasks: 8, every: 1, seed: 1 },
+      rollouts: { keep: 'sample', sampleGroups: 2, every: 2 },
+    } as const;
+    const kept: string[] = [];
+    for (const seed of [1, 2]) {
+      const { run } = await train(`held-out-sample-${seed}`, { ...settings, seed });
+      expect(await run.rollouts.iterations('held-out')).toEqual([0, 2, 4, 5]);
+      for (const iteration of [0, 2, 4, 5]) {
+        const { groups } = (await readHeldOutIndex(run, iteration))!;
+        expect(groups).toHaveLength(8);
+        kept.push(groups.flatMap(({ id, rows }) => (rows === null ? [] : id)).join());
+      }
+    }
+    expect(new Set(kept).size).toBe(1);
+    expect(kept[0]!.split(',')).toHaveLength(2);
+  });
+
+  it('leave nothing behind of a run that came to nothing', async () => {
+    const dir = join(folder, 'nothing');
+    let played = 0;
+    onEpisode(() => {
+      if (++played > 4) throw new Error('the world is gone');
+    });
+    const settings = { environment: { onFailure: 'stop', maxAttempts: 1 } } as const;
+    await expect(trainTiny(dir, tinyConfig(world, settings)).finally(() => onEpisode(undefined))).rejects.toThrow(
+      /the world is gone/,
+    );
+    expect(existsSync(dir)).toBe(false);
   });
 });
 

@@ -35,7 +35,8 @@ async function stoppedRun(): Promise<void> {
   const run = await createRun(dir, options);
   for (const iteration of [1, 2, 3]) {
     run.metrics.append(train(iteration));
-    await run.rollouts.write(iteration, [[{ play: iteration }]], () => ({ iteration }));
+    await run.rollouts.write({ split: 'training', iteration }, [[{ play: iteration }]], () => ({ iteration }));
+    if (iteration > 1) await run.rollouts.write({ split: 'held-out', iteration }, [[{ play: iteration }]], () => ({}));
     if (iteration === 2) await run.saveCheckpoint(checkpointOf(2));
   }
   run.close();
@@ -167,7 +168,8 @@ describe('a run that goes on', () => {
       'run.log',
     ]);
     expect(await run.rollouts.iterations()).toEqual([1, 2]);
-    expect(await names('rollouts')).toHaveLength(4);
+    expect(await run.rollouts.iterations('held-out')).toEqual([2]);
+    expect(await names('rollouts')).toHaveLength(6);
     expect(await putAside('001', 'metrics.jsonl')).toBe(`${JSON.stringify(train(3))}\n{"kind":"tra`);
     expect(await rowsAside('001')).toBe('{"play":3}\n');
     expect(await putAside('001', 'rollouts', '000003.index.json')).toBe('{"iteration":3}\n');
@@ -190,7 +192,7 @@ describe('a run that goes on', () => {
     await stoppedRun();
     const more = await goOn();
     more.metrics.append(train(3));
-    await more.rollouts.write(3, [[{ play: 'again' }]], () => ({ iteration: 3 }));
+    await more.rollouts.write({ split: 'training', iteration: 3 }, [[{ play: 'again' }]], () => ({ iteration: 3 }));
     await more.saveCheckpoint(checkpointOf(3));
     await more.writeSummary({ success: 1 });
     more.close();

@@ -20,7 +20,7 @@ export function rowsIn(path: string): RecordedRow[] {
 
 /** The rows of every iteration of a run. */
 export function allRows(dir: string): RecordedRow[] {
-  const names = readdirSync(join(dir, 'rollouts')).filter((name) => name.endsWith('.jsonl.gz'));
+  const names = readdirSync(join(dir, 'rollouts')).filter((name) => /^\d+\.jsonl\.gz$/.test(name));
   return names.sort().flatMap((name) => rowsIn(join(dir, 'rollouts', name)));
 }
 

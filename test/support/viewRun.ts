@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { referenceAdvantages } from '../../src/rl/advantages/index.ts';
 import { trainConfigSchema } from '../../src/rl/config.ts';
-import type { RecordedRow } from '../../src/rl/credit/record.ts';
+import { type PlayedRow, type RecordedRow, recordSchemas } from '../../src/rl/credit/record.ts';
 import type { LiveProgress } from '../../src/rl/liveProgress.ts';
 import { presets } from '../../src/rl/presets.ts';
+import type { PlayedBatch } from '../../src/runs/playedBatch.ts';
 import { RolloutFolder } from '../../src/runs/rollouts.ts';
 
 const [tasks, groupSize, turns] = [4, 4, 5];
@@ -144,11 +145,29 @@ function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map<string
 
 /** Writes the rows of an iteration and their index, as training does. */
 export async function writeRollout(dir: string, iteration: number, rows: readonly RecordedRow[]): Promise<void> {
+  const levels = {
+    advantage: rows.map(({ advantage }) => advantage),
+    episode: rows.map(({ episodeAdvantage }) => episodeAdvantage),
+    step: rows.map(({ stepAdvantage }) => stepAdvantage),
+  };
+  await write(dir, { split: 'training', iteration }, rows, { levels });
+}
+
+/** Writes the evaluation after an iteration: of each task the first episode, without credit. */
+export async function writeHeldOut(dir: string, iteration: number, rows: readonly RecordedRow[]): Promise<void> {
+  const first = new Map(rows.toReversed().map(({ group, trajectory }) => [group, trajectory]));
+  const played = rows
+    .filter(({ group, trajectory }) => first.get(group) === trajectory)
+    .map((row) => recordSchemas['held-out'].row.parse({ ...row, group: `held-out/${row.group}` }));
+  await write(dir, { split: 'held-out', iteration }, played, {});
+}
+
+async function write(dir: string, batch: PlayedBatch, rows: readonly PlayedRow[], more: object): Promise<void> {
   const groups = [...grouped(rows, ({ group }) => group).values()];
-  await new RolloutFolder(join(dir, 'rollouts')).write(iteration, groups, (placesOf) => ({
+  await new RolloutFolder(dir).write(batch, groups, (placesOf) => ({
     format: 'proxmo-rollout',
     formatVersion: 1,
-    iteration,
+    iteration: batch.iteration,
     time: new Date().toISOString(),
     groups: groups.map((members, index) => ({
       id: members[0]!.group,
@@ -161,11 +180,7 @@ export async function writeRollout(dir: string, iteration: number, rows: readonl
       }),
       rows: { ...placesOf[index]! },
     })),
-    levels: {
-      advantage: rows.map(({ advantage }) => advantage),
-      episode: rows.map(({ episodeAdvantage }) => episodeAdvantage),
-      step: rows.map(({ stepAdvantage }) => stepAdvantage),
-    },
+    ...more,
   }));
 }
 
@@ -187,6 +202,8 @@ export async function writeRun(dir: string, options: RunOptions = {}): Promise<s
     [evalRecord(0, 0.1), ...records, ...(isFinished ? [evalRecord(iterations, success)] : [])].join(''),
   );
   for (const iteration of numbers) await writeRollout(dir, iteration, recordedRows(iteration, text));
+  for (const iteration of isFinished ? [0, iterations] : [0])
+    await writeHeldOut(dir, iteration, recordedRows(iteration, text));
   if (isFinished) writeFileSync(join(dir, 'summary.json'), JSON.stringify({ seed, after: { success } }));
   writeFileSync(
     join(dir, 'run.log'),

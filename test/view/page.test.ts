@@ -15,6 +15,7 @@ import {
   holdRun,
   recordedRows,
   trainRecord,
+  writeHeldOut,
   writeProgress,
   writeRollout,
   writeRun,
@@ -180,7 +181,7 @@ describe.skipIf(!browser)('the page', () => {
         : row,
     );
     await writeRollout(second, 3, rows);
-    const page = await open([first, second], '#compare');
+    const page = await open([first, second], '#compare?ita=3&itb=3');
     const lanes = page.locator('.side-by-side .lane');
     await lanes.first().waitFor();
     expect(await page.getByLabel('Task', { exact: true }).locator('option').first().innerText()).toMatch(
@@ -200,6 +201,42 @@ describe.skipIf(!browser)('the page', () => {
     expect(await textOf(page, '.turn .tokens')).toContain('dance');
   });
 
+  it('shows held-out episodes apart: what was read and done, how sure the policy was, and no credit', async () => {
+    const page = await open([await newRun()], '#credit');
+    await page.getByRole('button', { name: 'held-out' }).click();
+    await page.locator('.legend').getByText('unsure').waitFor();
+    expect(await page.locator('.stepper option').allInnerTexts()).toEqual(['0', '3']);
+    expect(await page.locator('.whatif').count()).toBe(0);
+    await page.locator('[data-cell="1.2"]').click();
+    await page.getByText('no action has credit').waitFor();
+    expect(page.url()).toMatch(/#credit\?split=held-out&task=0&ep=1&step=2$/);
+    expect(await textOf(page, '.turn .tokens')).toContain(recordedRows(3)[1]!.reply[0]);
+    expect(await page.getByLabel('Episode 1, turn 2: probability 20\u202f%').count()).toBe(1);
+    await page.keyboard.press('t');
+    await page.locator('.whatif').waitFor();
+    expect(page.url()).toMatch(/#credit$/);
+  });
+
+  it('compares how runs do on the same held-out task, and one run with itself as it was', async () => {
+    const [first, second] = [await newRun({ seed: 1 }), await newRun({ seed: 2 })];
+    const rows = recordedRows(3).map((row) => (row.step === 1 ? { ...row, action: 'dance' } : row));
+    await writeHeldOut(second, 3, rows);
+    const page = await open([first, second], '#compare');
+    const lanes = page.locator('.side-by-side .lane');
+    await lanes.first().waitFor();
+    expect(await page.getByLabel('What of run A').inputValue()).toBe('held-out-3');
+    expect(await lanes.count()).toBe(2);
+    expect(await page.locator('.side-by-side .other a').allInnerTexts()).toEqual([expect.any(String), 'dance']);
+    await page.locator('.side-by-side .other a').nth(1).click();
+    await page.locator('[data-cell="1.2"][aria-pressed="true"]').waitFor();
+    expect(page.url()).toMatch(/run=1.*split=held-out/);
+
+    const alone = await open([first], '#compare');
+    await alone.locator('.side-by-side .lane').first().waitFor();
+    expect(await alone.getByLabel('What of run A').inputValue()).toBe('held-out-0');
+    expect(await alone.getByLabel('What of run B').inputValue()).toBe('held-out-3');
+  });
+
   it('says of iterations without a task in common that they have none', async () => {
     const [first, second] = [await newRun({ iterations: 1 }), await newRun({ iterations: 1 })];
     await writeRollout(
@@ -207,8 +244,8 @@ describe.skipIf(!browser)('the page', () => {
       1,
       recordedRows(1).map((row) => ({ ...row, group: `other ${row.group}` })),
     );
-    const page = await open([first, second], '#compare');
-    await page.getByText('These iterations have no task in common.').waitFor();
+    const page = await open([first, second], '#compare?ita=1&itb=1');
+    await page.getByText('These have no task in common.').waitFor();
   });
 
   it('goes everywhere by keys', async () => {
@@ -327,7 +364,7 @@ describe.skipIf(!browser)('the page', () => {
       writeFileSync(join(dir, 'rollouts', '000002.jsonl.gz'), 'no gzip');
       const { leftOut } = await writeDiskPage([new RunFolder('0', dir, 'it')]);
       expect(leftOut).toEqual([
-        'it: The turns of iteration 2 are damaged.',
+        expect.stringMatching(/^it: .*000002\.jsonl\.gz is gone, or shorter than its index says; it is damaged/),
         'it: This page has the episodes of 1 of 2 iterations.',
       ]);
       await expect(writeDiskPage([new RunFolder('0', join(folder, 'nowhere'))])).rejects.toThrow(/nowhere is no run/);

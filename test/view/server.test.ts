@@ -81,7 +81,7 @@ describe('who may read', () => {
     expect(headers['referrer-policy']).toBe('no-referrer');
   });
 
-  it.each(['/', '/events', '/runs/0/rollouts/1', '/page.js', `/${'A'.repeat(32)}/`])(
+  it.each(['/', '/events', '/runs/0/training/1', '/page.js', `/${'A'.repeat(32)}/`])(
     'refuses %s, which lacks the token',
     async (path) => {
       const { status, text } = await raw(await serve(await newRun()), { path });
@@ -116,23 +116,26 @@ describe('what may be read', () => {
   it('gives rows of an iteration, and nothing of a name of the reader’s choice', async () => {
     const address = await serve(await newRun());
     const at = (path: string) => raw(address, { path: new URL(address).pathname + path });
-    const index = JSON.parse((await at('runs/0/rollouts/2')).text) as RolloutIndex;
+    const index = JSON.parse((await at('runs/0/training/2')).text) as RolloutIndex;
     expect(index).toMatchObject({ iteration: 2, levels: { advantage: { length: 80 } } });
     const { offset, bytes } = index.groups[1]!.rows!;
-    const rows = (await at(`runs/0/rollouts/2/${offset}-${offset + bytes}`)).text.trimEnd().split('\n');
+    const rows = (await at(`runs/0/training/2/${offset}-${offset + bytes}`)).text.trimEnd().split('\n');
     expect(rows.map((row) => JSON.parse(row).trajectory)).toContain('episode-4');
     expect(rows).toHaveLength(20);
-    expect((await at('runs/0/rollouts/2/rows')).text.trimEnd().split('\n')).toHaveLength(80);
+    expect((await at('runs/0/training/2/rows')).text.trimEnd().split('\n')).toHaveLength(80);
+    const heldOut = JSON.parse((await at('runs/0/held-out/3')).text);
+    expect([heldOut.iteration, heldOut.groups.length, heldOut.levels]).toEqual([3, 4, undefined]);
+    expect((await at('runs/0/held-out/3/rows')).text).not.toMatch(/advantage/);
     for (const path of [
-      'runs/0/rollouts/99',
-      'runs/1/rollouts/1',
-      'runs/0/rollouts/2/0-99999999',
-      'runs/0/rollouts/2/rows/1',
-      'runs/0/rollouts/..%2f..%2frun.json',
-      'runs/0/rollouts/../../run.json',
+      'runs/0/training/99',
+      'runs/0/held-out/2',
+      'runs/1/training/1',
+      'runs/0/training/2/rows/1',
+      'runs/0/training/..%2f..%2frun.json',
+      'runs/0/training/../../run.json',
       'runs/0/run.json',
       'runs/../run.json',
-      'runs/__proto__/rollouts/1',
+      'runs/__proto__/training/1',
       '../run.json',
     ])
       expect([404, 403], path).toContain((await at(path)).status);
@@ -143,11 +146,15 @@ describe('what may be read', () => {
     writeFileSync(join(dir, 'rollouts', '000001.jsonl.gz'), 'no gzip');
     writeFileSync(join(dir, 'rollouts', '000002.index.json'), '{"format": "another"}');
     const address = await serve(dir);
-    expect(await raw(`${address}runs/0/rollouts/1/rows`)).toMatchObject({
+    expect(await raw(`${address}runs/0/training/1/rows`)).toMatchObject({
       status: 500,
-      text: expect.stringMatching(/jsonl.gz is damaged/),
+      text: expect.stringMatching(/000001.jsonl.gz is no gzip at byte 0, .*it is damaged/),
     });
-    expect(await raw(`${address}runs/0/rollouts/2`)).toMatchObject({
+    expect(await raw(`${address}runs/0/training/1/0-99999999`)).toMatchObject({
+      status: 500,
+      text: expect.stringMatching(/shorter than its index says/),
+    });
+    expect(await raw(`${address}runs/0/training/2`)).toMatchObject({
       status: 500,
       text: expect.stringMatching(/000002.index.json/),
     });
@@ -165,7 +172,7 @@ describe('what may be read', () => {
     writeFileSync(join(folder, 'elsewhere', 'profile.json'), '{}');
     symlinkSync(join(folder, 'elsewhere'), join(dir, 'profile'));
     const address = await serve(dir);
-    for (const path of ['rollouts/2', 'rollouts/3', 'profile']) {
+    for (const path of ['training/2', 'training/3', 'profile']) {
       const { status, text } = await raw(`${address}runs/0/${path}`);
       expect([status, text], path).toEqual([404, 'The run has no such file.\n']);
     }

@@ -44,7 +44,8 @@ export const rollouts = z
       .default('all')
       .describe(
         'Whose turns are kept in the run folder, with what their advantages consist of: those of all groups, of some ' +
-          'that are drawn (`sample`), or of none.',
+          'that are drawn (`sample`), or of none. It holds for evaluations too, of which a sample always has the same ' +
+          'tasks.',
       ),
     sampleGroups: count
       .default(2)
@@ -52,7 +53,10 @@ export const rollouts = z
       .meta({ needs: { 'rollouts.keep': 'sample' } }),
     every: count
       .default(1)
-      .describe('Iterations between those of which turns are kept; those of the first one are in any case.'),
+      .describe(
+        'Iterations between those of which turns are kept. Those of the first one are in any case, as are the first ' +
+          'and the last evaluation; others are where they come after an iteration that is kept.',
+      ),
   })
   .describe('What is kept of what was played, for `proxmo why` and `proxmo view`.');
 

@@ -2,11 +2,8 @@
  * What a run writes down of what was played: a row for each turn, with all that its advantage consists of, and an index
  * of each iteration, from which a reader sees every episode and every advantage without reading a row.
  *
- *   rollouts/000003.jsonl.gz     the rows of iteration 3, a JSON object a line, group after group
- *   rollouts/000003.index.json   its index; it is written last, so where it is, all of its rows are
- *
- * The rows of each group are compressed by themselves, one gzip member a group, so that one group can be read without
- * the others; the file as a whole is an ordinary gzip file. A row has what `proxmo advantages` reads, and more.
+ * A row has what `proxmo advantages` reads, and more. Held-out episodes are written down in the same way, without
+ * credit, since nothing is learned from them. `src/runs/rollouts.ts` says in which files.
  */
 import * as z from 'zod';
 
@@ -76,8 +73,8 @@ const actionBranch = z.object({
   probability: z.number(),
 });
 
-/** A line of an iteration's rows. Log-probabilities, and figures of neighbours and branches, are rounded. */
-export const recordedRowSchema = z.object({
+/** A turn as it was played. Log-probabilities, and figures of branches, are rounded. */
+const playedRowSchema = z.object({
   group: z.string(),
   trajectory: z.string(),
   step: count,
@@ -102,10 +99,6 @@ export const recordedRowSchema = z.object({
   cut: z.boolean(),
   /** The sampler's log-probability of each token, among those that were allowed. */
   logProbs: numbers,
-  /** The reference policy's of the same tokens; null where there is no reference, or the row was not trained on. */
-  referenceLogProbs: numbers.nullable(),
-  /** KL to the reference, by `loss.klEstimator`, a token; null where `referenceLogProbs` is. */
-  kl: z.number().nullable(),
   /** Actions on offer; null where the environment does not say. */
   actions: z.array(z.string()).nullable(),
   /**
@@ -115,6 +108,16 @@ export const recordedRowSchema = z.object({
    * reply was free.
    */
   branches: z.array(actionBranch).nullable(),
+  /** Seconds that the replies of all episodes of this turn took together, and that the world took to answer. */
+  seconds: z.object({ reply: z.number(), world: z.number() }),
+});
+
+/** A line of an iteration's rows: a turn with its credit. */
+const trainedRowSchema = playedRowSchema.extend({
+  /** The reference policy's of the same tokens; null where there is no reference, or the row was not trained on. */
+  referenceLogProbs: numbers.nullable(),
+  /** KL to the reference, by `loss.klEstimator`, a token; null where `referenceLogProbs` is. */
+  kl: z.number().nullable(),
   /** A = A^E + ω·A^S. */
   advantage: z.number(),
   /** A^E, after modulation. */
@@ -124,12 +127,11 @@ export const recordedRowSchema = z.object({
   episodeLevel,
   /** Null where the estimator has none. */
   stepLevel: stepLevel.nullable(),
-  /** Seconds that the replies of all episodes of this turn took together, and that the world took to answer. */
-  seconds: z.object({ reply: z.number(), world: z.number() }),
 });
 
-/** A turn as it was written down. It is a `RolloutRow` of `rows.ts` too. */
-export type RecordedRow = z.output<typeof recordedRowSchema>;
+/** A turn as it was written down, with its credit where it was learned from. It is a `RolloutRow` of `rows.ts` too. */
+export type PlayedRow = z.output<typeof playedRowSchema>;
+export type RecordedRow = z.output<typeof trainedRowSchema>;
 export type EpisodeLevel = z.output<typeof episodeLevel>;
 export type StepLevel = z.output<typeof stepLevel>;
 export type Neighbour = z.output<typeof neighbour>;
@@ -168,15 +170,18 @@ const recordedGroup = z.object({
     .nullable(),
 });
 
-export const rolloutIndexSchema = z.object({
+const playedIndexSchema = z.object({
   format: z.literal('proxmo-rollout'),
   formatVersion: z.literal(1),
-  /** Counted from 1, as in `metrics.jsonl`. */
+  /** Iterations that were done with it, as in `metrics.jsonl`; of held-out episodes 0 before training. */
   iteration: count,
   /** When it was written. */
   time: z.iso.datetime(),
-  /** Every group that was learned from, also where only the rows of some were kept. */
+  /** Every group, also where only the rows of some were kept; a held-out task is a group of one episode. */
   groups: z.array(recordedGroup),
+});
+
+const trainedIndexSchema = playedIndexSchema.extend({
   /** Of each row in the order of the file, rounded: enough to colour it. */
   levels: z.object({
     advantage: z.array(z.number()),
@@ -185,7 +190,15 @@ export const rolloutIndexSchema = z.object({
   }),
 });
 
+/** Of what a row and an index consist, by what they are of. */
+export const recordSchemas = {
+  training: { row: trainedRowSchema, index: trainedIndexSchema },
+  'held-out': { row: playedRowSchema, index: playedIndexSchema },
+};
+
+/** `rollouts/000003.held-out.index.json`. */
+export type PlayedIndex = z.output<typeof playedIndexSchema>;
 /** `rollouts/000003.index.json`. */
-export type RolloutIndex = z.output<typeof rolloutIndexSchema>;
+export type RolloutIndex = z.output<typeof trainedIndexSchema>;
 export type RecordedGroup = z.output<typeof recordedGroup>;
 export type RecordedEpisode = z.output<typeof recordedEpisode>;

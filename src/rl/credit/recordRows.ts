@@ -1,23 +1,29 @@
 /** Makes the rows and the index of an iteration, as `record.ts` defines them, from what was played and learned. */
 import type { KlEstimator } from '../../ops/ppoLoss.ts';
+import type { PlayedBatch } from '../../runs/playedBatch.ts';
+import type { RowPlace } from '../../runs/rollouts.ts';
 import type { StreamingTokenizer } from '../../text/tokenizer.ts';
-import { type AdvantageResult, type AdvantageSettings, resolveAdvantageOptions } from '../advantages/index.ts';
-import type { TrainConfig } from '../config.ts';
+import { type AdvantageResult, resolveAdvantageOptions } from '../advantages/index.ts';
+import type { Policy } from '../policy.ts';
 import type { Episode, RolloutStep } from '../rollout.ts';
 import { indexRollout, type RolloutBatch } from '../rows.ts';
 import type { IterationResult } from '../trainer.ts';
 import { branchesOf } from './branches.ts';
-import { keptGroups } from './kept.ts';
+import { type KeptSettings, keptGroups } from './kept.ts';
 import { levelsOf, type RowLevels, rounded } from './levels.ts';
-import type { RecordedGroup, RecordedRow, RolloutIndex } from './record.ts';
+import type { PlayedIndex, PlayedRow, RecordedGroup, RecordedRow, RolloutIndex } from './record.ts';
 
-/** What of an iteration is to be written. */
+/** What of an iteration or evaluation is to be written. */
 export interface RolloutRecord {
+  readonly batch: PlayedBatch;
   /** Rows of each group that is kept. */
-  readonly groups: readonly (readonly RecordedRow[])[];
+  readonly groups: readonly (readonly PlayedRow[])[];
   /** The index, when it is known where each of these groups is. */
-  readonly indexOf: (places: readonly NonNullable<RecordedGroup['rows']>[]) => RolloutIndex;
+  readonly indexOf: (places: readonly RowPlace[]) => PlayedIndex;
 }
+
+/** Of a policy, what its turns are told by. */
+type Recorder = Pick<Policy, 'config' | 'tokenizer' | 'isCut'>;
 
 /**
  * The record of an iteration; null where its settings keep none of it.
@@ -26,39 +32,78 @@ export interface RolloutRecord {
 export function recordRollout(
   iteration: number,
   { episodes, advantages, update }: Omit<IterationResult, 'metrics'>,
-  config: TrainConfig,
-  tokenizer: StreamingTokenizer,
+  policy: Recorder,
 ): RolloutRecord | null {
-  const steps = episodes.flatMap((episode) => episode.steps);
-  const batch = indexRollout(steps);
-  const kept = keptGroups(config, iteration, batch.groups.length);
-  if (kept === null) return null;
-  const settings = resolveAdvantageOptions(config.advantages);
-  const makeRow = new RowMaker(episodes, { batch, settings, advantages, update, config, tokenizer });
-  const rowsOf = (group: number) =>
-    batch.groups[group]!.trajectories.flatMap((trajectory) => batch.trajectories[trajectory]!.rows);
+  const batch = { split: 'training', iteration } as const;
+  const played = groupsOf(episodes, policy.config, batch);
+  if (played === null) return null;
+  const { rollout, kept, rowsOf } = played;
+  const rowMaker = new TrainedRows(episodes, { rollout, advantages, update, policy });
   const order = kept.flatMap(rowsOf);
+  const told = (values: ArrayLike<number>) => order.map((row) => rounded(values[row]!));
+  const { advantage, episode, step } = advantages;
   return {
-    groups: kept.map((group) => rowsOf(group).map((row) => makeRow.at(row))),
-    indexOf: (places) => ({
-      format: 'proxmo-rollout',
-      formatVersion: 1,
-      iteration,
-      time: new Date().toISOString(),
-      groups: describeGroups(batch, episodes, new Map(kept.map((group, index) => [group, places[index]!]))),
-      levels: {
-        advantage: order.map((row) => rounded(advantages.advantage[row]!)),
-        episode: order.map((row) => rounded(advantages.episode[row]!)),
-        step: order.map((row) => rounded(advantages.step[row]!)),
-      },
+    batch,
+    groups: kept.map((group) => rowsOf(group).map((row) => rowMaker.at(row))),
+    indexOf: (places): RolloutIndex => ({
+      ...indexOf(played, iteration, episodes, places),
+      levels: { advantage: told(advantage), episode: told(episode), step: told(step) },
     }),
+  };
+}
+
+/**
+ * The record of an evaluation; null where the settings keep none of it, or nothing was played to its end.
+ * @param iteration iterations that were done
+ */
+export function recordHeldOut(iteration: number, episodes: readonly Episode[], policy: Recorder): RolloutRecord | null {
+  const batch = { split: 'held-out', iteration } as const;
+  const played = groupsOf(episodes, policy.config, batch);
+  if (played === null) return null;
+  const { kept, rowsOf } = played;
+  const rows = episodes.flatMap(({ steps, instruction }) => steps.map((step) => playedRow(step, instruction, policy)));
+  return {
+    batch,
+    groups: kept.map((group) => rowsOf(group).map((row) => rows[row]!)),
+    indexOf: (places) => indexOf(played, iteration, episodes, places),
+  };
+}
+
+/** Episodes by their tasks, and which of these groups are kept. */
+interface PlayedGroups {
+  readonly rollout: RolloutBatch;
+  readonly kept: readonly number[];
+  readonly rowsOf: (group: number) => readonly number[];
+}
+
+function groupsOf(episodes: readonly Episode[], settings: KeptSettings, batch: PlayedBatch): PlayedGroups | null {
+  if (episodes.length === 0) return null;
+  const rollout = indexRollout(episodes.flatMap(({ steps }) => steps));
+  const kept = keptGroups(settings, batch, rollout.groups.length);
+  const rowsOf = (group: number) =>
+    rollout.groups[group]!.trajectories.flatMap((trajectory) => rollout.trajectories[trajectory]!.rows);
+  return kept && { rollout, kept, rowsOf };
+}
+
+function indexOf(
+  { rollout, kept }: PlayedGroups,
+  iteration: number,
+  episodes: readonly Episode[],
+  places: readonly RowPlace[],
+): PlayedIndex {
+  return {
+    format: 'proxmo-rollout',
+    formatVersion: 1,
+    iteration,
+    time: new Date().toISOString(),
+    groups: describeGroups(rollout, episodes, new Map(kept.map((group, index) => [group, places[index]!]))),
   };
 }
 
 function describeGroups(
   batch: RolloutBatch,
   episodes: readonly Episode[],
-  places: ReadonlyMap<number, NonNullable<RecordedGroup['rows']>>,
+  places: ReadonlyMap<number, RowPlace>,
 ): RecordedGroup[] {
   const byId = new Map(episodes.map((episode) => [episode.id, episode]));
   return batch.groups.map(({ id, trajectories }, group) => {
@@ -80,57 +125,63 @@ function describeGroups(
   });
 }
 
-interface RowSources {
-  readonly batch: RolloutBatch;
-  readonly settings: AdvantageSettings;
-  readonly advantages: AdvantageResult;
-  readonly update: IterationResult['update'];
-  readonly config: TrainConfig;
-  readonly tokenizer: StreamingTokenizer;
+function playedRow(step: RolloutStep, instruction: string, policy: Recorder): PlayedRow {
+  const { tokenizer } = policy;
+  return {
+    group: step.group,
+    trajectory: step.trajectory,
+    step: step.step,
+    reward: step.reward,
+    success: step.success,
+    valid: step.valid,
+    observation: step.observation,
+    instruction,
+    prompt: tokenizer.decode(step.prompt),
+    context: step.context,
+    truncated: step.truncated,
+    action: step.action,
+    reply: pieces(tokenizer, step.reply),
+    cut: policy.isCut(step.reply),
+    logProbs: step.logProbs.map(roundedLog),
+    actions: step.actions && [...step.actions],
+    branches: branchesOf(step),
+    seconds: { reply: rounded(step.seconds.reply), world: rounded(step.seconds.world) },
+  };
 }
 
-class RowMaker {
+interface CreditSources {
+  readonly rollout: RolloutBatch;
+  readonly advantages: AdvantageResult;
+  readonly update: IterationResult['update'];
+  readonly policy: Recorder;
+}
+
+/** Rows with their credit. */
+class TrainedRows {
   private readonly levels: (row: number) => RowLevels;
   private readonly steps: readonly { readonly step: RolloutStep; readonly instruction: string }[];
 
   constructor(
     episodes: readonly Episode[],
-    private readonly sources: RowSources,
+    private readonly sources: CreditSources,
   ) {
-    const { batch, settings, advantages } = sources;
+    const { rollout, policy, advantages } = sources;
     this.steps = episodes.flatMap(({ steps, instruction }) => steps.map((step) => ({ step, instruction })));
-    this.levels = levelsOf(batch, settings, advantages);
+    this.levels = levelsOf(rollout, resolveAdvantageOptions(policy.config.advantages), advantages);
   }
 
   at(row: number): RecordedRow {
-    const { advantages, update, config, tokenizer } = this.sources;
+    const { advantages, update, policy } = this.sources;
     const { step, instruction } = this.steps[row]!;
     const reference = update.referenceLogProbs[row] ?? null;
     return {
-      group: step.group,
-      trajectory: step.trajectory,
-      step: step.step,
-      reward: step.reward,
-      success: step.success,
-      valid: step.valid,
-      observation: step.observation,
-      instruction,
-      prompt: tokenizer.decode(step.prompt),
-      context: step.context,
-      truncated: step.truncated,
-      action: step.action,
-      reply: pieces(tokenizer, step.reply),
-      cut: update.cut[row]!,
-      logProbs: step.logProbs.map(roundedLog),
+      ...playedRow(step, instruction, policy),
       referenceLogProbs: reference && Array.from(reference, roundedLog),
-      kl: reference && rounded(meanKl(step.logProbs, reference, config.loss.klEstimator)),
-      actions: step.actions && [...step.actions],
-      branches: branchesOf(step),
+      kl: reference && rounded(meanKl(step.logProbs, reference, policy.config.loss.klEstimator)),
       advantage: advantages.advantage[row]!,
       episodeAdvantage: advantages.episode[row]!,
       stepAdvantage: advantages.step[row]!,
       ...this.levels(row),
-      seconds: { reply: rounded(step.seconds.reply), world: rounded(step.seconds.world) },
     };
   }
 }

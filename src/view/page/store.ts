@@ -1,6 +1,7 @@
 /** What the page knows: runs, their metrics, and rows as they are asked for; from the server, or held by the page. */
 import { computed, signal } from '@preact/signals';
-import type { RecordedRow, RolloutIndex } from '../../rl/credit/record.ts';
+import type { PlayedIndex, PlayedRow, RecordedGroup, RecordedRow, RolloutIndex } from '../../rl/credit/record.ts';
+import type { PlayedBatch } from '../../runs/playedBatch.ts';
 import type { ProfileFile } from '../profile/profileFile.ts';
 import type { DiskPage, HeldPage, MetricRecord, MetricsChange, ProgressChange, RunInfo } from '../protocol.ts';
 import { go, parameter } from './route.ts';
@@ -26,7 +27,16 @@ export const records = computed(() => metrics.value.get(run.value?.id ?? '') ?? 
 export const progress = computed(() => progressOf.value.get(run.value?.id ?? '') ?? null);
 
 /** Parameters that say what of one run is looked at, taken out of an address. */
-const withoutPlace = { it: null, task: null, ep: null, step: null, kernel: null, layer: null, phase: null };
+const withoutPlace = {
+  split: null,
+  it: null,
+  task: null,
+  ep: null,
+  step: null,
+  kernel: null,
+  layer: null,
+  phase: null,
+};
 
 export function choose(id: string): void {
   go({ run: id === runs.peek()[0]?.id ? null : id, ...withoutPlace });
@@ -110,23 +120,35 @@ async function textOf(id: string, path: string): Promise<string | null> {
   return response.ok ? text : null;
 }
 
-/** The index of an iteration; null where its rows were not kept. */
-export async function loadIndex(id: string, iteration: number): Promise<RolloutIndex | null> {
-  const text = await textOf(id, `rollouts/${iteration}`);
-  return text ? (JSON.parse(text) as RolloutIndex) : null;
+/** Of training with levels, of held-out episodes without. */
+export type AnyIndex = PlayedIndex | RolloutIndex;
+/** Of training with its credit, of held-out episodes without. */
+export type AnyRow = PlayedRow | RecordedRow;
+
+export function hasCredit(row: AnyRow): row is RecordedRow {
+  return 'advantage' in row;
+}
+
+/** The index of what was played; null where its rows were not kept. */
+export async function loadIndex(id: string, { split, iteration }: PlayedBatch): Promise<AnyIndex | null> {
+  const text = await textOf(id, `${split}/${iteration}`);
+  return text ? (JSON.parse(text) as AnyIndex) : null;
 }
 
 /** The rows of a group; null where they were not kept. */
-export async function loadGroup(id: string, index: RolloutIndex, group: number): Promise<RecordedRow[] | null> {
-  const place = index.groups[group]?.rows;
+export async function loadGroup(
+  id: string,
+  { split, iteration }: PlayedBatch,
+  place: RecordedGroup['rows'] | undefined,
+): Promise<AnyRow[] | null> {
   if (!place) return null;
   const range = `${place.offset}-${place.offset + place.bytes}`;
-  return parseRows(await textOf(id, `rollouts/${index.iteration}/${range}`));
+  return parseRows(await textOf(id, `${split}/${iteration}/${range}`));
 }
 
 /** All rows of an iteration; null where they were not kept. */
 export async function loadRows(id: string, iteration: number): Promise<RecordedRow[] | null> {
-  return parseRows(await textOf(id, `rollouts/${iteration}/rows`));
+  return parseRows(await textOf(id, `training/${iteration}/rows`)) as RecordedRow[] | null;
 }
 
 /** The figures of a run's profile; null where it has none. */
@@ -135,11 +157,11 @@ export async function loadProfile(id: string): Promise<ProfileFile | null> {
   return text === null ? null : (JSON.parse(text) as ProfileFile);
 }
 
-function parseRows(text: string | null): RecordedRow[] | null {
+function parseRows(text: string | null): AnyRow[] | null {
   return text === null
     ? null
     : text
         .split('\n')
         .filter(Boolean)
-        .map((line) => JSON.parse(line) as RecordedRow);
+        .map((line) => JSON.parse(line) as AnyRow);
 }

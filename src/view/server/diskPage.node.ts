@@ -6,7 +6,8 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { ProxmoError } from '../../base/errors.ts';
 import { isMixed } from '../../rl/credit/mixed.ts';
-import type { RecordedGroup, RolloutIndex } from '../../rl/credit/record.ts';
+import type { PlayedIndex, RecordedGroup, RolloutIndex } from '../../rl/credit/record.ts';
+import type { PlayedBatch, RolloutSplit } from '../../runs/playedBatch.ts';
 import type { DiskPage, MetricsChange, RunInfo } from '../protocol.ts';
 import { MetricsTail } from './metricsTail.node.ts';
 import { diskPageHtml } from './pageHtml.node.ts';
@@ -15,6 +16,8 @@ import { textOf } from './server.node.ts';
 
 /** Characters of packed episodes in a page. */
 const mostCharacters = 20 << 20;
+/** Share of them that evaluations may have, of which the first and the last say the most. */
+const heldOutShare = 0.25;
 /** Iterations in its curves. */
 const mostRecords = 5000;
 
@@ -79,32 +82,35 @@ class RunPack {
     // It may be larger than all the rest.
     if (this.info.profile?.hasTrace) this.leftOut.push('The trace of its profile is not in it.');
     const shown = this.info.profile && { ...this.info.profile, hasTrace: false };
-    this.info = { ...this.info, profile: shown, rollouts: await this.addIterations(this.info.rollouts, most) };
+    const heldOut = await this.addBatches('held-out', this.info.heldOut, heldOutShare * most);
+    const rollouts = await this.addBatches('training', this.info.rollouts, most);
+    this.info = { ...this.info, profile: shown, heldOut, rollouts };
     this.metrics = await this.readMetrics();
   }
 
-  /** @returns those that are in the page, rising */
-  private async addIterations(all: readonly number[], most: number): Promise<number[]> {
+  /** @returns those iterations that are in the page, rising */
+  private async addBatches(split: RolloutSplit, all: readonly number[], most: number): Promise<number[]> {
     const kept: number[] = [];
     for (const iteration of spread(all)) {
-      const added = await this.addIteration(iteration, most, kept.length === 0);
+      const added = await this.addBatch({ split, iteration }, most, kept.length === 0);
       if (added === 'too large') break;
       if (added) kept.push(iteration);
     }
+    const what = split === 'training' ? 'iterations' : 'evaluations';
     if (kept.length < all.length)
-      this.leftOut.push(`This page has the episodes of ${kept.length} of ${all.length} iterations.`);
+      this.leftOut.push(`This page has the episodes of ${kept.length} of ${all.length} ${what}.`);
     return kept.sort((a, b) => a - b);
   }
 
   /**
    * @param isFirst whether a part is better than nothing
-   * @returns whether there is such an iteration
+   * @returns whether there is such a batch
    */
-  private async addIteration(iteration: number, most: number, isFirst: boolean): Promise<boolean | 'too large'> {
-    const address = `rollouts/${iteration}`;
+  private async addBatch(batch: PlayedBatch, most: number, isFirst: boolean): Promise<boolean | 'too large'> {
+    const address = `${batch.split}/${batch.iteration}`;
     const text = await this.read(address);
     if (text === null) return false;
-    const index = JSON.parse(text) as RolloutIndex;
+    const index = JSON.parse(text) as PlayedIndex | RolloutIndex;
     const whole = await packed(text);
     const parts = new Map<number, { readonly address: string; readonly rows: string }>();
     let characters = whole.length;
@@ -113,10 +119,7 @@ class RunPack {
       const { offset, bytes: length } = index.groups[place]!.rows!;
       const part = `${address}/${offset}-${offset + length}`;
       const rows = await this.read(part);
-      if (rows === null) {
-        this.leftOut.push(`The turns of iteration ${iteration} are damaged.`);
-        return false;
-      }
+      if (rows === null) return false;
       const packedRows = await packed(rows);
       if (this.characters + characters + packedRows.length > most) {
         if (!isFirst) return 'too large';
@@ -129,7 +132,7 @@ class RunPack {
     for (const part of parts.values()) this.add(part.address, part.rows);
     this.add(address, isPart ? await packed(JSON.stringify(withRowsOf(index, new Set(parts.keys())))) : whole);
     if (isPart)
-      this.leftOut.push(`Of iteration ${iteration} it has the turns of ${parts.size} of ${index.groups.length} tasks.`);
+      this.leftOut.push(`Of ${nameOf(batch)} it has the turns of ${parts.size} of ${index.groups.length} tasks.`);
     return true;
   }
 
@@ -165,6 +168,10 @@ async function packed(text: string): Promise<string> {
   return (await promisify(gzip)(text, { level: 9 })).toString('base64');
 }
 
+function nameOf({ split, iteration }: PlayedBatch): string {
+  return split === 'training' ? `iteration ${iteration}` : `the evaluation after iteration ${iteration}`;
+}
+
 /** The last, the first, and then always those in the middle of what lies between. */
 function spread(items: readonly number[]): number[] {
   const order = new Set([items.at(-1)!, items[0]!]);
@@ -180,15 +187,17 @@ function mixedFirst(groups: readonly RecordedGroup[]): number[] {
 }
 
 /** An index as if the rows of some groups alone had been kept. */
-function withRowsOf(index: RolloutIndex, places: ReadonlySet<number>): RolloutIndex {
-  const levels: RolloutIndex['levels'] = { advantage: [], episode: [], step: [] };
+function withRowsOf(index: PlayedIndex | RolloutIndex, places: ReadonlySet<number>): PlayedIndex | RolloutIndex {
+  const order: number[] = [];
   const groups = index.groups.map((group, place) => {
     if (group.rows === null || !places.has(place)) return { ...group, rows: null };
     const { first, count } = group.rows;
-    const rows = { ...group.rows, first: levels.advantage.length };
-    for (const level of ['advantage', 'episode', 'step'] as const)
-      levels[level].push(...index.levels[level].slice(first, first + count));
+    const rows = { ...group.rows, first: order.length };
+    for (let row = first; row < first + count; row++) order.push(row);
     return { ...group, rows };
   });
-  return { ...index, groups, levels };
+  if (!('levels' in index)) return { ...index, groups };
+  const of = (values: readonly number[]) => order.map((row) => values[row]!);
+  const { advantage, episode, step } = index.levels;
+  return { ...index, groups, levels: { advantage: of(advantage), episode: of(episode), step: of(step) } };
 }

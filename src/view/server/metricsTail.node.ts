@@ -1,9 +1,9 @@
 /** Follows a run's metrics while they grow. */
 import type { FileHandle } from 'node:fs/promises';
+import type { GuardedFolder } from '../../base/guardedFolder.node.ts';
 import { parseRecord } from '../../runs/metrics.ts';
 import { runFiles } from '../../runs/run.ts';
 import type { MetricsChange } from '../protocol.ts';
-import type { GuardedFolder } from './guardedFolder.node.ts';
 
 type Change = Omit<MetricsChange, 'run'>;
 

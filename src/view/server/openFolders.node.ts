@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
+import { GuardedFolder } from '../../base/guardedFolder.node.ts';
 import { runFiles } from '../../runs/run.ts';
-import { GuardedFolder } from './guardedFolder.node.ts';
 import { RunFolder } from './runFolder.node.ts';
 
 /** What of `study.json` says where the runs are. */

@@ -1,29 +1,26 @@
 /** What a run's folder says of the run, whatever state it is in: running, finished, crashed, damaged, not there yet. */
 import { basename, resolve } from 'node:path';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
-import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
+import { GuardedFolder } from '../../base/guardedFolder.node.ts';
 import { isHeldLock } from '../../base/lock.node.ts';
-import { recordedRowSchema, rolloutIndexSchema } from '../../rl/credit/record.ts';
+import { recordSchemas } from '../../rl/credit/record.ts';
 import { type LiveProgress, liveProgressSchema } from '../../rl/liveProgress.ts';
 import { isPlainObject, parseJson } from '../../runs/json.ts';
-import { iterationsIn, rolloutFileNames } from '../../runs/rollouts.ts';
+import type { PlayedBatch } from '../../runs/playedBatch.ts';
+import { RolloutFolder } from '../../runs/rollouts.ts';
 import { runFiles } from '../../runs/run.ts';
 import { parseYaml } from '../../runs/yaml.ts';
 import { profileFiles, profileSchema } from '../profile/profileFile.ts';
 import type { ProfileInfo, RunInfo, RunState } from '../protocol.ts';
-import { GuardedFolder } from './guardedFolder.node.ts';
 
 /** Bytes at the end of a log, among which its last line is. */
 const longestNote = 1 << 16;
-/** Bytes of the rows of an iteration. */
-const largestRows = 1 << 28;
 
 type Settings = Record<string, string | number | boolean | null>;
 
 export class RunFolder {
   readonly files: GuardedFolder;
+  private readonly rollouts: RolloutFolder;
   /** What was made of files, by name, with the stamp that they had then. */
   private readonly known = new Map<string, { readonly stamp: string | null; readonly value: unknown }>();
 
@@ -34,6 +31,7 @@ export class RunFolder {
     private readonly name = basename(resolve(dir)),
   ) {
     this.files = new GuardedFolder(dir);
+    this.rollouts = new RolloutFolder(dir);
   }
 
   async describe(): Promise<RunInfo> {
@@ -61,7 +59,8 @@ export class RunFolder {
       seed: typeof manifest?.seed === 'number' ? manifest.seed : null,
       settings: flattened(settings ?? {}),
       summary,
-      rollouts: await this.rollouts(),
+      rollouts: await this.rollouts.iterations('training'),
+      heldOut: await this.rollouts.iterations('held-out'),
       profile: await this.profileInfo(),
     };
   }
@@ -98,34 +97,21 @@ export class RunFolder {
     return version === null ? null : { version, hasTrace: (await this.files.stamp(folder, trace)) !== null };
   }
 
-  /** Iterations whose episodes are kept, rising. */
-  async rollouts(): Promise<number[]> {
-    return iterationsIn(await this.files.list(runFiles.rollouts));
+  /**
+   * The index of a batch, as JSON; null where it was not kept.
+   * @throws {ProxmoError} `file` if it is damaged, as of rows below
+   */
+  async rolloutIndex(batch: PlayedBatch): Promise<string | null> {
+    const found = await this.rollouts.readIndex<object>(batch, recordSchemas[batch.split].index);
+    return found?.text ?? null;
   }
 
   /**
-   * The index of an iteration's rows, as JSON; null where they are not kept.
-   * @throws {ProxmoError} `file` if it is damaged, as of rows below
+   * Rows of a batch, as JSON Lines.
+   * @param part where the index says that those of a group are; null for all
    */
-  async rolloutIndex(iteration: number): Promise<string | null> {
-    const name = rolloutFileNames(iteration).index;
-    const text = await this.files.readText(runFiles.rollouts, name);
-    if (text !== null) parseJson(text, rolloutIndexSchema, name);
-    return text;
-  }
-
-  /** All rows of an iteration, as JSON Lines; null where they are not kept. */
-  async rows(iteration: number): Promise<string | null> {
-    const name = rolloutFileNames(iteration).rows;
-    const bytes = await this.files.readBytes([runFiles.rollouts, name]);
-    return bytes && rowsIn(bytes, name);
-  }
-
-  /** The rows of a group, of whom the index says where they are. */
-  async groupRows(iteration: number, offset: number, bytes: number): Promise<string | null> {
-    const name = rolloutFileNames(iteration).rows;
-    const member = await this.files.readBytes([runFiles.rollouts, name], { offset, bytes });
-    return member && rowsIn(member, name);
+  async rows(batch: PlayedBatch, part: { readonly offset: number; readonly bytes: number } | null): Promise<string> {
+    return (await this.rollouts.readRows<object>(batch, part, recordSchemas[batch.split].row)).text;
   }
 
   /** An object out of a file; null where there is none, or none that can be read. */
@@ -151,16 +137,6 @@ export class RunFolder {
       return error;
     }
   }
-}
-
-/** @throws {ProxmoError} `file` if these are no rows, or more than a page can hold */
-async function rowsIn(bytes: Buffer, name: string): Promise<string> {
-  const unzipped = await promisify(gunzip)(bytes, { maxOutputLength: largestRows }).catch((cause: unknown) => {
-    throw new ProxmoError('file', `${name} is damaged, or too large to show; restore it from a copy.`, { cause });
-  });
-  const text = unzipped.toString('utf8');
-  parseJson(`[${text.trimEnd().replaceAll('\n', ',')}]`, z.array(recordedRowSchema), name);
-  return text;
 }
 
 function stateOf(isRun: boolean, lock: string | null, hasSummary: boolean, log: string | null): RunState {

@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProxmoError } from '../../base/errors.ts';
 import { systemReason } from '../../base/systemErrors.node.ts';
+import { rolloutSplits } from '../../runs/playedBatch.ts';
 import { script as deviceScript } from '../page/credit/device.ts?module';
 import { script, style } from '../page/main.ts?bundle';
 import { follow } from './follow.node.ts';
@@ -109,8 +110,8 @@ async function answer(
 }
 
 /**
- * `runs/0/rollouts/12` (the index), `runs/0/rollouts/12/rows`, `runs/0/rollouts/12/1000-2500` (bytes of a group),
- * `runs/0/profile`, `runs/0/trace`.
+ * `runs/0/training/12` (the index), `runs/0/training/12/rows`, `runs/0/training/12/1000-2500` (bytes of a group), the
+ * same of `held-out`, `runs/0/profile`, `runs/0/trace`.
  */
 async function sendFile(response: ServerResponse, runs: readonly RunFolder[], path: readonly string[]): Promise<void> {
   const [id, what] = path;
@@ -128,12 +129,13 @@ export async function textOf(
   [what, iteration, part, ...rest]: readonly string[],
 ): Promise<string | null> {
   if (rest.length > 0) return null;
-  if (what === 'rollouts' && /^\d{1,9}$/.test(iteration ?? '')) {
-    const number = Number(iteration);
-    if (part === undefined) return run.rolloutIndex(number);
-    if (part === 'rows') return run.rows(number);
-    const range = /^(\d{1,12})-(\d{1,12})$/.exec(part);
-    return range ? run.groupRows(number, Number(range[1]), Number(range[2]) - Number(range[1])) : null;
+  const split = rolloutSplits.find((each) => each === what);
+  if (split && /^\d{1,9}$/.test(iteration ?? '')) {
+    const batch = { split, iteration: Number(iteration) };
+    if (part === undefined) return run.rolloutIndex(batch);
+    if (part === 'rows') return run.rows(batch, null);
+    const [from, to] = /^(\d{1,12})-(\d{1,12})$/.exec(part)?.slice(1).map(Number) ?? [];
+    return from === undefined ? null : run.rows(batch, { offset: from, bytes: to! - from });
   }
   if (iteration !== undefined) return null;
   if (what === 'profile') return run.profile();

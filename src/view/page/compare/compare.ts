@@ -8,6 +8,7 @@ import { figure, line, number, percent, plural } from '../ui/format.ts';
 import type { Term as Name } from '../ui/glossary.ts';
 import { html } from '../ui/html.ts';
 import { curveOf, groupRuns, type RunGroup } from './groups.ts';
+import { batchesOf } from './sharedTasks.ts';
 import { SideBySide } from './sideBySide.ts';
 import './compare.css';
 
@@ -19,8 +20,7 @@ const grouped = computed(() => groupRuns(runs.value));
 
 export function Compare() {
   const { groups, differences } = grouped.value;
-  if (runs.value.length < 2)
-    return html`<main class="empty muted">There is one run. To compare, name several: <code>proxmo view RUN RUN…</code></main>`;
+  if (runs.value.length < 2) return html`<${OneRun} />`;
   return html`<main class="compare">
     ${groups.length > most && html`<p class="notice">The curves are of the first ${most} of ${groups.length} groups of settings.</p>`}
     <div class="hero">
@@ -42,6 +42,14 @@ export function Compare() {
     }
     <${SideBySide} />
   </main>`;
+}
+
+/** A run beside itself, as it was before. */
+function OneRun() {
+  const hint = html`To compare runs, name several: <code>proxmo view RUN RUN…</code>`;
+  const isKept = runs.value.some((run) => batchesOf(run).length > 1);
+  if (!isKept) return html`<main class="empty muted">There is one run. ${hint}</main>`;
+  return html`<main class="compare"><p class="notice quiet">There is one run, so it is compared with itself as it was before. ${hint}</p><${SideBySide} /></main>`;
 }
 
 function Key({ at }: { readonly at: number }) {
@@ -98,7 +106,7 @@ function Results({ groups }: { readonly groups: readonly RunGroup[] }) {
       return html`<li>
         <p><${Key} at=${at} /><span>${at + 1} ${line(group.label, 80)}</span><b>${percent(mean)}</b></p>
         <p class="small muted">${values.length > 1 ? `${percent(Math.min(...values))} to ${percent(Math.max(...values))}, ` : ''}${plural(group.runs.length, 'run')}:
-          ${group.runs.map(({ id, name }) => html` <a href=${linkTo('credit', { run: id, it: null, task: null, ep: null, step: null })}>${line(name, 60)}</a>`)}</p>
+          ${group.runs.map(({ id, name }) => html` <a href=${linkTo('credit', { run: id, split: null, it: null, task: null, ep: null, step: null })}>${line(name, 60)}</a>`)}</p>
       </li>`;
     })}</ol>
   </div>`;

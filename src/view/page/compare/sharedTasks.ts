@@ -1,42 +1,64 @@
-/** What two runs are compared by: iterations, and a task of both. All of it stands in the address. */
+/**
+ * What two runs are compared by: an evaluation or iteration of each, and a task of both. All of it stands in the
+ * address. One run is compared with itself, before training and after.
+ */
 import { computed, type ReadonlySignal } from '@preact/signals';
 import type { RecordedGroup } from '../../../rl/credit/record.ts';
+import type { PlayedBatch } from '../../../runs/playedBatch.ts';
+import type { RunInfo } from '../../protocol.ts';
 import { indexOf, rowsOf } from '../credit/recorded.ts';
 import { go, parameter, route } from '../route.ts';
 import { runs } from '../store.ts';
 
-/** Names of the address: of each side its run and its iteration. */
+/** Names of the address: of each side its run, and what of it was played. */
 const names = [
-  { run: 'a', iteration: 'ita' },
-  { run: 'b', iteration: 'itb' },
+  { run: 'a', batch: 'ita' },
+  { run: 'b', batch: 'itb' },
 ] as const;
 
 /** Runs that keep episodes. */
-export const kept = computed(() => runs.value.filter(({ rollouts }) => rollouts.length > 0));
+export const kept = computed(() => runs.value.filter((run) => batchesOf(run).length > 0));
 const isShown = computed(() => route.value.view === 'compare');
 
 const chosen = names.map(({ run }, place) =>
-  computed(() => kept.value.find(({ id }) => id === parameter(run)) ?? kept.value[place] ?? null),
+  computed(() => kept.value.find(({ id }) => id === parameter(run)) ?? kept.value[place] ?? kept.value[0] ?? null),
 );
 
-/** The newest iteration that both keep; of runs that have none in common, none. */
-const newestOfBoth = computed(() => {
-  const [a, b] = chosen.map(({ value }) => value?.rollouts ?? []);
-  return a!.findLast((iteration) => b!.includes(iteration)) ?? null;
+/** All that a run keeps: iterations, and then evaluations, which say the most. */
+export function batchesOf({ rollouts, heldOut }: RunInfo): PlayedBatch[] {
+  return [
+    ...rollouts.map((iteration) => ({ split: 'training' as const, iteration })),
+    ...heldOut.map((iteration) => ({ split: 'held-out' as const, iteration })),
+  ];
+}
+
+/** As the address has it. */
+export function nameOf({ split, iteration }: PlayedBatch): string {
+  return split === 'training' ? String(iteration) : `${split}-${iteration}`;
+}
+
+/** The newest of what both keep, or each its own newest; of a run beside itself its first evaluation and its last. */
+const standard = computed<(PlayedBatch | null)[]>(() => {
+  const [a, b] = chosen.map(({ value }) => (value ? batchesOf(value) : []));
+  const names = new Set(b!.map(nameOf));
+  const common = a!.findLast((batch) => names.has(nameOf(batch)));
+  const [first, last] = [a!.find(({ split }) => split === common?.split) ?? null, b!.at(-1) ?? null];
+  if (chosen[0]!.value === chosen[1]!.value) return [first, last];
+  return common ? [common, common] : [a!.at(-1) ?? null, last];
 });
 
-/** Of each run what was played in its iteration. */
+/** Of each run what was played. */
 const played = names.map((own, place) => {
   const run = chosen[place]!;
-  const iteration = computed(() => {
-    const all = run.value?.rollouts ?? [];
-    const given = Number(parameter(own.iteration) ?? Number.NaN);
-    return all.includes(given) ? given : (newestOfBoth.value ?? all.at(-1) ?? null);
+  const batch = computed<PlayedBatch | null>(() => {
+    const given = parameter(own.batch);
+    const found = run.value && batchesOf(run.value).find((each) => nameOf(each) === given);
+    return found ?? standard.value[place] ?? null;
   });
-  return { names: own, run, iteration, index: indexOf(run, iteration, isShown) };
+  return { names: own, run, batch, index: indexOf(run, batch, isShown) };
 });
 
-/** A task of both iterations, and how many of its episodes succeeded on each side. */
+/** A task of both, and how many of its episodes succeeded on each side. */
 export interface SharedTask {
   readonly id: string;
   readonly instruction: string;

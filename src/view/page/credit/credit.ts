@@ -1,15 +1,15 @@
-/** The credit inspector: whose action got how much, and why. */
+/** The credit inspector: whose action got how much, and why. Held-out episodes are shown without credit. */
 
 import { go } from '../route.ts';
 import { run } from '../store.ts';
-import { creditColour } from '../ui/colour.ts';
+import { creditColour, shade } from '../ui/colour.ts';
 import { line, plural, shown, signed } from '../ui/format.ts';
 import { html } from '../ui/html.ts';
 import { stepFrom, useKeys } from '../ui/keys.ts';
 import { Term } from '../ui/tip.ts';
 import { Explanation } from './explanation.ts';
 import { Lanes } from './lanes.ts';
-import { group, index, iteration, kept, limit, omega, task } from './state.ts';
+import { chooseSplit, group, index, iteration, kept, limit, omega, recordedLevels, split, task } from './state.ts';
 import { Tasks } from './tasks.ts';
 import { Turn } from './turn.ts';
 import { levels as assumed } from './whatIf.ts';
@@ -20,6 +20,11 @@ export function Credit() {
   useKeys([
     { keys: ['n'], what: 'newer iteration', run: () => step(1) },
     { keys: ['p'], what: 'iteration before', run: () => step(-1) },
+    {
+      keys: ['t'],
+      what: 'training or held-out',
+      run: () => chooseSplit(split.peek() === 'training' ? 'held-out' : 'training'),
+    },
   ]);
   if (kept.value.length === 0) return html`<main class="empty muted">${whyNone()}</main>`;
   const { problem, isLoading } = index.value;
@@ -28,9 +33,9 @@ export function Credit() {
     <section class="episodes">
       <${Heading} />
       ${problem && html`<p class="problem">${shown(problem, 400)}</p>`}
-      <${WhatIfPanel} />
-      <${Lanes} levels=${assumed.value ?? recorded()} />
-      <${Legend} />
+      ${split.value === 'training' && html`<${WhatIfPanel} />`}
+      <${Lanes} levels=${split.value === 'training' ? (assumed.value ?? recorded()) : null} />
+      ${split.value === 'training' ? html`<${Legend} />` : html`<${HeldOutLegend} />`}
       <${Turn} />
     </section>
     <${Explanation} />
@@ -52,7 +57,7 @@ function step(by: number): void {
 
 /** The levels of the group's rows as the run had them. */
 function recorded() {
-  const levels = index.value.value?.levels;
+  const levels = recordedLevels.value;
   const place = group.value?.rows;
   if (!levels || !place) return { episode: [], step: [] };
   const part = (values: readonly number[]) => values.slice(place.first, place.first + place.count);
@@ -67,7 +72,9 @@ function Heading() {
       <h2>${line(found?.instruction || found?.id, 240)}</h2>
       <p class="muted">${found && `${line(found.type, 40)} · ${wins} of ${plural(found.episodes.length, 'episode')} succeeded`}</p>
     </div>
-    <label class="stepper"><span class="muted">iteration</span>
+    <div class="which">
+    <${Splits} />
+    <label class="stepper"><span class="muted">${split.value === 'training' ? 'iteration' : 'after iteration'}</span>
       <button type="button" onClick=${() => step(-1)} aria-label="Iteration before">‹</button>
       <select value=${String(iteration.value)} aria-label="Iteration"
         onChange=${(event: Event) => go({ it: (event.target as HTMLSelectElement).value, task: null, ep: null, step: null })}>
@@ -75,8 +82,24 @@ function Heading() {
       </select>
       <button type="button" onClick=${() => step(1)} aria-label="Newer iteration">›</button>
     </label>
+    </div>
   </header>
   ${found && !found.rows && html`<p class="notice">The rows of this task were not kept (rollouts.keep).</p>`}`;
+}
+
+function Splits() {
+  if (run.value?.heldOut.length === 0) return null;
+  return html`<div class="choice" role="group" aria-label="Which episodes">${(['training', 'held-out'] as const).map(
+    (each) =>
+      html`<button type="button" aria-pressed=${split.value === each} onClick=${() => chooseSplit(each)}><${Term} name=${each === 'training' ? 'trainingSplit' : 'heldOutSplit'}>${each}</${Term}></button>`,
+  )}</div>`;
+}
+
+function HeldOutLegend() {
+  return html`<div class="legend" data-task=${task.value}>
+    <span class="scale"><em>sure</em><svg width="165" height="12" aria-hidden="true">${Array.from({ length: 33 }, (_, at) => html`<rect x=${at * 5} width="5.5" height="12" fill=${shade(at / 32, false)} />`)}</svg><em>unsure</em></span>
+    <span class="muted"><i class="win" /> succeeded <i class="loss" /> did not; at the end of a lane, what it earned; crossed out: not a valid action</span>
+  </div>`;
 }
 
 /** What the halves of a cell are, and what colours mean. */

@@ -2,12 +2,14 @@
 import { diffWords } from 'diff';
 import { type ExplainedNeighbour, type ExplainedPart, explain, type WaterfallBar } from '../../../rl/credit/explain.ts';
 import type { RecordedRow } from '../../../rl/credit/record.ts';
+import { linkTo } from '../route.ts';
+import { hasCredit, run } from '../store.ts';
 import { number, percent, shown, signed } from '../ui/format.ts';
 import type { Term as Name } from '../ui/glossary.ts';
 import { html } from '../ui/html.ts';
 import { Term, withTip } from '../ui/tip.ts';
 import { settings } from './settings.ts';
-import { chooseTurn, group, groupRows, row, turnRow } from './state.ts';
+import { chooseTurn, group, groupRows, row, split, turnRow } from './state.ts';
 import { levels as assumed } from './whatIf.ts';
 
 const kind = (value: number) => (value < 0 ? 'blame' : 'praise');
@@ -15,8 +17,10 @@ const kind = (value: number) => (value < 0 ? 'blame' : 'praise');
 export function Explanation() {
   const found = row.value;
   if (!found)
-    return html`<aside class="why"><p class="muted">Choose a cell to see why its action got its credit.</p></aside>`;
-  const why = settings.value && explain(found, groupRows.value.value ?? [], settings.value);
+    return html`<aside class="why"><p class="muted">${split.value === 'training' ? 'Choose a cell to see why its action got its credit.' : 'Choose a cell to see what the policy read and did.'}</p></aside>`;
+  if (!hasCredit(found)) return html`<${HeldOut} />`;
+  const rows = (groupRows.value.value ?? []).filter(hasCredit);
+  const why = settings.value && explain(found, rows, settings.value);
   return html`<aside class="why" aria-label="Why">
     <p class="total ${kind(found.advantage)}" ...${withTip(() => 'The advantage: the sum of both levels.')}>${why?.shown.replace('-', '\u2212') ?? signed(found.advantage)}</p>
     <${Assumed} />
@@ -26,6 +30,16 @@ export function Explanation() {
       <${Waterfall} bars=${why.waterfall} total=${why.advantage} shownTotal=${why.shown} />
       <${Neighbours} row=${found} neighbours=${why.neighbours} />`
     }
+  </aside>`;
+}
+
+/** Of an episode that nothing is learned from. */
+function HeldOut() {
+  const target = { a: run.value?.id, b: null, ita: null, itb: null, same: group.value?.id };
+  return html`<aside class="why" aria-label="Held-out">
+    <h2>Held-out</h2>
+    <p class="part-note">The policy never trains on this task. Its episode only counts in the success of the evaluation, so no action has credit.</p>
+    <p class="part-note"><a class="link" href=${linkTo('compare', target)}>The same task side by side</a></p>
   </aside>`;
 }
 

@@ -1,16 +1,18 @@
 /**
  * A task's episodes: a lane each, a cell a turn; the upper half of a cell is the credit of the episode level, the lower
- * that of the step level. Curves lead from the chosen cell to those that its baseline comes from.
+ * that of the step level. Curves lead from the chosen cell to those that its baseline comes from. Held-out episodes
+ * have no credit: their cells say how sure the policy was.
  */
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Neighbour, RecordedGroup } from '../../../rl/credit/record.ts';
-import { creditColour } from '../ui/colour.ts';
-import { number, signed } from '../ui/format.ts';
+import { type AnyRow, hasCredit } from '../store.ts';
+import { creditColour, shade } from '../ui/colour.ts';
+import { line, number, percent, signed } from '../ui/format.ts';
 import { html } from '../ui/html.ts';
 import { useKeys } from '../ui/keys.ts';
 import { hideTip, showTip } from '../ui/tip.ts';
-import { chooseTurn, firstRow, group, limit, row, turn } from './state.ts';
+import { chooseTurn, firstRow, group, groupRows, limit, row, turn } from './state.ts';
 
 const labelWidth = 58;
 const endWidth = 46;
@@ -24,7 +26,8 @@ export interface Levels {
   readonly step: ArrayLike<number>;
 }
 
-export function Lanes({ levels }: { readonly levels: Levels }) {
+/** @param levels null of episodes without credit */
+export function Lanes({ levels }: { readonly levels: Levels | null }) {
   const host = useRef<HTMLDivElement>(null);
   const width = useSignal(800);
   useEffect(() => {
@@ -58,7 +61,7 @@ interface LaneProps {
   readonly shown: RecordedGroup;
   readonly episode: number;
   readonly cell: number;
-  readonly levels: Levels;
+  readonly levels: Levels | null;
 }
 
 function Lane({ shown, episode, cell, levels }: LaneProps) {
@@ -76,31 +79,65 @@ interface CellProps {
   readonly episode: number;
   readonly step: number;
   readonly cell: number;
-  readonly levels: Levels;
+  readonly levels: Levels | null;
+  /** Among the rows of the group. */
   readonly place: number;
 }
 
 function Cell({ episode, step, cell, levels, place }: CellProps) {
-  const [above, below] = [levels.episode[place] ?? Number.NaN, levels.step[place] ?? Number.NaN];
+  const own = rowAt(place);
+  const { upper, lower, words, more } = levels ? creditOf(levels, place) : surpriseOf(own);
   const isChosen = turn.value?.episode === episode && turn.value.step === step;
   const x = labelWidth + cell * step;
   const [half, inner] = [cellHeight / 2, Math.max(4, cell - 2)];
-  const words = `Episode ${episode + 1}, turn ${step + 1}: ${signed(above + below)}`;
-  const tip = html`<b>${words}</b><br />episode level ${signed(above)}, step level ${signed(below)}`;
-  return html`<g class=${isChosen ? 'cell chosen' : 'cell'} role="button" tabindex=${isChosen ? 0 : -1} aria-label=${words}
+  const name = `Episode ${episode + 1}, turn ${step + 1}: ${words}`;
+  const tip = html`<b>${name}</b><br />${own && html`${line(own.action || '(nothing)', 80)}<br />`}${more}`;
+  return html`<g class=${isChosen ? 'cell chosen' : 'cell'} role="button" tabindex=${isChosen ? 0 : -1} aria-label=${name}
     aria-pressed=${isChosen} data-cell=${`${episode + 1}.${step + 1}`}
     onClick=${() => chooseTurn(episode, step)}
     onPointerEnter=${({ currentTarget }: Event) => showTip(currentTarget as Element, tip)} onPointerLeave=${hideTip}>
-    <rect class="upper" x=${x} y="0" width=${inner} height=${half} fill=${creditColour(above, limit.value)} />
-    <rect class="lower" x=${x} y=${half} width=${inner} height=${half} fill=${creditColour(below, limit.value)} />
+    <rect class="upper" x=${x} y="0" width=${inner} height=${half} fill=${upper} />
+    <rect class="lower" x=${x} y=${half} width=${inner} height=${half} fill=${lower} />
+    ${own && !own.valid && html`<path class="invalid" d=${`M${x + 2} ${cellHeight - 2}L${x + inner - 2} 2`} />`}
     ${isChosen && html`<rect class="frame" x=${x - 1} y="-1" width=${inner + 2} height=${cellHeight + 2} rx="3" />`}
   </g>`;
+}
+
+/** The row of a turn; null until the rows of this group are read. */
+function rowAt(place: number): AnyRow | null {
+  const found = groupRows.value.value?.[place];
+  return found && found.group === group.value?.id ? found : null;
+}
+
+/** Colours of a cell's halves, and its words. */
+interface CellContent {
+  readonly upper: string;
+  readonly lower: string;
+  readonly words: string;
+  readonly more: string;
+}
+
+function creditOf({ episode, step }: Levels, place: number): CellContent {
+  const [above, below] = [episode[place] ?? Number.NaN, step[place] ?? Number.NaN];
+  return {
+    upper: creditColour(above, limit.value),
+    lower: creditColour(below, limit.value),
+    words: signed(above + below),
+    more: `episode level ${signed(above)}, step level ${signed(below)}`,
+  };
+}
+
+/** Of a turn without credit: how sure the policy was. */
+function surpriseOf(row: AnyRow | null): CellContent {
+  const likely = row ? Math.exp(row.logProbs.reduce((sum, value) => sum + value, 0)) : Number.NaN;
+  const fill = shade(row ? 1 - likely : 0, false);
+  return { upper: fill, lower: fill, words: `probability ${percent(likely, 0)}`, more: 'held-out: no credit' };
 }
 
 /** From the chosen turn to those that count most in its baseline, thicker for more weight. */
 function Curves({ shown, cell }: { readonly shown: RecordedGroup; readonly cell: number }) {
   const [from, found] = [turn.value, row.value];
-  if (!from || !found?.stepLevel) return null;
+  if (!from || !found || !hasCredit(found) || !found.stepLevel) return null;
   const at = (episode: number, step: number) =>
     [labelWidth + cell * step + cell / 2 - 1, laneHeight * episode + cellHeight / 2] as const;
   const [x0, y0] = at(from.episode, from.step);

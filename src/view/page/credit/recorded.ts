@@ -1,22 +1,22 @@
-/** What was recorded of an iteration, fetched as it is asked for. */
+/** What was recorded of an iteration or an evaluation, fetched as it is asked for. */
 import { computed, type ReadonlySignal } from '@preact/signals';
-import type { RecordedRow, RolloutIndex } from '../../../rl/credit/record.ts';
+import type { PlayedBatch, RolloutSplit } from '../../../runs/playedBatch.ts';
 import type { RunInfo } from '../../protocol.ts';
-import { loadGroup, loadIndex } from '../store.ts';
+import { type AnyIndex, type AnyRow, loadGroup, loadIndex } from '../store.ts';
 import { type Resource, resource } from '../ui/resource.ts';
 
-/** The index of an iteration, while it is shown. */
+/** The index of what was played together, while it is shown. */
 export function indexOf(
   run: ReadonlySignal<RunInfo | null>,
-  iteration: ReadonlySignal<number | null>,
+  batch: ReadonlySignal<PlayedBatch | null>,
   isShown: ReadonlySignal<boolean>,
-): ReadonlySignal<Resource<RolloutIndex>> {
+): ReadonlySignal<Resource<AnyIndex>> {
   const wanted = computed(() =>
-    run.value && iteration.value !== null && isShown.value ? `${run.value.id} ${iteration.value}` : null,
+    run.value && batch.value && isShown.value ? `${run.value.id} ${batch.value.split} ${batch.value.iteration}` : null,
   );
   return resource(wanted, (key) => {
-    const [id, number] = key.split(' ');
-    return loadIndex(id!, Number(number));
+    const [id, split, iteration] = key.split(' ');
+    return loadIndex(id!, { split: split as RolloutSplit, iteration: Number(iteration) });
   });
 }
 
@@ -26,18 +26,23 @@ export function indexOf(
  */
 export function rowsOf(
   run: ReadonlySignal<RunInfo | null>,
-  index: ReadonlySignal<Resource<RolloutIndex>>,
+  index: ReadonlySignal<Resource<AnyIndex>>,
   place: ReadonlySignal<number>,
   isShown: ReadonlySignal<boolean>,
-): ReadonlySignal<Resource<readonly RecordedRow[]>> {
+): ReadonlySignal<Resource<readonly AnyRow[]>> {
   const wanted = computed(() => {
     const found = index.value.value;
-    return run.value && found && place.value >= 0 && isShown.value
-      ? `${run.value.id} ${found.iteration} ${place.value} ${found.time}`
-      : null;
+    if (!run.value || !found || place.value < 0 || !isShown.value) return null;
+    return `${run.value.id} ${splitOf(found)} ${found.iteration} ${place.value} ${found.time}`;
   });
   return resource(wanted, (key) => {
-    const [id, , group] = key.split(' ');
-    return loadGroup(id!, index.peek().value!, Number(group));
+    const [id, split, iteration, group] = key.split(' ');
+    const batch = { split: split as RolloutSplit, iteration: Number(iteration) };
+    return loadGroup(id!, batch, index.peek().value!.groups[Number(group)]?.rows);
   });
+}
+
+/** What an index is of. */
+export function splitOf(index: AnyIndex): RolloutSplit {
+  return 'levels' in index ? 'training' : 'held-out';
 }

@@ -1,25 +1,42 @@
-/** What of a run's credit is looked at: iteration, task, episode, turn. All of it stands in the address. */
+/** What of a run's episodes is looked at: split, iteration, task, episode, turn. All of it stands in the address. */
 import { computed } from '@preact/signals';
 import { isMixed } from '../../../rl/credit/mixed.ts';
-import type { RecordedGroup, RecordedRow } from '../../../rl/credit/record.ts';
+import type { RecordedGroup } from '../../../rl/credit/record.ts';
+import type { PlayedBatch, RolloutSplit } from '../../../runs/playedBatch.ts';
 import { go, parameter, parameterSignal, route } from '../route.ts';
-import { run } from '../store.ts';
+import { type AnyRow, run } from '../store.ts';
 import { figure } from '../ui/format.ts';
 import { indexOf, rowsOf } from './recorded.ts';
-
-/** Iterations whose episodes are kept. */
-export const kept = computed(() => run.value?.rollouts ?? [], { name: 'kept' });
-
-/** The iteration in the address, or the newest. */
-export const iteration = computed(() => {
-  const given = Number(parameter('it'));
-  return kept.value.includes(given) ? given : (kept.value.at(-1) ?? null);
-});
 
 const isCredit = computed(() => route.value.view === 'credit');
 const isShown = computed(() => isCredit.value || route.value.view === 'live');
 
-export const index = indexOf(run, iteration, isShown);
+/** Where a run keeps no episodes of training, those that it does. */
+export const split = computed<RolloutSplit>(() => {
+  const [training, heldOut] = [run.value?.rollouts ?? [], run.value?.heldOut ?? []];
+  if (!isCredit.value || heldOut.length === 0) return 'training';
+  return parameter('split') === 'held-out' || training.length === 0 ? 'held-out' : 'training';
+});
+
+/** Iterations whose episodes are kept; of held-out ones, those after which they are. */
+export const kept = computed(() => (split.value === 'training' ? run.value?.rollouts : run.value?.heldOut) ?? []);
+
+/** The iteration in the address, or the newest. */
+export const iteration = computed(() => {
+  const given = Number(parameter('it') ?? Number.NaN);
+  return kept.value.includes(given) ? given : (kept.value.at(-1) ?? null);
+});
+
+const batch = computed<PlayedBatch | null>(() =>
+  iteration.value === null ? null : { split: split.value, iteration: iteration.value },
+);
+export const index = indexOf(run, batch, isShown);
+
+/** The levels of all rows of the iteration; null of held-out episodes, which have none. */
+export const recordedLevels = computed(() => {
+  const found = index.value.value;
+  return found && 'levels' in found ? found.levels : null;
+});
 
 const givenTask = parameterSignal('task');
 /** Place of the task among the groups of the index. */
@@ -53,7 +70,7 @@ export const turnRow = computed(() =>
 );
 
 /** The row of the turn; null until it is read. */
-export const row = computed<RecordedRow | null>(() => {
+export const row = computed<AnyRow | null>(() => {
   const found = turnRow.value === null ? null : groupRows.value.value?.[turnRow.value];
   return found && found.group === group.value?.id ? found : null;
 });
@@ -66,7 +83,7 @@ export const omega = computed(() => {
 
 /** The end of the scale of colours: all but the most extreme fiftieth of this iteration's credit is within. */
 export const limit = computed(() => {
-  const levels = index.value.value?.levels;
+  const levels = recordedLevels.value;
   if (!levels) return 1;
   const sizes = [...levels.episode, ...levels.step.map((value) => value * omega.value)]
     .map(Math.abs)
@@ -74,6 +91,10 @@ export const limit = computed(() => {
   const sorted = sizes.sort((a, b) => a - b);
   return sorted[Math.floor(0.98 * (sorted.length - 1))] || 1;
 });
+
+export function chooseSplit(to: RolloutSplit): void {
+  go({ split: to === 'training' ? null : to, it: null, task: null, ep: null, step: null });
+}
 
 export function chooseTask(place: number): void {
   go({ task: place, ep: null, step: null });

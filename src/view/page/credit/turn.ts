@@ -1,7 +1,6 @@
 /** What the policy saw at the chosen turn, what it did, and how sure it was. */
 import { signal } from '@preact/signals';
-import type { RecordedRow } from '../../../rl/credit/record.ts';
-import { run } from '../store.ts';
+import { type AnyRow, hasCredit, run } from '../store.ts';
 import { shade } from '../ui/colour.ts';
 import { line, number, percent, plural, shown } from '../ui/format.ts';
 import { html } from '../ui/html.ts';
@@ -35,7 +34,7 @@ export function Turn() {
 }
 
 /** Earlier turns of a transcript, which the policy has read before and still sees. */
-function Earlier({ row: { context, trajectory } }: { readonly row: RecordedRow }) {
+function Earlier({ row: { context, trajectory } }: { readonly row: AnyRow }) {
   const [found, rows, at] = [group.value, groupRows.value.value, turn.value];
   if (!found || !rows || !at) return null;
   const first = firstRow(found, at.episode);
@@ -50,7 +49,9 @@ function Earlier({ row: { context, trajectory } }: { readonly row: RecordedRow }
   </details>`;
 }
 
-function Tokens({ row: { reply, logProbs, referenceLogProbs } }: { readonly row: RecordedRow }) {
+function Tokens({ row }: { readonly row: AnyRow }) {
+  const { reply, logProbs } = row;
+  const referenceLogProbs = hasCredit(row) ? row.referenceLogProbs : null;
   const isKl = shading.value === 'kl' && referenceLogProbs !== null;
   return html`<p class="tokens">
       ${reply.map((text, at) => {
@@ -71,7 +72,7 @@ function Tokens({ row: { reply, logProbs, referenceLogProbs } }: { readonly row:
 }
 
 /** The actions on offer, with their probabilities where the policy's replies were bound to them. */
-function Actions({ row: { actions, branches, action } }: { readonly row: RecordedRow }) {
+function Actions({ row: { actions, branches, action } }: { readonly row: AnyRow }) {
   if (!actions || actions.length === 0) return null;
   const known = branches ?? actions.map((_, at) => ({ actions: [at], probability: Number.NaN }));
   const sorted = known.toSorted((a, b) => b.probability - a.probability);

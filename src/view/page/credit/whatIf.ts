@@ -8,7 +8,7 @@ import { resource } from '../ui/resource.ts';
 import type { Levels } from './lanes.ts';
 import { answer, outcome } from './outcome.ts';
 import { options, settings } from './settings.ts';
-import { group, index, iteration } from './state.ts';
+import { group, index, recordedLevels } from './state.ts';
 
 export const estimators = ['proxmo', 'gigpo', 'grpo', 'rloo'] as const;
 export type Estimator = (typeof estimators)[number];
@@ -98,7 +98,9 @@ effect(() => {
 const rows = resource<WhatIf>(
   computed(() => {
     const found = index.value.value;
-    return isOpen.value && found && run.value ? `${run.value.id} ${iteration.value} ${found.time}` : null;
+    return isOpen.value && found && recordedLevels.value && run.value
+      ? `${run.value.id} ${found.iteration} ${found.time}`
+      : null;
   }),
   async (key) => {
     const [id, number] = key.split(' ');

@@ -42,7 +42,7 @@ function figuresOf(record: MetricRecord): Figures {
 const wholePercent = (value: number) => percent(value, 0);
 const tick = (value: number) => String(Number(value.toPrecision(3)));
 const twoDigits = (value: number) => value.toFixed(2);
-const toCredit = (iteration: number) => go({ it: iteration, task: null, ep: null, step: null }, 'credit');
+const toCredit = (iteration: number) => go({ split: null, it: iteration, task: null, ep: null, step: null }, 'credit');
 
 function Curves({ info }: { readonly info: RunInfo }) {
   if (train.value.length === 0 && evaluations.value.length === 0) return null;

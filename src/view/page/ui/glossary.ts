@@ -1,6 +1,9 @@
 /** What the page's words mean, in a sentence or two each. */
 export const glossary = {
   heldOut: 'Share of fixed tasks, which the policy never trains on, that it solves. The band is the 95 % interval.',
+  trainingSplit: 'Episodes that were learned from: several of each task, with the credit of every action.',
+  heldOutSplit:
+    'Episodes of evaluations, on tasks that the policy never trains on: one of each task, without credit, since nothing is learned from them.',
   success: 'Share of the episodes of this iteration, on training tasks, that succeeded.',
   deadGroups:
     'Share of groups whose episodes all earned the same. Comparing them with each other says nothing, so they teach nothing at the episode level.',
