@@ -218,13 +218,15 @@ export class Generator {
   }
 
   /**
-   * Where the rows of the next batch have their keys and values: in slots that are as long as the longest of the next
-   * prompts needs, so that more of them fit. Sessions, and replies that follow each other in one batch, have slots of
+   * Where the rows of the next batch have their keys and values: where there are fewer slots than rows, in shorter ones,
+   * as long as the longest of the next prompts needs, so that more of them fit. Sessions, and replies that follow each other in one batch, have slots of
    * full length.
    */
   private placesFor(requests: readonly GenerationRequest[]): { slots: readonly number[]; capacity: number } {
-    const next = requests.slice(0, this.limits.rows);
-    const isWhole = this.options.refills || this.freeSlots.length < this.slots || next.some(({ session }) => session);
+    const { rows } = this.limits;
+    const next = requests.slice(0, rows);
+    const isHeld = this.options.refills || this.freeSlots.length < this.slots || next.some(({ session }) => session);
+    const isWhole = isHeld || this.slots >= rows;
     if (isWhole) return { slots: this.freeSlots, capacity: this.cache.capacity };
     const longest = next.reduce((most, { prompt }) => Math.max(most, prompt.length), 0);
     const needed = bucketSize(longest + this.options.maxNewTokens, smallestTokenBucket);
