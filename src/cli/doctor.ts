@@ -12,6 +12,7 @@ import { openDevice } from '../gpu/device.node.ts';
 import { TuningCache } from '../gpu/tuningCache.node.ts';
 import { adapterOption } from './arguments.ts';
 import { checkKernels, describeFindings } from './doctor/kernelChecks.ts';
+import { matrixUnitsOf } from './gpuReport/facts.ts';
 import { standardOutput } from './output.ts';
 import { ProgressLine } from './progressLine.ts';
 import { formatTable } from './table.ts';
@@ -119,9 +120,7 @@ async function examine(gpu: GpuContext, version: string): Promise<Findings> {
     driver,
     kind: profile.kind,
     features: [...profile.features],
-    matrixUnits: profile.subgroupMatrixConfigs.map(
-      ({ componentType, resultComponentType, M, N, K }) => `${componentType} ${M}x${N}x${K} ${resultComponentType}`,
-    ),
+    matrixUnits: matrixUnitsOf(profile),
     limits: Object.fromEntries(shownLimits.map((limit) => [limit, limits[limit] ?? 0])),
     matmulGflops: ceilings.matmul.gflops ?? 0,
     halfMatmulGflops: ceilings.halfMatmul?.gflops ?? null,

@@ -11,6 +11,7 @@ import { envCommand } from './env.ts';
 import { evalCommand } from './eval.ts';
 import { exportRunCommand } from './export.ts';
 import { generateCommand } from './generate.ts';
+import { gpuReportCommand } from './gpuReport.ts';
 import { modelCommand } from './model.ts';
 import { standardError, standardOutput } from './output.ts';
 import { playCommand } from './play.ts';
@@ -51,6 +52,7 @@ export function createProgram(thisFile: string): Command {
     profileCommand(packageJson.version, thisFile),
     viewCommand(),
     doctorCommand(packageJson.version),
+    gpuReportCommand(packageJson.version, thisFile),
     completionCommand(),
     completeCommand(program),
   ]) {

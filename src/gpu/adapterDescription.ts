@@ -13,6 +13,8 @@ export interface AdapterDescription {
   readonly driver: string;
   readonly profile: AdapterProfile;
   readonly limits: Readonly<Record<string, number>>;
+  /** All that the adapter offers, whether kernels can use it or not; empty where only its device is known. */
+  readonly offered: readonly string[];
 }
 
 /** What of an adapter or a device is read; all of it may be missing. */
@@ -20,6 +22,7 @@ export interface AdapterSource {
   readonly info?: Partial<GPUAdapterInfo> | undefined;
   /** As adapters said it before `info` did. */
   readonly isFallbackAdapter?: boolean | undefined;
+  readonly features?: Iterable<string> | undefined;
 }
 
 /** Features that kernels can use. */
@@ -60,6 +63,7 @@ export function describeAdapter(
     driver: info.description ?? '',
     profile,
     limits,
+    offered: [...(adapter.features ?? [])].sort(),
   };
 }
 

@@ -54,7 +54,7 @@ function describe({
 }
 
 /** Why an environment cannot be used without any option; null if it can. */
-async function whyMissing(entry: EnvironmentEntry): Promise<string | null> {
+export async function whyMissing(entry: EnvironmentEntry): Promise<string | null> {
   try {
     const taskSet = await entry.create({});
     await taskSet.close?.();

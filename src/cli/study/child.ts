@@ -75,7 +75,7 @@ export class TrainingChild {
 }
 
 /** What a log says last, after its first bytes. */
-function lastErrorIn(log: string, before: number): string {
+export function lastErrorIn(log: string, before: number): string {
   try {
     return lastError(readFileSync(log).subarray(before).toString());
   } catch (error) {

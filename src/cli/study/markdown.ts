@@ -1,5 +1,6 @@
 /** A study's report as Markdown: plain sentences first, then tables, then how the figures were made. */
 import { stringify } from 'yaml';
+import { markdownTable } from '../markdownTable.ts';
 import { duration, percent } from '../table.ts';
 import { type ArmFigures, type Comparison, measures, smoothing } from './comparison.ts';
 import type { Figure } from './figures.ts';
@@ -83,7 +84,7 @@ function verdictOf({ mean, studentInterval, seeds, verdict }: Comparison, compar
 
 function successTable(arms: readonly ArmFigures[]): string {
   const hasScore = arms.some(({ score }) => score !== null);
-  return table(
+  return markdownTable(
     ['arm', 'seeds', 'warm start', 'after training', 'gain, points', 'in training', ...(hasScore ? ['score'] : [])],
     arms.map(({ name, seeds, warmStart, final, gain, training, score }) => [
       name,
@@ -99,7 +100,7 @@ function successTable(arms: readonly ArmFigures[]): string {
 
 function comparisonTable(comparisons: readonly Comparison[], hasMeasure: boolean): string {
   const whatOf = (name: string) => measures.find((measure) => measure.name === name)!.what;
-  return table(
+  return markdownTable(
     [
       'arm',
       'against',
@@ -135,12 +136,12 @@ function typeSection(arms: readonly ArmFigures[]): string[] {
     ...types.map((type) => (byType[type] ? rate(byType[type]) : '–')),
     rate(final),
   ]);
-  return ['## By task type', 'Held-out success after training.', table(['arm', ...types, 'all'], rows)];
+  return ['## By task type', 'Held-out success after training.', markdownTable(['arm', ...types, 'all'], rows)];
 }
 
 function costTable(arms: readonly ArmFigures[], reference: string): string {
   const base = arms.find(({ name }) => name === reference)?.seconds;
-  return table(
+  return markdownTable(
     [
       'arm',
       'rollout, s',
@@ -177,11 +178,11 @@ function diagnosticTable(arms: readonly ArmFigures[]): string {
     arms.some(({ diagnostics }) => diagnostics[name] !== null),
   );
   const rows = arms.map(({ name, diagnostics }) => [name, ...names.map((key) => diagnostics[key]?.toFixed(3) ?? '–')]);
-  return table(['arm', ...names.map((name) => diagnosticNames[name])], rows);
+  return markdownTable(['arm', ...names.map((name) => diagnosticNames[name])], rows);
 }
 
 function runTable({ results }: Report): string {
-  return table(
+  return markdownTable(
     ['arm', 'seed', 'warm start', 'after training', 'in training', 'wall time'],
     results.map(({ run, summary, trainingSuccess }) => [
       run.arm,
@@ -199,7 +200,7 @@ function armTable(arms: readonly ArmFigures[], reference: string): string {
     const own = Object.keys(settings).length === 0 ? 'nothing' : `\`${inline(settings)}\``;
     return [name === reference ? `${name} (reference)` : name, own];
   });
-  return table(['arm', 'what it sets besides'], rows);
+  return markdownTable(['arm', 'what it sets besides'], rows);
 }
 
 /** Settings as YAML in one line. */
@@ -236,11 +237,6 @@ function describeMethod({ results }: Report): string {
     "Differences are paired by seed: arms of a seed have the same held-out tasks, and the same warm start and training tasks unless they set those themselves. Whether they are separated is told by Student's t interval, and by Holm's correction for the number of comparisons in a list.",
     `They hold for the ${least.toLocaleString('en')} held-out tasks: how another choice of tasks would have come out is not in them. Training success is that of each iteration's own episodes before it learns from them; curves of it are means of the last ${smoothing} iterations. Seconds are medians over iterations, which compiling in the first does not change.`,
   ].join('\n');
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
 function rate(estimate: Estimate): string {
