@@ -2,32 +2,31 @@
  * `proxmo bench`: how fast kernels and whole workloads run on an adapter, against what it reaches in matrix products
  * and copies, and against an earlier bench.
  */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { kernels } from '../../kernels/index.ts';
-import { isSupported, type KernelSpec } from '../../kernels/spec.ts';
+import type { KernelSpec, Params } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
-import { type Ceiling, ceilingsOf, measureCeilings } from '../gpu/ceilings.ts';
-import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
-import type { Ceilings } from '../gpu/rates.ts';
-import { Tuner } from '../gpu/tuner.ts';
-import { TuningCache } from '../gpu/tuningCache.node.ts';
-import { Engine } from '../tensor/engine.ts';
-import { adapterOption, count, nonNegative } from './arguments.ts';
+import { adapterOption, count, nonNegative, repeatedOption } from './arguments.ts';
 import { type Change, compareRows, readOldRows } from './bench/compare.ts';
 import { environmentWorkloads } from './bench/environmentWorkloads.ts';
+import { type BenchForm, benchForms, formatRows } from './bench/formats.ts';
+import { addToHistory } from './bench/history.ts';
 import { iterationWorkloads } from './bench/iterationWorkloads.ts';
-import { kernelRows } from './bench/kernelRows.ts';
 import { leakWorkload } from './bench/leakWorkload.ts';
+import { type MeasureOptions, measureAll } from './bench/measureAll.ts';
 import { modelWorkloads } from './bench/modelWorkloads.ts';
+import { originOf } from './bench/origin.ts';
+import { kernelsOfModule } from './bench/ownKernels.ts';
 import { proximityWorkloads } from './bench/proximityWorkload.ts';
 import { rolloutWorkloads } from './bench/rolloutWorkload.ts';
-import { type BenchRow, benchCells, benchHeadings } from './bench/rows.ts';
+import type { BenchRow } from './bench/rows.ts';
+import { benchName, findBench, saveBench } from './bench/savedBenches.ts';
 import { scaleWorkloads } from './bench/scaleWorkloads.ts';
-import { namedWork, withoutLarge } from './bench/selection.ts';
-import { type Workload, workloadRow } from './bench/workload.ts';
+import { listed, type NamedWork, namedWork } from './bench/selection.ts';
+import { parseShape } from './bench/shapes.ts';
+import type { Workload } from './bench/workload.ts';
 import { standardError, standardOutput } from './output.ts';
-import { ProgressLine } from './progressLine.ts';
 import { formatTable } from './table.ts';
 
 const allWorkloads: readonly Workload[] = [
@@ -40,15 +39,17 @@ const allWorkloads: readonly Workload[] = [
   ...iterationWorkloads,
 ];
 
-interface BenchOptions {
-  readonly filter: string;
-  readonly variants?: boolean;
-  readonly tune?: boolean;
-  readonly full?: boolean;
-  readonly repeats: number;
+interface BenchOptions extends Omit<MeasureOptions, 'shapes'> {
+  readonly filter: readonly string[];
+  readonly shape: readonly Params[];
+  readonly kernel: readonly string[];
+  readonly list?: boolean;
+  readonly save?: string;
   readonly compare?: string;
+  readonly history?: string;
   readonly threshold: number;
   readonly adapter?: string;
+  readonly format: BenchForm;
   readonly json?: boolean;
 }
 
@@ -57,24 +58,41 @@ export function benchCommand(version: string): Command {
     .description(
       'Time every kernel, a training step, prefill, decoding, advantages and environments; each result is checked.',
     )
-    .option('--filter <text>', 'only what has this in its name, as matmul or train-step', '')
+    .addOption(repeatedOption('--filter <text>', 'only what has this in its name, as matmul or train-step'))
+    .addOption(
+      new Option('--shape <sizes>', 'kernels in this shape, as m=512,n=512,k=128; may be given several times')
+        .argParser((text, before: readonly Params[]) => [...before, parseShape(text)])
+        .default([], 'their own'),
+    )
+    .addOption(repeatedOption('--kernel <module>', 'the kernels that a module exports, as ./mine.mjs, and no others'))
+    .option('--list', 'print what there is to measure, and measure nothing')
     .option('--variants', 'every variant of a kernel that the adapter can run, not only the one that programs use')
     .option('--full', 'large models and contexts too, which take a CPU minutes each')
     .option('--tune', 'measure the variants first, use the fastest, and keep what was chosen for runs with engine.tune')
     .option('--repeats <n>', 'times each is measured; the table shows the median', count, 7)
-    .option('--compare <file>', 'what an earlier bench --json printed; fails if a row got slower')
+    .option('--save <name>', 'keep the rows under a name, for --compare', benchName)
+    .option(
+      '--compare <name>',
+      'a bench that was saved, or a file with what an earlier bench --json printed; fails if a row got slower',
+    )
     .option('--threshold <share>', 'how much slower a row may get with --compare', nonNegative, 0.2)
+    .option('--history <dir>', 'add the rows to a folder of dated benches, and draw how speed changed between them')
     .addOption(adapterOption())
-    .option('--json', 'print the rows as JSON')
+    .addOption(new Option('--format <form>', 'of what is printed').choices(benchForms).default('table'))
+    .option('--json', 'print the rows as JSON: --format json')
     .action(async (options: BenchOptions) => {
-      const old = options.compare === undefined ? null : await readOldRows(options.compare);
-      const work = namedWork(options.filter, kernels, allWorkloads);
+      const work = await chosenWork(options);
+      if (options.list) return list(work, options.json ?? false);
+      const old = options.compare === undefined ? null : await readOldRows(await findBench(options.compare));
       const gpu = await openDevice(options.adapter);
       try {
-        const rows = await measureAll(gpu, work, options, version);
+        const origin = await originOf(gpu, version);
+        const rows = await measureAll(gpu, work, { ...options, shapes: options.shape }, version);
+        standardOutput.print(formatRows(rows, origin, options.json ? 'json' : options.format));
+        const keep = (what: string) => standardError.print(`kept in ${what}`);
+        if (options.save !== undefined) keep(await saveBench(options.save, formatRows(rows, origin, 'json')));
+        if (options.history !== undefined) keep(await addToHistory(options.history, rows, origin));
         const changes = old && compareRows(rows, old, options.threshold);
-        if (options.json) standardOutput.json(rows);
-        else standardOutput.print(describe(gpu, rows));
         if (changes) standardError.print(`\n${describeChanges(changes)}`);
         failIfBad(rows, changes, options.threshold);
       } finally {
@@ -83,135 +101,37 @@ export function benchCommand(version: string): Command {
     });
 }
 
-/** What all measurements of a bench share. */
-interface Bench {
-  readonly gpu: GpuContext;
-  readonly ceilings: Ceilings;
-  readonly line: ProgressLine;
-  readonly tuner: Tuner | undefined;
+/** @throws {ProxmoError} `usage` if nothing is named, `file` or `config` if a module has no kernels */
+async function chosenWork({ filter, kernel, shape }: BenchOptions): Promise<NamedWork> {
+  const own: KernelSpec[] = [];
+  for (const path of kernel) own.push(...(await kernelsOfModule(path)));
+  // Workloads have shapes of their own.
+  const isOfKernels = kernel.length > 0 || shape.length > 0;
+  const work = namedWork(filter, kernel.length > 0 ? own : kernels, isOfKernels ? [] : allWorkloads);
+  if (shape.length > 0 && filter.length + kernel.length === 0)
+    throw new ProxmoError('usage', '--shape is of some kernels: name them by --filter or --kernel.');
+  return work;
 }
 
-/** The ceilings first: they are part of every bench. */
-async function measureAll(
-  gpu: GpuContext,
-  { specs, workloads }: ReturnType<typeof namedWork>,
-  options: BenchOptions,
-  version: string,
-): Promise<BenchRow[]> {
-  const { measured, leftOut } = withoutLarge(gpu.profile, workloads, options.full ?? false);
-  const line = new ProgressLine();
-  try {
-    line.show('ceilings', 'ceilings');
-    const measuredCeilings = await measureCeilings(gpu, { repeats: options.repeats });
-    const { matmul, halfMatmul, copy } = measuredCeilings;
-    const rows = [
-      ceilingRow(gpu, 'ceiling/matmul', matmul),
-      ...(halfMatmul ? [ceilingRow(gpu, 'ceiling/matmul-f16', halfMatmul)] : []),
-      ceilingRow(gpu, 'ceiling/copy', copy),
-    ];
-    const ceilings = ceilingsOf(measuredCeilings);
-    const cache = await TuningCache.open(gpu.adapter, version, (text) => line.print(text));
-    const tuner = options.tune ? startTuner(gpu, version, cache, line) : undefined;
-    const bench = { gpu, ceilings, line, tuner };
-    for (const workload of measured) rows.push(...(await measureWorkload(bench, workload, options.repeats)));
-    for (const spec of specs) rows.push(...(await measureKernel(bench, spec, options)));
-    if (leftOut.length > 0)
-      line.print(
-        `left out: ${leftOut.length} that take this adapter long (--full measures all, as does a filter that fits no other)`,
-      );
-    if (tuner) line.print(`${cache.size} choices for this adapter are kept in ${cache.path}`);
-    return rows;
-  } finally {
-    line.clear();
-  }
-}
-
-async function measureKernel(
-  { gpu, ceilings, line, tuner }: Bench,
-  spec: KernelSpec,
-  { variants = false, repeats }: BenchOptions,
-): Promise<BenchRow[]> {
-  if (!isSupported(spec, gpu.profile)) {
-    line.print(`left out: ${spec.name}, because ${gpu.adapter.name} stores no f16`);
-    return [];
-  }
-  line.show(spec.name, spec.name);
-  const rows: BenchRow[] = [];
-  for await (const row of kernelRows(gpu, spec, ceilings, {
-    allVariants: variants,
-    repeats,
-    ...(tuner ? { tuner } : {}),
-  }))
-    rows.push(row);
-  return rows;
-}
-
-/**
- * On an engine of its own; what its programs shared is freed for the next. None where the workload cannot be run here,
- * which is told.
- */
-async function measureWorkload(
-  { gpu, ceilings, line, tuner }: Bench,
-  workload: Workload,
-  repeats: number,
-): Promise<BenchRow[]> {
-  const { name, shape, precision } = workload;
-  if (precision === 'f16' && !gpu.profile.features.has('shader-f16')) {
-    line.print(`left out: ${name} ${shape} in f16, because ${gpu.adapter.name} stores no f16`);
-    return [];
-  }
-  line.show(name, `${name} ${shape}`);
-  const engine = new Engine(gpu);
-  if (tuner) engine.variantChooser = tuner;
-  try {
-    return [await workloadRow(engine, workload, ceilings, repeats)];
-  } catch (error) {
-    // The device is too small for it, or the data of an environment is not there.
-    if (!(error instanceof ProxmoError && ['shape', 'file'].includes(error.code))) throw error;
-    line.print(`left out: ${name} ${shape}, because ${error.message}`);
-    return [];
-  } finally {
-    gpu.arena.clear();
-  }
-}
-
-function startTuner(gpu: GpuContext, version: string, cache: TuningCache, line: ProgressLine): Tuner {
-  return new Tuner(gpu, [cache], {
-    version,
-    afresh: true,
-    onBroken: (text) => line.print(text),
-    onStart: (kernel, shape) => line.show(`tuning ${kernel}`, `tuning ${kernel} ${shape}`),
-  });
-}
-
-function ceilingRow(gpu: GpuContext, name: string, { label, shape, ms, gflops, gbps }: Ceiling): BenchRow {
-  const named = Object.entries(shape).map(([key, value]) => `${key}=${value}`);
-  const arithmetic = gflops === undefined ? {} : { gflops };
-  return {
-    name,
-    shape: named.join(' '),
-    variant: label,
-    adapter: gpu.adapter.name,
-    ms,
-    ...arithmetic,
-    gbps,
-    check: 'variant',
-  };
-}
-
-function describe(gpu: GpuContext, rows: readonly BenchRow[]): string {
-  return `${gpu.adapter.name}\n${formatTable([benchHeadings, ...rows.map(benchCells)])}`;
+function list(work: NamedWork, json: boolean): void {
+  const rows = listed(work);
+  if (json) standardOutput.json(rows);
+  else
+    standardOutput.print(
+      formatTable([['name', 'kind', 'shape'], ...rows.map(({ name, kind, shape }) => [name, kind, shape])]),
+    );
 }
 
 function describeChanges(changes: readonly Change[]): string {
-  const headings = ['compared', 'shape', 'before, ms', 'now, ms', 'ratio', ''];
-  const cells = changes.map(({ row, before, ratio, isSlower }) => [
+  const headings = ['compared', 'shape', 'before, ms', 'now, ms', 'ratio', 'p', ''];
+  const cells = changes.map(({ row, before, ratio, p, verdict }) => [
     row.name,
     row.shape,
     before.toPrecision(3),
     row.ms.median.toPrecision(3),
     ratio.toFixed(2),
-    isSlower ? 'SLOWER' : '',
+    p === null ? 'too few' : p < 0.001 ? '< 0.001' : p.toFixed(3),
+    { slower: 'SLOWER', faster: 'faster', same: '' }[verdict],
   ]);
   return formatTable([headings, ...cells]);
 }
@@ -223,7 +143,7 @@ function failIfBad(rows: readonly BenchRow[], changes: readonly Change[] | null,
       'data',
       `${wrong.length} results are wrong, first ${wrong[0]?.name} ${wrong[0]?.shape}; do not trust this adapter.`,
     );
-  const slower = (changes ?? []).filter(({ isSlower }) => isSlower);
+  const slower = (changes ?? []).filter(({ verdict }) => verdict === 'slower');
   if (slower.length === 0) return;
   const names = [...new Set(slower.map(({ row }) => row.name))].join(', ');
   throw new ProxmoError(

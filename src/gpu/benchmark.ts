@@ -2,8 +2,8 @@
  * Times a kernel variant on a device: for benches, for `doctor` (which measures what the device reaches in matrix
  * products and copies), and for tuning.
  *
- * A measurement is a batch of dispatches in one submit, by the wall clock. The batch is long enough that submitting and
- * waiting vanish in it. Inputs rotate over a few sets of buffers, so that a small kernel does not find all of them in
+ * A measurement is a batch of dispatches in one submit, by the wall clock, or by the device's where that is asked for.
+ * The batch is long enough that submitting and waiting vanish in it. Inputs rotate over a few sets of buffers, so that a small kernel does not find all of them in
  * the nearest cache; all dispatches write the same outputs, so that one starts after the other has ended, as in a
  * program.
  */
@@ -19,6 +19,7 @@ import {
 import type { BufferRange } from './bindGroups.ts';
 import { CommandList, readBuffer, submitAll } from './commands.ts';
 import type { GpuContext } from './context.ts';
+import { DeviceClock } from './deviceClock.ts';
 import { partsOfGrid } from './gridParts.ts';
 import { asStored, fromStorage, repeatFirst, storedBytes, toStorage } from './hostArrays.ts';
 import { type Launch, prepareLaunches } from './launches.ts';
@@ -28,6 +29,19 @@ export interface Timing {
   readonly median: number;
   readonly min: number;
   readonly max: number;
+  /** Each measurement, in the order in which they were taken. */
+  readonly times?: readonly number[];
+  /** Whose clock; default: the host's. */
+  readonly clock?: Clock;
+}
+
+/** The host's time has submitting and waiting in it, the device's has not. */
+export type Clock = 'device' | 'host';
+
+/** What measurements come to, of which there is at least one. */
+export function timingOf(times: readonly number[]): Timing {
+  const sorted = times.toSorted((a, b) => a - b);
+  return { median: sorted[Math.floor(sorted.length / 2)] ?? 0, min: sorted[0] ?? 0, max: sorted.at(-1) ?? 0, times };
 }
 
 export interface TimingOptions {
@@ -35,6 +49,8 @@ export interface TimingOptions {
   readonly batchMs?: number;
   /** Number of batches after the ones that warm up; default 7. */
   readonly repeats?: number;
+  /** Whose clock; default: the host's. The device's is taken where it has one and a batch is one submit. */
+  readonly clock?: Clock;
 }
 
 /** Most sets of input buffers, and bytes of all of them: on a GPU enough sets to be several times its largest cache. */
@@ -79,6 +95,8 @@ export function throughput<P extends Params>(
 
 /** Dispatches that are long enough to be timed. */
 export interface Batch {
+  /** Whose clock times it. */
+  readonly clock: Clock;
   /** Milliseconds a dispatch takes, this time. */
   run(): Promise<number>;
   destroy(): void;
@@ -185,17 +203,21 @@ export class KernelBench {
   }
 
   /** Milliseconds a dispatch. Kernels with `readWrite` bindings work on what the last dispatch left. */
-  async time({ batchMs = 20, repeats = 7 }: TimingOptions = {}): Promise<Timing> {
-    const batch = await this.batch(batchMs);
-    const times: number[] = [];
-    for (let i = 0; i < repeats; i++) times.push(await batch.run());
-    batch.destroy();
-    times.sort((a, b) => a - b);
-    return { median: times[Math.floor(repeats / 2)] ?? 0, min: times[0] ?? 0, max: times.at(-1) ?? 0 };
+  async time({ batchMs = 20, repeats = 7, clock = 'host' }: TimingOptions = {}): Promise<Timing> {
+    const device = clock === 'device' && DeviceClock.isOn(this.gpu) ? new DeviceClock(this.gpu) : null;
+    const batch = await this.batch(batchMs, device);
+    try {
+      const times: number[] = [];
+      for (let i = 0; i < repeats; i++) times.push(await batch.run());
+      return { ...timingOf(times), clock: batch.clock };
+    } finally {
+      batch.destroy();
+      device?.destroy();
+    }
   }
 
   /** A batch of at least `batchMs` milliseconds, found by growing it: that warms the kernel up, too. */
-  async batch(batchMs: number): Promise<Batch> {
+  async batch(batchMs: number, clock: DeviceClock | null = null): Promise<Batch> {
     let [dispatches, passes] = [1, 1];
     let commands = this.commandsFor(dispatches);
     await this.runBatch(commands, passes);
@@ -208,8 +230,11 @@ export class KernelBench {
       commands = this.commandsFor(dispatches);
       passes = Math.min(mostPasses, Math.ceil(count / dispatches));
     }
+    const stampedBy = commands.submits.length === 1 ? clock : null;
     return {
-      run: async () => (commands.length === 0 ? 0 : (await this.runBatch(commands, passes)) / (dispatches * passes)),
+      clock: stampedBy ? 'device' : 'host',
+      run: async () =>
+        commands.length === 0 ? 0 : (await this.runBatch(commands, passes, stampedBy)) / (dispatches * passes),
       destroy: () => commands.destroy(),
     };
   }
@@ -244,13 +269,13 @@ export class KernelBench {
     return new CommandList(this.gpu, launches, this.label);
   }
 
-  /** Milliseconds from the submit to the end of the work. */
-  private async runBatch(commands: CommandList, passes: number): Promise<number> {
-    const buffers = commands.encodeRepeatedly(passes);
+  /** Milliseconds from the submit to the end of the work, or of the work alone by the device's clock. */
+  private async runBatch(commands: CommandList, passes: number, clock: DeviceClock | null = null): Promise<number> {
+    const buffers = commands.encodeRepeatedly(passes, clock?.stamps);
     const start = performance.now();
     submitAll(this.gpu, buffers);
     await this.gpu.idle();
-    return performance.now() - start;
+    return clock ? clock.read() : performance.now() - start;
   }
 }
 

@@ -6,6 +6,7 @@ import type { Dispatch, KernelSpec, Params } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import type { Bindings, BufferRange } from './bindGroups.ts';
 import type { GpuContext } from './context.ts';
+import type { PassStamps } from './deviceClock.ts';
 import { partParams, shareOf, withPartFields } from './gridParts.ts';
 import type { Launch } from './launches.ts';
 import type { Cost } from './pace.ts';
@@ -88,12 +89,16 @@ export class CommandList {
     });
   }
 
-  /** Encodes the dispatches into one command buffer, some times over, where they are a single submit. */
-  encodeRepeatedly(times: number): GPUCommandBuffer[] {
+  /**
+   * Encodes the dispatches into one command buffer, some times over, where they are a single submit.
+   * @param stamps for passes of a single submit
+   */
+  encodeRepeatedly(times: number, stamps?: PassStamps): GPUCommandBuffer[] {
     const { groups } = this;
     if (this.submits.length > 1) return Array.from({ length: times }, () => this.encode()).flat();
     const encoder = this.context.device.createCommandEncoder({ label: this.label });
-    for (let i = 0; i < times; i++) encodePass(encoder, this.commands, groups, this.label);
+    for (let i = 0; i < times; i++)
+      encodePass(encoder, this.commands, groups, this.label, stamps?.(i === 0, i === times - 1));
     return [encoder.finish()];
   }
 
@@ -152,9 +157,10 @@ function encodePass(
   commands: readonly Command[],
   groups: readonly GPUBindGroup[],
   label: string,
+  timestampWrites?: GPUComputePassTimestampWrites,
 ): void {
   if (commands.length === 0) return;
-  const pass = encoder.beginComputePass({ label });
+  const pass = encoder.beginComputePass({ label, ...(timestampWrites ? { timestampWrites } : {}) });
   let pipeline: GPUComputePipeline | undefined;
   let bound: number | undefined;
   for (const command of commands) {

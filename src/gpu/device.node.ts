@@ -13,6 +13,7 @@ import type { GpuContext } from './context.ts';
 import { dawnProblem } from './dawnProblem.node.ts';
 import { collectGarbage } from './garbage.node.ts';
 import { quietly } from './quiet.node.ts';
+import { profileVariable, recordRuns } from './runRecorder.node.ts';
 import { driverIn, findSwiftShaderBundle, libraryProblem, placeSwiftShader } from './swiftshader.node.ts';
 import { makeWait } from './wait.node.ts';
 
@@ -50,7 +51,10 @@ export async function openDevice(
 ): Promise<GpuContext> {
   const { gpu, adapter } = await findAdapter(choice);
   const wait = makeWait(isSoftware(adapter) ? 'cpu' : 'gpu');
-  return openAdapter(adapter, { wait, collectGarbage, keepAlive: gpu }, howToGetAnAdapter);
+  const context = await openAdapter(adapter, { wait, collectGarbage, keepAlive: gpu }, howToGetAnAdapter);
+  const folder = process.env[profileVariable];
+  if (folder) await recordRuns(context, folder);
+  return context;
 }
 
 /** The Dawn instances of this process: if one were collected while a device of it lives, the process would crash. */

@@ -102,7 +102,7 @@ export class Tuner implements VariantChooser {
    * @throws {ProxmoError} `gpu-error`
    */
   async choose<P extends Params>(spec: KernelSpec<P>, params: P): Promise<Variant<P>> {
-    const kernelCase = caseFor(spec, params);
+    const kernelCase = caseForShape(spec, params);
     return kernelCase ? this.tune(spec, kernelCase) : defaultVariant(spec, this.gpu.profile, params);
   }
 
@@ -159,8 +159,8 @@ interface Question {
   readonly variants: readonly [Variant, ...Variant[]];
 }
 
-/** A case for a shape that a program runs. */
-function caseFor<P extends Params>(spec: KernelSpec<P>, params: P): KernelCase<P> | null {
+/** A case for a shape that a program runs; null where inputs cannot be told from it. */
+export function caseForShape<P extends Params>(spec: KernelSpec<P>, params: P): KernelCase<P> | null {
   if (spec.tuningCase) return spec.tuningCase(params);
   const readsIndices = Object.values(spec.bindings).some(({ access, dtype }) => access !== 'write' && dtype === 'u32');
   return readsIndices ? null : { params };

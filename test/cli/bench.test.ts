@@ -81,7 +81,7 @@ describe('environments', () => {
 describe('a selection', () => {
   const profileOf = (kind: 'cpu' | 'gpu') => ({ kind }) as AdapterProfile;
   const namesFor = (kind: 'cpu' | 'gpu', filter: string, full = false) => {
-    const { workloads } = namedWork(filter, kernels, scaleWorkloads);
+    const { workloads } = namedWork([filter], kernels, scaleWorkloads);
     const { measured, leftOut } = withoutLarge(profileOf(kind), workloads, full);
     return [measured.map(({ name, shape }) => `${name} ${shape}`), leftOut.length];
   };
@@ -97,7 +97,7 @@ describe('a selection', () => {
   });
 
   it('takes kernels by name', () => {
-    const { specs, workloads } = namedWork('layerNorm', kernels, scaleWorkloads);
+    const { specs, workloads } = namedWork(['layerNorm'], kernels, scaleWorkloads);
     expect(specs.length).toBeGreaterThan(1);
     expect(specs.every(({ name }) => name.includes('layerNorm'))).toBe(true);
     expect(workloads).toEqual([]);
@@ -105,7 +105,7 @@ describe('a selection', () => {
 
   it('says what there is where nothing has the name', () => {
     expect(() => namesFor('cpu', 'scale/2M')).toThrow(
-      'Nothing is called scale/2M (did you mean scale/1M?); there are the kernels, and scale/1M, scale/10M, scale/100M.',
+      'Nothing is called scale/2M (did you mean scale/1M?); there are the kernels, and scale/1M, scale/10M, scale/100M. --list shows all.',
     );
   });
 });
@@ -117,9 +117,9 @@ describe('a comparison', () => {
       [row('a', 1), row('b', 1), row('gone', 1)],
       0.2,
     );
-    expect(changes.map(({ row: { name }, isSlower }) => [name, isSlower])).toEqual([
-      ['a', true],
-      ['b', false],
+    expect(changes.map(({ row: { name }, verdict, p }) => [name, verdict, p])).toEqual([
+      ['a', 'slower', null],
+      ['b', 'same', null],
     ]);
   });
 

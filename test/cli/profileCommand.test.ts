@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { bundle } from '../../scripts/bundle.mjs';
 import { profileSchema } from '../../src/view/profile/profileFile.ts';
 import { proxmo } from '../support/cli.ts';
 import { tinyFlags, writeTinyWorld } from '../support/tinyRun.ts';
@@ -56,4 +57,26 @@ it('leaves a profile of each run where there are several, also in another folder
   expect(of(2).milliseconds.gpu).toBeGreaterThan(0);
   // The first run's time ends with it.
   expect(of(1).milliseconds.wall).toBeLessThan(1.5 * of(2).milliseconds.wall + 2000);
+});
+
+it('profiles any program that uses the library', async () => {
+  const program = await bundle(join(import.meta.dirname, '..', 'support', 'profiledProgram.ts'));
+  const out = join(folder, 'of-program');
+  const { code, stdout } = await proxmo(['profile', '--out', out, '--', process.execPath, program]);
+  expect([code, stdout]).toEqual([0, expect.stringContaining('the program’s own output')]);
+  expect(stdout).toContain(`trace, roofline and all figures: ${out}`);
+  const { programs, phases, programRuns } = profileSchema.parse(
+    JSON.parse(readFileSync(join(out, 'profile.json'), 'utf8')),
+  );
+  expect(programs.map(({ name, count }) => [name, count])).toEqual([['one product', 3]]);
+  expect([phases.map(({ name }) => name), programRuns]).toEqual([['program'], 3]);
+  const failed = await proxmo(['profile', '--out', out, '--', process.execPath, program, 'fail']);
+  expect([failed.code, failed.stderr]).toEqual([1, expect.stringMatching(/profiledProgram.* fail ended with code 3/)]);
+});
+
+it('says what is wrong with a program that cannot be profiled', async () => {
+  const none = await proxmo(['profile', '--', process.execPath, '-e', '0']);
+  expect([none.code, none.stderr]).toEqual([1, expect.stringMatching(/opened no device by openDevice\(\)/)]);
+  const gone = await proxmo(['profile', '--', 'no-such-program']);
+  expect([gone.code, gone.stderr]).toEqual([2, expect.stringMatching(/no-such-program cannot be started/)]);
 });

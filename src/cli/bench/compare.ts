@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { checked } from '../../base/schemaProblems.ts';
 import { textOfFile } from '../../base/wholeFile.node.ts';
+import { rankSumTest } from './rankSum.ts';
 import type { BenchRow } from './rows.ts';
 
 const oldRow = z.object({
@@ -10,7 +11,7 @@ const oldRow = z.object({
   shape: z.string(),
   variant: z.string(),
   adapter: z.string(),
-  ms: z.object({ median: z.number().positive() }),
+  ms: z.object({ median: z.number().positive(), times: z.array(z.number()).optional() }),
 });
 type OldRow = z.infer<typeof oldRow>;
 
@@ -20,8 +21,14 @@ export interface Change {
   readonly before: number;
   /** New median over old. */
   readonly ratio: number;
-  readonly isSlower: boolean;
+  /** That both benches' times are of one distribution; null where there are too few to tell. */
+  readonly p: number | null;
+  /** `same`: within the threshold, or no more than chance. */
+  readonly verdict: 'slower' | 'faster' | 'same';
 }
+
+/** Differences that chance makes as often as this or more are none. */
+const significant = 0.01;
 
 /**
  * The rows of an earlier `proxmo bench --json`.
@@ -44,17 +51,16 @@ export async function readOldRows(path: string): Promise<OldRow[]> {
 
 /**
  * What became of each row that both benches have: same name, shape, variant and adapter.
- * @param threshold a row is slower if its median grew by more than this share
+ * @param threshold a row is slower if its median grew by more than this share, and the times say that it is no chance
  * @throws {ProxmoError} `data` if they have no row in common
  */
 export function compareRows(rows: readonly BenchRow[], old: readonly OldRow[], threshold: number): Change[] {
-  const key = ({ name, shape, variant, adapter }: OldRow) => JSON.stringify([name, shape, variant, adapter]);
-  const before = new Map(old.map((row) => [key(row), row.ms.median]));
+  const key = ({ name, shape, variant, adapter }: Omit<OldRow, 'ms'>) =>
+    JSON.stringify([name, shape, variant, adapter]);
+  const before = new Map(old.map((row) => [key(row), row.ms]));
   const changes = rows.flatMap((row) => {
-    const median = before.get(key(row));
-    if (median === undefined) return [];
-    const ratio = row.ms.median / median;
-    return [{ row, before: median, ratio, isSlower: ratio > 1 + threshold }];
+    const ms = before.get(key(row));
+    return ms === undefined ? [] : [changeOf(row, ms, threshold)];
   });
   if (changes.length === 0)
     throw new ProxmoError(
@@ -62,4 +68,21 @@ export function compareRows(rows: readonly BenchRow[], old: readonly OldRow[], t
       'The two benches have no row of the same name, shape, variant and adapter; compare runs on one machine.',
     );
   return changes;
+}
+
+function changeOf(row: BenchRow, { median, times = [] }: OldRow['ms'], threshold: number): Change {
+  const ratio = row.ms.median / median;
+  const p = pValue(times, row.ms.times ?? []);
+  const isChance = p !== null && p >= significant;
+  const direction = ratio > 1 + threshold ? 'slower' : ratio < 1 / (1 + threshold) ? 'faster' : 'same';
+  return { row, before: median, ratio, p, verdict: isChance ? 'same' : direction };
+}
+
+/** Null where even times that are wholly apart could be chance. */
+function pValue(before: readonly number[], after: readonly number[]): number | null {
+  const apart = rankSumTest(
+    before.map((_, index) => index),
+    after.map((_, index) => before.length + index),
+  );
+  return apart < significant ? rankSumTest(before, after) : null;
 }

@@ -6,17 +6,19 @@ import {
   ableVariants,
   defaultVariant,
   type InputArray,
+  type KernelCase,
   type KernelSpec,
   type Params,
   type Variant,
 } from '../../../kernels/spec.ts';
 import { type KernelResults, resultsAgree } from '../../gpu/agreement.ts';
-import { KernelBench, type Timing, type TimingOptions } from '../../gpu/benchmark.ts';
+import { KernelBench, type TimingOptions } from '../../gpu/benchmark.ts';
 import type { GpuContext } from '../../gpu/context.ts';
-import { type Ceilings, rates } from '../../gpu/rates.ts';
+import { type Ceilings, rates, type Work } from '../../gpu/rates.ts';
 import type { Tuner } from '../../gpu/tuner.ts';
 import type { Precision } from '../../nn/halfWeights.ts';
 import { type BenchCase, gpuCases, inFloat64, ownCases } from './gpuCases.ts';
+import { noiseOf, type QuietTiming, quietTiming } from './noise.ts';
 import type { BenchRow } from './rows.ts';
 
 /** More operations than this take JavaScript some seconds. */
@@ -27,6 +29,8 @@ export interface KernelRowOptions extends TimingOptions {
   readonly allVariants?: boolean;
   /** Chooses the variant in the place of the default. */
   readonly tuner?: Tuner;
+  /** In the place of the kernel's bench cases. */
+  readonly cases?: readonly KernelCase[];
 }
 
 /** @throws {ProxmoError} `gpu-error` if a kernel does not compile or run */
@@ -34,9 +38,9 @@ export async function* kernelRows(
   gpu: GpuContext,
   spec: KernelSpec,
   ceilings: Ceilings,
-  { allVariants = false, tuner, ...timing }: KernelRowOptions,
+  { allVariants = false, tuner, cases, ...timing }: KernelRowOptions,
 ): AsyncGenerator<BenchRow> {
-  for (const benchCase of casesFor(gpu, spec)) {
+  for (const benchCase of cases?.map((kernelCase): BenchCase => ({ kernelCase })) ?? casesFor(gpu, spec)) {
     const { kernelCase } = benchCase;
     const { params } = kernelCase;
     let expected: { readonly results: KernelResults; readonly from: 'reference' | 'variant' } | undefined;
@@ -45,10 +49,14 @@ export async function* kernelRows(
       const bench = await KernelBench.create(gpu, spec, variant, kernelCase);
       const results = await bench.run();
       expected ??= await expectedResults(gpu, spec, benchCase, bench.inputs);
-      const ms = await bench.time(timing);
+      const work = workOf(spec, benchCase);
+      const timed = await quietTiming(
+        () => bench.time({ clock: 'device', ...timing }),
+        (ms) => noiseOf(ms, rates(work, ms, ceilings).ofCeiling),
+      );
       bench.destroy();
       const check = resultsAgree(spec, firstOf(results, expected.results), expected.results) ? expected.from : 'wrong';
-      const row = rowOf(gpu, spec, variant, benchCase, ms, ceilings, check);
+      const row = rowOf(gpu, spec, variant, params, timed, rates(work, timed.ms, ceilings), check);
       yield { ...row, ...(tuner && variant === chosen ? await speedupOf(tuner, spec, params) : {}) };
     }
   }
@@ -75,13 +83,17 @@ async function speedupOf(tuner: Tuner, spec: KernelSpec, params: Params): Promis
   return record && record.ms < record.defaultMs ? { speedup: record.defaultMs / record.ms } : {};
 }
 
+function workOf(spec: KernelSpec, { kernelCase: { params }, flops }: BenchCase): Work {
+  return { ...spec.cost(params), ...(flops === undefined ? {} : { flops }), precision: precisionOf(spec) };
+}
+
 function rowOf(
   gpu: GpuContext,
   spec: KernelSpec,
   variant: Variant,
-  { kernelCase: { params }, flops }: BenchCase,
-  ms: Timing,
-  ceilings: Ceilings,
+  params: Params,
+  { ms, noise }: QuietTiming,
+  reached: ReturnType<typeof rates>,
   check: BenchRow['check'],
 ): BenchRow {
   return {
@@ -92,11 +104,8 @@ function rowOf(
     variant: variant.label,
     adapter: gpu.adapter.name,
     ms,
-    ...rates(
-      { ...spec.cost(params), ...(flops === undefined ? {} : { flops }), precision: precisionOf(spec) },
-      ms,
-      ceilings,
-    ),
+    ...reached,
+    ...(noise === null ? {} : { noise }),
     check,
   };
 }

@@ -1,5 +1,6 @@
 /** What a bench measures, as rows for tables and JSON. */
 import type { Timing } from '../../gpu/benchmark.ts';
+import { type Noise, spreadOf } from './noise.ts';
 
 export interface BenchRow {
   readonly name: string;
@@ -37,6 +38,8 @@ export interface BenchRow {
   readonly host?: { readonly encodeMs: number; readonly kernelMs: number };
   /** Bytes that a step leaves behind, by where, with the standard error. */
   readonly growth?: Readonly<Record<string, { readonly bytes: number; readonly error: number }>>;
+  /** Why the time is not to be trusted, after it was measured again. */
+  readonly noise?: Noise;
   /** What the result was compared with; `wrong` if it differs. */
   readonly check: 'reference' | 'variant' | 'wrong';
 }
@@ -48,6 +51,7 @@ export const benchHeadings: readonly string[] = [
   'ms',
   'least',
   'most',
+  'spread',
   'GFLOP/s',
   'GB/s',
   'tokens/s',
@@ -64,14 +68,16 @@ export function benchCells(row: BenchRow): string[] {
     row.shape,
     row.variant,
     ...[ms.median, ms.min, ms.max].map(figure),
+    share(spreadOf(ms) ?? undefined),
     ...[gflops, gbps, tokensPerSecond].map((value) => (value === undefined ? '' : figure(value))),
-    ...[ofCeiling, ofCopy].map((share) => (share === undefined ? '' : `${Math.round(100 * share)} %`)),
+    ...[ofCeiling, ofCopy].map(share),
     notes(row).join(', '),
   ];
 }
 
 function notes({
   check,
+  noise,
   perSecond,
   speedup,
   dispatches,
@@ -85,6 +91,7 @@ function notes({
   const mebibytes = (bytes: number) => figure(bytes / 2 ** 20);
   return [
     ...(check === 'wrong' ? ['WRONG'] : []),
+    ...(noise === undefined ? [] : [`NOISE: ${noise}`]),
     ...(perSecond ? [`${figure(perSecond.rate)} ${perSecond.name}/s`] : []),
     ...(speedup ? [`${speedup.toFixed(2)} × the default`] : []),
     ...(tokens === undefined ? [] : [`${tokens} tokens`]),
@@ -101,6 +108,10 @@ function notes({
       ([where, { bytes, error }]) => `${where} ${Math.round(bytes)} ± ${Math.ceil(error)} bytes a step`,
     ),
   ];
+}
+
+function share(value: number | undefined): string {
+  return value === undefined ? '' : `${Math.round(100 * value)} %`;
 }
 
 /** Three or more digits. */

@@ -7,23 +7,50 @@ import { ProxmoError } from '../../base/errors.ts';
 import { nearestKey } from '../../base/nearestKey.ts';
 import type { Workload } from './workload.ts';
 
+/** What a bench is to measure. */
+export interface NamedWork {
+  readonly specs: readonly KernelSpec[];
+  readonly workloads: readonly Workload[];
+}
+
 /**
- * Kernels and workloads by a part of a kernel's name, or of a workload's name and shape.
- * @throws {ProxmoError} `usage` if it names nothing
+ * Kernels and workloads by parts of a kernel's name, or of a workload's name and shape: what has one of them.
+ * @param filters none for all
+ * @throws {ProxmoError} `usage` if one names nothing
  */
-export function namedWork(filter: string, kernels: readonly KernelSpec[], workloads: readonly Workload[]) {
-  const specs = kernels.filter(({ name }) => name.includes(filter));
-  const named = workloads.filter(({ name, shape }) => `${name} ${shape}`.includes(filter));
-  if (specs.length + named.length === 0) {
-    const names = [...new Set(workloads.map(({ name }) => name))];
-    const meant = nearestKey(filter, [...names, ...kernels.map(({ name }) => name)]);
-    const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`;
-    throw new ProxmoError(
-      'usage',
-      `Nothing is called ${filter}${hint}; there are the kernels, and ${names.join(', ')}.`,
-    );
-  }
-  return { specs, workloads: named };
+export function namedWork(
+  filters: readonly string[],
+  kernels: readonly KernelSpec[],
+  workloads: readonly Workload[],
+): NamedWork {
+  const has = (filter: string) => ({
+    specs: kernels.filter(({ name }) => name.includes(filter)),
+    workloads: workloads.filter(({ name, shape }) => `${name} ${shape}`.includes(filter)),
+  });
+  if (filters.length === 0) return { specs: kernels, workloads };
+  const found = filters.map(has);
+  const empty = found.findIndex((each) => each.specs.length + each.workloads.length === 0);
+  if (empty >= 0) throw nothingCalled(filters[empty]!, kernels, workloads);
+  return {
+    specs: kernels.filter((spec) => found.some(({ specs }) => specs.includes(spec))),
+    workloads: workloads.filter((workload) => found.some((each) => each.workloads.includes(workload))),
+  };
+}
+
+function nothingCalled(filter: string, kernels: readonly KernelSpec[], workloads: readonly Workload[]): ProxmoError {
+  const names = [...new Set(workloads.map(({ name }) => name))];
+  const meant = nearestKey(filter, [...names, ...kernels.map(({ name }) => name)]);
+  const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`;
+  const there = ['the kernels', ...(names.length > 0 ? [`and ${names.join(', ')}`] : [])].join(', ');
+  return new ProxmoError('usage', `Nothing is called ${filter}${hint}; there are ${there}. --list shows all.`);
+}
+
+/** All that can be named: kernels with the parameters of their shapes, workloads with theirs. */
+export function listed({ specs, workloads }: NamedWork): { name: string; kind: string; shape: string }[] {
+  return [
+    ...workloads.map(({ name, shape, variant }) => ({ name, kind: `workload, ${variant}`, shape })),
+    ...specs.map(({ name, params }) => ({ name, kind: 'kernel', shape: Object.keys(params).join(' ') })),
+  ];
 }
 
 /**

@@ -3,10 +3,11 @@
  * that change from run to run.
  */
 import type { AdapterProfile } from '../../../kernels/spec.ts';
-import type { Timing } from '../../gpu/benchmark.ts';
+import { type Timing, timingOf } from '../../gpu/benchmark.ts';
 import { type Ceilings, rates, type Work } from '../../gpu/rates.ts';
 import type { Precision } from '../../nn/halfWeights.ts';
 import type { Engine } from '../../tensor/engine.ts';
+import { noiseOf, quietTiming } from './noise.ts';
 import type { BenchRow } from './rows.ts';
 
 export interface Workload extends Work {
@@ -35,7 +36,7 @@ export interface OpenWorkload {
 }
 
 const warmUpRuns = 2;
-/** Large workloads are timed this often at most, and the run that checks them is all that warms them up. */
+/** Large workloads are timed this often at most, never again, and the run that checks them is all that warms them up. */
 const largeRepeats = 3;
 
 /** @param repeats runs that are timed, after those that warm up */
@@ -49,9 +50,12 @@ export async function workloadRow(
   const open = await workload.open(engine);
   try {
     const isCorrect = await open.isCorrect();
-    const ms = isLarge?.(engine.profile)
-      ? await timeRuns(open, 0, Math.min(repeats, largeRepeats))
-      : await timeRuns(open, warmUpRuns, repeats);
+    const { ms, noise } = isLarge?.(engine.profile)
+      ? { ms: await timeRuns(open, 0, Math.min(repeats, largeRepeats)), noise: null }
+      : await quietTiming(
+          () => timeRuns(open, warmUpRuns, repeats),
+          (each) => noiseOf(each, rates(workload, each, ceilings).ofCeiling),
+        );
     const { dispatches } = open;
     return {
       name,
@@ -60,6 +64,7 @@ export async function workloadRow(
       adapter: engine.gpu.adapter.name,
       ms,
       ...rates(workload, ms, ceilings),
+      ...(noise === null ? {} : { noise }),
       ...(dispatches === undefined ? {} : { dispatches }),
       ...(await open.figures?.()),
       check: isCorrect ? 'reference' : 'wrong',
@@ -77,6 +82,5 @@ async function timeRuns({ run }: OpenWorkload, warmUps: number, repeats: number)
     await run(warmUps + round);
     times.push(performance.now() - start);
   }
-  times.sort((a, b) => a - b);
-  return { median: times[Math.floor(repeats / 2)] ?? 0, min: times[0] ?? 0, max: times.at(-1) ?? 0 };
+  return timingOf(times);
 }
