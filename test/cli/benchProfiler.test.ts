@@ -37,8 +37,7 @@ const origin = { date: '2026-11-28T10:00:00.000Z', proxmo: '0.1.0', commit: 'abc
 describe('shapes', () => {
   it('are names and numbers, over what the kernel is measured with', () => {
     expect(parseShape('m=512,n=64 k=0.5')).toEqual({ m: 512, n: 64, k: 0.5 });
-    for (const wrong of ['', 'm', 'm=', 'm=-1', '=3'])
-      expect(() => parseShape(wrong)).toThrow(/names and numbers/);
+    for (const wrong of ['', 'm', 'm=', 'm=-1', '=3']) expect(() => parseShape(wrong)).toThrow(/names and numbers/);
     const [found] = casesOfShapes(specOf('matmul.nt'), [{ m: 3, n: 5, k: 7 }]);
     expect(found?.params).toEqual({ m: 3, n: 5, k: 7, batch: 1, splits: 1 });
   });

@@ -1,4 +1,4 @@
-/** `proxmo gpu-report`: what fails costs no more than itself, a report goes on where it was, and its page says it all. */
+/** `proxmo gpu-report`: what fails costs no more than itself, a report goes on where it was, and its page says all. */
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

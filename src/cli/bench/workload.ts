@@ -36,7 +36,7 @@ export interface OpenWorkload {
 }
 
 const warmUpRuns = 2;
-/** Large workloads are timed this often at most, never again, and the run that checks them is all that warms them up. */
+/** Large workloads are timed this often at most, never again; the run that checks them is all that warms them up. */
 const largeRepeats = 3;
 
 /** @param repeats runs that are timed, after those that warm up */
