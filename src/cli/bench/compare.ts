@@ -11,7 +11,7 @@ const oldRow = z.object({
   shape: z.string(),
   variant: z.string(),
   adapter: z.string(),
-  ms: z.object({ median: z.number().positive(), times: z.array(z.number()).optional() }),
+  ms: z.object({ median: z.number().positive(), times: z.array(z.number()).readonly().optional() }),
 });
 type OldRow = z.infer<typeof oldRow>;
 
