@@ -9,6 +9,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { finishDeclarations } from './declarations.mjs';
+import { noticesOf } from './notices.mjs';
 import { pageEsbuild } from './page.mjs';
 import { pureEsbuild } from './pure.mjs';
 import { compactWgslEsbuild, portable } from './wgsl.mjs';
@@ -58,14 +59,16 @@ await build({
   outbase: '.',
   plugins: [modulesApart, pureEsbuild, compactWgslEsbuild],
 });
-await build({
+const { metafile } = await build({
   ...shared,
+  metafile: true,
   entryPoints: { cli: 'src/cli/main.ts' },
   outdir: 'dist',
   splitting: true,
   chunkNames: 'cli-[name]-[hash]',
   plugins: [modulesApart, pageEsbuild],
 });
+writeFileSync('dist/NOTICES.txt', `${noticesOf(Object.keys(metafile.inputs))}\n`);
 chmodSync('dist/cli.js', 0o755);
 const schema = execFileSync(process.execPath, ['dist/cli.js', 'config', 'schema']);
 writeFileSync('dist/config.schema.json', schema);

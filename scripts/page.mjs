@@ -5,7 +5,15 @@
  */
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { noticesOf } from './notices.mjs';
 import { wgslEsbuild } from './wgsl.mjs';
+
+/**
+ * Some browsers take their locale from the system as it is, as `en-US@posix`, and then refuse that very name. What
+ * formats numbers by it while it loads, as the charts do, would leave the page blank.
+ */
+const localeGuard =
+  "try{new Intl.NumberFormat(navigator.language)}catch{Object.defineProperty(navigator,'language',{value:'en',configurable:true})}";
 
 const queries = { '?bundle': 'iife', '?module': 'esm' };
 const queryOf = (path) => Object.keys(queries).find((query) => path.endsWith(query));
@@ -13,7 +21,7 @@ const queryOf = (path) => Object.keys(queries).find((query) => path.endsWith(que
 async function moduleOf(path) {
   const query = queryOf(path);
   const entry = path.slice(0, -query.length);
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     entryPoints: [entry],
     outdir: 'page',
     write: false,
@@ -22,12 +30,17 @@ async function moduleOf(path) {
     format: queries[query],
     platform: 'browser',
     target: 'es2022',
+    banner: { js: localeGuard },
+    // The notices stand at the end, once for each package.
     legalComments: 'none',
+    metafile: true,
     plugins: [wgslEsbuild],
     logLevel: 'warning',
   });
   const textOf = (ending) => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? '';
-  return `export const script = ${JSON.stringify(textOf('.js'))};\nexport const style = ${JSON.stringify(textOf('.css'))};`;
+  const notices = noticesOf(Object.keys(metafile.inputs)).replaceAll('*/', '* /');
+  const script = `${textOf('.js')}/*!\n${notices}\n*/\n`;
+  return `export const script = ${JSON.stringify(script)};\nexport const style = ${JSON.stringify(textOf('.css'))};`;
 }
 
 /** esbuild plugin. */

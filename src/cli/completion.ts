@@ -3,7 +3,7 @@
  * command `complete`, which answers from the commands that parse the arguments: the two cannot drift apart.
  */
 import { type Dirent, existsSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Argument, Command, type Option } from 'commander';
 import { runFiles } from '../runs/run.ts';
 import { type SettingCommand, SettingList } from './config/settings.ts';
@@ -115,10 +115,11 @@ function settings(current: string, command: SettingCommand): string[] {
 
 /** Run folders, and folders that may hold some, which begin with a path. */
 function runs(current: string): string[] {
-  const parent = current.endsWith('/') ? current : dirname(current || '.');
-  return entriesOf(parent).flatMap((entry) => {
+  // As it was typed, `./` and all: a shell keeps only what begins with that.
+  const typed = current.slice(0, current.lastIndexOf('/') + 1);
+  return entriesOf(typed || '.').flatMap((entry) => {
     if (!entry.isDirectory() || entry.name.startsWith('.') || entry.name === 'node_modules') return [];
-    const path = join(parent, entry.name);
+    const path = `${typed}${entry.name}`;
     return [existsSync(join(path, runFiles.manifest)) ? path : `${path}/`];
   });
 }

@@ -4,17 +4,11 @@ import { ProxmoError } from '../base/errors.ts';
 import { createNamedTaskSet } from '../envs/registry.node.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import type { TrainConfig } from '../rl/config.ts';
-import {
-  checkSettingsOnTasks,
-  estimateTime,
-  type ShownEpisode,
-  showEpisode,
-  smallTrainer,
-  type TimeEstimate,
-} from '../rl/dryRun.node.ts';
+import { checkSettingsOnTasks, type ShownEpisode, showEpisode } from '../rl/dryRun.node.ts';
 import { formatMemoryPlan, type MemoryPlan, memoryProblem } from '../rl/memoryPlan.ts';
 import { planRun } from '../rl/planRun.node.ts';
 import { newPolicySource } from '../rl/policySource.node.ts';
+import { estimateTime, smallTrainer, type TimeEstimate } from '../rl/timeEstimate.node.ts';
 import { Engine } from '../tensor/engine.ts';
 import { standardOutput } from './output.ts';
 import { duration } from './table.ts';
@@ -59,7 +53,8 @@ async function examine(config: TrainConfig, adapter: string | undefined): Promis
       const memory = await planRun(engine, config, taskSet);
       const tooMuch = memoryProblem(memory);
       const { source } = await newPolicySource(engine, config, taskSet);
-      const trainer = smallTrainer(engine, config, taskSet, source, AbortSignal.timeout(1000 * patienceSeconds));
+      const signal = AbortSignal.timeout(1000 * patienceSeconds);
+      const trainer = smallTrainer(engine, config, source, taskSet, signal);
       const { player } = trainer.policy;
       const checked = await checkSettingsOnTasks(config, taskSet, player);
       const problems = [...checked.problems, ...(tooMuch === null ? [] : [tooMuch])];
@@ -72,7 +67,7 @@ async function examine(config: TrainConfig, adapter: string | undefined): Promis
         notes.push(
           `An action of this episode takes ${longest} tokens, but a reply may have ${config.sampling.maxNewTokens}; raise sampling.maxNewTokens.`,
         );
-      const time = await estimateTime(trainer, config, taskSet).catch((error: unknown) => {
+      const time = await estimateTime(trainer, engine, config, source, signal).catch((error: unknown) => {
         if (!(error instanceof ProxmoError) || error.code !== 'interrupted') throw error;
         notes.push(`Time was not estimated: a small part of the run takes more than ${patienceSeconds} s here.`);
         return null;
@@ -120,6 +115,6 @@ function describeTime({ warmStart, iteration, evaluation, total }: TimeEstimate,
     `warm start    ${duration(warmStart)}`,
     `an iteration  ${duration(iteration)}, of which there are ${config.training.iterations}`,
     `evaluation    ${duration(evaluation)}`,
-    `the run       about ${duration(total)}; rather less, as trained policies play shorter episodes`,
+    `the run       about ${duration(total)}`,
   ].join('\n');
 }

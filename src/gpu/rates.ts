@@ -20,6 +20,11 @@ export interface Work {
   readonly precision?: 'f32' | 'f16';
 }
 
+/** 10⁹ operations a second that products of a precision reached. */
+export function roofOf(precision: Work['precision'], ceilings: Ceilings): number {
+  return precision === 'f16' ? (ceilings.halfGflops ?? ceilings.gflops) : ceilings.gflops;
+}
+
 /**
  * What work of a median time comes to: 10⁹ operations and bytes a second, tokens a second, and the share of the
  * ceilings (the roofline model).
@@ -29,8 +34,7 @@ export function rates(
   { median }: Pick<Timing, 'median'>,
   ceilings: Ceilings | null,
 ) {
-  const products = precision === 'f16' ? (ceilings?.halfGflops ?? ceilings?.gflops) : ceilings?.gflops;
-  const least = ceilings && products ? Math.max(flops / products, bytes / ceilings.gbps) / 1e6 : 0;
+  const least = ceilings ? Math.max(flops / roofOf(precision, ceilings), bytes / ceilings.gbps) / 1e6 : 0;
   return {
     ...(flops > 0 ? { gflops: flops / median / 1e6 } : {}),
     ...(bytes > 0 ? { gbps: bytes / median / 1e6 } : {}),

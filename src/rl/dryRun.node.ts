@@ -1,22 +1,15 @@
-/**
- * What a run would be, without being one: an episode as its policy would read it, what of its settings cannot work, and
- * how long it would take, measured on a small part of it.
- */
+/** What a run would be: an episode as its policy would read it, and what of its settings cannot work. */
 import { ProxmoError } from '../base/errors.ts';
 import type { Task, TaskSet, Turn } from '../envs/environment.ts';
 import { askForTurn, closeEnvironment } from '../envs/faults.ts';
 import { openingProblem, turnProblem } from '../envs/turns.ts';
-import type { Engine } from '../tensor/engine.ts';
 import { Random } from '../tensor/random.ts';
 import type { TrainConfig } from './config.ts';
 import { checkTeacher, replyOf } from './demonstrations.ts';
 import { createMemory } from './episodeMemory.ts';
 import { checkOpenings } from './openings.ts';
-import type { PolicySource } from './policySource.ts';
 import type { Player } from './rollout.ts';
 import { RunTasks } from './runTasks.ts';
-import { Trainer } from './trainer.ts';
-import { evaluationsLeft } from './workLeft.ts';
 
 /** A turn as the policy would read it. */
 export interface ShownTurn {
@@ -36,14 +29,6 @@ export interface ShownEpisode {
   readonly by: 'expert' | 'random';
   readonly turns: readonly ShownTurn[];
   readonly success: boolean;
-}
-
-/** An estimate, in seconds: of each part once, and of the whole run. */
-export interface TimeEstimate {
-  readonly warmStart: number;
-  readonly iteration: number;
-  readonly evaluation: number;
-  readonly total: number;
 }
 
 /** What of the settings cannot work, and what their user should know, a sentence each. */
@@ -134,63 +119,4 @@ export async function showEpisode(
   } finally {
     await closeEnvironment(world);
   }
-}
-
-/** Demonstrations, tasks of an iteration and held-out tasks that are measured, at most. */
-const measured = { demonstrations: 32, tasks: 4, heldOut: 16 };
-
-/** The same run with little of everything, to show and to measure. */
-export function smallPart(config: TrainConfig): TrainConfig {
-  const { warmStart, training, evaluation } = config;
-  const tasks = Math.min(training.tasks, measured.tasks);
-  return {
-    ...config,
-    warmStart: { ...warmStart, tasks: Math.min(warmStart.tasks, measured.demonstrations), epochs: 1 },
-    training: { ...training, tasks, pool: tasks },
-    evaluation: { ...evaluation, tasks: Math.min(evaluation.tasks, measured.heldOut) },
-    engine: { ...config.engine, tune: false },
-  };
-}
-
-/** A trainer of the small part, which writes nothing. */
-export function smallTrainer(
-  engine: Engine,
-  config: TrainConfig,
-  taskSet: TaskSet,
-  source: PolicySource,
-  signal?: AbortSignal,
-): Trainer {
-  return new Trainer(engine, smallPart(config), taskSet, source, signal ? { signal } : {});
-}
-
-/**
- * Does the small part of the run twice, since the first time compiles kernels, and multiplies what the second took. An
- * untrained policy plays the longest episodes there are, and a small batch uses a device the least: what comes out is
- * rather too much than too little.
- * @throws {ProxmoError} as `Trainer`; `interrupted` if the trainer's signal fired
- */
-export async function estimateTime(trainer: Trainer, config: TrainConfig, taskSet: TaskSet): Promise<TimeEstimate> {
-  const { tasks: part, config: small } = trainer;
-  const all = new RunTasks(taskSet, config).demonstrated.length;
-  const share = (whole: number, some: number) => (some === 0 ? 0 : whole / some);
-  await trainer.warmStart();
-  const warmStart = await secondsOf(() => trainer.warmStart());
-  await trainer.iterate(0);
-  const iteration = await secondsOf(() => trainer.iterate(1));
-  const evaluation = await secondsOf(() => trainer.evaluate());
-  const { training } = config;
-  const whole = {
-    warmStart: warmStart * share(all, part.demonstrated.length) * config.warmStart.epochs,
-    iteration: iteration * share(training.tasks, small.training.tasks),
-    evaluation: evaluation * share(config.evaluation.tasks, small.evaluation.tasks),
-  };
-  const evaluations = evaluationsLeft(config, null);
-  const total = whole.warmStart + training.iterations * whole.iteration + evaluations * whole.evaluation;
-  return { ...whole, total };
-}
-
-async function secondsOf(work: () => Promise<unknown>): Promise<number> {
-  const started = performance.now();
-  await work();
-  return (performance.now() - started) / 1000;
 }

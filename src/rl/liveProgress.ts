@@ -1,6 +1,10 @@
 /** `progress.json` of a run: what its trainer does at the moment. The trainer writes it, whoever looks on reads it. */
 import * as z from 'zod';
 
+/** What a run can be doing, in the order in which it does. */
+export const phases = ['demonstrations', 'warm start', 'rollout', 'advantages', 'update', 'evaluation'] as const;
+export type Phase = (typeof phases)[number];
+
 const left = z.object({
   /** Of the time that it takes, what has passed: 0 to 1. */
   share: z.number().min(0).max(1),
@@ -13,7 +17,7 @@ export const liveProgressSchema = z.object({
   time: z.iso.datetime(),
   /** Iterations that are done. */
   iteration: z.int().nonnegative(),
-  phase: z.enum(['demonstrations', 'warm start', 'rollout', 'advantages', 'update', 'evaluation']),
+  phase: z.enum(phases),
   /** Share of the phase that is done: 0 to 1. */
   done: z.number().min(0).max(1),
   /** What there is to say of it, as `loss 1.2`. */
@@ -23,4 +27,6 @@ export const liveProgressSchema = z.object({
   run: left,
 });
 
+/** How far something is, and how long it still takes. */
+export type Left = Readonly<z.output<typeof left>>;
 export type LiveProgress = z.output<typeof liveProgressSchema>;

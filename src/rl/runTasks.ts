@@ -9,6 +9,8 @@ import type { TrainConfig } from './config.ts';
 
 export class RunTasks {
   private readonly known = new Map<string, readonly Task[]>();
+  /** Tasks of the train split. */
+  private listed: number | undefined;
 
   constructor(
     private readonly taskSet: TaskSet,
@@ -25,13 +27,9 @@ export class RunTasks {
   get demonstrated(): readonly Task[] {
     const { warmStart, seed } = this.config;
     if (warmStart.tasks === 0 || this.lacksExpert) return [];
-    try {
-      return this.ask('train', warmStart.tasks, seed);
-    } catch (error) {
-      const all = this.taskSet.allTasks?.('train').length ?? 0;
-      if (all === 0 || all >= warmStart.tasks) throw error;
-      return this.ask('train', all, seed);
-    }
+    // A split that cannot be listed has as many as are asked for.
+    this.listed ??= this.taskSet.allTasks?.('train').length || Number.POSITIVE_INFINITY;
+    return this.ask('train', Math.min(warmStart.tasks, this.listed), seed);
   }
 
   /** Those that evaluations play. */

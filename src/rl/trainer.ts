@@ -19,6 +19,7 @@ import { demonstrate } from './demonstrations.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { stateRowsOf } from './hiddenStates.ts';
 import { LearningSignal } from './learningSignal.ts';
+import type { Phase } from './liveProgress.ts';
 import { type IterationMetrics, iterationMetrics, Stopwatch } from './metrics.ts';
 import type { Optimiser } from './optimise.ts';
 import { Policy } from './policy.ts';
@@ -35,7 +36,7 @@ import { wholeGroups } from './wholeGroups.ts';
 
 /** What the trainer is doing, for a progress line. */
 export interface Progress {
-  readonly phase: 'demonstrations' | 'warm start' | 'rollout' | 'advantages' | 'update' | 'evaluation';
+  readonly phase: Phase;
   /** Share of the phase that is done. */
   readonly done: number;
   /** What there is to say of it, as `loss 1.2`. */
@@ -325,7 +326,7 @@ export class Trainer {
     }
   }
 
-  private report(phase: Progress['phase'], done: number, detail?: string): void {
+  private report(phase: Phase, done: number, detail?: string): void {
     this.options.onProgress?.({ phase, done, ...(detail === undefined ? {} : { detail }) });
   }
 

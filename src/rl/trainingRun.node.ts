@@ -17,7 +17,7 @@ import type { Engine } from '../tensor/engine.ts';
 import type { TrainConfig } from './config.ts';
 import { type RolloutRecord, recordHeldOut, recordRollout } from './credit/recordRows.ts';
 import type { Evaluation } from './evaluate.ts';
-import type { LiveProgress } from './liveProgress.ts';
+import type { Left, LiveProgress } from './liveProgress.ts';
 import type { IterationMetrics } from './metrics.ts';
 import { checkOpenings } from './openings.ts';
 import type { OptimiserProgress } from './optimise.ts';
@@ -35,7 +35,7 @@ import {
   restoreSupervised,
 } from './trainerState.node.ts';
 import type { WarmStartOutcome, WarmStarts } from './warmStarts.node.ts';
-import { type Left, WorkLeft } from './workLeft.ts';
+import { WorkLeft } from './workLeft.ts';
 
 /** What is kept of a run with its warm start: its seconds so far. */
 const warmStartSchema = z.object({ wallSeconds: z.number() });

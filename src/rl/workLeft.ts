@@ -4,28 +4,20 @@
  * for each kind of work as it is done; work of a kind that has not begun is taken to go as fast as all the work so far.
  */
 import type { TrainConfig } from './config.ts';
+import type { Left, Phase } from './liveProgress.ts';
 import type { Progress } from './trainer.ts';
 
-type Kind = Progress['phase'];
 type Settings = Pick<TrainConfig, 'warmStart' | 'training' | 'evaluation' | 'loss'>;
 
 const readings = { play: 1.5, learn: 3, reference: 1 };
 /** What follows on each other as a whole: what comes before training, an iteration, an evaluation. */
-const stages: readonly (readonly Kind[])[] = [
+const stages: readonly (readonly Phase[])[] = [
   ['demonstrations', 'warm start'],
   ['rollout', 'advantages', 'update'],
   ['evaluation'],
 ];
 /** Weight of the newest phase in what is known of its kind: the first ones compile kernels. */
 const newest = 0.5;
-
-/** How far something is, and how long it still takes. */
-export interface Left {
-  /** Of its time, what has passed: 0 to 1. */
-  readonly share: number;
-  /** Null while nothing is known. */
-  readonly seconds: number | null;
-}
 
 /**
  * Evaluations of a run: before training, on the way and after it.
@@ -50,10 +42,10 @@ interface Measured {
 }
 
 export class WorkLeft {
-  private readonly kinds = new Map<Kind, Measured>();
+  private readonly kinds = new Map<Phase, Measured>();
   /** Of all work so far. */
   private readonly total = { seconds: 0, units: 0 };
-  private phase: { readonly kind: Kind; done: number } | null = null;
+  private phase: { readonly kind: Phase; done: number } | null = null;
   private last: number;
   /** One that was not needed has no phases. */
   private isPastWarmStart = false;
@@ -124,7 +116,7 @@ export class WorkLeft {
     return left === null ? 0 : this.total.seconds / (this.total.seconds + left);
   }
 
-  private add(kind: Kind, now: number, units: number): void {
+  private add(kind: Phase, now: number, units: number): void {
     const seconds = Math.max(0, now - this.last) / 1000;
     this.last = now;
     const measured = this.measured(kind);
@@ -134,24 +126,24 @@ export class WorkLeft {
     }
   }
 
-  private measured(kind: Kind): Measured {
+  private measured(kind: Phase): Measured {
     let measured = this.kinds.get(kind);
     if (measured === undefined) this.kinds.set(kind, (measured = { pace: null, seconds: 0, units: 0, over: 0 }));
     return measured;
   }
 
-  private paceOf(kind: Kind): number {
+  private paceOf(kind: Phase): number {
     const { pace, seconds, units } = this.measured(kind);
     return pace ?? (units > 0 ? seconds / units : this.total.seconds / this.total.units);
   }
 
-  private unitsLeft(kind: Kind): number {
+  private unitsLeft(kind: Phase): number {
     const current = this.phase?.kind === kind ? this.phase.done : 0;
     return Math.max(0, this.phasesOf(kind) - this.measured(kind).over - current) * this.unitsOf(kind);
   }
 
   /** Phases of a kind in what this process has to do. */
-  private phasesOf(kind: Kind): number {
+  private phasesOf(kind: Phase): number {
     const { warmStart, training } = this.settings;
     if (kind === 'evaluation') return this.evaluations;
     if (kind === 'demonstrations' || kind === 'warm start')
@@ -159,7 +151,7 @@ export class WorkLeft {
     return training.iterations - (this.from ?? 0);
   }
 
-  private unitsOf(kind: Kind): number {
+  private unitsOf(kind: Phase): number {
     const { warmStart, training, evaluation, loss } = this.settings;
     const episodes = training.tasks * training.groupSize;
     const reference = loss.klCoefficient > 0 ? readings.reference : 0;

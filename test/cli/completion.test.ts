@@ -52,6 +52,19 @@ describe('completions', () => {
   });
 });
 
+describe('run folders', () => {
+  it.each(['', './', `${folder}/`])('are named as they were begun: %jruns/', (begun) => {
+    const before = process.cwd();
+    process.chdir(folder);
+    try {
+      expect(complete('view', `${begun}runs/`)).toEqual([`${begun}runs/first`, `${begun}runs/other/`]);
+      expect(complete('view', `${begun}ru`)).toEqual([`${begun}runs/`]);
+    } finally {
+      process.chdir(before);
+    }
+  });
+});
+
 describe('in a shell', () => {
   let path: string;
   beforeAll(async () => {

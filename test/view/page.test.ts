@@ -37,10 +37,22 @@ afterEach(async () => {
 let count = 0;
 const newRun = (options = {}) => writeRun(join(folder, `run-${count++}`), options);
 
-async function open(dirs: readonly string[], hash = '', options = {}): Promise<Page> {
-  const server = await serveRuns(dirs.map((dir, index) => new RunFolder(String(index), dir)));
+function open(dirs: readonly string[], hash = '', options = {}): Promise<Page> {
+  return openRuns(
+    dirs.map((dir, index) => new RunFolder(String(index), dir)),
+    hash,
+    options,
+  );
+}
+
+type Options = NonNullable<Parameters<NonNullable<typeof browser>['open']>[0]> & { readonly init?: string };
+
+/** @param options `init` runs in the page before all else */
+async function openRuns(runs: readonly RunFolder[], hash: string, options: Options = {}): Promise<Page> {
+  const server = await serveRuns(runs);
   servers.push(server);
   const { page, errors } = await browser!.open(options);
+  if (options.init) await page.addInitScript(options.init);
   await page.goto(server.address + hash);
   await page.waitForSelector('main:not(.empty)');
   problems.push(...errors);
@@ -171,6 +183,45 @@ describe.skipIf(!browser)('the page', () => {
     await page.locator('.results a').nth(1).click();
     await page.locator('.lanes').waitFor();
     expect(page.url()).toMatch(/#credit\?run=1$/);
+  });
+
+  it('tells many groups apart by their arms, and draws the curves of those that are chosen', async () => {
+    const study = join(folder, `study-${count++}`);
+    const arms = ['one', 'two', 'three', 'four', 'five', 'six', 'seven'];
+    const runs: RunFolder[] = [];
+    for (const [place, arm] of arms.entries())
+      for (const seed of [1, 2]) {
+        const settings = { advantages: { estimator: 'proxmo', omega: 1 + place } };
+        const dir = await writeRun(join(study, arm, `seed-${seed}`), { seed, settings, iterations: 1 });
+        runs.push(new RunFolder(String(runs.length), dir, `${arm} / seed ${seed}`));
+      }
+    const page = await openRuns(runs, '#compare');
+    const buttons = page.locator('.results .draw');
+    await expect.poll(() => buttons.allInnerTexts()).toEqual(arms.map((arm, place) => `${place + 1} ${arm}`));
+    expect(await page.locator('.results a').first().innerText()).toBe('seed 1');
+    const pressed = () => page.locator('.results .draw[aria-pressed="true"]').count();
+    expect(await pressed()).toBe(6);
+    await buttons.nth(6).click();
+    await expect.poll(() => page.url()).toMatch(/curves=1%2C2%2C3%2C4%2C5%2C7/);
+    await buttons.nth(0).click();
+    await expect.poll(pressed).toBe(5);
+    expect(await page.locator('.hero .readout').count()).toBe(5);
+  });
+
+  it('shows curves in a browser whose locale is no name of a language', async () => {
+    const page = await open([await newRun()], '', {
+      init: "Object.defineProperty(Navigator.prototype, 'language', { get: () => 'en-US@posix' })",
+    });
+    await page.locator('.chart canvas').first().waitFor();
+    expect(await page.evaluate('navigator.language')).toBe('en');
+  });
+
+  it('has the notices of the packages that it is made of', async () => {
+    const page = await open([await newRun()]);
+    const script = await (await page.request.get(new URL('page.js', page.url()).href)).text();
+    for (const name of ['preact', 'uplot', '@floating-ui/dom', 'culori', 'diff'])
+      expect(script).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\([\\w-]+\\)$`, 'm'));
+    expect(script).toContain('Permission is hereby granted');
   });
 
   it('shows the same task side by side, with the actions in which two runs differ, and a way to why', async () => {

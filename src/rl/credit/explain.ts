@@ -74,7 +74,7 @@ export function explain(row: RecordedRow, group: readonly RecordedRow[], setting
       value: values[0]!,
       shown: shares[0]!,
       reason: episodeReason(row, group, settings),
-      arithmetic: episodeArithmetic(row, settings),
+      arithmetic: endingIn(shares[0]!, episodeArithmetic(row, settings)),
     },
   ];
   if (stepLevel) {
@@ -83,7 +83,7 @@ export function explain(row: RecordedRow, group: readonly RecordedRow[], setting
       value: values[1]!,
       shown: shares[1]!,
       reason: stepReason(row, settings),
-      arithmetic: stepArithmetic(row, settings),
+      arithmetic: endingIn(shares[1]!, stepArithmetic(row, settings)),
     });
   }
   return {
@@ -183,6 +183,11 @@ function stepArithmetic({ stepLevel, stepAdvantage }: RecordedRow, settings: Adv
   const difference = `return ${shownValue(penalisedReturn)}${unitOf(settings)}${discount} - ${shownValue(baseline)} = ${signed(before)}`;
   const divided = scale === 1 ? '' : `, divided by ${shownValue(scale)} (its spread) = ${signed(stepAdvantage)}`;
   return `${difference}${divided}${omega === 1 ? '' : `, times ${omega} (omega) = ${signed(omega * stepAdvantage)}`}`;
+}
+
+/** Arithmetic whose result is told as it is elsewhere, where the parts of a sum are rounded so that they add up. */
+function endingIn(shown: string, arithmetic: string): string {
+  return arithmetic.replace(/\S+$/, (result) => (Number(result) === Number(shown) ? result : shown));
 }
 
 /** What returns and scores are measured in, where that is not the environment's reward. */

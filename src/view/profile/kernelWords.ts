@@ -1,5 +1,5 @@
 /** What a kernel's figures say, in plain words. */
-import { type Ceilings, rates } from '../../gpu/rates.ts';
+import { type Ceilings, rates, roofOf } from '../../gpu/rates.ts';
 import type { ProfileTotal, ProfileWork } from './profileFile.ts';
 
 export interface KernelRates {
@@ -18,7 +18,7 @@ export interface KernelRates {
 /** @param op the kernel's name, which says how products' operands are stored */
 export function kernelRates({ ms, flops, bytes }: ProfileWork, op: string, ceilings: Ceilings): KernelRates {
   const precision = /^matmul\b.*f16/.test(op) ? 'f16' : 'f32';
-  const roof = precision === 'f16' ? (ceilings.halfGflops ?? ceilings.gflops) : ceilings.gflops;
+  const roof = roofOf(precision, ceilings);
   const { gflops, gbps, ofCeiling } = ms > 0 ? rates({ flops, bytes, precision }, { median: ms }, ceilings) : {};
   const isKnown = flops > 0 || bytes > 0;
   return {

@@ -2,6 +2,7 @@
  * Tells a page what changes in the folders, as server-sent events: `runs`, as they describe themselves, `progress` and
  * `metrics` of one run each, and `ready` once all that was there is told.
  */
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MetricsTail } from './metricsTail.node.ts';
@@ -72,9 +73,6 @@ class FollowingPage {
   /** A page that reads slowly is waited for. */
   private async send(event: string, text: string): Promise<void> {
     if (this.gone.aborted || this.response.write(`event: ${event}\ndata: ${text}\n\n`)) return;
-    await new Promise<void>((resolve) => {
-      this.response.once('drain', resolve);
-      this.gone.addEventListener('abort', () => resolve(), { once: true });
-    });
+    await once(this.response, 'drain', { signal: this.gone }).catch(() => {});
   }
 }

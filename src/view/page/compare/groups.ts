@@ -2,7 +2,7 @@
 import type { MetricRecord, RunInfo } from '../../protocol.ts';
 
 export interface RunGroup {
-  /** What sets it apart, as `advantages.estimator grpo`; `all alike` where nothing does. */
+  /** The arm of a study, or what sets it apart, as `estimator grpo`; `all alike` where nothing does. */
   readonly label: string;
   readonly runs: readonly RunInfo[];
 }
@@ -32,14 +32,39 @@ export function groupRuns(runs: readonly RunInfo[]): { groups: RunGroup[]; diffe
     .filter(({ values }) => new Set(values).size > 1)
     // What only some have follows from what all have.
     .sort((a, b) => Number(a.values.includes(absent)) - Number(b.values.includes(absent)));
+  const told = telling(differences, members.length);
   const groups = members.map((each, at) => {
-    const everywhere = differences.filter(({ values }) => !values.includes(absent));
-    const told = (everywhere.length > 0 ? everywhere : differences)
-      .slice(0, 3)
-      .map(({ key, values }) => `${key.split('.').at(-1)} ${values[at]}`);
-    return { label: told.join(', ') || 'all alike', runs: each };
+    const own = told.flatMap(({ key, values }) =>
+      values[at] === absent ? [] : [`${key.split('.').at(-1)} ${values[at]}`],
+    );
+    return { label: armOf(each) ?? (own.join(', ') || 'all alike'), runs: each };
   });
   return { groups, differences };
+}
+
+/** The arm that all of some runs have in their names, as a study gives them; null where they have none in common. */
+function armOf(runs: readonly RunInfo[]): string | null {
+  const arms = new Set(runs.map(({ name }) => seedOf(name)?.arm));
+  return arms.size === 1 ? ([...arms][0] ?? null) : null;
+}
+
+/** Arm and seed in the name of a study's run; null of other names. */
+export function seedOf(name: string): { readonly arm: string; readonly seed: string } | null {
+  const [, arm, seed] = /^(.+) \/ (seed \d+)$/.exec(name) ?? [];
+  return arm === undefined ? null : { arm, seed: seed! };
+}
+
+/** As few of the differences, from the front, as tell all groups apart that can be. */
+function telling(differences: readonly SettingDifference[], groups: number): SettingDifference[] {
+  const told: SettingDifference[] = [];
+  let known = Array.from({ length: groups }, () => '');
+  for (const difference of differences) {
+    const finer = known.map((before, at) => `${before}\n${difference.values[at]}`);
+    if (new Set(finer).size === new Set(known).size) continue;
+    told.push(difference);
+    known = finer;
+  }
+  return told;
 }
 
 /** A curve of a group: the mean over its runs, and the lowest and highest of them. */

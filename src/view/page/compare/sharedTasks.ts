@@ -3,6 +3,7 @@
  * address. One run is compared with itself, before training and after.
  */
 import { computed, type ReadonlySignal } from '@preact/signals';
+import { successesOf } from '../../../rl/credit/mixed.ts';
 import type { RecordedGroup } from '../../../rl/credit/record.ts';
 import type { PlayedBatch } from '../../../runs/playedBatch.ts';
 import type { RunInfo } from '../../protocol.ts';
@@ -68,13 +69,12 @@ export interface SharedTask {
 /** Those first on which the two differ most. */
 export const tasks: ReadonlySignal<readonly SharedTask[]> = computed(() => {
   const [first, second] = played.map(({ index }) => index.value.value?.groups ?? []);
-  const wins = ({ episodes }: RecordedGroup) => episodes.filter(({ success }) => success).length;
   const others = new Map(second!.map((group) => [group.id, group]));
   const shared = new Map<string, SharedTask>();
   for (const group of first!) {
     const { id, instruction } = group;
     const other = others.get(id);
-    if (other) shared.set(id, { id, instruction: instruction || id, wins: [wins(group), wins(other)] });
+    if (other) shared.set(id, { id, instruction: instruction || id, wins: [successesOf(group), successesOf(other)] });
   }
   const gap = ({ wins: [a, b] }: SharedTask) => Math.abs(a - b);
   return [...shared.values()].sort((a, b) => gap(b) - gap(a));

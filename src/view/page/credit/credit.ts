@@ -1,5 +1,6 @@
 /** The credit inspector: whose action got how much, and why. Held-out episodes are shown without credit. */
 
+import { successesOf } from '../../../rl/credit/mixed.ts';
 import { go } from '../route.ts';
 import { run } from '../store.ts';
 import { creditColour, shade } from '../ui/colour.ts';
@@ -66,7 +67,7 @@ function recorded() {
 
 function Heading() {
   const found = group.value;
-  const wins = found?.episodes.filter(({ success }) => success).length ?? 0;
+  const wins = found ? successesOf(found) : 0;
   return html`<header class="heading">
     <div>
       <h2>${line(found?.instruction || found?.id, 240)}</h2>
@@ -109,9 +110,9 @@ function Legend() {
     <svg width="34" height="26" aria-hidden="true"><rect x="0.5" y="0.5" width="20" height="12" class="half" /><rect x="0.5" y="12.5" width="20" height="12" class="half" /></svg>
     <span>upper half <${Term} name="episodeLevel">episode level</${Term}><br />lower half <${Term} name="stepLevel">step level</${Term}></span>
     <span class="scale">
-      <em>${signed(-limit.value)}</em>
+      <em>less likely ${signed(-limit.value)}</em>
       <svg width="165" height="12" aria-hidden="true">${stops.map((value, at) => html`<rect x=${at * 5} width="5.5" height="12" fill=${creditColour(value, limit.value)} />`)}</svg>
-      <em>${signed(limit.value)}</em>
+      <em>${signed(limit.value)} more likely</em>
     </span>
     <span class="muted"><i class="win" /> succeeded <i class="loss" /> did not; at the end of a lane, what it earned</span>
   </div>`;

@@ -56,7 +56,7 @@ function Part({ part: { level, shown: value, reason, arithmetic, value: size } }
   return html`<p class="part">
     <b class=${kind(size)}>${value.replace('-', '\u2212')}</b>
     <span>${shown(reason, 400)}
-      <small><${Term} name=${name}>${level} level</${Term}> ${shown(arithmetic, 400)}</small></span>
+      <small><${Term} name=${name}>${level} level</${Term}> ${shown(arithmetic, 400).replaceAll(' - ', ' \u2212 ').replaceAll('= -', '= \u2212')}</small></span>
   </p>`;
 }
 

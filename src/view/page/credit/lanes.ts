@@ -18,7 +18,7 @@ const labelWidth = 58;
 const endWidth = 46;
 const laneHeight = 42;
 const cellHeight = 34;
-const [narrowest, widest] = [13, 46];
+const [narrowest, widest] = [9, 46];
 
 /** The two levels of each row of the group; the step level times ω, so that both add up. */
 export interface Levels {
@@ -89,7 +89,7 @@ function Cell({ episode, step, cell, levels, place }: CellProps) {
   const { upper, lower, words, more } = levels ? creditOf(levels, place) : surpriseOf(own);
   const isChosen = turn.value?.episode === episode && turn.value.step === step;
   const x = labelWidth + cell * step;
-  const [half, inner] = [cellHeight / 2, Math.max(4, cell - 2)];
+  const [half, inner] = [cellHeight / 2, Math.max(4, cell - (cell < 13 ? 1 : 2))];
   const name = `Episode ${episode + 1}, turn ${step + 1}: ${words}`;
   const tip = html`<b>${name}</b><br />${own && html`${line(own.action || '(nothing)', 80)}<br />`}${more}`;
   return html`<g class=${isChosen ? 'cell chosen' : 'cell'} role="button" tabindex=${isChosen ? 0 : -1} aria-label=${name}

@@ -2,7 +2,7 @@
 import { computed, signal, useSignal } from '@preact/signals';
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from '@tanstack/virtual-core';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import { isMixed } from '../../../rl/credit/mixed.ts';
+import { isMixed, successesOf } from '../../../rl/credit/mixed.ts';
 import type { RecordedGroup } from '../../../rl/credit/record.ts';
 import { line, plural } from '../ui/format.ts';
 import { html } from '../ui/html.ts';
@@ -88,7 +88,7 @@ interface TaskProps {
 }
 
 function Task({ group, place, top }: TaskProps) {
-  const wins = group.episodes.filter(({ success }) => success).length;
+  const wins = successesOf(group);
   return html`<button type="button" class=${`task ${isMixed(group) ? '' : 'alike'}`} style=${{ top: `${top}px`, height: `${height}px` }}
     aria-current=${place === task.value ? 'true' : null} onClick=${() => chooseTask(place)}>
     <span class="name">${line(group.instruction || group.id, 120)}</span>

@@ -82,7 +82,7 @@ function Actions({ row: { actions, branches, action } }: { readonly row: AnyRow 
         const names = places.map((place) => actions[place] ?? '');
         return html`<li class=${names.includes(action) ? 'taken' : ''}>
           <span>${line(names.slice(0, 3).join(', '), 80)}${names.length > 3 ? ` and ${names.length - 3} more` : ''}</span>
-          ${Number.isFinite(probability) && html`<i class="share" style=${{ width: `${Math.max(1, 80 * probability)}px` }} /><em>${percent(probability, 0)}</em>`}
+          ${Number.isFinite(probability) && html`<i class="share" style=${{ width: `${Math.max(1, 48 * probability)}px` }} /><em>${percent(probability, 0)}</em>`}
         </li>`;
       })}
     </ol>

@@ -99,7 +99,7 @@ function HeldOut() {
   const note = last
     ? html`95 %: ${percent(figure(last.low))} to ${percent(figure(last.high))}, ${figure(last.episodes)} tasks, after iteration ${last.iteration}`
     : 'There was no evaluation yet.';
-  return html`<${Chart} ...${{ title: 'Held-out success', term: 'heldOut', x, series, format: percent, axis: wholePercent, height: 220, range: [0, null], note }} />`;
+  return html`<${Chart} ...${{ title: 'Held-out success', term: 'heldOut', x, series, format: percent, axis: wholePercent, height: 300, range: [0, null], note }} />`;
 }
 
 function Phases() {

@@ -18,7 +18,7 @@ export function number(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? none : value > 0 ? '∞' : `${minus}∞`;
   if (value === 0) return '0';
   const size = Math.abs(value);
-  if (size >= 1e6 || size < 1e-3) return withMinus(value.toExponential(1).replace('e+', 'e'));
+  if (size >= 1e6 || size < 1e-3) return withMinus(value.toExponential(1).replace('.0e', 'e').replace('e+', 'e'));
   if (size >= 1000) return withMinus(Math.round(value).toLocaleString('en').replaceAll(',', '\u202f'));
   return withMinus(
     size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : String(Number(value.toPrecision(3))),
