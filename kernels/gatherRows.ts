@@ -10,14 +10,14 @@ import { rowDispatch, rowVariants } from './rows.ts';
 import { defineKernel, elementBytes, type KernelCase } from './spec.ts';
 
 /** `count` positions read rows of a table of [tableRows, width]. */
-type GatherRowsParams = { count: number; tableRows: number; width: number };
+export type GatherRowsParams = { count: number; tableRows: number; width: number };
 type GatherListsParams = { count: number; tableRows: number };
 
 /** The end of a list. */
 const none = 0xffffffff;
 
 /** Indices into the table and a few beyond it. */
-function someIndices({ count, tableRows }: GatherListsParams, random: () => number): number[] {
+export function someIndices({ count, tableRows }: GatherListsParams, random: () => number): number[] {
   return Array.from({ length: count }, (_, i) =>
     i % 7 === 3 ? tableRows + i : Math.floor(Math.abs(random()) * 1e6) % Math.max(1, tableRows),
   );

@@ -15,6 +15,7 @@ import { copy, copyU32 } from './copy.ts';
 import { dropout } from './dropout.ts';
 import { elementwiseKernels } from './elementwise.ts';
 import { fill } from './fill.ts';
+import { gatherPackedKernels } from './gatherPacked.ts';
 import { gatherRowsKernels } from './gatherRows.ts';
 import { headNormKernels } from './headNorm.ts';
 import { inPlaceKernel } from './inPlace.ts';
@@ -22,6 +23,7 @@ import { kvAppend } from './kvAppend.ts';
 import { kvCopy } from './kvCopy.ts';
 import { maskLogits } from './maskLogits.ts';
 import { matmulKernels } from './matmul.ts';
+import { packedMatmulKernels } from './matmulPacked.ts';
 import { normKernels } from './norm.ts';
 import { normBackwardKernels } from './normBackward.ts';
 import { ppoLoss, ppoLossTotals } from './ppoLoss.ts';
@@ -63,12 +65,14 @@ const kernelsByHand = [
   copyU32,
   ...castKernels,
   ...matmulKernels,
+  ...packedMatmulKernels,
   fill,
   kvAppend.f32,
   kvAppend.f16,
   kvCopy.f32,
   kvCopy.f16,
   ...gatherRowsKernels,
+  ...Object.values(gatherPackedKernels),
   scatterRows.f32,
   scatterRows.f16,
   centreRows,

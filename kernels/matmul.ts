@@ -23,15 +23,15 @@ import {
   tilesOf,
 } from './matmulVariants.ts';
 import { defineKernel, elementBytes, foldWorkgroups, type KernelCase, type KernelSpec } from './spec.ts';
-import { clampedToHalf } from './storage.ts';
+import { clampedToHalf, type FloatStorage } from './storage.ts';
 
 /** Depths of a split are a multiple of this (as in shaders/matmul.wgsl). */
 const splitGrain = 16;
 
-function matmulKernel(form: MatmulForm): KernelSpec<MatmulParams> {
+function matmulKernel(form: MatmulForm & { readonly b?: FloatStorage }): KernelSpec<MatmulParams> {
   const { layout, bias = false, a = 'f32', b = 'f32' } = form;
   return defineKernel<MatmulParams>({
-    name: nameOf(form),
+    name: matmulName(form),
     shader,
     bindings: {
       a: { dtype: a, access: 'read' },
@@ -67,7 +67,7 @@ function matmulKernel(form: MatmulForm): KernelSpec<MatmulParams> {
   });
 }
 
-function nameOf({ layout, bias = false, a = 'f32', b = 'f32' }: MatmulForm): string {
+export function matmulName({ layout, bias = false, a = 'f32', b = 'f32' }: MatmulForm): string {
   return `matmul.${layout}${bias ? '.bias' : ''}${a === b && a === 'f32' ? '' : `.${a}x${b}`}`;
 }
 
@@ -85,7 +85,7 @@ function toHalf(x: number): number {
 }
 
 /** The products in float64. */
-function multiply(
+export function multiply(
   layout: MatmulLayout,
   { a, b, bias }: Readonly<Record<string, Float64Array>>,
   { m, n, k, batch, splits }: MatmulParams,
@@ -179,7 +179,7 @@ export const matmulTn = matmulKernel({ layout: 'tn' });
  * The half products that ops can reach: a linear layer whose weights, activations or both are in f16, and its
  * gradients, which are float32 themselves.
  */
-const halfForms: readonly MatmulForm[] = [
+const halfForms: readonly (MatmulForm & { readonly b?: FloatStorage })[] = [
   { layout: 'nt', b: 'f16' },
   { layout: 'nt', a: 'f16', b: 'f16' },
   { layout: 'nt', bias: true, b: 'f16' },
@@ -201,5 +201,5 @@ export const matmulKernels: readonly KernelSpec<MatmulParams>[] = [
 
 /** The kernel of a form, or undefined if there is none. */
 export function findMatmul(form: MatmulForm): KernelSpec<MatmulParams> | undefined {
-  return matmulKernels.find(({ name }) => name === nameOf(form));
+  return matmulKernels.find(({ name }) => name === matmulName(form));
 }

@@ -1,5 +1,6 @@
 /**
- * Variants of A · Bᵀ for few rows of A, as a step of decoding has them (shaders/matmul_row.wgsl). Such a product takes
+ * Variants of A · Bᵀ for few rows of A, as a step of decoding has them (shaders/matmul_row.wgsl, and
+ * shaders/matmul_row_packed.wgsl for a packed B on adapters on the CPU). Such a product takes
  * as long as B takes to read: so every element of B is read once for all rows of a tile, and no rows are computed that
  * are not there.
  *
@@ -8,6 +9,7 @@
  */
 import { readsLanes } from './lanes.ts';
 import type { MatmulForm, MatmulParams } from './matmulVariants.ts';
+import { isPacked } from './packed.ts';
 import type { Constants, Variant } from './spec.ts';
 
 /** Products of more rows than this are computed by tiles. */
@@ -64,18 +66,21 @@ const enoughWorkgroups = 512;
  * @param operand what it multiplies, for labels
  */
 export function rowVariants(
-  { layout }: MatmulForm,
+  { layout, b = 'f32' }: MatmulForm,
   constants: (tile: { readonly rows: number; readonly columns: number }) => Constants,
   operand: string,
 ): Variant<MatmulParams>[] {
   if (layout !== 'nt') return [];
-  const vector = { a: 4, b: 4 } as const;
+  const hasPacked = isPacked(b);
+  const vector: Readonly<Record<string, 4>> = hasPacked ? { a: 4 } : { a: 4, b: 4 };
   const columnVariant = ({ lanes, rows, columns, step }: ColumnTile): Variant<MatmulParams> => ({
-    label: `row.columns.${operand}.${rows}x${columns * lanes}x${step}`,
+    label: `row.columns.${operand}.${rows}x${columns * lanes}${hasPacked ? '' : `x${step}`}`,
     constants: {
       ...constants({ rows, columns: columns * lanes }),
       ROW: true,
       DEPTHS: false,
+      PACKED_COLUMNS: hasPacked,
+      ...(hasPacked ? { HALVES: 2, QUADS: 4, FOUR_LANES: lanes === 4 } : {}),
       ...readsLanes(lanes),
       // A single row is handed on faster by broadcast: by nothing to a fifth, depending on the driver.
       ...(rows === 1 ? { FROM_LANE: 'subgroupBroadcast' } : {}),
@@ -89,7 +94,10 @@ export function rowVariants(
   });
   const depthVariant = ({ lanes, rows, columns, subgroup }: DepthTile): Variant<MatmulParams> => ({
     label: `row.${subgroup ? 'subgroup' : 'workgroup'}${lanes}.${operand}.${rows}x${columns}`,
-    constants: { ...constants({ rows, columns }), ROW: true, DEPTHS: true, LANES: lanes, SUBGROUP_SUM: subgroup },
+    constants: {
+      ...constants({ rows, columns }),
+      ...{ ROW: true, DEPTHS: true, PACKED_COLUMNS: false, LANES: lanes, SUBGROUP_SUM: subgroup },
+    },
     vector,
     ...(subgroup ? { subgroupSize: lanes } : {}),
     requires: (_, { m, k }) => m <= mostRows && k % 4 === 0,

@@ -5,6 +5,7 @@
  */
 import { readsLanes } from './lanes.ts';
 import { rowVariants } from './matmulRow.ts';
+import { isPacked, type PackedType, packedConstants } from './packed.ts';
 import { type AdapterProfile, type Constants, elementBytes, type Variant } from './spec.ts';
 import type { FloatStorage } from './storage.ts';
 
@@ -15,9 +16,9 @@ export interface MatmulForm {
   readonly layout: MatmulLayout;
   /** C has a bias for each column; `splits` must be 1. */
   readonly bias?: boolean;
-  /** How the operands are stored; default: f32. */
+  /** How the operands are stored; default: f32. A packed B is one matrix in nn or nt, and A is then in f32. */
   readonly a?: FloatStorage;
-  readonly b?: FloatStorage;
+  readonly b?: FloatStorage | PackedType;
 }
 
 export type MatmulParams = { m: number; n: number; k: number; batch: number; splits: number };
@@ -74,7 +75,8 @@ const subgroupTiles: readonly SubgroupTile[] = [
 ];
 
 /** Elements of each binding that a lane reads or writes at once: the depths of a step, or four columns. */
-function subgroupVectors(layout: MatmulLayout, depth: 2 | 4): Readonly<Record<string, 2 | 4>> {
+function subgroupVectors({ layout, b = 'f32' }: MatmulForm, depth: 2 | 4): Readonly<Record<string, 2 | 4>> {
+  if (isPacked(b)) return { a: depth, c: 4 };
   return layout === 'tn' ? { b: 4, c: 4 } : { a: depth, b: layout === 'nt' ? depth : 4, c: 4 };
 }
 
@@ -137,12 +139,17 @@ function preferredTile(params: MatmulParams): WorkgroupTile {
 
 /** All variants of a form, in order of preference. */
 export function matmulVariants(form: MatmulForm): Variant<MatmulParams>[] {
+  const hasPacked = isPacked(form.b ?? 'f32');
+  // Lines of a packed matrix are whole quads: k in nt. They are widened in quads, too.
+  const tiles = subgroupTiles.filter(
+    ({ depth, vector }) => !hasPacked || (form.layout === 'nt' ? vector && depth === 4 : true),
+  );
   return [
     ...rowVariants(form, (tile) => constantsOf(form, tile, true), operandOf(form)),
-    ...subgroupTiles.map((tile) => subgroupVariant(form, tile)),
+    ...tiles.map((tile) => subgroupVariant(form, tile)),
     ...(operandOf(form) === 'f16' ? matrixTiles.map((tile) => matrixVariant(form, tile)) : []),
-    ...[large, medium, small, compact].map((tile) => workgroupVariant(form, tile, true)),
-    workgroupVariant(form, medium, false),
+    ...[large, medium, small, ...(hasPacked ? [] : [compact])].map((tile) => workgroupVariant(form, tile, true)),
+    ...(hasPacked && form.layout === 'nt' ? [] : [workgroupVariant(form, medium, false)]),
   ];
 }
 
@@ -157,7 +164,7 @@ function subgroupVariant(form: MatmulForm, { lanes, rows, depth, vector }: Subgr
       GROUPS: rows / lanes,
       DEPTH: depth,
     },
-    vector: vector ? subgroupVectors(form.layout, depth) : {},
+    vector: vector ? subgroupVectors(form, depth) : {},
     subgroupSize: lanes,
     requires: (_, { n, k }) => !vector || (n % 4 === 0 && k % depth === 0),
     prefer: ({ kind }, params) => kind === 'cpu' && (rows === 16 || prefersTallTiles(params, columns)),
@@ -179,7 +186,9 @@ function workgroupVariant(form: MatmulForm, tile: WorkgroupTile, vector: boolean
       ROWS: rowsEach,
       VECTORS: vectorsEach,
     },
-    vector: vector ? { a: 4, b: 4, ...(layout === 'nt' ? {} : { c: 4 }) } : {},
+    vector: vector
+      ? { a: 4, ...(isPacked(form.b ?? 'f32') ? {} : { b: 4 }), ...(layout === 'nt' ? {} : { c: 4 }) }
+      : {},
     requires: ({ maxInvocations, maxWorkgroupBytes }, params) =>
       invocations <= maxInvocations &&
       workgroupBytes(form, tile) <= maxWorkgroupBytes &&
@@ -258,11 +267,11 @@ function constantsOf(form: MatmulForm, { rows, columns }: Tile, vector: boolean)
     BIAS: bias,
     VECTOR: vector,
     A: a,
-    B: b,
+    ...(isPacked(b) ? { B: 'f32', PACKED_ARRAY: 'b', ...packedConstants(b) } : { B: b, PACKED: false }),
     OPERAND: operand,
     HALF: operand === 'f16',
     ROUND_A: a !== operand,
-    ROUND_B: b !== operand,
+    ROUND_B: !isPacked(b) && b !== operand,
     TILE_M: rows,
     TILE_N: columns,
   };

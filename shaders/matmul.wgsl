@@ -2,8 +2,22 @@
 // bias are float32; the operands are stored as $A and $B, f32 or f16, and multiplied as $OPERAND: where one is stored
 // in f16, the other is rounded to f16 as it is read. A workgroup computes one tile of one C. Split s sums the depths
 // from s · depthOfSplit to the next split's first; with more than one split, the C's are partial sums for a later
-// kernel. Sums are in float32; they run along k in order unless a method says otherwise.
+// kernel. Sums are in float32; they run along k in order unless a method says otherwise. With PACKED, B is a packed
+// matrix (lib/packed.wgsl), whose values are widened as they are read.
 //#include "lib/grid.wgsl"
+//#if PACKED
+//#include "lib/packed.wgsl"
+
+// The values 4 · quad to 4 · quad + 3 of a line of B, as it lies in storage.
+fn packedQuadOfB(line: u32, quad: u32) -> vec4<f32> {
+//#if TRANSPOSE_B
+  let columns = params.k;
+//#else
+  let columns = params.n;
+//#endif
+  return packedQuad(line * packedRowWords(columns), quad, columns);
+}
+//#endif
 
 // What a workgroup computes: the tile of C whose first element is (row, column), from depth `start` to `end`.
 struct Tile {
@@ -61,7 +75,11 @@ fn biasOf(column: u32) -> f32 {
 //#include "lib/operands.wgsl"
 //#endif
 //#if ROW
+//#if PACKED_COLUMNS
+//#include "matmul_row_packed.wgsl"
+//#else
 //#include "matmul_row.wgsl"
+//#endif
 //#endif
 //#if SUBGROUP
 //#include "matmul_subgroup.wgsl"

@@ -15,9 +15,22 @@ fn leftQuad(at: u32) -> vec4<f32> {
   return vec4(leftOperand(x.x), leftOperand(x.y), leftOperand(x.z), leftOperand(x.w));
 }
 
-fn rightQuad(at: u32) -> vec4<f32> {
-  let y = b[at];
+// Where a line of B starts, and its quads: in storage as it is, or widened.
+fn rightLine(tile: Tile, line: u32) -> u32 {
+//#if PACKED
+  return line;
+//#else
+  return (tile.b + line * params.k) / 4u;
+//#endif
+}
+
+fn rightQuad(line: u32, quad: u32) -> vec4<f32> {
+//#if PACKED
+  return packedQuadOfB(line, quad);
+//#else
+  let y = b[line + quad];
   return vec4(rightOperand(y.x), rightOperand(y.y), rightOperand(y.z), rightOperand(y.w));
+//#endif
 }
 
 fn store(tile: Tile, row: u32, column: u32, sum: f32) {
@@ -50,14 +63,14 @@ fn main(
 //#end
 //#end
 //#each t TILE_N
-  let right$t = (tile.b + min(tile.column + $t, params.n - 1u) * params.k) / 4u;
+  let right$t = rightLine(tile, min(tile.column + $t, params.n - 1u));
 //#end
   for (var i = tile.start / 4u + lane; i < tile.end / 4u; i += LANES) {
 //#each r TILE_M
     let x$r = leftQuad(left$r + i);
 //#end
 //#each t TILE_N
-    let y$t = rightQuad(right$t + i);
+    let y$t = rightQuad(right$t, i);
 //#end
 //#each r TILE_M
 //#each t TILE_N
@@ -111,7 +124,7 @@ fn main(
   let left = (tile.a + min(tile.row + place / STEP, params.m - 1u) * params.k) / 4u + place % STEP;
 //#each t COLUMNS
   let column$t = tile.column + $t * LANES + lane;
-  let right$t = (tile.b + min(column$t, params.n - 1u) * params.k) / 4u;
+  let right$t = rightLine(tile, min(column$t, params.n - 1u));
 //#each r TILE_M
   var sum$r$t = 0.0;
 //#end
@@ -120,7 +133,7 @@ fn main(
     let x = leftQuad(left + i);
 //#each s STEP
 //#each t COLUMNS
-    let y$s$t = rightQuad(right$t + i + $s);
+    let y$s$t = rightQuad(right$t, i + $s);
 //#end
 //#each r TILE_M
     let x$s$r = $FROM_LANE(x, $r * STEP + $s);

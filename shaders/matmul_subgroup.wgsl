@@ -69,17 +69,28 @@ fn main(
     // x: the lane's elements of A, by group and depth; y: those of B, of its four columns, by depth.
 //#if VECTOR
 //#if TRANSPOSE_B
+//#if PACKED
+    let b0 = packedQuadOfB(columns.x, i / 4u);
+    let b1 = packedQuadOfB(columns.y, i / 4u);
+    let b2 = packedQuadOfB(columns.z, i / 4u);
+    let b3 = packedQuadOfB(columns.w, i / 4u);
+//#else
     let at = (right + i) >> vec4(DEPTH_SHIFT);
     let b0 = b[at.x];
     let b1 = b[at.y];
     let b2 = b[at.z];
     let b3 = b[at.w];
+//#endif
 //#each d DEPTH
     let y$d = rightOperands(vec4(b0[$d], b1[$d], b2[$d], b3[$d]));
 //#end
 //#else
 //#each d DEPTH
+//#if PACKED
+    let y$d = packedQuadOfB(i + $d, columns.x / 4u);
+//#else
     let y$d = rightOperands(b[(right.x + (i + $d) * rightStep) >> 2u]);
+//#endif
 //#end
 //#endif
 //#each g GROUPS
@@ -98,8 +109,12 @@ fn main(
 //#each d DEPTH
     let isInside$d = i + $d < tile.end;
     let depth$d = select(i, i + $d, isInside$d);
+//#if PACKED
+    let y$d = packedQuadOfB(depth$d, columns.x / 4u);
+//#else
     let at$d = right + depth$d * rightStep;
     let y$d = rightOperands(vec4(b[at$d.x], b[at$d.y], b[at$d.z], b[at$d.w]));
+//#endif
 //#each g GROUPS
     let x$g$d = select(0.0, leftOperand(a[left$g + depth$d * leftStep]), isInside$d);
 //#end

@@ -70,6 +70,9 @@ fn quadOfB(start: u32, line: u32, first: u32, length: u32, lineEnd: u32, end: u3
   if (line >= lineEnd || first >= end) {
     return vec4<$B>();
   }
+//#if PACKED
+  return packedQuadOfB(line, first / 4u);
+//#else
   let at = start + line * length + first;
 //#if VECTOR
   return b[at >> 2u];
@@ -79,6 +82,7 @@ fn quadOfB(start: u32, line: u32, first: u32, length: u32, lineEnd: u32, end: u3
     quad[j] = b[at + j];
   }
   return quad;
+//#endif
 //#endif
 }
 

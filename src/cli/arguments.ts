@@ -17,7 +17,7 @@ export const modelArgument =
 export function precisionOption(): Option {
   return new Option(
     '--precision <precision>',
-    'how matrices, what they are multiplied with, and the KV cache are stored; f16 takes half the memory',
+    'f32; f16, which stores matrices, what they are multiplied with, and the KV cache in half the memory; or packed, which leaves the matrices of a GGUF file in their 4 to 8 bits and computes as f32',
   ).choices(precisions);
 }
 

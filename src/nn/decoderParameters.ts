@@ -5,6 +5,7 @@ import { type Shape, sizeOf } from '../tensor/tensor.ts';
 import { type ParameterRequest, type ParameterSlab, portablePieceBytes } from '../tensor/variable.ts';
 import { checkTransformerConfig } from './decoderConfig.ts';
 import { type WeightStorage, weightSlab } from './halfWeights.ts';
+import type { Packing } from './packedWeights.ts';
 
 /**
  * The storage of a transformer's parameters.
@@ -13,6 +14,7 @@ import { type WeightStorage, weightSlab } from './halfWeights.ts';
  * @param name for error messages
  * @param largestPiece most bytes of a buffer, `engine.largestBinding`; by default what every device can bind
  * @param storage of matrices; default: f32
+ * @param packing which of them stay packed, where storage says so
  * @throws {ProxmoError} `config`
  */
 export function decoderSlab(
@@ -21,6 +23,7 @@ export function decoderSlab(
   name: string,
   largestPiece: number = portablePieceBytes,
   storage: WeightStorage = 'f32',
+  packing: Packing | null = null,
 ): ParameterSlab {
   checkTransformerConfig(config, name);
   return weightSlab(
@@ -28,6 +31,7 @@ export function decoderSlab(
     decoderParameters(config, seed === null ? null : new Random(seed, 'weights')),
     storage,
     largestPiece,
+    packing,
   );
 }
 

@@ -12,7 +12,9 @@ import type { Engine } from '../tensor/engine.ts';
 import { type Shape, sizeOf } from '../tensor/tensor.ts';
 import type { ParameterSlab, Variable } from '../tensor/variable.ts';
 import { decoderSlab } from './decoderParameters.ts';
-import { readParameter, type WeightStorage, writeParameter } from './halfWeights.ts';
+import { packedOf, readParameter, type WeightStorage, writeParameter } from './halfWeights.ts';
+import { haveFiniteScales } from './packedRows.ts';
+import { type PackedWeights, packedTypeOf, packingOf } from './packedWeights.ts';
 import { Transformer } from './transformer.ts';
 import { Pace, pieceSize, piecesOf } from './weightTransfer.ts';
 
@@ -33,14 +35,25 @@ export async function loadPretrained(
   allowNonFinite = false,
 ): Promise<Transformer> {
   const { weights, tiedCopy } = locateWeights(model, source, where);
+  const packing = storage === 'packed' ? packingOf(model, source, where) : null;
   const transformer = new Transformer(
     model.transformer,
-    decoderSlab(model.transformer, null, 'model', engine.largestBinding, storage),
+    decoderSlab(model.transformer, null, 'model', engine.largestBinding, storage, packing),
     'model',
   );
   const writer = new SlabWriter(engine, transformer.slab);
+  const packed = packedOf(transformer.slab);
   let embedding = '';
   for (const { sourceName, placement } of weights) {
+    if (packed?.has(placement.parameter)) {
+      const { type, columns, read } = source.blocks!(sourceName)!;
+      const blocks = await read();
+      const isSound = allowNonFinite || haveFiniteScales(packedTypeOf(type)!, blocks);
+      if (!isSound) checkFinite(await source.read(sourceName), sourceName, where);
+      if (sourceName === tiedCopy?.embedding) embedding = fingerprint(await source.read(sourceName));
+      await writer.writePacked(packed, placement, columns, blocks);
+      continue;
+    }
     const values = await source.read(sourceName);
     if (!allowNonFinite) checkFinite(values, sourceName, where);
     if (sourceName === tiedCopy?.embedding) embedding = fingerprint(values);
@@ -112,6 +125,17 @@ class SlabWriter {
       writeParameter(this.engine, this.slab, placement.parameter, piece, placement.offset + start);
       await this.pace.wrote(piece.length);
     }
+  }
+
+  /** Writes a tensor that stays packed, from the blocks of its file. */
+  async writePacked(
+    packed: PackedWeights,
+    { parameter, offset }: WeightPlacement,
+    columns: number,
+    blocks: Uint8Array,
+  ): Promise<void> {
+    packed.write(this.engine, parameter, offset / columns, blocks);
+    await this.pace.wrote(blocks.length / 4);
   }
 }
 

@@ -18,28 +18,45 @@ import type { Engine } from '../tensor/engine.ts';
 import { joined, partOf } from '../tensor/pieces.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { type ParameterRequest, ParameterSlab } from '../tensor/variable.ts';
+import { PackedWeights, type Packing } from './packedWeights.ts';
 
-export const precisions = ['f32', 'f16'] as const;
+export const precisions = ['f32', 'f16', 'packed'] as const;
 export type Precision = (typeof precisions)[number];
 
-/** How matrices are stored: in float32, in f16 alone, or in f16 beside float32 masters. */
-export type WeightStorage = 'f32' | 'f16' | 'mixed';
+/**
+ * How matrices are stored: in float32, in f16 alone, in f16 beside float32 masters, or packed as a GGUF file has them
+ * (`packedWeights.ts`).
+ */
+export type WeightStorage = 'f32' | 'f16' | 'mixed' | 'packed';
 
-/** @param isTrained whether the optimiser updates the matrices themselves */
+/**
+ * @param isTrained whether the optimiser updates the matrices themselves
+ * @throws {ProxmoError} `config` if packed ones were to be trained
+ */
 export function storageFor(precision: Precision, isTrained: boolean): WeightStorage {
+  if (precision === 'packed' && isTrained) {
+    throw new ProxmoError(
+      'config',
+      'Packed weights cannot be trained themselves; train adapters on them (lora: {}), or use precision f32 or f16.',
+    );
+  }
   return precision === 'f16' && isTrained ? 'mixed' : precision;
 }
 
 /**
  * Storage for parameters. Matrices are those with weight decay.
- * @throws {ProxmoError} `config` if a matrix in f16 has rows of an odd length, `shape` as `ParameterSlab`
+ * @param packing which of them stay packed, where they do
+ * @throws {ProxmoError} `config` if a matrix in f16 has rows of an odd length, or it is not known how they are packed;
+ * `shape` as `ParameterSlab`
  */
 export function weightSlab(
   name: string,
   requests: readonly ParameterRequest[],
   storage: WeightStorage,
   largestPiece: number,
+  packing: Packing | null = null,
 ): ParameterSlab {
+  if (storage === 'packed') return packedSlab(name, requests, packing, largestPiece);
   if (storage === 'f32') return new ParameterSlab(name, requests, { largestPiece });
   const matrices = requests.filter(({ decay }) => decay);
   const odd = matrices.find(({ shape }) => (shape.at(-1) ?? 0) % 2 !== 0);
@@ -53,6 +70,27 @@ export function weightSlab(
   return new ParameterSlab(name, storage === 'mixed' ? requests : requests.filter(({ decay }) => !decay), {
     largestPiece,
     half,
+  });
+}
+
+function packedSlab(
+  name: string,
+  requests: readonly ParameterRequest[],
+  packing: Packing | null,
+  largestPiece: number,
+): ParameterSlab {
+  if (!packing) {
+    throw new ProxmoError(
+      'config',
+      `${name}: only the matrices of a GGUF file stay packed; use precision f32 or f16, or a model from such a file.`,
+    );
+  }
+  const [packed, others] = [true, false].map((isPacked) =>
+    requests.filter((one) => packing.has(one.name) === isPacked),
+  );
+  return new ParameterSlab(name, others!, {
+    largestPiece,
+    packed: new PackedWeights(`${name}, packed`, packed!, packing, largestPiece),
   });
 }
 
@@ -79,7 +117,7 @@ export function writeParameter(
   for (const holder of holders) if (holder) engine.write(holder.variable, values, holder.offsetOf(name) + start);
 }
 
-/** Elements of a parameter in float32: of its master, or of its f16 matrix where that is all there is. */
+/** Elements of a parameter in float32: of its master, or of its f16 or packed matrix where that is all there is. */
 export async function readParameter(
   engine: Engine,
   slab: ParameterSlab,
@@ -87,6 +125,7 @@ export async function readParameter(
   start: number,
   count: number,
 ): Promise<Float32Array> {
+  if (slab.packed?.has(name)) return packedOf(slab)!.read(engine, name, start, count);
   const holder = slab.has(name) || !slab.half ? slab : slab.half;
   return Float32Array.from(await engine.read(holder.variable, holder.offsetOf(name) + start, count));
 }
@@ -103,9 +142,8 @@ export function copyWeights(engine: Engine, from: ParameterSlab, to: ParameterSl
 }
 
 /** Frees all storage of a slab. */
-export function releaseWeights(engine: Engine, { variable, half }: ParameterSlab): void {
-  engine.release(variable);
-  if (half) engine.release(half.variable);
+export function releaseWeights(engine: Engine, slab: ParameterSlab): void {
+  for (const holder of [slab, slab.half, packedOf(slab)]) if (holder) engine.release(holder.variable);
 }
 
 /**
@@ -122,20 +160,31 @@ export function refreshed({ half }: ParameterSlab, updated: Tensor): Tensor[] {
 /**
  * An update of a whole parameter on the device, as tensors for a program's `updates`.
  * @param update from a part of the weights in float32, whose storage it may take, and the number of its first row
+ * @throws {ProxmoError} `config` if the parameter is packed
  */
 export function updatedParameter(
   slab: ParameterSlab,
   name: string,
   update: (weights: Tensor, firstRow: number) => Tensor,
 ): Tensor[] {
+  if (slab.packed?.has(name))
+    throw new ProxmoError(
+      'config',
+      `The matrix ${name} is packed and cannot be changed; load the model in f32 or f16.`,
+    );
   const masters = slab.parameters.find((parameter) => parameter.name === name)?.parts ?? [];
-  const copies = slab.half?.has(name) ? slab.half.parts(name) : [];
+  const copies = slab.half?.parameters.find((parameter) => parameter.name === name)?.parts ?? [];
   return firstRows(slab.parts(name)).flatMap((firstRow, index) => {
     const [master, copy] = [masters[index], copies[index]];
     const before = master ?? launch(widen, { count: copy!.size }, { x: copy! }, { y: copy!.shape }).y;
     const after = update(before, firstRow);
     return [...(master ? [after] : []), ...(copy ? [narrowed(after, copy)] : [])];
   });
+}
+
+/** The packed matrices of a slab; null if it has none. */
+export function packedOf({ packed }: ParameterSlab): PackedWeights | null {
+  return packed instanceof PackedWeights ? packed : null;
 }
 
 /** Values in f16, in the storage of `target`. */

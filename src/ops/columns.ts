@@ -62,11 +62,11 @@ function taken(total: Tensor, start: number, columns: number): Tensor {
 }
 
 /** Where each of some tensors starts when they are joined along an axis. */
-export function startsOf(parts: readonly Tensor[], axis: number): number[] {
+export function startsOf(parts: readonly Pick<Tensor, 'shape'>[], axis: number): number[] {
   let end = 0;
   return parts.map((part) => {
     const start = end;
-    end += part.dim(axis);
+    end += part.shape.at(axis)!;
     return start;
   });
 }

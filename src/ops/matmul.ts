@@ -1,10 +1,12 @@
 /** Matrix products, batched, with either operand transposed. */
 import { findMatmul } from '../../kernels/matmul.ts';
+import { findPackedMatmul } from '../../kernels/matmulPacked.ts';
 import type { MatmulForm, MatmulLayout, MatmulParams } from '../../kernels/matmulVariants.ts';
 import type { Dtype, KernelSpec } from '../../kernels/spec.ts';
 import type { FloatStorage } from '../../kernels/storage.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
+import { type Matrix, PackedMatrix, storageOfMatrix } from '../tensor/packedMatrix.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { columnSum } from './columnSum.ts';
 
@@ -40,17 +42,18 @@ export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = 
 /**
  * A matrix product that no gradient flows through, in float32. Shapes as in `matmul`. Where one operand is stored in
  * f16, both are rounded to that (kernels/matmul.ts).
+ * @param b may be a packed matrix, in the layouts nt and nn
  * @throws {ProxmoError} `shape` if the shapes do not fit together, or if no kernel multiplies operands that are stored
  * so
  */
-export function product(layout: MatmulLayout, a: Tensor, b: Tensor): Tensor {
+export function product(layout: MatmulLayout, a: Tensor, b: Matrix): Tensor {
   const { m, n, k, batch } = checkShapes(layout, a, b);
   const shape = a.shape.length === 3 ? [batch, m, n] : [m, n];
   const splits = splitsOf(layout, m, n, k, batch);
   const partial = launch(
     matmulKernelFor({ layout }, a, b),
     { m, n, k, batch, splits },
-    { a, b },
+    { a, b: storageOfMatrix(b) },
     { c: [splits, ...shape] },
   ).c;
   return splits === 1 ? partial.reshape(shape) : columnSum(partial.reshape([splits, m * n])).reshape(shape);
@@ -63,14 +66,23 @@ export function product(layout: MatmulLayout, a: Tensor, b: Tensor): Tensor {
 export function matmulKernelFor(
   form: Pick<MatmulForm, 'layout' | 'bias'>,
   a: Tensor,
-  b: Tensor,
+  b: Matrix,
 ): KernelSpec<MatmulParams> {
-  const kernel = isFloat(a.dtype) && isFloat(b.dtype) ? findMatmul({ ...form, a: a.dtype, b: b.dtype }) : undefined;
+  const kernel = b instanceof PackedMatrix ? packedKernelFor(form, a, b) : floatKernelFor(form, a, b);
   if (kernel) return kernel;
+  const stored = b instanceof PackedMatrix ? b.type : b.dtype;
   throw new ProxmoError(
     'shape',
-    `${operations[form.layout]}${form.bias ? ' + bias' : ''} has no kernel for A in ${a.dtype} and B in ${b.dtype}; convert one of them.`,
+    `${operations[form.layout]}${form.bias ? ' + bias' : ''} has no kernel for A in ${a.dtype} and B in ${stored}; convert one of them.`,
   );
+}
+
+function floatKernelFor(form: Pick<MatmulForm, 'layout' | 'bias'>, a: Tensor, b: Tensor) {
+  return isFloat(a.dtype) && isFloat(b.dtype) ? findMatmul({ ...form, a: a.dtype, b: b.dtype }) : undefined;
+}
+
+function packedKernelFor({ layout, bias }: Pick<MatmulForm, 'layout' | 'bias'>, a: Tensor, { type }: PackedMatrix) {
+  return layout !== 'tn' && a.dtype === 'f32' ? findPackedMatmul({ layout, bias: bias ?? false, b: type }) : undefined;
 }
 
 function isFloat(dtype: Dtype): dtype is FloatStorage {
@@ -95,7 +107,7 @@ const leastSplitDepth = 256;
 const mostPartialSums = 2 ** 19;
 const mostSplits = 32;
 
-function checkShapes(layout: MatmulLayout, a: Tensor, b: Tensor): { m: number; n: number; k: number; batch: number } {
+function checkShapes(layout: MatmulLayout, a: Tensor, b: Matrix): { m: number; n: number; k: number; batch: number } {
   const rank = a.shape.length;
   if ((rank !== 2 && rank !== 3) || b.shape.length !== rank) {
     throw new ProxmoError(
@@ -104,9 +116,10 @@ function checkShapes(layout: MatmulLayout, a: Tensor, b: Tensor): { m: number; n
     );
   }
   const [m, k] = layout === 'tn' ? [a.dim(-1), a.dim(-2)] : [a.dim(-2), a.dim(-1)];
-  const [n, inner] = layout === 'nt' ? [b.dim(-2), b.dim(-1)] : [b.dim(-1), b.dim(-2)];
+  const [rows, columns] = b.shape.slice(-2) as [number, number];
+  const [n, inner] = layout === 'nt' ? [rows, columns] : [columns, rows];
   const batch = rank === 3 ? a.dim(0) : 1;
-  if (k !== inner || (rank === 3 && b.dim(0) !== batch)) {
+  if (k !== inner || (rank === 3 && b.shape[0] !== batch)) {
     throw new ProxmoError(
       'shape',
       `matmul: ${describe(a)} and ${describe(b)} do not fit together for ${operations[layout]}; inner sizes and batches must be equal.`,
@@ -115,6 +128,6 @@ function checkShapes(layout: MatmulLayout, a: Tensor, b: Tensor): { m: number; n
   return { m, n, k, batch };
 }
 
-function describe({ shape }: Tensor): string {
+function describe({ shape }: Matrix): string {
   return `[${shape.join(', ')}]`;
 }

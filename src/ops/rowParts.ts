@@ -1,8 +1,10 @@
 /**
- * Ops on a matrix whose rows lie in several buffers, because it is larger than a kernel can bind (`Parameter.parts`).
+ * Ops on a matrix whose rows lie in several buffers, because it is larger than a kernel can bind (`Parameter.parts`), or
+ * because they are packed in several ways.
  * Each part is an operand of its own; mostly there is one, and nothing is added to the graph.
  */
 import { shiftIndices } from '../../kernels/shiftIndices.ts';
+import type { Matrix } from '../tensor/packedMatrix.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { columnsOf, sideBySide, startsOf } from './columns.ts';
 import { add } from './elementwise.ts';
@@ -10,7 +12,7 @@ import { embedding } from './embedding.ts';
 import { linear } from './linear.ts';
 
 /** First row of each part. */
-export function firstRows(parts: readonly Tensor[]): number[] {
+export function firstRows(parts: readonly Matrix[]): number[] {
   return startsOf(parts, 0);
 }
 
@@ -21,9 +23,9 @@ export function firstRows(parts: readonly Tensor[]): number[] {
  * @returns `[rows, dModel]`
  * @throws {ProxmoError} `shape`
  */
-export function embeddingOfParts(parts: readonly Tensor[], ids: Tensor): Tensor {
+export function embeddingOfParts(parts: readonly Matrix[], ids: Tensor): Tensor {
   const starts = firstRows(parts);
-  const vocab = parts.reduce((sum, part) => sum + part.dim(0), 0);
+  const vocab = parts.reduce((sum, part) => sum + part.shape[0]!, 0);
   return parts
     .map((part, index) => embedding(part, starts[index] === 0 ? ids : shifted(ids, starts[index]!), vocab))
     .reduce((sum, share) => add(sum, share));
@@ -37,11 +39,11 @@ export function embeddingOfParts(parts: readonly Tensor[], ids: Tensor): Tensor 
  * @returns `[rows, out]`
  * @throws {ProxmoError} `shape`
  */
-export function linearOfParts(x: Tensor, parts: readonly Tensor[], bias?: Tensor): Tensor {
+export function linearOfParts(x: Tensor, parts: readonly Matrix[], bias?: Tensor): Tensor {
   const starts = firstRows(parts);
-  const biasOf = (part: Tensor, start: number) => {
+  const biasOf = (part: Matrix, start: number) => {
     if (!bias || parts.length === 1) return bias;
-    return columnsOf(bias.reshape([1, bias.size]), start, part.dim(0)).reshape([part.dim(0)]);
+    return columnsOf(bias.reshape([1, bias.size]), start, part.shape[0]!).reshape([part.shape[0]!]);
   };
   return sideBySide(parts.map((part, index) => linear(x, part, biasOf(part, starts[index]!))));
 }

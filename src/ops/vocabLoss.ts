@@ -8,6 +8,7 @@ import { vocabChunk, vocabFinish } from '../../kernels/vocabLoss.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { differentiableMany, filled } from '../tensor/autograd.ts';
 import { accumulate } from '../tensor/gradients.ts';
+import { type Matrix, rowsOfMatrix, storageOfMatrix } from '../tensor/packedMatrix.ts';
 import { assign, launch, scratch, type Tensor } from '../tensor/tensor.ts';
 import { type AllowedTokens, maskedGradient, maskedLogits } from './allowedTokens.ts';
 import { product } from './matmul.ts';
@@ -22,7 +23,7 @@ interface Chunk {
   /** Number of tokens. */
   readonly width: number;
   /** `[width, dModel]` */
-  readonly head: Tensor;
+  readonly head: Matrix;
   /** The part of the head that it belongs to, and its first element there. */
   readonly part: number;
   readonly offset: number;
@@ -43,7 +44,7 @@ interface Chunk {
  */
 export function chunkedTokenLogProbs(
   hidden: Tensor,
-  head: readonly Tensor[],
+  head: readonly Matrix[],
   targets: Tensor,
   temperature: number,
   chunk: number,
@@ -70,29 +71,35 @@ export function chunkedTokenLogProbs(
       { state: [rows, 4] },
     ).state;
   }
+  const storage = head.map(storageOfMatrix);
   const outputs = { logProb: [rows], entropy: [rows], logSumExp: [rows] };
   const { logProb, entropy, logSumExp } = launch(vocabFinish, { rows, vocab }, { state, targets }, outputs, {
     below: { targets: vocab },
   });
-  differentiableMany('chunkedTokenLogProbs', [hidden, ...head], [logProb, entropy], ([givenLogProb, givenEntropy]) => {
-    const dLogProb = givenLogProb ?? filled([rows], 0);
-    const dEntropy = givenEntropy ?? filled([rows], 0);
-    let dHidden: Tensor | null = null;
-    const dHead = head.map((): { offset: number; value: Tensor }[] => []);
-    for (const each of chunks) {
-      const { start, width, head: rowsOfHead, part, offset } = each;
-      const inputs = { logits: logitsOf(each), targets, logSumExp, entropy, dLogProb, dEntropy };
-      const params = { rows, width, inverseTemperature, vocab, start };
-      const gradient = launch(tokenLogProbsBackward, params, inputs, { dLogits: [rows, width] }).dLogits;
-      const dLogits = allowed ? maskedGradient(gradient, allowed, start) : gradient;
-      if (hidden.requiresGrad) {
-        const share = product('nn', dLogits, rowsOfHead);
-        dHidden = dHidden ? accumulate(dHidden, share) : share;
+  differentiableMany(
+    'chunkedTokenLogProbs',
+    [hidden, ...storage],
+    [logProb, entropy],
+    ([givenLogProb, givenEntropy]) => {
+      const dLogProb = givenLogProb ?? filled([rows], 0);
+      const dEntropy = givenEntropy ?? filled([rows], 0);
+      let dHidden: Tensor | null = null;
+      const dHead = storage.map((): { offset: number; value: Tensor }[] => []);
+      for (const each of chunks) {
+        const { start, width, head: rowsOfHead, part, offset } = each;
+        const inputs = { logits: logitsOf(each), targets, logSumExp, entropy, dLogProb, dEntropy };
+        const params = { rows, width, inverseTemperature, vocab, start };
+        const gradient = launch(tokenLogProbsBackward, params, inputs, { dLogits: [rows, width] }).dLogits;
+        const dLogits = allowed ? maskedGradient(gradient, allowed, start) : gradient;
+        if (hidden.requiresGrad) {
+          const share = product('nn', dLogits, rowsOfHead);
+          dHidden = dHidden ? accumulate(dHidden, share) : share;
+        }
+        if (storage[part]!.requiresGrad) dHead[part]!.push({ offset, value: product('tn', dLogits, hidden) });
       }
-      if (head[part]!.requiresGrad) dHead[part]!.push({ offset, value: product('tn', dLogits, hidden) });
-    }
-    return [dHidden, ...head.map((part, index) => (part.requiresGrad ? wholeOf(part, dHead[index]!) : null))];
-  });
+      return [dHidden, ...storage.map((part, index) => (part.requiresGrad ? wholeOf(part, dHead[index]!) : null))];
+    },
+  );
   return { logProb, entropy };
 }
 
@@ -101,19 +108,19 @@ function wholeOf({ shape }: Tensor, chunks: readonly { readonly offset: number; 
   return chunks.length === 1 ? chunks[0]!.value : assign(scratch(shape), chunks);
 }
 
-function vocabOf(head: readonly Tensor[]): number {
-  return head.reduce((sum, part) => sum + part.dim(0), 0);
+function vocabOf(head: readonly Matrix[]): number {
+  return head.reduce((sum, part) => sum + part.shape[0]!, 0);
 }
 
-function chunksOf(head: Tensor, part: number, first: number, size: number): Chunk[] {
-  const [vocab, width] = [head.dim(0), head.dim(1)];
+function chunksOf(head: Matrix, part: number, first: number, size: number): Chunk[] {
+  const [vocab, width] = head.shape as [number, number];
   return Array.from({ length: Math.ceil(vocab / size) }, (_, index) => {
     const row = index * size;
     const tokens = Math.min(size, vocab - row);
     return {
       start: first + row,
       width: tokens,
-      head: head.part(row * width, [tokens, width]),
+      head: rowsOfMatrix(head, row, tokens),
       part,
       offset: row * width,
     };
@@ -122,7 +129,7 @@ function chunksOf(head: Tensor, part: number, first: number, size: number): Chun
 
 function checkArguments(
   hidden: Tensor,
-  head: readonly Tensor[],
+  head: readonly Matrix[],
   targets: Tensor,
   temperature: number,
   chunk: number,
@@ -130,7 +137,7 @@ function checkArguments(
   const fits =
     hidden.shape.length === 2 &&
     head.length > 0 &&
-    head.every((part) => part.shape.length === 2 && hidden.dim(1) === part.dim(1)) &&
+    head.every((part) => part.shape.length === 2 && hidden.dim(1) === part.shape[1]) &&
     targets.dtype === 'u32' &&
     targets.shape.length === 1 &&
     targets.dim(0) === hidden.dim(0);

@@ -48,7 +48,8 @@ const settings = z.strictObject({
       "What products with the policy's matrices multiply: float32, or numbers rounded to `f16`, whose products are " +
         'summed in float32. With `f16`, matrices, the activations that products and attention read, and the KV cache ' +
         'take half the bytes; the residual stream, logits, gradients and masters of trained weights stay float32. Needs ' +
-        'an adapter with `shader-f16`.',
+        'an adapter with `shader-f16`. `packed` leaves the matrices of a GGUF file in their 4 to 8 bits and computes as ' +
+        '`f32`; it needs `lora`, as such weights are not trained themselves.',
     ),
   policy: policy.prefault({}),
   sampling: sampling.prefault({}),

@@ -12,6 +12,7 @@ import { digestOfModel, openPretrained } from '../models/pretrained.node.ts';
 import { decoderSlab } from '../nn/decoderParameters.ts';
 import { loadPretrained } from '../nn/decoderWeights.ts';
 import type { WeightStorage } from '../nn/halfWeights.ts';
+import { type Packing, packingOf } from '../nn/packedWeights.ts';
 import { Transformer, type TransformerConfig } from '../nn/transformer.ts';
 import type { Run } from '../runs/run.ts';
 import type { Engine } from '../tensor/engine.ts';
@@ -46,7 +47,7 @@ export interface NewPolicySource {
 export async function newPolicySource(engine: Engine, config: TrainConfig, taskSet: TaskSet): Promise<NewPolicySource> {
   const { model } = config;
   if (model !== undefined) return newModelSource(engine, { ...config, model });
-  checkDtype(engine.gpu, config.precision);
+  if (config.precision === 'f16') checkDtype(engine.gpu, 'f16');
   const tokenizer = tokenizerFor(taskSet, config.prompt.format, config.prompt.vocabulary);
   return {
     source: wordPolicySource(config, tokenizer),
@@ -59,7 +60,7 @@ export async function newModelSource(
   engine: Engine,
   config: TrainConfig & { readonly model: string },
 ): Promise<NewPolicySource> {
-  checkDtype(engine.gpu, config.precision);
+  if (config.precision === 'f16') checkDtype(engine.gpu, 'f16');
   const source = await openPolicyModel(engine, config.model, config, trainedStorage(config));
   const from = savedAdaptersOf(config);
   const record: z.infer<typeof modelSchema> = {
@@ -200,7 +201,8 @@ export async function outlineModel(
   try {
     const { model, weights } = opened;
     locateWeights(model, weights, config.model);
-    const base = outline(config, model.transformer, largestPiece);
+    const packing = config.precision === 'packed' ? packingOf(model, weights, config.model) : null;
+    const base = outline(config, model.transformer, largestPiece, packing);
     return config.lora ? base.withAdapters(await outlineAdapters(model, weights, config.lora, onOtherModel)) : base;
   } finally {
     await opened.close();
@@ -211,8 +213,9 @@ function outline(
   config: Pick<TrainConfig, 'precision' | 'lora'>,
   sizes: TransformerConfig,
   largestPiece: number,
+  packing: Packing | null = null,
 ): Transformer {
-  return new Transformer(sizes, decoderSlab(sizes, null, 'policy', largestPiece, trainedStorage(config)));
+  return new Transformer(sizes, decoderSlab(sizes, null, 'policy', largestPiece, trainedStorage(config), packing));
 }
 
 function parseRecord(text: string, dir: string): z.infer<typeof modelSchema> {

@@ -266,7 +266,10 @@ export async function loadRunModel(
   const saved = await run.openCheckpoint(checkpoint);
   try {
     const tuning = await keepToChoices(engine, run);
-    const source = await loadPolicySource(engine, config, run, storageFor(precision ?? config.precision, false));
+    const taken = precision ?? config.precision;
+    // What was trained as a whole is not what its file has packed.
+    const storage = storageFor(taken, taken === 'packed' && config.lora === null);
+    const source = await loadPolicySource(engine, config, run, storage);
     await restoreWeights(engine, source.model, saved);
     return { source, config, run, iteration: saved.iteration, tuning };
   } finally {

@@ -243,7 +243,11 @@ async function writePieces(
 }
 
 /** @throws {ProxmoError} `file` if it is missing or has another shape */
-function savedTensor(tensors: readonly NamedTensor[], prefix: string, { name, shape }: Parameter): NamedTensor {
+function savedTensor(
+  tensors: readonly NamedTensor[],
+  prefix: string,
+  { name, shape }: Pick<Parameter, 'name' | 'shape'>,
+): NamedTensor {
   const tensor = tensors.find((candidate) => candidate.name === prefix + name);
   if (tensor && tensor.shape.join() === shape.join()) return tensor;
   const found = tensor ? `has the shape [${tensor.shape.join(', ')}]` : 'is missing';

@@ -4,6 +4,7 @@
  */
 import { type Dtype, elementBytes } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
+import type { Matrix, PackedMatrix } from './packedMatrix.ts';
 import { type LaidPart, type Piece, packPieces, paddedSize, partAlignment, partsOf } from './slabLayout.ts';
 import { type Shape, sizeOf, Tensor } from './tensor.ts';
 
@@ -76,13 +77,26 @@ export interface SlabOptions {
   readonly frozen?: Variable;
   /** Most bytes of a piece: what the device can bind, `engine.largestBinding`. Default: what every device can. */
   readonly largestPiece?: number;
-  /** Default: f32. What is stored in f16 gets no gradients of its own. */
-  readonly dtype?: 'f32' | 'f16';
+  /** Default: f32. What is stored otherwise gets no gradients of its own. */
+  readonly dtype?: Dtype;
   /**
    * A slab that has some of the parameters, or others, in f16: ops read those there. Gradients of copies are those of
    * the parameters here.
    */
   readonly half?: ParameterSlab | null;
+  /** Other parameters, matrices that stay packed: ops read them there, and they get no gradients. */
+  readonly packed?: PackedParameters | null;
+}
+
+/** Matrices that stay packed, by name (`nn/packedWeights.ts`). */
+export interface PackedParameters {
+  /** In bytes, on the device. */
+  readonly bytes: number;
+  /** Shapes are in values. */
+  readonly parameters: readonly Pick<Parameter, 'name' | 'shape' | 'decay'>[];
+  has(name: string): boolean;
+  /** Its rows in order, in runs of one type. */
+  parts(name: string): readonly PackedMatrix[];
 }
 
 /**
@@ -96,15 +110,17 @@ export class ParameterSlab {
   /** In bytes. */
   readonly largestPiece: number;
   readonly half: ParameterSlab | null;
+  readonly packed: PackedParameters | null;
 
   /**
    * @throws {ProxmoError} `config` if two parameters have the same name; `shape` if a piece cannot hold some rows of a
    * matrix
    */
   constructor(name: string, requests: readonly ParameterRequest[], options: SlabOptions = {}) {
-    const { frozen, largestPiece = portablePieceBytes, dtype = 'f32', half = null } = options;
+    const { frozen, largestPiece = portablePieceBytes, dtype = 'f32', half = null, packed = null } = options;
     this.largestPiece = largestPiece;
     this.half = half;
+    this.packed = packed;
     const ordered = [...requests.filter(({ decay }) => decay), ...requests.filter(({ decay }) => !decay)];
     checkNames(ordered);
     // As float32 whatever the dtype, so that copies in f16 are cut where their originals are.
@@ -128,7 +144,7 @@ export class ParameterSlab {
       return { name, shape, decay, offset, tensor, parts: tensors };
     });
     if (half && isTrained)
-      for (const { name, parts } of this.parameters) if (half.has(name)) passGradients(half.parts(name), parts);
+      for (const { name, parts } of this.parameters) if (half.has(name)) passGradients(half.own(name).parts, parts);
   }
 
   /** The same parameters in the same storage, as constants of a graph: none gets a gradient. */
@@ -138,8 +154,9 @@ export class ParameterSlab {
     return new ParameterSlab(name, requests, {
       frozen: this.variable,
       largestPiece: this.largestPiece,
-      dtype: dtype === 'f16' ? dtype : 'f32',
+      dtype,
       half: this.half?.frozen() ?? null,
+      packed: this.packed,
     });
   }
 
@@ -153,14 +170,15 @@ export class ParameterSlab {
     return this.variable.size;
   }
 
-  /** Bytes on the device, those of `half` included. */
+  /** Bytes on the device, those of `half` and `packed` included. */
   get bytes(): number {
-    return this.size * elementBytes[this.variable.dtype] + (this.half?.bytes ?? 0);
+    return this.size * elementBytes[this.variable.dtype] + (this.half?.bytes ?? 0) + (this.packed?.bytes ?? 0);
   }
 
-  /** Every parameter once: those here, then those that only `half` has. */
-  get all(): readonly Parameter[] {
-    return [...this.parameters, ...(this.half?.parameters.filter(({ name }) => !this.has(name)) ?? [])];
+  /** Every parameter once: those here, then those that only `half` or `packed` has. */
+  get all(): readonly Pick<Parameter, 'name' | 'shape' | 'decay'>[] {
+    const half = this.half?.parameters.filter(({ name }) => !this.has(name)) ?? [];
+    return [...this.parameters, ...half, ...(this.packed?.parameters ?? [])];
   }
 
   /** Number of values of all parameters. */
@@ -196,8 +214,8 @@ export class ParameterSlab {
    * The parts of a parameter, in the order of its rows, as ops read them.
    * @throws {ProxmoError} `config` if there is none of that name
    */
-  parts(name: string): readonly Tensor[] {
-    return this.find(name).parts;
+  parts(name: string): readonly Matrix[] {
+    return this.packed?.has(name) ? this.packed.parts(name) : this.find(name).parts;
   }
 
   /** First element of a parameter within the slab. @throws {ProxmoError} `config` if it is not stored here */

@@ -345,6 +345,7 @@ describe('inspect', () => {
     expect(bytes).toEqual({
       file: 2 * parameters,
       weights: 4 * parameters,
+      packed: null,
       training: 16 * parameters,
       kvCachePerToken: 4 * 2 * 2 * 2 * 8,
       largestTensor: 4 * 40 * 16,

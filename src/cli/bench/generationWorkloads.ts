@@ -2,9 +2,10 @@
  * Reading prompts and decoding replies as workloads, held against the operations and the bytes that they need at the
  * least.
  */
+import type { FloatStorage } from '../../../kernels/storage.ts';
 import { decoderSlab } from '../../nn/decoderParameters.ts';
 import { Generator, type Reply } from '../../nn/generator.ts';
-import { type Precision, releaseWeights, storageFor } from '../../nn/halfWeights.ts';
+import { releaseWeights, storageFor } from '../../nn/halfWeights.ts';
 import { packedInputs, packSequences } from '../../nn/packing.ts';
 import { packedAttention, Transformer, type TransformerConfig } from '../../nn/transformer.ts';
 import { tokenLogProbs } from '../../ops/tokenLogProbs.ts';
@@ -31,7 +32,7 @@ export function prefillWorkload({ name, config }: SizedModel, batch: number): Wo
 }
 
 /** Replies to prompts of one token, so that nearly all of the work is decoding. */
-export function decodeWorkload({ name, config }: SizedModel, batch: number, precision: Precision = 'f32'): Workload {
+export function decodeWorkload({ name, config }: SizedModel, batch: number, precision: FloatStorage = 'f32'): Workload {
   const cost = decodeCost(config, batch, replyLength, precision);
   return {
     name: `decode/${name}`,
@@ -51,7 +52,7 @@ async function openGenerator(
   batch: number,
   prompt: number,
   reply: number,
-  precision: Precision,
+  precision: FloatStorage,
 ): Promise<OpenWorkload> {
   const slab = decoderSlab(config, 1, 'bench model', engine.largestBinding, storageFor(precision, false));
   const model = new Transformer(config, slab, 'bench model');

@@ -11,12 +11,12 @@ import {
   type Params,
   type Variant,
 } from '../../../kernels/spec.ts';
+import type { FloatStorage } from '../../../kernels/storage.ts';
 import { type KernelResults, resultsAgree } from '../../gpu/agreement.ts';
 import { KernelBench, type TimingOptions } from '../../gpu/benchmark.ts';
 import type { GpuContext } from '../../gpu/context.ts';
 import { type Ceilings, rates, type Work } from '../../gpu/rates.ts';
 import type { Tuner } from '../../gpu/tuner.ts';
-import type { Precision } from '../../nn/halfWeights.ts';
 import { type BenchCase, gpuCases, inFloat64, ownCases } from './gpuCases.ts';
 import { noiseOf, type QuietTiming, quietTiming } from './noise.ts';
 import type { BenchRow } from './rows.ts';
@@ -63,7 +63,7 @@ export async function* kernelRows(
 }
 
 /** Matrix products with an operand in f16 are held against the adapter's products of halves. */
-function precisionOf({ name, bindings }: KernelSpec): Precision {
+function precisionOf({ name, bindings }: KernelSpec): FloatStorage {
   return name.startsWith('matmul') && Object.values(bindings).some(({ dtype }) => dtype === 'f16') ? 'f16' : 'f32';
 }
 

@@ -3,8 +3,8 @@
  * against.
  */
 import { elementBytes } from '../../../kernels/spec.ts';
+import type { FloatStorage } from '../../../kernels/storage.ts';
 import type { TransformerConfig } from '../../models/transformerConfig.ts';
-import type { Precision } from '../../nn/halfWeights.ts';
 
 type Sizes = Pick<
   TransformerConfig,
@@ -54,7 +54,7 @@ export function decodeCost(
   config: Sizes,
   batch: number,
   length: number,
-  precision: Precision,
+  precision: FloatStorage,
 ): { readonly flops: number; readonly bytes: number } {
   const weights = blockWeights(config) + headWeights(config);
   const read = batch * pairsOf(length);

@@ -3,7 +3,7 @@
  * workloads.
  */
 
-import type { Precision } from '../../nn/halfWeights.ts';
+import type { FloatStorage } from '../../../kernels/storage.ts';
 import { decodeWorkload, prefillWorkload } from './generationWorkloads.ts';
 import { model10M } from './sizes.ts';
 import {
@@ -17,7 +17,7 @@ import {
 } from './tinyGpt.ts';
 import type { Workload } from './workload.ts';
 
-const trainStep = (precision: Precision): Workload => ({
+const trainStep = (precision: FloatStorage): Workload => ({
   name: 'train-step/tiny-gpt',
   shape: `batch=${tinyGptBatch} length=${tinyGptLength}`,
   variant: precision,

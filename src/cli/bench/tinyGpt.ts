@@ -5,8 +5,9 @@
  * is forward, backward and Adam, with the mean cross-entropy read back.
  */
 
+import type { FloatStorage } from '../../../kernels/storage.ts';
 import { decoderSlab } from '../../nn/decoderParameters.ts';
-import { type Precision, releaseWeights, storageFor } from '../../nn/halfWeights.ts';
+import { releaseWeights, storageFor } from '../../nn/halfWeights.ts';
 import { lossScale } from '../../nn/lossScale.ts';
 import { AdamW } from '../../nn/optimizer.ts';
 import { packSequences } from '../../nn/packing.ts';
@@ -62,7 +63,7 @@ export class TinyGpt {
    * @param precision f16: what products read is stored in f16
    * @throws {ProxmoError} `gpu-error`; `config` if the device has no f16
    */
-  static async create(engine: Engine, precision: Precision = 'f32'): Promise<TinyGpt> {
+  static async create(engine: Engine, precision: FloatStorage = 'f32'): Promise<TinyGpt> {
     const slab = decoderSlab(tinyGptConfig, 1, 'tiny GPT', engine.largestBinding, storageFor(precision, true));
     const model = new Transformer(tinyGptConfig, slab, 'tiny GPT');
     const optimiser = new AdamW(model.slab, { weightDecay: 0, maxGradNorm: Number.POSITIVE_INFINITY });

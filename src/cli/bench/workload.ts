@@ -3,9 +3,9 @@
  * that change from run to run.
  */
 import type { AdapterProfile } from '../../../kernels/spec.ts';
+import type { FloatStorage } from '../../../kernels/storage.ts';
 import { type Timing, timingOf } from '../../gpu/benchmark.ts';
 import { type Ceilings, rates, type Work } from '../../gpu/rates.ts';
-import type { Precision } from '../../nn/halfWeights.ts';
 import type { Engine } from '../../tensor/engine.ts';
 import { noiseOf, quietTiming } from './noise.ts';
 import type { BenchRow } from './rows.ts';
@@ -15,7 +15,7 @@ export interface Workload extends Work {
   readonly shape: string;
   readonly variant: string;
   /** Of the model; f16 is left out where the adapter has none. Default: f32. */
-  readonly precision?: Precision;
+  readonly precision?: FloatStorage;
   /** Whether it takes an adapter so long that it is measured on demand only. Default: no. */
   readonly isLarge?: (adapter: AdapterProfile) => boolean;
   readonly open: (engine: Engine) => Promise<OpenWorkload>;

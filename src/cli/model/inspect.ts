@@ -8,6 +8,9 @@ import { locateWeights } from '../../models/hf/locate.ts';
 import { locateModel } from '../../models/hub/cache.node.ts';
 import { openPretrained, type PretrainedModel } from '../../models/pretrained.node.ts';
 import type { TransformerConfig } from '../../models/transformerConfig.ts';
+import { decoderSlab } from '../../nn/decoderParameters.ts';
+import { findPacking } from '../../nn/packedWeights.ts';
+import { portablePieceBytes } from '../../tensor/variable.ts';
 import { modelArgument, nonFiniteOption } from '../arguments.ts';
 import { standardOutput } from '../output.ts';
 import { formatTable } from '../table.ts';
@@ -50,6 +53,8 @@ interface Findings {
     readonly file: number;
     /** On the device, in float32. */
     readonly weights: number;
+    /** On the device with `precision: packed`; null where no matrix can stay packed. */
+    readonly packed: number | null;
     /**
      * Of a training step on all parameters, beside the weights: gradients of a micro-batch, their sum, and AdamW's two
      * moments.
@@ -86,6 +91,7 @@ async function examine(opened: PretrainedModel, allowNonFinite: boolean): Promis
     largest = Math.max(largest, count);
   }
   const { layers, kvHeads, headDim } = model.transformer;
+  const packing = findPacking(model, opened.weights, path);
   return {
     path,
     family: model.family,
@@ -98,6 +104,10 @@ async function examine(opened: PretrainedModel, allowNonFinite: boolean): Promis
     bytes: {
       file,
       weights: float32Bytes * parameters,
+      packed:
+        packing.size > 0
+          ? decoderSlab(model.transformer, null, path, portablePieceBytes, 'packed', packing).bytes
+          : null,
       training: float32Bytes * trainingCopies * parameters,
       kvCachePerToken: float32Bytes * 2 * layers * kvHeads * headDim,
       largestTensor: float32Bytes * largest,
@@ -131,6 +141,7 @@ function describe(findings: Findings): string {
     ['end tokens', endTokens.join(', ') || 'none named'],
     ['weights on disk', byteCount(bytes.file)],
     ['weights on the device', byteCount(bytes.weights)],
+    ...(bytes.packed === null ? [] : [['with precision packed', byteCount(bytes.packed)]]),
     ['training state beside them', byteCount(bytes.training)],
     ['KV cache of a token', byteCount(bytes.kvCachePerToken)],
     ['largest tensor', byteCount(bytes.largestTensor)],

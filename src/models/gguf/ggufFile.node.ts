@@ -3,13 +3,13 @@
  */
 import { ProxmoError } from '../../base/errors.ts';
 import { HfTokenizer } from '../../text/hf/hfTokenizer.ts';
-import type { WeightSource } from '../weightSource.ts';
+import type { PackedBlocks, WeightSource } from '../weightSource.ts';
 import { type GgufFamily, ggufConfig, readFamily } from './config.ts';
 import { type GgufParts, type LocatedTensor, openGgufParts, readAt } from './ggufParts.node.ts';
 import type { GgufMetadata } from './metadata.ts';
 import { dequantize, readableTypes } from './quants.ts';
 import { ggufTokenizerFiles } from './tokenizer.ts';
-import { type GgufWeight, ggufWeights, reorder, ropeFactorsName } from './weights.ts';
+import { type GgufWeight, ggufWeights, reorder, reorderRows, ropeFactorsName } from './weights.ts';
 
 /** Bytes of a tensor that are widened at once, at most. */
 const chunkBytes = 1 << 22;
@@ -102,6 +102,15 @@ export class GgufFile implements WeightSource {
   async read(name: string): Promise<Float32Array> {
     const weight = this.#weight(name);
     return reorder(weight, await readTensor(this.#parts.tensors.get(weight.tensor.name)!));
+  }
+
+  blocks(name: string): PackedBlocks | null {
+    const weight = this.#weight(name);
+    const { name: own, type, dimensions, byteOffset, byteLength } = weight.tensor;
+    if (type.blockValues === 1 || dimensions.length !== 2) return null;
+    const { handle, path } = this.#parts.tensors.get(own)!;
+    const read = async () => reorderRows(weight, await readAt(handle, byteOffset, byteLength, path));
+    return { type: type.name, columns: dimensions[0]!, read };
   }
 
   /** The model's tokenizer. @throws {ProxmoError} `file` if there is none, or it is of a kind that is not supported. */

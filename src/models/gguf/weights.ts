@@ -117,22 +117,27 @@ function weightOf(
 }
 
 /** Values in Hugging Face's order. */
-export function reorder({ order, shape }: GgufWeight, values: Float32Array): Float32Array {
-  if (order === 'same') return values;
+export function reorder(weight: GgufWeight, values: Float32Array): Float32Array {
+  const { order, shape } = weight;
+  if (order !== 'transposed') return reorderRows(weight, values);
   const result = new Float32Array(values.length);
-  if (order === 'transposed') {
-    const [rows, columns] = shape as [number, number];
-    for (let row = 0; row < rows; row++)
-      for (let column = 0; column < columns; column++) result[row * columns + column] = values[column * rows + row]!;
-    return result;
-  }
+  const [rows, columns] = shape as [number, number];
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) result[row * columns + column] = values[column * rows + row]!;
+  return result;
+}
+
+/** Rows of the file in the order in which Hugging Face has them, or has them as columns. */
+export function reorderRows<T extends Float32Array | Uint8Array>({ order, shape }: GgufWeight, values: T): T {
+  if (order === 'same' || order === 'transposed') return values;
+  const result = values.slice() as T;
   const headRows = shape[0]! / order.headsOfRows;
-  const columns = values.length / shape[0]!;
+  const width = values.length / shape[0]!;
   for (let row = 0; row < shape[0]!; row++) {
     // Row 2i + j of a head in the file is row i of the head's half j.
     const inHead = row % headRows;
     const from = row - inHead + (inHead % (headRows / 2)) * 2 + Math.floor(inHead / (headRows / 2));
-    result.set(values.subarray(from * columns, (from + 1) * columns), row * columns);
+    result.set(values.subarray(from * width, (from + 1) * width), row * width);
   }
   return result;
 }

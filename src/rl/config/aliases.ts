@@ -18,7 +18,7 @@ export const settingAliases: Readonly<Record<string, string>> = {
   'lora.targets': 'target_modules lora_target_modules',
   'lora.rankStabilised': 'use_rslora rank_stabilized',
   'lora.dropout': 'lora_dropout',
-  precision: 'dtype torch_dtype fp16 bf16 half mixed_precision',
+  precision: 'dtype torch_dtype fp16 bf16 half mixed_precision load_in_4bit quantization',
   'policy.dModel': 'hidden_size n_embd embed_dim',
   'policy.layers': 'num_hidden_layers n_layer n_layers num_layers depth',
   'policy.heads': 'num_attention_heads n_head n_heads num_heads',

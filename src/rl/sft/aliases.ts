@@ -12,7 +12,7 @@ export const sftAliases: Readonly<Record<string, string>> = {
   'lora.alpha': 'lora_alpha',
   'lora.targets': 'target_modules lora_target_modules',
   'lora.dropout': 'lora_dropout',
-  precision: 'dtype torch_dtype fp16 bf16 half mixed_precision',
+  precision: 'dtype torch_dtype fp16 bf16 half mixed_precision load_in_4bit quantization',
   'training.epochs': 'num_train_epochs num_epochs',
   'training.steps': 'max_steps num_steps total_steps iterations',
   'training.batchChats': 'batch_size train_batch_size per_device_train_batch_size micro_batch_size',

@@ -6,11 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { widened } from '../../../kernels/packed.ts';
 import { ProxmoError } from '../../../src/base/errors.ts';
 import { openGguf } from '../../../src/models/gguf/ggufFile.node.ts';
 import { parseHfConfig } from '../../../src/models/hf/config.ts';
 import { locateWeights } from '../../../src/models/hf/locate.ts';
 import { digestOfModel } from '../../../src/models/pretrained.node.ts';
+import { rowsOfBlocks } from '../../../src/nn/packedRows.ts';
+import { packedTypeOf } from '../../../src/nn/packedWeights.ts';
 import { endTokens } from '../../../src/text/hf/endTokens.ts';
 import { arrayOf, ggufBytes, keyValue, tensorInfo, text, u16, u32 } from '../../support/gguf.ts';
 
@@ -46,6 +49,30 @@ describe.each(['llama', 'qwen2', 'qwen3', 'gpt2'])('a %s model', (family) => {
       const hash = createHash('sha256').update(new Uint8Array((await file.read(name)).buffer));
       expect([name, hash.digest('hex')]).toEqual([name, sha256]);
     }
+    await file.close();
+  });
+
+  test('hands out its blocks in the order in which products read the matrix', async () => {
+    const file = await openGguf(join(fixtures, `${family}.gguf`));
+    let packed = 0;
+    for (const name of file.names()) {
+      const blocks = file.blocks(name);
+      const type = packedTypeOf(blocks?.type ?? '');
+      if (!blocks || !type) continue;
+      packed++;
+      const { columns } = blocks;
+      const words = rowsOfBlocks(type, await blocks.read(), columns);
+      const values = await file.read(name);
+      const rows = values.length / columns;
+      const isTurned = family === 'gpt2' && name.includes('.h.');
+      const expectedAt = (row: number, column: number) => (isTurned ? column * rows + row : row * columns + column);
+      const wide = widened(type, words, rows, columns);
+      const differing = wide.findIndex(
+        (value, at) => value !== values[expectedAt(Math.floor(at / columns), at % columns)],
+      );
+      expect([name, differing]).toEqual([name, -1]);
+    }
+    expect(packed).toBeGreaterThan(0);
     await file.close();
   });
 
