@@ -8,7 +8,9 @@ import { type PackedType, packedRowWords, packedTypes, widened } from '../../ker
 import { dequantize, ggufTypes } from '../../src/models/gguf/quants.ts';
 import type { HfModel } from '../../src/models/hf/config.ts';
 import { weightPlacements } from '../../src/models/hf/weightNames.ts';
+import { openPretrained } from '../../src/models/pretrained.node.ts';
 import type { WeightSource } from '../../src/models/weightSource.ts';
+import { decoderSlab } from '../../src/nn/decoderParameters.ts';
 import { loadPretrained, pretrainedWeights } from '../../src/nn/decoderWeights.ts';
 import { Generator } from '../../src/nn/generator.ts';
 import { releaseWeights, storageFor } from '../../src/nn/halfWeights.ts';
@@ -21,9 +23,11 @@ import { dot } from '../../src/ops/reduce.ts';
 import { grad } from '../../src/tensor/autograd.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { Random } from '../../src/tensor/random.ts';
-import { input, sizeOf } from '../../src/tensor/tensor.ts';
+import { input, sizeOf, type Tensor } from '../../src/tensor/tensor.ts';
+import { portablePieceBytes } from '../../src/tensor/variable.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { sequenceOf } from '../support/sequences.ts';
+import { smollm2 } from '../support/smollm2.ts';
 
 const fixture = new URL('../fixtures/gguf/quants.json', import.meta.url);
 const blocksOf = JSON.parse(readFileSync(fixture, 'utf8')) as Record<string, { blocks: string; values: string }>;
@@ -83,36 +87,40 @@ const model: Pick<HfModel, 'family' | 'transformer'> = {
   },
 };
 
+interface StoredTensor {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+  /** How it is packed; null if it is not. */
+  readonly packed: { readonly type: PackedType; readonly bytes: Uint8Array } | null;
+}
+
+function storedTensor(name: string, shape: readonly number[], random: Random, spoil: Spoil): StoredTensor {
+  if (shape.length !== 2) {
+    const values = Float32Array.from({ length: sizeOf(shape) }, () => 1 + random.normal() / 8);
+    return { shape, values, packed: null };
+  }
+  const type = typeOfTensor.find(([pattern]) => pattern.test(name))![1];
+  const bytes = randomBlocks(type, shape[0]!, shape[1]!, random);
+  spoil(name, bytes);
+  const values = new Float32Array(sizeOf(shape));
+  dequantize(ggufType(type), bytes, values);
+  return { shape, values, packed: { type, bytes } };
+}
+
+type Spoil = (name: string, bytes: Uint8Array) => void;
+
 /** A checkpoint of such blocks. */
-function packedSource(change: (name: string, bytes: Uint8Array) => void = () => {}): WeightSource {
+function packedSource(spoil: Spoil = () => {}): WeightSource {
   const random = new Random(3, 'packed model');
-  const tensors = new Map(
-    weightPlacements(model).map(({ name, shape }) => {
-      const type = shape.length === 2 ? typeOfTensor.find(([pattern]) => pattern.test(name))![1] : null;
-      if (type === null)
-        return [
-          name,
-          {
-            shape,
-            type,
-            bytes: null,
-            values: Float32Array.from({ length: sizeOf(shape) }, () => 1 + random.normal() / 8),
-          },
-        ];
-      const bytes = randomBlocks(type, shape[0]!, shape[1]!, random);
-      change(name, bytes);
-      const values = new Float32Array(sizeOf(shape));
-      dequantize(ggufType(type), bytes, values);
-      return [name, { shape, type, bytes, values }];
-    }),
-  );
+  const tensors = new Map<string, StoredTensor>();
+  for (const { name, shape } of weightPlacements(model)) tensors.set(name, storedTensor(name, shape, random, spoil));
   return {
     names: () => [...tensors.keys()],
     shape: (name) => tensors.get(name)!.shape,
     read: async (name) => tensors.get(name)!.values.slice(),
     blocks: (name) => {
-      const { type, shape, bytes } = tensors.get(name)!;
-      return type && { type: type.toUpperCase(), columns: shape[1]!, read: async () => bytes! };
+      const { packed, shape } = tensors.get(name)!;
+      return packed && { type: packed.type.toUpperCase(), columns: shape[1]!, read: async () => packed.bytes };
     },
   };
 }
@@ -140,16 +148,17 @@ describe.each(testAdapters)('a packed model on %s', (adapter) => {
     const loss = dot(logProb, input('weight', [bucket.targets]));
     const gradients = grad(loss, transformer.trainable.tensors);
     const named = Object.fromEntries(gradients.map((gradient, index) => [`g${index}`, gradient]));
-    const program = await engine.compile({ name: 'measure', outputs: { logProb, ...named } });
+    const outputs: Record<string, Tensor> = { logProb, ...named };
+    const program = await engine.compile({ name: 'measure', outputs });
     const weight = packColumn(
       pairs.map(({ reply }) => reply.map((_, i) => 1 + i)),
       bucket,
     );
-    const { logProb: logProbs, ...rest } = await program.run({ ...packReplies(pairs, bucket), weight });
+    const result = await program.run({ ...packReplies(pairs, bucket), weight });
     program.destroy();
     return {
-      logProbs: Array.from(logProbs!).slice(0, 5),
-      gradients: Object.values(rest).map((each) => Array.from(each!)),
+      logProbs: Array.from(result.logProb!).slice(0, 5),
+      gradients: gradients.map((_, index) => Array.from(result[`g${index}`]!)),
     };
   };
   const distance = (a: readonly number[], b: readonly number[]) =>
@@ -204,6 +213,20 @@ describe.each(testAdapters)('a packed model on %s', (adapter) => {
     expect(await replies(packed)).toEqual(await replies(wide));
     releaseWeights(engine, packed.slab);
     releaseWeights(engine, wide.slab);
+  });
+});
+
+describe('SmolLM2-135M', () => {
+  it.skipIf(smollm2 === null)('takes at most 110 MiB of weights, by its file alone', async () => {
+    const { model: real, weights, path, close } = await openPretrained(smollm2!);
+    const packing = packingOf(real, weights, path);
+    const slab = decoderSlab(real.transformer, null, 'model', portablePieceBytes, 'packed', packing);
+    await close();
+    expect(slab.parameterCount).toBe(134_515_008);
+    expect(slab.bytes / 2 ** 20).toBeLessThan(110);
+    expect(
+      [...slab.packed!.parts('embedding'), ...slab.packed!.parts('layers.0.mlp.gateUp')].map(({ type }) => type),
+    ).toEqual(['q8_0', 'q4_1']);
   });
 });
 
