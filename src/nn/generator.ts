@@ -47,6 +47,11 @@ export interface GeneratorOptions {
   readonly cachedSequences?: number;
   /** Tokens that are sampled in one submit. */
   readonly blockSize: number;
+  /**
+   * The same in the submit that reads prompts; default `blockSize`. With 1 the first token is there as soon as it can
+   * be, and what is compiled before it is the smallest.
+   */
+  readonly firstBlock?: number;
   /** The token that ends a reply, or all that do. */
   readonly endToken: number | readonly number[];
   /**
@@ -313,7 +318,8 @@ export class Generator {
     const features = { ' with twins': shape.hasTwins, ' behind a past': shape.hasPast, ' keeping states': states };
     const kinds = Object.entries(features).flatMap(([kind, has]) => (has ? [kind] : []));
     const name = `prefill ${shape.total}${kinds.join('')}`;
-    return this.runBlock(name, rows, { batch, capacity }, controls, inputs, (block) =>
+    const { blockSize, firstBlock: steps = blockSize } = this.options;
+    return this.runBlock(name, rows, { batch, capacity, steps }, controls, inputs, (block) =>
       prefillGraph(this.model, this.cache, block, shape, states?.tensor ?? null),
     );
   }
@@ -324,7 +330,8 @@ export class Generator {
     rows.forEach((row, index) => {
       tokens[index] = row.tokens.at(-1) ?? 0;
     });
-    return this.runBlock('decode', rows, { batch, capacity }, controls, { tokens }, (shape) =>
+    const steps = this.options.blockSize;
+    return this.runBlock('decode', rows, { batch, capacity, steps }, controls, { tokens }, (shape) =>
       decodeGraph(this.model, this.cache, shape),
     );
   }
@@ -336,12 +343,12 @@ export class Generator {
   private async runBlock(
     name: string,
     rows: readonly Row[],
-    { batch, capacity }: Pick<BlockShape, 'batch' | 'capacity'>,
+    shape: Omit<BlockShape, 'edges'>,
     controls: SamplingControls,
     inputs: Record<string, InputArray>,
     graph: (shape: BlockShape) => BlockGraph,
   ): Promise<SampledBlock> {
-    const steps = this.options.blockSize;
+    const { batch, capacity, steps } = shape;
     const edgeList = new EdgeList(rows.flatMap(({ bound }) => bound?.trie ?? []));
     const edges = edgeList.bucket;
     const label = `${name}, ${batch} rows of ${capacity}, ${edges} edges`;
@@ -350,7 +357,7 @@ export class Generator {
         name: label,
         remedy: 'lower prompt.maxTokens',
         optionalInputs,
-        ...graph({ batch, steps, edges, capacity }),
+        ...graph({ ...shape, edges }),
       }),
     );
     this.dispatchCount += program.dispatches;
@@ -359,7 +366,7 @@ export class Generator {
       ranges.set(edgeList.rangeAt(bound?.trie ?? null, node), index * 2);
     const result = await program.run({
       ...inputs,
-      ...this.placeInputs(rows, batch, capacity),
+      ...this.placeInputs(rows, shape),
       ranges,
       edgeTokens: edgeList.tokens(edges),
       edgeChildren: edgeList.children(edges),
@@ -371,10 +378,13 @@ export class Generator {
   }
 
   /** Where the tokens of a block belong: slots, positions of each step, and random streams. */
-  private placeInputs(rows: readonly Row[], batch: number, capacity: number): Record<string, InputArray> {
+  private placeInputs(
+    rows: readonly Row[],
+    { batch, capacity, steps }: Omit<BlockShape, 'edges'>,
+  ): Record<string, InputArray> {
     const slots = new Uint32Array(batch).fill(noSlot);
     const streams = new Uint32Array(batch * 3);
-    const places = Array.from({ length: this.options.blockSize }, () => ({
+    const places = Array.from({ length: steps }, () => ({
       positions: new Uint32Array(batch),
       lengths: new Uint32Array(batch),
     }));
@@ -399,7 +409,7 @@ export class Generator {
 
 /** What not all programs read: whether they do depends on the rows. */
 const optionalInputs = [
-  ...['segmentStart', 'segmentEnd', 'twinSlots', 'twinLengths', 'stateRows', 'positions0', 'lengths0'],
+  ...['segmentStart', 'segmentEnd', 'twinSlots', 'twinLengths', 'stateRows', 'positions0', 'lengths0', 'slots'],
   ...['ranges', 'edgeTokens', 'edgeChildren'],
 ];
 

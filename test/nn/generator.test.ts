@@ -168,6 +168,22 @@ describe.each(testAdapters)('on %s', (adapter) => {
     generator.destroy();
   });
 
+  it('has first tokens before the rest where that is asked for, and writes the same', async () => {
+    const { engine, model, generator } = await open(adapter);
+    const early = new Generator(engine, model, { ...limits, endToken, firstBlock: 1 });
+    const sizes: number[] = [];
+    const replies = await early.generate(requests.slice(0, 4), sampling, (_, { length }) => {
+      sizes.push(length);
+      return false;
+    });
+    expect(sizes.slice(0, 4)).toEqual([1, 1, 1, 1]);
+    expect(sizes.at(-1)).toBeGreaterThan(1);
+    const usual = await generator.generate(requests.slice(0, 4), sampling);
+    expect(replies.map(({ tokens }) => tokens)).toEqual(usual.map(({ tokens }) => tokens));
+    early.destroy();
+    generator.destroy();
+  });
+
   it('answers calls that overlap as it answers one after another', async () => {
     const { generator } = await open(adapter);
     const halves = [requests.slice(0, 3), requests.slice(3)];

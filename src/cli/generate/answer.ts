@@ -60,6 +60,7 @@ export async function answer(
     maxBatchTokens: prompt.length,
     maxBatchRows: samples,
     blockSize: Math.min(blockSize, maxNewTokens),
+    firstBlock: 1,
     endToken: endTokens,
   });
   const texts = Array.from(
