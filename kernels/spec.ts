@@ -7,6 +7,7 @@
  * so they cannot differ. No WebGPU calls here.
  */
 
+import { ProxmoError } from '../src/base/errors.ts';
 import { type Constants, preprocess, type WgslFile } from './wgsl.ts';
 
 export type { Constants } from './wgsl.ts';
@@ -208,13 +209,18 @@ function storesHalf(bindings: KernelSpec['bindings']): boolean {
 }
 
 /**
- * The variant that an adapter runs by default. Throws if there is none: a kernel keeps one variant without requirements
- * wherever it is supported.
+ * The variant that an adapter runs by default.
+ * @throws {ProxmoError} `config` if there is none: a kernel keeps one without requirements wherever it is supported
  */
 export function defaultVariant<P extends Params>(spec: KernelSpec<P>, adapter: AdapterProfile, params: P): Variant<P> {
   const able = ableVariants(spec, adapter, params);
   const chosen = able.find((variant) => variant.prefer?.(adapter, params) ?? true) ?? able[0];
-  if (!chosen) throw new Error(`kernel ${spec.name} has no variant for this adapter and ${JSON.stringify(params)}`);
+  if (!chosen) {
+    throw new ProxmoError(
+      'config',
+      `the kernel ${spec.name} has no variant that this adapter runs for ${JSON.stringify(params)}; keep one without \`requires\`.`,
+    );
+  }
   return chosen;
 }
 

@@ -20,6 +20,8 @@
  * ends in LF. A line that begins with //# and is none of these is refused, as is all else, with its file and number.
  */
 
+import { ProxmoError } from '../src/base/errors.ts';
+
 /** A file in `shaders/`, and what it includes, by the names that it gives. */
 export interface WgslFile {
   readonly name: string;
@@ -44,7 +46,7 @@ type Part = { readonly place: string } & (
 /** What `$c` stands for within #each, by letter. */
 type Turns = Readonly<Record<string, string>>;
 
-/** The text of a file for a variant. @throws {Error} what is wrong with the file, and where */
+/** The text of a file for a variant. @throws {ProxmoError} `parse`: what is wrong with the file, and where */
 export function preprocess(file: WgslFile, constants: Constants): string {
   return new Preprocessor(constants).textOf(file).join('\n');
 }
@@ -72,7 +74,8 @@ class Preprocessor {
       case 'line':
         return [this.#withValues(part.text, part.place, turns)];
       case 'include':
-        if (Object.keys(turns).length > 0) throw new Error(`${part.place}: an #include cannot stand within #each`);
+        if (Object.keys(turns).length > 0)
+          throw new ProxmoError('parse', `${part.place}: an #include cannot stand within #each`);
         return this.textOf(part.file);
       case 'branch':
         return this.#linesOf(this.#valueOf(part.name, part.place) ? part.yes : part.no, turns);
@@ -94,7 +97,7 @@ class Preprocessor {
     return text.replace(/\$([A-Z][A-Z0-9_]*|[a-z])/g, (_, name: string) => {
       if (name >= 'a') {
         const turn = turns[name];
-        if (turn === undefined) throw new Error(`${place}: $${name} stands outside of an #each ${name}`);
+        if (turn === undefined) throw new ProxmoError('parse', `${place}: $${name} stands outside of an #each ${name}`);
         return turn;
       }
       return String(this.#valueOf(name, place));
@@ -103,7 +106,7 @@ class Preprocessor {
 
   #valueOf(name: string, place: string): number | boolean | string {
     const value = this.#constants[name];
-    if (value === undefined) throw new Error(`${place}: the variant does not define ${name}`);
+    if (value === undefined) throw new ProxmoError('parse', `${place}: the variant does not define ${name}`);
     return value;
   }
 }
@@ -124,7 +127,7 @@ function parse(file: WgslFile): readonly Part[] {
       else if (ends.includes(directive)) return { parts, end: directive };
       else parts.push(blockOf(directive, place));
     }
-    if (ends.length > 0) throw new Error(`${file.name}:${opened}: this block has no #${ends.at(-1)}`);
+    if (ends.length > 0) throw new ProxmoError('parse', `${file.name}:${opened}: this block has no #${ends.at(-1)}`);
     return { parts };
   }
 
@@ -133,7 +136,11 @@ function parse(file: WgslFile): readonly Part[] {
     const [, include] = /^include "([^"]+)"$/.exec(directive) ?? [];
     if (include) {
       const included = file.includes[include];
-      if (!included) throw new Error(`${place}: there is no ${include} in shaders/`);
+      if (!included)
+        throw new ProxmoError(
+          'parse',
+          `${place}: there is no ${include} in shaders/; there are ${Object.keys(file.includes).join(', ') || 'none'}.`,
+        );
       return { kind: 'include', file: included, place };
     }
     const [, not, condition] = /^if (!?)([A-Z][A-Z0-9_]*)$/.exec(directive) ?? [];
@@ -145,7 +152,7 @@ function parse(file: WgslFile): readonly Part[] {
     }
     const [, turn, count] = /^each ([a-z]) ([A-Z][A-Z0-9_]*)$/.exec(directive) ?? [];
     if (turn && count) return { kind: 'repeat', name: count, turn, body: partsUntil('end').parts, place };
-    throw new Error(`${place}: what is //#${directive} here? The directives are in kernels/wgsl.ts`);
+    throw new ProxmoError('parse', `${place}: what is //#${directive} here? The directives are in kernels/wgsl.ts`);
   }
 
   return partsUntil().parts;

@@ -38,3 +38,12 @@ it.each([
   const [, share] = new RegExp(`([\\d.]+) % of \\d+ unseen ${things}`).exec(stdout) ?? [];
   expect(Number(share), stdout).toBeGreaterThanOrEqual(least);
 });
+
+it('examples/own-kernel.mjs checks, times and trains with its kernel', { timeout: 120_000 }, async () => {
+  const stdout = await runExample('own-kernel.mjs');
+  expect(stdout).toMatch(
+    /^snake: as its reference\nsnakeBackward: as its reference\ngradient: as finite differences\n/,
+  );
+  expect(stdout).toMatch(/\nrun16\.vec4\.f32: [\d.]+ ms, [\d.]+ GB\/s\nloss after 200 steps: 0\.0[0-4]\d*\n/);
+  expect(stdout).toMatch(/\n\d+ dispatches in a step, 2 of them snake's\n$/);
+});
