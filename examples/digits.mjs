@@ -38,7 +38,7 @@ const shapes = [
 ];
 const random = new Random(1, 'digits');
 
-/** A batch of digits, twice as large as drawn above, somewhere in the image, in noise; a row of pixels for each patch. */
+/** A batch of digits, twice as large as above, somewhere in the image, in noise; a row of pixels for each patch. */
 function drawn() {
   const [x, labels] = [new Float32Array(batch * side * side), new Uint32Array(batch)];
   for (let i = 0; i < batch; i++) {

@@ -1,5 +1,5 @@
-// A kernel of one's own, outside of the library: written, checked, differentiated, timed, and used in a model. The steps
-// are explained in docs/kernels.md. Run it: node examples/own-kernel.mjs
+// A kernel of one's own, outside of the library: written, checked, differentiated, timed, and used in a model.
+// docs/kernels.md explains the steps. Run it: node examples/own-kernel.mjs
 import { AdamW, createModule, Engine, init, input, linear, minimise, mse } from 'proxmo/engine';
 import {
   checkKernel,

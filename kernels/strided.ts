@@ -127,7 +127,7 @@ function variantsOf(names: readonly string[], isBinary: boolean, expression: str
   );
 }
 
-/** Whether four neighbours of the result are made from four neighbours of each operand that begin at a multiple of 4. */
+/** Whether four neighbours of the result are made from four neighbours of each operand, at a multiple of 4. */
 function isInFours(params: Params, isBinary: boolean): boolean {
   const [inner, ...others] = dimensionsOf(params);
   const fits = (stride: 'a' | 'b') => inner![stride] === 1 && others.every((each) => each[stride] % 4 === 0);
@@ -147,7 +147,7 @@ const copyShapes: readonly (readonly StridedDimension[])[] = [
 ];
 const transposeShape = [dimension(1024, 1024), dimension(1024, 1)];
 
-/** One element, none, equal shapes, a row for all rows, a column for all columns, an outer product, six dimensions. */
+/** One element, none, equal shapes, one row for all, one column for all, an outer product, six dimensions. */
 const binaryShapes: readonly (readonly StridedDimension[])[] = [
   [],
   [dimension(0, 1, 1)],

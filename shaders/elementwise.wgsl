@@ -1,6 +1,6 @@
 // y[i] = f(a[i]), f(a[i], b[i]) or f(a[i], b[i], c[i]), for the expression that a row of the table in
-// kernels/elementwise.ts gives. The expression sees `a`, `b`, `c` and `params.factor`. a and y may be stored in f16; with SAVED, so is `saved`, a copy of a
-// for the backward pass. Elements as in lib/elements.wgsl.
+// kernels/elementwise.ts gives. The expression sees `a`, `b`, `c` and `params.factor`. a and y may be stored in f16;
+// with SAVED, so is `saved`, a copy of a for the backward pass. Elements as in lib/elements.wgsl.
 //#include "lib/elements.wgsl"
 //#include "lib/stored.wgsl"
 

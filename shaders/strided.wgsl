@@ -1,8 +1,8 @@
-// y[i] = f(a[p]) or f(a[p], b[q]), where p and q follow from the coordinates of element i by a stride for each dimension:
-// 0 where an operand is repeated along it, and in another order than y's where it is transposed. The expression is that
-// of a row in kernels/strided.ts. The innermost dimension has `inner` elements, the OUTER others `extent0`, … from the
-// inside out. With vec4 elements, strides of the innermost dimension are 1 and all else is a multiple of 4. Elements as
-// in lib/elements.wgsl.
+// y[i] = f(a[p]) or f(a[p], b[q]), where p and q follow from the coordinates of element i by a stride for each
+// dimension: 0 where an operand is repeated along it, and in another order than y's where it is transposed. The
+// expression is that of a row in kernels/strided.ts. The innermost dimension has `inner` elements, the OUTER others
+// `extent0`, … from the inside out. With vec4 elements, strides of the innermost dimension are 1 and all else is a
+// multiple of 4. Elements as in lib/elements.wgsl.
 //#include "lib/elements.wgsl"
 
 //#if BINARY

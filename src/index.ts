@@ -58,11 +58,19 @@ export type {
 } from './rl/credit/record.ts';
 export { WhatIf } from './rl/credit/whatIf.ts';
 export { type Evaluation, evaluate } from './rl/evaluate.ts';
+export {
+  type GeneratedText,
+  type GenerateTextOptions,
+  generateText,
+  type TextStream,
+} from './rl/generate/generateText.ts';
+export type { FinishReason } from './rl/generate/replyText.ts';
 export { formatMemoryPlan, type MemoryLimits, type MemoryPlan, memoryProblem, planMemory } from './rl/memoryPlan.ts';
 export { Policy, tokenizerFor } from './rl/policy.ts';
 export { type PolicySource, pretrainedPolicySource, wordPolicySource } from './rl/policySource.ts';
 export { presets } from './rl/presets.ts';
 export { type Episode, playEpisodes, type RolloutStep } from './rl/rollout.ts';
+export { type Trained, type TrainingEvent, type TrainOptions, train } from './rl/train.ts';
 export { type IterationResult, Trainer } from './rl/trainer.ts';
 export type { ChatMessage, ChatOptions } from './text/hf/chatTemplate.ts';
 export { HfTokenizer } from './text/hf/hfTokenizer.ts';

@@ -13,9 +13,11 @@ export { readGroupRows, readRolloutIndex } from './rl/credit/recordedRollouts.no
 export { checkPlan, planRun } from './rl/planRun.node.ts';
 export { openPolicyModel } from './rl/policySource.node.ts';
 export {
+  type LoadedRun,
   loadRun,
   loadRunModel,
   runConfig,
+  streamRun,
   type TrainRunOptions,
   trainRun,
 } from './rl/run.node.ts';

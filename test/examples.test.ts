@@ -47,3 +47,10 @@ it('examples/own-kernel.mjs checks, times and trains with its kernel', { timeout
   expect(stdout).toMatch(/\nrun16\.vec4\.f32: [\d.]+ ms, [\d.]+ GB\/s\nloss after 200 steps: 0\.0[0-4]\d*\n/);
   expect(stdout).toMatch(/\n\d+ dispatches in a step, 2 of them snake's\n$/);
 });
+
+it('examples/embed.mjs trains on a task set in memory', { timeout: 120_000 }, async () => {
+  const stdout = await runExample('embed.mjs');
+  const [, before, after] = /held-out success: ([\d.]+) before, ([\d.]+) after\n/.exec(stdout) ?? [];
+  expect(stdout).toMatch(/^(iteration \d+: success [\d.]+\n){15}/);
+  expect(Number(after), stdout).toBeGreaterThan(Number(before));
+});

@@ -6,6 +6,7 @@ import { textOfInput } from '../base/wholeFile.node.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import type { SamplingControls } from '../nn/generator.ts';
 import type { Precision } from '../nn/halfWeights.ts';
+import { encodeText } from '../rl/generate/generateText.ts';
 import type { ChatSettings, PolicySource } from '../rl/policySource.ts';
 import { Engine } from '../tensor/engine.ts';
 import type { ChatMessage } from '../text/hf/chatTemplate.ts';
@@ -26,7 +27,7 @@ import { type ChatFlags, readChatSettings } from './generate/chatSettings.ts';
 import { converse, openingOf } from './generate/conversation.ts';
 import { type PromptLine, parsePrompts } from './generate/prompts.ts';
 import { type SamplingFlags, samplingOf } from './generate/sampling.ts';
-import { checkSource, encodeConversation, encodeText, openSource } from './generate/source.ts';
+import { checkSource, encodeConversation, openSource } from './generate/source.ts';
 import { standardError, standardOutput } from './output.ts';
 
 interface GenerateOptions extends ChatFlags, SamplingFlags {

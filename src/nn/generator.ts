@@ -190,6 +190,11 @@ export class Generator {
       this.engine.release(variable);
   }
 
+  /** `destroy`, at the end of an `await using` block. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.destroy();
+  }
+
   private async answer(
     requests: readonly GenerationRequest[],
     controls: SamplingControls,

@@ -52,4 +52,8 @@ export class Session {
     this.clear();
     this.giveBack();
   }
+  /** `close`, at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
 }

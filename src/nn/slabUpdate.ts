@@ -1,4 +1,4 @@
-/** What optimisers share: one kernel over all parameters of a slab, buffer by buffer, with clipping by the global norm. */
+/** What optimisers share: one kernel over all parameters of a slab, and clipping by the global norm. */
 import type { KernelSpec, Params } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { norm } from '../ops/reduce.ts';

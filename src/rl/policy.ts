@@ -57,6 +57,7 @@ export interface PolicyOptions {
 }
 
 export class Policy {
+  readonly engine: Engine;
   readonly model: Transformer;
   readonly tokenizer: StreamingTokenizer;
   readonly player: Player;
@@ -64,13 +65,14 @@ export class Policy {
   readonly states: Variable | null;
 
   constructor(
-    readonly engine: Engine,
+    engine: Engine,
     readonly config: TrainConfig,
     source: PolicySource,
     /** The environment's own forms of what is read. */
     forms: Pick<TaskSet, 'name' | 'thinkAction' | 'pointers'>,
     { rows = batchRows(config), stateRows = 0 }: PolicyOptions = {},
   ) {
+    this.engine = engine.part();
     const { sampling, prompt } = config;
     const { model, tokenizer, endTokens, encodeMessage, encodeFollowUp } = source;
     this.model = model;
@@ -87,7 +89,7 @@ export class Policy {
       ...(encodeMessage ? { encodeMessage } : {}),
       ...(encodeFollowUp ? { encodeFollowUp } : {}),
     });
-    const generator = new Generator(engine, model, {
+    const generator = new Generator(this.engine, model, {
       maxPromptTokens: prompt.maxTokens,
       maxNewTokens: sampling.maxNewTokens,
       blockSize: Math.min(sampling.blockSize, sampling.maxNewTokens),
@@ -115,6 +117,16 @@ export class Policy {
   isCut(reply: readonly number[]): boolean {
     const ends = this.player.endTokens ?? [this.tokenizer.endId];
     return reply.length >= this.config.sampling.maxNewTokens && !ends.includes(reply.at(-1) ?? -1);
+  }
+
+  /** Frees what it made on the device: its programs and KV cache, and weights unless they were there before it. */
+  destroy(): void {
+    this.engine.destroy();
+  }
+
+  /** `destroy`, at the end of an `await using` block. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.destroy();
   }
 
   /** How it samples while it trains. */

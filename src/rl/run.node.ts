@@ -4,6 +4,7 @@
  * meant to be longer.
  */
 import { ProxmoError } from '../base/errors.ts';
+import { ResultStream } from '../base/resultStream.ts';
 import { checked } from '../base/schemaProblems.ts';
 import type { TaskSet } from '../envs/environment.ts';
 import { createNamedTaskSet } from '../envs/registry.node.ts';
@@ -27,7 +28,7 @@ import { sftRunConfig } from './sft/runConfig.node.ts';
 import { type Summary, summarySchema } from './summary.ts';
 import { Trainer } from './trainer.ts';
 import { restoreWeights } from './trainerState.node.ts';
-import { TrainingRun, type TrainingRunOptions } from './trainingRun.node.ts';
+import { type TrainEvent, TrainingRun, type TrainingRunOptions } from './trainingRun.node.ts';
 
 export interface TrainRunOptions extends TrainingRunOptions {
   /** The run's folder; must be new or empty, or a run to resume. */
@@ -36,6 +37,11 @@ export interface TrainRunOptions extends TrainingRunOptions {
   readonly version: string;
   /** Go on from the folder's last whole checkpoint, with `config`, of which `resumableSettings` may be new. */
   readonly resume?: boolean;
+  /**
+   * The task set, where it lives in this program: the run bears its name, and whoever resumes the run gives it again.
+   * It is not closed. Default: that of `config.environment`.
+   */
+  readonly taskSet?: TaskSet;
   /** Asked whether the environment of a resumed run may start what this user did not agree to; nobody by default. */
   readonly agree?: Agree;
 }
@@ -44,9 +50,45 @@ export interface TrainRunOptions extends TrainingRunOptions {
  * Trains and leaves a run folder with config, metrics, rollouts, checkpoints and summary. Where that ends early, what
  * was learned until the last whole iteration is saved, and the error says so; where nothing was, no folder stays. A run
  * that is finished already is left as it is. What the environment of a new run starts is agreed to from then on.
+ * Nothing of a run stays on the device.
  * @throws {ProxmoError} `config`, `file`, `environment`, `untrusted`; `interrupted` if the signal fired
  */
 export async function trainRun(engine: Engine, options: TrainRunOptions): Promise<Summary> {
+  const part = engine.part();
+  try {
+    return await trainThrough(part, { ...options, config: withNameOf(options) });
+  } finally {
+    part.destroy();
+  }
+}
+
+/**
+ * `trainRun`, with its events as they come. Leaving a loop over them stops the run, which is saved as by a signal.
+ * @example
+ * const run = streamRun(engine, { dir: 'runs/1', config, taskSet, version: '1' });
+ * for await (const event of run) if (event.kind === 'iteration') console.log(event.metrics.success);
+ * const summary = await run.result;
+ */
+export function streamRun(engine: Engine, options: TrainRunOptions): ResultStream<TrainEvent, Summary> {
+  const left = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, left.signal]) : left.signal;
+  const work = (tell: (event: TrainEvent) => void) => {
+    const onEvent = (event: TrainEvent) => {
+      options.onEvent?.(event);
+      tell(event);
+    };
+    return trainRun(engine, { ...options, signal, onEvent });
+  };
+  return new ResultStream(work, () => left.abort());
+}
+
+/** The settings, with the name of a task set in memory as that of the environment. */
+function withNameOf({ config, taskSet }: TrainRunOptions): TrainConfig {
+  if (!taskSet) return config;
+  return { ...config, environment: { ...config.environment, name: taskSet.name, options: {} } };
+}
+
+async function trainThrough(engine: Engine, options: TrainRunOptions): Promise<Summary> {
   if (!options.resume) return withTaskSet(options, (taskSet) => beginRun(taskSet, engine, options));
   const stopped = await reopenRun(options.dir);
   try {
@@ -62,9 +104,10 @@ export async function trainRun(engine: Engine, options: TrainRunOptions): Promis
 }
 
 async function withTaskSet<T>(
-  { config: { environment }, dir, resume, agree }: TrainRunOptions,
+  { config: { environment }, dir, resume, agree, taskSet: given }: TrainRunOptions,
   use: (taskSet: TaskSet) => Promise<T>,
 ): Promise<T> {
+  if (given) return use(given);
   const { name, options } = environment;
   if (resume) await requireAgreement(environment, dir, agree);
   else await agreeTo(environment);
@@ -277,13 +320,20 @@ export async function loadRunModel(
   }
 }
 
+/** A trained run, ready to act. */
+export interface LoadedRun extends Pick<TrainedModel, 'run' | 'iteration' | 'tuning'> {
+  readonly trainer: Trainer;
+  /** Frees weights, KV cache and programs. */
+  readonly destroy: () => void;
+}
+
 /**
  * A trained run, ready to act: what `proxmo eval` and `proxmo play` start from.
  * @param checkpoint the iteration; default: the last
  * @param episodes that there are to play; where they are more than those of the run's evaluations, more of them are
  * played at once, as far as `engine.memory` allows
  * @param agree asked whether its environment may start what this user did not agree to yet; nobody by default
- * @returns a trainer whose task set the caller closes
+ * @returns a trainer whose task set the caller closes, and what frees all of it on the device
  * @throws {ProxmoError} `file`, `config`, `environment`, `untrusted`; `shape` if the device cannot bind what the policy
  * needs
  */
@@ -293,7 +343,23 @@ export async function loadRun(
   checkpoint?: number,
   episodes = 0,
   agree?: Agree,
-): Promise<{ trainer: Trainer } & Pick<TrainedModel, 'run' | 'iteration' | 'tuning'>> {
+): Promise<LoadedRun> {
+  const part = engine.part();
+  try {
+    return { ...(await loadThrough(part, dir, checkpoint, episodes, agree)), destroy: () => part.destroy() };
+  } catch (error) {
+    part.destroy();
+    throw error;
+  }
+}
+
+async function loadThrough(
+  engine: Engine,
+  dir: string,
+  checkpoint: number | undefined,
+  episodes: number,
+  agree: Agree | undefined,
+): Promise<Omit<LoadedRun, 'destroy'>> {
   const { source, config, run, iteration, tuning } = await loadRunModel(engine, dir, checkpoint);
   const { name, options } = config.environment;
   const acting = withoutReference(config);

@@ -89,26 +89,29 @@ export class Trainer {
   private demonstrated: readonly TokenSequence[] | undefined;
   /** Each phase works with the weights that the one before left. */
   private readonly queue = new Queue();
+  /** What the trainer makes on the device is made through it. */
+  private readonly engine: Engine;
 
   constructor(
-    private readonly engine: Engine,
+    engine: Engine,
     readonly config: TrainConfig,
     readonly taskSet: TaskSet,
     source: PolicySource,
     private readonly options: TrainerOptions = {},
   ) {
-    this.policy = new Policy(engine, config, source, taskSet, {
+    this.engine = engine.part();
+    this.policy = new Policy(this.engine, config, source, taskSet, {
       rows: options.rows,
       stateRows: stateRowsOf(config, taskSet),
     });
     this.faults = new FaultLog(config.environment, options.onFault);
     this.reference = referenceOf(this.policy.model, config);
     this.rememberPolicy();
-    this.policyUpdate = new PolicyUpdate(engine, this.policy, this.reference, config, {
+    this.policyUpdate = new PolicyUpdate(this.engine, this.policy, this.reference, config, {
       onProgress: (done) => this.report('update', done),
       onWarning: options.onWarning,
     });
-    this.estimator = new AdvantageEstimator(config.advantages, engine);
+    this.estimator = new AdvantageEstimator(config.advantages, this.engine);
     this.tasks = new RunTasks(taskSet, config);
   }
 
@@ -170,6 +173,19 @@ export class Trainer {
    */
   iterate(iteration: number): Promise<IterationResult> {
     return this.queue.run(() => this.learn(iteration));
+  }
+
+  /**
+   * Frees what the trainer made on the device, after what is under way: its programs, KV cache, gradients, moments, and
+   * weights unless they were there before it.
+   */
+  destroy(): Promise<void> {
+    return this.queue.run(async () => this.engine.destroy());
+  }
+
+  /** `destroy`, at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.destroy();
   }
 
   private async imitate(hooks: WarmStartHooks): Promise<number | null> {

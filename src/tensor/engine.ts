@@ -41,20 +41,74 @@ export interface EngineMemory {
   readonly bindGroups: number;
 }
 
+/**
+ * @example
+ * await using gpu = await openDevice();
+ * await using engine = new Engine(gpu);
+ * const program = await engine.compile({ name: 'double', outputs: { y: scale(input('x', [3]), 2) } });
+ * const { y } = await program.run({ x: Float32Array.of(1, 2, 3) });
+ */
 export class Engine {
   /** Most bytes that a kernel can bind at once. */
   readonly largestBinding: number;
-  /** Decides which variants programs run that are compiled from now on; the defaults unless it is set. */
-  variantChooser: VariantChooser;
   private readonly variables: VariableStore;
+  /** What ends with this engine: programs, and engines of parts. */
+  private readonly owned = new Set<{ destroy(): void }>();
+  private isDestroyed = false;
+  private onDestroyed = () => {};
+  private chooser: VariantChooser | null = null;
+  /** The engine that this one is a part of. */
+  private whole: Engine | null = null;
 
   constructor(
     readonly gpu: GpuContext,
     { largestBinding = Number.POSITIVE_INFINITY }: EngineOptions = {},
+    variables?: VariableStore,
   ) {
     this.largestBinding = Math.min(gpu.largestBinding, largestBinding);
-    this.variables = new VariableStore(gpu, this.largestBinding);
-    this.variantChooser = defaultChooser(gpu);
+    this.variables = variables ?? new VariableStore(gpu, this.largestBinding);
+  }
+
+  /**
+   * An engine for a part of a program, as a model or a run, that ends before the rest. It sees all variables of this
+   * one, and the other way round; its `destroy` frees what was made through it, and so does that of this one.
+   */
+  part(): Engine {
+    const part = new Engine(this.gpu, { largestBinding: this.largestBinding }, this.variables.part());
+    part.whole = this;
+    part.onDestroyed = () => this.owned.delete(part);
+    this.owned.add(part);
+    return part;
+  }
+
+  /**
+   * Frees every program that was compiled and every variable that was first used through this engine. They must not be
+   * used again, nor may it. What runs is done first. The device stays.
+   */
+  destroy(): void {
+    if (this.isDestroyed) return;
+    this.isDestroyed = true;
+    for (const one of [...this.owned]) one.destroy();
+    this.variables.destroy();
+    this.onDestroyed();
+  }
+
+  /** `destroy`, at the end of an `await using` block. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.destroy();
+  }
+
+  /**
+   * Decides which variants programs run that are compiled from now on. Unless it is set: that of the engine that this is
+   * a part of, or the defaults.
+   */
+  get variantChooser(): VariantChooser {
+    this.chooser ??= this.whole ? null : defaultChooser(this.gpu);
+    return this.chooser ?? this.whole!.variantChooser;
+  }
+
+  set variantChooser(chooser: VariantChooser) {
+    this.chooser = chooser;
   }
 
   get profile(): AdapterProfile {
@@ -70,6 +124,7 @@ export class Engine {
    */
   async compile<O extends TensorRecord>(spec: ProgramSpec<O>): Promise<Program<O>> {
     this.gpu.check();
+    this.checkUsable(spec.name);
     const outputs = Object.values(spec.outputs ?? {});
     const planned = plan(outputs, spec.updates ?? []);
     this.checkSizes(spec, planned);
@@ -80,11 +135,19 @@ export class Engine {
     try {
       const launches = await Promise.all(planned.launches.map((launch) => this.prepare(launch, rangeOf)));
       const parts = { launches: launches.flat(), plan: planned, rangeOf, constants: [...constants.values()] };
-      const program = new Program(this.gpu, spec, parts);
+      const program: Program<O> = new Program(this.gpu, spec, {
+        ...parts,
+        onDestroyed: () => this.owned.delete(program),
+      });
+      this.owned.add(program);
       await program.allocated();
+      if (this.isDestroyed) program.destroy();
+      this.checkUsable(spec.name);
       return program;
     } catch (error) {
       for (const buffer of constants.values()) buffer.destroy();
+      // Its variables were made after the others were freed.
+      if (this.isDestroyed) this.variables.destroy();
       throw error;
     }
   }
@@ -114,7 +177,7 @@ export class Engine {
     this.gpu.arena.take(sizes);
   }
 
-  /** Frees a variable's buffers. Programs that use the variable must not run again. */
+  /** Frees a variable's buffers, whoever made them. Programs that use the variable must not run again. */
   release(variable: Variable): void {
     this.variables.release(variable);
   }
@@ -126,6 +189,11 @@ export class Engine {
       shared: this.gpu.arena.bytes,
       bindGroups: this.gpu.bindGroups.count,
     };
+  }
+
+  private checkUsable(program: string): void {
+    if (this.isDestroyed)
+      throw new ProxmoError('destroyed', `the engine that was to compile ${program} was destroyed; make another.`);
   }
 
   private checkSizes(

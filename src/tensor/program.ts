@@ -56,6 +56,8 @@ export interface ProgramParts {
   readonly rangeOf: (tensor: Tensor) => BufferRange;
   /** Buffers that belong to it alone. */
   readonly constants: readonly GPUBuffer[];
+  /** Told when it is destroyed. */
+  readonly onDestroyed: () => void;
 }
 
 /** Where outputs go that do not go to the host. */
@@ -176,6 +178,7 @@ export class Program<O extends TensorRecord = TensorRecord> {
   destroy(): void {
     if (this.isDestroyed) return;
     this.isDestroyed = true;
+    this.parts.onDestroyed();
     if (this.running === 0) this.free();
   }
 

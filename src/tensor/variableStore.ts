@@ -19,18 +19,35 @@ interface Slice {
   readonly count: number;
 }
 
-export class VariableStore {
-  private readonly buffers = new Map<Variable, readonly GPUBuffer[]>();
+interface StoredVariable {
+  readonly buffers: readonly GPUBuffer[];
+  readonly maker: VariableStore;
+}
 
-  /** @param largestPiece bytes of a piece at most */
+export class VariableStore {
+  /**
+   * @param largestPiece bytes of a piece at most
+   * @param stored all variables, whichever store made their buffers
+   */
   constructor(
     private readonly gpu: GpuContext,
     private readonly largestPiece: number,
+    private readonly stored = new Map<Variable, StoredVariable>(),
   ) {}
+
+  /** A store of the same variables that frees those whose buffers it made. */
+  part(): VariableStore {
+    return new VariableStore(this.gpu, this.largestPiece, this.stored);
+  }
+
+  /** Frees the variables whose buffers were made here. */
+  destroy(): void {
+    for (const [variable, { maker }] of [...this.stored]) if (maker === this) this.release(variable);
+  }
 
   /** Bytes of all buffers. */
   get bytes(): number {
-    return [...this.buffers.values()].flat().reduce((sum, { size }) => sum + size, 0);
+    return [...this.stored.values()].flatMap(({ buffers }) => buffers).reduce((sum, { size }) => sum + size, 0);
   }
 
   /**
@@ -117,8 +134,8 @@ export class VariableStore {
   }
 
   release(variable: Variable): void {
-    for (const buffer of this.buffers.get(variable) ?? []) buffer.destroy();
-    this.buffers.delete(variable);
+    for (const buffer of this.stored.get(variable)?.buffers ?? []) buffer.destroy();
+    this.stored.delete(variable);
   }
 
   private checkRange(variable: Variable, offset: number, count: number): void {
@@ -147,13 +164,13 @@ export class VariableStore {
   }
 
   private buffersOf(variable: Variable): readonly GPUBuffer[] {
-    const known = this.buffers.get(variable);
+    const known = this.stored.get(variable)?.buffers;
     if (known?.some((buffer) => this.gpu.allocations.failureOf(buffer))) this.release(variable);
     else if (known) return known;
     checkDtype(this.gpu, variable.dtype);
     const { pieces, name } = variable;
     const buffers = pieces.map((piece) => this.gpu.createStorage(this.checkedBytes(variable, piece), name));
-    this.buffers.set(variable, buffers);
+    this.stored.set(variable, { buffers, maker: this });
     if (variable.initial) this.write(variable, variable.initial, 0);
     return buffers;
   }

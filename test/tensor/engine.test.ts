@@ -96,3 +96,50 @@ describe.each(testAdapters)('on %s', (adapter) => {
     expect([...result.used, ...result.unused]).toEqual([4, 0, 0]);
   });
 });
+
+describe('an engine that ends', () => {
+  const adapter = testAdapters.at(-1)!;
+  const doubling = (engine: Engine, variable: Variable) =>
+    engine.compile({ name: 'doubling', outputs: { y: scaled(variable.tensor, 2) } });
+
+  it('frees its programs and variables, and those of its parts, and no others', async () => {
+    const engine = new Engine(await testDevice(adapter));
+    const part = engine.part();
+    const [whole, inner] = [new Variable('whole', [64]), new Variable('inner', [64])];
+    const ofWhole = await doubling(engine, whole);
+    const ofBoth = await doubling(part, inner);
+    const shared = await doubling(part, whole);
+    engine.write(inner, new Float32Array(64).fill(3));
+    expect((await ofBoth.run()).y[0]).toBe(6);
+    expect(engine.memory.variables).toBe(512);
+    part.destroy();
+    part.destroy();
+    expect(engine.memory.variables).toBe(256);
+    await expect(ofBoth.run()).rejects.toMatchObject({ code: 'destroyed' });
+    await expect(shared.run()).rejects.toMatchObject({ code: 'destroyed' });
+    expect((await ofWhole.run()).y[0]).toBe(0);
+    await expect(doubling(part, whole)).rejects.toThrow(
+      'the engine that was to compile doubling was destroyed; make another.',
+    );
+    {
+      await using other = engine.part();
+      await doubling(other, inner);
+      expect(engine.memory.variables).toBe(512);
+    }
+    expect(engine.memory.variables).toBe(256);
+    engine.destroy();
+    expect(engine.memory.variables).toBe(0);
+    await expect(ofWhole.run()).rejects.toMatchObject({ code: 'destroyed' });
+  });
+
+  it('lets what runs come to its end, and takes along what is being compiled', async () => {
+    const engine = new Engine(await testDevice(adapter));
+    const program = await doubling(engine, new Variable('v', [64], 'f32', new Float32Array(64).fill(4)));
+    const [running, compiling] = [program.run(), doubling(engine, new Variable('late', [64]))];
+    engine.destroy();
+    const [ran, compiled] = await Promise.allSettled([running, compiling]);
+    expect(ran).toMatchObject({ status: 'fulfilled', value: { y: expect.objectContaining({ 0: 8 }) } });
+    expect(compiled).toMatchObject({ status: 'rejected', reason: { code: 'destroyed' } });
+    expect(engine.memory.variables).toBe(0);
+  });
+});

@@ -1,9 +1,9 @@
 /** Answers one prompt with a model, some times over, and measures how long it takes. */
 import { positionLimit } from '../../models/transformerConfig.ts';
 import { Generator, type SamplingControls } from '../../nn/generator.ts';
+import { type FinishReason, ReplyText } from '../../rl/generate/replyText.ts';
 import type { PolicySource } from '../../rl/policySource.ts';
 import type { Engine } from '../../tensor/engine.ts';
-import { type FinishReason, ReplyText } from './replyText.ts';
 
 export interface AnswerOptions {
   readonly controls: SamplingControls;

@@ -5,10 +5,10 @@
 import { ProxmoError } from '../../base/errors.ts';
 import { positionLimit } from '../../models/transformerConfig.ts';
 import { Generator, type SamplingControls } from '../../nn/generator.ts';
+import { ReplyText } from '../../rl/generate/replyText.ts';
 import type { PolicySource } from '../../rl/policySource.ts';
 import type { Engine } from '../../tensor/engine.ts';
 import { type Answer, blockSize, defaultMaxTokens } from './answer.ts';
-import { ReplyText } from './replyText.ts';
 
 export interface ManyOptions {
   readonly controls: SamplingControls;

@@ -7,6 +7,7 @@ import { exists } from '../../base/atomicFile.node.ts';
 import { ProxmoError } from '../../base/errors.ts';
 import { locateModel } from '../../models/hub/cache.node.ts';
 import type { Precision } from '../../nn/halfWeights.ts';
+import { encodeMessages } from '../../rl/generate/generateText.ts';
 import { openPolicyModel } from '../../rl/policySource.node.ts';
 import type { ChatSettings, PolicySource } from '../../rl/policySource.ts';
 import { loadRunModel, policyConfig } from '../../rl/run.node.ts';
@@ -54,26 +55,20 @@ export async function openSource(
   return openPolicyModel(engine, path, undefined, precision, allowNonFinite);
 }
 
-/** Tokens of a text as it stands, with what the model expects at its beginning. */
-export function encodeText({ tokenizer }: PolicySource, text: string): number[] {
-  return tokenizer instanceof HfTokenizer ? tokenizer.encode(text, { addSpecials: true }) : tokenizer.encode(text);
-}
-
 /**
  * Tokens of a conversation, up to where the model's next answer begins.
  * @param settings variables and tools of the template, over those that a run was trained with
  * @throws {ProxmoError} `usage` if the model holds no conversations, `config` if its template does not read a setting
  */
 export function encodeConversation(
-  { tokenizer, chat = {} }: PolicySource,
+  source: PolicySource,
   messages: readonly ChatMessage[],
   path: string,
   settings: ChatSettings,
 ): number[] {
+  const { tokenizer } = source;
   if (!(tokenizer instanceof HfTokenizer) || !tokenizer.hasChatTemplate) {
     throw new ProxmoError('usage', `${path} has no chat template, so it holds no conversations; leave out --chat.`);
   }
-  tokenizer.requireChatSettings(settings);
-  const variables = { ...chat.variables, ...settings.variables };
-  return tokenizer.encodeChat(messages, { ...chat, ...settings, variables, addGenerationPrompt: true });
+  return encodeMessages(tokenizer, source, messages, settings);
 }

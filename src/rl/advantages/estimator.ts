@@ -87,6 +87,11 @@ export class AdvantageEstimator {
     });
   }
 
+  /** `destroy`, at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.destroy();
+  }
+
   private async estimateBatch(
     rows: readonly RolloutRow[] | RolloutBatch,
     states: HiddenStates | null,

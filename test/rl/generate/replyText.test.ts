@@ -1,7 +1,7 @@
 /** Replies as text while they grow: whole characters, no end token, nothing beyond a stop string. */
 import { describe, expect, it } from 'vitest';
 import { converse } from '../../../src/cli/generate/conversation.ts';
-import { ReplyText } from '../../../src/cli/generate/replyText.ts';
+import { ReplyText } from '../../../src/rl/generate/replyText.ts';
 import { WordTokenizer } from '../../../src/text/wordTokenizer.ts';
 
 const tokenizer = WordTokenizer.build(['go to the desk now']);
