@@ -109,6 +109,7 @@ const kernelsByHand = [
   sgd,
 ] as unknown as readonly KernelSpec[];
 
+/** Every kernel of the library, and the form of each that works in place. */
 export const kernels: readonly KernelSpec[] = [
   ...kernelsByHand,
   ...kernelsByHand.flatMap((spec) => inPlaceKernel(spec) ?? []),

@@ -24,6 +24,7 @@ export const elementBytes = { f32: 4, f16: 2, u32: 4 } as const satisfies Record
 /** `readWrite` bindings are updated in place; `write` bindings are written completely and never read. */
 export type Access = 'read' | 'write' | 'readWrite';
 
+/** An array that a kernel reads or writes. */
 export interface BindingSpec {
   readonly dtype: Dtype;
   readonly access: Access;
@@ -64,6 +65,7 @@ export interface AdapterProfile {
   readonly subgroupMatrixConfigs: readonly SubgroupMatrixConfig[];
 }
 
+/** One form of a kernel, by the constants of its shader. */
 export interface Variant<P extends Params = Params> {
   /** Last part of the kernel's label, as `tile.f32.64x64x16`. */
   readonly label: string;

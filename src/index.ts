@@ -5,6 +5,7 @@
 
 export type { KernelSpec } from '../kernels/spec.ts';
 export * from './advantages.ts';
+export { ResultStream } from './base/resultStream.ts';
 export * from './browser.ts';
 export * from './engine.ts';
 export { createHttpTaskSet } from './envs/bridge/http.ts';

@@ -1,6 +1,13 @@
 /**
  * Work that tells of itself as it goes, and comes to a result: a reply and its text, a training run and its events. It
  * begins when it is first asked for either.
+ * @example
+ * const stream = new ResultStream(async (tell) => {
+ *   tell('half');
+ *   return 2;
+ * });
+ * for await (const piece of stream) console.log(piece); // half
+ * console.log(await stream.result); // 2
  */
 export class ResultStream<Piece, Result> implements AsyncIterable<Piece> {
   private readonly waiting: Piece[] = [];

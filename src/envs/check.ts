@@ -38,6 +38,7 @@ export interface Finding {
   readonly detail: string;
 }
 
+/** What `checkTaskSet` found in a task set. */
 export interface CheckReport {
   readonly name: string;
   readonly holds: boolean;

@@ -65,6 +65,7 @@ export interface TaskSet<T extends Task = Task> {
   tasks(split: Split, count: number, seed: number): readonly T[];
   /** Every task of a split, in a fixed order, for evaluating each once; absent where there is no end to them. */
   allTasks?(split: Split): readonly T[];
+  /** Makes an environment for one episode. */
   createEnvironment(): Environment<T>;
   /** A hand-written player that acts on observations alone, for demonstrations; absent where there is none. */
   createExpert?(): Expert;

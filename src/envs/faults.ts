@@ -42,6 +42,7 @@ export const faultSettingsShape = {
 };
 
 const faultSettingsSchema = z.object(faultSettingsShape);
+/** What happens when an environment fails: how long to wait, how often to try again, when to give up. */
 export type FaultSettings = z.output<typeof faultSettingsSchema>;
 
 /** One fault. */
@@ -67,7 +68,11 @@ const longestDelaySeconds = 30;
 /** How long an environment may take to close. */
 const closingSeconds = 5;
 
-/** Counts the faults of a run, and knows when there were too many. */
+/**
+ * Counts the faults of a run, and knows when there were too many.
+ * @example
+ * const faults = new FaultLog({ maxFaults: 10 }, (fault) => console.log(fault));
+ */
 export class FaultLog {
   readonly settings: FaultSettings;
   private total = 0;

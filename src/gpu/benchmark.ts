@@ -44,6 +44,7 @@ export function timingOf(times: readonly number[]): Timing {
   return { median: sorted[Math.floor(sorted.length / 2)] ?? 0, min: sorted[0] ?? 0, max: sorted.at(-1) ?? 0, times };
 }
 
+/** How long a kernel is timed. */
 export interface TimingOptions {
   /** Least length of a batch in milliseconds; default 20. */
   readonly batchMs?: number;

@@ -41,6 +41,13 @@ export interface CommandRunner {
   run(commands: CommandList): Promise<void>;
 }
 
+/**
+ * A device, with its pipelines, its buffers, and errors that surface as typed ones.
+ * @example
+ * await using gpu = await openDevice(); // proxmo/node; openBrowserDevice() in browsers
+ * const engine = new Engine(gpu);
+ * console.log(gpu.adapter.name, gpu.memory().bytes);
+ */
 export class GpuContext {
   /** Runs all programs while it is set. */
   runner: CommandRunner | null = null;

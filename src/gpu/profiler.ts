@@ -8,6 +8,7 @@
 import { type Command, type CommandList, readBuffer } from './commands.ts';
 import type { CommandRunner, GpuContext } from './context.ts';
 
+/** One dispatch, as it was timed. */
 export interface TimedDispatch {
   /** The kernel's name, and its label with the variant. */
   readonly kernel: string;
@@ -21,6 +22,7 @@ export interface TimedDispatch {
   readonly ms: number;
 }
 
+/** One run of a program, as it was timed. */
 export interface ProgramRun {
   readonly program: string;
   /** Milliseconds from the start of the profile to the submit, by the host's clock. */
@@ -32,6 +34,7 @@ export interface ProgramRun {
   readonly dispatches: readonly TimedDispatch[];
 }
 
+/** By the device's own timestamps, or by the host's clock with a submit for each dispatch. */
 export type DispatchTiming = 'timestamps' | 'serialised';
 
 /** WebGPU's limit on the queries of a set is 4,096: a dispatch has two. */
@@ -40,6 +43,13 @@ const dispatchesPerQuerySet = 2048;
 /** Start and duration of a dispatch, in milliseconds. */
 type Span = readonly [start: number, ms: number];
 
+/**
+ * Times every dispatch of every program that runs while it is the runner of its context.
+ * @example
+ * gpu.runner = new Profiler(gpu, ({ program, dispatches }) => console.log(program, dispatches.length));
+ * await program.run(inputs);
+ * gpu.runner = null;
+ */
 export class Profiler implements CommandRunner {
   readonly timing: DispatchTiming;
   private readonly began = performance.now();

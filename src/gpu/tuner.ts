@@ -19,6 +19,7 @@ import { type RaceOptions, raceVariants } from './tunerRace.ts';
 
 /** Decides which variant of a kernel a program runs. */
 export interface VariantChooser {
+  /** The variant for a kernel at these parameters. */
   choose<P extends Params>(spec: KernelSpec<P>, params: P): Promise<Variant<P>>;
 }
 
@@ -33,6 +34,7 @@ export interface TuningRecord {
 
 /** Keeps records between processes, or within one run. */
 export interface TuningStore {
+  /** What is known under a key. */
   get(key: string): TuningRecord | undefined;
   /** Resolves when the record is kept. */
   set(key: string, record: TuningRecord): Promise<void>;
@@ -45,12 +47,15 @@ export interface TuningReport extends TuningRecord {
   readonly shape: string;
 }
 
+/** How kernels are tuned, and who is told. */
 export interface TunerOptions extends RaceOptions {
   /** Version of the package. */
   readonly version: string;
   /** Ask the stores for nothing: measure everything once more. */
   readonly afresh?: boolean;
+  /** Told of a kernel and its shape before it is measured. */
   readonly onStart?: (kernel: string, shape: string) => void;
+  /** Told of each choice. */
   readonly onTuned?: (report: TuningReport) => void;
 }
 
@@ -82,6 +87,11 @@ export class RecordedChooser implements VariantChooser {
   }
 }
 
+/**
+ * Races the variants of each kernel at the shapes that programs use, and takes the fastest.
+ * @example
+ * engine.variantChooser = new Tuner(gpu, [], { version: '1' });
+ */
 export class Tuner implements VariantChooser {
   private readonly keys: TunerKeys;
   private readonly chosen = new Map<string, Promise<TuningRecord>>();

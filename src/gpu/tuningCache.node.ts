@@ -13,6 +13,12 @@ import type { TuningRecord, TuningStore } from './tuner.ts';
 import { sha256 } from './tunerKey.ts';
 import { formatTuning, parseTuning, type TuningOrigin } from './tuningRecords.ts';
 
+/**
+ * What was tuned on an adapter, in a file of the user's.
+ * @example
+ * const cache = await TuningCache.open(gpu.adapter, '1');
+ * engine.variantChooser = new Tuner(gpu, [cache], { version: '1' });
+ */
 export class TuningCache implements TuningStore {
   private saving: Promise<void> = Promise.resolve();
   private isSaved = true;
@@ -58,6 +64,7 @@ export class TuningCache implements TuningStore {
     return this.records.size;
   }
 
+  /** What is known under a key. */
   get(key: string): TuningRecord | undefined {
     return this.records.get(key);
   }

@@ -14,7 +14,11 @@ import type { WeightSource } from './weightSource.ts';
 const configFile = 'adapter_config.json';
 const weightsFile = 'adapter_model.safetensors';
 
-/** An adapter's folder: its configuration, and its tensors as a source under PEFT's names. Close it when done. */
+/**
+ * An adapter's folder: its configuration, and its tensors as a source under PEFT's names. Close it when done.
+ * @example
+ * const adapter = await AdapterFolder.open('adapters');
+ */
 export class AdapterFolder implements WeightSource {
   private constructor(
     readonly dir: string,
@@ -51,6 +55,7 @@ export class AdapterFolder implements WeightSource {
     return this.file.readFloat32(this.givenName(name));
   }
 
+  /** Gives its files back. */
   async close(): Promise<void> {
     await this.file.close();
   }

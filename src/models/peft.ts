@@ -9,6 +9,7 @@ import type { HfModel } from './hf/config.ts';
 import { checkedFields } from './hf/issues.ts';
 import { headName, type WeightPlacement, weightPlacements } from './hf/weightNames.ts';
 
+/** The settings of low-rank adapters, as PEFT's `adapter_config.json` has them. */
 export interface LoraConfig {
   readonly rank: number;
   /** The update's factor is alpha / rank, or alpha / √rank where `rankStabilised`. */

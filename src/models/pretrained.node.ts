@@ -34,6 +34,7 @@ export interface PretrainedModel {
   loadTokenizer(): Promise<HfTokenizer>;
   /** How its makers sample. @throws {ProxmoError} `file` if their settings are not what they should be */
   loadSampling(): Promise<ModelSampling>;
+  /** Gives its files back. */
   close(): Promise<void>;
 }
 

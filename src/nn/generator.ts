@@ -26,6 +26,7 @@ import type { Transformer } from './transformer.ts';
 export type { GenerationRequest } from './generatorBatch.ts';
 export type { Session } from './session.ts';
 
+/** How long prompts and replies may be, in tokens, and how many are handled at once. */
 export interface GeneratorOptions {
   /** Most tokens of a prompt, together with what stands before it in its session. */
   readonly maxPromptTokens: number;
@@ -63,6 +64,7 @@ export interface GeneratorOptions {
   readonly stateRows?: number;
 }
 
+/** How tokens are drawn from their probabilities. */
 export interface SamplingControls {
   readonly seed: number;
   /** 0 takes the likeliest token. */
@@ -73,6 +75,7 @@ export interface SamplingControls {
   readonly topK: number;
 }
 
+/** One reply of a generator. */
 export interface Reply {
   /**
    * The sampled tokens; an end token is the last unless the reply was cut at `maxNewTokens`, or stopped by `onTokens`.
@@ -94,6 +97,15 @@ export type OnTokens = (request: number, tokens: readonly number[]) => boolean;
 /** Told of each reply when it is whole, which may be in another order than that of the requests. */
 export type OnReply = (request: number, reply: Reply) => void;
 
+/**
+ * Generates replies to many prompts at once, with programs and a KV cache that it keeps.
+ * @example
+ * const generator = new Generator(engine, model, {
+ *   maxPromptTokens: 128, maxNewTokens: 32, maxBatchTokens: 1024, maxBatchRows: 8, blockSize: 4, endToken: 2,
+ * });
+ * const controls = { seed: 1, temperature: 1, topP: 1, topK: 0 };
+ * const [reply] = await generator.generate([{ prompt: [5, 6, 7], episode: 0, turn: 0 }], controls);
+ */
 export class Generator {
   /**
    * `[stateRows, dModel]`: hidden states, as the head reads them, that requests kept; null where they may keep none.

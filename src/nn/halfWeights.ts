@@ -21,6 +21,7 @@ import { type ParameterRequest, ParameterSlab } from '../tensor/variable.ts';
 import { PackedWeights, type Packing } from './packedWeights.ts';
 
 export const precisions = ['f32', 'f16', 'packed'] as const;
+/** How matrices are stored: in float32, in f16, or packed as a GGUF file has them. */
 export type Precision = (typeof precisions)[number];
 
 /**

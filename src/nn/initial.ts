@@ -5,7 +5,11 @@
 import type { Random } from '../tensor/random.ts';
 import { type Shape, sizeOf } from '../tensor/tensor.ts';
 
-/** A parameter before it has storage: its shape, and how it starts. */
+/**
+ * A parameter before it has storage: its shape, and how it starts.
+ * @example
+ * const scale = new Initial([8], (random) => 1 + 0.01 * random.normal());
+ */
 export class Initial {
   /**
    * @param next a value, from the random numbers of this parameter alone

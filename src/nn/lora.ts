@@ -22,6 +22,12 @@ import type { Transformer } from './transformer.ts';
 
 const matrices = ['A', 'B'] as const;
 
+/**
+ * Low-rank adapters of a model (Hu et al., arXiv 2106.09685): what is trained in place of its weights.
+ * @example
+ * const adapters = new LoraAdapters(model, loraConfig, 1);
+ * const transformer = new Transformer(model.transformer, null, 'policy', adapters);
+ */
 export class LoraAdapters {
   readonly slab: ParameterSlab;
   readonly sites: readonly LoraSite[];

@@ -26,6 +26,7 @@ export interface Module<T> {
   readonly slab: ParameterSlab;
 }
 
+/** How the parameters of a module begin and lie. */
 export interface ModuleOptions {
   /** Of the starting values: each parameter has random numbers of its own. Default: 1. */
   readonly seed?: number;

@@ -12,6 +12,10 @@ export interface PackedInputs {
   readonly segments: Segments;
 }
 
+/**
+ * The inputs of a program that reads packed sequences.
+ * @param rows tokens of all sequences, padding included
+ */
 export function packedInputs(rows: number): PackedInputs {
   return {
     tokens: input('tokens', [rows], 'u32'),

@@ -100,6 +100,15 @@ export function vocabChunkSize(rows: number, vocabSize: number): number | null {
   return rows * vocabSize * 4 <= largestLogits ? null : Math.max(64, Math.floor(largestLogits / 16 / rows / 64) * 64);
 }
 
+/**
+ * A decoder: packed sequences of tokens to hidden states, logits and log-probabilities. Its weights are in `slab`.
+ * @example
+ * const model = new Transformer(
+ *   { vocabSize: 256, dModel: 32, layers: 2, heads: 2, kvHeads: 2, headDim: 16, dFf: 64, ropeTheta: 10_000,
+ *     tiedHead: true, normEpsilon: 1e-5 },
+ *   1, // the seed of its starting weights
+ * );
+ */
 export class Transformer {
   readonly slab: ParameterSlab;
   private readonly frequencies: Tensor;

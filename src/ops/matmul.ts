@@ -10,6 +10,7 @@ import { type Matrix, PackedMatrix, storageOfMatrix } from '../tensor/packedMatr
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { columnSum } from './columnSum.ts';
 
+/** How the operands of a product are stored. */
 export interface MatmulOptions {
   /** `a` is stored as [k, m]. */
   readonly transposeA?: boolean;

@@ -11,6 +11,7 @@ import { axesOf } from './axes.ts';
 import { columnSum } from './columnSum.ts';
 import { reordered, repeated, zerosFrom } from './strided.ts';
 
+/** What becomes of dimensions that are summed. */
 export interface ReduceOptions {
   /** Dimensions that are summed stay, with 1 element, so that the result still combines with x. Default: false. */
   readonly keepDims?: boolean;

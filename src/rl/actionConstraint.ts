@@ -16,7 +16,11 @@ const closing = '</action>';
 /** Actions repeat from turn to turn; so many are remembered as tokens. */
 const rememberedTexts = 1 << 14;
 
-/** Makes the constraints of a policy's replies. */
+/**
+ * Makes the constraints of a policy's replies.
+ * @example
+ * const constraint = new ActionConstraints(tokenizer, 'plain').of(['go left', 'go right']);
+ */
 export class ActionConstraints {
   private readonly known = new Map<string, readonly number[]>();
 

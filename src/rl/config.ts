@@ -77,6 +77,7 @@ const settings = z.strictObject({
 /** What the JSON Schema of configurations calls itself. */
 export const schemaTitle = 'proxmo configuration';
 
+/** Checks settings and fills in defaults: `trainConfigSchema.parse({ seed: 3 })`. */
 export const trainConfigSchema = settings
   .superRefine(({ loss }, context) => {
     const message = klEstimatorProblem(loss);
@@ -129,6 +130,7 @@ export const trainConfigSchema = settings
   })
   .meta({ title: schemaTitle, aliases: settingAliases });
 
+/** The settings of a training run, complete. */
 export type TrainConfig = z.output<typeof trainConfigSchema>;
 
 /** Settings of adapters: those of new ones in full, or what was set for saved ones. */

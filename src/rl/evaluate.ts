@@ -20,6 +20,7 @@ export interface Rate {
   readonly interval: readonly [low: number, high: number];
 }
 
+/** Success on held-out tasks, in all and by type. */
 export interface Evaluation extends Rate {
   readonly byTask: Readonly<Record<string, Rate>>;
   /** Mean steps of an episode. */

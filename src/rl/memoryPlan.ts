@@ -39,6 +39,7 @@ export interface PlannedRun {
   readonly maxSteps: number;
 }
 
+/** What a device allows, in bytes. */
 export interface MemoryLimits {
   /** Most bytes that a kernel can bind: the smaller of the device's maxBufferSize and maxStorageBufferBindingSize. */
   readonly largestBuffer: number;
@@ -65,6 +66,7 @@ export interface MemoryParts {
   readonly logits: number;
 }
 
+/** What a run takes on a device, in bytes, and whether it fits. */
 export interface MemoryPlan {
   /** For micro-batches of this many packed tokens, as configured. */
   readonly microBatchTokens: number;

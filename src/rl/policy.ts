@@ -56,6 +56,12 @@ export interface PolicyOptions {
   readonly stateRows?: number;
 }
 
+/**
+ * @example
+ * await using policy = new Policy(engine, config, wordPolicySource(config, tokenizerFor(taskSet)), taskSet);
+ * const options = { controls: policy.evaluationControls, firstEpisode: 0 };
+ * const { episodes } = await playEpisodes(policy.player, taskSet, taskSet.tasks('train', 8, 1), options);
+ */
 export class Policy {
   readonly engine: Engine;
   readonly model: Transformer;

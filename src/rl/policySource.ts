@@ -16,6 +16,7 @@ import type { TrainConfig } from './config.ts';
 /** Variables and tools of a chat template. */
 export type ChatSettings = Pick<ChatOptions, 'tools' | 'variables'>;
 
+/** A model with its tokenizer, and how messages become tokens for it. */
 export interface PolicySource {
   /** With its starting weights. */
   readonly model: Transformer;

@@ -47,6 +47,7 @@ export interface TurnSeconds {
   readonly world: number;
 }
 
+/** One episode as it was played. */
 export interface Episode {
   readonly id: string;
   readonly task: Task;

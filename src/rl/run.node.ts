@@ -30,6 +30,7 @@ import { Trainer } from './trainer.ts';
 import { restoreWeights } from './trainerState.node.ts';
 import { type TrainEvent, TrainingRun, type TrainingRunOptions } from './trainingRun.node.ts';
 
+/** What a run is made of, and where it is kept. */
 export interface TrainRunOptions extends TrainingRunOptions {
   /** The run's folder; must be new or empty, or a run to resume. */
   readonly dir: string;

@@ -15,6 +15,7 @@ import { tokenizerFor } from './policy.ts';
 import { type PolicySource, wordPolicySource } from './policySource.ts';
 import { type IterationResult, type Progress, Trainer } from './trainer.ts';
 
+/** What a training is made of; all but `engine` and `taskSet` have defaults. */
 export interface TrainOptions {
   readonly engine: Engine;
   /** What is played: `defineTaskSet`, `createTaskSet`, or an object of the program's own. */
@@ -27,6 +28,7 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What a training tells of itself. */
 export type TrainingEvent =
   /** The mean loss of the last epoch, in nats a token; null without a warm start. */
   | { readonly kind: 'warm start'; readonly loss: number | null }
@@ -38,6 +40,7 @@ export type TrainingEvent =
   | { readonly kind: 'fault'; readonly fault: Fault; readonly outcome: FaultOutcome }
   | { readonly kind: 'warning'; readonly text: string };
 
+/** What a training comes to. */
 export interface Trained {
   /** Holds the policy; `destroy()` it, or use `await using`, when it is no longer needed. */
   readonly trainer: Trainer;

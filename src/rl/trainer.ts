@@ -62,6 +62,7 @@ export interface WarmStartHooks {
   readonly onStep?: () => Promise<void>;
 }
 
+/** What one iteration came to. */
 export interface IterationResult {
   readonly metrics: IterationMetrics;
   /** Those that were learned from. */
@@ -73,7 +74,14 @@ export interface IterationResult {
 /** Episode numbers name random streams. Evaluations use numbers that training never reaches. */
 export const firstEvaluationEpisode = 0x8000_0000;
 
-/** Asynchronous methods that are called while another is under way wait for its end, in the order of the calls. */
+/**
+ * Asynchronous methods that are called while another is under way wait for its end, in the order of the calls.
+ * @example
+ * await using trainer = new Trainer(engine, config, taskSet, wordPolicySource(config, tokenizerFor(taskSet)));
+ * await trainer.warmStart();
+ * const { metrics } = await trainer.iterate(0);
+ * const { success } = await trainer.evaluate();
+ */
 export class Trainer {
   readonly policy: Policy;
   readonly tasks: RunTasks;

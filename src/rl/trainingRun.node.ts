@@ -40,6 +40,7 @@ import { WorkLeft } from './workLeft.ts';
 /** What is kept of a run with its warm start: its seconds so far. */
 const warmStartSchema = z.object({ wallSeconds: z.number() });
 
+/** What a run tells of itself. */
 export type TrainEvent =
   /** All settings were checked, and the run's folder is there. */
   | {
@@ -73,6 +74,7 @@ export type TrainEvent =
 export interface TrainingRunOptions {
   readonly config: TrainConfig;
   readonly signal?: AbortSignal;
+  /** Told of what happens, as it happens. */
   readonly onEvent?: (event: TrainEvent) => void;
   /** Warm starts that runs of the same settings share. */
   readonly warmStarts?: WarmStarts;

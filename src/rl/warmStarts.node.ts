@@ -29,6 +29,11 @@ export interface WarmStartOutcome {
   readonly seconds: number;
 }
 
+/**
+ * Warm starts that runs of the same settings share, in a folder.
+ * @example
+ * await trainRun(engine, { dir: 'runs/2', config, version: '1', warmStarts: new WarmStarts('warm-starts', '1') });
+ */
 export class WarmStarts {
   /**
    * @param dir folder of all of them

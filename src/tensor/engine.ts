@@ -24,6 +24,7 @@ export {
   type TensorRecord,
 } from './program.ts';
 
+/** Limits of an engine. */
 export interface EngineOptions {
   /**
    * Most bytes that a kernel can bind at once, where that is to be less than the device allows: to try what a smaller
@@ -32,6 +33,7 @@ export interface EngineOptions {
   readonly largestBinding?: number;
 }
 
+/** What an engine holds on its device. */
 export interface EngineMemory {
   /** Bytes of variables. */
   readonly variables: number;
@@ -99,8 +101,8 @@ export class Engine {
   }
 
   /**
-   * Decides which variants programs run that are compiled from now on. Unless it is set: that of the engine that this is
-   * a part of, or the defaults.
+   * Decides which variants programs run that are compiled from now on. Unless it is set: that of the engine that this
+   * is a part of, or the defaults.
    */
   get variantChooser(): VariantChooser {
     this.chooser ??= this.whole ? null : defaultChooser(this.gpu);

@@ -13,6 +13,7 @@ import { constant, input, launch, type Shape, sizeOf, type Tensor } from './tens
 type Values = ArrayLike<number>;
 type InputSpec = Shape | { readonly shape: Shape; readonly values: Values };
 
+/** An op, and the same in float64. */
 export interface GradientCheck<Name extends string> {
   /** Shape of each input that a gradient is asked for; standard normal values, or those given. */
   readonly inputs: Readonly<Record<Name, InputSpec>>;

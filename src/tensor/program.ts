@@ -17,6 +17,7 @@ import type { Tensor } from './tensor.ts';
 
 export type TensorRecord = Readonly<Record<string, Tensor>>;
 
+/** What a program computes and changes. */
 export interface ProgramSpec<O extends TensorRecord> {
   /** For error messages and profiles. */
   readonly name: string;
@@ -44,6 +45,7 @@ export type HostOutputs<O extends TensorRecord, Kept extends string> = [Kept] ex
   ? Outputs<O>
   : Omit<Outputs<O>, Kept>;
 
+/** Where the outputs of one run go. */
 export interface RunOptions<Kept extends string = never> {
   /** Buffers on the device (usage COPY_DST) that get outputs, by name; the host does not. */
   readonly into?: Readonly<Record<Kept, DeviceBuffer>>;
@@ -72,6 +74,12 @@ interface OutputRange {
   readonly at: number;
 }
 
+/**
+ * A compiled graph, of `engine.compile`.
+ * @example
+ * const program = await engine.compile({ name: 'sum', outputs: { y: add(input('a', [3]), input('b', [3])) } });
+ * const { y } = await program.run({ a: Float32Array.of(1, 2, 3), b: Float32Array.of(4, 5, 6) });
+ */
 export class Program<O extends TensorRecord = TensorRecord> {
   /** Bytes of intermediate tensors. */
   readonly memory: MemoryReport;

@@ -6,7 +6,12 @@ import { type Four, philox, unit } from '../../kernels/philox.ts';
 
 export { philox, unit };
 
-/** A stream of random numbers for host code, named by a seed and a purpose so that streams never share numbers. */
+/**
+ * A stream of random numbers for host code, named by a seed and a purpose so that streams never share numbers.
+ * @example
+ * const random = new Random(1, 'my data');
+ * const [x, n] = [random.uniform(), random.below(10)];
+ */
 export class Random {
   private counter = 0;
   private words: Four = [0, 0, 0, 0];

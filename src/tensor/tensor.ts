@@ -9,6 +9,7 @@ import { ProxmoError } from '../base/errors.ts';
 import { currentScope } from './scope.ts';
 import type { Variable } from './variable.ts';
 
+/** The extents of a tensor, the outermost first; `[]` is one number. */
 export type Shape = readonly number[];
 
 /** Where a tensor's values come from. */
@@ -87,6 +88,12 @@ export function takeId(): number {
   return nextId++;
 }
 
+/**
+ * A value in a graph. It holds no numbers: a program computes them.
+ * @example
+ * const x = input('x', [2, 3]);
+ * const flat = x.reshape([6]);
+ */
 export class Tensor {
   readonly id = takeId();
   /** The differentiable op that made it, if any. */

@@ -8,6 +8,13 @@ import type { Matrix, PackedMatrix } from './packedMatrix.ts';
 import { type LaidPart, type Piece, packPieces, paddedSize, partAlignment, partsOf } from './slabLayout.ts';
 import { type Shape, sizeOf, Tensor } from './tensor.ts';
 
+/**
+ * Storage on the device that outlives programs.
+ * @example
+ * const counts = new Variable('counts', [4]);
+ * engine.write(counts, [1, 2, 3, 4]);
+ * const values = await engine.read(counts);
+ */
 export class Variable {
   /** The variable's value at the start of a program. */
   readonly tensor: Tensor;
@@ -72,6 +79,7 @@ export interface ParameterRequest {
 /** Bytes of a buffer that WebGPU lets every device bind. */
 export const portablePieceBytes = 2 ** 27;
 
+/** How a slab is stored. */
 export interface SlabOptions {
   /** The storage of another slab of the same parameters and the same largest piece; they get no gradients here. */
   readonly frozen?: Variable;
@@ -102,6 +110,9 @@ export interface PackedParameters {
 /**
  * All parameters of a model one after another, so that the optimiser, the gradient norm and checkpoints each handle one
  * flat array. Parameters with weight decay come first; `decaySize` is where they end.
+ * @example
+ * const slab = new ParameterSlab('line', [{ name: 'slope', shape: [1], decay: true, initial: [0] }]);
+ * const slope = slab.get('slope'); // a tensor with a gradient
  */
 export class ParameterSlab {
   readonly variable: Variable;

@@ -56,6 +56,11 @@ interface Form {
   readonly followUp: (input: PromptInput, isEnded: boolean) => number[];
 }
 
+/**
+ * Makes prompts of what a policy sees of an episode.
+ * @example
+ * const prompts = new PromptBuilder(tokenizer, { history: 2, maxTokens: 320 });
+ */
 export class PromptBuilder {
   /** How replies are written. */
   readonly writing: Writing;

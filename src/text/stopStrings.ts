@@ -11,7 +11,13 @@ export interface StopResult {
   readonly stop: string | null;
 }
 
-/** Watches one reply. What it finds does not depend on how the reply is cut into pieces. */
+/**
+ * Watches one reply. What it finds does not depend on how the reply is cut into pieces.
+ * @example
+ * const stops = new StopStrings(['</action>']);
+ * stops.push('go left</act'); // { text: 'go left', stop: null }
+ * stops.push('ion>'); // { text: '', stop: '</action>' }
+ */
 export class StopStrings {
   readonly #stops: readonly string[];
   /** Held back: the beginning of a stop string, perhaps. */

@@ -11,6 +11,12 @@ export interface CharacterDecoder {
   flush(): string;
 }
 
+/**
+ * Text from tokens as they come: whole characters only.
+ * @example
+ * const stream = tokenizer.streamDecoder();
+ * const text = stream.push([5, 6]) + stream.push([7]) + stream.flush();
+ */
 export class StreamDecoder {
   readonly #bytesOf: (id: number) => ArrayLike<number>;
   readonly #characters: CharacterDecoder;

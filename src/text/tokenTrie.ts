@@ -12,6 +12,11 @@ import { ProxmoError } from '../base/errors.ts';
 /** A node while the tree is built: where each token leads. */
 type Branches = Map<number, Branches>;
 
+/**
+ * A tree of token sequences, which replies can be bound to.
+ * @example
+ * const trie = TokenTrie.fromSequences([tokenizer.encode('go left'), tokenizer.encode('go right')]);
+ */
 export class TokenTrie {
   readonly edgeStart: Int32Array;
   readonly edgeToken: Int32Array;

@@ -57,6 +57,12 @@ const jsonSchema = z.strictObject({
   words: z.array(z.string().min(1)),
 });
 
+/**
+ * A tokenizer of whole words, for policies that are trained from nothing. What is no word of it is spelled in bytes.
+ * @example
+ * const tokenizer = WordTokenizer.build(['open', 'the', 'door']);
+ * tokenizer.decode(tokenizer.encode('open the door')); // 'open the door'
+ */
 export class WordTokenizer implements StreamingTokenizer {
   readonly padId = padId;
   readonly endId = endId;

@@ -14,7 +14,11 @@ import { type GgufWeight, ggufWeights, reorder, reorderRows, ropeFactorsName } f
 /** Bytes of a tensor that are widened at once, at most. */
 const chunkBytes = 1 << 22;
 
-/** An open model. Close it when done. */
+/**
+ * An open model. Close it when done.
+ * @example
+ * const file = await GgufFile.open('model.gguf');
+ */
 export class GgufFile implements WeightSource {
   /** The configuration in the fields of Hugging Face's `config.json`. */
   readonly config: Readonly<Record<string, unknown>>;
@@ -118,6 +122,7 @@ export class GgufFile implements WeightSource {
     return new HfTokenizer({ ...ggufTokenizerFiles(this.metadata, this.path), modelConfig: this.config }, this.path);
   }
 
+  /** Gives its files back. */
   async close(): Promise<void> {
     await this.#parts.close();
   }

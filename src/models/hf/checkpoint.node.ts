@@ -18,7 +18,11 @@ import { refuseOtherFolder, refuseOtherWeights } from './otherFiles.node.ts';
 const weightsFile = 'model.safetensors';
 const indexFile = `${weightsFile}.index.json`;
 
-/** An open checkpoint. Close it when done. */
+/**
+ * An open checkpoint. Close it when done.
+ * @example
+ * const checkpoint = await HfCheckpoint.open('models/Qwen2.5-0.5B-Instruct');
+ */
 export class HfCheckpoint implements WeightSource {
   private constructor(
     readonly dir: string,
@@ -72,6 +76,7 @@ export class HfCheckpoint implements WeightSource {
     return this.fileOf.get(name)!.readFloat32(name);
   }
 
+  /** Gives its files back. */
   async close(): Promise<void> {
     for (const file of this.files.values()) await file.close();
   }

@@ -7,6 +7,7 @@ import { ProxmoError } from '../../base/errors.ts';
 import { families, type HfFamily, hfFamilies, type ParsedFields } from './families.ts';
 import { isIrrelevantField } from './fields.ts';
 
+/** A model as its `config.json` describes it. */
 export interface HfModel extends ParsedFields {
   readonly family: HfFamily;
   /** config.json as it was. */

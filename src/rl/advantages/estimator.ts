@@ -47,7 +47,12 @@ interface StepLevel {
   readonly anchorGroups: number | null;
 }
 
-/** Estimates the advantages of many batches with the same options; keeps its device programs. */
+/**
+ * Estimates the advantages of many batches with the same options; keeps its device programs.
+ * @example
+ * await using estimator = new AdvantageEstimator({ estimator: 'proxmo' }, engine);
+ * const { advantage } = await estimator.estimate(rows);
+ */
 export class AdvantageEstimator {
   readonly settings: AdvantageSettings;
   private programs: Promise<ProximityPrograms> | null = null;

@@ -113,6 +113,7 @@ export const advantageOptionsSchema = z.discriminatedUnion(
   ],
   { error: 'must be one of proxmo, gigpo, grpo, rloo, reinforce++' },
 );
+/** What to estimate and how, as a user writes it; what is left out has its default. */
 export type AdvantageOptions = z.input<typeof advantageOptionsSchema>;
 
 interface CommonSettings {

@@ -131,10 +131,15 @@ const trainedRowSchema = playedRowSchema.extend({
 
 /** A turn as it was written down, with its credit where it was learned from. It is a `RolloutRow` of `rows.ts` too. */
 export type PlayedRow = z.output<typeof playedRowSchema>;
+/** A turn that was learned from, as it was written down. */
 export type RecordedRow = z.output<typeof trainedRowSchema>;
+/** How the episode as a whole was credited. */
 export type EpisodeLevel = z.output<typeof episodeLevel>;
+/** How a turn was credited beside similar states. */
 export type StepLevel = z.output<typeof stepLevel>;
+/** A similar state, and how much it counted. */
 export type Neighbour = z.output<typeof neighbour>;
+/** An action that was taken in similar states, and what came of it. */
 export type ActionBranch = z.output<typeof actionBranch>;
 
 const recordedEpisode = z.object({
@@ -200,5 +205,7 @@ export const recordSchemas = {
 export type PlayedIndex = z.output<typeof playedIndexSchema>;
 /** `rollouts/000003.index.json`. */
 export type RolloutIndex = z.output<typeof trainedIndexSchema>;
+/** The episodes of one task, as an index of an iteration has them. */
 export type RecordedGroup = z.output<typeof recordedGroup>;
+/** An episode, as an index of an iteration has it. */
 export type RecordedEpisode = z.output<typeof recordedEpisode>;

@@ -13,7 +13,11 @@ import { indexRollout, type RolloutBatch, type RolloutRow } from '../rows.ts';
 /** Vocabularies whose terms and similarities are remembered. */
 const remembered = 4;
 
-/** One batch of rows, as an iteration was, to be looked at under any settings. */
+/**
+ * One batch of rows, as an iteration was, to be looked at under any settings.
+ * @example
+ * const { advantage } = new WhatIf(rows).advantages({ estimator: 'gigpo' });
+ */
 export class WhatIf {
   readonly batch: RolloutBatch;
   private readonly known = new Map<string, { readonly terms: TermCounts; similarity: AnchorSimilarity | null }>();

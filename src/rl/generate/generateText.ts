@@ -9,6 +9,7 @@ import { HfTokenizer } from '../../text/hf/hfTokenizer.ts';
 import type { ChatSettings, PolicySource } from '../policySource.ts';
 import { type FinishReason, ReplyText } from './replyText.ts';
 
+/** How a reply is made; all have defaults. */
 export interface GenerateTextOptions {
   /** Most tokens of the reply. Default: 256, or as many as the model has room for behind the prompt. */
   readonly maxTokens?: number;
@@ -28,6 +29,7 @@ export interface GenerateTextOptions {
   readonly chat?: ChatSettings;
 }
 
+/** A whole reply. */
 export interface GeneratedText {
   readonly text: string;
   readonly tokens: readonly number[];

@@ -14,6 +14,7 @@ export interface ChatMessage {
   readonly [field: string]: unknown;
 }
 
+/** What a chat template is given besides the messages. */
 export interface ChatOptions {
   /**
    * Ends with the opening of the assistant's turn, so that the model continues with its reply; false by default, as in

@@ -27,6 +27,12 @@ export interface EncodeOptions {
   readonly addSpecials?: boolean;
 }
 
+/**
+ * The tokenizer of a pretrained model, from its `tokenizer.json`.
+ * @example
+ * const tokenizer = await loadHfTokenizer('models/SmolLM2-135M-Instruct');
+ * const ids = tokenizer.encodeChat([{ role: 'user', content: 'hello' }], { addGenerationPrompt: true });
+ */
 export class HfTokenizer implements StreamingTokenizer {
   readonly vocabSize: number;
   readonly padId: number;
