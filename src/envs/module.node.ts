@@ -4,6 +4,7 @@
  *   export default (options, { defineTaskSet }) => defineTaskSet({ name: 'doors', … });
  *
  * What is needed to make one comes as the second argument, so that the file needs no import and works wherever it lies.
+ * It may be TypeScript where Node reads that, from 22.18 on.
  */
 import { access, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -93,12 +94,23 @@ async function load(code: ModuleCode): Promise<{ readonly default?: unknown }> {
   try {
     return await import(pathToFileURL(file).href);
   } catch (error) {
+    if (isTypeScript(file) && (error as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_FILE_EXTENSION') {
+      throw new ProxmoError(
+        'config',
+        `${file} is TypeScript, which Node ${process.versions.node} does not read; use Node 22.18 or later, or compile it to JavaScript.`,
+        { cause: error },
+      );
+    }
     const place =
       error instanceof SyntaxError ? ((await syntaxErrorPlace(file)) ?? file) : `${file}${code.placeOf(error)}`;
     throw new ProxmoError('config', `${place}: the environment module cannot be loaded: ${messageOf(error)}`, {
       cause: error,
     });
   }
+}
+
+function isTypeScript(file: string): boolean {
+  return /\.[cm]?ts$/.test(file);
 }
 
 /** An error's message on one line. */

@@ -17,7 +17,30 @@ function write(text: string): string {
   return path;
 }
 
+const readsTypeScript = Boolean((process.features as { typescript?: unknown }).typescript);
+
 describe('a module', () => {
+  it('may be TypeScript where Node reads that, and is told apart where it does not', async () => {
+    const path = join(folder, 'typed.ts');
+    writeFileSync(
+      path,
+      `type Door = { readonly id: string; readonly type: string };
+      export default (options: object, { defineTaskSet }: any) => defineTaskSet({
+        name: 'typed',
+        maxSteps: 1,
+        tasks: [{ id: 'a', type: 'only' }, { id: 'b', type: 'only' }] satisfies Door[],
+        instruction: () => 'say yes.',
+        *play() {
+          return { observation: 'over.', success: (yield { observation: 'well?', actions: ['yes'] }) === 'yes' };
+        },
+      });`,
+    );
+    const made = createNamedTaskSet(path, {});
+    if (readsTypeScript) expect(await made).toMatchObject({ name: 'typed' });
+    else
+      await expect(made).rejects.toThrow(/typed\.ts is TypeScript, which Node [\d.]+ does not read; use Node 22\.18/);
+  });
+
   it('makes a task set from its options', async () => {
     const path = write(`
       export default (options, { defineTaskSet }) => defineTaskSet({
