@@ -14,7 +14,12 @@ const { model, tokenizer } = await openPolicyModel(engine, path, undefined, prec
 const prompt = tokenizer.encode('The capital of France is');
 const sizes = { maxPromptTokens: prompt.length, maxNewTokens: tokens, maxBatchTokens: prompt.length, maxBatchRows: 1 };
 // Replies are as long as was asked for: no token ends one.
-const generator = new Generator(engine, model, { ...sizes, blockSize: 4, endToken: model.config.vocabSize });
+const generator = new Generator(engine, model, {
+  ...sizes,
+  blockSize: 4,
+  firstBlock: 1,
+  endToken: model.config.vocabSize,
+});
 
 let turn = 0;
 async function reply() {
@@ -30,7 +35,7 @@ async function reply() {
     },
   );
   const [first, last] = [times[0]!, times.at(-1)!];
-  // The first block is read with the prompt; what follows is decoding alone.
+  // The first token is read with the prompt; what follows is decoding alone.
   const decoded = times.filter(({ at }) => at > first.at).length;
   return {
     text: made!.tokens.join(),
