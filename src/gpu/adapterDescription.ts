@@ -67,11 +67,19 @@ export function describeAdapter(
   };
 }
 
+/** Deno gives the numbers of vendors and devices for names. */
+const isNumber = /^\d+$/;
+
 /** A name for people. Where the adapter has none, what it is: "a GPU" or "a software adapter". */
 export function nameOf(adapter: AdapterSource): string {
-  const { device, description, vendor, architecture } = adapter.info ?? {};
-  const made = [vendor, architecture].filter(Boolean).join(' ');
-  return device || description || made || (isSoftware(adapter) ? 'a software adapter' : 'a GPU');
+  const { device = '', description, vendor = '', architecture } = adapter.info ?? {};
+  const made = [isNumber.test(vendor) ? '' : vendor, architecture].filter(Boolean).join(' ');
+  return (
+    (isNumber.test(device) ? '' : device) ||
+    description ||
+    made ||
+    (isSoftware(adapter) ? 'a software adapter' : 'a GPU')
+  );
 }
 
 /** All that an adapter says of itself. */

@@ -1,6 +1,6 @@
 /**
- * Opens a WebGPU device under Node. Order of choice: a hardware GPU, a software driver of the system, SwiftShader from
- * npm. The only file that imports `webgpu`.
+ * Opens a WebGPU device: under Deno and Bun that of theirs, under Node through npm's `webgpu`, in this order of choice:
+ * a hardware GPU, a software driver of the system, SwiftShader from npm. The only file that imports `webgpu`.
  */
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
@@ -9,6 +9,7 @@ import { ProxmoError } from '../base/errors.ts';
 import { openAdapter } from './adapter.ts';
 import { isSoftware, isSwiftShader, nameOf, textOf } from './adapterDescription.ts';
 import { isPartOfName, isSoftwareName, listedNames } from './adapterNames.ts';
+import { openBrowserDevice } from './browserDevice.ts';
 import type { GpuContext } from './context.ts';
 import { dawnProblem } from './dawnProblem.node.ts';
 import { collectGarbage } from './garbage.node.ts';
@@ -49,12 +50,33 @@ interface Found {
 export async function openDevice(
   choice: AdapterChoice | undefined = process.env.PROXMO_ADAPTER || undefined,
 ): Promise<GpuContext> {
-  const { gpu, adapter } = await findAdapter(choice);
-  const wait = makeWait(isSoftware(adapter) ? 'cpu' : 'gpu');
-  const context = await openAdapter(adapter, { wait, collectGarbage, keepAlive: gpu }, howToGetAnAdapter);
+  const context = hasOwnWebGpu() ? await openOwn(choice) : await openDawn(choice);
   const folder = process.env[profileVariable];
   if (folder) await recordRuns(context, folder);
   return context;
+}
+
+/** Deno and Bun have a WebGPU of their own; Dawn's package is for Node. */
+function hasOwnWebGpu(): boolean {
+  const { navigator } = globalThis as { readonly navigator?: { readonly gpu?: GPU } };
+  return ('Deno' in globalThis || 'Bun' in globalThis) && navigator?.gpu !== undefined;
+}
+
+/** The platform's adapter, which cannot be chosen by name but may have the name that was asked for. */
+async function openOwn(choice: AdapterChoice | undefined): Promise<GpuContext> {
+  const context = await openBrowserDevice({ forceFallbackAdapter: choice === 'software' });
+  const { name, profile } = context.adapter;
+  const isRight =
+    !choice || (isKind(choice) ? (profile.kind === 'cpu') === (choice === 'software') : isPartOfName(choice, name));
+  if (isRight) return context;
+  context.destroy();
+  throw new ProxmoError('no-device', `No WebGPU adapter "${choice}" was found; the platform gives ${name} alone.`);
+}
+
+async function openDawn(choice: AdapterChoice | undefined): Promise<GpuContext> {
+  const { gpu, adapter } = await findAdapter(choice);
+  const wait = makeWait(isSoftware(adapter) ? 'cpu' : 'gpu');
+  return openAdapter(adapter, { wait, collectGarbage, keepAlive: gpu }, howToGetAnAdapter);
 }
 
 /** The Dawn instances of this process: if one were collected while a device of it lives, the process would crash. */

@@ -52,6 +52,9 @@ describe('records', () => {
     await work();
     expect(records.failures).toMatchObject([{ item: 'bad', message: expect.stringMatching(/twice/) }]);
     records.tryAgain();
+    records.begin('kernels', 'bad');
+    records.excuse('kernels');
+    expect(records.stateOf('kernels', 'bad')).toEqual({ kind: 'open', attempts: 0 });
     await work();
     expect(records.resultOf('kernels', 'bad')).toBe('it works');
   });

@@ -19,6 +19,13 @@ describe('describeAdapter', () => {
     ['Firefox', { info: { vendor: '', architecture: '', device: '', description: '' } }, 'a GPU', 'gpu', 'hardware'],
     ['Firefox on a CPU', { info: { isFallbackAdapter: true } }, 'a software adapter', 'cpu', 'lavapipe'],
     ['an older browser on a CPU', { isFallbackAdapter: true }, 'a software adapter', 'cpu', 'lavapipe'],
+    [
+      'Deno, which names by numbers',
+      { info: { vendor: '65541', device: '0', description: 'llvmpipe (LLVM 15.0.6, 256 bits)' } },
+      'llvmpipe (LLVM 15.0.6, 256 bits)',
+      'cpu',
+      'lavapipe',
+    ],
     ['a device without an adapter', {}, 'a GPU', 'gpu', 'hardware'],
   ] as const)('knows %s', (_, adapter, name, kind, driver) => {
     const described = describeAdapter(adapter, new Set(['subgroups', 'texture-compression-bc']), limits);

@@ -41,6 +41,8 @@ export interface End {
 
 /** An item that has begun may take this much longer than the time of its part, and than that of all, in seconds. */
 const [grace, lastGrace] = [20, 5];
+/** An item that was given less than this before it was killed may only have lacked time. In milliseconds. */
+const patience = 60_000;
 /** For a driver to open its device. */
 const openingSeconds = 100;
 
@@ -90,14 +92,19 @@ export class Conductor {
     while (!signal.aborted) {
       const left = (end - performance.now()) / 1000;
       if (left <= 0) return;
+      let begun = performance.now();
       const args = ['gpu-report', '--out', dir, '--part', name, '--seconds', left.toFixed(1)];
       const { code, reason, wasKilled } = await this.runProcess({
         name,
         args: [...args, ...this.adapterArguments],
         seconds: left,
-        onMessage: (news) => onNews(name, news as WorkerNews),
+        onMessage: (news) => {
+          begun = performance.now();
+          onNews(name, news as WorkerNews);
+        },
       });
       records.read();
+      if (wasKilled && performance.now() - begun < patience) records.excuse(name);
       if (code === 0 || wasKilled || signal.aborted) return;
       if (code !== deviceFailed && !this.blame(name, reason)) return;
     }

@@ -99,6 +99,11 @@ export class Records {
     this.append({ kind: 'failed', part, item, time: now(), message });
   }
 
+  /** What is under way had too little time, and was not at fault. */
+  excuse(part: string): void {
+    for (const item of this.underWay(part)) this.append({ kind: 'again', part, item, time: now() });
+  }
+
   /** Opens what failed. */
   tryAgain(): void {
     for (const { part, item } of this.failures) this.append({ kind: 'again', part, item, time: now() });

@@ -1,0 +1,235 @@
+/**
+ * Tries the library where it meets another WebGPU than Node's: `node scripts/everywhere.mjs [PLATFORM…] [--all] [--minutes=N]`, of
+ * chromium, deno and firefox. Kernels are checked against their references, and a policy trains in f32 and, where there
+ * is one, f16. What cannot be tried here is told, and counted. `--all` checks every variant of every kernel.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { wgslEsbuild } from './wgsl.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+/** Minutes that a platform may take for what is chosen, and for all, where `--minutes=N` says no other. */
+const [usualMinutes, minutesOfAll] = [10, 60];
+
+/** Thrown where a platform cannot be tried here. */
+class Skipped extends Error {}
+
+const platforms = { chromium, deno, firefox };
+const names = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const all = process.argv.includes('--all');
+const minutes = Number(
+  process.argv.find((word) => word.startsWith('--minutes='))?.slice(10) ?? (all ? minutesOfAll : usualMinutes),
+);
+const unknown = names.find((name) => !(name in platforms));
+if (unknown !== undefined)
+  throw new Error(`There is no platform ${unknown}; there are ${Object.keys(platforms).join(', ')}.`);
+
+const folder = mkdtempSync(join(tmpdir(), 'proxmo-everywhere-'));
+const counts = { passed: 0, failed: 0, skipped: 0 };
+try {
+  await bundle('probe', { platform: 'browser' });
+  for (const [name, start] of Object.entries(platforms)) {
+    if (names.length > 0 && !names.includes(name)) continue;
+    const outcome = await tryOn(name, start);
+    counts[outcome]++;
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+console.log(`everywhere: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+process.exit(counts.failed > 0 ? 1 : 0);
+
+/** Bundles a file of test/everywhere into the folder. */
+async function bundle(name, options) {
+  await build({
+    entryPoints: [join(root, 'test', 'everywhere', `${name}.ts`)],
+    outfile: join(folder, `${name}.mjs`),
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    plugins: [wgslEsbuild],
+    logLevel: 'warning',
+    ...options,
+  });
+}
+
+/** @returns `passed`, `failed` or `skipped` */
+async function tryOn(name, start) {
+  const began = performance.now();
+  try {
+    const probe = await start();
+    const problems = [
+      ...probe.wrong,
+      ...probe.trainings.flatMap(({ precision, problem }) => (problem ? [`training in ${precision}: ${problem}`] : [])),
+    ];
+    const trained = probe.trainings.map(
+      ({ precision, samplerMismatch, seconds }) =>
+        `${precision} in ${seconds.toFixed(1)} s, sampler and trainer within ${samplerMismatch.toExponential(1)}`,
+    );
+    const left = probe.leftOut.length > 0 ? `, ${probe.leftOut.length} left out without f16` : '';
+    console.log(
+      `${name}: ${probe.adapter}; ${probe.right} kernels right, ${probe.wrong.length} wrong${left}; trained ${trained.join('; ')}; ${((performance.now() - began) / 1000).toFixed(0)} s`,
+    );
+    for (const problem of problems) console.log(`  ${problem}`);
+    return problems.length === 0 ? 'passed' : 'failed';
+  } catch (error) {
+    const isSkip = error instanceof Skipped;
+    console.log(`${name}: ${isSkip ? 'skipped: ' : 'FAILED: '}${error.message}`);
+    return isSkip ? 'skipped' : 'failed';
+  }
+}
+
+/** A page for a browser, which sends back what it came to. @param open starts the browser at an address, gives its end */
+async function inBrowser(open) {
+  const page = `<!doctype html><title>proxmo</title><script type="module">
+    const send = (path, value) => fetch(path, { method: 'POST', body: JSON.stringify(value) });
+    try {
+      const { probe } = await import('./probe.mjs');
+      await send('result', await probe({ all: ${all} }, (what) => send('step', what)));
+    } catch (error) {
+      await send('error', String(error?.message ?? error));
+    }
+  </script>`;
+  let last = 'starting';
+  let server;
+  const result = new Promise((resolve, reject) => {
+    server = createServer(async (request, response) => {
+      if (request.method === 'GET') {
+        const isProbe = request.url === '/probe.mjs';
+        response.setHeader('content-type', isProbe ? 'text/javascript' : 'text/html');
+        response.end(isProbe ? readFileSync(join(folder, 'probe.mjs')) : page);
+        return;
+      }
+      let body = '';
+      for await (const part of request) body += part;
+      response.end();
+      const value = JSON.parse(body);
+      if (request.url === '/step') last = value;
+      else if (request.url === '/result') resolve(value);
+      else reject(noAdapter(value) ? new Skipped(value) : new Error(value));
+    });
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const close = await open(`http://127.0.0.1:${server.address().port}/`);
+  try {
+    return await withLimit(result, () => last);
+  } finally {
+    await close();
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+/** Whether there is nothing to try it on. */
+function noAdapter(message) {
+  return /No WebGPU device could be opened/.test(message);
+}
+
+async function withLimit(promise, where) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it took more than ${minutes} min, at: ${where()}`)), 60_000 * minutes);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** Chromium out of the npm package, on SwiftShader. */
+async function chromium() {
+  process.env.AWS_LAMBDA_JS_RUNTIME ??= 'nodejs20.x';
+  const [{ default: bundled }, { chromium: launcher }] = await Promise.all([
+    import('@sparticuz/chromium'),
+    import('playwright-core'),
+  ]);
+  return inBrowser(async (address) => {
+    const args = ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+    const browser = await launcher.launch({ executablePath: await bundled.executablePath(), args }).catch((error) => {
+      throw new Skipped(`Chromium does not start here: ${error.message.split('\n')[0]}`);
+    });
+    await (await browser.newPage()).goto(address);
+    return () => browser.close();
+  });
+}
+
+/** Firefox as the system has it, whose WebGPU is wgpu, and which is stricter about shaders. */
+async function firefox() {
+  const path = (process.env.PATH ?? '')
+    .split(':')
+    .flatMap((dir) => ['firefox-esr', 'firefox'].map((name) => join(dir, name)));
+  const program = path.find((file) => existsSync(file));
+  if (!program) throw new Skipped('Firefox is not installed (Debian: apt install firefox-esr)');
+  const profile = join(folder, 'firefox');
+  mkdirSync(profile);
+  const settings = {
+    'dom.webgpu.enabled': true,
+    'gfx.webgpu.ignore-blocklist': true,
+    'browser.shell.checkDefaultBrowser': false,
+    'datareporting.policy.dataSubmissionEnabled': false,
+    'app.update.enabled': false,
+  };
+  writeFileSync(
+    join(profile, 'user.js'),
+    Object.entries(settings)
+      .map(([key, value]) => `user_pref(${JSON.stringify(key)}, ${value});\n`)
+      .join(''),
+  );
+  return inBrowser(async (address) => {
+    const child = spawn(program, ['--headless', '--no-remote', '--profile', profile, address], { stdio: 'ignore' });
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    return async () => {
+      child.kill();
+      await ended;
+    };
+  });
+}
+
+/** Deno out of the npm package, whose WebGPU is wgpu on the system's Vulkan drivers. */
+async function deno() {
+  // The program as its package for this system has it, whether or not install scripts ran.
+  const packages = join(root, 'node_modules', '@deno');
+  const [own] = existsSync(packages) ? readdirSync(packages) : [];
+  if (own === undefined) throw new Skipped('Deno is not installed: npm has none for this system');
+  const program = join(packages, own, process.platform === 'win32' ? 'deno.exe' : 'deno');
+  const script = join(folder, 'deno.mjs');
+  writeFileSync(
+    script,
+    `import { probe } from './probe.mjs';
+    try {
+      console.log(JSON.stringify(await probe({ all: ${all} }, (what) => console.error(what))));
+    } catch (error) {
+      console.log(JSON.stringify({ error: error.message }));
+    }
+    Deno.exit(0);`,
+  );
+  await bundle('openDevice', { platform: 'node', external: ['webgpu'] });
+  const result = JSON.parse(await runDeno(program, script));
+  if (result.error !== undefined) throw noAdapter(result.error) ? new Skipped(result.error) : new Error(result.error);
+  const opened = await runDeno(program, join(folder, 'openDevice.mjs'));
+  if (opened !== result.adapter) throw new Error(`openDevice() opens ${opened}, and not Deno's own ${result.adapter}`);
+  return result;
+}
+
+/** The last line that a script prints. */
+async function runDeno(program, script) {
+  const args = ['run', '-A', '--unstable-webgpu', '--no-config', script];
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let [output, last] = ['', 'starting'];
+  child.stdout.on('data', (text) => (output += text));
+  child.stderr.on('data', (text) => (last = String(text).trim().split('\n').at(-1)));
+  const ended = new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolve(signal ?? code));
+  });
+  try {
+    const code = await withLimit(ended, () => last);
+    const line = output.trim().split('\n').at(-1);
+    if (code !== 0 || !line) throw new Error(`it ended with ${code}, at: ${last}`);
+    return line;
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
