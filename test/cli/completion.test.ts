@@ -83,7 +83,7 @@ describe('in a shell', () => {
 
   it.skipIf(!has('bash')).each<[string, string[]]>([
     ['proxmo co', ['compare', 'completion', 'config']],
-    ['proxmo train --preset sm', ['small']],
+    ['proxmo train --preset sma', ['small']],
     ['proxmo train --set training.gro', ['training.groupSize=']],
     ['proxmo train --set loss.klEstimator=', ['k1', 'k2', 'k3']],
     ['proxmo eval runs/', ['runs/first', 'runs/other/']],
