@@ -13,6 +13,7 @@ import { openGgufParts } from './gguf/ggufParts.node.ts';
 import { ggufSampling } from './gguf/sampling.ts';
 import { HfCheckpoint } from './hf/checkpoint.node.ts';
 import { type HfModel, parseHfConfig } from './hf/config.ts';
+import type { Companions } from './hf/save.node.ts';
 import { describingFiles } from './modelFiles.ts';
 import { type ModelSampling, samplingOfConfig } from './sampling.ts';
 import type { WeightSource } from './weightSource.ts';
@@ -34,6 +35,8 @@ export interface PretrainedModel {
   loadTokenizer(): Promise<HfTokenizer>;
   /** How its makers sample. @throws {ProxmoError} `file` if their settings are not what they should be */
   loadSampling(): Promise<ModelSampling>;
+  /** What a copy of it needs besides configuration and weights. @throws {ProxmoError} as `loadTokenizer` */
+  companions(): Companions;
   /** Gives its files back. */
   close(): Promise<void>;
 }
@@ -54,6 +57,7 @@ export async function openPretrained(path: string): Promise<PretrainedModel> {
       },
       loadTokenizer: () => loadHfTokenizer(path),
       loadSampling: () => folderSampling(path),
+      companions: () => ({ folder: path }),
       close: () => checkpoint.close(),
     };
   }
@@ -67,6 +71,7 @@ export async function openPretrained(path: string): Promise<PretrainedModel> {
     storage: (name) => ({ type: file.typeOf(name), bytes: file.byteLengthOf(name) }),
     loadTokenizer: async () => file.tokenizer(),
     loadSampling: async () => ggufSampling(file.metadata),
+    companions: () => ({ texts: file.tokenizerTexts() }),
     close: () => file.close(),
   };
 }

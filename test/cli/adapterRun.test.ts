@@ -69,11 +69,9 @@ it('is exported as adapters, and as whole weights with them merged', async () =>
   expect((await proxmo(['model', 'export', dir, adapters])).stdout).toContain(
     `the adapters (PEFT) for ${base} of ${dir} after iteration 2`,
   );
-  const { stdout, stderr } = await proxmo(['model', 'export', dir, merged, '--merge']);
-  expect([stdout, stderr]).toEqual([
-    expect.stringContaining('in float32, adapters merged'),
-    expect.stringContaining('has no tokenizer files'),
-  ]);
+  const { stdout } = await proxmo(['model', 'export', dir, merged, '--merge']);
+  expect(stdout).toContain('in float32, adapters merged');
+  expect(existsSync(join(merged, 'tokenizer.json'))).toBe(true);
   expect(JSON.parse(readFileSync(join(adapters, 'adapter_config.json'), 'utf8'))).toMatchObject({
     peft_type: 'LORA',
     base_model_name_or_path: base,

@@ -37,7 +37,7 @@ describe('a model', () => {
     const transformer = await loadPretrained(engine, checkpoint.model, checkpoint, from);
     const weights = pretrainedWeights(engine, transformer, checkpoint.model);
     const dir = join(folder, 'bfloat16');
-    await saveHfModel(dir, checkpoint.model, weights, { dtype: 'bfloat16', tokenizerFrom: from });
+    await saveHfModel(dir, checkpoint.model, weights, { dtype: 'bfloat16', companions: { folder: from } });
     // The fixture is in bfloat16, so nothing is rounded.
     expect(await tensorsOf(dir)).toEqual(await tensorsOf(from));
     expect(JSON.parse(readFileSync(join(dir, 'config.json'), 'utf8')).dtype).toBe('bfloat16');

@@ -2,7 +2,6 @@
  * `proxmo model export`: the trained policy of a run in the form that Hugging Face's libraries load: a model, or the
  * adapters of one as PEFT keeps them.
  */
-import { stat } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { refuseExisting } from '../../base/atomicFile.node.ts';
 import { ProxmoError } from '../../base/errors.ts';
@@ -19,7 +18,7 @@ import { openRun } from '../../runs/run.ts';
 import { Engine } from '../../tensor/engine.ts';
 import { adapterOption, wholeNumber } from '../arguments.ts';
 import { checkModel } from '../names.ts';
-import { standardError, standardOutput } from '../output.ts';
+import { standardOutput } from '../output.ts';
 import { modelCard } from './card.ts';
 
 const dtypes: readonly SavedDtype[] = ['float32', 'float16', 'bfloat16'];
@@ -112,15 +111,9 @@ async function saveWeights(
   { dtype, card }: { readonly dtype: SavedDtype; readonly card: string },
 ): Promise<string> {
   if (policy.adapters) await mergeAdapters(engine, policy);
-  const { model, close } = await openPretrained(base);
-  await close();
-  const isFolder = (await stat(base)).isDirectory();
-  await saveHfModel(dir, model, pretrainedWeights(engine, policy, model), {
-    dtype,
-    card,
-    ...(isFolder ? { tokenizerFrom: base } : {}),
-  });
-  if (!isFolder)
-    standardError.print(`${dir} has no tokenizer files: ${base} keeps its tokenizer in a form of its own.`);
+  const opened = await openPretrained(base);
+  const [{ model }, companions] = [opened, opened.companions()];
+  await opened.close();
+  await saveHfModel(dir, model, pretrainedWeights(engine, policy, model), { dtype, card, companions });
   return `the policy in ${dtype}${policy.adapters ? ', adapters merged,' : ''}`;
 }

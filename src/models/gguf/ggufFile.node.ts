@@ -8,7 +8,7 @@ import { type GgufFamily, ggufConfig, readFamily } from './config.ts';
 import { type GgufParts, type LocatedTensor, openGgufParts, readAt } from './ggufParts.node.ts';
 import type { GgufMetadata } from './metadata.ts';
 import { dequantize, readableTypes } from './quants.ts';
-import { ggufTokenizerFiles } from './tokenizer.ts';
+import { ggufTokenizerFiles, ggufTokenizerTexts } from './tokenizer.ts';
 import { type GgufWeight, ggufWeights, reorder, reorderRows, ropeFactorsName } from './weights.ts';
 
 /** Bytes of a tensor that are widened at once, at most. */
@@ -120,6 +120,11 @@ export class GgufFile implements WeightSource {
   /** The model's tokenizer. @throws {ProxmoError} `file` if there is none, or it is of a kind that is not supported. */
   tokenizer(): HfTokenizer {
     return new HfTokenizer({ ...ggufTokenizerFiles(this.metadata, this.path), modelConfig: this.config }, this.path);
+  }
+
+  /** The tokenizer as the files of a Hugging Face folder, by name. @throws {ProxmoError} as `tokenizer` */
+  tokenizerTexts(): Readonly<Record<string, string>> {
+    return ggufTokenizerTexts(this.metadata, this.path);
   }
 
   /** Gives its files back. */

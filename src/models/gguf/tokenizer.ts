@@ -90,7 +90,7 @@ export function ggufTokenizerFiles(metadata: GgufMetadata, where: string): HfTok
       : pieceParts(metadata, tokens, kinds, vocabulary, where);
   const added = tokens.flatMap((content, id) => {
     const special = kinds[id] === controlKind || kinds[id] === unknownKind;
-    return special || kinds[id] === userDefinedKind ? [{ id, content, special, normalized: false }] : [];
+    return special || kinds[id] === userDefinedKind ? [addedToken(id, content, special)] : [];
   });
   const end = endTokens(
     (role) => namedIds(metadata, [role])[0],
@@ -106,6 +106,23 @@ export function ggufTokenizerFiles(metadata: GgufMetadata, where: string): HfTok
     },
     generationConfig: { eos_token_id: end },
   };
+}
+
+/** The same as texts by the names of their files, for a folder that Hugging Face's libraries load. */
+export function ggufTokenizerTexts(metadata: GgufMetadata, where: string): Readonly<Record<string, string>> {
+  const { tokenizer, tokenizerConfig, generationConfig } = ggufTokenizerFiles(metadata, where);
+  const parts = { version: '1.0', truncation: null, padding: null, ...(tokenizer as Part) };
+  const config = { tokenizer_class: 'PreTrainedTokenizerFast', ...(tokenizerConfig as Part) };
+  const files = {
+    'tokenizer.json': parts,
+    'tokenizer_config.json': config,
+    'generation_config.json': generationConfig,
+  };
+  return Object.fromEntries(Object.entries(files).map(([name, value]) => [name, `${JSON.stringify(value, null, 1)}\n`]));
+}
+
+function addedToken(id: number, content: string, special: boolean): Part & { readonly id: number } {
+  return { id, content, special, normalized: false, single_word: false, lstrip: false, rstrip: false };
 }
 
 /** Ids by token, without those that only fill up the embedding table. */
@@ -141,7 +158,7 @@ function byteLevelParts(metadata: GgufMetadata, vocabulary: ReadonlyMap<string, 
   const parts = {
     normalizer: cutting.normalizer,
     pre_tokenizer: cutting.preTokenizer,
-    decoder: { type: 'ByteLevel' },
+    decoder: byteLevel(true),
     model,
   };
   return { parts, addsBos: cutting.addsBos };

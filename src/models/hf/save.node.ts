@@ -15,11 +15,14 @@ import { families } from './families.ts';
 export interface SaveOptions {
   /** Precision of the weights. Default: float32. */
   readonly dtype?: SavedDtype;
-  /** A folder whose tokenizer and generation settings are copied. */
-  readonly tokenizerFrom?: string;
+  /** Its tokenizer and generation settings. Default: none. */
+  readonly companions?: Companions;
   /** Text of its README.md, the model card. */
   readonly card?: string;
 }
+
+/** Files beside configuration and weights: those of a folder, or texts by name. */
+export type Companions = { readonly folder: string } | { readonly texts: Readonly<Record<string, string>> };
 
 export type SavedDtype = 'float32' | 'float16' | 'bfloat16';
 
@@ -33,7 +36,7 @@ const dtypes = {
 const narrowedCount = 2 ** 20;
 
 /** What a folder may hold beside configuration and weights. */
-const companions = [
+const companionNames = [
   'tokenizer.json',
   'tokenizer_config.json',
   'special_tokens_map.json',
@@ -55,12 +58,12 @@ export async function saveHfModel(
   dir: string,
   model: Pick<HfModel, 'family' | 'config'>,
   source: WeightSource,
-  { dtype = 'float32', tokenizerFrom, card }: SaveOptions = {},
+  { dtype = 'float32', companions, card }: SaveOptions = {},
 ): Promise<void> {
   await writeFolderAtomic(dir, 'model', async (folder) => {
     await writeFileAtomic(join(folder, 'config.json'), [`${JSON.stringify(savedConfig(model, dtype), null, 2)}\n`]);
     await writeWeights(join(folder, 'model.safetensors'), source, dtype);
-    if (tokenizerFrom !== undefined) await copyCompanions(tokenizerFrom, folder);
+    if (companions !== undefined) await writeCompanions(companions, folder);
     if (card !== undefined) await writeFileAtomic(join(folder, 'README.md'), [card]);
   });
 }
@@ -94,7 +97,13 @@ function savedConfig(
   };
 }
 
-async function copyCompanions(from: string, to: string): Promise<void> {
-  for (const name of companions)
-    if (await exists(join(from, name))) await writeFileAtomic(join(to, name), [await readFile(join(from, name))]);
+async function writeCompanions(companions: Companions, to: string): Promise<void> {
+  if ('texts' in companions) {
+    for (const [name, text] of Object.entries(companions.texts)) await writeFileAtomic(join(to, name), [text]);
+    return;
+  }
+  const { folder } = companions;
+  for (const name of companionNames)
+    if (await exists(join(folder, name)))
+      await writeFileAtomic(join(to, name), [await readFile(join(folder, name))]);
 }

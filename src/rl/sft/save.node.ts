@@ -1,5 +1,4 @@
 /** What was trained, in the form that Hugging Face's libraries and `proxmo train` load. */
-import { stat } from 'node:fs/promises';
 import { saveHfModel } from '../../models/hf/save.node.ts';
 import { saveAdapter } from '../../models/peft.node.ts';
 import { openPretrained } from '../../models/pretrained.node.ts';
@@ -9,7 +8,7 @@ import type { Transformer } from '../../nn/transformer.ts';
 import type { Engine } from '../../tensor/engine.ts';
 
 /**
- * Saves adapters as a PEFT folder, or all weights as a Hugging Face folder with the files of the base's tokenizer.
+ * Saves adapters as a PEFT folder, or all weights as a Hugging Face folder with the base's tokenizer.
  * @param base path of the model that training began with
  * @param dir must not exist yet
  * @throws {ProxmoError} `file` if the folder exists or cannot be written
@@ -17,8 +16,8 @@ import type { Engine } from '../../tensor/engine.ts';
 export async function saveTrained(engine: Engine, policy: Transformer, base: string, dir: string): Promise<void> {
   const { adapters } = policy;
   if (adapters) return saveAdapter(dir, adapters.model, adapters.config, adapterWeights(engine, adapters), base);
-  const { model, close } = await openPretrained(base);
-  await close();
-  const isFolder = (await stat(base)).isDirectory();
-  await saveHfModel(dir, model, pretrainedWeights(engine, policy, model), isFolder ? { tokenizerFrom: base } : {});
+  const opened = await openPretrained(base);
+  const [{ model }, companions] = [opened, opened.companions()];
+  await opened.close();
+  await saveHfModel(dir, model, pretrainedWeights(engine, policy, model), { companions });
 }

@@ -15,6 +15,7 @@ import { digestOfModel } from '../../../src/models/pretrained.node.ts';
 import { rowsOfBlocks } from '../../../src/nn/packedRows.ts';
 import { packedTypeOf } from '../../../src/nn/packedWeights.ts';
 import { endTokens } from '../../../src/text/hf/endTokens.ts';
+import { loadHfTokenizer } from '../../../src/text/hf/loadHfTokenizer.node.ts';
 import { arrayOf, ggufBytes, keyValue, tensorInfo, text, u16, u32 } from '../../support/gguf.ts';
 
 interface Expected {
@@ -81,6 +82,19 @@ describe.each(['llama', 'qwen2', 'qwen3', 'gpt2'])('a %s model', (family) => {
     expect(file.config).toMatchObject(expected.config);
     const model = parseHfConfig(file.config);
     expect(locateWeights(model, file, file.path).weights).toHaveLength(file.names().length);
+    await file.close();
+  });
+
+  test('has a tokenizer that a Hugging Face folder can have', async () => {
+    const file = await openGguf(join(fixtures, `${family}.gguf`));
+    const dir = join(folder, family);
+    await mkdir(dir);
+    for (const [name, text] of Object.entries(file.tokenizerTexts())) await writeFile(join(dir, name), text);
+    await writeFile(join(dir, 'config.json'), JSON.stringify(file.config));
+    const [own, copied] = [file.tokenizer(), await loadHfTokenizer(dir)];
+    for (const { text } of expected.texts) expect(copied.encode(text)).toEqual(own.encode(text));
+    expect([copied.endId, copied.stopIds, copied.vocabSize]).toEqual([own.endId, own.stopIds, own.vocabSize]);
+    expect(copied.hasChatTemplate).toBe(own.hasChatTemplate);
     await file.close();
   });
 
