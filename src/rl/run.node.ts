@@ -9,13 +9,13 @@ import { checked } from '../base/schemaProblems.ts';
 import type { TaskSet } from '../envs/environment.ts';
 import { createNamedTaskSet } from '../envs/registry.node.ts';
 import { type Precision, storageFor } from '../nn/halfWeights.ts';
-import type { JsonObject } from '../runs/json.ts';
 import { reopenRun, type StoppedRun } from '../runs/resume.ts';
 import { createRun, openRun, type Run } from '../runs/run.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { type Agree, agreeTo, requireAgreement } from './agreement.node.ts';
 import { type TrainConfig, trainConfigSchema } from './config.ts';
 import { configSchemaText } from './configSchema.node.ts';
+import { departures } from './departures.ts';
 import { describeAdapter } from './describeAdapter.ts';
 import { checkPlan, planRun } from './planRun.node.ts';
 import { batchRows } from './policy.ts';
@@ -183,7 +183,8 @@ async function goOn(
       const from = checkpoint ? `the checkpoint of iteration ${checkpoint.iteration}` : 'its beginning';
       writer.log(`taken up from ${from} by proxmo ${version} on ${engine.gpu.adapter.name}`);
       onEvent?.({ kind: 'begin', from: checkpoint?.iteration ?? null });
-      for (const text of departures(stopped, adapter, changes, config)) {
+      const course = { ...config.training, of: ['training.iterations'], counted: 'iterations' };
+      for (const text of departures(stopped, adapter, changes, course)) {
         writer.log(text);
         onEvent?.({ kind: 'warning', text });
       }
@@ -227,27 +228,6 @@ async function checkSettings(stopped: StoppedRun, config: TrainConfig): Promise<
     refuse(`this version does not know the settings of its checkpoint (${problem})`),
   );
   return checkResumable(recorded, config, checkpoint?.iteration ?? 0, dir);
-}
-
-/** Why a run that goes on may come to something else than one that never stopped, in sentences. */
-function departures(
-  { manifest }: Run,
-  adapter: JsonObject,
-  changes: readonly Difference[],
-  { training }: TrainConfig,
-): string[] {
-  const { name, driver } = (manifest.resumes.at(-1) ?? manifest).adapter;
-  const isElsewhere = name !== adapter.name || driver !== adapter.driver;
-  const hasCourse = training.schedule !== 'constant' || training.warmup > 0;
-  const isLonger = changes.some(({ keys }) => keys.join('.') === 'training.iterations');
-  return [
-    ...(isElsewhere ? [`It ran on ${name} (${driver}) before, so its last bits may be others than there.`] : []),
-    ...(isLonger && hasCourse
-      ? [
-          'The learning rate follows the number of iterations (training.schedule, training.warmup), so from here it is that of the new number, and before it was that of the old.',
-        ]
-      : []),
-  ];
 }
 
 /** The summary of a run that has nothing left to do; else null. */

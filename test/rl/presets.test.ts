@@ -1,6 +1,19 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { trainConfigSchema } from '../../src/rl/config.ts';
 import { presetDescriptions, presets } from '../../src/rl/presets.ts';
+import { loadConfig } from '../../src/runs/config.ts';
+
+it('the example for two cores is a small run of the preset smollm2', async () => {
+  const file = join(import.meta.dirname, '..', '..', 'examples', 'smollm2-cpu.yaml');
+  const { warmStart, training, prompt } = await loadConfig(trainConfigSchema, {
+    preset: presets.smollm2,
+    file,
+    set: ['model=x'],
+  });
+  expect([warmStart.tasks, training.iterations, prompt.memory]).toEqual([200, 3, 'transcript']);
+  expect(training.tasks).toBeLessThan(presets.smollm2.training.tasks);
+});
 
 describe('presets', () => {
   it('are all described', () => {

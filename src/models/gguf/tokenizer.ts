@@ -118,7 +118,9 @@ export function ggufTokenizerTexts(metadata: GgufMetadata, where: string): Reado
     'tokenizer_config.json': config,
     'generation_config.json': generationConfig,
   };
-  return Object.fromEntries(Object.entries(files).map(([name, value]) => [name, `${JSON.stringify(value, null, 1)}\n`]));
+  return Object.fromEntries(
+    Object.entries(files).map(([name, value]) => [name, `${JSON.stringify(value, null, 1)}\n`]),
+  );
 }
 
 function addedToken(id: number, content: string, special: boolean): Part & { readonly id: number } {

@@ -104,6 +104,5 @@ async function writeCompanions(companions: Companions, to: string): Promise<void
   }
   const { folder } = companions;
   for (const name of companionNames)
-    if (await exists(join(folder, name)))
-      await writeFileAtomic(join(to, name), [await readFile(join(folder, name))]);
+    if (await exists(join(folder, name))) await writeFileAtomic(join(to, name), [await readFile(join(folder, name))]);
 }

@@ -11,6 +11,7 @@ import { reopenRun, type StoppedRun } from '../../runs/resume.ts';
 import { createRun } from '../../runs/run.ts';
 import type { Engine } from '../../tensor/engine.ts';
 import { annotatedSchema } from '../configSchema.node.ts';
+import { departures } from '../departures.ts';
 import { describeAdapter } from '../describeAdapter.ts';
 import { checkPlan } from '../planRun.node.ts';
 import { loadPolicySource, newModelSource } from '../policySource.node.ts';
@@ -100,9 +101,12 @@ async function goOn(
   const model = (await loadPolicySource(engine, train, stopped)).model;
   checkSignal(signal);
   for (const text of problems) onEvent?.({ kind: 'warning', text });
+  const adapter = describeAdapter(engine);
+  const course = { ...config.training, of: ['training.epochs', 'training.steps'], counted: 'steps' };
+  const notes = departures(stopped, adapter, changes, course);
   const writer = await stopped.resume({
     version,
-    adapter: describeAdapter(engine),
+    adapter,
     seed: config.seed,
     config: { ...config },
     edits: differences(sftRunConfig(stopped), config).map(({ keys, now }) => ({ keys, value: now })),
@@ -113,6 +117,10 @@ async function goOn(
     const from = checkpoint ? `the checkpoint of step ${checkpoint.iteration}` : 'its beginning';
     writer.log(`taken up from ${from} by proxmo ${version} on ${engine.gpu.adapter.name}`);
     onEvent?.({ kind: 'begin', from: checkpoint?.iteration ?? null });
+    for (const text of notes) {
+      writer.log(text);
+      onEvent?.({ kind: 'warning', text });
+    }
     if (checkpoint) await run.restore(checkpoint);
     return await run.run();
   } finally {
@@ -162,9 +170,18 @@ async function checkData(run: StoppedRun, files: readonly DataFile[]): Promise<v
     );
 }
 
-/** The summary of a run that has nothing left to do; else null. */
+/**
+ * The summary of a run that has nothing left to do; else null.
+ * @throws {ProxmoError} `config` if it is to have fewer steps than it has done
+ */
 async function outcomeOf(run: StoppedRun, config: SftConfig, dataset: ChatDataset): Promise<SftSummary | null> {
   const { totalSteps } = SupervisedRun.stepsOf(config, dataset);
+  const done = run.checkpoint?.iteration ?? 0;
+  if (totalSteps < done)
+    throw new ProxmoError(
+      'config',
+      `training.epochs and training.steps come to ${totalSteps} steps, but ${run.dir} has done ${done}; set them to as many or more.`,
+    );
   if (run.checkpoint?.iteration !== totalSteps || run.problems.length > 0) return null;
   const summary: JsonObject | null = await run.readSummary().catch(() => null);
   return sftSummarySchema.safeParse(summary).data ?? null;

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SftEvent } from '../../../src/rl/sft/supervisedRun.node.ts';
 import { openRun } from '../../../src/runs/run.ts';
 import { lastTensors } from '../../support/checkpoints.ts';
 import { type SftWorld, sftSettings, sftWorld, trainSft } from '../../support/sftRun.ts';
@@ -89,7 +90,12 @@ it('goes on for more epochs, and refuses other settings and other chats', async 
   const longer = settings({ training: { epochs: 2, batchChats: 3 } });
   const other = settings({ training: { epochs: 2, batchChats: 2 } });
   await expect(trainSft(dir, other, { resume: true })).rejects.toThrow('training.batchChats was 3 and is 2');
-  expect((await trainSft(dir, longer, { resume: true })).steps).toBe(6);
+  const told: string[] = [];
+  const onEvent = (event: SftEvent) => event.kind === 'warning' && told.push(event.text);
+  expect((await trainSft(dir, longer, { resume: true, onEvent })).steps).toBe(6);
+  expect(told).toEqual([expect.stringContaining('The learning rate follows the number of steps')]);
+  const shorter = settings({ training: { steps: 2, batchChats: 3 } });
+  await expect(trainSft(dir, shorter, { resume: true })).rejects.toThrow('come to 2 steps, but');
   const chats = readFileSync(world.data, 'utf8');
   writeFileSync(world.data, chats.replace('green', 'blue'));
   await expect(trainSft(dir, longer, { resume: true })).rejects.toThrow('its chats have changed');
