@@ -17,7 +17,7 @@ import { defineKernel, foldWorkgroups } from './spec.ts';
 import { withStorage } from './storage.ts';
 
 /** Parameters of every attention kernel over packed rows. */
-export const attentionFields = { rows: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32' } as const;
+export const attentionFields = { rows: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32', window: 'u32' } as const;
 
 const kernel = defineKernel<AttentionParams>({
   name: 'attention',

@@ -1,5 +1,6 @@
 /** Attention of one new token per sequence over a KV cache: shaders/attention_decode.wgsl. */
 import shader from '../shaders/attention_decode.wgsl';
+import { noWindow } from './attentionReference.ts';
 import { forEachHeadDim } from './attentionVariants.ts';
 import { defineKernel, foldWorkgroups, type KernelCase, type Variant } from './spec.ts';
 import { withStorage } from './storage.ts';
@@ -11,15 +12,18 @@ export type DecodeParams = {
   headDim: number;
   slotCount: number;
   capacity: number;
+  /** Positions that a row attends at most: 1 or more. */
+  window: number;
 };
 
 const caseOf = (
-  params: DecodeParams,
+  shape: Omit<DecodeParams, 'window'>,
   slots: readonly number[],
   lengths: readonly number[],
   note?: string,
+  window = noWindow,
 ): KernelCase<DecodeParams> => ({
-  params,
+  params: { ...shape, window },
   inputs: () => ({ slots, lengths }),
   ...(note ? { note } : {}),
 });
@@ -46,11 +50,25 @@ const counting = (count: number) => Array.from({ length: count }, (_, i) => i);
  * @param stored bytes of an element of queries, cache and result
  */
 function costOf(stored: number) {
-  return ({ rows, heads, kvHeads, headDim, capacity }: DecodeParams) => ({
-    flops: 4 * rows * heads * headDim * (capacity / 2),
-    bytes: stored * rows * headDim * (2 * heads + capacity * kvHeads) + 8 * rows,
-  });
+  return ({ rows, heads, kvHeads, headDim, capacity, window }: DecodeParams) => {
+    const attended = Math.min(capacity / 2, window);
+    return {
+      flops: 4 * rows * heads * headDim * attended,
+      bytes: 2 * stored * rows * headDim * (heads + attended * kvHeads) + 8 * rows,
+    };
+  };
 }
+
+/** Parameters of the kernels in which rows of queries attend a cache. */
+export const cachedFields = {
+  rows: 'u32',
+  heads: 'u32',
+  kvHeads: 'u32',
+  headDim: 'u32',
+  slotCount: 'u32',
+  capacity: 'u32',
+  window: 'u32',
+} as const;
 
 const kernel = defineKernel<DecodeParams>({
   name: 'attentionDecode',
@@ -63,7 +81,7 @@ const kernel = defineKernel<DecodeParams>({
     lengths: { dtype: 'u32', access: 'read' },
     y: { dtype: 'f32', access: 'write' },
   },
-  params: { rows: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32', slotCount: 'u32', capacity: 'u32' },
+  params: cachedFields,
   variants: [...[4, 2, 1].flatMap(invocationVariants), ...forEachHeadDim(workgroupVariant)],
   sizes: ({ rows, heads, kvHeads, headDim, slotCount, capacity }) => ({
     q: rows * heads * headDim,
@@ -76,26 +94,27 @@ const kernel = defineKernel<DecodeParams>({
   dispatch: ({ rows, heads }, { WORKGROUPS, WORKGROUP, HEADS_EACH }) =>
     foldWorkgroups(WORKGROUPS ? rows * heads : Math.ceil((rows * heads) / Number(HEADS_EACH) / Number(WORKGROUP))),
   cost: costOf(4),
-  reference: ({ q, cacheK, cacheV, slots, lengths }, { rows, heads, kvHeads, headDim, slotCount, capacity }) => {
+  reference: ({ q, cacheK, cacheV, slots, lengths }, params) => {
+    const { rows, heads, kvHeads, headDim, slotCount, capacity, window } = params;
     const y = new Float64Array(rows * heads * headDim);
     for (let row = 0; row < rows; row++) {
       const slot = slots![row] ?? 0;
       const length = slot < slotCount ? Math.min(lengths![row] ?? 0, capacity) : 0;
+      const start = Math.max(0, length - window);
       for (let head = 0; head < heads; head++) {
         const at = (row * heads + head) * headDim;
         const kvHead = Math.floor((head * kvHeads) / heads);
-        const placeOf = (position: number) => ((slot * capacity + position) * kvHeads + kvHead) * headDim;
+        const placeOf = (index: number) => ((slot * capacity + start + index) * kvHeads + kvHead) * headDim;
         const query = q!.subarray(at, at + headDim);
-        const scores = counting(length).map(
-          (position) =>
-            query.reduce((sum, x, d) => sum + x * (cacheK![placeOf(position) + d] ?? 0), 0) / Math.sqrt(headDim),
+        const scores = counting(length - start).map(
+          (index) => query.reduce((sum, x, d) => sum + x * (cacheK![placeOf(index) + d] ?? 0), 0) / Math.sqrt(headDim),
         );
         const largest = Math.max(...scores);
         const weights = scores.map((score) => Math.exp(score - largest));
         const total = weights.reduce((sum, weight) => sum + weight, 0);
         for (let d = 0; d < headDim; d++) {
           y[at + d] = weights.reduce(
-            (sum, weight, position) => sum + (weight / total) * (cacheV![placeOf(position) + d] ?? 0),
+            (sum, weight, index) => sum + (weight / total) * (cacheV![placeOf(index) + d] ?? 0),
             0,
           );
         }
@@ -131,6 +150,20 @@ const kernel = defineKernel<DecodeParams>({
       [129, 130],
       'wide heads',
     ),
+    caseOf(
+      { rows: 4, heads: 4, kvHeads: 2, headDim: 16, slotCount: 4, capacity: 200 },
+      [3, 0, 2, 1],
+      [200, 0, 21, 19],
+      'a window',
+      20,
+    ),
+    caseOf(
+      { rows: 2, heads: 2, kvHeads: 1, headDim: 40, slotCount: 2, capacity: 9 },
+      [1, 0],
+      [9, 1],
+      'a window of one',
+      1,
+    ),
   ],
   benchCases: [
     caseOf(
@@ -140,11 +173,13 @@ const kernel = defineKernel<DecodeParams>({
       'typical',
     ),
   ],
-  tuningCase: (params) =>
+  tuningCase: ({ window, ...shape }) =>
     caseOf(
-      params,
-      counting(params.rows).map((item) => item % Math.max(1, params.slotCount)),
-      counting(params.rows).map((item) => Math.ceil((params.capacity * (item % 8)) / 8)),
+      shape,
+      counting(shape.rows).map((item) => item % Math.max(1, shape.slotCount)),
+      counting(shape.rows).map((item) => Math.ceil((shape.capacity * (item % 8)) / 8)),
+      undefined,
+      window,
     ),
   // exp of the drivers is good to about 1e-5 relative for scores of a few units.
   tolerance: { absolute: 2e-5, relative: 2e-5 },

@@ -1,19 +1,11 @@
 /** Attention of many new tokens per sequence behind a KV cache: shaders/attention_extend.wgsl. */
 import shader from '../shaders/attention_extend.wgsl';
-import { attentionDecode } from './attentionDecode.ts';
+import { attentionDecode, cachedFields, type DecodeParams } from './attentionDecode.ts';
+import { noWindow } from './attentionReference.ts';
 import { attentionVariants, blockCount, forEachHeadDim, tileBlock } from './attentionVariants.ts';
 import { noSlot } from './kvAppend.ts';
 import { defineKernel, foldWorkgroups, type KernelCase, type Variant } from './spec.ts';
 import { withStorage } from './storage.ts';
-
-type ExtendParams = {
-  rows: number;
-  heads: number;
-  kvHeads: number;
-  headDim: number;
-  slotCount: number;
-  capacity: number;
-};
 
 /** New tokens of a sequence: `rows` of them, behind `past` positions of a slot. */
 interface Turn {
@@ -34,20 +26,21 @@ function rowTables(turns: readonly Turn[], padding = 0): { slots: number[]; posi
 }
 
 function caseOf(
-  shape: Omit<ExtendParams, 'rows'>,
+  shape: Omit<DecodeParams, 'rows' | 'window'>,
   turns: readonly Turn[],
   note?: string,
   padding = 0,
-): KernelCase<ExtendParams> {
+  window = noWindow,
+): KernelCase<DecodeParams> {
   const tables = rowTables(turns, padding);
-  return { params: { rows: tables.slots.length, ...shape }, inputs: () => tables, ...(note ? { note } : {}) };
+  return { params: { rows: tables.slots.length, ...shape, window }, inputs: () => tables, ...(note ? { note } : {}) };
 }
 
 /**
  * A case of any shape: turns of about 40 rows, as many as there are slots for, behind as much as leaves room for them,
  * up to half a cache.
  */
-function tuningCase({ rows, ...shape }: ExtendParams): KernelCase<ExtendParams> {
+function tuningCase({ rows, window, ...shape }: DecodeParams): KernelCase<DecodeParams> {
   const { slotCount, capacity } = shape;
   const turnCount = Math.max(1, Math.min(slotCount, Math.ceil(rows / 40)));
   const most = Math.min(capacity, Math.ceil(rows / turnCount));
@@ -57,7 +50,7 @@ function tuningCase({ rows, ...shape }: ExtendParams): KernelCase<ExtendParams> 
     const first = Math.min(placed, slot * most);
     return { slot, past, rows: Math.min(placed - first, most) };
   });
-  return caseOf(shape, turns, undefined, rows - placed);
+  return caseOf(shape, turns, undefined, rows - placed, window);
 }
 
 const vector = { q: 4, cacheK: 4, cacheV: 4, y: 4 } as const;
@@ -65,7 +58,7 @@ const vector = { q: 4, cacheK: 4, cacheV: 4, y: 4 } as const;
 /** Up to this many tiles a GPU is faster with a workgroup a query, which shares the keys out. */
 const fewTiles = 32;
 
-const workgroupVariant: Variant<ExtendParams> = {
+const workgroupVariant: Variant<DecodeParams> = {
   label: 'workgroup64.f32',
   constants: { WORKGROUPS: true, SUBGROUP: false },
   vector,
@@ -77,13 +70,13 @@ const workgroupVariant: Variant<ExtendParams> = {
  * @param stored bytes of an element of queries, cache and result
  */
 function costOf(stored: number) {
-  return ({ rows, heads, kvHeads, headDim, slotCount, capacity }: ExtendParams) => ({
-    flops: 4 * rows * heads * headDim * (capacity / 2),
+  return ({ rows, heads, kvHeads, headDim, slotCount, capacity, window }: DecodeParams) => ({
+    flops: 4 * rows * heads * headDim * Math.min(capacity / 2, window),
     bytes: stored * headDim * (2 * rows * heads + Math.min(rows, slotCount) * capacity * kvHeads) + 8 * rows,
   });
 }
 
-const kernel = defineKernel<ExtendParams>({
+const kernel = defineKernel<DecodeParams>({
   name: 'attentionExtend',
   shader,
   bindings: {
@@ -94,8 +87,8 @@ const kernel = defineKernel<ExtendParams>({
     positions: { dtype: 'u32', access: 'read' },
     y: { dtype: 'f32', access: 'write' },
   },
-  params: { rows: 'u32', heads: 'u32', kvHeads: 'u32', headDim: 'u32', slotCount: 'u32', capacity: 'u32' },
-  variants: [...forEachHeadDim(workgroupVariant), ...attentionVariants<ExtendParams>(vector, { WORKGROUPS: false })],
+  params: cachedFields,
+  variants: [...forEachHeadDim(workgroupVariant), ...attentionVariants<DecodeParams>(vector, { WORKGROUPS: false })],
   sizes: ({ rows, heads, kvHeads, headDim, slotCount, capacity }) => ({
     q: rows * heads * headDim,
     cacheK: slotCount * capacity * kvHeads * headDim,
@@ -176,6 +169,24 @@ const kernel = defineKernel<ExtendParams>({
         { slot: 1, past: 33, rows: 6 },
       ],
       'group of eight',
+    ),
+    caseOf(
+      { heads: 4, kvHeads: 2, headDim: 16, slotCount: 4, capacity: 200 },
+      [
+        { slot: 3, past: 150, rows: 45 },
+        { slot: 0, past: 0, rows: 30 },
+        { slot: 1, past: 77, rows: 3 },
+      ],
+      'a window',
+      2,
+      21,
+    ),
+    caseOf(
+      { heads: 2, kvHeads: 1, headDim: 40, slotCount: 1, capacity: 70 },
+      [{ slot: 0, past: 60, rows: 9 }],
+      'a window of one',
+      0,
+      1,
     ),
   ],
   benchCases: [

@@ -1,7 +1,17 @@
 /** Attention in float64, forward and backward, and the shapes it is tested and benched with. */
 import type { KernelCase } from './spec.ts';
 
-export type AttentionParams = { rows: number; heads: number; kvHeads: number; headDim: number };
+export type AttentionParams = {
+  rows: number;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  /** Keys that a query attends at most, its own among them: 1 or more. */
+  window: number;
+};
+
+/** The window of attention to all keys. */
+export const noWindow = 0xffffffff;
 
 type Array64 = Float64Array;
 
@@ -21,7 +31,7 @@ export interface AttentionGradients {
 }
 
 /**
- * Causal grouped-query attention over packed sequences.
+ * Causal grouped-query attention over packed sequences, within the window.
  * @param q `[rows, heads, headDim]`
  * @param k `[rows, kvHeads, headDim]`
  * @param v `[rows, kvHeads, headDim]`
@@ -96,12 +106,12 @@ export function attentionStatisticsReference(
 
 /** Calls `visit` for each query with the rows that it attends and where it and its keys start in memory. */
 function forEachQuery(
-  { rows, heads, kvHeads, headDim }: AttentionParams,
+  { rows, heads, kvHeads, headDim, window }: AttentionParams,
   segmentStart: ArrayLike<number>,
   visit: (row: number, head: number, keys: readonly number[], at: number, keyAt: (n: number) => number) => void,
 ): void {
   for (let row = 0; row < rows; row++) {
-    const start = segmentStart[row] ?? 0;
+    const start = Math.max(segmentStart[row] ?? 0, row + 1 - window);
     const keys = Array.from({ length: row + 1 - start }, (_, n) => start + n);
     for (let head = 0; head < heads; head++) {
       const kvHead = Math.floor((head * kvHeads) / heads);
@@ -146,6 +156,8 @@ export interface Pack {
   readonly heads: number;
   readonly kvHeads: number;
   readonly headDim: number;
+  /** Default: none. */
+  readonly window?: number;
 }
 
 // Few head dimensions, because each is a shader of its own: a common one, and one that is beyond unrolling and takes
@@ -160,6 +172,9 @@ export const attentionTestPacks: readonly Pack[] = [
   { note: 'group of three', lengths: [9, 14], heads: 6, kvHeads: 2, headDim: 40 },
   { note: 'group of eight', lengths: [67, 6], heads: 8, kvHeads: 1, headDim: 16 },
   { note: 'wide heads', lengths: [66, 3], heads: 2, kvHeads: 1, headDim: 40 },
+  { note: 'a window', lengths: [5, 130, 33, 1], heads: 4, kvHeads: 2, headDim: 16, window: 20 },
+  { note: 'a window of one', lengths: [40, 3], heads: 2, kvHeads: 1, headDim: 16, window: 1 },
+  { note: 'a window as long as a sequence', lengths: [9, 37], heads: 3, kvHeads: 1, headDim: 40, window: 37 },
 ];
 
 export const attentionBenchPacks: readonly Pack[] = [
@@ -174,8 +189,8 @@ const caseOf =
       random: () => number,
     ) => Record<string, ArrayLike<number>>,
   ) =>
-  ({ note, lengths, heads, kvHeads, headDim }: Pack): KernelCase<AttentionParams> => {
-    const params = { rows: lengths.reduce((sum, length) => sum + length, 0), heads, kvHeads, headDim };
+  ({ note, lengths, window = noWindow, ...sizes }: Pack): KernelCase<AttentionParams> => {
+    const params = { rows: lengths.reduce((sum, length) => sum + length, 0), ...sizes, window };
     return { note, params, inputs: (random) => inputs(lengths, params, random) };
   };
 
@@ -211,4 +226,4 @@ export function attentionTuningCase(params: AttentionParams): KernelCase<Attenti
  * Pairs of a query and a key that it attends, for costs. Lengths are data, so this takes the mean of sequences of 100
  * rows.
  */
-export const assumedPairs = ({ rows, heads }: AttentionParams): number => rows * heads * 50;
+export const assumedPairs = ({ rows, heads, window }: AttentionParams): number => rows * heads * Math.min(50, window);

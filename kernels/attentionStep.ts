@@ -4,6 +4,7 @@
  */
 import shader from '../shaders/attention_step.wgsl';
 import { attentionDecode } from './attentionDecode.ts';
+import { noWindow } from './attentionReference.ts';
 import { forEachHeadDim } from './attentionVariants.ts';
 import { kvAppend, noSlot } from './kvAppend.ts';
 import { splitHeadsWithRope } from './rope.ts';
@@ -17,6 +18,8 @@ type StepParams = {
   headDim: number;
   slotCount: number;
   capacity: number;
+  /** Keys that a token attends at most, its own among them: 1 or more. */
+  window: number;
   /** Queries are multiplied by it. */
   queryScale: number;
 };
@@ -50,16 +53,16 @@ function invocationVariants(headsEach: number): Variant<StepParams>[] {
 const counting = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 function caseOf(
-  shape: Omit<StepParams, 'queryScale'>,
+  shape: Omit<StepParams, 'queryScale' | 'window'>,
   slots: readonly number[],
   positions: readonly number[],
   note?: string,
-  queryScale = 1,
+  { queryScale = 1, window = noWindow }: Partial<StepParams> = {},
 ): KernelCase<StepParams> {
   const { headDim } = shape;
   const frequencies = Array.from({ length: headDim / 2 }, (_, i) => 10_000 ** ((-2 * i) / headDim));
   return {
-    params: { ...shape, queryScale },
+    params: { ...shape, window, queryScale },
     inputs: () => ({ slots, positions, frequencies }),
     ...(note ? { note } : {}),
   };
@@ -67,11 +70,11 @@ function caseOf(
 
 /** Positions are data: this takes caches to be half full. @param stored bytes of an element of cache and result */
 function costOf(stored: number) {
-  return ({ batch, heads, kvHeads, headDim, capacity }: StepParams) => ({
-    flops: 4 * batch * heads * headDim * (capacity / 2),
-    bytes:
-      batch * headDim * (4 * (heads + 2 * kvHeads) + stored * (heads + 2 * kvHeads + capacity * kvHeads)) + 8 * batch,
-  });
+  return ({ batch, heads, kvHeads, headDim, capacity, window }: StepParams) => {
+    const attended = Math.min(capacity / 2, window);
+    const moved = 4 * (heads + 2 * kvHeads) + stored * (heads + 2 * kvHeads + 2 * attended * kvHeads);
+    return { flops: 4 * batch * heads * headDim * attended, bytes: batch * headDim * moved + 8 * batch };
+  };
 }
 
 const kernel = defineKernel<StepParams>({
@@ -93,6 +96,7 @@ const kernel = defineKernel<StepParams>({
     headDim: 'u32',
     slotCount: 'u32',
     capacity: 'u32',
+    window: 'u32',
     queryScale: 'f32',
   },
   variants: [
@@ -113,10 +117,10 @@ const kernel = defineKernel<StepParams>({
   cost: costOf(4),
   // What the kernels do that this one replaces.
   reference: ({ qkv, positions, frequencies, slots, cacheK, cacheV }, params) => {
-    const { batch, heads, kvHeads, headDim, slotCount, capacity } = params;
+    const { batch, heads, kvHeads, headDim, slotCount, capacity, window } = params;
     const split = splitHeadsWithRope.f32.reference(
       { qkv: qkv!, positions: positions!, frequencies: frequencies! },
-      { rows: batch, ...params },
+      { rows: batch, ...params, rotaryDim: headDim, rotaryScale: 1 },
     );
     const [q, k, v] = [split.q, split.k, split.v].map((values) => Float64Array.from(values!));
     const appended = kvAppend.f32.reference(
@@ -127,7 +131,7 @@ const kernel = defineKernel<StepParams>({
     const lengths = positions!.map((position) => (position < capacity ? position + 1 : 0));
     const { y } = attentionDecode.f32.reference(
       { q: q!, ...cache, slots: slots!, lengths },
-      { rows: batch, heads, kvHeads, headDim, slotCount, capacity },
+      { rows: batch, heads, kvHeads, headDim, slotCount, capacity, window },
     );
     return { ...cache, y: y! };
   },
@@ -158,7 +162,21 @@ const kernel = defineKernel<StepParams>({
       [1, 0],
       [7, 4],
       'scaled queries',
-      1.75,
+      { queryScale: 1.75 },
+    ),
+    caseOf(
+      { batch: 4, heads: 4, kvHeads: 2, headDim: 16, slotCount: 4, capacity: 200 },
+      [3, 0, 2, 1],
+      [199, 0, 20, 19],
+      'a window',
+      { window: 20 },
+    ),
+    caseOf(
+      { batch: 2, heads: 3, kvHeads: 1, headDim: 40, slotCount: 2, capacity: 9 },
+      [1, 0],
+      [8, 0],
+      'a window of one',
+      { window: 1 },
     ),
   ],
   benchCases: [
@@ -169,13 +187,13 @@ const kernel = defineKernel<StepParams>({
       'typical',
     ),
   ],
-  tuningCase: ({ queryScale, ...shape }) =>
+  tuningCase: ({ queryScale, window, ...shape }) =>
     caseOf(
       shape,
       counting(shape.batch).map((item) => (item < shape.slotCount ? item : noSlot)),
       counting(shape.batch).map((item) => Math.floor((shape.capacity * (item % 8)) / 8)),
       undefined,
-      queryScale,
+      { queryScale, window },
     ),
   // exp of the drivers is good to about 1e-5 relative for scores of a few units.
   tolerance: { absolute: 2e-5, relative: 2e-5 },

@@ -6,7 +6,7 @@ import { readsLanes } from './lanes.ts';
 import type { Constants, Variant } from './spec.ts';
 
 /** Widest head that the kernels take; the head dimension is a multiple of 4. */
-export const maxHeadDim = 128;
+export const maxHeadDim = 256;
 
 /**
  * Up to this head dimension loops over a head's vectors are unrolled on software adapters. Beyond it their compilers

@@ -15,6 +15,7 @@ import { copy, copyU32 } from './copy.ts';
 import { dropout } from './dropout.ts';
 import { elementwiseKernels } from './elementwise.ts';
 import { fill } from './fill.ts';
+import { gatedLinearKernels } from './gatedLinear.ts';
 import { gatherPackedKernels } from './gatherPacked.ts';
 import { gatherRowsKernels } from './gatherRows.ts';
 import { headNormKernels } from './headNorm.ts';
@@ -38,7 +39,6 @@ import { shiftIndices } from './shiftIndices.ts';
 import { softmax, softmaxBackward } from './softmax.ts';
 import type { KernelSpec } from './spec.ts';
 import { stridedKernels } from './strided.ts';
-import { swigluKernels } from './swiglu.ts';
 import { tfidf } from './tfidf.ts';
 import { tokenLogProbs, tokenLogProbsBackward } from './tokenLogProbs.ts';
 import { trieStep } from './trieStep.ts';
@@ -89,7 +89,7 @@ const kernelsByHand = [
   splitHeadsWithRope.f32,
   splitHeadsWithRope.f16,
   splitHeadsWithRopeBackward,
-  ...swigluKernels,
+  ...gatedLinearKernels,
   tokenLogProbs,
   tokenLogProbsBackward,
   vocabChunk,

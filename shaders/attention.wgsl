@@ -1,8 +1,8 @@
 // Causal grouped-query attention over packed sequences.
 //
 // q, y: [rows, heads, headDim]; k, v: [rows, kvHeads, headDim], all as vec4 along headDim, in float32 or f16;
-// segmentStart: [rows]; lse: [rows, heads]. Row i attends rows segmentStart[i]..i. Sequences lie one after another, so
-// segmentStart never falls.
+// segmentStart: [rows]; lse: [rows, heads]. Row i attends rows segmentStart[i]..i, of these at most the
+// last `window`. Sequences lie one after another, so segmentStart never falls.
 //
 // The queries of one key head are counted as units: unit u is row u / group, head u % group of the key head's group. A
 // workgroup takes a block of neighbouring units and walks the keys from the first that one of them attends to the last,

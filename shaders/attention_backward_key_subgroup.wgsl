@@ -17,7 +17,7 @@ fn main(
   let firstKey = blockKey + 4u * lane;
   let key = min(vec4(firstKey) + firstFour, vec4(params.rows - 1u));
   let keyPlace = key * params.kvHeads + kvHead;
-  let end = vec4(segmentEnd[key.x], segmentEnd[key.y], segmentEnd[key.z], segmentEnd[key.w]);
+  let end = rowEndsOf(key);
 
   var keys: array<mat4x4<f32>, HEAD_VECS>;
   var values: array<mat4x4<f32>, HEAD_VECS>;
@@ -30,7 +30,7 @@ fn main(
 //#end
   var query: array<vec4<f32>, HEAD_VECS>;
   var gradient: array<vec4<f32>, HEAD_VECS>;
-  let unitEnd = min(segmentEnd[min(blockKey + BLOCK_ROWS, params.rows) - 1u], params.rows) * group;
+  let unitEnd = min(rowEndsOf(vec4(min(blockKey + BLOCK_ROWS, params.rows) - 1u)).x, params.rows) * group;
   for (var firstUnit = blockKey * group; firstUnit < unitEnd; firstUnit += LANES) {
     let unit = min(firstUnit + lane, unitEnd - 1u);
     let place = (unit / group * params.kvHeads + kvHead) * group + unit % group;

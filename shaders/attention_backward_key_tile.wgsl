@@ -33,13 +33,13 @@ fn main(
   let j = local % SIDE;
   let ownKey = vec4(firstKey + i) + spread;
   let key = min(ownKey, vec4(params.rows - 1u));
-  let end = vec4(segmentEnd[key.x], segmentEnd[key.y], segmentEnd[key.z], segmentEnd[key.w]);
+  let end = rowEndsOf(key);
 
 //#each s CHUNKS
   var dKeys$s = mat4x4<f32>();
   var dValues$s = mat4x4<f32>();
 //#end
-  let unitEnd = min(segmentEnd[min(firstKey + BLOCK_ROWS, params.rows) - 1u], params.rows) * group;
+  let unitEnd = min(rowEndsOf(vec4(min(firstKey + BLOCK_ROWS, params.rows) - 1u)).x, params.rows) * group;
   for (var firstUnit = firstKey * group; firstUnit < unitEnd; firstUnit += BLOCK_ROWS) {
     var score = mat4x4<f32>();
     var dWeight = mat4x4<f32>();

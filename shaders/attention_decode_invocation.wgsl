@@ -15,6 +15,7 @@ fn main(
   let kvHead = firstQuery % params.heads / (params.heads / params.kvHeads);
   let base = slots[row] * params.capacity;
   let length = lengthOf(row);
+  let start = windowStart(vec4(max(length, 1u) - 1u)).x;
 
 //#each h HEADS_EACH
   var query$h: array<vec4<f32>, HEAD_VECS>;

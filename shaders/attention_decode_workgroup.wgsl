@@ -24,6 +24,7 @@ fn main(
   let kvHead = index % params.heads / (params.heads / params.kvHeads);
   let base = slots[row] * params.capacity;
   let length = lengthOf(row);
+  let start = windowStart(vec4(max(length, 1u) - 1u)).x;
 
   var query: array<vec4<f32>, HEAD_VECS>;
   var sum: array<vec4<f32>, HEAD_VECS>;
@@ -32,7 +33,7 @@ fn main(
   }
   var largest = NEVER;
   var total = 0.0;
-  for (var position = local; position < length; position += WORKGROUP) {
+  for (var position = start + local; position < length; position += WORKGROUP) {
     let place = ((base + position) * params.kvHeads + kvHead) * HEAD_VECS;
     var score = vec4<f32>();
     for (var c = 0u; c < HEAD_VECS; c++) {

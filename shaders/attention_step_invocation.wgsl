@@ -30,6 +30,7 @@ fn main(
   let valueStart = keyStart + params.kvHeads * HEAD_VECS;
   let base = slots[item] * params.capacity;
   let length = positions[item];
+  let start = windowStart(vec4(length)).x;
   let ownPlace = ((base + length) * params.kvHeads + kvHead) * HEAD_VECS;
 
   var key: array<vec4<f32>, HEAD_VECS>;

@@ -35,6 +35,7 @@ fn main(
   let exists = hasPlace(item);
   let base = slots[item] * params.capacity;
   let length = positions[item];
+  let start = windowStart(vec4(length)).x;
 
   for (var c = local; c < HALF_VECS; c += WORKGROUP) {
     let turn = turnOf(item, c);
@@ -62,7 +63,7 @@ fn main(
   var sum: array<vec4<f32>, HEAD_VECS>;
   var largest = NEVER;
   var total = 0.0;
-  for (var position = local; position < select(0u, length + 1u, exists); position += WORKGROUP) {
+  for (var position = start + local; position < select(0u, length + 1u, exists); position += WORKGROUP) {
     // What another workgroup is putting into the cache right here is taken from this one's own memory.
     let isOwn = position == length;
     let place = ((base + position) * params.kvHeads + kvHead) * HEAD_VECS;

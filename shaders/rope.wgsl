@@ -1,9 +1,10 @@
 // Splits a fused projection qkv [rows, heads + 2 · kvHeads, headDim] into q, k and v, which may be stored in f16, and
 // turns q and k by their row's position; or, with BACKWARD, does the reverse with gradients: joins dq, dk and dv,
-// turned back. Element i < headDim / 2 of a head forms a pair with element i + headDim / 2 ("rotate half", as Llama and
-// Qwen in Hugging Face's code) and turns by position · frequencies[i]; queries are also multiplied by queryScale. Su et
-// al., arXiv 2104.09864. An invocation takes elements i (one, or a vec4) of a row's heads from `first` to before
-// `last`: all heads with LOOP, so that sine and cosine are computed once; else one.
+// turned back. Element i < rotaryDim / 2 of a head forms a pair with element i + rotaryDim / 2 ("rotate half", as in
+// Hugging Face's code) and turns by position · frequencies[i]; queries are also multiplied by queryScale, and where
+// they are turned by rotaryScale. Elements from rotaryDim on are not turned, and form pairs in the same way among
+// themselves. Su et al., arXiv 2104.09864. An invocation takes pair i (of single elements, or of vec4) of a row's heads
+// from `first` to before `last`: all heads with LOOP, so that sine and cosine are computed once; else one.
 //#include "lib/grid.wgsl"
 //#include "lib/sin_cos.wgsl"
 //#include "lib/stored.wgsl"
@@ -16,6 +17,7 @@ fn main(
 ) {
   let at = workgroupNumber(workgroup, workgroups) * WORKGROUP + local;
   let half = params.headDim / (2u * WIDTH);
+  let turnedHalf = params.rotaryDim / (2u * WIDTH);
   let keyHead = params.heads;
   let valueHead = params.heads + params.kvHeads;
   let allHeads = params.heads + 2u * params.kvHeads;
@@ -32,56 +34,57 @@ fn main(
   if (row >= params.rows) {
     return;
   }
-//#if LOOP
-  let turn = sinCos(f32(positions[row]) * frequencies[i]);
-//#else
+  let isTurned = i < turnedHalf;
+  // Where the pair's elements are in a head: the first, and how far behind it the second.
+  let pairStart = select(i + turnedHalf, i, isTurned);
+  let apart = select(half - turnedHalf, turnedHalf, isTurned);
+  var turn = SinCos($ELEMENT(0.0), $ELEMENT(1.0));
   // An invocation of a value head turns nothing.
-  var turn = SinCos();
-  if (first < valueHead) {
+  if (isTurned && first < valueHead) {
     turn = sinCos(f32(positions[row]) * frequencies[i]);
   }
-//#endif
-  let queryTurn = SinCos(params.queryScale * turn.sin, params.queryScale * turn.cos);
-  let rowStart = row * allHeads * 2u * half + i;
+  let queryScale = params.queryScale * select(1.0, params.rotaryScale, isTurned);
+  let queryTurn = SinCos(queryScale * turn.sin, queryScale * turn.cos);
+  let rowStart = row * allHeads * 2u * half + pairStart;
   for (var head = first; head < min(last, keyHead); head++) {
     let fused = rowStart + head * 2u * half;
-    let part = (row * params.heads + head) * 2u * half + i;
+    let part = (row * params.heads + head) * 2u * half + pairStart;
 //#if BACKWARD
     let a = dq[part];
-    let b = dq[part + half];
+    let b = dq[part + apart];
     dqkv[fused] = a * queryTurn.cos + b * queryTurn.sin;
-    dqkv[fused + half] = b * queryTurn.cos - a * queryTurn.sin;
+    dqkv[fused + apart] = b * queryTurn.cos - a * queryTurn.sin;
 //#else
     let a = qkv[fused];
-    let b = qkv[fused + half];
+    let b = qkv[fused + apart];
     q[part] = stored(a * queryTurn.cos - b * queryTurn.sin);
-    q[part + half] = stored(b * queryTurn.cos + a * queryTurn.sin);
+    q[part + apart] = stored(b * queryTurn.cos + a * queryTurn.sin);
 //#endif
   }
   for (var head = max(first, keyHead); head < min(last, valueHead); head++) {
     let fused = rowStart + head * 2u * half;
-    let part = (row * params.kvHeads + head - keyHead) * 2u * half + i;
+    let part = (row * params.kvHeads + head - keyHead) * 2u * half + pairStart;
 //#if BACKWARD
     let a = dk[part];
-    let b = dk[part + half];
+    let b = dk[part + apart];
     dqkv[fused] = a * turn.cos + b * turn.sin;
-    dqkv[fused + half] = b * turn.cos - a * turn.sin;
+    dqkv[fused + apart] = b * turn.cos - a * turn.sin;
 //#else
     let a = qkv[fused];
-    let b = qkv[fused + half];
+    let b = qkv[fused + apart];
     k[part] = stored(a * turn.cos - b * turn.sin);
-    k[part + half] = stored(b * turn.cos + a * turn.sin);
+    k[part + apart] = stored(b * turn.cos + a * turn.sin);
 //#endif
   }
   for (var head = max(first, valueHead); head < last; head++) {
     let fused = rowStart + head * 2u * half;
-    let part = (row * params.kvHeads + head - valueHead) * 2u * half + i;
+    let part = (row * params.kvHeads + head - valueHead) * 2u * half + pairStart;
 //#if BACKWARD
     dqkv[fused] = dv[part];
-    dqkv[fused + half] = dv[part + half];
+    dqkv[fused + apart] = dv[part + apart];
 //#else
     v[part] = stored(qkv[fused]);
-    v[part + half] = stored(qkv[fused + half]);
+    v[part + apart] = stored(qkv[fused + apart]);
 //#endif
   }
 }

@@ -41,6 +41,7 @@ export {
   where,
 } from './ops/elementwise.ts';
 export { embedding, gatherRows } from './ops/embedding.ts';
+export { geglu, swiglu } from './ops/gatedLinear.ts';
 export { headNorm } from './ops/headNorm.ts';
 export { layerNorm } from './ops/layerNorm.ts';
 export { linear } from './ops/linear.ts';
@@ -51,7 +52,6 @@ export { dot, norm, type ReduceOptions, sum } from './ops/reduce.ts';
 export { rmsNorm } from './ops/rmsNorm.ts';
 export { concat, expand, permute, slice, transpose } from './ops/shape.ts';
 export { softmax } from './ops/softmax.ts';
-export { swiglu } from './ops/swiglu.ts';
 export { tokenLogProbs } from './ops/tokenLogProbs.ts';
 export { chunkedTokenLogProbs } from './ops/vocabLoss.ts';
 export { grad } from './tensor/autograd.ts';

@@ -1,8 +1,8 @@
-// The walk of a decoding kernel without barriers, within its `main`: an invocation's HEADS_EACH queries attend the
-// first `length` positions of the cache from `base` on, four at a time, with a softmax each that goes on from
+// The walk of a decoding kernel without barriers, within its `main`: an invocation's HEADS_EACH queries attend
+// positions `start` to `length` − 1 of the cache from `base` on, four at a time, with a softmax each that goes on from
 // `largest$h`, `total$h` and `sum$h`.
 
-  for (var first = 0u; first < length; first += 4u) {
+  for (var first = start; first < length; first += 4u) {
     let position = vec4(first) + firstFour;
     let visible = position < vec4(length);
     let place = ((base + min(position, vec4(length - 1u))) * params.kvHeads + kvHead) * HEAD_VECS;

@@ -14,6 +14,9 @@ export function adapterOption(): Option {
 export const modelArgument =
   "folder of a Hugging Face model, GGUF file, or OWNER/NAME of a model in the hub's cache (proxmo model fetch)";
 
+/** What names a pretrained model, or a trained one. */
+export const modelOrRun = `${modelArgument}, or folder of a run`;
+
 export function precisionOption(): Option {
   return new Option(
     '--precision <precision>',

@@ -13,7 +13,7 @@ import type { ChatMessage } from '../text/hf/chatTemplate.ts';
 import {
   adapterOption,
   count,
-  modelArgument,
+  modelOrRun,
   nonFiniteOption,
   nonNegative,
   precisionOption,
@@ -50,7 +50,7 @@ export function generateCommand(): Command {
     .description(
       'Continue a prompt, or talk, with a pretrained model or a trained policy. Text goes to standard output, figures to standard error.',
     )
-    .requiredOption('--model <path>', `${modelArgument}, or folder of a run`)
+    .requiredOption('--model <path>', modelOrRun)
     .addOption(new Option('--prompt <text>', 'what to continue, or with --chat what to answer').conflicts('promptFile'))
     .addOption(
       new Option(

@@ -57,7 +57,10 @@ export async function checkAdapterTensors(
 ): Promise<void> {
   const needed = new Map(
     loraSites(model, config).flatMap((site) =>
-      (['A', 'B'] as const).map((matrix) => [loraTensorName(site, matrix), loraShape(site, config, matrix)] as const),
+      (['A', 'B'] as const).map((matrix) => {
+        const { rank } = site;
+        return [loraTensorName(site, matrix), { shape: loraShape(site, matrix), rank }] as const;
+      }),
     ),
   );
   const names = new Set(source.names());
@@ -67,11 +70,11 @@ export async function checkAdapterTensors(
       'file',
       `${where} has no tensor ${missing}; it does not fit its adapter_config.json or this model.`,
     );
-  for (const [name, shape] of needed) {
+  for (const [name, { shape, rank }] of needed) {
     const given = source.shape(name);
     if (given.join() === shape.join()) continue;
     const sentence = `${where}: ${name} has the shape [${given.join(', ')}], but this model and rank make it [${shape.join(', ')}].`;
-    if (given.length !== 2 || !given.includes(config.rank)) throw new ProxmoError('file', sentence);
+    if (given.length !== 2 || !given.includes(rank)) throw new ProxmoError('file', sentence);
     onOtherModel(sentence);
     break;
   }

@@ -23,6 +23,8 @@ export class AdapterFolder implements WeightSource {
   private constructor(
     readonly dir: string,
     readonly config: LoraConfig,
+    /** Name or folder of the model that it was made for, as its configuration says; null where it does not. */
+    readonly baseModel: string | null,
     private readonly file: SafetensorsFile,
     /** The file's names, by those that PEFT saves. */
     private readonly given: ReadonlyMap<string, string>,
@@ -33,10 +35,18 @@ export class AdapterFolder implements WeightSource {
     const path = join(dir, configFile);
     const text = await textOfFile(path, 'give the folder of an adapter that PEFT or this program saved');
     await refusePickled(dir);
-    const config = parseAdapterConfig(parseFetchedJson(text, path), path);
+    const json = parseFetchedJson(text, path);
+    const config = parseAdapterConfig(json, path);
+    const { base_model_name_or_path: base } = json as Readonly<Record<string, unknown>>;
     const file = await SafetensorsFile.open(join(dir, weightsFile));
     try {
-      return new AdapterFolder(dir, config, file, namesAsSaved(file.entries.keys(), dir));
+      return new AdapterFolder(
+        dir,
+        config,
+        typeof base === 'string' ? base : null,
+        file,
+        namesAsSaved(file.entries.keys(), dir),
+      );
     } catch (error) {
       await file.close();
       throw error;

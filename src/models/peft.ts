@@ -23,6 +23,13 @@ export interface LoraConfig {
   readonly dropout?: number;
   /** Kalajdzievski, arXiv 2312.03732. Default: false. */
   readonly rankStabilised?: boolean;
+  /**
+   * Ranks of some projections, by patterns: names of modules or their ends, or regular expressions, of which the first
+   * that matches counts. Default: none.
+   */
+  readonly rankPattern?: Readonly<Record<string, number>>;
+  /** Alphas of some projections, in the same way. */
+  readonly alphaPattern?: Readonly<Record<string, number>>;
 }
 
 /** A projection with an adapter. */
@@ -37,11 +44,9 @@ export interface LoraSite {
   readonly firstOutput: number;
   readonly inputs: number;
   readonly outputs: number;
-}
-
-/** What the update is multiplied by. */
-export function loraFactor({ rank, alpha, rankStabilised = false }: LoraConfig): number {
-  return alpha / (rankStabilised ? Math.sqrt(rank) : rank);
+  readonly rank: number;
+  /** What the update is multiplied by. */
+  readonly factor: number;
 }
 
 /**
@@ -49,14 +54,14 @@ export function loraFactor({ rank, alpha, rankStabilised = false }: LoraConfig):
  * @throws {ProxmoError} `config` if the rank, alpha or dropout is out of range, or a target names no projection
  */
 export function loraSites(model: Pick<HfModel, 'family' | 'transformer'>, config: LoraConfig): LoraSite[] {
-  const { rank, alpha, targets, dropout = 0 } = config;
-  if (!Number.isSafeInteger(rank) || rank < 1)
-    throw new ProxmoError('config', `the adapter's rank is ${rank}; it must be a whole number of 1 or more.`);
-  if (!Number.isFinite(alpha) || alpha <= 0)
-    throw new ProxmoError('config', `the adapter's alpha is ${alpha}; it must be above 0.`);
+  const { targets, dropout = 0 } = config;
+  checkStrengths(config);
   if (!(dropout >= 0 && dropout < 1))
     throw new ProxmoError('config', `the adapter's dropout is ${dropout}; it must be at least 0 and below 1.`);
-  const all = weightPlacements(model).filter(isProjection).map(siteOf);
+  const strengthOf = strengths(config);
+  const all = weightPlacements(model)
+    .filter(isProjection)
+    .map((placement) => siteOf(placement, strengthOf));
   if (targets === 'all-linear') return all;
   if ('pattern' in targets) return sitesOfPattern(all, targets.pattern, model);
   const names = ({ module }: LoraSite, target: string) => module === target || module.endsWith(`.${target}`);
@@ -102,8 +107,13 @@ function sitesOfPattern(
 
 const otherMatrices: ReadonlySet<string> = new Set(['embedding', 'positions', 'head']);
 
-/** A Python pattern that must match the whole of a name. @throws {ProxmoError} `config` if it cannot be read */
-function patternOf(pattern: string): RegExp {
+/**
+ * A Python pattern that must match the whole of a name.
+ * @param setting that it stands in
+ * @param shown what messages show of it
+ * @throws {ProxmoError} `config` if it cannot be read
+ */
+function patternOf(pattern: string, setting = 'target_modules', shown = pattern): RegExp {
   const [, flags = '', body = ''] = /^(\(\?[is]+\))?(.*)$/s.exec(pattern) ?? [];
   try {
     const source = body.replaceAll('(?P<', '(?<').replaceAll('\\A', '^').replaceAll('\\Z', '$');
@@ -111,7 +121,7 @@ function patternOf(pattern: string): RegExp {
   } catch (cause) {
     throw new ProxmoError(
       'config',
-      `the adapter's target_modules "${pattern}" is not a pattern that can be read (${(cause as Error).message}); list the names.`,
+      `the adapter's ${setting} "${shown}" is not a pattern that can be read (${(cause as Error).message}); list the names.`,
       { cause },
     );
   }
@@ -121,10 +131,45 @@ function isProjection({ name, shape, parameter }: WeightPlacement): boolean {
   return shape.length === 2 && name.endsWith('.weight') && parameter.startsWith('layers.');
 }
 
-function siteOf({ name, shape, parameter, offset, transposed }: WeightPlacement): LoraSite {
+function siteOf(
+  { name, shape, parameter, offset, transposed }: WeightPlacement,
+  strengthOf: ReturnType<typeof strengths>,
+): LoraSite {
   const [first = 0, second = 0] = shape;
   const [inputs, outputs] = transposed ? [first, second] : [second, first];
-  return { module: name.slice(0, -'.weight'.length), parameter, firstOutput: offset / inputs, inputs, outputs };
+  const module = name.slice(0, -'.weight'.length);
+  return { module, parameter, firstOutput: offset / inputs, inputs, outputs, ...strengthOf(module) };
+}
+
+/** @throws {ProxmoError} `config` for a rank or an alpha that is out of range, or a pattern that cannot be read */
+function checkStrengths({ rank, alpha, rankPattern = {}, alphaPattern = {} }: LoraConfig): void {
+  const places = (pattern: object) =>
+    Object.entries(pattern).map(([name, value]) => [` for "${name}"`, value] as const);
+  for (const [of, value] of [['', rank] as const, ...places(rankPattern)]) {
+    if (Number.isSafeInteger(value) && value >= 1) continue;
+    throw new ProxmoError('config', `the adapter's rank${of} is ${value}; it must be a whole number of 1 or more.`);
+  }
+  for (const [of, value] of [['', alpha] as const, ...places(alphaPattern)]) {
+    if (Number.isFinite(value) && value > 0) continue;
+    throw new ProxmoError('config', `the adapter's alpha${of} is ${value}; it must be above 0.`);
+  }
+}
+
+/** Rank and factor of a module. */
+function strengths(config: LoraConfig): (module: string) => Pick<LoraSite, 'rank' | 'factor'> {
+  const { rank: commonRank, alpha: commonAlpha, rankPattern = {}, alphaPattern = {}, rankStabilised = false } = config;
+  const lookup = (pattern: Readonly<Record<string, number>>, setting: string, otherwise: number) => {
+    const known = Object.entries(pattern).map(
+      ([name, value]) => [patternOf(`(.*\\.)?(${name})`, setting, name), value] as const,
+    );
+    return (module: string) => known.find(([matches]) => matches.test(module))?.[1] ?? otherwise;
+  };
+  const rankOf = lookup(rankPattern, 'rank_pattern', commonRank);
+  const alphaOf = lookup(alphaPattern, 'alpha_pattern', commonAlpha);
+  return (module) => {
+    const rank = rankOf(module);
+    return { rank, factor: alphaOf(module) / (rankStabilised ? Math.sqrt(rank) : rank) };
+  };
 }
 
 /** Name of an adapter's matrix in PEFT's checkpoints. */
@@ -133,11 +178,7 @@ export function loraTensorName({ module }: LoraSite, matrix: 'A' | 'B'): string 
 }
 
 /** Shape of an adapter's matrix. */
-export function loraShape(
-  { inputs, outputs }: LoraSite,
-  { rank }: LoraConfig,
-  matrix: 'A' | 'B',
-): readonly [number, number] {
+export function loraShape({ inputs, outputs, rank }: LoraSite, matrix: 'A' | 'B'): readonly [number, number] {
   return matrix === 'A' ? [rank, inputs] : [outputs, rank];
 }
 
@@ -152,7 +193,7 @@ const allowedValues: Readonly<Record<string, readonly unknown[]>> = {
 
 /** Settings that are read, and those that say how PEFT stores, merges or trains an adapter and change nothing here. */
 const knownSettings = new Set([
-  ...['r', 'lora_alpha', 'lora_dropout', 'target_modules', 'use_rslora'],
+  ...['r', 'lora_alpha', 'lora_dropout', 'target_modules', 'use_rslora', 'rank_pattern', 'alpha_pattern'],
   ...[
     'base_model_name_or_path',
     'revision',
@@ -177,6 +218,8 @@ const settings = z.object({
       .transform((text) => (text.toLowerCase() === 'all-linear' ? ('all-linear' as const) : { pattern: text })),
   ]),
   use_rslora: z.boolean().default(false),
+  rank_pattern: z.record(z.string(), z.number()).nullish(),
+  alpha_pattern: z.record(z.string(), z.number()).nullish(),
 });
 
 /**
@@ -198,12 +241,16 @@ export function parseAdapterConfig(value: unknown, where = 'adapter_config.json'
       continue;
     throw new ProxmoError(
       'config',
-      `${where}: ${name} is ${JSON.stringify(given)}, which is not supported; use a plain LoRA adapter.`,
+      `${where}: ${name} is ${JSON.stringify(given)}, which is not supported; use an adapter without it.`,
     );
   }
   const parsed = checkedFields(settings, table.data, (problem) => new ProxmoError('config', `${where}: ${problem}.`));
   const { r, lora_alpha: alpha, lora_dropout: dropout, target_modules: targets, use_rslora: rankStabilised } = parsed;
-  return { rank: r, alpha, targets, dropout, rankStabilised };
+  const patterns = {
+    ...(isOff(parsed.rank_pattern ?? null) ? {} : { rankPattern: parsed.rank_pattern! }),
+    ...(isOff(parsed.alpha_pattern ?? null) ? {} : { alphaPattern: parsed.alpha_pattern! }),
+  };
+  return { rank: r, alpha, targets, dropout, rankStabilised, ...patterns };
 }
 
 /** Whether a setting is at a value that PEFT gives to what is not used. */
@@ -229,6 +276,8 @@ export function adapterConfig(
     target_modules: Array.isArray(config.targets)
       ? config.targets
       : loraSites(model, config).map(({ module }) => module),
+    ...(config.rankPattern ? { rank_pattern: config.rankPattern } : {}),
+    ...(config.alphaPattern ? { alpha_pattern: config.alphaPattern } : {}),
     bias: 'none',
     // GPT-2 keeps its matrices as [in, out].
     fan_in_fan_out: model.family === 'gpt2',

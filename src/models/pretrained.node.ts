@@ -7,7 +7,9 @@ import { parseFetchedJson } from '../base/fetchedJson.ts';
 import { systemReason } from '../base/systemErrors.node.ts';
 import { digestOfFile, readTextOrNull } from '../base/wholeFile.node.ts';
 import type { HfTokenizer } from '../text/hf/hfTokenizer.ts';
-import { loadHfTokenizer } from '../text/hf/loadHfTokenizer.node.ts';
+import { loadHfTokenizer, readTokenizerFiles } from '../text/hf/loadHfTokenizer.node.ts';
+import type { GgufEntries } from './gguf/encode.ts';
+import { copiedTokenizerEntries, tokenizerEntries } from './gguf/exportTokenizer.ts';
 import { openGguf } from './gguf/ggufFile.node.ts';
 import { openGgufParts } from './gguf/ggufParts.node.ts';
 import { ggufSampling } from './gguf/sampling.ts';
@@ -33,6 +35,11 @@ export interface PretrainedModel {
   storage(name: string): { readonly type: string; readonly bytes: number };
   /** @throws {ProxmoError} `file` if there is no tokenizer, or it is of a kind that is not supported */
   loadTokenizer(): Promise<HfTokenizer>;
+  /**
+   * The tokenizer as the metadata of a GGUF file.
+   * @throws {ProxmoError} as `loadTokenizer`; `config` if it is of a kind that has no GGUF form
+   */
+  ggufTokenizer(): Promise<GgufEntries>;
   /** How its makers sample. @throws {ProxmoError} `file` if their settings are not what they should be */
   loadSampling(): Promise<ModelSampling>;
   /** What a copy of it needs besides configuration and weights. @throws {ProxmoError} as `loadTokenizer` */
@@ -56,6 +63,8 @@ export async function openPretrained(path: string): Promise<PretrainedModel> {
         return { type: dtype, bytes: byteLength };
       },
       loadTokenizer: () => loadHfTokenizer(path),
+      ggufTokenizer: async () =>
+        tokenizerEntries(await readTokenizerFiles(path), checkpoint.model.transformer.vocabSize, path),
       loadSampling: () => folderSampling(path),
       companions: () => ({ folder: path }),
       close: () => checkpoint.close(),
@@ -70,6 +79,7 @@ export async function openPretrained(path: string): Promise<PretrainedModel> {
     weights: file,
     storage: (name) => ({ type: file.typeOf(name), bytes: file.byteLengthOf(name) }),
     loadTokenizer: async () => file.tokenizer(),
+    ggufTokenizer: async () => copiedTokenizerEntries(file.metadata),
     loadSampling: async () => ggufSampling(file.metadata),
     companions: () => ({ texts: file.tokenizerTexts() }),
     close: () => file.close(),

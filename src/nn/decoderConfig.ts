@@ -24,8 +24,27 @@ export function checkTransformerConfig(config: TransformerConfig, name = 'policy
   if (heads % kvHeads !== 0) refuse(`heads (${heads}) must be a multiple of ${name}.kvHeads (${kvHeads}).`);
   if (headDim % 4 !== 0 || headDim > maxHeadDim)
     refuse(`headDim is ${headDim}; it must be a multiple of 4, at most ${maxHeadDim}.`);
-  const positions = positionProblem(config);
-  if (positions !== null) refuse(positions);
+  const problem = positionProblem(config) ?? formProblem(config);
+  if (problem !== null) refuse(problem);
+}
+
+function formProblem({
+  layers,
+  layerForms,
+  headDim,
+  rotaryDim = headDim,
+  ropeScaling,
+}: TransformerConfig): string | null {
+  if (rotaryDim % 2 !== 0 || rotaryDim < 2 || rotaryDim > headDim)
+    return `rotaryDim is ${rotaryDim}; it must be even, from 2 to the headDim, ${headDim}.`;
+  if (ropeScaling?.kind === 'longrope' && ropeScaling.factors.length !== rotaryDim / 2)
+    return `ropeScaling has ${ropeScaling.factors.length} factors; ${rotaryDim / 2} pairs of elements are turned.`;
+  if (layerForms && layerForms.length !== layers)
+    return `layerForms describes ${layerForms.length} layers; there are ${layers}.`;
+  const wrong = layerForms?.find(
+    ({ window = 1, ropeTheta = 0 }) => !Number.isSafeInteger(window) || window < 1 || ropeTheta < 0,
+  );
+  return wrong ? `layerForms has ${JSON.stringify(wrong)}; a window is 1 or more, a ropeTheta 0 or more.` : null;
 }
 
 function positionProblem({ positions, ropeTheta, ropeScaling, maxPositions }: TransformerConfig): string | null {

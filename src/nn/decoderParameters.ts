@@ -1,5 +1,5 @@
 /** The parameters of a transformer and the values they start from. */
-import type { TransformerConfig } from '../models/transformerConfig.ts';
+import { isGated, type TransformerConfig } from '../models/transformerConfig.ts';
 import { Random } from '../tensor/random.ts';
 import { type Shape, sizeOf } from '../tensor/tensor.ts';
 import { type ParameterRequest, type ParameterSlab, portablePieceBytes } from '../tensor/variable.ts';
@@ -62,7 +62,8 @@ export function decoderParameters(config: TransformerConfig, random: Random | nu
   const norm = (name: string) => withBias(vector(name, dModel, 1), config.norm === 'layer');
   const layer = (index: number): ParameterRequest[] => {
     const prefix = `layers.${index}`;
-    const [first, width] = config.mlp === undefined || config.mlp === 'swiglu' ? ['gateUp', 2 * dFf] : ['up', dFf];
+    const [first, width] = isGated(config) ? ['gateUp', 2 * dFf] : ['up', dFf];
+    const postNorm = (part: string) => (config.postNorms ? norm(`${prefix}.${part}.postNorm`) : []);
     return [
       ...norm(`${prefix}.attention.norm`),
       ...withBias(matrix(`${prefix}.attention.qkv`, [(heads + 2 * kvHeads) * headDim, dModel]), config.qkvBias),
@@ -70,9 +71,11 @@ export function decoderParameters(config: TransformerConfig, random: Random | nu
         ? ['queryNorm', 'keyNorm'].map((name) => vector(`${prefix}.attention.${name}`, headDim, 1))
         : []),
       ...withBias(matrix(`${prefix}.attention.output`, [dModel, heads * headDim], residualSpread), config.outputBias),
+      ...postNorm('attention'),
       ...norm(`${prefix}.mlp.norm`),
       ...withBias(matrix(`${prefix}.mlp.${first}`, [width, dModel]), config.mlpBias),
       ...withBias(matrix(`${prefix}.mlp.down`, [dModel, dFf], residualSpread), config.mlpBias),
+      ...postNorm('mlp'),
     ];
   };
   return [

@@ -1,16 +1,28 @@
 /**
- * Rotary angles of a transformer, with the ways in which models stretch them to longer sequences, and the scale of its
- * attention scores.
+ * Rotary angles of a transformer's layers, with the ways in which models stretch them to longer sequences, and the
+ * scale of attention scores.
  */
 import type { RopeScaling, TransformerConfig } from '../models/transformerConfig.ts';
 
 /**
- * Angle of each pair of a head's elements for one step of position, `[headDim / 2]`; zeros where positions are learned.
+ * Angle of each pair of a head's elements for one step of position in a layer, `[headDim / 2]`; zeros for pairs that
+ * are not turned.
  */
-export function rotaryFrequencies({ headDim, ropeTheta, positions, ropeScaling }: TransformerConfig): Float64Array {
-  const pairs = headDim / 2;
-  if (positions === 'learned') return new Float64Array(pairs);
-  const plain = Float64Array.from({ length: pairs }, (_, pair) => ropeTheta ** ((-2 * pair) / headDim));
+export function rotaryFrequencies(config: TransformerConfig, layer = 0): Float64Array {
+  const { headDim, rotaryDim = headDim, ropeTheta, positions, ropeScaling, layerForms } = config;
+  const theta = layerForms?.[layer]?.ropeTheta;
+  const frequencies = new Float64Array(headDim / 2);
+  if (positions === 'learned' || theta === 0) return frequencies;
+  const plain = plainFrequencies(theta ?? ropeTheta, rotaryDim);
+  frequencies.set(theta === undefined ? scaledFrequencies(plain, ropeTheta, ropeScaling) : plain);
+  return frequencies;
+}
+
+function plainFrequencies(theta: number, rotaryDim: number): Float64Array {
+  return Float64Array.from({ length: rotaryDim / 2 }, (_, pair) => theta ** ((-2 * pair) / rotaryDim));
+}
+
+function scaledFrequencies(plain: Float64Array, ropeTheta: number, ropeScaling: RopeScaling | undefined): Float64Array {
   switch (ropeScaling?.kind) {
     case 'linear':
       return plain.map((frequency) => frequency / ropeScaling.factor);
@@ -18,21 +30,29 @@ export function rotaryFrequencies({ headDim, ropeTheta, positions, ropeScaling }
       return plain.map((frequency) => llama3Frequency(frequency, ropeScaling));
     case 'yarn':
       return yarnFrequencies(plain, ropeTheta, ropeScaling);
+    case 'longrope':
+      return plain.map((frequency, pair) => frequency / ropeScaling.factors[pair]!);
     default:
       return plain;
   }
 }
 
-/**
- * What queries are multiplied by beside attention's own 1 / √headDim: YaRN's factor for queries and keys in one, and
- * GPT-2's variants of the scale.
- */
+/** What queries are multiplied by beside attention's own 1 / √headDim. */
 export function queryScale(
-  { headDim, ropeScaling, scaledScores = true, layerScaledScores = false }: TransformerConfig,
+  { headDim, scoreScale, layerScaledScores = false }: TransformerConfig,
   layer: number,
 ): number {
-  const yarn = ropeScaling?.kind === 'yarn' ? ropeScaling.attentionFactor ** 2 : 1;
-  return (yarn * (scaledScores ? 1 : Math.sqrt(headDim))) / (layerScaledScores ? layer + 1 : 1);
+  return (scoreScale === undefined ? 1 : scoreScale * Math.sqrt(headDim)) / (layerScaledScores ? layer + 1 : 1);
+}
+
+/**
+ * What the elements of queries that are turned are multiplied by besides: the factor of YaRN or LongRoPE for queries
+ * and keys in one.
+ */
+export function rotaryScale({ ropeScaling, layerForms }: TransformerConfig, layer: number): number {
+  if (layerForms?.[layer]?.ropeTheta !== undefined) return 1;
+  const hasFactor = ropeScaling?.kind === 'yarn' || ropeScaling?.kind === 'longrope';
+  return hasFactor ? ropeScaling.attentionFactor ** 2 : 1;
 }
 
 type ScalingOf<K extends RopeScaling['kind']> = Extract<RopeScaling, { kind: K }>;

@@ -96,11 +96,14 @@ export function pretrainedWeights(
     read: async (name) => {
       const placement = placementOf(name);
       const values = new Float32Array(sizeOf(placement.shape));
+      const { plus } = placement;
       for (const [start, end] of rangesOf(placement)) {
         const piece = await read(placement, start, end);
         if (placement.transposed) scatterRows(piece, values, placement.shape, start);
         else values.set(piece, start);
       }
+      // Gradients and the like are those of the checkpoint's values as they are.
+      if (plus !== 0 && !variable) for (const [at, value] of values.entries()) values[at] = value - plus;
       return values;
     },
   };
@@ -122,6 +125,7 @@ class SlabWriter {
       const piece = placement.transposed
         ? gatherRows(values, placement.shape, start, end)
         : values.subarray(start, end);
+      if (placement.plus !== 0) for (const [at, value] of piece.entries()) piece[at] = value + placement.plus;
       writeParameter(this.engine, this.slab, placement.parameter, piece, placement.offset + start);
       await this.pace.wrote(piece.length);
     }

@@ -62,7 +62,8 @@ export function prefillGraph(
     const { q, k, v } = splitHeads(projected);
     block.append(layer, k, v, cacheSlots, positions);
     if (hasTwins) block.copyFrom(layer, twins);
-    return hasPast ? block.attendCache(layer, q, cacheSlots, positions) : attention(q, k, v, segments);
+    const { window } = projected.layout;
+    return hasPast ? block.attendCache(layer, q, cacheSlots, positions, window) : attention(q, k, v, segments, window);
   };
   const hidden = model.hidden(tokens, positions, attend, input('lastRows', [shape.batch], 'u32'));
   block.sampleFrom(hidden);
@@ -126,9 +127,9 @@ class DecodeGraph {
   }
 
   /** Attention of tokens over the cache of their sequence up to themselves; they are in it already. */
-  attendCache(layer: number, q: Tensor, slots: Tensor, positions: Tensor): Tensor {
+  attendCache(layer: number, q: Tensor, slots: Tensor, positions: Tensor, window: number | undefined): Tensor {
     const { k, v } = this.layers[layer]!;
-    return extendAttention(q, k, v, slots, positions);
+    return extendAttention(q, k, v, slots, positions, window);
   }
 
   /** Gives rows a copy of the first `lengths` keys and values of other slots of a layer's cache. */

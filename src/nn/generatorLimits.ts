@@ -7,7 +7,7 @@ import { elementBytes } from '../../kernels/spec.ts';
 import type { FloatStorage } from '../../kernels/storage.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { mebibytes } from '../base/sizes.ts';
-import type { TransformerConfig } from '../models/transformerConfig.ts';
+import { isGated, type TransformerConfig } from '../models/transformerConfig.ts';
 import { bucketSize } from './buckets.ts';
 
 /** Token buckets of a prefill start here. */
@@ -97,8 +97,9 @@ export function sequenceBytes(
 }
 
 /** Bytes that the widest tensor of a layer has for a token: what a product gives, in float32. */
-function tokenBytes({ heads, kvHeads, headDim, dModel, dFf, mlp = 'swiglu' }: TransformerConfig): number {
-  return 4 * Math.max((heads + 2 * kvHeads) * headDim, dModel, mlp === 'swiglu' ? 2 * dFf : dFf);
+function tokenBytes(config: TransformerConfig): number {
+  const { heads, kvHeads, headDim, dModel, dFf } = config;
+  return 4 * Math.max((heads + 2 * kvHeads) * headDim, dModel, isGated(config) ? 2 * dFf : dFf);
 }
 
 /** The largest number up to `most` that passes, where those above one that fails fail too; 0 if none does. */

@@ -8,7 +8,7 @@ import { ProxmoError } from '../base/errors.ts';
 import { checkAdapterTensors } from '../models/adapterTensors.ts';
 import { checkFinite } from '../models/finiteWeights.ts';
 import type { HfModel } from '../models/hf/config.ts';
-import { type LoraConfig, type LoraSite, loraFactor, loraShape, loraSites, loraTensorName } from '../models/peft.ts';
+import { type LoraConfig, type LoraSite, loraShape, loraSites, loraTensorName } from '../models/peft.ts';
 import type { WeightSource } from '../models/weightSource.ts';
 import { gatherRows } from '../ops/embedding.ts';
 import { addLowRank, dropout } from '../ops/lowRank.ts';
@@ -66,12 +66,12 @@ export class LoraAdapters {
       if (site.parameter !== parameter) return sum;
       const seen = dropoutSeed ? dropout(x, dropoutSeed, index, config.dropout ?? 0) : x;
       const [down, up] = [slab.get(loraTensorName(site, 'A')), slab.get(loraTensorName(site, 'B'))];
-      return addLowRank(sum, seen, down, up, { start: site.firstOutput, factor: loraFactor(config) });
+      return addLowRank(sum, seen, down, up, { start: site.firstOutput, factor: site.factor });
     }, y);
   }
 
   private request(site: LoraSite, matrix: 'A' | 'B', random: Random | null): ParameterRequest {
-    const shape = loraShape(site, this.config, matrix);
+    const shape = loraShape(site, matrix);
     const bound = 1 / Math.sqrt(site.inputs);
     const isDrawn = matrix === 'A' && random !== null;
     return {
@@ -152,7 +152,7 @@ export async function mergeAdapters(engine: Engine, transformer: Transformer): P
  * Rows of a fused projection from `firstRow` on, `[rows, in]`, with the update of a site added to those that are its
  * own, in their storage.
  */
-function addUpdate(weights: Tensor, firstRow: number, site: LoraSite, { slab, config }: LoraAdapters): Tensor {
+function addUpdate(weights: Tensor, firstRow: number, site: LoraSite, { slab }: LoraAdapters): Tensor {
   const [down, up] = [slab.get(loraTensorName(site, 'A')), slab.get(loraTensorName(site, 'B'))];
   const first = Math.max(firstRow, site.firstOutput);
   const rows = Math.min(firstRow + weights.dim(0), site.firstOutput + up.dim(0)) - first;
@@ -161,6 +161,6 @@ function addUpdate(weights: Tensor, firstRow: number, site: LoraSite, { slab, co
   const update = product('nn', rows === up.dim(0) ? up : gatherRows(up, constant(taken, [rows], 'u32')), down);
   // The rows are a run of the flat matrix.
   const start = (first - firstRow) * site.inputs;
-  const params = { count: update.size, columns: update.size, width: weights.size, start, factor: loraFactor(config) };
+  const params = { count: update.size, columns: update.size, width: weights.size, start, factor: site.factor };
   return launch(addColumns, params, { part: update, total: weights }, { total: weights.shape }).total;
 }

@@ -1,8 +1,9 @@
 /**
  * A decoder-only transformer: pre-norm blocks of attention and MLP on a residual stream. The configuration chooses a
- * family's form: RMSNorm or LayerNorm, rotary or learned positions, grouped-query attention with or without norms on
- * its heads, SwiGLU or GELU, biases, tied or untied head (Radford et al., GPT-2, 2019; Touvron et al., arXiv
- * 2302.13971; Ainslie et al., arXiv 2305.13245; Shazeer, arXiv 2002.05202).
+ * family's form: RMSNorm or LayerNorm, also behind attention and MLP, rotary or learned positions, grouped-query
+ * attention with or without norms on its heads and windows, SwiGLU, GeGLU or GELU, biases, tied or untied head (Radford
+ * et al., GPT-2, 2019; Touvron et al., arXiv 2302.13971; Ainslie et al., arXiv 2305.13245; Shazeer, arXiv 2002.05202;
+ * Gemma 3, arXiv 2503.19786).
  *
  * Sequences are packed: the tokens of many sequences lie one after another on one axis, `[rows]`. How queries meet keys
  * is the caller's choice (`AttentionPath`), so that training, prefill and decoding run the same blocks.
@@ -12,16 +13,16 @@
  * float32.
  */
 import type { FloatStorage } from '../../kernels/storage.ts';
-import type { TransformerConfig } from '../models/transformerConfig.ts';
+import { isGated, type TransformerConfig } from '../models/transformerConfig.ts';
 import { type AllowedTokens, maskLogits } from '../ops/allowedTokens.ts';
 import { attention, type Segments } from '../ops/attention.ts';
-import { add, gelu, geluErf } from '../ops/elementwise.ts';
+import { add, gelu, geluErf, scale } from '../ops/elementwise.ts';
 import { gatherRows } from '../ops/embedding.ts';
+import { geglu, swiglu } from '../ops/gatedLinear.ts';
 import { headNorm } from '../ops/headNorm.ts';
 import { norm } from '../ops/norm.ts';
 import { type HeadLayout, splitHeadsWithRope } from '../ops/rope.ts';
 import { embeddingOfParts, linearOfParts } from '../ops/rowParts.ts';
-import { swiglu } from '../ops/swiglu.ts';
 import { tokenLogProbs } from '../ops/tokenLogProbs.ts';
 import { chunkedTokenLogProbs } from '../ops/vocabLoss.ts';
 import { recomputed } from '../tensor/recompute.ts';
@@ -29,7 +30,7 @@ import { inScope } from '../tensor/scope.ts';
 import { constant, type Tensor } from '../tensor/tensor.ts';
 import { ParameterSlab } from '../tensor/variable.ts';
 import { decoderSlab } from './decoderParameters.ts';
-import { queryScale, rotaryFrequencies } from './decoderRope.ts';
+import { queryScale, rotaryFrequencies, rotaryScale } from './decoderRope.ts';
 import { LoraAdapters } from './lora.ts';
 
 export type { TransformerConfig } from '../models/transformerConfig.ts';
@@ -61,7 +62,7 @@ export function splitHeads({ qkv, positions, layout }: ProjectedHeads): Heads {
 export function packedAttention(segments: Segments): AttentionPath {
   return (_, projected) => {
     const { q, k, v } = splitHeads(projected);
-    return attention(q, k, v, segments);
+    return attention(q, k, v, segments, projected.layout.window);
   };
 }
 
@@ -100,6 +101,18 @@ export function vocabChunkSize(rows: number, vocabSize: number): number | null {
   return rows * vocabSize * 4 <= largestLogits ? null : Math.max(64, Math.floor(largestLogits / 16 / rows / 64) * 64);
 }
 
+const activations = { swiglu, geglu, gelu, geluErf } as const;
+
+function frequenciesOf(config: TransformerConfig): Tensor[] {
+  const known = new Map<number | undefined, Tensor>();
+  return Array.from({ length: config.layers }, (_, layer) => {
+    const theta = config.layerForms?.[layer]?.ropeTheta;
+    const found = known.get(theta) ?? constant(rotaryFrequencies(config, layer), [config.headDim / 2]);
+    known.set(theta, found);
+    return found;
+  });
+}
+
 /**
  * A decoder: packed sequences of tokens to hidden states, logits and log-probabilities. Its weights are in `slab`.
  * @example
@@ -111,7 +124,8 @@ export function vocabChunkSize(rows: number, vocabSize: number): number | null {
  */
 export class Transformer {
   readonly slab: ParameterSlab;
-  private readonly frequencies: Tensor;
+  /** Rotary angles of each layer, `[headDim / 2]`; layers that turn alike share them. */
+  private readonly frequencies: readonly Tensor[];
 
   /**
    * @param weights a seed that starting weights are drawn from; null leaves them at 0, without a copy on the host, for
@@ -127,7 +141,7 @@ export class Transformer {
     private readonly mode: TrainingMode = {},
   ) {
     this.slab = weights instanceof ParameterSlab ? weights : decoderSlab(config, weights, name);
-    this.frequencies = constant(rotaryFrequencies(config), [config.headDim / 2]);
+    this.frequencies = frequenciesOf(config);
   }
 
   /** How the operands of products with weights are stored, and heads with them, in a KV cache too. */
@@ -234,16 +248,19 @@ export class Transformer {
     const middle = inScope(`layers.${layer}.attention`, () => {
       const { sum, normed } = this.norm(stream, `layers.${layer}.attention.norm`);
       const context = this.attentionContext(layer, normed, positions, attend);
-      return { x: pick(sum), update: this.attentionOutput(layer, pick(context)) };
+      const output = this.attentionOutput(layer, pick(context));
+      return { x: pick(sum), update: this.postNorm(output, `layers.${layer}.attention`) };
     });
     return inScope(`layers.${layer}.mlp`, () => {
       const { sum, normed } = this.norm(middle, `layers.${layer}.mlp.norm`);
-      return { x: sum, update: this.mlpBlock(layer, normed) };
+      return { x: sum, update: this.postNorm(this.mlpBlock(layer, normed), `layers.${layer}.mlp`) };
     });
   }
 
   private embed(tokens: Tensor, positions: Tensor): Tensor {
-    const x = embeddingOfParts(this.slab.parts('embedding'), tokens);
+    const { embeddingScale = 1 } = this.config;
+    const plain = embeddingOfParts(this.slab.parts('embedding'), tokens);
+    const x = embeddingScale === 1 ? plain : scale(plain, embeddingScale);
     return this.config.positions === 'learned' ? add(x, embeddingOfParts(this.slab.parts('positions'), positions)) : x;
   }
 
@@ -253,11 +270,14 @@ export class Transformer {
     const prefix = `layers.${layer}.attention`;
     const qkv = this.project(input, `${prefix}.qkv`, config.qkvBias);
     const normed = config.headNorm ? this.normHeads(qkv, prefix) : qkv;
+    const { window } = config.layerForms?.[layer] ?? {};
     const layout = {
       ...config,
-      frequencies,
+      frequencies: frequencies[layer]!,
       queryScale: queryScale(config, layer),
+      rotaryScale: rotaryScale(config, layer),
       stored: this.stored,
+      ...(window === undefined ? {} : { window }),
     };
     return attend(layer, { qkv: normed, positions, layout }).reshape([input.dim(0), config.heads * config.headDim]);
   }
@@ -281,11 +301,8 @@ export class Transformer {
   private mlpBlock(layer: number, normed: Tensor): Tensor {
     const { mlp = 'swiglu', mlpBias } = this.config;
     const prefix = `layers.${layer}.mlp`;
-    const inner =
-      mlp === 'swiglu'
-        ? swiglu(this.project(normed, `${prefix}.gateUp`, mlpBias), this.stored)
-        : (mlp === 'gelu' ? gelu : geluErf)(this.project(normed, `${prefix}.up`, mlpBias), this.stored);
-    return this.project(inner, `${prefix}.down`, mlpBias);
+    const first = this.project(normed, `${prefix}.${isGated(this.config) ? 'gateUp' : 'up'}`, mlpBias);
+    return this.project(activations[mlp](first, this.stored), `${prefix}.down`, mlpBias);
   }
 
   /** The norm of the stream, and the stream that is left: with its update added, by the same kernel. */
@@ -298,6 +315,14 @@ export class Transformer {
       epsilon: this.config.normEpsilon,
       stored: this.stored,
     });
+  }
+
+  /** What a part of a layer adds to the stream. */
+  private postNorm(update: Tensor, part: string): Tensor {
+    if (!this.config.postNorms) return update;
+    const name = `${part}.postNorm`;
+    const { normed } = norm(name, { x: update, weight: this.slab.get(name), epsilon: this.config.normEpsilon });
+    return normed;
   }
 
   /**

@@ -1,6 +1,7 @@
 /** Attention over packed sequences, differentiable. */
 import { attention as attentionKernel } from '../../kernels/attention.ts';
 import { attentionBackwardKey, attentionBackwardQuery, attentionStatistics } from '../../kernels/attentionBackward.ts';
+import { noWindow } from '../../kernels/attentionReference.ts';
 import { maxHeadDim } from '../../kernels/attentionVariants.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
@@ -20,20 +21,29 @@ export interface Segments {
 
 /**
  * Causal grouped-query attention within packed sequences: row i attends rows segmentStart[i] to i, with scores q·k /
- * √headDim. Head h uses key head ⌊h · kvHeads / heads⌋. Memory is linear in the rows, time in the sum of the squared
+ * √headDim; with a window the last `window` of them alone (Beltagy et al., Longformer, arXiv 2004.05150). Head h uses
+ * key head ⌊h · kvHeads / heads⌋. Memory is linear in the rows, time in the sum of the squared
  * sequence lengths (FlashAttention-2, arXiv 2307.08691).
  * @param q `[rows, heads, headDim]`, in f32 or f16, as k and v
  * @param k `[rows, kvHeads, headDim]`
  * @param v `[rows, kvHeads, headDim]`
+ * @param window rows that a row attends at most, itself among them: 1 or more. Default: no limit
  * @returns `[rows, heads, headDim]`, stored as q is; gradients are in f32
- * @throws {ProxmoError} `shape` if the shapes do not fit, queries, keys and values are stored differently, heads is no
- * multiple of kvHeads, or headDim is no multiple of 4 up to 128
+ * @throws {ProxmoError} `shape` if the shapes do not fit, the window is no whole number above 0, queries, keys and
+ * values are stored differently, heads is no multiple of kvHeads, or headDim is no multiple of 4 up to `maxHeadDim`
  */
-export function attention(q: Tensor, k: Tensor, v: Tensor, { segmentStart, segmentEnd }: Segments): Tensor {
+export function attention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  { segmentStart, segmentEnd }: Segments,
+  window: number = noWindow,
+): Tensor {
   const [rows, heads, headDim] = [q.dim(0), q.dim(1), q.dim(2)];
   const kvHeads = k.dim(1);
   checkHeads('attention', heads, kvHeads, headDim);
-  const params = { rows, heads, kvHeads, headDim };
+  checkWindow('attention', window);
+  const params = { rows, heads, kvHeads, headDim, window };
   const stored = storageOf('attention', [q, k, v]);
   const { y, lse } = launch(
     attentionKernel[stored],
@@ -79,4 +89,10 @@ export function checkHeads(op: string, heads: number, kvHeads: number, headDim: 
       `${op}: a head dimension of ${headDim} has no kernel; use a multiple of 4 from 4 to ${maxHeadDim}.`,
     );
   }
+}
+
+/** @throws {ProxmoError} `shape` unless it is a number of keys */
+export function checkWindow(op: string, window: number): void {
+  if (Number.isInteger(window) && window >= 1 && window <= noWindow) return;
+  throw new ProxmoError('shape', `${op}: the window is ${window}; use a whole number of keys, 1 or more.`);
 }

@@ -4,13 +4,14 @@
  */
 import { attentionDecode } from '../../kernels/attentionDecode.ts';
 import { attentionExtend } from '../../kernels/attentionExtend.ts';
+import { noWindow } from '../../kernels/attentionReference.ts';
 import { attentionStep, stepHeadGrain } from '../../kernels/attentionStep.ts';
 import { kvAppend } from '../../kernels/kvAppend.ts';
 import { kvCopy } from '../../kernels/kvCopy.ts';
 import type { FloatStorage } from '../../kernels/storage.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { Variable } from '../tensor/variable.ts';
-import { checkHeads } from './attention.ts';
+import { checkHeads, checkWindow } from './attention.ts';
 import { type HeadLayout, splitHeadsWithRope } from './rope.ts';
 import { storageOf } from './storage.ts';
 
@@ -136,20 +137,28 @@ export function copyKv(cacheK: Tensor, cacheV: Tensor, sources: Tensor, targets:
 
 /**
  * Attention of one token per sequence over its cache: row r attends positions 0 to lengths[r] − 1 of slot slots[r], its
- * own key included if it was appended before. Heads and scores are those of `attention`. A length of 0, or a slot out
- * of range, gives zeros.
+ * own key included if it was appended before, of these at most the last `window`. Heads and scores are those of
+ * `attention`. A length of 0, or a slot out of range, gives zeros.
  * @param q `[rows, heads, headDim]`
  * @param cacheK `[slots, capacity, kvHeads, headDim]`
  * @param cacheV the same shape
  * @param slots u32 `[rows]`
  * @param lengths u32 `[rows]`; cut at the capacity
+ * @param window 1 or more. Default: no limit
  * @returns `[rows, heads, headDim]`
  * @throws {ProxmoError} `shape` if the shapes do not fit, or the head dimension has no kernel
  */
-export function decodeAttention(q: Tensor, cacheK: Tensor, cacheV: Tensor, slots: Tensor, lengths: Tensor): Tensor {
+export function decodeAttention(
+  q: Tensor,
+  cacheK: Tensor,
+  cacheV: Tensor,
+  slots: Tensor,
+  lengths: Tensor,
+  window: number = noWindow,
+): Tensor {
   return launch(
     attentionDecode[storageOf('decodeAttention', [q, cacheK, cacheV])],
-    cachedShape('decodeAttention', q, cacheK),
+    cachedShape('decodeAttention', q, cacheK, window),
     { q, cacheK, cacheV, slots, lengths },
     { y: q.shape },
   ).y;
@@ -157,38 +166,48 @@ export function decodeAttention(q: Tensor, cacheK: Tensor, cacheV: Tensor, slots
 
 /**
  * Attention of many tokens per sequence over its cache: row r attends positions 0 to positions[r] of slot slots[r], its
- * own key among them, which must have been appended before. Heads and scores are those of `attention`. Any number of
- * sequences are packed one after another, the rows of one next to each other with rising positions; other orders are
- * slower, not wrong. A row whose slot or position is out of range gives zeros (0xffffffff is never in range).
+ * own key among them, which must have been appended before; of these at most the last `window`. Heads and scores are
+ * those of `attention`. Any number of sequences are packed one after another, the rows of one next to each other with
+ * rising positions; other orders are slower, not wrong. A row whose slot or position is out of range gives zeros
+ * (0xffffffff is never in range).
  * @param q `[rows, heads, headDim]`, in f32 or f16, as the cache
  * @param cacheK `[slots, capacity, kvHeads, headDim]`
  * @param cacheV the same shape
  * @param slots u32 `[rows]`
  * @param positions u32 `[rows]`
+ * @param window 1 or more. Default: no limit
  * @returns `[rows, heads, headDim]`, stored as q is
  * @throws {ProxmoError} `shape` if the shapes do not fit, queries and cache are stored differently, or the head
  * dimension has no kernel
  */
-export function extendAttention(q: Tensor, cacheK: Tensor, cacheV: Tensor, slots: Tensor, positions: Tensor): Tensor {
+export function extendAttention(
+  q: Tensor,
+  cacheK: Tensor,
+  cacheV: Tensor,
+  slots: Tensor,
+  positions: Tensor,
+  window: number = noWindow,
+): Tensor {
   return launch(
     attentionExtend[storageOf('extendAttention', [q, cacheK, cacheV])],
-    cachedShape('extendAttention', q, cacheK),
+    cachedShape('extendAttention', q, cacheK, window),
     { q, cacheK, cacheV, slots, positions },
     { y: q.shape },
   ).y;
 }
 
 /** Parameters of kernels in which rows of queries attend a cache. */
-function cachedShape(op: string, q: Tensor, cacheK: Tensor) {
+function cachedShape(op: string, q: Tensor, cacheK: Tensor, window: number) {
   const [rows, heads, headDim] = [q.dim(0), q.dim(1), q.dim(2)];
   const [slotCount, capacity, kvHeads] = [cacheK.dim(0), cacheK.dim(1), cacheK.dim(2)];
   checkHeads(op, heads, kvHeads, headDim);
-  return { rows, heads, kvHeads, headDim, slotCount, capacity };
+  checkWindow(op, window);
+  return { rows, heads, kvHeads, headDim, slotCount, capacity, window };
 }
 
 /**
  * A decoding step's attention, as `splitHeadsWithRope`, `appendKv` and `decodeAttention` one after another, in one
- * kernel where the head dimension allows it.
+ * kernel where the head dimension allows it and heads are turned as a whole.
  * @param qkv `[batch, (heads + 2 · kvHeads) · headDim]`: the projection of one new token per sequence
  * @param positions u32 `[batch]`: the token's index in its sequence; what lies before it in the cache is attended too
  * @param rows `slots`, u32 `[batch]`; `lengths`, u32 `[batch]`, positions + 1. A row whose slot or position is out of
@@ -203,16 +222,19 @@ export function attendStep(
   { cacheK, cacheV }: KvTensors,
   rows: { readonly slots: Tensor; readonly lengths: Tensor },
 ): KvTensors & { readonly y: Tensor } {
-  const { heads, kvHeads, headDim, frequencies, queryScale = 1 } = layout;
+  const { heads, kvHeads, headDim, frequencies, rotaryDim = headDim, window = noWindow } = layout;
   checkHeads('attendStep', heads, kvHeads, headDim);
+  checkWindow('attendStep', window);
   const { slots, lengths } = rows;
   const batch = qkv.dim(0);
-  if (headDim % stepHeadGrain !== 0) {
+  if (headDim % stepHeadGrain !== 0 || rotaryDim !== headDim) {
     const { q, k, v } = splitHeadsWithRope(qkv, positions, layout);
     const updated = appendKv(cacheK, cacheV, k, v, slots, positions);
-    return { ...updated, y: decodeAttention(q, updated.cacheK, updated.cacheV, slots, lengths) };
+    return { ...updated, y: decodeAttention(q, updated.cacheK, updated.cacheV, slots, lengths, window) };
   }
-  const params = { batch, heads, kvHeads, headDim, slotCount: cacheK.dim(0), capacity: cacheK.dim(1), queryScale };
+  const queryScale = (layout.queryScale ?? 1) * (layout.rotaryScale ?? 1);
+  const [slotCount, capacity] = [cacheK.dim(0), cacheK.dim(1)];
+  const params = { batch, heads, kvHeads, headDim, slotCount, capacity, window, queryScale };
   return launch(
     attentionStep[storageOf('attendStep', [cacheK, cacheV])],
     params,

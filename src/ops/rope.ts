@@ -11,18 +11,24 @@ export interface HeadLayout {
   /** Even. */
   readonly headDim: number;
   /**
-   * Angle of each pair of elements for one step of position, `[headDim / 2]`; zeros in models with learned positions.
+   * Angle of each pair of elements for one step of position, `[headDim / 2]`; zeros for pairs that are not turned.
    */
   readonly frequencies: Tensor;
+  /** Even: this many of a head's elements, the first, are turned. Default: all. */
+  readonly rotaryDim?: number;
   /** Queries are multiplied by this. Default: 1. */
   readonly queryScale?: number;
+  /** Elements of queries that are turned are also multiplied by this. Default: 1. */
+  readonly rotaryScale?: number;
+  /** Keys that a query attends at most, its own among them. Default: no limit. */
+  readonly window?: number;
   /** How the heads are stored. Default: f32. */
   readonly stored?: FloatStorage;
 }
 
 /**
  * Splits a fused projection into queries, keys and values, and turns queries and keys by their position: elements i and
- * i + headDim / 2 of a head, as a pair, by position · frequencies[i].
+ * i + rotaryDim / 2 of a head, for i < rotaryDim / 2, as a pair, by position · frequencies[i].
  * @param qkv [rows, (heads + 2 · kvHeads) · headDim]: all queries of a row, then its keys, then its values
  * @param positions u32 [rows]
  * @returns q [rows, heads, headDim]; k and v [rows, kvHeads, headDim]
@@ -34,9 +40,10 @@ export function splitHeadsWithRope(
   layout: HeadLayout,
 ): { readonly q: Tensor; readonly k: Tensor; readonly v: Tensor } {
   checkShapes(qkv, positions, layout);
-  const { heads, kvHeads, headDim, frequencies, queryScale = 1, stored = 'f32' } = layout;
+  const { heads, kvHeads, headDim, frequencies, stored = 'f32' } = layout;
+  const { rotaryDim = headDim, queryScale = 1, rotaryScale = 1 } = layout;
   const rows = qkv.dim(0);
-  const params = { rows, heads, kvHeads, headDim, queryScale };
+  const params = { rows, heads, kvHeads, headDim, rotaryDim, queryScale, rotaryScale };
   const shapes = { q: [rows, heads, headDim], k: [rows, kvHeads, headDim], v: [rows, kvHeads, headDim] };
   const { q, k, v } = launch(kernels.splitHeadsWithRope[stored], params, { qkv, positions, frequencies }, shapes);
   differentiableMany('splitHeadsWithRope', [qkv], [q, k, v], ([givenQ, givenK, givenV]) => {
@@ -51,10 +58,13 @@ export function splitHeadsWithRope(
   return { q, k, v };
 }
 
-function checkShapes(qkv: Tensor, positions: Tensor, { heads, kvHeads, headDim, frequencies }: HeadLayout): void {
+function checkShapes(qkv: Tensor, positions: Tensor, layout: HeadLayout): void {
+  const { heads, kvHeads, headDim, rotaryDim = headDim, frequencies } = layout;
   const width = (heads + 2 * kvHeads) * headDim;
   const fits =
     headDim % 2 === 0 &&
+    rotaryDim % 2 === 0 &&
+    rotaryDim <= headDim &&
     frequencies.size === headDim / 2 &&
     qkv.shape.length === 2 &&
     qkv.dim(1) === width &&
@@ -64,7 +74,7 @@ function checkShapes(qkv: Tensor, positions: Tensor, { heads, kvHeads, headDim, 
   if (fits) return;
   throw new ProxmoError(
     'shape',
-    `splitHeadsWithRope of ${heads} and ${kvHeads} heads needs an even headDim, frequencies [headDim / 2], qkv [rows, ${width}] and positions u32 [rows]; it was given ` +
-      `headDim ${headDim}, [${frequencies.shape.join(', ')}], [${qkv.shape.join(', ')}] and ${positions.dtype} [${positions.shape.join(', ')}].`,
+    `splitHeadsWithRope of ${heads} and ${kvHeads} heads needs an even headDim, an even rotaryDim up to it, frequencies [headDim / 2], qkv [rows, ${width}] and positions u32 [rows]; it was given ` +
+      `headDim ${headDim}, rotaryDim ${rotaryDim}, [${frequencies.shape.join(', ')}], [${qkv.shape.join(', ')}] and ${positions.dtype} [${positions.shape.join(', ')}].`,
   );
 }

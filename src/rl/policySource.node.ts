@@ -19,6 +19,7 @@ import type { Engine } from '../tensor/engine.ts';
 import { checkDtype } from '../tensor/variableStore.ts';
 import { WordTokenizer } from '../text/wordTokenizer.ts';
 import { savedAdaptersOf, type TrainConfig } from './config.ts';
+import { checkModelRoom } from './modelRoom.node.ts';
 import { tokenizerFor } from './policy.ts';
 import {
   type ChatSettings,
@@ -152,7 +153,8 @@ export async function openPolicyModel(
 ): Promise<PolicySource> {
   const opened = await openPretrained(path);
   try {
-    // Before the weights, which take a while, so that targets that are wrong are told at once.
+    // Before the weights, which take a while, so that what is wrong is told at once.
+    checkModelRoom(engine, opened, storage);
     const adapters = lora && (await startingAdapters(engine, opened.model, opened.weights, lora, seed));
     const tokenizer = await opened.loadTokenizer();
     tokenizer.requireChatSettings(chatSettings(prompt));

@@ -29,7 +29,7 @@ export async function startingAdapters(
 ): Promise<LoraAdapters> {
   if (!('from' in settings)) return new LoraAdapters(model, settings, seed);
   return withFolder(model, settings, (config, folder) =>
-    loadAdapters(engine, model, config, folder, settings.from, weights),
+    loadAdapters(engine, model, config, folder, nameOf(folder), weights),
   );
 }
 
@@ -46,9 +46,14 @@ export async function outlineAdapters(
 ): Promise<LoraAdapters> {
   if (!('from' in settings)) return new LoraAdapters(model, settings, null);
   return withFolder(model, settings, async (config, folder) => {
-    await checkAdapterTensors(model, config, folder, settings.from, weights, onOtherModel);
+    await checkAdapterTensors(model, config, folder, nameOf(folder), weights, onOtherModel);
     return new LoraAdapters(model, config, null);
   });
+}
+
+/** An adapter in messages, which are mostly about one that belongs to another model. */
+function nameOf({ dir, baseModel }: AdapterFolder): string {
+  return baseModel === null ? dir : `${dir} (made for ${baseModel})`;
 }
 
 type SavedSettings = Extract<LoraSettings, { from: string }>;

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { measureLogits } from '../../src/cli/model/measure.ts';
 import { AdapterFolder } from '../../src/models/peft.node.ts';
 import { openPretrained } from '../../src/models/pretrained.node.ts';
 import { loadPretrained } from '../../src/nn/decoderWeights.ts';
@@ -104,7 +105,53 @@ it('is exported as adapters, and as whole weights with them merged', async () =>
   expect(distance(await logitsOf(engine, untouched.model), trained)).toBeGreaterThan(1e-2);
 });
 
+it('is exported as GGUF files, of whole weights and of adapters', async () => {
+  const [merged, adapters] = [join(folder, 'merged.gguf'), join(folder, 'adapters.gguf')];
+  expect((await proxmo(['model', 'export', dir, merged, '--gguf', '--merge'])).stdout).toContain(
+    `${merged}: the policy in float32, adapters merged, of ${dir}`,
+  );
+  expect((await proxmo(['model', 'export', dir, adapters, '--gguf'])).stdout).toContain(
+    `${adapters}: the adapters (GGUF) for ${base} of ${dir} after iteration 2`,
+  );
+  const engine = new Engine(await testDevice(testAdapters.at(-1)!));
+  const opened = await openPretrained(merged);
+  const tokenizer = await opened.loadTokenizer();
+  const original = await openPretrained(base);
+  expect(tokenizer.encode('look at the desk')).toEqual((await original.loadTokenizer()).encode('look at the desk'));
+  const model = await loadPretrained(engine, opened.model, opened.weights, merged);
+  await Promise.all([opened.close(), original.close()]);
+  const trained = await logitsOf(engine, (await loadRunModel(engine, dir)).source.model);
+  expect(distance(await logitsOf(engine, model), trained)).toBeLessThan(1e-4);
+});
+
+it('is inspected, and its policy verified against what was computed with its export', async () => {
+  const { stdout } = await proxmo(['model', 'inspect', dir]);
+  expect(stdout).toMatch(/checkpoint +after iteration 2/);
+  expect(stdout).toMatch(/trained +adapters of rank 2 on 14 projections/);
+  expect(stdout).toMatch(/family +llama/);
+  const { trained, parameters } = JSON.parse((await proxmo(['model', 'inspect', dir, '--json'])).stdout);
+  expect(trained).toMatchObject({ iteration: 2, model: base, adapters: { projections: 14, ranks: [2] } });
+  expect(trained.trained.parameters).toBeLessThan(parameters);
+
+  const engine = new Engine(await testDevice(testAdapters.at(-1)!));
+  const ids = [3, 4, 5, 6, 7];
+  const rowOf = async (model: Transformer) => [...(await measureLogits(engine, model, [ids], [4]))];
+  const expectedOf = async (model: Transformer) => {
+    const file = join(folder, 'expected.json');
+    writeFileSync(file, JSON.stringify({ input_ids: [ids], logits_positions: [4], logits: [[await rowOf(model)]] }));
+    return ['model', 'verify', dir, '--expected', file, '--adapter', testAdapters.at(-1)!];
+  };
+  const trainedModel = (await loadRunModel(engine, dir)).source.model;
+  expect((await proxmo(await expectedOf(trainedModel))).code).toBe(0);
+  const untouched = await proxmo(await expectedOf(trainedModel.withoutAdapters()));
+  expect(untouched.stderr).toContain(`${dir} does not compute what the reference computed: logits`);
+});
+
 it.each([
+  [
+    ['--gguf'],
+    `--gguf makes a file, and ${join(folder, 'never')} does not end with .gguf; name it ${join(folder, 'never')}.gguf.`,
+  ],
   [['--dtype', 'float16'], 'Adapters are saved in float32; leave out --dtype, or add --merge to save whole weights.'],
   [
     ['--dtype', 'int8', '--merge'],

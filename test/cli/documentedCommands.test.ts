@@ -99,6 +99,9 @@ describe('documented commands', () => {
     ['config', 'presets'],
     ['completion', 'bash'],
     ['train', '--preset', 'small', '--plan'],
+    ['model', 'inspect', 'test/fixtures/hf/gemma3'],
+    ['model', 'inspect', 'test/fixtures/gguf/phi3.gguf'],
+    ['model', 'verify', 'test/fixtures/hf/gemma3'],
   ])('run: %s %s %s %s', async (...words) => {
     expect((await proxmo(words.filter(Boolean))).code).toBe(0);
   });

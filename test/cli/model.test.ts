@@ -62,7 +62,8 @@ describe('verify', () => {
   });
 
   const larger = '../shared/fixtures/hf';
-  it.skipIf(!existsSync(larger)).each(hfFixtures)(
+  const largerFixtures = hfFixtures.filter((name) => existsSync(join(larger, name)));
+  it.skipIf(!existsSync(larger)).each(largerFixtures)(
     `${larger}/%s, with its tokenizer and chat template`,
     async (name) => {
       const { stdout, error } = await run('verify', join(larger, name), '--adapter', testAdapters.at(-1)!, '--json');
@@ -88,7 +89,7 @@ describe('verify', () => {
       },
     );
 
-    it.skipIf(!existsSync(larger)).each(hfFixtures)(
+    it.skipIf(!existsSync(larger)).each(largerFixtures)(
       `${larger}/%s is within the tolerances of f16, but not of float32`,
       async (name) => {
         const { stdout, error } = await verifyHalf(join(larger, name));
@@ -220,6 +221,12 @@ describe('a GGUF file', () => {
     expect(error).toBeNull();
     expect(checksOf(stdout)).toHaveLength(6);
     expect(checksOf(stdout).every(({ passed }) => passed)).toBe(true);
+  });
+
+  it('is inspected with the texts of its end tokens, also of those that only its tokenizer names', async () => {
+    const file = join(import.meta.dirname, '..', 'fixtures', 'gguf', 'qwen2.gguf');
+    expect((await run('inspect', file)).stdout).toMatch(/end tokens +0 "<\|endoftext\|>", 1 "<\|im_end\|>"\n/);
+    expect((await run('inspect', await qwen3Gguf())).stdout).toMatch(/no tokenizer +.*qwen3.gguf has no metadata/);
   });
 
   it('is inspected like a folder', async () => {

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readHfModel } from '../../src/models/hf/checkpoint.node.ts';
-import { adapterConfig, loraFactor, loraSites, parseAdapterConfig } from '../../src/models/peft.ts';
+import { adapterConfig, loraSites, parseAdapterConfig } from '../../src/models/peft.ts';
 import { hfFixture } from '../support/hfFixtures.ts';
 
 const plain = { peft_type: 'LORA', r: 8, lora_alpha: 16, target_modules: ['q_proj', 'v_proj'] };
@@ -17,6 +17,8 @@ it('reads back what it writes', async () => {
         targets: fc.subarray(['q_proj', 'k_proj', 'o_proj', 'up_proj'], { minLength: 1 }),
         dropout: fc.double({ min: 0, max: 0.9, noNaN: true }),
         rankStabilised: fc.boolean(),
+        rankPattern: fc.constant({ '.*0.self_attn.q_proj': 3, up_proj: 2 }),
+        alphaPattern: fc.constant({ o_proj: 5 }),
       }),
       (config) => {
         expect(parseAdapterConfig(JSON.parse(JSON.stringify(adapterConfig(model, config, 'base'))))).toEqual(config);
@@ -36,6 +38,8 @@ it('knows where the parts of fused projections begin', async () => {
       firstOutput: (heads + kvHeads) * headDim,
       inputs: dModel,
       outputs: kvHeads * headDim,
+      rank: 1,
+      factor: 1,
     },
     {
       module: 'model.layers.0.mlp.up_proj',
@@ -43,6 +47,8 @@ it('knows where the parts of fused projections begin', async () => {
       firstOutput: dFf,
       inputs: dModel,
       outputs: dFf,
+      rank: 1,
+      factor: 1,
     },
   ]);
 });
@@ -55,9 +61,45 @@ it('tells projections of one name apart by more of it', async () => {
   expect(modules('mlp.c_proj')).toEqual(modules('c_proj').filter((module) => module.includes('.mlp.')));
 });
 
-it('scales by alpha / rank, or by alpha / √rank', () => {
-  expect(loraFactor({ rank: 16, alpha: 8, targets: 'all-linear' })).toBe(0.5);
-  expect(loraFactor({ rank: 16, alpha: 8, targets: 'all-linear', rankStabilised: true })).toBe(2);
+it('scales by alpha / rank, or by alpha / √rank', async () => {
+  const model = await readHfModel(hfFixture('llama'));
+  const factors = (more: object) =>
+    new Set(loraSites(model, { rank: 16, alpha: 8, targets: 'all-linear', ...more }).map(({ factor }) => factor));
+  expect(factors({})).toEqual(new Set([0.5]));
+  expect(factors({ rankStabilised: true })).toEqual(new Set([2]));
+});
+
+describe('ranks and alphas by pattern', () => {
+  const strengths = async (more: object) =>
+    Object.fromEntries(
+      loraSites(
+        await readHfModel(hfFixture('llama')),
+        parseAdapterConfig({ ...plain, target_modules: ['q_proj', 'v_proj', 'down_proj'], ...more }),
+      ).map(({ module, rank, factor }) => [module.replace('model.layers.', ''), [rank, factor]]),
+    );
+
+  it('hold for the names, ends of names and expressions that match first', async () => {
+    const rank_pattern = { down_proj: 2, '^model.layers.0.self_attn.q_proj': 3, '.*1.self_attn.[qv]_proj': 4 };
+    expect(await strengths({ rank_pattern, alpha_pattern: { v_proj: 4, down_proj: 1 } })).toEqual({
+      '0.self_attn.q_proj': [3, 16 / 3],
+      '0.self_attn.v_proj': [8, 4 / 8],
+      '0.mlp.down_proj': [2, 1 / 2],
+      '1.self_attn.q_proj': [4, 4],
+      '1.self_attn.v_proj': [4, 1],
+      '1.mlp.down_proj': [2, 1 / 2],
+    });
+    const stabilised = await strengths({ rank_pattern: { v_proj: 4 }, use_rslora: true });
+    expect(stabilised['0.self_attn.v_proj']).toEqual([4, 8]);
+  });
+
+  it.each([
+    [{ rank_pattern: { q_proj: 0 } }, 'rank for "q_proj" is 0; it must be a whole number of 1 or more.'],
+    [{ alpha_pattern: { q_proj: -1 } }, 'alpha for "q_proj" is -1; it must be above 0.'],
+    [{ rank_pattern: { '(': 2 } }, 'rank_pattern "(" is not a pattern that can be read'],
+    [{ rank_pattern: { q_proj: 'x' } }, '`rank_pattern.q_proj` must be a number, not "x".'],
+  ])('%j is refused', async (more, message) => {
+    await expect(strengths(more)).rejects.toMatchObject({ code: 'config', message: expect.stringContaining(message) });
+  });
 });
 
 describe('targets as a pattern', () => {
@@ -109,7 +151,7 @@ describe('an adapter_config.json', () => {
     [{ ...plain, use_dora: true }, 'use_dora is true'],
     [{ ...plain, bias: 'all' }, 'bias is "all"'],
     [{ ...plain, modules_to_save: ['lm_head'] }, 'modules_to_save is ["lm_head"]'],
-    [{ ...plain, rank_pattern: { q_proj: 4 } }, 'rank_pattern is {"q_proj":4}'],
+    [{ ...plain, lora_bias: true }, 'lora_bias is true, which is not supported; use an adapter without it.'],
     [{ ...plain, init_lora_weights: 'pissa' }, 'init_lora_weights is "pissa"'],
     [{ ...plain, something_new: 3 }, 'something_new is 3'],
     [{ ...plain, r: 0 }, '`r` must be at least 1, not 0'],

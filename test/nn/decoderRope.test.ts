@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { RopeScaling, TransformerConfig } from '../../src/models/transformerConfig.ts';
-import { queryScale, rotaryFrequencies } from '../../src/nn/decoderRope.ts';
+import { queryScale, rotaryFrequencies, rotaryScale } from '../../src/nn/decoderRope.ts';
 
 const config: TransformerConfig = {
   vocabSize: 10,
@@ -83,7 +83,9 @@ it("scales queries by YaRN's factor twice, and as GPT-2's options say", () => {
     truncate: true,
   } as const;
   expect(queryScale(config, 1)).toBe(1);
-  expect(queryScale({ ...config, ropeScaling: yarn }, 1)).toBe(2.25);
-  expect(queryScale({ ...config, scaledScores: false }, 1)).toBe(4);
+  expect(queryScale({ ...config, ropeScaling: yarn }, 1)).toBe(1);
+  expect(rotaryScale({ ...config, ropeScaling: yarn }, 1)).toBe(2.25);
+  expect(rotaryScale({ ...config, ropeScaling: yarn, layerForms: [{}, { ropeTheta: 100 }] }, 1)).toBe(1);
+  expect(queryScale({ ...config, scoreScale: 1 }, 1)).toBe(4);
   expect(queryScale({ ...config, layerScaledScores: true }, 1)).toBe(0.5);
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { decoderSlab } from '../../src/nn/decoderParameters.ts';
 import { type GenerationRequest, Generator, type Reply, type SamplingControls } from '../../src/nn/generator.ts';
 import type { WeightStorage } from '../../src/nn/halfWeights.ts';
-import { Transformer } from '../../src/nn/transformer.ts';
+import { Transformer, type TransformerConfig } from '../../src/nn/transformer.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { halfAdapter, testAdapters, testDevice } from '../support/adapters.ts';
 
@@ -11,7 +11,7 @@ const vocabSize = 23;
 const limits = { maxPromptTokens: 64, maxNewTokens: 5, maxBatchTokens: 96, maxBatchRows: 6, blockSize: 3, endToken: 2 };
 const sampling: SamplingControls = { seed: 5, temperature: 1, topP: 1, topK: 0 };
 
-async function open(adapter: string, storage: WeightStorage = 'f32') {
+async function open(adapter: string, storage: WeightStorage = 'f32', more: Partial<TransformerConfig> = {}) {
   const engine = new Engine(await testDevice(adapter));
   const config = {
     vocabSize,
@@ -24,6 +24,7 @@ async function open(adapter: string, storage: WeightStorage = 'f32') {
     ropeTheta: 100,
     tiedHead: false,
     normEpsilon: 1e-6,
+    ...more,
   };
   const model = new Transformer(config, decoderSlab(config, 3, 'model', undefined, storage));
   return { engine, model, generator: new Generator(engine, model, limits) };
@@ -77,6 +78,12 @@ async function playAndCompare({ generator }: Awaited<ReturnType<typeof open>>, t
 describe.each(testAdapters)('sessions on %s', (adapter) => {
   it('get the replies that their whole sequences get, whoever shares the batch', async () => {
     await playAndCompare(await open(adapter), 2e-5);
+  });
+
+  it('do so where layers have windows, turn nothing, or turn heads in part', async () => {
+    const layerForms = [{ window: 5 }, { window: 9, ropeTheta: 0 }];
+    await playAndCompare(await open(adapter, 'f32', { layerForms }), 2e-5);
+    await playAndCompare(await open(adapter, 'f32', { layerForms, rotaryDim: 6, postNorms: true }), 2e-5);
   });
 
   it('read only what is new: what was read before, once, and the last token of a reply', async () => {

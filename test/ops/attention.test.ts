@@ -1,6 +1,6 @@
 /** Attention over packed sequences, and its gradients. */
 import { describe, expect, it } from 'vitest';
-import { attentionReference, packSegments } from '../../kernels/attentionReference.ts';
+import { attentionReference, noWindow, packSegments } from '../../kernels/attentionReference.ts';
 import { attention, type Segments } from '../../src/ops/attention.ts';
 import { grad } from '../../src/tensor/autograd.ts';
 import { Engine } from '../../src/tensor/engine.ts';
@@ -28,16 +28,17 @@ describe.each(testAdapters)('on %s', (adapter) => {
   it.each([
     { lengths: [5, 1, 9], heads: 4, kvHeads: 2, headDim: 16 },
     { lengths: [3, 1, 1], heads: 3, kvHeads: 1, headDim: 4 },
+    { lengths: [7, 1, 5], heads: 4, kvHeads: 2, headDim: 16, window: 3 },
   ])(
-    'matches float64 and its differences: $heads heads of $headDim over $kvHeads key heads',
-    async ({ lengths, ...sizes }) => {
+    'matches float64 and its differences: $heads heads of $headDim over $kvHeads key heads, window $window',
+    async ({ lengths, window = noWindow, ...sizes }) => {
       const { heads, kvHeads, headDim } = sizes;
       const rows = rowsOf(lengths);
       const { segmentStart } = packSegments(lengths);
       const mismatch = await gradientMismatch(await makeEngine(), {
         inputs: { q: [rows, heads, headDim], k: [rows, kvHeads, headDim], v: [rows, kvHeads, headDim] },
-        build: ({ q, k, v }) => attention(q, k, v, segmentsOf(lengths)),
-        reference: ({ q, k, v }) => attentionReference(q, k, v, segmentStart, { rows, ...sizes }).y,
+        build: ({ q, k, v }) => attention(q, k, v, segmentsOf(lengths), window),
+        reference: ({ q, k, v }) => attentionReference(q, k, v, segmentStart, { rows, ...sizes, window }).y,
       });
       expect(mismatch).toBeNull();
     },
@@ -113,7 +114,7 @@ describe('wrong shapes', () => {
 
   it('refuses head dimensions without a kernel', () => {
     expect(make(2, 2, 18)).toThrow(
-      'attention: a head dimension of 18 has no kernel; use a multiple of 4 from 4 to 128.',
+      'attention: a head dimension of 18 has no kernel; use a multiple of 4 from 4 to 256.',
     );
     expect(make(2, 2, 132)).toThrow('a head dimension of 132 has no kernel');
   });

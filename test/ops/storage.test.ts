@@ -4,12 +4,12 @@ import { widen } from '../../kernels/cast.ts';
 import type { FloatStorage } from '../../kernels/storage.ts';
 import { attention } from '../../src/ops/attention.ts';
 import { add, gelu, geluErf } from '../../src/ops/elementwise.ts';
+import { geglu, swiglu } from '../../src/ops/gatedLinear.ts';
 import { decodeAttention } from '../../src/ops/kvCache.ts';
 import { dropout } from '../../src/ops/lowRank.ts';
 import { norm } from '../../src/ops/norm.ts';
 import { dot } from '../../src/ops/reduce.ts';
 import { splitHeadsWithRope } from '../../src/ops/rope.ts';
-import { swiglu } from '../../src/ops/swiglu.ts';
 import { differentiable, filled, gradientsOf } from '../../src/tensor/autograd.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { Random } from '../../src/tensor/random.ts';
@@ -64,6 +64,7 @@ const ops: readonly Op[] = [
   { name: 'gelu', x: [5, 7], build: (x, stored) => [gelu(x, stored)] },
   { name: 'geluErf', x: [16], build: (x, stored) => [geluErf(x, stored)] },
   { name: 'swiglu', x: [3, 10], build: (x, stored) => [swiglu(x, stored)] },
+  { name: 'geglu', x: [3, 10], build: (x, stored) => [geglu(x, stored)] },
   { name: 'splitHeadsWithRope', x: [5, 20], build: (x, stored) => Object.values(split(x, stored)) },
   {
     name: 'attention of such heads',

@@ -17,7 +17,7 @@ import gguf
 import numpy as np
 import sentencepiece
 from gguf import GGMLQuantizationType as Type
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 FOLDER = os.path.join(os.path.dirname(__file__), "..", "fixtures", "gguf")
 SENTENCES = [
@@ -80,6 +80,15 @@ class Model:
         original[places] = kept.reshape(-1)
         self.tensors[hf_name] = {"shape": list(value.shape), "sha256": hashlib.sha256(original.tobytes()).hexdigest()}
 
+    def norm(self, name, hf_name, width, is_gemma=False):
+        """The weight of a norm; Hugging Face has Gemma's less 1, exactly."""
+        value = random_tensor(width)
+        if is_gemma:
+            value = (1 + rng.integers(-64, 64, width) / 128).astype(np.float32)
+        self.writer.add_tensor(name, value)
+        original = value - np.float32(1) if is_gemma else value
+        self.tensors[hf_name] = {"shape": [width], "sha256": hashlib.sha256(original.tobytes()).hexdigest()}
+
     def finish(self, config, texts, chat_template=None):
         if chat_template:
             self.writer.add_chat_template(chat_template)
@@ -109,11 +118,13 @@ def llama_like(name, architecture, vocabulary, head_norm, biases, tied, factors=
     writer.add_vocab_size(vocabulary)
     if factors is not None:
         writer.add_tensor("rope_freqs.weight", factors)
-    order = (lambda count: lambda value: permuted(value, count)) if architecture == "llama" else (lambda count: lambda value: value)
+    is_permuted = architecture in ("llama", "smollm3")
+    order = (lambda count: lambda value: permuted(value, count)) if is_permuted else (lambda count: lambda value: value)
+    is_gemma = architecture == "gemma3"
     model.tensor("token_embd.weight", "model.embed_tokens.weight", random_tensor(vocabulary, width), Type.Q8_0)
     if not tied:
         model.tensor("output.weight", "lm_head.weight", random_tensor(vocabulary, width), Type.F16)
-    model.tensor("output_norm.weight", "model.norm.weight", random_tensor(width))
+    model.norm("output_norm.weight", "model.norm.weight", width, is_gemma)
     for layer in range(layers):
         ours, theirs = f"blk.{layer}.", f"model.layers.{layer}."
         for part, hf_part, rows, columns, kind, stored in [
@@ -128,11 +139,16 @@ def llama_like(name, architecture, vocabulary, head_norm, biases, tied, factors=
             model.tensor(f"{ours}{part}.weight", f"{theirs}{hf_part}.weight", random_tensor(rows, columns), kind, stored)
             if part in biases:
                 model.tensor(f"{ours}{part}.bias", f"{theirs}{hf_part}.bias", random_tensor(rows), Type.F32, stored)
-        model.tensor(f"{ours}attn_norm.weight", f"{theirs}input_layernorm.weight", random_tensor(width))
-        model.tensor(f"{ours}ffn_norm.weight", f"{theirs}post_attention_layernorm.weight", random_tensor(width))
+        model.norm(f"{ours}attn_norm.weight", f"{theirs}input_layernorm.weight", width, is_gemma)
+        if is_gemma:
+            model.norm(f"{ours}post_attention_norm.weight", f"{theirs}post_attention_layernorm.weight", width, True)
+            model.norm(f"{ours}ffn_norm.weight", f"{theirs}pre_feedforward_layernorm.weight", width, True)
+            model.norm(f"{ours}post_ffw_norm.weight", f"{theirs}post_feedforward_layernorm.weight", width, True)
+        else:
+            model.norm(f"{ours}ffn_norm.weight", f"{theirs}post_attention_layernorm.weight", width)
         if head_norm:
-            model.tensor(f"{ours}attn_q_norm.weight", f"{theirs}self_attn.q_norm.weight", random_tensor(head))
-            model.tensor(f"{ours}attn_k_norm.weight", f"{theirs}self_attn.k_norm.weight", random_tensor(head))
+            model.norm(f"{ours}attn_q_norm.weight", f"{theirs}self_attn.q_norm.weight", head, is_gemma)
+            model.norm(f"{ours}attn_k_norm.weight", f"{theirs}self_attn.k_norm.weight", head, is_gemma)
     config = {
         "model_type": architecture, "vocab_size": vocabulary, "hidden_size": width, "intermediate_size": hidden, "num_hidden_layers": layers,
         "num_attention_heads": heads, "num_key_value_heads": kv_heads, "head_dim": head, "hidden_act": "silu", "rms_norm_eps": 1e-6,
@@ -157,12 +173,12 @@ def llama3_factors(head, theta, factor=8.0, low=1.0, high=4.0, original=8192):
     return np.array(factors, dtype=np.float32)
 
 
-def sentencepiece_tokens(writer):
+def sentencepiece_tokens(writer, **options):
     """SentencePiece's own byte-pair encoding, as converters write it."""
     trained = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(SENTENCES * 4), model_writer=trained, vocab_size=360, model_type="bpe", byte_fallback=True,
-        normalization_rule_name="identity", remove_extra_whitespaces=False, minloglevel=2,
+        normalization_rule_name="identity", remove_extra_whitespaces=False, minloglevel=2, **options,
     )  # fmt: skip
     processor = sentencepiece.SentencePieceProcessor(model_proto=trained.getvalue())
     size = processor.vocab_size()
@@ -178,9 +194,10 @@ def sentencepiece_tokens(writer):
     return [{"text": text, "ids": processor.encode(text)} for text in TEXTS if text]
 
 
-def byte_level_tokens(writer, pre, size):
+def byte_level_tokens(writer, pre, size, words=()):
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=pre != "gpt-4o")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*words, byte_level]) if words else byte_level
     tokenizer.decoder = decoders.ByteLevel()
     special = [AddedToken("<|endoftext|>", special=True, normalized=False), AddedToken("<|im_end|>", special=True, normalized=False)]
     trainer = trainers.BpeTrainer(
@@ -223,6 +240,75 @@ def qwen3():
     model.finish({**config, "eos_token_id": 1, "attention_bias": False}, byte_level_tokens(model.writer, "gpt-2", 330))
 
 
+def smollm3():
+    model, config = llama_like("smollm3", "smollm3", 330, False, [], True)
+    more = {"architectures": ["SmolLM3ForCausalLM"], "eos_token_id": 1, "attention_bias": False, "mlp_bias": False}
+    model.finish({**config, **more}, byte_level_tokens(model.writer, "smollm", 330, [pre_tokenizers.Digits(individual_digits=True)]))
+
+
+def gemma3():
+    model, config = llama_like("gemma3", "gemma3", 360, True, [], True)
+    model.writer.add_sliding_window(24)
+    texts = sentencepiece_tokens(model.writer, add_dummy_prefix=False)
+    model.writer.add_add_space_prefix(False)
+    del config["hidden_act"]
+    more = {
+        "model_type": "gemma3_text", "architectures": ["Gemma3ForCausalLM"], "hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": 16,
+        "sliding_window": 24, "sliding_window_pattern": 6, "rope_local_base_freq": 10000, "bos_token_id": 1, "eos_token_id": 2,
+    }  # fmt: skip
+    model.finish({**config, **more}, texts)
+
+
+def phi3():
+    width, heads, kv_heads, head, hidden, layers, vocabulary = 64, 4, 2, 16, 64, 2, 330
+    model = Model("phi3", "phi3")
+    writer = model.writer
+    short, long = [1.0, 1.05, 1.1, 1.25, 1.5, 2.0], [1.0, 1.5, 3.0, 8.0, 16.5, 30.25]
+    attention_factor = np.sqrt(1 + np.log(256 / 32) / np.log(32))
+    writer.add_context_length(256)
+    writer.add_rope_scaling_orig_ctx_len(32)
+    writer.add_embedding_length(width)
+    writer.add_block_count(layers)
+    writer.add_feed_forward_length(hidden)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(kv_heads)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(2 * len(short))
+    writer.add_rope_freq_base(10000.0)
+    writer.add_sliding_window(0)
+    writer.add_rope_scaling_attn_factors(attention_factor)
+    writer.add_tensor("rope_factors_long.weight", np.array(long, np.float32))
+    writer.add_tensor("rope_factors_short.weight", np.array(short, np.float32))
+    model.tensor("token_embd.weight", "model.embed_tokens.weight", random_tensor(vocabulary, width), Type.Q8_0)
+    model.norm("output_norm.weight", "model.norm.weight", width)
+    for layer in range(layers):
+        ours, theirs = f"blk.{layer}.", f"model.layers.{layer}."
+        for part, hf_part, rows, columns in [
+            ("attn_qkv", "self_attn.qkv_proj", (heads + 2 * kv_heads) * head, width),
+            ("attn_output", "self_attn.o_proj", width, heads * head),
+            ("ffn_up", "mlp.gate_up_proj", 2 * hidden, width),
+            ("ffn_down", "mlp.down_proj", width, hidden),
+        ]:
+            model.tensor(f"{ours}{part}.weight", f"{theirs}{hf_part}.weight", random_tensor(rows, columns), Type.Q8_0)
+        model.norm(f"{ours}attn_norm.weight", f"{theirs}input_layernorm.weight", width)
+        model.norm(f"{ours}ffn_norm.weight", f"{theirs}post_attention_layernorm.weight", width)
+    config = {
+        "model_type": "phi3", "architectures": ["Phi3ForCausalLM"], "vocab_size": vocabulary, "hidden_size": width, "intermediate_size": hidden,
+        "num_hidden_layers": layers, "num_attention_heads": heads, "num_key_value_heads": kv_heads, "hidden_act": "silu", "rms_norm_eps": 1e-5,
+        "max_position_embeddings": 256, "original_max_position_embeddings": 32, "partial_rotary_factor": 0.75, "rope_theta": 10000,
+        "rope_scaling": {"rope_type": "longrope", "short_factor": short, "long_factor": long, "attention_factor": float(np.float32(attention_factor))},
+        "tie_word_embeddings": True, "eos_token_id": 1, "sliding_window": None,
+    }  # fmt: skip
+    model.finish(config, byte_level_tokens(writer, "gpt-4o", vocabulary, [gpt4o_words()]))
+
+
+def gpt4o_words():
+    """As the tokenizer.json of Phi-4-mini cuts words."""
+    capitals, small, ending = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]", r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    before, rest = r"[^\r\n\p{L}\p{N}]?", r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    return pre_tokenizers.Split(Regex(f"{before}{capitals}*{small}+{ending}|{before}{capitals}+{small}*{ending}|{rest}"), "isolated")
+
+
 def gpt2():
     width, heads, hidden, vocabulary, positions = 32, 4, 64, 330, 24
     model = Model("gpt2", "gpt2")
@@ -260,7 +346,7 @@ def main():
     os.makedirs(FOLDER, exist_ok=True)
     with open(os.path.join(FOLDER, "quants.json"), "w", encoding="utf-8") as file:
         json.dump(quants(), file, separators=(",", ":"))
-    for build in [llama, qwen2, qwen3, gpt2]:
+    for build in [llama, qwen2, qwen3, gpt2, smollm3, phi3, gemma3]:
         build()
 
 

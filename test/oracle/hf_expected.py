@@ -31,6 +31,10 @@ FAMILIES = dict(
     llama=LLAMA_LIKE,
     qwen2=LLAMA_LIKE,
     qwen3=dict(LLAMA_LIKE, head_dim=16),
+    mistral=dict(LLAMA_LIKE, sliding_window=32),
+    smollm3=LLAMA_LIKE,
+    phi3=LLAMA_LIKE,
+    gemma3_text=dict(LLAMA_LIKE, head_dim=16, sliding_window=32),
 )
 
 
@@ -41,7 +45,8 @@ def make(folder, family, changes, dtype, shard_size, seed):
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() == 1:
-                centre = 1.0 if "norm" in name or "ln_" in name else 0.0
+                # Gemma keeps the weights of its norms less 1.
+                centre = 1.0 if ("norm" in name or "ln_" in name) and not family.startswith("gemma") else 0.0
                 if name.endswith("bias"):
                     centre = 0.0
                 parameter.copy_(centre + 0.15 * torch.randn_like(parameter))

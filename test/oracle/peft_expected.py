@@ -1,6 +1,6 @@
 """What PEFT computes with a LoRA adapter on a Hugging Face model: writes an adapter's folder and the expected.json that `test/nn/lora.test.ts` compares with.
 
-    python test/oracle/peft_expected.py make BASE DIR --targets q_proj,v_proj [--rank 4] [--alpha 6] [--rslora] [--seed 1]
+    python test/oracle/peft_expected.py make BASE DIR --targets q_proj,v_proj [--rank 4] [--alpha 6] [--rslora] [--options JSON] [--seed 1]
     python test/oracle/peft_expected.py compare BASE DIR OTHER
     python test/oracle/peft_expected.py merged BASE DIR MERGED
 
@@ -22,7 +22,7 @@ def load(folder):
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
 
-def make(base, folder, targets, rank, alpha, rslora, seed):
+def make(base, folder, targets, rank, alpha, rslora, seed, options):
     torch.manual_seed(seed)
     fan_in_fan_out = load(base).config.model_type == "gpt2"
     targets = targets if targets == "all-linear" else targets.split(",")
@@ -34,6 +34,7 @@ def make(base, folder, targets, rank, alpha, rslora, seed):
         fan_in_fan_out=fan_in_fan_out,
         task_type="CAUSAL_LM",
         init_lora_weights=False,
+        **options,
     )
     model = get_peft_model(load(base), config)
     with torch.no_grad():
@@ -76,10 +77,11 @@ def main():
     parser.add_argument("--rank", type=int, default=4)
     parser.add_argument("--alpha", type=float, default=6)
     parser.add_argument("--rslora", action="store_true")
+    parser.add_argument("--options", type=json.loads, default={}, help="other settings of LoraConfig, as JSON")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     if options.action == "make":
-        make(options.base, options.folder, options.targets, options.rank, options.alpha, options.rslora, options.seed)
+        make(options.base, options.folder, options.targets, options.rank, options.alpha, options.rslora, options.seed, options.options)
         return 0
     is_merged = options.action == "merged"
     other = load(options.other) if is_merged else PeftModel.from_pretrained(load(options.base), options.other)

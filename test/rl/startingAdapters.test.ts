@@ -172,6 +172,12 @@ describe('settings beside saved adapters', () => {
     await expect(startingAdapters(await makeEngine(), hf, noWeights, lora!, 1)).rejects.toMatchObject({
       code: 'config',
     });
+    // The same names of projections, of other sizes: the message says whose they are.
+    const { lora: ofQwen } = settings(0, { from: peftFixture('qwen3') });
+    await expect(startingAdapters(await makeEngine(), hf, noWeights, ofQwen!, 1)).rejects.toMatchObject({
+      code: 'file',
+      message: expect.stringMatching(/peft\/qwen3 \(made for .*qwen3\)(: | has no tensor )/),
+    });
   });
 });
 

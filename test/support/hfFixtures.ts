@@ -11,9 +11,11 @@ const folder = join(dirname(fileURLToPath(import.meta.url)), '..', 'fixtures', '
 
 /**
  * A variant of each family: llama in two shards with biases and Llama 3's rope scaling, qwen2 tied with YaRN, qwen3
- * with heads of their own width and linear scaling, gpt2 with the exact GELU and scores scaled by layer.
+ * with heads of their own width and linear scaling, gpt2 with the exact GELU and scores scaled by layer, mistral with a
+ * window, smollm3 with a layer without positions, phi3 with LongRoPE on a part of each head, gemma3 with windows on two
+ * of its layers. Windows are shorter than the sequences of expected.json.
  */
-export const hfFixtures = ['gpt2', 'llama', 'qwen2', 'qwen3'] as const;
+export const hfFixtures = ['gpt2', 'llama', 'qwen2', 'qwen3', 'mistral', 'smollm3', 'phi3', 'gemma3'] as const;
 
 export function hfFixture(name: (typeof hfFixtures)[number]): string {
   return join(folder, name);

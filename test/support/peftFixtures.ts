@@ -8,8 +8,11 @@ import { fileURLToPath } from 'node:url';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '..', 'fixtures', 'peft');
 
-/** Part of a llama's fused projections, GPT-2's fused one, and all of a Qwen3 with rank-stabilised factors. */
-export const peftFixtures = ['llama', 'gpt2', 'qwen3'] as const;
+/**
+ * Part of a llama's fused projections, GPT-2's fused one, all of a Qwen3 with rank-stabilised factors, and a Phi-3's
+ * fused ones with ranks and alphas by pattern.
+ */
+export const peftFixtures = ['llama', 'gpt2', 'qwen3', 'phi3'] as const;
 
 export function peftFixture(name: (typeof peftFixtures)[number]): string {
   return join(folder, name);

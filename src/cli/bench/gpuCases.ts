@@ -3,7 +3,7 @@
  * parameters have them, and long enough that a launch moves half a gigabyte. Their inputs repeat those of a short case
  * over and over, so that what a short reference expects, repeated, is what the whole result must be.
  */
-import { type AttentionParams, packSegments } from '../../../kernels/attentionReference.ts';
+import { type AttentionParams, noWindow, packSegments } from '../../../kernels/attentionReference.ts';
 import type { InputArray, KernelCase, KernelSpec, Params } from '../../../kernels/spec.ts';
 import type { KernelResults } from '../../gpu/agreement.ts';
 import { caseInputs } from '../../gpu/benchmark.ts';
@@ -50,7 +50,7 @@ const repeated: Readonly<Record<string, Repeated>> = {
     norms.map((name) => `${name}Gradients`),
     { along: 'rows', unit: { rows: 128, width: 768, run: 64 } },
   ),
-  ...entries(['swiglu', 'swigluBackward', 'softmax', 'softmaxBackward'], {
+  ...entries(['swiglu', 'swigluBackward', 'geglu', 'gegluBackward', 'softmax', 'softmaxBackward'], {
     along: 'rows',
     unit: { rows: 64, width: 2048 },
   }),
@@ -59,7 +59,10 @@ const repeated: Readonly<Record<string, Repeated>> = {
   ...entries(['vocabChunk'], { along: 'rows', unit: { rows: 32 } }),
   ...entries(['columnSum', 'columnSumPair'], { along: 'rows', unit: { rows: 512, columns: 768, run: 256 } }),
   ...entries(['headNorm', 'headNormBackward', 'attentionStatistics'], { along: 'rows', unit: { rows: 64, ...heads } }),
-  ...entries(['splitHeadsWithRope', 'splitHeadsWithRopeBackward'], { along: 'rows', unit: { rows: 64, ...heads } }),
+  ...entries(['splitHeadsWithRope', 'splitHeadsWithRopeBackward'], {
+    along: 'rows',
+    unit: { rows: 64, ...heads, rotaryDim: heads.headDim },
+  }),
   ...entries(['sumRuns', 'dotRuns', 'squareRuns', 'rootSumRuns'], {
     along: 'count',
     unit: { count: 16_384, run: 8192 },
@@ -164,10 +167,10 @@ function attentionCases(spec: KernelSpec, { rows, lengths: sequenceLengths }: Gp
       { heads: 12, kvHeads: 2, headDim: 128 },
     ].map((shape): BenchCase => {
       const lengths = [comparedRows, ...new Array<number>(rows / length).fill(length)];
-      const params = { ...shape, rows: lengths.reduce((sum, each) => sum + each, 0) };
+      const params = { ...shape, window: noWindow, rows: lengths.reduce((sum, each) => sum + each, 0) };
       const kernelCase = attentionCase(params, lengths, `length ${length}`);
       const pairs = lengths.reduce((sum, each) => sum + (each * (each + 1)) / 2, 0);
-      const first = { ...shape, rows: comparedRows };
+      const first = { ...params, rows: comparedRows };
       const expected = () => {
         const inputs = inFloat64(caseInputs(spec, kernelCase));
         const sizes = spec.sizes(first);

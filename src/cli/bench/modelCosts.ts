@@ -4,7 +4,7 @@
  */
 import { elementBytes } from '../../../kernels/spec.ts';
 import type { FloatStorage } from '../../../kernels/storage.ts';
-import type { TransformerConfig } from '../../models/transformerConfig.ts';
+import { isGated, type TransformerConfig } from '../../models/transformerConfig.ts';
 
 type Sizes = Pick<
   TransformerConfig,
@@ -12,9 +12,10 @@ type Sizes = Pick<
 >;
 
 /** Weights of the matrices that every token meets, without the head. */
-function blockWeights({ dModel, layers, heads, kvHeads, headDim, dFf, mlp = 'swiglu' }: Sizes): number {
+function blockWeights(sizes: Sizes): number {
+  const { dModel, layers, heads, kvHeads, headDim, dFf } = sizes;
   const attention = dModel * headDim * (2 * heads + 2 * kvHeads);
-  return layers * (attention + (mlp === 'swiglu' ? 3 : 2) * dModel * dFf);
+  return layers * (attention + (isGated(sizes) ? 3 : 2) * dModel * dFf);
 }
 
 const headWeights = ({ vocabSize, dModel }: Sizes) => vocabSize * dModel;

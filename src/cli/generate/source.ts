@@ -29,7 +29,8 @@ export async function checkSource(name: string): Promise<string> {
   return path;
 }
 
-function isRun(path: string): Promise<boolean> {
+/** Whether a path is that of a run's folder. */
+export function isRun(path: string): Promise<boolean> {
   return exists(join(path, runFiles.manifest));
 }
 

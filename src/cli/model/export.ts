@@ -1,11 +1,12 @@
 /**
- * `proxmo model export`: the trained policy of a run in the form that Hugging Face's libraries load: a model, or the
- * adapters of one as PEFT keeps them.
+ * `proxmo model export`: the trained policy of a run in the form that Hugging Face's libraries load, a model or the
+ * adapters of one as PEFT keeps them; or either as a GGUF file, which llama.cpp loads.
  */
 import { Command, Option } from 'commander';
 import { refuseExisting } from '../../base/atomicFile.node.ts';
 import { ProxmoError } from '../../base/errors.ts';
 import { openDevice } from '../../gpu/device.node.ts';
+import { saveGguf, saveGgufAdapter } from '../../models/gguf/save.node.ts';
 import { type SavedDtype, saveHfModel } from '../../models/hf/save.node.ts';
 import { saveAdapter } from '../../models/peft.node.ts';
 import { openPretrained } from '../../models/pretrained.node.ts';
@@ -25,6 +26,7 @@ const dtypes: readonly SavedDtype[] = ['float32', 'float16', 'bfloat16'];
 
 interface ExportOptions {
   readonly merge?: boolean;
+  readonly gguf?: boolean;
   readonly dtype?: SavedDtype;
   readonly checkpoint?: number;
   readonly adapter?: string;
@@ -33,11 +35,12 @@ interface ExportOptions {
 export function exportCommand(): Command {
   return new Command('export')
     .description(
-      'Save the policy of a run that began with a pretrained model: its weights as a Hugging Face folder with the tokenizer, or its adapters (LoRA) as a PEFT folder.',
+      'Save the policy of a run that began with a pretrained model: its weights as a Hugging Face folder with the tokenizer, or its adapters (LoRA) as a PEFT folder; with --gguf as a file for llama.cpp.',
     )
     .argument('<run>', 'run folder')
-    .argument('<dir>', 'folder to make')
+    .argument('<dir>', 'folder to make, or with --gguf a file, NAME.gguf')
     .option('--merge', 'add the adapters to the weights of their model, and save these')
+    .option('--gguf', 'save a GGUF file: of the weights with the tokenizer, or of the adapters')
     .addOption(
       new Option('--dtype <name>', 'precision of the weights (default: float32); adapters are always float32').choices(
         dtypes,
@@ -50,6 +53,7 @@ export function exportCommand(): Command {
       const config = policyConfig(opened);
       const base = baseOf(run, config, options);
       await checkModel(base);
+      if (options.gguf) checkGgufName(dir);
       await refuseExisting(dir, 'policy');
       const gpu = await openDevice(options.adapter);
       try {
@@ -58,10 +62,14 @@ export function exportCommand(): Command {
         const { model: policy } = source;
         const adapters = options.merge ? null : policy.adapters;
         const form = adapters ? 'adapters' : 'model';
-        const card = await modelCard({ run: opened, config, base, iteration, dir, form });
-        const saved = adapters
-          ? await saveAdapters(engine, adapters, base, dir, card)
-          : await saveWeights(engine, policy, base, dir, { dtype: options.dtype ?? 'float32', card });
+        const dtype = options.dtype ?? 'float32';
+        const saved = options.gguf
+          ? await saveAsGguf(engine, policy, base, dir, dtype, form)
+          : await saveAsFolder(engine, policy, base, dir, {
+              dtype,
+              form,
+              card: await modelCard({ run: opened, config, base, iteration, dir, form }),
+            });
         standardOutput.print(`${dir}: ${saved} of ${run} after iteration ${iteration}`);
       } finally {
         gpu.destroy();
@@ -90,6 +98,51 @@ function baseOf(
     );
   }
   return model;
+}
+
+/** @throws {ProxmoError} `usage` for a file that llama.cpp would not take for what it is */
+function checkGgufName(path: string): void {
+  if (path.endsWith('.gguf')) return;
+  throw new ProxmoError('usage', `--gguf makes a file, and ${path} does not end with .gguf; name it ${path}.gguf.`);
+}
+
+type Form = 'adapters' | 'model';
+
+function saveAsFolder(
+  engine: Engine,
+  policy: Transformer,
+  base: string,
+  dir: string,
+  { form, dtype, card }: { readonly form: Form; readonly dtype: SavedDtype; readonly card: string },
+): Promise<string> {
+  return form === 'adapters'
+    ? saveAdapters(engine, policy.adapters!, base, dir, card)
+    : saveWeights(engine, policy, base, dir, { dtype, card });
+}
+
+async function saveAsGguf(
+  engine: Engine,
+  policy: Transformer,
+  base: string,
+  path: string,
+  dtype: SavedDtype,
+  form: Form,
+): Promise<string> {
+  const opened = await openPretrained(base);
+  try {
+    const { model } = opened;
+    const { adapters } = policy;
+    if (form === 'adapters' && adapters) {
+      await saveGgufAdapter(path, model, adapters.sites, adapters.config.alpha, adapterWeights(engine, adapters));
+      return `the adapters (GGUF) for ${base}`;
+    }
+    const tokenizer = await opened.ggufTokenizer();
+    if (adapters) await mergeAdapters(engine, policy);
+    await saveGguf(path, model, pretrainedWeights(engine, policy, model), dtype, tokenizer);
+    return `the policy in ${dtype}${adapters ? ', adapters merged,' : ''}`;
+  } finally {
+    await opened.close();
+  }
 }
 
 async function saveAdapters(

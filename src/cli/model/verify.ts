@@ -8,10 +8,15 @@ import { locateModel } from '../../models/hub/cache.node.ts';
 import { openPretrained, type PretrainedModel } from '../../models/pretrained.node.ts';
 import type { WeightSource } from '../../models/weightSource.ts';
 import { loadPretrained, pretrainedWeights } from '../../nn/decoderWeights.ts';
-import { type Precision, storageFor } from '../../nn/halfWeights.ts';
+import { type Precision, storageFor, type WeightStorage } from '../../nn/halfWeights.ts';
+import { mergeAdapters } from '../../nn/lora.ts';
 import type { Transformer } from '../../nn/transformer.ts';
+import { checkModelRoom } from '../../rl/modelRoom.node.ts';
+import { loadRunModel, policyConfig } from '../../rl/run.node.ts';
+import { openRun } from '../../runs/run.ts';
 import { Engine } from '../../tensor/engine.ts';
-import { adapterOption, modelArgument, nonFiniteOption, precisionOption } from '../arguments.ts';
+import { adapterOption, modelOrRun, nonFiniteOption, precisionOption } from '../arguments.ts';
+import { isRun } from '../generate/source.ts';
 import { standardError, standardOutput } from '../output.ts';
 import { formatTable } from '../table.ts';
 import {
@@ -41,7 +46,7 @@ export function verifyCommand(): Command {
     .description(
       'Compare logits, loss, gradients, greedy continuation, AdamW steps and tokenizer with those of a reference.',
     )
-    .argument('<model>', modelArgument)
+    .argument('<model>', `${modelOrRun}, whose reference is that of \`proxmo model export RUN DIR --merge\``)
     .option(
       '--expected <file>',
       "the reference's results (default: expected.json in the folder; `proxmo model reference` makes it)",
@@ -50,25 +55,42 @@ export function verifyCommand(): Command {
     .addOption(nonFiniteOption())
     .addOption(adapterOption())
     .option('--json', 'print the checks as JSON')
-    .action(async (path: string, options: VerifyOptions) => {
-      const opened = await openPretrained(await locateModel(path));
+    .action(async (name: string, options: VerifyOptions) => {
+      const path = await locateModel(name);
+      const run = (await isRun(path)) ? path : null;
+      const opened = await openPretrained(run === null ? path : await baseOf(run));
       try {
-        await verify(opened, options);
+        await verify(opened, run, options);
       } finally {
         await opened.close();
       }
     });
 }
 
-/** Prints the checks. @throws {ProxmoError} `data` if one of them is beyond its tolerance */
-async function verify(opened: PretrainedModel, options: VerifyOptions): Promise<void> {
+/** The model that a run began with. @throws {ProxmoError} `usage` if that is none */
+async function baseOf(run: string): Promise<string> {
+  const { model } = policyConfig(await openRun(run));
+  if (model !== undefined) return locateModel(model);
+  throw new ProxmoError(
+    'usage',
+    `${run} did not begin with a pretrained model, so nothing else computes what it does; there is nothing to compare.`,
+  );
+}
+
+/**
+ * Prints the checks.
+ * @param run whose policy is checked in place of the model that it began with; null for the model itself
+ * @throws {ProxmoError} `data` if one of them is beyond its tolerance
+ */
+async function verify(opened: PretrainedModel, run: string | null, options: VerifyOptions): Promise<void> {
   const { precision, json } = options;
-  const { path, folder, model } = opened;
-  const expected = await readExpected(options.expected ?? join(folder, expectedFile));
+  const { model } = opened;
+  const path = run ?? opened.path;
+  const expected = await readExpected(options.expected ?? join(run ?? opened.folder, expectedFile));
   const gpu = await openDevice(options.adapter);
   try {
     const checks = [
-      ...(await verifyModel(new Engine(gpu), opened, expected, options)),
+      ...(await verifyModel(new Engine(gpu), opened, run, expected, options)),
       ...(await verifyTokenizer(opened, expected)),
     ];
     const passed = checks.every((check) => check.passed);
@@ -84,13 +106,22 @@ async function verify(opened: PretrainedModel, options: VerifyOptions): Promise<
 /** What a model computes against what a reference computed, without the tokenizer. */
 async function verifyModel(
   engine: Engine,
-  { model, path, weights }: PretrainedModel,
+  opened: PretrainedModel,
+  run: string | null,
   expected: Expected,
   { precision, allowNonfinite }: VerifyOptions,
 ): Promise<Check[]> {
+  const { model, path, weights } = opened;
+  if (run !== null && precision === 'packed')
+    throw new ProxmoError('usage', `The weights of ${run} are not packed; leave out --precision packed.`);
   const isTrained = expected.loss !== undefined || expected.grads !== undefined || expected.adamw !== undefined;
   const storage = precision === 'packed' ? precision : storageFor(precision, isTrained);
-  const transformer = await loadPretrained(engine, model, weights, path, storage, allowNonfinite);
+  // Gradients, their sum, and AdamW's two moments lie beside the weights.
+  checkModelRoom(engine, opened, storage, isTrained ? 5 : 1);
+  const transformer =
+    run === null
+      ? await loadPretrained(engine, model, weights, path, storage, allowNonfinite)
+      : await mergedPolicy(engine, model, run, storage);
   const { input_ids: sequences, logits, logits_positions: positions, greedy } = expected;
   const checks: Check[] = [];
   if (sequences && logits && positions) {
@@ -116,6 +147,15 @@ async function verifyModel(
   else if (sequences)
     checks.push(...(await verifyTraining(engine, transformer, model, sequences, expected, tolerances[precision])));
   return checks;
+}
+
+/** The policy of a run as one model, whose weights can be trained. */
+async function mergedPolicy(engine: Engine, model: HfModel, run: string, storage: WeightStorage): Promise<Transformer> {
+  const { model: policy } = (await loadRunModel(engine, run, undefined, 'f32')).source;
+  if (policy.adapters) await mergeAdapters(engine, policy);
+  const merged = await loadPretrained(engine, model, pretrainedWeights(engine, policy, model), run, storage);
+  engine.release(policy.slab.variable);
+  return merged;
 }
 
 async function verifyTraining(

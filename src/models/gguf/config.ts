@@ -3,16 +3,20 @@
  * is used or refused: one that were passed over could stand for something that the model then does not do.
  */
 import { ProxmoError } from '../../base/errors.ts';
+import { families, type HfFamily } from '../hf/families.ts';
 import type { GgufMetadata } from './metadata.ts';
 import { recoverLlama3Scaling } from './ropeFactors.ts';
 
-/** Architectures that can be read, by their Hugging Face class. */
+/** Architectures that can be read, each with the family that it is of. A Mistral without windows is a `llama` here. */
 export const ggufFamilies = {
-  llama: 'LlamaForCausalLM',
-  qwen2: 'Qwen2ForCausalLM',
-  qwen3: 'Qwen3ForCausalLM',
-  gpt2: 'GPT2LMHeadModel',
-} as const;
+  llama: 'llama',
+  qwen2: 'qwen2',
+  qwen3: 'qwen3',
+  smollm3: 'smollm3',
+  phi3: 'phi3',
+  gemma3: 'gemma3_text',
+  gpt2: 'gpt2',
+} as const satisfies Record<string, HfFamily>;
 export type GgufFamily = keyof typeof ggufFamilies;
 
 /** What the tensors say about the model. */
@@ -23,6 +27,8 @@ export interface GgufFacts {
   readonly has: (tensor: string) => boolean;
   /** By how much each rotary wavelength is stretched, in a file that has the table. */
   readonly ropeFactors: Float32Array | null;
+  /** The same of LongRoPE, for short and for long sequences. */
+  readonly longFactors: { readonly short: Float32Array; readonly long: Float32Array } | null;
 }
 
 /** Keys that other parts read, or that say again what the tensors say. */
@@ -52,15 +58,28 @@ export function ggufConfig(
 ): Record<string, unknown> {
   const fields = new Fields(family, metadata, where);
   const config = {
-    model_type: family,
-    architectures: [ggufFamilies[family]],
+    model_type: ggufFamilies[family],
+    architectures: families[ggufFamilies[family]].architectures.slice(0, 1),
     vocab_size: facts.vocabSize,
     tie_word_embeddings: !facts.has('output.weight'),
     ...tokenIds(metadata),
-    ...(family === 'gpt2' ? gpt2Fields(fields) : llamaFields(fields, facts)),
+    ...familyFields(fields, facts),
   };
   fields.refuseOthers();
   return config;
+}
+
+function familyFields(fields: Fields, facts: GgufFacts): Record<string, unknown> {
+  switch (fields.family) {
+    case 'gpt2':
+      return gpt2Fields(fields);
+    case 'gemma3':
+      return gemma3Fields(fields);
+    case 'phi3':
+      return phi3Fields(fields, facts);
+    default:
+      return llamaFields(fields, facts);
+  }
 }
 
 /** The keys under an architecture's name. */
@@ -91,12 +110,7 @@ class Fields {
 
   /** A number that was written in decimal and is stored as float32: the shortest decimal that is stored so. */
   decimal(name: string, otherwise?: number): number {
-    const value = this.metadata.number(this.key(name), otherwise);
-    for (let digits = 1; digits < 10; digits++) {
-      const short = Number(value.toPrecision(digits));
-      if (Math.fround(short) === Math.fround(value)) return short;
-    }
-    return value;
+    return shortestDecimal(this.metadata.number(this.key(name), otherwise));
   }
 
   /** A key that may be there with one value only. */
@@ -123,6 +137,14 @@ class Fields {
   }
 }
 
+function shortestDecimal(value: number): number {
+  for (let digits = 1; digits < 10; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === Math.fround(value)) return short;
+  }
+  return value;
+}
+
 function tokenIds(metadata: GgufMetadata): Record<string, number> {
   const ids: Record<string, number> = {};
   for (const role of ['bos', 'eos']) {
@@ -147,7 +169,8 @@ function gpt2Fields(fields: Fields): Record<string, unknown> {
   };
 }
 
-function llamaFields(fields: Fields, { has, ropeFactors }: GgufFacts): Record<string, unknown> {
+/** What Llama and the families that follow it have in common. */
+function sizeFields(fields: Fields) {
   fields.only('attention.causal', true);
   fields.only('expert_count', 0);
   fields.only('expert_used_count', 0);
@@ -155,8 +178,6 @@ function llamaFields(fields: Fields, { has, ropeFactors }: GgufFacts): Record<st
   const heads = fields.count('attention.head_count');
   const headDim = fields.count('attention.key_length', width / heads);
   fields.only('attention.value_length', headDim);
-  fields.only('rope.dimension_count', headDim);
-  const biases = { attention_bias: has('blk.0.attn_q.bias'), mlp_bias: has('blk.0.ffn_up.bias') };
   return {
     hidden_size: width,
     intermediate_size: fields.count('feed_forward_length'),
@@ -164,11 +185,20 @@ function llamaFields(fields: Fields, { has, ropeFactors }: GgufFacts): Record<st
     num_attention_heads: heads,
     num_key_value_heads: fields.count('attention.head_count_kv', heads),
     head_dim: headDim,
-    hidden_act: 'silu',
     rms_norm_eps: fields.decimal('attention.layer_norm_rms_epsilon'),
     max_position_embeddings: fields.count('context_length'),
-    ...ropeFields(fields, headDim, ropeFactors),
-    ...(fields.family === 'llama'
+  };
+}
+
+function llamaFields(fields: Fields, { has, ropeFactors }: GgufFacts): Record<string, unknown> {
+  const sizes = sizeFields(fields);
+  fields.only('rope.dimension_count', sizes.head_dim);
+  const biases = { attention_bias: has('blk.0.attn_q.bias'), mlp_bias: has('blk.0.ffn_up.bias') };
+  return {
+    ...sizes,
+    hidden_act: 'silu',
+    ...ropeFields(fields, sizes.head_dim, ropeFactors),
+    ...(fields.family === 'llama' || fields.family === 'smollm3'
       ? biases
       : fields.family === 'qwen3'
         ? { attention_bias: biases.attention_bias }
@@ -176,8 +206,63 @@ function llamaFields(fields: Fields, { has, ropeFactors }: GgufFacts): Record<st
   };
 }
 
-function ropeFields(fields: Fields, headDim: number, ropeFactors: Float32Array | null): Record<string, unknown> {
-  const theta = fields.decimal('rope.freq_base', 10_000);
+function phi3Fields(fields: Fields, { longFactors }: GgufFacts): Record<string, unknown> {
+  const { head_dim: headDim, ...sizes } = sizeFields(fields);
+  const window = fields.has('attention.sliding_window')
+    ? fields.metadata.number(fields.key('attention.sliding_window'))
+    : 0;
+  const original = 'rope.scaling.original_context_length';
+  const factor = 'rope.scaling.attn_factor';
+  if (!longFactors) fields.only(factor, 1);
+  return {
+    ...sizes,
+    hidden_act: 'silu',
+    sliding_window: window === 0 ? null : window,
+    original_max_position_embeddings: fields.count(original, sizes.max_position_embeddings),
+    partial_rotary_factor: fields.count('rope.dimension_count', headDim) / headDim,
+    rope_theta: fields.decimal('rope.freq_base', 10_000),
+    ...(longFactors
+      ? {
+          rope_scaling: {
+            rope_type: 'longrope',
+            short_factor: [...longFactors.short].map(shortestDecimal),
+            long_factor: [...longFactors.long].map(shortestDecimal),
+            ...(fields.has(factor) ? { attention_factor: fields.metadata.number(fields.key(factor)) } : {}),
+          },
+        }
+      : {}),
+  };
+}
+
+/** Layers of the model of 27 billion parameters, the only one whose scores have a scale of their own. */
+const largestGemma = 62;
+
+function gemma3Fields(fields: Fields): Record<string, unknown> {
+  const sizes = sizeFields(fields);
+  const slidingTheta = 10_000;
+  fields.only('rope.freq_base_swa', slidingTheta);
+  fields.only('rope.dimension_count', sizes.head_dim);
+  const { rope_theta: theta, rope_scaling: scaling } = ropeFields(fields, sizes.head_dim, null, 1_000_000);
+  return {
+    ...sizes,
+    hidden_activation: 'gelu_pytorch_tanh',
+    query_pre_attn_scalar:
+      sizes.num_hidden_layers === largestGemma ? sizes.hidden_size / sizes.num_attention_heads : sizes.head_dim,
+    sliding_window: fields.count('attention.sliding_window'),
+    sliding_window_pattern: fields.count('attention.sliding_window_pattern', 6),
+    rope_theta: theta,
+    rope_local_base_freq: slidingTheta,
+    ...(scaling ? { rope_scaling: scaling } : {}),
+  };
+}
+
+function ropeFields(
+  fields: Fields,
+  headDim: number,
+  ropeFactors: Float32Array | null,
+  defaultTheta = 10_000,
+): { readonly rope_theta: number; readonly rope_scaling?: Record<string, unknown> } {
+  const theta = fields.decimal('rope.freq_base', defaultTheta);
   // A factor without a type is that of a linear scaling.
   const kind = fields.metadata.text(
     fields.key('rope.scaling.type'),

@@ -9,7 +9,7 @@ import { type GgufParts, type LocatedTensor, openGgufParts, readAt } from './ggu
 import type { GgufMetadata } from './metadata.ts';
 import { dequantize, readableTypes } from './quants.ts';
 import { ggufTokenizerFiles, ggufTokenizerTexts } from './tokenizer.ts';
-import { type GgufWeight, ggufWeights, reorder, reorderRows, ropeFactorsName } from './weights.ts';
+import { type GgufWeight, ggufWeights, longFactorsNames, reorder, reorderRows, ropeFactorsName } from './weights.ts';
 
 /** Bytes of a tensor that are widened at once, at most. */
 const chunkBytes = 1 << 22;
@@ -51,10 +51,12 @@ export class GgufFile implements WeightSource {
       if (!embedding)
         throw new ProxmoError('file', `${path} has no tensor "token_embd.weight"; it holds no language model.`);
       const table = tensors.get(ropeFactorsName);
+      const [short, long] = longFactorsNames.map((name) => tensors.get(name));
       const facts = {
         vocabSize: embedding.tensor.dimensions[1] ?? 1,
         has: (name: string) => tensors.has(name),
         ropeFactors: table ? await readTensor(table) : null,
+        longFactors: short && long ? { short: await readTensor(short), long: await readTensor(long) } : null,
       };
       const config = ggufConfig(family, metadata, facts, path);
       const heads = Number(config.num_attention_heads ?? config.n_head);

@@ -15,6 +15,11 @@ export class GgufMetadata {
     return [...this.#values.keys()];
   }
 
+  /** A value as it stands in the file; undefined where there is none. */
+  value(key: string): unknown {
+    return this.#values.get(key);
+  }
+
   has(key: string): boolean {
     return this.#values.has(key);
   }

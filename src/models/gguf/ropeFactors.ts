@@ -5,10 +5,11 @@
  * largest in the table, and the table must be the one that follows.
  */
 import { ProxmoError } from '../../base/errors.ts';
+import type { RopeScaling } from '../transformerConfig.ts';
 
-const lowFrequencyFactor = 1;
-const highFrequencyFactor = 4;
-const originalPositions = 8192;
+type Llama3Scaling = Extract<RopeScaling, { kind: 'llama3' }>;
+
+const shared = { lowFrequencyFactor: 1, highFrequencyFactor: 4, originalPositions: 8192 };
 
 /** Entries are float32, and their makers computed them in it. */
 const tolerance = 1e-4;
@@ -25,7 +26,7 @@ export function recoverLlama3Scaling(
   where: string,
 ): Record<string, unknown> {
   const factor = Number(factors.reduce((largest, value) => Math.max(largest, value), 0).toPrecision(6));
-  const expected = llama3Factors(factor, theta, headDim);
+  const expected = llama3Factors({ ...shared, factor }, theta, headDim);
   const fits =
     factors.length === expected.length &&
     expected.every((value, i) => Math.abs(value - factors[i]!) <= tolerance * value);
@@ -38,14 +39,18 @@ export function recoverLlama3Scaling(
   return {
     rope_type: 'llama3',
     factor,
-    low_freq_factor: lowFrequencyFactor,
-    high_freq_factor: highFrequencyFactor,
-    original_max_position_embeddings: originalPositions,
+    low_freq_factor: shared.lowFrequencyFactor,
+    high_freq_factor: shared.highFrequencyFactor,
+    original_max_position_embeddings: shared.originalPositions,
   };
 }
 
 /** Long wavelengths grow by `factor`, short ones not at all, and those between by a blend of frequencies. */
-function llama3Factors(factor: number, theta: number, headDim: number): number[] {
+export function llama3Factors(
+  { factor, lowFrequencyFactor, highFrequencyFactor, originalPositions }: Omit<Llama3Scaling, 'kind'>,
+  theta: number,
+  headDim: number,
+): number[] {
   return Array.from({ length: headDim / 2 }, (_, i) => {
     const turns = originalPositions / (2 * Math.PI * theta ** ((2 * i) / headDim));
     const blend = Math.min(Math.max((turns - lowFrequencyFactor) / (highFrequencyFactor - lowFrequencyFactor), 0), 1);

@@ -9,10 +9,7 @@ import type { HfTokenizerFiles } from '../../text/hf/files.ts';
 import type { GgufMetadata } from './metadata.ts';
 
 /** Kinds of tokens, as numbered in a file. */
-const unknownKind = 2;
-const controlKind = 3;
-const userDefinedKind = 4;
-const unusedKind = 5;
+export const tokenKinds = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 
 type Part = Readonly<Record<string, unknown>>;
 
@@ -34,6 +31,13 @@ const splitBy = (regex: string): Part => ({
 const words = (digits: string) =>
   `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
 
+/** Words of GPT-4o and of Mistral's Tekken, which tell capitals from small letters. */
+const casedWords = (digits: string, ending: string) => {
+  const [capitals, small] = ['[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]', '[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]'];
+  const before = '[^\\r\\n\\p{L}\\p{N}]?';
+  return `${before}${capitals}*${small}+${ending}|${before}${capitals}+${small}*${ending}|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
+};
+
 interface Cutting {
   readonly preTokenizer: Part;
   readonly normalizer: Part | null;
@@ -54,6 +58,18 @@ const llamaCutting: Cutting = {
   ignoresMerges: true,
   addsBos: true,
 };
+const gpt4oCutting: Cutting = {
+  preTokenizer: sequence(splitBy(casedWords('\\p{N}{1,3}', "(?i:'s|'t|'re|'ve|'m|'ll|'d)?")), byteLevel(false)),
+  normalizer: null,
+  ignoresMerges: false,
+  addsBos: false,
+};
+const tekkenCutting: Cutting = {
+  preTokenizer: sequence(splitBy(casedWords('\\p{N}', '')), byteLevel(false)),
+  normalizer: null,
+  ignoresMerges: true,
+  addsBos: true,
+};
 const gpt2Cutting: Cutting = { preTokenizer: byteLevel(true), normalizer: null, ignoresMerges: false, addsBos: false };
 const smolCutting: Cutting = {
   ...gpt2Cutting,
@@ -68,8 +84,36 @@ const cuttings: Readonly<Record<string, Cutting>> = {
   llama3: llamaCutting,
   'llama-v3': llamaCutting,
   qwen2: qwenCutting,
+  'gpt-4o': gpt4oCutting,
+  tekken: tekkenCutting,
   'deepseek-r1-qwen': qwenCutting,
 };
+
+/** The name of a way to cut text into words; null where it has none here. @param preTokenizer of `tokenizer.json` */
+export function cuttingName(preTokenizer: unknown): string | null {
+  const wanted = stepsOf(preTokenizer).join('\n');
+  const found = Object.entries(cuttings).find(([, cutting]) => stepsOf(cutting.preTokenizer).join('\n') === wanted);
+  return found?.[0] ?? null;
+}
+
+/** What a pre-tokenizer does, step by step; settings that change nothing are left out. */
+function stepsOf(part: unknown): string[] {
+  if (typeof part !== 'object' || part === null) return [];
+  const { type, pretokenizers, pattern, behavior, invert, individual_digits, use_regex, add_prefix_space } =
+    part as Part;
+  switch (type) {
+    case 'Sequence':
+      return Array.isArray(pretokenizers) ? pretokenizers.flatMap(stepsOf) : ['?'];
+    case 'Split':
+      return [`split ${JSON.stringify(pattern)} ${behavior} ${invert ?? false}`];
+    case 'Digits':
+      return [`digits ${individual_digits ?? false}`];
+    case 'ByteLevel':
+      return [`bytes ${use_regex ?? true} ${add_prefix_space ?? true}`];
+    default:
+      return [`${type}`];
+  }
+}
 
 /** @throws {ProxmoError} `file` if there is no tokenizer, or it is of a kind that is not supported. */
 export function ggufTokenizerFiles(metadata: GgufMetadata, where: string): HfTokenizerFiles {
@@ -89,8 +133,8 @@ export function ggufTokenizerFiles(metadata: GgufMetadata, where: string): HfTok
       ? byteLevelParts(metadata, vocabulary, where)
       : pieceParts(metadata, tokens, kinds, vocabulary, where);
   const added = tokens.flatMap((content, id) => {
-    const special = kinds[id] === controlKind || kinds[id] === unknownKind;
-    return special || kinds[id] === userDefinedKind ? [addedToken(id, content, special)] : [];
+    const special = kinds[id] === tokenKinds.control || kinds[id] === tokenKinds.unknown;
+    return special || kinds[id] === tokenKinds.userDefined ? [addedToken(id, content, special)] : [];
   });
   const end = endTokens(
     (role) => namedIds(metadata, [role])[0],
@@ -131,7 +175,7 @@ function addedToken(id: number, content: string, special: boolean): Part & { rea
 function vocabularyOf(tokens: readonly string[], kinds: readonly number[], where: string): ReadonlyMap<string, number> {
   const vocabulary = new Map<string, number>();
   tokens.forEach((token, id) => {
-    if (kinds[id] === unusedKind) return;
+    if (kinds[id] === tokenKinds.unused) return;
     if (vocabulary.has(token)) {
       throw new ProxmoError('file', `${where} has the token ${JSON.stringify(token)} twice; convert the model again.`);
     }
@@ -193,7 +237,7 @@ function pieceParts(
     type: 'BPE',
     vocab: Object.fromEntries(vocabulary),
     merges: mergesOfScores(tokens, kinds, scores, vocabulary),
-    unk_token: tokens[kinds.indexOf(unknownKind)] ?? null,
+    unk_token: tokens[kinds.indexOf(tokenKinds.unknown)] ?? null,
     fuse_unk: true,
     byte_fallback: true,
   };
@@ -213,7 +257,10 @@ function mergesOfScores(
   vocabulary: ReadonlyMap<string, number>,
 ): [string, string][] {
   const isPlain = (id: number | undefined) =>
-    id !== undefined && kinds[id] !== controlKind && kinds[id] !== unknownKind && kinds[id] !== userDefinedKind;
+    id !== undefined &&
+    kinds[id] !== tokenKinds.control &&
+    kinds[id] !== tokenKinds.unknown &&
+    kinds[id] !== tokenKinds.userDefined;
   const merges: { readonly pair: [string, string]; readonly score: number }[] = [];
   for (const [id, token] of tokens.entries()) {
     if (vocabulary.get(token) !== id || !isPlain(id)) continue;

@@ -1,7 +1,8 @@
 /**
  * The tensors of a GGUF file under Hugging Face's names, in its shapes and orders. A GGUF lists sizes the other way
  * round. For the Llama family it has the rows of queries and keys in another order, so that the two halves of a
- * rotation adjoin; for GPT-2 it has matrices as `[out, in]`, where Hugging Face has `[in, out]`.
+ * rotation adjoin; for GPT-2 it has matrices as `[out, in]`, where Hugging Face has `[in, out]`; for Gemma it has the
+ * weights of norms as they multiply, where Hugging Face has them less 1.
  */
 import { ProxmoError } from '../../base/errors.ts';
 import type { GgufFamily } from './config.ts';
@@ -14,6 +15,8 @@ export interface GgufWeight {
   /** As Hugging Face has it. */
   readonly shape: readonly number[];
   readonly order: 'same' | 'transposed' | { readonly headsOfRows: number };
+  /** The file's values are Hugging Face's plus this. */
+  readonly plus: number;
 }
 
 /** Heads of queries, and of keys and values. */
@@ -36,6 +39,22 @@ const llamaParts: Readonly<Record<string, string>> = {
   ffn_down: 'mlp.down_proj',
 };
 
+const phi3Parts: Readonly<Record<string, string>> = {
+  attn_norm: 'input_layernorm',
+  attn_qkv: 'self_attn.qkv_proj',
+  attn_output: 'self_attn.o_proj',
+  ffn_norm: 'post_attention_layernorm',
+  ffn_up: 'mlp.gate_up_proj',
+  ffn_down: 'mlp.down_proj',
+};
+
+const gemma3Parts: Readonly<Record<string, string>> = {
+  ...llamaParts,
+  post_attention_norm: 'post_attention_layernorm',
+  ffn_norm: 'pre_feedforward_layernorm',
+  post_ffw_norm: 'post_feedforward_layernorm',
+};
+
 const gpt2Parts: Readonly<Record<string, string>> = {
   attn_norm: 'ln_1',
   attn_qkv: 'attn.c_attn',
@@ -53,8 +72,23 @@ const gpt2Outside = {
   output: 'lm_head',
 };
 
+/** Parts of a layer by Hugging Face's names; those that are not here are a Llama's. */
+const partsOf: Readonly<Partial<Record<GgufFamily, Readonly<Record<string, string>>>>> = {
+  gpt2: gpt2Parts,
+  phi3: phi3Parts,
+  gemma3: gemma3Parts,
+};
+
+/** The families whose rows of queries and keys are in another order. */
+const hasReorderedRows = (family: GgufFamily) => family === 'llama' || family === 'smollm3';
+
 /** The table of rotary factors, which is part of the configuration and no weight. */
 export const ropeFactorsName = 'rope_freqs.weight';
+
+/** Those of LongRoPE, for short and for long sequences. */
+export const longFactorsNames = ['rope_factors_short.weight', 'rope_factors_long.weight'] as const;
+
+const configurationTensors: readonly string[] = [ropeFactorsName, ...longFactorsNames];
 
 /**
  * @throws {ProxmoError} `file` if a tensor has no place in a model of the family, or its sizes do not fit the heads.
@@ -67,7 +101,7 @@ export function ggufWeights(
 ): Map<string, GgufWeight> {
   const weights = new Map<string, GgufWeight>();
   for (const tensor of tensors) {
-    if (tensor.name === ropeFactorsName) continue;
+    if (configurationTensors.includes(tensor.name)) continue;
     const name = hfName(tensor.name, family);
     if (name === undefined) {
       throw new ProxmoError(
@@ -80,46 +114,95 @@ export function ggufWeights(
   return weights;
 }
 
+/** A tensor's name in a file, by Hugging Face's. */
+export function ggufName(name: string, family: GgufFamily): string | undefined {
+  const isGpt2 = family === 'gpt2';
+  const [, layer, part, kind] = /^(?:model\.layers|transformer\.h)\.(\d+)\.(.+)\.(weight|bias)$/.exec(name) ?? [];
+  const [, outside, outsideKind] = /^(.+)\.(weight|bias)$/.exec(name) ?? [];
+  const table = layer === undefined ? (isGpt2 ? gpt2Outside : llamaOutside) : (partsOf[family] ?? llamaParts);
+  const found = Object.entries(table).find(([, theirs]) => theirs === (layer === undefined ? outside : part));
+  if (!found) return undefined;
+  return layer === undefined ? `${found[0]}.${outsideKind}` : `blk.${layer}.${found[0]}.${kind}`;
+}
+
 /** Hugging Face's name of a tensor. */
 function hfName(name: string, family: GgufFamily): string | undefined {
   const [, block, part, kind] = /^(?:blk\.(0|[1-9]\d{0,3})\.)?(\w+)\.(weight|bias)$/.exec(name) ?? [];
   if (part === undefined || kind === undefined) return undefined;
   const isGpt2 = family === 'gpt2';
   const table: Readonly<Record<string, string>> =
-    block === undefined ? (isGpt2 ? gpt2Outside : llamaOutside) : isGpt2 ? gpt2Parts : llamaParts;
+    block === undefined ? (isGpt2 ? gpt2Outside : llamaOutside) : (partsOf[family] ?? llamaParts);
   if (!Object.hasOwn(table, part)) return undefined;
   const layer = block === undefined ? '' : `${isGpt2 ? 'transformer.h' : 'model.layers'}.${block}.`;
   return `${layer}${table[part]}.${kind}`;
 }
 
-function weightOf(
-  name: string,
-  tensor: GgufTensor,
-  family: GgufFamily,
-  { heads, kvHeads }: HeadCounts,
-  where: string,
-): GgufWeight {
-  const shape = tensor.dimensions.toReversed();
-  const isMatrix = shape.length === 2 && name.endsWith('.weight');
-  if (family === 'gpt2' && isMatrix && /^transformer\.h\./.test(name)) {
-    return { name, tensor, shape: shape.toReversed(), order: 'transposed' };
-  }
-  const [, projection] = /\.self_attn\.([qk])_proj\./.exec(name) ?? [];
-  if (family !== 'llama' || projection === undefined) return { name, tensor, shape, order: 'same' };
-  const headsOfRows = projection === 'q' ? heads : kvHeads;
-  if (shape[0]! % (2 * headsOfRows) !== 0) {
+function weightOf(name: string, tensor: GgufTensor, family: GgufFamily, counts: HeadCounts, where: string): GgufWeight {
+  const sizes = tensor.dimensions.toReversed();
+  const isTransposed = storedAs(name, sizes, family, counts).order === 'transposed';
+  const stored = storedAs(name, isTransposed ? sizes.toReversed() : sizes, family, counts);
+  const { order, shape } = stored;
+  if (typeof order === 'object' && shape[0]! % (2 * order.headsOfRows) !== 0) {
     throw new ProxmoError(
       'file',
-      `${where} has a tensor "${tensor.name}" of ${shape[0]} rows, which are not ${headsOfRows} heads; convert the model again.`,
+      `${where} has a tensor "${tensor.name}" of ${shape[0]} rows, which are not ${order.headsOfRows} heads; convert the model again.`,
     );
   }
-  return { name, tensor, shape, order: { headsOfRows } };
+  return { name, tensor, ...stored };
 }
 
-/** Values in Hugging Face's order. */
+/** How a tensor of Hugging Face's lies in a file: as `GgufWeight` says, but without the file's tensor. */
+type Stored = Pick<GgufWeight, 'shape' | 'order' | 'plus'>;
+
+/**
+ * @param shape as Hugging Face has it
+ */
+export function storedAs(
+  name: string,
+  shape: readonly number[],
+  family: GgufFamily,
+  { heads, kvHeads }: HeadCounts,
+): Stored {
+  const plus = family === 'gemma3' && name.endsWith('norm.weight') ? 1 : 0;
+  if (family === 'gpt2' && shape.length === 2 && /^transformer\.h\..*\.weight$/.test(name))
+    return { shape, order: 'transposed', plus };
+  const [, projection] = /\.self_attn\.([qk])_proj\./.exec(name) ?? [];
+  if (!hasReorderedRows(family) || projection === undefined) return { shape, order: 'same', plus };
+  return { shape, order: { headsOfRows: projection === 'q' ? heads : kvHeads }, plus };
+}
+
+/** Values of Hugging Face in a file's order: `reorder` the other way round. */
+export function inStoredOrder({ order, shape, plus }: Stored, values: Float32Array): Float32Array {
+  if (order === 'same') return plus === 0 ? values : values.map((value) => value + plus);
+  const result = new Float32Array(values.length);
+  const [rows = 1] = shape;
+  const columns = values.length / rows;
+  if (order === 'transposed') {
+    for (let row = 0; row < rows; row++)
+      for (let column = 0; column < columns; column++) result[column * rows + row] = values[row * columns + column]!;
+    return result;
+  }
+  const headRows = rows / order.headsOfRows;
+  for (let row = 0; row < rows; row++) {
+    const to = storedRow(row, headRows);
+    result.set(values.subarray(row * columns, (row + 1) * columns), to * columns);
+  }
+  return result;
+}
+
+/** Where a row of a head lies in a file: row 2i + j of a head there is row i of the head's half j. */
+function storedRow(row: number, headRows: number): number {
+  const inHead = row % headRows;
+  return row - inHead + (inHead % (headRows / 2)) * 2 + Math.floor(inHead / (headRows / 2));
+}
+
+/** Values as Hugging Face has them. */
 export function reorder(weight: GgufWeight, values: Float32Array): Float32Array {
-  const { order, shape } = weight;
-  if (order !== 'transposed') return reorderRows(weight, values);
+  const { order, shape, plus } = weight;
+  if (order !== 'transposed') {
+    const rows = reorderRows(weight, values);
+    return plus === 0 ? rows : rows.map((value) => value - plus);
+  }
   const result = new Float32Array(values.length);
   const [rows, columns] = shape as [number, number];
   for (let row = 0; row < rows; row++)
@@ -134,9 +217,7 @@ export function reorderRows<T extends Float32Array | Uint8Array>({ order, shape 
   const headRows = shape[0]! / order.headsOfRows;
   const width = values.length / shape[0]!;
   for (let row = 0; row < shape[0]!; row++) {
-    // Row 2i + j of a head in the file is row i of the head's half j.
-    const inHead = row % headRows;
-    const from = row - inHead + (inHead % (headRows / 2)) * 2 + Math.floor(inHead / (headRows / 2));
+    const from = storedRow(row, headRows);
     result.set(values.subarray(from * width, (from + 1) * width), row * width);
   }
   return result;

@@ -4,7 +4,8 @@
  */
 import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
-import { families, type HfFamily, hfFamilies, type ParsedFields } from './families.ts';
+import { families, type HfFamily, hfFamilies } from './families.ts';
+import type { ParsedFields } from './family.ts';
 import { isIrrelevantField } from './fields.ts';
 
 /** A model as its `config.json` describes it. */
@@ -32,7 +33,7 @@ export function parseHfConfig(config: unknown, where = 'config.json'): HfModel {
         : `has the model_type ${JSON.stringify(type)}, a family that is not known`;
     throw new ProxmoError('config', `${where} ${given}; known are ${hfFamilies.join(', ')}.`);
   }
-  const { architectures: supported } = families[family];
+  const { architectures: supported, absent, parse } = families[family];
   if (Array.isArray(architectures) && !architectures.some((name) => supported.includes(name))) {
     throw new ProxmoError(
       'config',
@@ -41,7 +42,9 @@ export function parseHfConfig(config: unknown, where = 'config.json'): HfModel {
   }
   // Hugging Face's null means "not set".
   const fields = Object.fromEntries(
-    Object.entries(all.data).filter(([name, value]) => value !== null && !isIrrelevantField(name, family)),
+    Object.entries({ ...absent, ...all.data }).filter(
+      ([name, value]) => value !== null && !isIrrelevantField(name, family),
+    ),
   );
-  return { family, ...families[family].parse(fields, where), config: all.data };
+  return { family, ...parse(fields, where), config: all.data };
 }

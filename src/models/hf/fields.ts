@@ -171,6 +171,10 @@ const ignoredBy: Readonly<Record<HfFamily, readonly string[]>> = {
   llama: [],
   qwen2: ['attention_bias', 'mlp_bias'],
   qwen3: ['mlp_bias'],
+  mistral: ['attention_bias', 'mlp_bias', 'layer_types', 'use_sliding_window', 'max_window_layers'],
+  smollm3: ['max_window_layers'],
+  phi3: ['attention_bias', 'mlp_bias'],
+  gemma3_text: ['mlp_bias'],
 };
 
 /**

@@ -4,12 +4,14 @@
  */
 import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
-import type { RopeScaling } from '../transformerConfig.ts';
+import type { RopeScaling, TransformerConfig } from '../transformerConfig.ts';
 import { checkedFields } from './issues.ts';
 
 const positive = z.number().positive();
 const count = z.int().min(1);
 const group = z.record(z.string(), z.unknown());
+
+const wholeHeads = 'heads that are turned in part are not supported';
 
 /** Fields of config.json that say how positions are turned. */
 export const ropeFields = {
@@ -17,18 +19,18 @@ export const ropeFields = {
   rope_theta: positive.optional(),
   rope_scaling: group.optional(),
   rope_parameters: group.optional(),
-  partial_rotary_factor: z.literal(1, 'heads that are turned in part are not supported').optional(),
+  partial_rotary_factor: z.literal(1, wholeHeads).optional(),
   /** What `rope_scaling` was made for, where it does not say so itself. */
   original_max_position_embeddings: count.optional(),
 };
 
-const fieldsSchema = z.object(ropeFields);
+const fieldsSchema = z.object({ ...ropeFields, partial_rotary_factor: z.number().optional() });
 type RopeFields = z.output<typeof fieldsSchema>;
 
 const shared = {
   rope_type: z.string(),
   rope_theta: positive.optional(),
-  partial_rotary_factor: ropeFields.partial_rotary_factor,
+  partial_rotary_factor: z.number().gt(0).max(1).optional(),
   original_max_position_embeddings: count.optional(),
 };
 
@@ -48,15 +50,33 @@ const schemas = {
     mscale_all_dim: z.number().min(0).optional(),
     truncate: z.boolean().default(true),
   }),
+  longrope: z.strictObject({
+    ...shared,
+    short_factor: z.array(positive),
+    long_factor: z.array(positive),
+    factor: positive.optional(),
+    attention_factor: positive.optional(),
+  }),
 };
 
-const defaultTheta = 10_000;
+/** What the fields come to. */
+export type ParsedRope = Pick<TransformerConfig, 'ropeTheta' | 'ropeScaling' | 'rotaryDim'>;
+
+/** What a family has of its own. */
+export interface RopeFamily {
+  readonly headDim: number;
+  /** The base where none is named. Default: 10,000. */
+  readonly defaultTheta?: number;
+  /** Heads may be turned in part. Default: false. */
+  readonly isPartial?: boolean;
+}
 
 /** @throws {ProxmoError} `config` for a type or a parameter that is not known, or two that contradict each other */
 export function parseRope(
   fields: RopeFields,
   where: string,
-): { readonly ropeTheta: number; readonly ropeScaling?: RopeScaling } {
+  { headDim, defaultTheta = 10_000, isPartial = false }: RopeFamily,
+): ParsedRope {
   const name = fields.rope_parameters ? 'rope_parameters' : 'rope_scaling';
   if (fields.rope_parameters && fields.rope_scaling) {
     throw new ProxmoError('config', `${where} has both rope_parameters and rope_scaling; leave one of them out.`);
@@ -70,7 +90,21 @@ export function parseRope(
     );
   }
   const scaling = scalingOf(given, fields, `${where}: ${name}`);
-  return scaling ? { ropeTheta, ropeScaling: scaling } : { ropeTheta };
+  const part = Number(given.partial_rotary_factor ?? fields.partial_rotary_factor ?? 1);
+  if (part !== 1 && !isPartial)
+    throw new ProxmoError('config', `${where}: ${name}.partial_rotary_factor is ${part}: ${wholeHeads}.`);
+  const rotaryDim = Math.floor(headDim * part);
+  checkFactors(scaling, rotaryDim, `${where}: ${name}`);
+  return { ropeTheta, ...(scaling ? { ropeScaling: scaling } : {}), ...(part === 1 ? {} : { rotaryDim }) };
+}
+
+/** @throws {ProxmoError} `config` if there are factors for another number of pairs */
+function checkFactors(scaling: RopeScaling | null, rotaryDim: number, where: string): void {
+  if (scaling?.kind !== 'longrope' || 2 * scaling.factors.length === rotaryDim) return;
+  throw new ProxmoError(
+    'config',
+    `${where}.short_factor has ${scaling.factors.length} factors; a head has ${rotaryDim / 2} pairs that are turned.`,
+  );
 }
 
 /** Parameters with their type under `rope_type`, which older files call `type`, and without those that are null. */
@@ -133,6 +167,10 @@ function scalingOf(
       const parameters = parse(schemas.yarn);
       return yarnScaling(parameters, originalOf(parameters), fields.max_position_embeddings);
     }
+    case 'longrope': {
+      const parameters = parse(schemas.longrope);
+      return longropeScaling(parameters, originalOf(parameters), fields.max_position_embeddings);
+    }
     default:
       parse(schemas.default);
       return null;
@@ -155,5 +193,21 @@ function yarnScaling(
     betaSlow: parameters.beta_slow,
     attentionFactor: parameters.attention_factor ?? implied,
     truncate: parameters.truncate,
+  };
+}
+
+function longropeScaling(
+  parameters: z.output<typeof schemas.longrope>,
+  originalPositions: number,
+  maxPositions: number,
+): RopeScaling {
+  const { factor = maxPositions / originalPositions } = parameters;
+  const implied = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalPositions));
+  return {
+    kind: 'longrope',
+    factors: parameters.short_factor,
+    longFactors: parameters.long_factor,
+    originalPositions,
+    attentionFactor: parameters.attention_factor ?? implied,
   };
 }

@@ -1,7 +1,7 @@
 /**
  * Where the tensors of a Hugging Face checkpoint lie among a transformer's parameters. The transformer keeps
  * projections that read the same input as one matrix: queries, keys and values, and gate and up projection, are its
- * parts in that order. GPT-2 stores matrices transposed, `[in, out]`.
+ * parts in that order. GPT-2 stores matrices transposed, `[in, out]`; Gemma 3 stores the weights of its norms less 1.
  */
 import type { TransformerConfig } from '../transformerConfig.ts';
 import type { HfModel } from './config.ts';
@@ -18,11 +18,13 @@ export interface WeightPlacement {
   readonly offset: number;
   /** The checkpoint has `[in, out]`, the parameter `[out, in]`. */
   readonly transposed: boolean;
+  /** The parameter's values are those of the checkpoint plus this. */
+  readonly plus: number;
 }
 
 /** Every tensor of a model's checkpoint, in the order in which transformers lists a model's parameters. */
 export function weightPlacements({ family, transformer }: Pick<HfModel, 'family' | 'transformer'>): WeightPlacement[] {
-  const placements = family === 'gpt2' ? gpt2Placements(transformer) : llamaPlacements(transformer);
+  const placements = family === 'gpt2' ? gpt2Placements(transformer) : llamaPlacements(transformer, family);
   const { tiedHead, vocabSize, dModel } = transformer;
   return tiedHead ? placements : [...placements, place(headName, [vocabSize, dModel], 'head')];
 }
@@ -48,11 +50,12 @@ function place(
   parameter: string,
   offset = 0,
   transposed = false,
+  plus = 0,
 ): WeightPlacement {
-  return { name, shape, parameter, offset, transposed };
+  return { name, shape, parameter, offset, transposed, plus };
 }
 
-function llamaPlacements(config: TransformerConfig): WeightPlacement[] {
+function llamaPlacements(config: TransformerConfig, family: HfFamily): WeightPlacement[] {
   const { vocabSize, dModel, layers, heads, kvHeads, headDim, dFf } = config;
   const [queries, keys] = [heads * headDim, kvHeads * headDim];
   /** Projections of `outputs` each that are one matrix in the transformer. */
@@ -74,40 +77,49 @@ function llamaPlacements(config: TransformerConfig): WeightPlacement[] {
     const weight = place(`${name}.weight`, shape, parameter);
     return hasBias ? [weight, place(`${name}.bias`, [shape[0]], `${parameter}.bias`)] : [weight];
   };
+  const isFused = family === 'phi3';
+  const projections = isFused
+    ? ([['qkv_proj', queries + 2 * keys]] as const)
+    : ([
+        ['q_proj', queries],
+        ['k_proj', keys],
+        ['v_proj', keys],
+      ] as const);
+  const gates = isFused
+    ? ([['gate_up_proj', 2 * dFf]] as const)
+    : ([
+        ['gate_proj', dFf],
+        ['up_proj', dFf],
+      ] as const);
+  const norm = (name: string, parameter: string, width = dModel) =>
+    place(`${name}.weight`, [width], parameter, 0, false, family === 'gemma3_text' ? 1 : 0);
   const layer = (index: number) => {
     const [from, to] = [`model.layers.${index}`, `layers.${index}`];
     const attention = `${from}.self_attn`;
-    const projections = [
-      ['q_proj', queries],
-      ['k_proj', keys],
-      ['v_proj', keys],
-    ] as const;
     const headNorms = [
-      place(`${attention}.q_norm.weight`, [headDim], `${to}.attention.queryNorm`),
-      place(`${attention}.k_norm.weight`, [headDim], `${to}.attention.keyNorm`),
+      norm(`${attention}.q_norm`, `${to}.attention.queryNorm`, headDim),
+      norm(`${attention}.k_norm`, `${to}.attention.keyNorm`, headDim),
     ];
     return [
       ...fused(attention, `${to}.attention.qkv`, projections, config.qkvBias),
       ...linear(`${attention}.o_proj`, `${to}.attention.output`, [dModel, queries], config.outputBias),
       ...(config.headNorm ? headNorms : []),
-      ...fused(
-        `${from}.mlp`,
-        `${to}.mlp.gateUp`,
-        [
-          ['gate_proj', dFf],
-          ['up_proj', dFf],
-        ],
-        config.mlpBias,
-      ),
+      ...fused(`${from}.mlp`, `${to}.mlp.gateUp`, gates, config.mlpBias),
       ...linear(`${from}.mlp.down_proj`, `${to}.mlp.down`, [dModel, dFf], config.mlpBias),
-      place(`${from}.input_layernorm.weight`, [dModel], `${to}.attention.norm`),
-      place(`${from}.post_attention_layernorm.weight`, [dModel], `${to}.mlp.norm`),
+      norm(`${from}.input_layernorm`, `${to}.attention.norm`),
+      ...(config.postNorms
+        ? [
+            norm(`${from}.post_attention_layernorm`, `${to}.attention.postNorm`),
+            norm(`${from}.pre_feedforward_layernorm`, `${to}.mlp.norm`),
+            norm(`${from}.post_feedforward_layernorm`, `${to}.mlp.postNorm`),
+          ]
+        : [norm(`${from}.post_attention_layernorm`, `${to}.mlp.norm`)]),
     ];
   };
   return [
     place('model.embed_tokens.weight', [vocabSize, dModel], 'embedding'),
     ...Array.from({ length: layers }, (_, index) => layer(index)).flat(),
-    place('model.norm.weight', [dModel], 'finalNorm'),
+    norm('model.norm', 'finalNorm'),
   ];
 }
 

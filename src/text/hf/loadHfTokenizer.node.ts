@@ -5,6 +5,7 @@ import { ProxmoError } from '../../base/errors.ts';
 import { parseFetchedJson } from '../../base/fetchedJson.ts';
 import { refuseLfsPointer } from '../../base/lfsPointer.ts';
 import { systemReason } from '../../base/systemErrors.node.ts';
+import type { HfTokenizerFiles } from './files.ts';
 import { HfTokenizer } from './hfTokenizer.ts';
 
 /** Most bytes of one file; the largest vocabularies take some 35 MB. */
@@ -17,6 +18,11 @@ const maxFileBytes = 256 << 20;
  * supported.
  */
 export async function loadHfTokenizer(folder: string): Promise<HfTokenizer> {
+  return new HfTokenizer(await readTokenizerFiles(folder), folder);
+}
+
+/** The files of a folder's tokenizer, parsed. @throws {ProxmoError} `file` as `loadHfTokenizer` */
+export async function readTokenizerFiles(folder: string): Promise<HfTokenizerFiles> {
   const tokenizer = await readJson(join(folder, 'tokenizer.json'));
   if (tokenizer === undefined) {
     throw new ProxmoError(
@@ -32,7 +38,7 @@ export async function loadHfTokenizer(folder: string): Promise<HfTokenizer> {
     generationConfig: await readJson(join(folder, 'generation_config.json')),
     modelConfig: await readJson(join(folder, 'config.json')),
   };
-  return new HfTokenizer(chatTemplate === undefined ? files : { ...files, chatTemplate }, folder);
+  return chatTemplate === undefined ? files : { ...files, chatTemplate };
 }
 
 async function readJson(path: string): Promise<unknown> {

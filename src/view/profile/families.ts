@@ -24,7 +24,7 @@ const patterns: readonly (readonly [Family, RegExp])[] = [
   ['optimiser', /^(adamW|accumulate|squareRuns|rootSumRuns)$/],
   ['choices', /^(tokenLogProbs|vocab|maskLogits|sample|trieStep|softmax|ppoLoss)/],
   ['moves', /^(gatherRows|scatterRows|copy|fill|kv|cast|columnSum|\w+Columns|shiftIndices|broadcast|sumRuns|dotRuns)/],
-  ['elementwise', /^(add|multiply|scale|scaleBy|dropout|silu|gelu|swiglu|splitHeadsWithRope)/],
+  ['elementwise', /^(add|multiply|scale|scaleBy|dropout|silu|gelu|swiglu|geglu|splitHeadsWithRope)/],
 ];
 
 /** @param kernel its name, with or without its variant */

@@ -39,7 +39,7 @@ async function openBytes(bytes: Uint8Array) {
   return openGguf(path);
 }
 
-describe.each(['llama', 'qwen2', 'qwen3', 'gpt2'])('a %s model', (family) => {
+describe.each(['llama', 'qwen2', 'qwen3', 'gpt2', 'smollm3', 'phi3', 'gemma3'])('a %s model', (family) => {
   const expected = JSON.parse(readFileSync(join(fixtures, `${family}.json`), 'utf8')) as Expected;
 
   test('has the tensors of the original, bit by bit, under their names and in their shapes', async () => {

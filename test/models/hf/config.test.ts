@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ProxmoError } from '../../../src/base/errors.ts';
 import { parseHfConfig } from '../../../src/models/hf/config.ts';
+import { positionLimit } from '../../../src/models/transformerConfig.ts';
 
 /** Qwen2.5 0.5B. */
 const qwen2 = {
@@ -116,7 +117,122 @@ const gpt2 = {
   vocab_size: 50257,
 };
 
-const known = { qwen2, llama, qwen3, gpt2 };
+/** Mistral 7B v0.1. */
+const mistral = {
+  architectures: ['MistralForCausalLM'],
+  bos_token_id: 1,
+  eos_token_id: 2,
+  hidden_act: 'silu',
+  hidden_size: 4096,
+  initializer_range: 0.02,
+  intermediate_size: 14336,
+  max_position_embeddings: 32768,
+  model_type: 'mistral',
+  num_attention_heads: 32,
+  num_hidden_layers: 32,
+  num_key_value_heads: 8,
+  rms_norm_eps: 1e-5,
+  rope_theta: 10000,
+  sliding_window: 4096,
+  tie_word_embeddings: false,
+  torch_dtype: 'bfloat16',
+  use_cache: true,
+  vocab_size: 32000,
+};
+
+/** SmolLM3 3B. */
+const smollm3 = {
+  architectures: ['SmolLM3ForCausalLM'],
+  attention_bias: false,
+  attention_dropout: 0,
+  bos_token_id: null,
+  eos_token_id: 128012,
+  hidden_act: 'silu',
+  hidden_size: 2048,
+  intermediate_size: 11008,
+  layer_types: new Array(36).fill('full_attention'),
+  max_position_embeddings: 65536,
+  max_window_layers: 28,
+  mlp_bias: false,
+  model_type: 'smollm3',
+  no_rope_layer_interval: 4,
+  no_rope_layers: Array.from({ length: 36 }, (_, layer) => ((layer + 1) % 4 === 0 ? 0 : 1)),
+  num_attention_heads: 16,
+  num_hidden_layers: 36,
+  num_key_value_heads: 4,
+  pretraining_tp: 2,
+  rms_norm_eps: 1e-6,
+  rope_scaling: null,
+  rope_theta: 5000000,
+  sliding_window: null,
+  use_sliding_window: false,
+  vocab_size: 128256,
+};
+
+const phiFactors = (length: number) => Array.from({ length }, (_, pair) => 1 + pair / 16);
+/** Phi-4-mini. */
+const phi3 = {
+  architectures: ['Phi3ForCausalLM'],
+  attention_bias: false,
+  attention_dropout: 0,
+  auto_map: { AutoConfig: 'configuration_phi3.Phi3Config' },
+  bos_token_id: 199999,
+  embd_pdrop: 0,
+  eos_token_id: 199999,
+  full_attn_mod: 1,
+  hidden_act: 'silu',
+  hidden_size: 3072,
+  intermediate_size: 8192,
+  interpolate_factor: 1,
+  lm_head_bias: false,
+  max_position_embeddings: 131072,
+  mlp_bias: false,
+  model_type: 'phi3',
+  num_attention_heads: 24,
+  num_hidden_layers: 32,
+  num_key_value_heads: 8,
+  original_max_position_embeddings: 4096,
+  partial_rotary_factor: 0.75,
+  resid_pdrop: 0,
+  rms_norm_eps: 1e-5,
+  rope_scaling: { long_factor: phiFactors(48), short_factor: phiFactors(48), type: 'longrope' },
+  rope_theta: 10000,
+  sliding_window: 262144,
+  tie_word_embeddings: true,
+  vocab_size: 200064,
+};
+
+/** Gemma 3 270M. */
+const gemma3 = {
+  _sliding_window_pattern: 6,
+  architectures: ['Gemma3ForCausalLM'],
+  attention_bias: false,
+  attn_logit_softcapping: null,
+  bos_token_id: 2,
+  eos_token_id: [1, 106],
+  final_logit_softcapping: null,
+  head_dim: 256,
+  hidden_activation: 'gelu_pytorch_tanh',
+  hidden_size: 640,
+  intermediate_size: 2048,
+  layer_types: Array.from({ length: 18 }, (_, layer) => (layer % 6 === 5 ? 'full_attention' : 'sliding_attention')),
+  max_position_embeddings: 32768,
+  model_type: 'gemma3_text',
+  num_attention_heads: 4,
+  num_hidden_layers: 18,
+  num_key_value_heads: 1,
+  query_pre_attn_scalar: 256,
+  rms_norm_eps: 1e-6,
+  rope_local_base_freq: 10000,
+  rope_scaling: null,
+  rope_theta: 1000000,
+  sliding_window: 512,
+  torch_dtype: 'bfloat16',
+  use_bidirectional_attention: false,
+  vocab_size: 262144,
+};
+
+const known = { qwen2, llama, qwen3, gpt2, mistral, smollm3, phi3, gemma3 };
 
 describe('well-known models', () => {
   it('Qwen2.5 has biases on its queries, keys and values', () => {
@@ -173,6 +289,79 @@ describe('well-known models', () => {
   });
 });
 
+describe('models whose layers have forms of their own', () => {
+  const without = (config: Record<string, unknown>, ...names: string[]) =>
+    Object.fromEntries(Object.entries(config).filter(([name]) => !names.includes(name)));
+
+  it('Mistral has its window on all layers, unless there is none', () => {
+    expect(parseHfConfig(mistral).transformer.layerForms).toEqual(new Array(32).fill({ window: 4096 }));
+    // What is not in the file at all is the default of transformers; null says that there is none.
+    expect(parseHfConfig(without(mistral, 'sliding_window')).transformer.layerForms?.[0]).toEqual({ window: 4096 });
+    expect(parseHfConfig({ ...mistral, sliding_window: null }).transformer.layerForms).toBeUndefined();
+  });
+
+  it('SmolLM3 turns nothing in every fourth layer, and may have windows there', () => {
+    const { transformer } = parseHfConfig(smollm3);
+    expect(transformer).toMatchObject({ ropeTheta: 5e6, tiedHead: true, headDim: 128, kvHeads: 4 });
+    expect(transformer.layerForms?.slice(0, 5)).toEqual([{}, {}, {}, { ropeTheta: 0 }, {}]);
+    expect(parseHfConfig(without(smollm3, 'no_rope_layers')).transformer).toEqual(transformer);
+    const windows = without({ ...smollm3, use_sliding_window: true, sliding_window: 128 }, 'layer_types');
+    expect(parseHfConfig(windows).transformer.layerForms?.[3]).toEqual({ window: 128, ropeTheta: 0 });
+  });
+
+  it('Qwen2 has a window on its upper layers where it says so', () => {
+    const { transformer } = parseHfConfig({ ...qwen2, use_sliding_window: true, max_window_layers: 20 });
+    expect(transformer.layerForms?.slice(19, 21)).toEqual([{}, { window: 32768 }]);
+  });
+
+  it('Phi-4-mini turns three quarters of a head, up to the length of its short factors', () => {
+    const { transformer } = parseHfConfig(phi3);
+    expect(transformer).toMatchObject({ headDim: 128, rotaryDim: 96, kvHeads: 8, tiedHead: true });
+    expect(transformer.ropeScaling).toEqual({
+      kind: 'longrope',
+      factors: phiFactors(48),
+      longFactors: phiFactors(48),
+      originalPositions: 4096,
+      attentionFactor: Math.sqrt(1 + Math.log(32) / Math.log(4096)),
+    });
+    expect(positionLimit(transformer)).toBe(4096);
+    const { rope_scaling: scaling } = phi3;
+    const older = { ...phi3, rope_scaling: { ...scaling, type: 'su' } };
+    expect(parseHfConfig(older).transformer).toEqual(transformer);
+    const { rope_theta, partial_rotary_factor, ...others } = phi3;
+    const newer = { ...scaling, rope_theta, partial_rotary_factor };
+    const { transformer: read } = parseHfConfig({ ...without(others, 'rope_scaling'), rope_parameters: newer });
+    expect(read).toEqual(transformer);
+  });
+
+  it('Gemma 3 has windows with angles of their own on five of six layers, norms behind each part, scaled embeddings', () => {
+    const { transformer, endTokens } = parseHfConfig(gemma3);
+    expect(transformer).toMatchObject({
+      mlp: 'geglu',
+      headNorm: true,
+      postNorms: true,
+      tiedHead: true,
+      scoreScale: 1 / 16,
+    });
+    expect(transformer.embeddingScale).toBe(Math.sqrt(640));
+    expect(transformer.layerForms?.slice(4, 7)).toEqual([
+      { window: 512, ropeTheta: 10000 },
+      {},
+      { window: 512, ropeTheta: 10000 },
+    ]);
+    expect(endTokens).toEqual([1, 106]);
+    expect(parseHfConfig({ ...without(gemma3, 'layer_types'), sliding_window_pattern: 6 }).transformer).toEqual(
+      transformer,
+    );
+    const rope_parameters = {
+      full_attention: { rope_type: 'default', rope_theta: 1e6 },
+      sliding_attention: { rope_type: 'default', rope_theta: 1e4 },
+    };
+    const newer = { ...without(gemma3, 'rope_theta', 'rope_local_base_freq', 'rope_scaling'), rope_parameters };
+    expect(parseHfConfig(newer).transformer).toEqual(transformer);
+  });
+});
+
 describe('fields that change no result', () => {
   /** What transformers writes, now or once, and what its models do not look at. */
   it.each([
@@ -223,19 +412,40 @@ describe('refused by name', () => {
     [
       'qwen2',
       { model_type: 'mamba' },
-      'config.json has the model_type "mamba", a family that is not known; known are gpt2, llama, qwen2, qwen3.',
+      'config.json has the model_type "mamba", a family that is not known; known are gpt2, llama, qwen2, qwen3, mistral, smollm3, phi3, gemma3_text.',
     ],
     ['qwen2', { architectures: ['Qwen2ForSequenceClassification'] }, 'supported are Qwen2ForCausalLM, Qwen2Model'],
     ['qwen2', { hidden_act: 'relu' }, '`hidden_act` is "relu": not known; known are silu, swish.'],
     ['gpt2', { activation_function: 'tanh' }, '`activation_function` is "tanh": not known; known are gelu,'],
     ['qwen2', { hidden_size: undefined }, '`hidden_size` is not set; it must be a number.'],
     ['qwen2', { hidden_size: '896' }, '`hidden_size` must be a number, not "896".'],
-    ['qwen2', { use_sliding_window: true }, '`use_sliding_window` is true: sliding windows are not supported.'],
     [
       'qwen3',
+      { layer_types: new Array(28).fill('sliding_attention') },
+      'layer_types.0 is "sliding_attention", but no sliding_window is set or used; set use_sliding_window',
+    ],
+    ['qwen3', { layer_types: ['chunked_attention'] }, '`layer_types.0` is "chunked_attention": not supported;'],
+    [
+      'llama',
       { layer_types: ['sliding_attention'] },
       '`layer_types.0` is "sliding_attention": only full attention is supported.',
     ],
+    ['gemma3', { final_logit_softcapping: 30 }, 'capped logits are not supported'],
+    ['gemma3', { attn_logit_softcapping: 50 }, 'capped scores are not supported'],
+    ['gemma3', { use_bidirectional_attention: true }, 'attention to later tokens is not supported'],
+    [
+      'gemma3',
+      { rope_theta: null, rope_parameters: { sliding_attention: { rope_type: 'linear', factor: 2 } } },
+      'rope_parameters.sliding_attention has factor; only plain angles with a rope_theta are supported.',
+    ],
+    ['smollm3', { no_rope_layers: [1] }, 'no_rope_layers names 1 layers, num_hidden_layers is 36.'],
+    [
+      'phi3',
+      { rope_scaling: { type: 'longrope', short_factor: [1], long_factor: [1] } },
+      'rope_scaling.short_factor has 1 factors; a head has 48 pairs that are turned.',
+    ],
+    ['phi3', { partial_rotary_factor: 1.5 }, '`partial_rotary_factor` must be at most 1, not 1.5'],
+    ['phi3', { lm_head_bias: true }, '`lm_head_bias` is true: a bias of the head is not supported.'],
     ['qwen3', { layer_types: ['full_attention'] }, 'layer_types names 1 layers, num_hidden_layers is 28.'],
     [
       'llama',
@@ -253,9 +463,14 @@ describe('refused by name', () => {
       '`partial_rotary_factor` is 0.5: heads that are turned in part are not supported.',
     ],
     [
+      'qwen3',
+      { rope_parameters: { rope_theta: 1e6, partial_rotary_factor: 0.5 } },
+      'rope_parameters.partial_rotary_factor is 0.5: heads that are turned in part are not supported.',
+    ],
+    [
       'llama',
-      { rope_scaling: { rope_type: 'longrope' } },
-      'rope_scaling: the type "longrope" is not known; known are default, linear, dynamic, llama3, yarn.',
+      { rope_scaling: { rope_type: 'proportional' } },
+      'rope_scaling: the type "proportional" is not known; known are default, linear, dynamic, llama3, yarn, longrope.',
     ],
     [
       'llama',

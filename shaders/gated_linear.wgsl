@@ -1,6 +1,7 @@
-// y[row, i] = silu(gate) · up, with gate = gateUp[row, i] and up = gateUp[row, i + width]; with BACKWARD, the gradients
-// of both from dy. With SAVED, `saved` is gateUp in f16, for the backward pass. Rows of y as in lib/row.wgsl; nothing
-// is reduced. Shazeer, arXiv 2002.05202.
+// y[row, i] = activation(gate) · up, with gate = gateUp[row, i] and up = gateUp[row, i + width]; with BACKWARD, the
+// gradients of both from dy. The activation is SiLU, or with GELU that in its tanh form; both are gate · σ(z). With
+// SAVED, `saved` is gateUp in f16, for the backward pass. Rows of y as in lib/row.wgsl; nothing is reduced. Shazeer,
+// arXiv 2002.05202.
 //#include "lib/row.wgsl"
 //#include "lib/stored.wgsl"
 
@@ -19,11 +20,19 @@ fn main(
     let gateAt = 2u * row * width + i;
     let gate = $ELEMENT(gateUp[gateAt]);
     let up = $ELEMENT(gateUp[gateAt + width]);
-    // exp(-gate) would overflow below -88.
-    let sigmoid = 1.0 / (1.0 + exp(-max(gate, $ELEMENT(-80.0))));
+//#if GELU
+    // tanh u = 2 σ(2u) − 1: one exp, where tanh takes two in some drivers.
+    let z = 1.5957691216 * (gate + 0.044715 * gate * gate * gate);
+    let slope = 1.5957691216 * (1.0 + 0.134145 * gate * gate);
+//#else
+    let z = gate;
+    let slope = 1.0;
+//#endif
+    // exp(-z) would overflow below -88.
+    let sigmoid = 1.0 / (1.0 + exp(-max(z, $ELEMENT(-80.0))));
 //#if BACKWARD
     let gradient = dy[row * width + i];
-    dGateUp[gateAt] = gradient * up * sigmoid * (1.0 + gate * (1.0 - sigmoid));
+    dGateUp[gateAt] = gradient * up * sigmoid * (1.0 + gate * (1.0 - sigmoid) * slope);
     dGateUp[gateAt + width] = gradient * gate * sigmoid;
 //#else
     y[row * width + i] = stored(gate * sigmoid * up);
