@@ -2,15 +2,17 @@
  * Reading prompts and decoding replies as workloads, held against the operations and the bytes that they need at the
  * least.
  */
-import type { FloatStorage } from '../../../kernels/storage.ts';
-import { decoderSlab } from '../../nn/decoderParameters.ts';
+import { float32ToFloat16 } from '../../base/float16.ts';
+import { decoderParameters, decoderSlab } from '../../nn/decoderParameters.ts';
 import { Generator, type Reply } from '../../nn/generator.ts';
-import { releaseWeights, storageFor } from '../../nn/halfWeights.ts';
+import { type Precision, packedOf, releaseWeights, storageFor } from '../../nn/halfWeights.ts';
 import { packedInputs, packSequences } from '../../nn/packing.ts';
 import { packedAttention, Transformer, type TransformerConfig } from '../../nn/transformer.ts';
 import { tokenLogProbs } from '../../ops/tokenLogProbs.ts';
 import type { Engine } from '../../tensor/engine.ts';
-import { input } from '../../tensor/tensor.ts';
+import { Random } from '../../tensor/random.ts';
+import { input, sizeOf } from '../../tensor/tensor.ts';
+import type { ParameterSlab } from '../../tensor/variable.ts';
 import { decodeCost, prefillCost } from './modelCosts.ts';
 import type { SizedModel } from './sizes.ts';
 import type { OpenWorkload, Workload } from './workload.ts';
@@ -32,13 +34,13 @@ export function prefillWorkload({ name, config }: SizedModel, batch: number): Wo
 }
 
 /** Replies to prompts of one token, so that nearly all of the work is decoding. */
-export function decodeWorkload({ name, config }: SizedModel, batch: number, precision: FloatStorage = 'f32'): Workload {
+export function decodeWorkload({ name, config }: SizedModel, batch: number, precision: Precision = 'f32'): Workload {
   const cost = decodeCost(config, batch, replyLength, precision);
   return {
     name: `decode/${name}`,
     shape: `batch=${batch} tokens=${replyLength}`,
     variant: precision,
-    precision,
+    precision: precision === 'f16' ? 'f16' : 'f32',
     ...cost,
     tokens: batch * replyLength,
     isLarge: ({ kind }) => kind === 'cpu' && cost.flops > largeFlops,
@@ -52,9 +54,12 @@ async function openGenerator(
   batch: number,
   prompt: number,
   reply: number,
-  precision: FloatStorage,
+  precision: Precision,
 ): Promise<OpenWorkload> {
-  const slab = decoderSlab(config, 1, 'bench model', engine.largestBinding, storageFor(precision, false));
+  const slab =
+    precision === 'packed'
+      ? packedSlab(engine, config)
+      : decoderSlab(config, 1, 'bench model', engine.largestBinding, storageFor(precision, false));
   const model = new Transformer(config, slab, 'bench model');
   const generator = new Generator(engine, model, {
     maxPromptTokens: prompt,
@@ -85,6 +90,21 @@ async function openGenerator(
       releaseWeights(engine, slab);
     },
   };
+}
+
+/** Random matrices in Q4_1, of numbers within ±0.06. */
+function packedSlab(engine: Engine, config: TransformerConfig): ParameterSlab {
+  const matrices = decoderParameters(config, null).filter(({ decay }) => decay);
+  const packing = new Map(matrices.map(({ name, shape }) => [name, [{ type: 'q4_1' as const, rows: shape[0]! }]]));
+  const slab = decoderSlab(config, 1, 'bench model', engine.largestBinding, 'packed', packing);
+  const random = new Random(1, 'packed bench model');
+  const scales = new Uint8Array(float32ToFloat16(Float32Array.of(2 ** -7, -7.5 * 2 ** -7)).buffer);
+  for (const { name, shape } of matrices) {
+    const blocks = Uint8Array.from({ length: (sizeOf(shape) / 32) * 20 }, () => Math.floor(random.uniform() * 256));
+    for (let at = 0; at < blocks.length; at += 20) blocks.set(scales, at);
+    packedOf(slab)!.write(engine, name, 0, blocks);
+  }
+  return slab;
 }
 
 /** Prompts that are all different, so that none is read for another. */

@@ -2,9 +2,10 @@
  * What a transformer's work costs at the least: operations, and bytes that must be read, for workloads to be held
  * against.
  */
+import { packedBytes } from '../../../kernels/packed.ts';
 import { elementBytes } from '../../../kernels/spec.ts';
-import type { FloatStorage } from '../../../kernels/storage.ts';
 import { isGated, type TransformerConfig } from '../../models/transformerConfig.ts';
+import type { Precision } from '../../nn/halfWeights.ts';
 
 type Sizes = Pick<
   TransformerConfig,
@@ -55,12 +56,18 @@ export function decodeCost(
   config: Sizes,
   batch: number,
   length: number,
-  precision: FloatStorage,
+  precision: Precision,
 ): { readonly flops: number; readonly bytes: number } {
   const weights = blockWeights(config) + headWeights(config);
   const read = batch * pairsOf(length);
+  const cacheBytes = elementBytes[precision === 'f16' ? 'f16' : 'f32'];
   return {
     flops: 2 * weights * batch * length + 4 * config.layers * queryWidth(config) * read,
-    bytes: elementBytes[precision] * (weights * length + 2 * config.layers * keyWidth(config) * read),
+    bytes: weightBytes(precision) * weights * length + cacheBytes * 2 * config.layers * keyWidth(config) * read,
   };
+}
+
+/** Of packed ones in Q4_1. */
+function weightBytes(precision: Precision): number {
+  return precision === 'packed' ? packedBytes('q4_1', 1, 1024) / 1024 : elementBytes[precision];
 }

@@ -57,4 +57,5 @@ export const modelWorkloads: readonly Workload[] = [
   decodeWorkload(model10M, 64, 'f16'),
   decodeWorkload(model10M, 1),
   decodeWorkload(model10M, 1, 'f16'),
+  decodeWorkload(model10M, 1, 'packed'),
 ];
