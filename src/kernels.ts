@@ -20,7 +20,7 @@ export {
   type Variant,
 } from '../kernels/spec.ts';
 export type { WgslFile } from '../kernels/wgsl.ts';
-export { type Timing, type TimingOptions, throughput, timeKernel } from './gpu/benchmark.ts';
+export { type Clock, type Timing, type TimingOptions, throughput, timeKernel } from './gpu/benchmark.ts';
 export { checkKernel } from './gpu/kernelCheck.ts';
 export { type DispatchTiming, Profiler, type ProgramRun, type TimedDispatch } from './gpu/profiler.ts';
 export { differentiable, differentiableMany } from './tensor/autograd.ts';

@@ -19,7 +19,13 @@ export const badLines = signal<ReadonlyMap<string, number>>(new Map());
 
 /** Of a page from disk, what it was told; null where there is a server. */
 export const diskPage = signal<DiskPage | null>(null);
-let held: HeldPage['files'] | null = null;
+/** Gives what the server would send, by its address below `runs/`, where the page has it itself; null for no file. */
+let local: ((address: string) => Promise<string | null>) | null = null;
+
+/** Has the page read what there is of runs by a function of its own. */
+export function feed(textOf: (address: string) => Promise<string | null>): void {
+  local = textOf;
+}
 
 /** The run that is looked at: the one in the address, or the first. */
 export const run = computed(() => runs.value.find(({ id }) => id === parameter('run')) ?? runs.value[0] ?? null);
@@ -64,9 +70,9 @@ function listen(): void {
   });
   events.addEventListener('progress', ({ data }) => {
     const { run: id, progress: now }: ProgressChange = JSON.parse(data);
-    progressOf.value = new Map(progressOf.peek()).set(id, now);
+    setProgress(id, now);
   });
-  events.addEventListener('metrics', ({ data }) => add(JSON.parse(data)));
+  events.addEventListener('metrics', ({ data }) => addRecords(JSON.parse(data)));
   events.addEventListener('ready', () => {
     connection.value = 'open';
   });
@@ -75,12 +81,16 @@ function listen(): void {
   });
 }
 
+export function setProgress(id: string, now: ProgressChange['progress']): void {
+  progressOf.value = new Map(progressOf.peek()).set(id, now);
+}
+
 async function openDiskPage(text: string): Promise<void> {
   const { page, files }: HeldPage = JSON.parse(text);
   const told: DiskPage = JSON.parse(await unpacked(page));
-  held = files;
+  feed((address) => heldText(files, address));
   progressOf.value = new Map(told.progress.map(({ run: id, progress: last }) => [id, last]));
-  for (const change of told.metrics) add(change);
+  for (const change of told.metrics) addRecords(change);
   diskPage.value = told;
   runs.value = told.runs;
   connection.value = 'disk';
@@ -102,7 +112,7 @@ async function heldText(files: HeldPage['files'], address: string): Promise<stri
   return texts.length === 0 ? null : (await Promise.all(texts)).join('');
 }
 
-function add({ run: id, isReset, records: more, badLines: bad }: MetricsChange): void {
+export function addRecords({ run: id, isReset, records: more, badLines: bad }: MetricsChange): void {
   const before = isReset ? [] : (metrics.peek().get(id) ?? []);
   metrics.value = new Map(metrics.peek()).set(id, [...before, ...more]);
   const count = bad + (isReset ? 0 : (badLines.peek().get(id) ?? 0));
@@ -111,7 +121,7 @@ function add({ run: id, isReset, records: more, badLines: bad }: MetricsChange):
 
 /** A file of a run, by its address below the run's; null where there is none. */
 async function textOf(id: string, path: string): Promise<string | null> {
-  if (held) return heldText(held, `${id}/${path}`);
+  if (local) return local(`${id}/${path}`);
   const response = await fetch(`runs/${encodeURIComponent(id)}/${path}`).catch(() => {
     throw new Error('The server of this page has ended, so this cannot be read.');
   });

@@ -10,13 +10,12 @@ import type { PlayedBatch } from '../../runs/playedBatch.ts';
 import { RolloutFolder } from '../../runs/rollouts.ts';
 import { runFiles } from '../../runs/run.ts';
 import { parseYaml } from '../../runs/yaml.ts';
+import { flattened } from '../flatSettings.ts';
 import { profileFiles, profileSchema } from '../profile/profileFile.ts';
 import type { ProfileInfo, RunInfo, RunState } from '../protocol.ts';
 
 /** Bytes at the end of a log, among which its last line is. */
 const longestNote = 1 << 16;
-
-type Settings = Record<string, string | number | boolean | null>;
 
 export class RunFolder {
   readonly files: GuardedFolder;
@@ -150,16 +149,4 @@ function stateOf(isRun: boolean, lock: string | null, hasSummary: boolean, log: 
 
 function textOrNull(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
-}
-
-/** Nested settings by their keys joined with dots; lists as JSON. */
-function flattened(settings: Record<string, unknown>, prefix = ''): Settings {
-  return Object.fromEntries(
-    Object.entries(settings).flatMap(([key, value]): [string, Settings[string]][] => {
-      const name = prefix + key;
-      if (isPlainObject(value)) return Object.entries(flattened(value, `${name}.`));
-      const isPlain = value === null || ['string', 'number', 'boolean'].includes(typeof value);
-      return [[name, isPlain ? (value as Settings[string]) : JSON.stringify(value)]];
-    }),
-  );
 }
