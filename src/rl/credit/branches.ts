@@ -48,9 +48,16 @@ function placesOf(trie: TokenTrie, tokens: readonly number[]): Map<number, numbe
   return places;
 }
 
-function parentsOf({ edgeStart, edgeNode }: TokenTrie): Int32Array {
+/** The same actions are on offer in many turns. */
+const knownParents = new WeakMap<TokenTrie, Int32Array>();
+
+function parentsOf(trie: TokenTrie): Int32Array {
+  const known = knownParents.get(trie);
+  if (known) return known;
+  const { edgeStart, edgeNode } = trie;
   const parents = new Int32Array(edgeStart.length);
   for (let node = 0; node + 1 < edgeStart.length; node++)
     for (let edge = edgeStart[node]!; edge < edgeStart[node + 1]!; edge++) parents[edgeNode[edge]!] = node;
+  knownParents.set(trie, parents);
   return parents;
 }

@@ -7,7 +7,7 @@ import type { RecordedGroup } from '../../../rl/credit/record.ts';
 import { line, plural } from '../ui/format.ts';
 import { html } from '../ui/html.ts';
 import { stepFrom, useKeys } from '../ui/keys.ts';
-import { chooseTask, index, task } from './state.ts';
+import { chooseTask, index, split, task } from './state.ts';
 
 const height = 58;
 const filter = signal('');
@@ -37,11 +37,14 @@ export function Tasks() {
     { keys: ['/'], what: 'find a task', run: () => search.current?.focus() },
   ]);
   const groups = index.value.value?.groups ?? [];
-  const mixed = groups.filter(isMixed).length;
+  const isTraining = split.value === 'training';
+  const told = isTraining
+    ? `${groups.filter(isMixed).length} with mixed outcomes`
+    : `${groups.filter(successesOf).length} solved`;
   return html`<aside class="tasks" aria-label="Tasks">
     <input ref=${search} type="search" placeholder="Find a task  ( / )" aria-label="Find a task" value=${filter.value}
       onInput=${(event: Event) => (filter.value = (event.target as HTMLInputElement).value)} />
-    <p class="small muted">${plural(groups.length, 'task')}, ${mixed} with mixed outcomes</p>
+    <p class="small muted">${plural(groups.length, 'task')}, ${told}</p>
     <${List} groups=${groups} places=${found.value} />
   </aside>`;
 }
@@ -89,7 +92,7 @@ interface TaskProps {
 
 function Task({ group, place, top }: TaskProps) {
   const wins = successesOf(group);
-  return html`<button type="button" class=${`task ${isMixed(group) ? '' : 'alike'}`} style=${{ top: `${top}px`, height: `${height}px` }}
+  return html`<button type="button" class=${`task ${isMixed(group) || split.value === 'held-out' ? '' : 'alike'}`} style=${{ top: `${top}px`, height: `${height}px` }}
     aria-current=${place === task.value ? 'true' : null} onClick=${() => chooseTask(place)}>
     <span class="name">${line(group.instruction || group.id, 120)}</span>
     <span class="dots" aria-label=${`${wins} of ${group.episodes.length} succeeded`}>
