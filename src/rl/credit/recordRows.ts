@@ -174,15 +174,15 @@ class TrainedRows {
     const { advantages, update, policy } = this.sources;
     const { step, instruction } = this.steps[row]!;
     const reference = update.referenceLogProbs[row] ?? null;
-    return {
-      ...playedRow(step, instruction, policy),
+    const credit = {
       referenceLogProbs: reference && Array.from(reference, roundedLog),
       kl: reference && rounded(meanKl(step.logProbs, reference, policy.config.loss.klEstimator)),
       advantage: advantages.advantage[row]!,
       episodeAdvantage: advantages.episode[row]!,
       stepAdvantage: advantages.step[row]!,
-      ...this.levels(row),
     };
+    // A literal with a spread is made as a dictionary, at six times the cost of an object whose keys are known.
+    return Object.assign(playedRow(step, instruction, policy), credit, this.levels(row));
   }
 }
 
