@@ -1,7 +1,8 @@
 /**
- * Tries the library where it meets another WebGPU than Node's: `node scripts/everywhere.mjs [PLATFORM…] [--all] [--minutes=N]`, of
- * chromium, deno and firefox. Kernels are checked against their references, and a policy trains in f32 and, where there
- * is one, f16. What cannot be tried here is told, and counted. `--all` checks every variant of every kernel.
+ * Tries the library where it meets another WebGPU than Node's: `node scripts/everywhere.mjs [PLATFORM…] [--all]
+ * [--minutes=N]`, of chromium, deno and firefox. Kernels are checked against their references, and a policy trains in
+ * f32 and, where there is one, f16. What cannot be tried here is told, and counted. `--all` checks every variant of
+ * every kernel.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -84,7 +85,9 @@ async function tryOn(name, start) {
   }
 }
 
-/** A page for a browser, which sends back what it came to. @param open starts the browser at an address, gives its end */
+/**
+ * A page for a browser, which sends back what it came to. @param open starts the browser at an address, gives its end
+ */
 async function inBrowser(open) {
   const page = `<!doctype html><title>proxmo</title><script type="module">
     const send = (path, value) => fetch(path, { method: 'POST', body: JSON.stringify(value) });

@@ -1,5 +1,5 @@
-// y[row, :] = table[indices[row], :] widened (lib/packed.wgsl), or zeros where the index lies beyond the table. Rows of y
-// as in lib/row.wgsl, in quads; nothing is reduced.
+// y[row, :] = table[indices[row], :] widened (lib/packed.wgsl), or zeros where the index lies beyond the table. Rows of
+// y as in lib/row.wgsl, in quads; nothing is reduced.
 //#include "lib/row.wgsl"
 //#include "lib/packed.wgsl"
 

@@ -1,8 +1,8 @@
 // Part of matmul.wgsl, in layout nt with a packed B. For few rows of A on adapters on the CPU, as matmul_row.wgsl
-// without DEPTHS: each lane owns COLUMNS columns and sums them along k in order and as fma, with the bits that a widened
-// B gives. A step takes a group of B, 32 values, and so as many words as a group has: of a type of 4 bits a read gives
-// eight values. The quads of A are read once: the lanes hold a group's eight, one each or, where there are four lanes, one
-// of each half, and hand them on. HALVES is 2 and QUADS 4: quads 4h + j.
+// without DEPTHS: each lane owns COLUMNS columns and sums them along k in order and as fma, with the bits that a
+// widened B gives. A step takes a group of B, 32 values, and so as many words as a group has: of a type of 4 bits a
+// read gives eight values. The quads of A are read once: the lanes hold a group's eight, one each or, where there are
+// four lanes, one of each half, and hand them on. HALVES is 2 and QUADS 4: quads 4h + j.
 
 fn leftQuad(at: u32) -> vec4<f32> {
   return a[at];

@@ -6,9 +6,9 @@
  *       [--llama FOLDER] [--json]
  *
  * `--python` names an interpreter with torch, transformers and gguf; `--llama` a folder where `npm install
- * node-llama-cpp` was run. Each way is a process that reads the model and warms up once; then they take turns, a reply a
- * round, so that what else runs on the machine meets all alike. A figure is the median of the rounds. CPU time a token,
- * of all threads, says more than tokens a second where other work runs beside it; of a GPU it says nothing.
+ * node-llama-cpp` was run. Each way is a process that reads the model and warms up once; then they take turns, a reply
+ * a round, so that what else runs on the machine meets all alike. A figure is the median of the rounds. CPU time a
+ * token, of all threads, says more than tokens a second where other work runs beside it; of a GPU it says nothing.
  */
 import { spawn } from 'node:child_process';
 import { dirname, join, resolve } from 'node:path';

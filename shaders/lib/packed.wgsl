@@ -1,5 +1,6 @@
-// Rows of a packed matrix, the array `$PACKED_ARRAY` of u32, widened as they are read. kernels/packed.ts says how they lie. A
-// value is scale · q + shift; the product is exact in float32, so that fused or not the value is the one float32 number.
+// Rows of a packed matrix, the array `$PACKED_ARRAY` of u32, widened as they are read. kernels/packed.ts says how they
+// lie. A value is scale · q + shift; the product is exact in float32, so that fused or not the value is the one float32
+// number.
 
 const GROUP_VALUES = 32u;
 
@@ -64,8 +65,8 @@ fn packedScale(row: u32, quad: u32, columns: u32) -> vec2<f32> {
 //#endif
 }
 
-// The numbers q of a group's quad 0 to 7. `word` is the one that has them, or their lower four bits, and `upper` the one
-// that has their upper two, where there are such.
+// The numbers q of a group's quad 0 to 7. `word` is the one that has them, or their lower four bits, and `upper` the
+// one that has their upper two, where there are such.
 fn packedNumbers(word: u32, upper: u32, quad: u32) -> vec4<f32> {
   const BYTES = vec4(0u, 8u, 16u, 24u);
 //#if EIGHT_BITS

@@ -61,8 +61,8 @@ export interface LoadedRun {
 
 /**
  * Loads a run, or a model, for as long as `use` takes.
- * @throws {ProxmoError} as `openDevice`, `loadRun` and `newRunConfig`; `usage` if settings are given for a training run,
- * which has its own
+ * @throws {ProxmoError} as `openDevice`, `loadRun` and `newRunConfig`; `usage` if settings are given for a training
+ * run, which has its own
  */
 export async function withRun(name: string, choice: RunChoice, use: (run: LoadedRun) => Promise<void>): Promise<void> {
   const load = (await isTrainingRun(name)) ? await trainedLoader(name, choice) : await startLoader(name, choice);

@@ -20,8 +20,8 @@ export const presetNames: readonly string[] = [...Object.keys(presets), noPreset
 
 /**
  * @param init run of `proxmo sft` that it goes on from
- * @throws {ProxmoError} `usage` if there is no such preset, or nothing to go on from; `config` or `file` as `loadConfig`,
- * and if the settings do not fit what it goes on from
+ * @throws {ProxmoError} `usage` if there is no such preset, or nothing to go on from; `config` or `file` as
+ * `loadConfig`, and if the settings do not fit what it goes on from
  */
 export async function newRunConfig(
   preset: string = defaultPreset,

@@ -240,9 +240,9 @@ export class Generator {
   }
 
   /**
-   * Where the rows of the next batch have their keys and values: where there are fewer slots than rows, in shorter ones,
-   * as long as the longest of the next prompts needs, so that more of them fit. Sessions, and replies that follow each other in one batch, have slots of
-   * full length.
+   * Where the rows of the next batch have their keys and values: where there are fewer slots than rows, in shorter
+   * ones, as long as the longest of the next prompts needs, so that more of them fit. Sessions, and replies that follow
+   * each other in one batch, have slots of full length.
    */
   private placesFor(requests: readonly GenerationRequest[]): { slots: readonly number[]; capacity: number } {
     const { rows } = this.limits;

@@ -43,8 +43,8 @@ export interface BatchLimits {
 }
 
 /**
- * The sizes that were asked for, lowered to what fits: rows by the logits, cached sequences by the keys of a layer, tokens
- * by the widest activations of a layer. 0 where nothing fits.
+ * The sizes that were asked for, lowered to what fits: rows by the logits, cached sequences by the keys of a layer,
+ * tokens by the widest activations of a layer. 0 where nothing fits.
  * @param largestBinding most bytes that a kernel can bind
  * @param stored how the model stores keys
  */

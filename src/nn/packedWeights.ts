@@ -1,7 +1,7 @@
 /**
  * Weights that stay packed on the device, as their GGUF file has them: matrices take 4.5 to 8.5 bits a value, products
- * widen them as they read (kernels/packed.ts), and all else is float32. They are frozen: a model with such weights acts,
- * and is the base of adapters (Dettmers et al., QLoRA, arXiv 2305.14314).
+ * widen them as they read (kernels/packed.ts), and all else is float32. They are frozen: a model with such weights
+ * acts, and is the base of adapters (Dettmers et al., QLoRA, arXiv 2305.14314).
  */
 import { isPacked, type PackedType, packedRowWords, packedTypes, widened } from '../../kernels/packed.ts';
 import { ProxmoError } from '../base/errors.ts';

@@ -1,7 +1,7 @@
 /**
- * Ops on a matrix whose rows lie in several buffers, because it is larger than a kernel can bind (`Parameter.parts`), or
- * because they are packed in several ways.
- * Each part is an operand of its own; mostly there is one, and nothing is added to the graph.
+ * Ops on a matrix whose rows lie in several buffers, because it is larger than a kernel can bind (`Parameter.parts`),
+ * or because they are packed in several ways. Each part is an operand of its own; mostly there is one, and nothing is
+ * added to the graph.
  */
 import { shiftIndices } from '../../kernels/shiftIndices.ts';
 import type { Matrix } from '../tensor/packedMatrix.ts';

@@ -1,4 +1,6 @@
-/** A teacher's episodes as chats, with the messages that a pretrained policy would have read: what `proxmo sft` learns. */
+/**
+ * A teacher's episodes as chats, with the messages that a pretrained policy would have read: what `proxmo sft` learns.
+ */
 import { ProxmoError } from '../base/errors.ts';
 import type { Task, TaskSet } from '../envs/environment.ts';
 import { FaultLog } from '../envs/faults.ts';

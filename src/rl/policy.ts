@@ -37,9 +37,9 @@ export function batchRows({ training, evaluation }: Pick<TrainConfig, 'training'
 }
 
 /**
- * Sequences of the longest prompts and replies that the KV cache holds. Windows are mostly far shorter than they may be;
- * where they are not, they are answered in more batches. A transcript keeps its place from turn to turn and grows in
- * it, so that each has one of full length.
+ * Sequences of the longest prompts and replies that the KV cache holds. Windows are mostly far shorter than they may
+ * be; where they are not, they are answered in more batches. A transcript keeps its place from turn to turn and grows
+ * in it, so that each has one of full length.
  */
 export function cachedSequences(
   config: Pick<TrainConfig, 'training' | 'evaluation' | 'sampling' | 'prompt'>,

@@ -1,4 +1,6 @@
-/** A matrix whose values stay packed in a variable (kernels/packed.ts): products and embeddings read it, nothing else. */
+/**
+ * A matrix whose values stay packed in a variable (kernels/packed.ts): products and embeddings read it, nothing else.
+ */
 import { type PackedType, packedRowWords } from '../../kernels/packed.ts';
 import type { Shape, Tensor } from './tensor.ts';
 

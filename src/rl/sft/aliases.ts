@@ -1,4 +1,7 @@
-/** What settings of supervised fine-tuning are called elsewhere (Hugging Face's Trainer, TRL, axolotl); none is accepted. */
+/**
+ * What settings of supervised fine-tuning are called elsewhere (Hugging Face's Trainer, TRL, axolotl); none is
+ * accepted.
+ */
 export const sftAliases: Readonly<Record<string, string>> = {
   seed: 'manual_seed random_seed data_seed',
   model: 'model_name model_name_or_path model_path base_model pretrained',

@@ -1,7 +1,7 @@
 /**
  * Chats to learn from, as JSON Lines in the forms of Hugging Face's TRL and OpenAI: a row has `messages`, or a `prompt`
- * and its `completion`, as texts or as messages. `tools` of a row are shown to the chat template. An assistant's message
- * with `weight: 0` is read and not learned.
+ * and its `completion`, as texts or as messages. `tools` of a row are shown to the chat template. An assistant's
+ * message with `weight: 0` is read and not learned.
  */
 import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';

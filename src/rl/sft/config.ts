@@ -1,4 +1,6 @@
-/** The configuration of supervised fine-tuning, `proxmo sft`: its schema, with what each setting does and every default. */
+/**
+ * The configuration of supervised fine-tuning, `proxmo sft`: its schema, with what each setting does and every default.
+ */
 import * as z from 'zod';
 import { precisions } from '../../nn/halfWeights.ts';
 import { courses } from '../../nn/schedule.ts';

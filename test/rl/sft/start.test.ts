@@ -1,4 +1,6 @@
-/** What can be done with a run of supervised fine-tuning: it speaks, it is where training begins, and it plays nothing. */
+/**
+ * What can be done with a run of supervised fine-tuning: it speaks, it is where training begins, and it plays nothing.
+ */
 import { appendFileSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
