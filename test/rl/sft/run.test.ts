@@ -111,3 +111,18 @@ it('leaves no folder where nothing could begin', async () => {
   await expect(trainSft(dir, small)).rejects.toThrow(/engine.memory allows 0.1 MiB/);
   expect(readdirSync(folder)).not.toContain('nothing');
 });
+
+it('trains adapters on the packed matrices of a GGUF file, and leaves those as they are', async () => {
+  const data = join(folder, 'pairs.jsonl');
+  const pairs = Array.from({ length: 8 }, () => ({ prompt: 'go', completion: 'look' }));
+  writeFileSync(data, pairs.map((pair) => `${JSON.stringify(pair)}\n`).join(''));
+  const model = join(import.meta.dirname, '..', '..', 'fixtures', 'gguf', 'qwen2.gguf');
+  const training = { steps: 6, batchChats: 3, learningRate: 5e-2 };
+  const config = settings({ model, precision: 'packed', data: { path: data, heldOut: 0.25 }, training });
+  const { before, after, trained } = await trainSft(join(folder, 'packed'), config);
+  expect(after!.loss).toBeLessThan(before!.loss);
+  expect(trained).toBe('adapters');
+  await expect(trainSft(join(folder, 'whole packed'), settings({ ...config, lora: null }))).rejects.toThrow(
+    'Packed weights cannot be trained themselves',
+  );
+});
