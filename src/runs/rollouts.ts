@@ -18,19 +18,9 @@ import * as z from 'zod';
 import { writeFileAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { GuardedFolder } from '../base/guardedFolder.node.ts';
+import type { PlayedBatch, RolloutSplit, RowPlace } from '../base/playedBatch.ts';
 import { folderName } from './checkpoint.ts';
 import { parseJson } from './json.ts';
-import type { PlayedBatch, RolloutSplit } from './playedBatch.ts';
-
-/** Where the rows of a group are in their file. */
-export interface RowPlace {
-  /** Number of the first among all rows of the file, counted from 0. */
-  readonly first: number;
-  readonly count: number;
-  /** Of the gzip member, in bytes. */
-  readonly offset: number;
-  readonly bytes: number;
-}
 
 /** What was read, with the text that it was read from. */
 export interface ReadJson<T> {

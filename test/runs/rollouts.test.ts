@@ -14,8 +14,8 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import type { RolloutSplit } from '../../src/runs/playedBatch.ts';
-import { RolloutFolder, type RowPlace } from '../../src/runs/rollouts.ts';
+import type { RolloutSplit, RowPlace } from '../../src/base/playedBatch.ts';
+import { RolloutFolder } from '../../src/runs/rollouts.ts';
 
 let dir: string;
 let folder: RolloutFolder;

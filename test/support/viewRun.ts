@@ -2,12 +2,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import type { PlayedBatch } from '../../src/base/playedBatch.ts';
 import { referenceAdvantages } from '../../src/rl/advantages/index.ts';
 import { trainConfigSchema } from '../../src/rl/config.ts';
 import { type PlayedRow, type RecordedRow, recordSchemas } from '../../src/rl/credit/record.ts';
 import type { LiveProgress } from '../../src/rl/liveProgress.ts';
 import { presets } from '../../src/rl/presets.ts';
-import type { PlayedBatch } from '../../src/runs/playedBatch.ts';
 import { RolloutFolder } from '../../src/runs/rollouts.ts';
 
 const [tasks, groupSize, turns] = [4, 4, 5];

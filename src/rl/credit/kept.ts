@@ -1,5 +1,5 @@
 /** Which rows of a run are kept: its size on disk is bounded by it. */
-import type { PlayedBatch } from '../../runs/playedBatch.ts';
+import type { PlayedBatch } from '../../base/playedBatch.ts';
 import { Random } from '../../tensor/random.ts';
 
 export const keptRollouts = ['all', 'sample', 'none'] as const;

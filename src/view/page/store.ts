@@ -1,7 +1,7 @@
 /** What the page knows: runs, their metrics, and rows as they are asked for; from the server, or held by the page. */
 import { computed, signal } from '@preact/signals';
+import type { PlayedBatch } from '../../base/playedBatch.ts';
 import type { PlayedIndex, PlayedRow, RecordedGroup, RecordedRow, RolloutIndex } from '../../rl/credit/record.ts';
-import type { PlayedBatch } from '../../runs/playedBatch.ts';
 import type { ProfileFile } from '../profile/profileFile.ts';
 import type { DiskPage, HeldPage, MetricRecord, MetricsChange, ProgressChange, RunInfo } from '../protocol.ts';
 import { go, parameter } from './route.ts';

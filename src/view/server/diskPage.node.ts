@@ -5,9 +5,9 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { ProxmoError } from '../../base/errors.ts';
+import type { PlayedBatch, RolloutSplit } from '../../base/playedBatch.ts';
 import { isMixed } from '../../rl/credit/mixed.ts';
 import type { PlayedIndex, RecordedGroup, RolloutIndex } from '../../rl/credit/record.ts';
-import type { PlayedBatch, RolloutSplit } from '../../runs/playedBatch.ts';
 import type { DiskPage, MetricsChange, RunInfo } from '../protocol.ts';
 import { MetricsTail } from './metricsTail.node.ts';
 import { diskPageHtml } from './pageHtml.node.ts';

@@ -8,8 +8,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProxmoError } from '../../base/errors.ts';
+import { rolloutSplits } from '../../base/playedBatch.ts';
 import { systemReason } from '../../base/systemErrors.node.ts';
-import { rolloutSplits } from '../../runs/playedBatch.ts';
 import { script as deviceScript } from '../page/credit/device.ts?module';
 import { script, style } from '../page/main.ts?bundle';
 import { follow } from './follow.node.ts';

@@ -3,9 +3,9 @@
  * address. One run is compared with itself, before training and after.
  */
 import { computed, type ReadonlySignal } from '@preact/signals';
+import type { PlayedBatch } from '../../../base/playedBatch.ts';
 import { successesOf } from '../../../rl/credit/mixed.ts';
 import type { RecordedGroup } from '../../../rl/credit/record.ts';
-import type { PlayedBatch } from '../../../runs/playedBatch.ts';
 import type { RunInfo } from '../../protocol.ts';
 import { indexOf, rowsOf } from '../credit/recorded.ts';
 import { go, parameter, route } from '../route.ts';

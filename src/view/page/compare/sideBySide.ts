@@ -1,6 +1,7 @@
 /** The same task by two runs: episode under episode, with the actions marked in which they differ. */
+
+import type { PlayedBatch, RolloutSplit } from '../../../base/playedBatch.ts';
 import type { RecordedGroup } from '../../../rl/credit/record.ts';
-import type { PlayedBatch, RolloutSplit } from '../../../runs/playedBatch.ts';
 import { firstRow } from '../credit/state.ts';
 import { go, linkTo } from '../route.ts';
 import { type AnyRow, hasCredit } from '../store.ts';

@@ -1,6 +1,6 @@
 /** What was recorded of an iteration or an evaluation, fetched as it is asked for. */
 import { computed, type ReadonlySignal } from '@preact/signals';
-import type { PlayedBatch, RolloutSplit } from '../../../runs/playedBatch.ts';
+import type { PlayedBatch, RolloutSplit } from '../../../base/playedBatch.ts';
 import type { RunInfo } from '../../protocol.ts';
 import { type AnyIndex, type AnyRow, loadGroup, loadIndex } from '../store.ts';
 import { type Resource, resource } from '../ui/resource.ts';

@@ -1,8 +1,8 @@
 /** What of a run's episodes is looked at: split, iteration, task, episode, turn. All of it stands in the address. */
 import { computed } from '@preact/signals';
+import type { PlayedBatch, RolloutSplit } from '../../../base/playedBatch.ts';
 import { isMixed } from '../../../rl/credit/mixed.ts';
 import type { RecordedGroup } from '../../../rl/credit/record.ts';
-import type { PlayedBatch, RolloutSplit } from '../../../runs/playedBatch.ts';
 import { go, parameter, parameterSignal, route } from '../route.ts';
 import { type AnyRow, run } from '../store.ts';
 import { figure } from '../ui/format.ts';

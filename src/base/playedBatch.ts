@@ -8,3 +8,13 @@ export interface PlayedBatch {
   /** Iterations that were done with it; of held-out episodes 0 before training. */
   readonly iteration: number;
 }
+
+/** Where the rows of a group are in their file. */
+export interface RowPlace {
+  /** Number of the first among all rows of the file, counted from 0. */
+  readonly first: number;
+  readonly count: number;
+  /** Of the gzip member, in bytes. */
+  readonly offset: number;
+  readonly bytes: number;
+}
