@@ -1,4 +1,6 @@
-/** A run of the playground as the folder of a run, in an archive: `tar xzf` it, then `proxmo view`, `why`, `compare`. */
+/**
+ * A run of the playground as the folder of a run, in an archive: `tar xzf` it, then `proxmo view`, `why`, `compare`.
+ */
 import { createTarGzip } from 'nanotar';
 import type { RunInfo } from '../../protocol.ts';
 import type { KeptRun } from './training.ts';
