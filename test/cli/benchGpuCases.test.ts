@@ -7,7 +7,8 @@ import { resultsAgree } from '../../src/gpu/agreement.ts';
 import { KernelBench } from '../../src/gpu/benchmark.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 
-const small: GpuSizes = { leastBytes: 2 ** 16, side: 64, rows: 128, lengths: [128] };
+// The longest block of a packed matrix is 256 values.
+const small: GpuSizes = { leastBytes: 2 ** 16, side: 256, rows: 128, lengths: [128] };
 const largestBinding = 2 ** 27;
 const kernelOf = (name: string) => kernels.find((spec) => spec.name === name) as KernelSpec;
 

@@ -56,7 +56,7 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
     [
       ['train', '--preset', 'huge'],
       2,
-      /There is no preset huge; choose one of small, alfworld, alfworld-few, paper, webshop, pretrained, none\./,
+      /There is no preset huge; choose one of small, alfworld, alfworld-few, paper, webshop, pretrained, smollm2, paper-llm, none\./,
     ],
     [['train', '--preset', 'smal'], 2, /There is no preset smal \(did you mean small\?\); choose one of/],
     [

@@ -51,7 +51,7 @@ it.each<[string[], RegExp]>([
   [['model', 'export', moved, join(folder, 'saved')], /gone cannot be opened/],
   [['model', 'verify', 'gone'], /gone cannot be opened/],
   [['bench', '--filter', 'matmull'], /Nothing is called matmull/],
-  [['bench', '--compare', 'gone'], /gone cannot be read/],
+  [['bench', '--compare', 'gone'], /No bench gone was saved/],
   [['doctor', '--kernels', 'nothing'], /No kernel has nothing in its name/],
   [['advantages', 'gone'], /gone cannot be read/],
 ])('%j', async (args, message) => {

@@ -93,7 +93,7 @@ describe('what is not there', () => {
     const damaged = join(folder, 'damaged');
     cpSync(dir, damaged, { recursive: true });
     truncateSync(rowsPath(damaged, 2), 40);
-    await refused(damaged, ['--episode', '1'], /000002\.jsonl\.gz is shorter than its index says/, 1);
+    await refused(damaged, ['--episode', '1'], /000002\.jsonl\.gz is gone, or shorter than its index says/, 1);
     truncateSync(join(damaged, 'rollouts', '000001.index.json'), 40);
     await refused(damaged, ['--iteration', '1'], /000001\.index\.json is not JSON/, 1);
   });

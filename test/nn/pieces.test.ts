@@ -249,7 +249,7 @@ describe('a checkpoint', () => {
       };
       const little = new Engine(gpu, { largestBinding: 2048 });
       const [whole, cut] = [await logitsOf(new Engine(gpu)), await logitsOf(little)];
-      expect(cut.transformer.slab.parts('embedding')).toHaveLength(2);
+      expect(cut.transformer.slab.parts('embedding').length).toBeGreaterThan(1);
       expect(largestDifference(cut.logits, whole.logits)).toBeLessThan(1e-6);
       const dir = join(folder, name);
       await saveHfModel(dir, model, pretrainedWeights(little, cut.transformer, model));

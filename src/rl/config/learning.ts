@@ -62,6 +62,7 @@ export const training = z
     groupSize: count.default(8).describe('Episodes of a task (G), which are compared with each other.'),
     corrections: countOrNone
       .default(0)
+      .meta({ needs: { 'loss.imitationCoefficient': 1 } })
       .describe(
         'Failed episodes of an iteration, at most, that the expert takes over at a random turn and plays to their end. ' +
           'What it does is learned with the demonstrations of `loss.imitationCoefficient`, so that the policy is shown ' +

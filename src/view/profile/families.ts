@@ -21,10 +21,14 @@ const patterns: readonly (readonly [Family, RegExp])[] = [
   ['products', /^matmul$/],
   ['attention', /^attention/],
   ['norms', /norm/i],
-  ['optimiser', /^(adamW|accumulate|squareRuns|rootSumRuns)$/],
+  ['optimiser', /^(adamW|sgd$|accumulate|squareRuns|rootSumRuns)$/],
   ['choices', /^(tokenLogProbs|vocab|maskLogits|sample|trieStep|softmax|ppoLoss)/],
-  ['moves', /^(gatherRows|scatterRows|copy|fill|kv|cast|columnSum|\w+Columns|shiftIndices|broadcast|sumRuns|dotRuns)/],
-  ['elementwise', /^(add|multiply|scale|scaleBy|dropout|silu|gelu|swiglu|geglu|splitHeadsWithRope)/],
+  [
+    'moves',
+    /^(gatherRows|scatterRows|copy|fill|kv|cast|columnSum|\w+Columns|shiftIndices|strided$|broadcast|sumRuns|dotRuns)/,
+  ],
+  ['elementwise', /^(add|subtract|multiply|divide|scale|greater|where|exp|log|sqrt|relu|tanh|sigmoid|silu|gelu)/],
+  ['elementwise', /^(dropout|swiglu|geglu|splitHeadsWithRope)/],
 ];
 
 /** @param kernel its name, with or without its variant */
