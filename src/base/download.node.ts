@@ -6,7 +6,7 @@ import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { renameSoon, writeFileAtomic } from './atomicFile.node.ts';
-import { ProxmoError } from './errors.ts';
+import { errorMessage, ProxmoError } from './errors.ts';
 import { isSystemError, systemReason } from './systemErrors.node.ts';
 import { digestOfFile, gitHashOfFile, readTextOrNull } from './wholeFile.node.ts';
 
@@ -259,7 +259,7 @@ function isWriteError(error: unknown): boolean {
 /** What stands behind `fetch failed`, as `ECONNREFUSED`. */
 function causeOf(error: unknown): string {
   const { cause } = error as { readonly cause?: { readonly code?: string; readonly message?: string } };
-  return cause?.code || cause?.message || (error instanceof Error ? error.message : String(error));
+  return cause?.code || cause?.message || errorMessage(error);
 }
 
 function networkError(message: string, cause?: unknown): ProxmoError {

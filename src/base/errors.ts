@@ -37,3 +37,8 @@ export class ProxmoError extends Error {
     super(message, options);
   }
 }
+
+/** The message of whatever was thrown. */
+export function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

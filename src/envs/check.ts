@@ -3,7 +3,7 @@
  * in one line what breaks. They play a few tasks, at random and by the rules, so a clean result is no proof; a finding
  * is.
  */
-import { ProxmoError } from '../base/errors.ts';
+import { errorMessage, ProxmoError } from '../base/errors.ts';
 import { matchAction } from '../text/actionFormat.ts';
 import { WordTokenizer } from '../text/wordTokenizer.ts';
 import {
@@ -98,7 +98,7 @@ async function find(
     const problem = error instanceof Broken ? error.problem : String(error);
     if (known.has(problem)) return null;
     known.add(problem);
-    const detail = (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' ');
+    const detail = errorMessage(error).replace(/\s*\n\s*/g, ' ');
     return { check, holds: false, detail };
   }
 }
@@ -172,7 +172,7 @@ function whyNone(taskSet: TaskSet, split: Split, seed: number): string {
     taskSet.tasks(split, 1, seed);
     return '';
   } catch (error) {
-    return `: ${error instanceof Error ? error.message : String(error)}`;
+    return `: ${errorMessage(error)}`;
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Playing an environment under observation, for `check.ts`: every call has a time limit, and every turn is looked at.
  */
-import { ProxmoError } from '../base/errors.ts';
+import { errorMessage, ProxmoError } from '../base/errors.ts';
 import { type Answer, withinTime } from './answer.ts';
 import type { Environment, Task, TaskSet, Turn } from './environment.ts';
 import { nonsenseAction } from './exploration.ts';
@@ -91,7 +91,7 @@ export class Observer {
     } catch (error) {
       if (error instanceof Broken) throw error;
       if (error instanceof ProxmoError) throw new Broken(error.message, place);
-      throw new Broken(`${what} failed: ${error instanceof Error ? error.message : String(error)}`, place);
+      throw new Broken(`${what} failed: ${errorMessage(error)}`, place);
     }
   }
 }

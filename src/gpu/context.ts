@@ -103,6 +103,11 @@ export class GpuContext {
     return Math.min(this.device.limits.maxBufferSize, this.device.limits.maxStorageBufferBindingSize);
   }
 
+  /** Whether `check` would find nothing. */
+  get works(): boolean {
+    return this.failure === undefined;
+  }
+
   /**
    * Throws the first error that the device reported, once there is one at every call: what it computed since is not to
    * be trusted.

@@ -4,6 +4,7 @@
  */
 import { kernels } from '../../kernels/index.ts';
 import { defaultVariant, isSupported, type KernelSpec } from '../../kernels/spec.ts';
+import { errorMessage } from '../../src/base/errors.ts';
 import { createTaskSet } from '../../src/envs/index.ts';
 import { openBrowserDevice } from '../../src/gpu/browserDevice.ts';
 import type { GpuContext } from '../../src/gpu/context.ts';
@@ -78,14 +79,14 @@ export async function probe({ all }: ProbeOptions, onStep: (what: string) => voi
     onStep(spec.name);
     const problem = await problemOf(gpu, all ? spec : withOneCase(gpu, spec));
     if (problem !== null) wrong.push(`${spec.name}: ${problem}`);
-    if (!works(gpu)) gpu = await openBrowserDevice();
+    if (!gpu.works) gpu = await openBrowserDevice();
   }
   const trainings: ProbeTraining[] = [];
   for (const precision of ['f32', 'f16'] as const) {
     if (precision === 'f16' && !profile.features.has('shader-f16')) continue;
     onStep(`training in ${precision}`);
     trainings.push(await train(gpu, precision));
-    if (!works(gpu)) gpu = await openBrowserDevice();
+    if (!gpu.works) gpu = await openBrowserDevice();
   }
   gpu.destroy();
   return {
@@ -108,7 +109,7 @@ async function problemOf(gpu: GpuContext, spec: KernelSpec): Promise<string | nu
   try {
     return await checkKernel(gpu, spec);
   } catch (error) {
-    return messageOf(error);
+    return errorMessage(error);
   }
 }
 
@@ -143,19 +144,6 @@ async function train(gpu: GpuContext, precision: ProbeTraining['precision']): Pr
       samplerMismatch,
     );
   } catch (error) {
-    return result(messageOf(error));
+    return result(errorMessage(error));
   }
-}
-
-function works(gpu: GpuContext): boolean {
-  try {
-    gpu.check();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

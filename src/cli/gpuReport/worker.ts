@@ -2,6 +2,7 @@
  * Works through the items of a part in a process of its own, which a driver may take down, and notes what each came to
  * before the next begins.
  */
+import { errorMessage } from '../../base/errors.ts';
 import type { GpuContext } from '../../gpu/context.ts';
 import type { Part, PartContext } from './parts.ts';
 import { isHopeless, type Records } from './records.ts';
@@ -54,22 +55,9 @@ async function workOnItem(
     // A device that failed meanwhile has computed nothing that can be trusted.
     await gpu.idle();
   } catch (error) {
-    records.failed(part, name, messageOf(error));
-    return works(gpu);
+    records.failed(part, name, errorMessage(error));
+    return gpu.works;
   }
   records.done(part, name, (performance.now() - start) / 1000, result ?? null);
   return true;
-}
-
-function works(gpu: GpuContext): boolean {
-  try {
-    gpu.check();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,5 @@
 /** JSON over HTTP with a time limit, and one clear error for every way in which it can fail. */
-import { ProxmoError } from '../../base/errors.ts';
+import { errorMessage, ProxmoError } from '../../base/errors.ts';
 import { reportedError } from './agentGym.ts';
 
 /** Longest answer that is read, in bytes. */
@@ -41,7 +41,7 @@ export class HttpClient {
     try {
       return read(json);
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
+      const problem = errorMessage(error);
       throw new ProxmoError(
         'environment',
         `The environment server ${this.base} does not answer ${path} as AgentGym's do: ${problem}`,
@@ -116,7 +116,7 @@ async function readText(response: Response): Promise<string> {
 /** What stands behind `fetch failed`, as `ECONNREFUSED`. */
 function causeOf(error: unknown): string {
   const { cause } = error as { readonly cause?: { readonly code?: string; readonly message?: string } };
-  return cause?.code || cause?.message || (error instanceof Error ? error.message : String(error));
+  return cause?.code || cause?.message || errorMessage(error);
 }
 
 function shorten(text: string): string {

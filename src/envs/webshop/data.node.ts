@@ -5,7 +5,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { ProxmoError } from '../../base/errors.ts';
+import { errorMessage, ProxmoError } from '../../base/errors.ts';
 import type { CatalogueFiles, DataFile } from './catalogue.ts';
 import type { GoalKind } from './goals.ts';
 
@@ -66,7 +66,7 @@ async function readJson(folder: string, name: string): Promise<DataFile> {
     const text = (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
     return { name, json: JSON.parse(text) as unknown };
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = errorMessage(cause);
     throw new ProxmoError(
       'file',
       `webshop: ${join(folder, name)} cannot be read (${reason}); put the original file in its place.`,

@@ -7,7 +7,7 @@
  */
 import { Tokenizer } from '@huggingface/tokenizers';
 import * as z from 'zod';
-import { ProxmoError } from '../../base/errors.ts';
+import { errorMessage, ProxmoError } from '../../base/errors.ts';
 import { idLimit, type Part, type TokenizerSettings } from './files.ts';
 import { type Merge, Merger } from './merges.ts';
 import { unsupported } from './pipeline.ts';
@@ -109,7 +109,7 @@ function build(
   try {
     return new Tokenizer({ normalizer, pre_tokenizer: preTokenizer, model, ...nothing }, {});
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = errorMessage(cause);
     throw new ProxmoError(
       'file',
       `${where}: the tokenizer cannot be built (${reason}); use another model, or report its tokenizer.json.`,

@@ -1,7 +1,7 @@
 /**
  * Chat templates: how a model writes a conversation as text, in Jinja, as its makers trained it.
  */
-import { ProxmoError } from '../../base/errors.ts';
+import { errorMessage, ProxmoError } from '../../base/errors.ts';
 import { Template } from '../jinja/template.ts';
 import { UnsupportedError } from '../jinja/values.ts';
 import { escapeRegExp } from './addedTokens.ts';
@@ -63,7 +63,7 @@ export class ChatTemplate {
     } catch (cause) {
       throw (
         this.#unsupported(cause) ??
-        this.#fail('file', `cannot be read (${reason(cause)}); give the model another one`, cause)
+        this.#fail('file', `cannot be read (${errorMessage(cause)}); give the model another one`, cause)
       );
     }
   }
@@ -107,7 +107,7 @@ export class ChatTemplate {
     try {
       return this.#template.render(items);
     } catch (cause) {
-      const sentence = `refuses the conversation (${reason(cause)}); give messages that it takes`;
+      const sentence = `refuses the conversation (${errorMessage(cause)}); give messages that it takes`;
       throw this.#unsupported(cause) ?? this.#fail('data', sentence, cause);
     }
   }
@@ -121,8 +121,4 @@ export class ChatTemplate {
   #fail(code: 'file' | 'data', what: string, cause: unknown): ProxmoError {
     return new ProxmoError(code, `${this.#where}: the chat template ${what}.`, { cause });
   }
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,6 +2,7 @@
  * Trains one run in a worker of the browser, on its GPU, and tells the page what a run's folder would have of it. A
  * bundle of its own.
  */
+import { errorMessage } from '../../base/errors.ts';
 import { createTaskSet } from '../../envs/index.ts';
 import { openBrowserDevice } from '../../gpu/browserDevice.ts';
 import { type TrainConfig, trainConfigSchema } from '../../rl/config.ts';
@@ -30,7 +31,7 @@ const engine = openBrowserDevice().then(
     return new Engine(gpu);
   },
   (error: unknown) => {
-    scope.postMessage({ kind: 'problem', run: null, text: messageOf(error) });
+    scope.postMessage({ kind: 'problem', run: null, text: errorMessage(error) });
     return null;
   },
 );
@@ -51,7 +52,7 @@ async function train(run: string, choice: Choice): Promise<void> {
     scope.postMessage({ kind: 'ended', run, state: 'finished' });
   } catch (error) {
     if (signal.aborted) scope.postMessage({ kind: 'ended', run, state: 'stopped' });
-    else scope.postMessage({ kind: 'problem', run, text: messageOf(error) });
+    else scope.postMessage({ kind: 'problem', run, text: errorMessage(error) });
   }
 }
 
@@ -179,8 +180,4 @@ async function packed(rows: readonly object[]): Promise<Uint8Array<ArrayBuffer>>
 
 function now(): string {
   return new Date().toISOString();
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

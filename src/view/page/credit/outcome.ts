@@ -3,6 +3,7 @@
  * measured when settings are tried out on them for the first time, or by what the address asks for.
  */
 import { computed, effect, type ReadonlySignal, signal, untracked } from '@preact/signals';
+import { errorMessage } from '../../../base/errors.ts';
 import { hasSoftStepLevel } from '../../../rl/advantages/estimator.ts';
 import type { AdvantageResult } from '../../../rl/advantages/index.ts';
 import { type AdvantageOptions, resolveAdvantageOptions } from '../../../rl/advantages/options.ts';
@@ -142,7 +143,7 @@ function made(options: AdvantageOptions, rest: Pick<Outcome, 'of' | 'result' | '
 
 /** A device that failed once is not asked again. */
 function giveUp(error: unknown): void {
-  device.value = { problem: error instanceof Error ? error.message : String(error) };
+  device.value = { problem: errorMessage(error) };
   trial.value = null;
 }
 
