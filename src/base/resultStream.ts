@@ -27,6 +27,22 @@ export class ResultStream<Piece, Result> implements AsyncIterable<Piece> {
     private readonly onLeft = () => {},
   ) {}
 
+  /**
+   * Of work that a signal ends. Leaving the loop fires its signal too.
+   * @param signal of the caller
+   */
+  static abortable<Piece, Result>(
+    signal: AbortSignal | undefined,
+    work: (tell: (piece: Piece) => void, signal: AbortSignal) => Promise<Result>,
+  ): ResultStream<Piece, Result> {
+    const left = new AbortController();
+    const either = signal ? AbortSignal.any([signal, left.signal]) : left.signal;
+    return new ResultStream(
+      (tell) => work(tell, either),
+      () => left.abort(),
+    );
+  }
+
   /** What it comes to. */
   get result(): Promise<Result> {
     return this.begin();

@@ -7,7 +7,7 @@ import { settingAliases } from './config/aliases.ts';
 import { loss, optimiser, training, warmStart } from './config/learning.ts';
 import { lora, policy, sampling } from './config/policy.ts';
 import { environment, prompt } from './config/task.ts';
-import { checkpoints, engine, evaluation, rollouts } from './config/upkeep.ts';
+import { checkpoints, engine, evaluation, logging, rollouts } from './config/upkeep.ts';
 import { countOrNone } from './config/values.ts';
 
 /** Options of advantages, which are ProxMO's where they do not say whose. */
@@ -65,13 +65,7 @@ const settings = z.strictObject({
   checkpoints: checkpoints.prefault({}),
   rollouts: rollouts.prefault({}),
   engine: engine.prefault({}),
-  logging: z
-    .array(z.enum(['tensorboard', 'csv']))
-    .default([])
-    .meta({
-      description: "Forms besides `metrics.jsonl` in which the run's folder has the metrics as they come.",
-      examples: [['tensorboard', 'csv']],
-    }),
+  logging,
 });
 
 /** What the JSON Schema of configurations calls itself. */

@@ -4,13 +4,13 @@ import type { Run } from '../runs/run.ts';
 import type { Difference } from './resumeSettings.ts';
 
 /** The course of a run's learning rate. */
-interface RateCourse {
+export interface RateCourse {
   readonly schedule: string;
   readonly warmup: number;
   /** Settings on which its length depends. */
   readonly of: readonly string[];
-  /** What it is counted in, as `iterations`. */
-  readonly counted: string;
+  /** What it is counted in. */
+  readonly unit: 'iteration' | 'step';
 }
 
 /** In sentences. */
@@ -18,7 +18,7 @@ export function departures(
   { manifest }: Pick<Run, 'manifest'>,
   adapter: JsonObject,
   changes: readonly Difference[],
-  { schedule, warmup, of, counted }: RateCourse,
+  { schedule, warmup, of, unit }: RateCourse,
 ): string[] {
   const { name, driver } = (manifest.resumes.at(-1) ?? manifest).adapter;
   const isElsewhere = name !== adapter.name || driver !== adapter.driver;
@@ -28,7 +28,7 @@ export function departures(
     ...(isElsewhere ? [`It ran on ${name} (${driver}) before, so its last bits may be others than there.`] : []),
     ...(isLonger && hasCourse
       ? [
-          `The learning rate follows the number of ${counted} (training.schedule, training.warmup), so from here it is that of the new number, and before it was that of the old.`,
+          `The learning rate follows the number of ${unit}s (training.schedule, training.warmup), so from here it is that of the new number, and before it was that of the old.`,
         ]
       : []),
   ];

@@ -7,7 +7,7 @@ import { ProxmoError } from '../base/errors.ts';
 import type { TaskSet } from '../envs/environment.ts';
 import type { Engine } from '../tensor/engine.ts';
 import type { TrainConfig } from './config.ts';
-import { type MemoryPlan, memoryProblem, planMemory } from './memoryPlan.ts';
+import { type MemoryLimits, type MemoryPlan, memoryProblem, planMemory } from './memoryPlan.ts';
 import { outlinePolicy } from './policySource.node.ts';
 
 /**
@@ -20,10 +20,17 @@ export async function planRun(
   taskSet: TaskSet,
   onOtherModel?: (sentence: string) => void,
 ): Promise<MemoryPlan> {
-  const { memory } = config.engine;
-  const limits = { largestBuffer: engine.largestBinding, total: memory === null ? null : memory * 2 ** 20 };
+  const limits = memoryLimits(engine, config);
   const model = await outlinePolicy(config, taskSet, engine.largestBinding, onOtherModel);
   return planMemory({ model, config, maxSteps: taskSet.maxSteps }, limits);
+}
+
+/** What the device allows, and what the settings do. */
+export function memoryLimits(
+  { largestBinding }: Pick<Engine, 'largestBinding'>,
+  { engine: { memory } }: { readonly engine: Pick<TrainConfig['engine'], 'memory'> },
+): MemoryLimits {
+  return { largestBuffer: largestBinding, total: memory === null ? null : memory * 2 ** 20 };
 }
 
 /** @throws {ProxmoError} `config` if a plan does not fit, with what would */

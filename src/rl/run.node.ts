@@ -15,13 +15,13 @@ import type { Engine } from '../tensor/engine.ts';
 import { type Agree, agreeTo, requireAgreement } from './agreement.node.ts';
 import { type TrainConfig, trainConfigSchema } from './config.ts';
 import { configSchemaText } from './configSchema.node.ts';
-import { departures } from './departures.node.ts';
 import { describeAdapter } from './describeAdapter.node.ts';
 import { checkPlan, planRun } from './planRun.node.ts';
 import { batchRows } from './policy.ts';
 import { loadPolicySource, newPolicySource } from './policySource.node.ts';
 import type { PolicySource } from './policySource.ts';
-import { checkResumable, type Difference, differences } from './resumeSettings.ts';
+import { checkResumable, type Difference } from './resumeSettings.ts';
+import { cannotGoOn, checkNotStopped, isInterruption, recordedSettings, takeUp } from './runSession.node.ts';
 import { type KeptChoices, keepToChoices, RunChoices } from './runTuning.node.ts';
 import { asTrainConfig } from './sft/config.ts';
 import { sftRunConfig } from './sft/runConfig.node.ts';
@@ -71,16 +71,13 @@ export async function trainRun(engine: Engine, options: TrainRunOptions): Promis
  * const summary = await run.result;
  */
 export function streamRun(engine: Engine, options: TrainRunOptions): ResultStream<TrainEvent, Summary> {
-  const left = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, left.signal]) : left.signal;
-  const work = (tell: (event: TrainEvent) => void) => {
+  return ResultStream.abortable(options.signal, (tell: (event: TrainEvent) => void, signal) => {
     const onEvent = (event: TrainEvent) => {
       options.onEvent?.(event);
       tell(event);
     };
     return trainRun(engine, { ...options, signal, onEvent });
-  };
-  return new ResultStream(work, () => left.abort());
+  });
 }
 
 /** The settings, with the name of a task set in memory as that of the environment. */
@@ -126,7 +123,7 @@ async function beginRun(taskSet: TaskSet, engine: Engine, options: TrainRunOptio
   try {
     const run = new TrainingRun(engine, options, taskSet, await newPolicySource(engine, config, taskSet));
     await run.checkReading();
-    checkSignal(signal);
+    checkNotStopped(signal);
     // Only when everything that can be wrong with the settings was checked.
     const session = { version, adapter: describeAdapter(engine) };
     const writer = await createRun(dir, {
@@ -141,8 +138,7 @@ async function beginRun(taskSet: TaskSet, engine: Engine, options: TrainRunOptio
       await choices?.keepIn(writer);
       return await run.run(writer);
     } catch (error) {
-      const isInterrupted = error instanceof ProxmoError && error.code === 'interrupted';
-      if (!run.isWorthKeeping && !isInterrupted) await writer.discard();
+      if (!run.isWorthKeeping && !isInterruption(error)) await writer.discard();
       throw error;
     } finally {
       writer.close();
@@ -159,8 +155,8 @@ async function goOn(
   engine: Engine,
   options: TrainRunOptions,
 ): Promise<Summary> {
-  const { config, version, signal, onEvent } = options;
-  const { checkpoint, problems } = stopped;
+  const { config } = options;
+  const { checkpoint } = stopped;
   const choices = await prepare(taskSet, engine, options);
   try {
     const start = checkpoint
@@ -168,26 +164,9 @@ async function goOn(
       : await newPolicySource(engine, config, taskSet);
     const run = new TrainingRun(engine, options, taskSet, start);
     if (checkpoint) await run.restore(checkpoint).finally(() => checkpoint.close());
-    checkSignal(signal);
-    for (const text of problems) onEvent?.({ kind: 'warning', text });
-    const adapter = describeAdapter(engine);
-    const writer = await stopped.resume({
-      version,
-      adapter,
-      seed: config.seed,
-      config: { ...config },
-      edits: differences(runConfig(stopped), config).map(({ keys, now }) => ({ keys, value: now })),
-      changes: Object.fromEntries(changes.map(({ keys, before }) => [keys.join('.'), (before ?? null) as never])),
-    });
+    const course = { ...config.training, of: ['training.iterations'], unit: 'iteration' } as const;
+    const writer = await takeUp(engine, stopped, { ...options, known: runConfig(stopped), changes, course });
     try {
-      const from = checkpoint ? `the checkpoint of iteration ${checkpoint.iteration}` : 'its beginning';
-      writer.log(`taken up from ${from} by proxmo ${version} on ${engine.gpu.adapter.name}`);
-      onEvent?.({ kind: 'begin', from: checkpoint?.iteration ?? null });
-      const course = { ...config.training, of: ['training.iterations'], counted: 'iterations' };
-      for (const text of departures(stopped, adapter, changes, course)) {
-        writer.log(text);
-        onEvent?.({ kind: 'warning', text });
-      }
       await choices?.keepIn(writer);
       return await run.run(writer);
     } finally {
@@ -196,10 +175,6 @@ async function goOn(
   } finally {
     choices?.release();
   }
-}
-
-function checkSignal(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new ProxmoError('interrupted', 'Stopped before anything began.');
 }
 
 /** Refuses what does not fit the device, and lets the engine choose variants where the settings say so. */
@@ -221,12 +196,8 @@ async function checkSettings(stopped: StoppedRun, config: TrainConfig): Promise<
   await warmStart?.close();
   const saved = checkpoint ?? warmStart;
   if (saved === null) return [];
-  const refuse = (why: string) =>
-    new ProxmoError('file', `${dir} cannot go on: ${why}; use the version of proxmo that made it, or start a new run.`);
-  if (saved.context === null) throw refuse('its checkpoint does not say by which settings it was made');
-  const recorded = checked(trainConfigSchema, saved.context.settings, (problem) =>
-    refuse(`this version does not know the settings of its checkpoint (${problem})`),
-  );
+  if (saved.context === null) throw cannotGoOn(dir, 'its checkpoint does not say by which settings it was made');
+  const recorded = recordedSettings(trainConfigSchema, saved.context.settings, dir);
   return checkResumable(recorded, config, checkpoint?.iteration ?? 0, dir);
 }
 

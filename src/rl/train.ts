@@ -60,12 +60,7 @@ export interface Trained {
  * const { trainer, after } = await training.result;
  */
 export function train(options: TrainOptions): ResultStream<TrainingEvent, Trained> {
-  const left = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, left.signal]) : left.signal;
-  return new ResultStream<TrainingEvent, Trained>(
-    (tell) => runTraining({ ...options, signal }, tell),
-    () => left.abort(),
-  );
+  return ResultStream.abortable(options.signal, (tell, signal) => runTraining({ ...options, signal }, tell));
 }
 
 async function runTraining(

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
-import { isSystemError, systemReason } from '../base/systemErrors.node.ts';
+import { isSystemError } from '../base/systemErrors.node.ts';
 import type { Task, TaskSet } from '../envs/environment.ts';
 import { type Fault, type FaultOutcome, tellFault } from '../envs/faults.ts';
 import type { OpenCheckpoint } from '../runs/checkpoint.ts';
@@ -22,6 +22,7 @@ import type { IterationMetrics } from './metrics.ts';
 import { checkOpenings } from './openings.ts';
 import type { OptimiserProgress } from './optimise.ts';
 import type { NewPolicySource } from './policySource.node.ts';
+import { endedEarly, isInterruption, whyUnsaved } from './runSession.node.ts';
 import type { RunTasks } from './runTasks.ts';
 import type { TuningEvent } from './runTuning.node.ts';
 import { evaluationFigures, flatFigures, type Summary, summariseEvaluation } from './summary.ts';
@@ -351,23 +352,17 @@ export class TrainingRun {
    * @returns the error, which says what was saved
    */
   private async leave(error: unknown): Promise<unknown> {
-    const isInterrupted = error instanceof ProxmoError && error.code === 'interrupted';
     let problem = 'the update that failed had begun to change it';
-    if (this.isWhole && (isInterrupted || this.hasLearned)) {
+    if (this.isWhole && (isInterruption(error) || this.hasLearned)) {
       // A device that is lost, or a full disk, fails here too.
       await this.checkpoint().catch((cause: unknown) => {
-        const why = cause instanceof ProxmoError ? cause.message.replace(/\.$/, '') : systemReason(cause);
-        problem = cause === error ? 'nothing of it can be had any more' : why;
+        problem = cause === error ? 'nothing of it can be had any more' : whyUnsaved(cause);
       });
     }
     const outcome = this.describeOutcome(problem);
-    const message = (error instanceof Error ? error.message : String(error)).replace(/[^.!?]$/, '$&.');
-    this.writer.log(isInterrupted ? `stopped: ${outcome}` : `ended by an error: ${message} ${outcome}`);
-    if (isInterrupted) return new ProxmoError('interrupted', `Stopped. ${outcome}`, { cause: error });
-    if (error instanceof ProxmoError && this.isWorthKeeping)
-      return new ProxmoError(error.code, `${message} ${outcome}`, { cause: error });
-    if (this.isWorthKeeping) this.options.onEvent?.({ kind: 'warning', text: outcome });
-    return error;
+    const ended = endedEarly(this.writer, error, outcome, this.isWorthKeeping);
+    if (ended === error && this.isWorthKeeping) this.options.onEvent?.({ kind: 'warning', text: outcome });
+    return ended;
   }
 
   private describeOutcome(problem: string): string {

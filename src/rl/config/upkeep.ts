@@ -89,3 +89,11 @@ export const engine = z
       }),
   })
   .describe('The device: how much of it the run may take, and which kernels it uses.');
+
+export const logging = z
+  .array(z.enum(['tensorboard', 'csv']))
+  .default([])
+  .meta({
+    description: "Forms besides `metrics.jsonl` in which the run's folder has the metrics as they come.",
+    examples: [['tensorboard', 'csv']],
+  });

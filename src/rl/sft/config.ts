@@ -6,6 +6,7 @@ import { precisions } from '../../nn/halfWeights.ts';
 import { courses } from '../../nn/schedule.ts';
 import { optimiser } from '../config/learning.ts';
 import { lora } from '../config/policy.ts';
+import { logging } from '../config/upkeep.ts';
 import { count, countOrNone, fraction, notNegative, positive } from '../config/values.ts';
 import { type TrainConfig, trainConfigSchema } from '../config.ts';
 import { sftAliases } from './aliases.ts';
@@ -136,13 +137,7 @@ export const sftConfigSchema = z
     evaluation: evaluation.prefault({}),
     checkpoints: checkpoints.prefault({}),
     engine: engine.prefault({}),
-    logging: z
-      .array(z.enum(['tensorboard', 'csv']))
-      .default([])
-      .meta({
-        description: "Forms besides `metrics.jsonl` in which the run's folder has the metrics as they come.",
-        examples: [['tensorboard', 'csv']],
-      }),
+    logging,
   })
   .meta({ title: 'proxmo sft configuration', aliases: sftAliases });
 

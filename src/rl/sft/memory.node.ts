@@ -2,6 +2,7 @@
 import { packedLength } from '../../nn/replies.ts';
 import type { Engine } from '../../tensor/engine.ts';
 import { type MemoryPlan, planTraining } from '../memoryPlan.ts';
+import { memoryLimits } from '../planRun.node.ts';
 import { outlineModel } from '../policySource.node.ts';
 import type { SftConfig } from './config.ts';
 import { type ChatDataset, sizesOf } from './dataset.node.ts';
@@ -12,8 +13,7 @@ export async function planSft(
   config: SftConfig,
   { training, heldOut }: ChatDataset,
 ): Promise<MemoryPlan> {
-  const { memory } = config.engine;
-  const limits = { largestBuffer: engine.largestBinding, total: memory === null ? null : memory * 2 ** 20 };
+  const limits = memoryLimits(engine, config);
   const model = await outlineModel(config, engine.largestBinding);
   const { tokens, replyTokens } = sizesOf(training);
   const longest = [...training, ...heldOut].flat().reduce((most, each) => Math.max(most, packedLength(each)), 1);

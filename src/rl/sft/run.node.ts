@@ -5,17 +5,16 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
-import { checked } from '../../base/schemaProblems.ts';
 import { type JsonObject, parseJson } from '../../runs/json.ts';
 import { reopenRun, type StoppedRun } from '../../runs/resume.ts';
 import { createRun } from '../../runs/run.ts';
 import type { Engine } from '../../tensor/engine.ts';
 import { annotatedSchema } from '../configSchema.node.ts';
-import { departures } from '../departures.node.ts';
 import { describeAdapter } from '../describeAdapter.node.ts';
 import { checkPlan } from '../planRun.node.ts';
 import { loadPolicySource, newModelSource } from '../policySource.node.ts';
-import { checkUnchangedSettings, type Difference, differences } from '../resumeSettings.ts';
+import { checkUnchangedSettings, type Difference } from '../resumeSettings.ts';
+import { checkNotStopped, isInterruption, recordedSettings, takeUp } from '../runSession.node.ts';
 import { asTrainConfig, resumableSftSettings, type SftConfig, sftConfigSchema } from './config.ts';
 import { type ChatDataset, type DataFile, openDataset } from './dataset.node.ts';
 import { planSft } from './memory.node.ts';
@@ -61,7 +60,7 @@ async function beginRun(engine: Engine, options: SftRunOptions): Promise<SftSumm
   const dataset = await openDataset(config);
   checkPlan(await planSft(engine, config, dataset));
   const { source, files } = await newModelSource(engine, asTrainConfig(config));
-  checkSignal(signal);
+  checkNotStopped(signal);
   const writer = await createRun(dir, {
     kind: 'sft',
     version,
@@ -78,8 +77,7 @@ async function beginRun(engine: Engine, options: SftRunOptions): Promise<SftSumm
     await writer.writeFile(dataFile, `${JSON.stringify({ files: dataset.files }, null, 2)}\n`);
     return await run.run();
   } catch (error) {
-    const isInterrupted = error instanceof ProxmoError && error.code === 'interrupted';
-    if (!run.isWorthKeeping && !isInterrupted) await writer.discard();
+    if (!run.isWorthKeeping && !isInterruption(error)) await writer.discard();
     throw error;
   } finally {
     run.destroy();
@@ -94,33 +92,14 @@ async function goOn(
   dataset: ChatDataset,
   options: SftRunOptions,
 ): Promise<SftSummary> {
-  const { config, version, signal, onEvent } = options;
-  const { checkpoint, problems } = stopped;
+  const { config } = options;
+  const { checkpoint } = stopped;
   checkPlan(await planSft(engine, config, dataset));
-  const train = asTrainConfig(config);
-  const model = (await loadPolicySource(engine, train, stopped)).model;
-  checkSignal(signal);
-  for (const text of problems) onEvent?.({ kind: 'warning', text });
-  const adapter = describeAdapter(engine);
-  const course = { ...config.training, of: ['training.epochs', 'training.steps'], counted: 'steps' };
-  const notes = departures(stopped, adapter, changes, course);
-  const writer = await stopped.resume({
-    version,
-    adapter,
-    seed: config.seed,
-    config: { ...config },
-    edits: differences(sftRunConfig(stopped), config).map(({ keys, now }) => ({ keys, value: now })),
-    changes: Object.fromEntries(changes.map(({ keys, before }) => [keys.join('.'), (before ?? null) as never])),
-  });
+  const { model } = await loadPolicySource(engine, asTrainConfig(config), stopped);
+  const course = { ...config.training, of: ['training.epochs', 'training.steps'], unit: 'step' } as const;
+  const writer = await takeUp(engine, stopped, { ...options, known: sftRunConfig(stopped), changes, course });
   const run = new SupervisedRun(engine, options, model, dataset, writer);
   try {
-    const from = checkpoint ? `the checkpoint of step ${checkpoint.iteration}` : 'its beginning';
-    writer.log(`taken up from ${from} by proxmo ${version} on ${engine.gpu.adapter.name}`);
-    onEvent?.({ kind: 'begin', from: checkpoint?.iteration ?? null });
-    for (const text of notes) {
-      writer.log(text);
-      onEvent?.({ kind: 'warning', text });
-    }
     if (checkpoint) await run.restore(checkpoint);
     return await run.run();
   } finally {
@@ -137,23 +116,11 @@ export function sftSchemaText(): string {
 const dataFile = 'data.json';
 const dataSchema = z.object({ files: z.array(z.object({ path: z.string(), sha256: z.string() })) });
 
-function checkSignal(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new ProxmoError('interrupted', 'Stopped before anything began.');
-}
-
 /** @throws {ProxmoError} `config` if more changes than may */
 async function checkSettings(stopped: StoppedRun, config: SftConfig): Promise<Difference[]> {
   const settings = stopped.checkpoint?.context?.settings;
   if (settings === undefined) return [];
-  const recorded = checked(
-    sftConfigSchema,
-    settings,
-    (problem) =>
-      new ProxmoError(
-        'file',
-        `${stopped.dir} cannot go on: this version does not know the settings of its checkpoint (${problem}); use the version of proxmo that made it, or start a new run.`,
-      ),
-  );
+  const recorded = recordedSettings(sftConfigSchema, settings, stopped.dir);
   return checkUnchangedSettings(recorded, config, resumableSftSettings, stopped.dir);
 }
 

@@ -7,7 +7,6 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
-import { systemReason } from '../../base/systemErrors.node.ts';
 import { packedLength, replyTokens, type TokenSequence } from '../../nn/replies.ts';
 import type { Transformer } from '../../nn/transformer.ts';
 import type { OpenCheckpoint } from '../../runs/checkpoint.ts';
@@ -17,6 +16,7 @@ import { type RunWriter, runFiles } from '../../runs/run.ts';
 import type { Engine } from '../../tensor/engine.ts';
 import { Random } from '../../tensor/random.ts';
 import { evenParts } from '../miniBatches.ts';
+import { endedEarly, whyUnsaved } from '../runSession.node.ts';
 import { Scorer } from '../score.ts';
 import { type Curriculum, type StepOutcome, SupervisedTraining, withWeights } from '../supervised.ts';
 import { captureSupervised, restoreSupervised } from '../trainerState.node.ts';
@@ -270,7 +270,7 @@ export class SupervisedRun {
   private async leave(error: unknown): Promise<unknown> {
     let problem = 'the step that failed had begun to change the weights';
     await this.checkpoint().catch((cause: unknown) => {
-      problem = cause instanceof ProxmoError ? cause.message.replace(/\.$/, '') : systemReason(cause);
+      problem = whyUnsaved(cause);
     });
     const { saved } = this;
     const command = `proxmo sft --resume ${this.writer.dir}`;
@@ -281,13 +281,7 @@ export class SupervisedRun {
         : isWhole
           ? `Step ${saved} of ${this.totals.totalSteps} is saved; go on with: ${command}`
           : `What came after step ${saved} is lost (${problem}); go on from there with: ${command}`;
-    const isInterrupted = error instanceof ProxmoError && error.code === 'interrupted';
-    const message = (error instanceof Error ? error.message : String(error)).replace(/[^.!?]$/, '$&.');
-    this.writer.log(isInterrupted ? `stopped: ${outcome}` : `ended by an error: ${message} ${outcome}`);
-    if (isInterrupted) return new ProxmoError('interrupted', `Stopped. ${outcome}`, { cause: error });
-    if (error instanceof ProxmoError && this.isWorthKeeping)
-      return new ProxmoError(error.code, `${message} ${outcome}`, { cause: error });
-    return error;
+    return endedEarly(this.writer, error, outcome, this.isWorthKeeping);
   }
 
   private checkSignal(): void {
