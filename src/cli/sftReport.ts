@@ -5,33 +5,29 @@ import type { SftConfig } from '../rl/sft/config.ts';
 import { type ChatDataset, sizesOf } from '../rl/sft/dataset.node.ts';
 import type { SftEvent, SftSummary } from '../rl/sft/supervisedRun.node.ts';
 import { bar } from './bars.ts';
-import { standardOutput } from './output.ts';
 import type { ProgressLine } from './progressLine.ts';
+import { RunReporter } from './runReport.ts';
 import { duration, formatTable } from './table.ts';
 
 const barWidth = 20;
 
-export class SftReporter {
+export class SftReporter extends RunReporter {
   /** Seconds of the steps that this process made, and how many. */
   private made = { seconds: 0, steps: 0 };
 
-  constructor(
-    private readonly line: ProgressLine,
-    private readonly dir: string,
-    private readonly resumed: boolean,
-  ) {}
+  constructor(line: ProgressLine, dir: string, resumed: boolean) {
+    super(line, dir, resumed, 'step');
+  }
 
   start(adapter: AdapterDescription, { model, lora }: SftConfig): void {
     const what = lora === null ? 'all weights' : 'adapters';
-    this.line.print(
-      `fine-tuning ${what} of ${model} on ${adapter.name} (${adapter.profile.kind === 'cpu' ? 'software adapter' : 'GPU'})`,
-    );
+    this.showAdapter(`fine-tuning ${what} of ${model}`, adapter);
   }
 
   show(event: SftEvent): void {
     switch (event.kind) {
       case 'begin':
-        this.line.print(this.describeBegin(event.from));
+        this.showBegin(event.from);
         break;
       case 'finished':
         this.line.print(`${this.dir} is finished after ${event.steps} steps; --set training.epochs trains on`);
@@ -53,25 +49,8 @@ export class SftReporter {
     }
   }
 
-  interrupted(): void {
-    this.line.print('stopping after this step; press Ctrl-C again to stop at once');
-  }
-
-  /** Takes the live line away. */
-  stop(): void {
-    this.line.clear();
-  }
-
   finish(summary: SftSummary): void {
-    this.line.clear();
-    standardOutput.print(`\n${describeSummary(summary)}\n\nrun folder: ${this.dir}`);
-  }
-
-  private describeBegin(from: number | null): string {
-    if (!this.resumed) return `writing ${this.dir}`;
-    return from === null
-      ? `beginning ${this.dir} again: it had no checkpoint yet`
-      : `resuming ${this.dir} from its checkpoint of step ${from}`;
+    this.showEnd(describeSummary(summary));
   }
 
   private showStep({ outcome, tokens, seconds }: SftEvent & { kind: 'step' }): void {

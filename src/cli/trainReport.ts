@@ -13,8 +13,8 @@ import type { TrainEvent } from '../rl/trainingRun.node.ts';
 import { bar, sparkline } from './bars.ts';
 import { creditRows } from './credit.ts';
 import { droppedNote } from './dropped.ts';
-import { standardOutput } from './output.ts';
 import type { ProgressLine } from './progressLine.ts';
+import { RunReporter } from './runReport.ts';
 import { duration, formatTable, percent } from './table.ts';
 
 const barWidth = 20;
@@ -27,7 +27,7 @@ const secondsBetweenLines = 60;
 const leastIterations = 10;
 const leastSeconds = 60;
 
-export class TrainReporter {
+export class TrainReporter extends RunReporter {
   private lastMetrics: IterationMetrics | null = null;
   private readonly successes: number[] = [];
   /** Seconds of the iterations so far. */
@@ -36,23 +36,23 @@ export class TrainReporter {
   private toldAt = Number.NEGATIVE_INFINITY;
 
   constructor(
-    private readonly line: ProgressLine,
+    line: ProgressLine,
     private readonly config: TrainConfig,
-    private readonly dir: string,
-    private readonly resumed: boolean,
-  ) {}
+    dir: string,
+    resumed: boolean,
+  ) {
+    super(line, dir, resumed, 'iteration');
+  }
 
   start(adapter: AdapterDescription): void {
     const { environment, advantages, seed } = this.config;
-    this.line.print(
-      `training with ${advantages.estimator} on ${environment.name}, seed ${seed}, on ${adapter.name} (${adapter.profile.kind === 'cpu' ? 'software adapter' : 'GPU'})`,
-    );
+    this.showAdapter(`training with ${advantages.estimator} on ${environment.name}, seed ${seed},`, adapter);
   }
 
   show(event: TrainEvent): void {
     switch (event.kind) {
       case 'begin':
-        this.line.print(this.describeBegin(event.from));
+        this.showBegin(event.from);
         break;
       case 'finished':
         this.line.print(`${this.dir} is finished after ${event.iterations} iterations; --iterations +10 trains on`);
@@ -90,18 +90,8 @@ export class TrainReporter {
     }
   }
 
-  interrupted(): void {
-    this.line.print('stopping after this step; press Ctrl-C again to stop at once');
-  }
-
-  /** Takes the live line away. */
-  stop(): void {
-    this.line.clear();
-  }
-
   finish(summary: Summary): void {
-    this.line.clear();
-    standardOutput.print(`\n${describeSummary(summary, this.isLongEnough)}\n\nrun folder: ${this.dir}`);
+    this.showEnd(describeSummary(summary, this.isLongEnough));
   }
 
   private showProgress({ iteration, progress, run: { share, seconds } }: TrainEvent & { kind: 'progress' }): void {
@@ -140,13 +130,6 @@ export class TrainReporter {
   /** Whether this process has iterated long enough to say what their parts take. */
   private get isLongEnough(): boolean {
     return this.successes.length >= leastIterations && this.iterationSeconds >= leastSeconds;
-  }
-
-  private describeBegin(from: number | null): string {
-    if (!this.resumed) return `writing ${this.dir}`;
-    return from === null
-      ? `beginning ${this.dir} again: it had no checkpoint yet`
-      : `resuming ${this.dir} from its checkpoint of iteration ${from}`;
   }
 
   private showTuned({ kernel, shape, variant, ms, defaultMs }: TuningReport): void {
