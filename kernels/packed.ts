@@ -14,6 +14,7 @@
  * bytes; scale is d times the one, shift −m times the other. For q6_k 16 signed bytes for 8 groups, one for 16 values
  * each, then for all of the row one f16 d for 8 groups each; scale is d times the byte, shift −32 times that.
  */
+import { halfValue } from '../src/base/float16.ts';
 import { elementBytes } from './spec.ts';
 
 export const packedTypes = ['q4_0', 'q4_1', 'q8_0', 'q4_k', 'q6_k'] as const;
@@ -113,7 +114,7 @@ function scaleAt(
   column: number,
 ): { readonly scale: number; readonly shift: number } {
   const group = Math.floor(column / groupValues);
-  const halfAt = (word: number, index: number) => halfToNumber((words[word]! >>> (16 * index)) & 0xffff);
+  const halfAt = (word: number, index: number) => halfValue((words[word]! >>> (16 * index)) & 0xffff);
   if (type === 'q4_1') return { scale: halfAt(start + group, 0), shift: halfAt(start + group, 1) };
   if (type === 'q4_0' || type === 'q8_0') {
     const scale = halfAt(start + (group >> 1), group & 1);
@@ -145,12 +146,6 @@ function sixBits([scales, minima, rest]: readonly [number, number, number], grou
 
 function byteOf(word: number, index: number): number {
   return (word >>> (8 * index)) & 255;
-}
-
-function halfToNumber(bits: number): number {
-  const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
 }
 
 /**

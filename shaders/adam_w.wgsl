@@ -6,7 +6,7 @@
 // is the norm of the gradient as it is, and `scaledNorm` receives norm · gradientScale. Where that is not finite,
 // nothing else is written. Decay holds for the first `decaySize` elements. Elements as in lib/elements.wgsl.
 //#include "lib/elements.wgsl"
-//#include "lib/finite_norm.wgsl"
+//#include "lib/clipped_norm.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -24,7 +24,7 @@ fn main(
   if (!isFinite(norm[0], gradientScale)) {
     return;
   }
-  let gradientFactor = gradientScale * min(1.0, params.maxNorm / (wholeNorm + 1e-6));
+  let gradientFactor = clippingFactor(wholeNorm, gradientScale);
   let stepSize = learningRate / hyperparameters[1];
   let inverseRoot2 = 1.0 / sqrt(hyperparameters[2]);
   for (var i = blockStart(block) + local; i < blockEnd(block, params.count / WIDTH); i += WORKGROUP) {

@@ -20,6 +20,14 @@ export function float16ToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
   return values;
 }
 
+let valuesOfHalves: Float32Array | undefined;
+
+/** The value of one half precision number, looked up by its bits. */
+export function halfValue(bits: number): number {
+  valuesOfHalves ??= float16ToFloat32(Uint16Array.from({ length: 2 ** 16 }, (_, each) => each));
+  return valuesOfHalves[bits]!;
+}
+
 /** Half precision bits of float32 values. */
 export function float32ToFloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
   const bits = new Uint16Array(values.length);

@@ -4,7 +4,7 @@
  * values among smaller groups with integer scales of their own. The layouts are those of ggml; every product here is
  * exact in float64, so each value is rounded once, as the reference rounds it.
  */
-import { bfloat16ToFloat32, float16ToFloat32 } from '../../base/float16.ts';
+import { bfloat16ToFloat32, float16ToFloat32, halfValue } from '../../base/float16.ts';
 
 /** How a type is stored. */
 export interface GgufType {
@@ -60,12 +60,8 @@ export const ggufTypes: ReadonlyMap<number, GgufType> = new Map([
 /** Writes the values of one block. `at` and `to` are offsets of the block's first byte and value. */
 type BlockReader = (bytes: Uint8Array, at: number, values: Float32Array, to: number) => void;
 
-/** Float32 value of every half precision number, by its bits. */
-let halves: Float32Array | undefined;
-
 function half(bytes: Uint8Array, at: number): number {
-  halves ??= float16ToFloat32(Uint16Array.from({ length: 1 << 16 }, (_, bits) => bits));
-  return halves[bytes[at]! | (bytes[at + 1]! << 8)]!;
+  return halfValue(bytes[at]! | (bytes[at + 1]! << 8));
 }
 
 function signed(byte: number): number {
