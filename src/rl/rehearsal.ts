@@ -40,7 +40,7 @@ export function drawFailures(
     .shuffle(episodes.filter(({ success, steps }) => !success && steps.length > 1))
     .slice(0, training.corrections)
     .map(({ task, steps }) => {
-      const most = Math.max(1, Math.min(steps.length - 1, Math.floor(maxSteps / 2)));
+      const most = Math.min(steps.length - 1, Math.floor(maxSteps / 2));
       return { task, actions: steps.slice(0, 1 + random.below(most)).map(({ action }) => action) };
     });
 }

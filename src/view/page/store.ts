@@ -5,6 +5,7 @@ import type { PlayedIndex, PlayedRow, RecordedGroup, RecordedRow, RolloutIndex }
 import type { ProfileFile } from '../profile/profileFile.ts';
 import type { DiskPage, HeldPage, MetricRecord, MetricsChange, ProgressChange, RunInfo } from '../protocol.ts';
 import { go, parameter } from './route.ts';
+import { unzipped } from './unzipped.ts';
 
 /** `disk`: the page holds all there is. `damaged`: it should, and does not. */
 export type Connection = 'connecting' | 'open' | 'lost' | 'disk' | 'damaged';
@@ -98,8 +99,7 @@ async function openDiskPage(text: string): Promise<void> {
 
 /** @param text base64 of gzip */
 function unpacked(text: string): Promise<string> {
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))).text();
+  return unzipped(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)));
 }
 
 /** A file that the page holds. All rows of an iteration are those of its groups. */

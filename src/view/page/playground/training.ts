@@ -2,6 +2,7 @@
 import { computed, signal } from '@preact/signals';
 import type { Choice, FromWorker, ToWorker } from '../../playground/messages.ts';
 import { addRecords, connection, feed, runs, setProgress } from '../store.ts';
+import { unzipped } from '../unzipped.ts';
 
 /** What is kept of a run, for the page and for an export. */
 export interface KeptRun {
@@ -109,12 +110,8 @@ async function textOf(address: string): Promise<string | null> {
   let offset = 0;
   const texts: string[] = [];
   for (const member of rollout.members) {
-    if (part === 'rows' || offset === from) texts.push(await unpacked(member));
+    if (part === 'rows' || offset === from) texts.push(await unzipped(member));
     offset += member.length;
   }
   return texts.length === 0 ? null : texts.join('');
-}
-
-function unpacked(member: Uint8Array<ArrayBuffer>): Promise<string> {
-  return new Response(new Blob([member]).stream().pipeThrough(new DecompressionStream('gzip'))).text();
 }
