@@ -11,6 +11,7 @@ export class RunTasks {
   private readonly known = new Map<string, readonly Task[]>();
   /** Tasks of the train split. */
   private listed: number | undefined;
+  private played: readonly Task[] | undefined;
 
   constructor(
     private readonly taskSet: TaskSet,
@@ -19,8 +20,10 @@ export class RunTasks {
 
   /** Those that iterations take in turn. */
   get training(): readonly Task[] {
-    const { training, seed } = this.config;
-    return this.ask('train', Math.max(training.pool, training.tasks), seed);
+    const { pool, tasks, skip } = this.config.training;
+    const size = Math.max(pool, tasks);
+    this.played ??= this.ask('train', skip + size, this.config.seed).slice(skip);
+    return this.played;
   }
 
   /** Those that are demonstrated before: as many as are asked for, or all of the split; none without an expert. */

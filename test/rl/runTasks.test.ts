@@ -11,6 +11,7 @@ function runTasks(
   give: (split: Split, count: number) => readonly Task[],
   warmStartTasks = 0,
   more: Partial<TaskSet> = {},
+  skip = 0,
 ) {
   const asked: string[] = [];
   const taskSet = {
@@ -26,7 +27,7 @@ function runTasks(
   const config = trainConfigSchema.parse({
     seed: 5,
     warmStart: { tasks: warmStartTasks },
-    training: { pool: 6, tasks: 2 },
+    training: { pool: 6, tasks: 2, skip },
     evaluation: { split: 'unseen', tasks: 4, seed: 7 },
   });
   return { tasks: new RunTasks(taskSet, config), asked };
@@ -42,6 +43,14 @@ describe('the tasks of a run', () => {
     expect(tasks.demonstrated).toHaveLength(6);
     expect(tasks.leak).toBeNull();
     expect(asked).toEqual(['unseen 4 7', 'train 6 5']);
+  });
+
+  it('that iterations play begin behind those that are skipped', () => {
+    const { tasks, asked } = runTasks((split, count) => list(count, split === 'train' ? 0 : 50), 4, {}, 4);
+    expect(tasks.training.map(({ id }) => id)).toEqual(list(6, 4).map(({ id }) => id));
+    expect(tasks.training).toBe(tasks.training);
+    expect(tasks.demonstrated.map(({ id }) => id)).toEqual(list(4).map(({ id }) => id));
+    expect(asked).toEqual(['train 10 5', 'train 4 5']);
   });
 
   it('that are held out and trained on are told', () => {

@@ -50,6 +50,13 @@ export const training = z
   .strictObject({
     iterations: countOrNone.default(16).describe('Iterations: each plays episodes and learns from them once.'),
     pool: count.default(128).describe('Distinct training tasks, of which iterations take theirs.'),
+    skip: countOrNone
+      .default(0)
+      .describe(
+        'Tasks of the train split that come before the pool and are left out. Demonstrations take the first ones, so ' +
+          'with `warmStart.tasks` here iterations play tasks that nobody demonstrated. What was learned by heart ' +
+          'succeeds always, and then there is nothing to learn from.',
+      ),
     tasks: count.default(8).describe('Tasks in an iteration, each played by a group of episodes.'),
     taskSampler: z
       .enum(taskSamplers)
