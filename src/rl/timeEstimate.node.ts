@@ -89,7 +89,7 @@ export async function estimateTime(
   let setup = before.demonstrations + before.lesson - demonstrations - lesson + iteration.setup;
   const { tasks: all } = config.training;
   if (all > tasks && (iteration.seconds.total * all) / tasks <= affordable) {
-    const whole = await measuredWhole(() => partTrainer(engine, config, source, taskSet, all, signal));
+    const whole = await measuredWhole(engine, (part) => partTrainer(part, config, source, taskSet, all, signal));
     if (whole) [iteration, tasks, setup] = [whole, all, setup + whole.setup];
   }
   const demonstrated = part.demonstrated.length;
@@ -141,10 +141,14 @@ async function timedIteration(trainer: Trainer): Promise<MeasuredPart['iteration
   return { seconds: metrics.seconds, length: metrics.length, setup: first.seconds.total - metrics.seconds.total };
 }
 
-/** The same with all tasks; null where the device has no room for it beside the small part. */
-async function measuredWhole(trainer: () => Trainer): Promise<Awaited<ReturnType<typeof timedIteration>> | null> {
+/** The same with all tasks; null where the device has no room for it beside the small part. Nothing of it is left. */
+async function measuredWhole(
+  engine: Engine,
+  trainer: (engine: Engine) => Trainer,
+): Promise<Awaited<ReturnType<typeof timedIteration>> | null> {
+  await using part = engine.part();
   try {
-    return await timedIteration(trainer());
+    return await timedIteration(trainer(part));
   } catch (error) {
     if (error instanceof ProxmoError && error.code === 'out-of-memory') return null;
     throw error;

@@ -93,7 +93,7 @@ async function measureKernel(
 }
 
 /**
- * On an engine of its own; what its programs shared is freed for the next. None where the workload cannot be run here,
+ * On an engine of its own, which is freed with all that was made through it. None where the workload cannot be run here,
  * which is told.
  */
 async function measureWorkload(
@@ -117,6 +117,7 @@ async function measureWorkload(
     line.print(`left out: ${name} ${shape}, because ${error.message}`);
     return [];
   } finally {
+    engine.destroy();
     gpu.arena.clear();
   }
 }
