@@ -1,9 +1,9 @@
 /**
- * The layer rule: imports go one way. shaders ← kernels ← gpu ← tensor ← ops ← nn ← rl ← view ← cli; text, models, envs
+ * The layer rule: imports go one way. shaders ← kernels ← gpu ← tensor ← ops ← nn ← rl ← fleet ← view ← cli; text, models, envs
  * and runs know nothing of the upper layers. Only `src/gpu/device.node.ts` imports `webgpu`, and only `*.node.ts`
  * files, `src/runs` and the command line may use Node's own modules.
  */
-const layers = ['^shaders/', '^kernels/', '^src/gpu/', '^src/tensor/', '^src/ops/', '^src/nn/', '^src/rl/', '^src/view/', '^src/cli/'];
+const layers = ['^shaders/', '^kernels/', '^src/gpu/', '^src/tensor/', '^src/ops/', '^src/nn/', '^src/rl/', '^src/fleet/', '^src/view/', '^src/cli/'];
 
 const oneWay = layers.flatMap((from, index) => {
   const above = layers.slice(index + 1);
@@ -29,7 +29,7 @@ module.exports = {
       severity: 'error',
       comment: 'text, models, envs and runs stand beside the engine: of the layers they know base alone.',
       from: { path: '^src/(text|models|envs|runs)/' },
-      to: { path: ['^src/(gpu|tensor|ops|nn|rl|view|cli)/', '^kernels/', '^shaders/'] },
+      to: { path: ['^src/(gpu|tensor|ops|nn|rl|fleet|view|cli)/', '^kernels/', '^shaders/'] },
     },
     {
       name: 'side-layers-in-their-order',

@@ -1,6 +1,7 @@
 /**
- * Bundles a TypeScript file of the repository for Node, so that its `.wgsl` imports work. The bundle lies within the
- * checkout, where packages are found, and goes with the process.
+ * Bundles a TypeScript file of the repository for Node, so that its `.wgsl` imports work. What is imported late is a file
+ * of its own, so that nothing is loaded earlier than in the package. The bundle lies within the checkout, where packages
+ * are found, and goes with the process.
  */
 import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -13,17 +14,20 @@ const folder = join(dirname(fileURLToPath(import.meta.url)), '..', 'node_modules
 
 /** Path of the bundle, once it is written. */
 export async function bundle(file) {
-  const outfile = join(folder, `${basename(file, '.ts')}-${process.pid}.mjs`);
-  process.once('exit', () => rmSync(outfile, { force: true }));
+  const name = basename(file, '.ts');
+  const outdir = join(folder, `${name}-${process.pid}`);
+  process.once('exit', () => rmSync(outdir, { recursive: true, force: true }));
   await build({
-    entryPoints: [file],
-    outfile,
+    entryPoints: { [name]: file },
+    outdir,
+    outExtension: { '.js': '.mjs' },
     bundle: true,
+    splitting: true,
     format: 'esm',
     platform: 'node',
     target: 'node20',
     packages: 'external',
     plugins: [wgslEsbuild, pageEsbuild],
   });
-  return outfile;
+  return join(outdir, `${name}.mjs`);
 }

@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'non-finite' // NaN or infinities where numbers should be, from which nothing can be learned
   | 'file' // a file or folder that is missing, truncated or not what it should be
   | 'network' // something that cannot be had over the network
+  | 'fleet' // a coordinator, worker or server of a fleet that is not as it should be
   | 'parse' // text in a formal language (PDDL, grammar, …) that does not parse
   | 'environment' // an environment broke its contract
   | 'untrusted' // a run or a configuration would start something that this user did not agree to

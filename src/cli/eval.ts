@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { ProxmoError } from '../base/errors.ts';
 import type { Split, Task, TaskSet } from '../envs/environment.ts';
 import { evaluate } from '../rl/evaluate.ts';
+import { episodesAtOnce } from '../rl/policy.ts';
 import { summariseEvaluation } from '../rl/summary.ts';
 import { firstEvaluationEpisode } from '../rl/trainer.ts';
 import { adapterOption, count, nonNegative, splitOption, wholeNumber } from './arguments.ts';
@@ -60,6 +61,8 @@ export function evalCommand(): Command {
             temperature: options.temperature ?? defaults.temperature,
           },
           firstEpisode: firstEvaluationEpisode,
+          // As the run's own evaluations, so that they can be repeated.
+          atOnce: options.all ? undefined : episodesAtOnce(trainer.config),
           faults: trainer.faults,
           onTurn: (running, total) =>
             line.show('evaluation', `evaluation: ${total - running} of ${total} episodes done`),

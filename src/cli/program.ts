@@ -10,6 +10,7 @@ import { doctorCommand } from './doctor.ts';
 import { envCommand } from './env.ts';
 import { evalCommand } from './eval.ts';
 import { exportRunCommand } from './export.ts';
+import { fleetCommand } from './fleet.ts';
 import { generateCommand } from './generate.ts';
 import { gpuReportCommand } from './gpuReport.ts';
 import { modelCommand } from './model.ts';
@@ -22,6 +23,7 @@ import { trainCommand } from './train.ts';
 import { explainUnknownOption } from './unknownOption.ts';
 import { viewCommand } from './view.ts';
 import { whyCommand } from './why.ts';
+import { workerCommand } from './worker.ts';
 
 /** @param thisFile path of the program, for commands that start it anew */
 export function createProgram(thisFile: string): Command {
@@ -49,6 +51,8 @@ export function createProgram(thisFile: string): Command {
     generateCommand(),
     advantagesCommand(),
     benchCommand(packageJson.version),
+    workerCommand(packageJson.version),
+    fleetCommand(),
     profileCommand(packageJson.version, thisFile),
     viewCommand(),
     doctorCommand(packageJson.version),

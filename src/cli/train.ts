@@ -20,6 +20,7 @@ import { Engine } from '../tensor/engine.ts';
 import { adapterOption, modelArgument, repeatedOption, wholeNumber } from './arguments.ts';
 import { describeGroups, readGroups } from './compare.ts';
 import { dryRun } from './dryRun.ts';
+import { type FleetOptions, FleetRun, withPieces } from './fleetRun.ts';
 import { checkNewRun } from './names.ts';
 import { defaultPreset, newRunConfig, presetNames } from './newConfig.ts';
 import { standardError, standardOutput } from './output.ts';
@@ -31,7 +32,7 @@ import { TrainReporter } from './trainReport.ts';
 import { agreement, isTyped, trustOption } from './trust.ts';
 import { addViewOptions, type ViewOptions, viewBeside } from './viewBeside.ts';
 
-interface TrainOptions extends ViewOptions {
+interface TrainOptions extends ViewOptions, FleetOptions {
   readonly preset?: string;
   readonly env?: string;
   readonly model?: string;
@@ -86,6 +87,11 @@ export function trainCommand(version: string, program: string, observer?: RunObs
       '--warm-starts <dir>',
       'folder of warm starts that runs share: begin with that of the same settings, or leave one there',
     )
+    .option(
+      '--fleet <address>',
+      'have workers (proxmo worker) play its episodes, through the NATS server there, as nats://HOST:4222 (docs/fleet.md)',
+    )
+    .option('--fleet-run <name>', "what workers call the run (default: its folder's name)")
     .addOption(trustOption())
     .addOption(adapterOption())
     .option(
@@ -186,15 +192,15 @@ function seeds(text: string): number[] {
 
 /** A device of its own for a run: what it holds is freed at once with it. */
 async function trainOn(
-  { adapter, json = false }: TrainOptions,
+  options: TrainOptions,
   run: TrainRunOptions,
   stop: Stop,
   observer: RunObserver | undefined,
 ): Promise<Summary> {
-  const gpu = await openDevice(adapter);
+  const gpu = await openDevice(options.adapter);
   try {
     await observer?.onDevice(gpu, run.dir);
-    return await train(gpu, run, stop, json, observer);
+    return await train(gpu, run, stop, options, observer);
   } finally {
     gpu.destroy();
   }
@@ -217,7 +223,7 @@ async function train(
   gpu: GpuContext,
   run: TrainRunOptions,
   { signal }: Stop,
-  json: boolean,
+  options: TrainOptions,
   observer: RunObserver | undefined,
 ): Promise<Summary> {
   const reporter = new TrainReporter(new ProgressLine(), run.config, run.dir, run.resume ?? false);
@@ -225,10 +231,13 @@ async function train(
   const parent = new Parent();
   const onStop = () => reporter.interrupted();
   signal.addEventListener('abort', onStop);
+  const tell = (text: string) => reporter.show({ kind: 'warning', text });
+  const fleet = await FleetRun.open(options, run.dir, run.version, tell);
   try {
     const summary = await trainRun(new Engine(gpu), {
       ...run,
       signal,
+      actors: fleet ? (trainer) => fleet.coordinator.actorsFor(trainer) : undefined,
       onEvent: (event) => {
         if (event.kind === 'begin') noteClosedOutputs(run.dir);
         reporter.show(event);
@@ -236,9 +245,10 @@ async function train(
         parent.tell(event, run.config);
       },
     });
-    if (!json) reporter.finish(summary);
+    if (!options.json) reporter.finish(summary);
     return summary;
   } finally {
+    await fleet?.close();
     signal.removeEventListener('abort', onStop);
     reporter.stop();
   }
@@ -290,7 +300,8 @@ async function newRun(
     ...(options.seed === undefined ? [] : [`seed=${options.seed}`]),
     ...iterationSetting(options.iterations, null),
   ];
-  const config = await newRunConfig(options.preset, { ...(file === undefined ? {} : { file }), set }, options.init);
+  const settings = await newRunConfig(options.preset, { ...(file === undefined ? {} : { file }), set }, options.init);
+  const config = withPieces(settings, options);
   if (file !== undefined && !(await isTyped(config.environment, set)))
     await requireAgreement(config.environment, file, agree);
   const name = basename(config.environment.name).replace(/\.[^.]*$/, '');

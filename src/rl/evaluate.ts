@@ -3,7 +3,14 @@
  * time has no outcome: it is no part of any mean, and the interval holds whichever way it would have ended.
  */
 import type { Task, TaskSet } from '../envs/environment.ts';
-import { type Episode, type Player, playEpisodes, type RolloutOptions, type RolloutResult } from './rollout.ts';
+import {
+  type Episode,
+  type Play,
+  type Player,
+  playEpisodes,
+  type RolloutOptions,
+  type RolloutResult,
+} from './rollout.ts';
 
 export interface Rate {
   readonly successes: number;
@@ -37,6 +44,8 @@ export interface Evaluation extends Rate {
 }
 
 export interface EvaluationOptions extends RolloutOptions {
+  /** Who plays in place of the player. */
+  readonly play?: Play;
   /** Given the episodes that were played to their end. */
   readonly onPlayed?: (episodes: readonly Episode[]) => void;
 }
@@ -46,10 +55,10 @@ export async function evaluate(
   player: Player,
   taskSet: TaskSet,
   tasks: readonly Task[],
-  { onPlayed, ...options }: EvaluationOptions,
+  { onPlayed, play = (list, how) => playEpisodes(player, taskSet, list, how), ...options }: EvaluationOptions,
 ): Promise<Evaluation> {
   const started = performance.now();
-  const played = await playEpisodes(player, taskSet, tasks, options);
+  const played = await play(tasks, options);
   const { episodes, dropped } = played;
   const seconds = (performance.now() - started) / 1000;
   onPlayed?.(episodes);

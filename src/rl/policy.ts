@@ -33,7 +33,15 @@ const maxEvaluationRows = 64;
  * whatever the slots.
  */
 export function batchRows({ training, evaluation }: Pick<TrainConfig, 'training' | 'evaluation'>): number {
-  return Math.max(training.tasks * training.groupSize, Math.min(evaluation.tasks, maxEvaluationRows));
+  const { tasks, groupSize } = training;
+  const most = episodesAtOnce({ training }) ?? tasks * groupSize;
+  return Math.max(most, Math.min(evaluation.tasks, maxEvaluationRows));
+}
+
+/** Most episodes that a run plays in one batch; undefined where all of an iteration, or of an evaluation, are. */
+export function episodesAtOnce({ training }: Pick<TrainConfig, 'training'>): number | undefined {
+  const { groupsAtOnce, tasks, groupSize } = training;
+  return groupsAtOnce === null ? undefined : Math.min(groupsAtOnce, tasks) * groupSize;
 }
 
 /**

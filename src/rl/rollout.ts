@@ -99,6 +99,11 @@ export interface RolloutOptions {
   readonly controls: SamplingControls;
   /** First number of the episodes' random streams; each episode of a run needs a number of its own. */
   readonly firstEpisode: number;
+  /**
+   * Most episodes that are played in one batch; all by default. Last bits of a reply depend on what else is answered with
+   * it, so they follow from this, and not from where or in which order batches are played.
+   */
+  readonly atOnce?: number | undefined;
   /** The policy's hidden state before each reply is kept in the generator, `maxSteps` rows an episode. */
   readonly keepStates?: boolean;
   /** Counts the faults of the whole run; a log of this rollout alone by default. */
@@ -107,6 +112,9 @@ export interface RolloutOptions {
   readonly onTurn?: (running: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
+
+/** Plays an episode for each task: `playEpisodes` with a player of this process, or others elsewhere. */
+export type Play = (tasks: readonly Task[], options: RolloutOptions) => Promise<RolloutResult>;
 
 /** Random streams of an episode's next try begin so many turns later. */
 const turnsOfTry = 2 ** 20;
@@ -123,12 +131,53 @@ export async function playEpisodes(
   tasks: readonly Task[],
   options: RolloutOptions,
 ): Promise<RolloutResult> {
+  const { faults = new FaultLog(), onTurn } = options;
+  const results: RolloutResult[] = [];
+  let left = tasks.length;
+  for (const batch of episodeBatches(tasks, options)) {
+    left -= batch.tasks.length;
+    const others = left;
+    const onBatchTurn = (running: number) => onTurn?.(running + others, tasks.length);
+    results.push(await playBatch(player, taskSet, batch, { ...options, faults, onTurn: onBatchTurn }));
+  }
+  return mergedRollout(results);
+}
+
+/**
+ * Plays the episodes of one batch, however many of them are given up.
+ * @throws {ProxmoError} `interrupted` if the signal fires; `environment` if there were too many faults
+ */
+export async function playBatch(
+  player: Player,
+  taskSet: TaskSet,
+  batch: EpisodeBatch,
+  options: RolloutOptions & { readonly faults: FaultLog },
+): Promise<RolloutResult> {
   try {
-    return await new Rollout(player, taskSet, options).play(tasks);
+    return resultOf(await new Rollout(player, taskSet, options).play(batch));
   } catch (error) {
     if (options.signal?.aborted) throw new ProxmoError('interrupted', 'The rollout was interrupted.', { cause: error });
     throw error;
   }
+}
+
+/** Episodes that are played together. */
+export interface EpisodeBatch {
+  readonly tasks: readonly Task[];
+  /** Number of the first one; the others' follow. */
+  readonly firstEpisode: number;
+}
+
+/** What is played in which batch. */
+export function episodeBatches(
+  tasks: readonly Task[],
+  { firstEpisode, atOnce = tasks.length }: Pick<RolloutOptions, 'firstEpisode' | 'atOnce'>,
+): EpisodeBatch[] {
+  const starts = Array.from({ length: Math.ceil(tasks.length / atOnce) }, (_, batch) => batch * atOnce);
+  return starts.map((start) => ({
+    tasks: tasks.slice(start, start + atOnce),
+    firstEpisode: firstEpisode + start,
+  }));
 }
 
 class Rollout {
@@ -137,13 +186,13 @@ class Rollout {
   constructor(
     private readonly player: Player,
     private readonly taskSet: TaskSet,
-    private readonly options: RolloutOptions,
+    private readonly options: RolloutOptions & { readonly faults: FaultLog },
   ) {
-    this.worlds = new Worlds(taskSet, options.faults ?? new FaultLog(), () => this.newMemory());
+    this.worlds = new Worlds(taskSet, options.faults, () => this.newMemory());
   }
 
-  async play(tasks: readonly Task[]): Promise<RolloutResult> {
-    const { firstEpisode, signal, onTurn } = this.options;
+  async play({ tasks, firstEpisode }: EpisodeBatch): Promise<readonly Running[]> {
+    const { signal, onTurn } = this.options;
     const episodes = tasks.map((task, index) => this.newEpisode(task, firstEpisode + index));
     const abort = () => this.worlds.end();
     signal?.addEventListener('abort', abort);
@@ -170,7 +219,7 @@ class Rollout {
       await Promise.all(episodes.map((episode) => this.worlds.close(episode)));
     }
     this.worlds.check();
-    return resultOf(episodes);
+    return episodes;
   }
 
   /** Most episodes that are played at a time. */
@@ -279,20 +328,28 @@ class Rollout {
   }
 }
 
-/** @throws {ProxmoError} `environment` if too large a share was given up */
 function resultOf(all: readonly Running[]): RolloutResult {
   const dropped = all.flatMap(({ number, task, faults, failure }) =>
     failure === null ? [] : [{ id: episodeId(number), task, faults, error: failure }],
   );
-  const last = dropped.at(-1);
-  if (last && dropped.length > largestDroppedShare * all.length) {
-    throw new ProxmoError(
-      'environment',
-      `The environment failed ${dropped.length} of ${all.length} episodes on all of their tries, too many to go on; the last one, in task ${last.task.id}: ${last.error.message}`,
-      { cause: last.error },
-    );
-  }
   return { episodes: all.filter(({ failure }) => failure === null).map(finish), dropped };
+}
+
+/**
+ * What came of several batches, as of one.
+ * @throws {ProxmoError} `environment` if too large a share was given up
+ */
+export function mergedRollout(batches: readonly RolloutResult[]): RolloutResult {
+  const episodes = batches.flatMap((batch) => batch.episodes);
+  const dropped = batches.flatMap((batch) => batch.dropped);
+  const last = dropped.at(-1);
+  const count = episodes.length + dropped.length;
+  if (!last || dropped.length <= largestDroppedShare * count) return { episodes, dropped };
+  throw new ProxmoError(
+    'environment',
+    `The environment failed ${dropped.length} of ${count} episodes on all of their tries, too many to go on; the last one, in task ${last.task.id}: ${last.error.message}`,
+    { cause: last.error },
+  );
 }
 
 function finish({ number, task, instruction, steps, turn, faults, firstState }: Running): Episode {

@@ -99,3 +99,8 @@ export class RunTasks {
     return tasks;
   }
 }
+
+/** Tasks as a text, by whose hash other ones are noticed. */
+export function taskListing(tasks: readonly Task[]): string {
+  return JSON.stringify(tasks.map(({ id, type }) => [id, type]));
+}

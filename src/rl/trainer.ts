@@ -22,12 +22,12 @@ import { LearningSignal } from './learningSignal.ts';
 import type { Phase } from './liveProgress.ts';
 import { type IterationMetrics, iterationMetrics, Stopwatch } from './metrics.ts';
 import type { Optimiser } from './optimise.ts';
-import { Policy } from './policy.ts';
+import { episodesAtOnce, Policy } from './policy.ts';
 import type { PolicySource } from './policySource.ts';
 import { PolicyUpdate, type UpdateResult } from './policyUpdate.ts';
 import { ownWeightsOf, referenceOf } from './reference.ts';
 import { drawFailures, rehearses } from './rehearsal.ts';
-import { type Episode, playEpisodes, type RolloutResult } from './rollout.ts';
+import { type Episode, type Play, playEpisodes, type RolloutResult } from './rollout.ts';
 import { RunTasks } from './runTasks.ts';
 import type { SupervisedTraining } from './supervised.ts';
 import { type TaskSampler, taskSampler } from './taskSampler.ts';
@@ -43,7 +43,18 @@ export interface Progress {
   readonly detail?: string;
 }
 
+/** Plays the episodes of a run in place of its own process, as on other machines. */
+export interface Actors {
+  /**
+   * Plays with the policy's weights as they are.
+   * @param name of what is played, as `iteration 3`
+   */
+  play(name: string): Play;
+}
+
 export interface TrainerOptions {
+  /** Who plays; by default the trainer itself. */
+  readonly actors?: ((trainer: Trainer) => Actors) | undefined;
   /** Most episodes that are played at once; default: as `batchRows` of the settings. */
   readonly rows?: number;
   readonly onProgress?: (progress: Progress) => void;
@@ -91,6 +102,7 @@ export class Trainer {
   readonly reference: Transformer | null;
   private readonly policyUpdate: PolicyUpdate;
   private readonly estimator: AdvantageEstimator;
+  private readonly actors: Actors;
   private readonly signal = new LearningSignal();
   private chooser: TaskSampler | undefined;
   /** Kept where updates rehearse them. */
@@ -121,6 +133,9 @@ export class Trainer {
     });
     this.estimator = new AdvantageEstimator(config.advantages, this.engine);
     this.tasks = new RunTasks(taskSet, config);
+    this.actors = options.actors?.(this) ?? {
+      play: () => (tasks, how) => playEpisodes(this.policy.player, taskSet, tasks, how),
+    };
   }
 
   /**
@@ -163,8 +178,10 @@ export class Trainer {
     return this.queue.run(() => {
       this.report('evaluation', 0);
       return evaluate(this.policy.player, this.taskSet, this.tasks.heldOut, {
+        play: this.actors.play('evaluation'),
         controls: this.policy.evaluationControls,
         firstEpisode: firstEvaluationEpisode,
+        atOnce: episodesAtOnce(this.config),
         faults: this.faults,
         onTurn: (running, total) => this.report('evaluation', 1 - running / total),
         ...(onPlayed ? { onPlayed } : {}),
@@ -288,19 +305,16 @@ export class Trainer {
 
   private rollout(iteration: number, tasks: readonly Task[]): Promise<RolloutResult> {
     const { groupSize } = this.config.training;
-    return playEpisodes(
-      this.policy.player,
-      this.taskSet,
-      tasks.flatMap((task) => Array.from({ length: groupSize }, () => task)),
-      {
-        controls: this.policy.trainingControls,
-        firstEpisode: iteration * tasks.length * groupSize,
-        keepStates: this.policy.states !== null,
-        faults: this.faults,
-        onTurn: (running, total) => this.report('rollout', 1 - running / total),
-        ...this.signalOption(),
-      },
-    );
+    const groups = tasks.flatMap((task) => Array.from({ length: groupSize }, () => task));
+    return this.actors.play(`iteration ${iteration + 1}`)(groups, {
+      controls: this.policy.trainingControls,
+      firstEpisode: iteration * tasks.length * groupSize,
+      atOnce: episodesAtOnce(this.config),
+      keepStates: this.policy.states !== null,
+      faults: this.faults,
+      onTurn: (running, total) => this.report('rollout', 1 - running / total),
+      ...this.signalOption(),
+    });
   }
 
   /**

@@ -23,11 +23,11 @@ import { checkOpenings } from './openings.ts';
 import type { OptimiserProgress } from './optimise.ts';
 import type { NewPolicySource } from './policySource.node.ts';
 import { endedEarly, isInterruption, whyUnsaved } from './runSession.node.ts';
-import type { RunTasks } from './runTasks.ts';
+import { type RunTasks, taskListing } from './runTasks.ts';
 import type { TuningEvent } from './runTuning.node.ts';
 import { evaluationFigures, flatFigures, type Summary, summariseEvaluation } from './summary.ts';
 import type { SupervisedTraining } from './supervised.ts';
-import { type IterationResult, type Progress, Trainer } from './trainer.ts';
+import { type IterationResult, type Progress, Trainer, type TrainerOptions } from './trainer.ts';
 import {
   captureState,
   captureSupervised,
@@ -79,6 +79,8 @@ export interface TrainingRunOptions {
   readonly onEvent?: (event: TrainEvent) => void;
   /** Warm starts that runs of the same settings share. */
   readonly warmStarts?: WarmStarts;
+  /** Who plays; by default the run itself. */
+  readonly actors?: TrainerOptions['actors'] | undefined;
 }
 
 export class TrainingRun {
@@ -110,6 +112,7 @@ export class TrainingRun {
       onProgress: (progress) => this.tellProgress(progress),
       onFault: (fault, outcome) => this.tellFault(fault, outcome),
       onWarning: (text) => this.tellWarning(text),
+      actors: options.actors,
       ...(options.signal ? { signal: options.signal } : {}),
     });
     this.progress = {
@@ -423,10 +426,7 @@ function timeStamp(): string {
 type TaskHashes = RunProgress['tasks'];
 
 function taskHashes({ training, heldOut }: RunTasks): TaskHashes {
-  const hash = (tasks: readonly Task[]) =>
-    createHash('sha256')
-      .update(JSON.stringify(tasks.map(({ id, type }) => [id, type])))
-      .digest('hex');
+  const hash = (tasks: readonly Task[]) => createHash('sha256').update(taskListing(tasks)).digest('hex');
   return { training: hash(training), heldOut: hash(heldOut) };
 }
 

@@ -67,6 +67,16 @@ export const training = z
           '(`mixed-outcomes`).',
       ),
     groupSize: count.default(8).describe('Episodes of a task (G), which are compared with each other.'),
+    groupsAtOnce: count
+      .nullable()
+      .default(null)
+      .meta({
+        description:
+          'Groups of an iteration that are played in one batch, and of an evaluation as many episodes. A batch is what one ' +
+          'worker of a fleet plays (docs/fleet.md), and less memory. Last bits of a run follow from it, whoever plays. Null ' +
+          'for all groups in one batch.',
+        examples: [2],
+      }),
     corrections: countOrNone
       .default(0)
       .meta({ needs: { 'loss.imitationCoefficient': 1 } })

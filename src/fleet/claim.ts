@@ -1,0 +1,86 @@
+/**
+ * One coordinator a run: who has claimed it renews the claim, and a claim that is not renewed runs out. Two that claim
+ * one run at the same time are told apart by the server, which keeps a key once.
+ */
+import type { KV } from '@nats-io/kv';
+import { ProxmoError } from '../base/errors.ts';
+import { type Claim, checkedMessage, claimSchema, presenceSeconds } from './protocol.ts';
+
+/** Seconds between renewals. */
+export const renewalSeconds = 2;
+
+export class RunClaim {
+  private revision = 0;
+
+  /** @param key of the run's coordinator */
+  constructor(
+    private readonly present: () => KV,
+    private readonly key: string,
+    private readonly run: string,
+    private claim: Claim,
+  ) {}
+
+  /**
+   * Waits for what may be left of a coordinator that died.
+   * @param onWait called once if there is something to wait for
+   * @throws {ProxmoError} `fleet` if another one lives
+   */
+  async take(onWait: () => void): Promise<void> {
+    const first = await this.holder();
+    if (first) onWait();
+    for (const until = Date.now() + 1000 * (presenceSeconds + renewalSeconds); ; ) {
+      const held = await this.holder();
+      if (!held && (await this.create())) return;
+      const isRenewed = held && first && held.revision !== first.revision;
+      if (isRenewed || Date.now() > until) throw this.taken(held?.claim ?? first?.claim);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+
+  /**
+   * Renews it, also where the server has lost it.
+   * @throws {ProxmoError} `fleet` if another one has it
+   */
+  async renew(at: string): Promise<void> {
+    this.claim = { ...this.claim, at };
+    try {
+      this.revision = await this.present().update(this.key, this.text, this.revision);
+    } catch (cause) {
+      const held = await this.holder();
+      if (held?.claim.session === this.claim.session) this.revision = held.revision;
+      else if (held || !(await this.create())) throw this.taken(held?.claim, cause);
+    }
+  }
+
+  async release(): Promise<void> {
+    await this.present().delete(this.key, { previousSeq: this.revision });
+  }
+
+  private async create(): Promise<boolean> {
+    try {
+      this.revision = await this.present().create(this.key, this.text);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  private async holder(): Promise<{ readonly claim: Claim; readonly revision: number } | null> {
+    const entry = await this.present().get(this.key);
+    if (entry?.operation !== 'PUT') return null;
+    return { claim: checkedMessage(claimSchema, entry.json(), `The claim of ${this.run}`), revision: entry.revision };
+  }
+
+  private get text(): string {
+    return JSON.stringify(this.claim);
+  }
+
+  private taken(other: Claim | undefined, cause?: unknown): ProxmoError {
+    const who = other ? `process ${other.pid} on ${other.host}, since ${other.started}` : 'another process';
+    return new ProxmoError(
+      'fleet',
+      `The run ${this.run} is coordinated by ${who}; a run has one coordinator. Stop that one, or give this run another name (--fleet-run).`,
+      { cause },
+    );
+  }
+}

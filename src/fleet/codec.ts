@@ -1,0 +1,81 @@
+/** Values as bytes, and back: JSON, compressed, and arrays of float32 in it. */
+import { ProxmoError } from '../base/errors.ts';
+
+/** Most bytes of a message as text. A small one may pretend to hold more than the memory does. */
+const largestText = 2 ** 28;
+
+/** A value as compressed JSON. */
+export async function packed(value: unknown): Promise<Uint8Array<ArrayBuffer>> {
+  return throughStream(new TextEncoder().encode(JSON.stringify(value)), new CompressionStream('gzip'));
+}
+
+/** @throws {ProxmoError} `data` if it is damaged, cut short or too large */
+export async function unpacked(bytes: Uint8Array): Promise<unknown> {
+  try {
+    const text = await throughStream(bytes, new DecompressionStream('gzip'), largestText);
+    return JSON.parse(new TextDecoder().decode(text));
+  } catch (cause) {
+    throw new ProxmoError('data', 'A message is damaged or cut short.', { cause });
+  }
+}
+
+/** @throws {Error} if more than `most` bytes come out */
+async function throughStream(
+  bytes: Uint8Array,
+  stream: CompressionStream | DecompressionStream,
+  most = Number.POSITIVE_INFINITY,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const writer = stream.writable.getWriter();
+  // What goes wrong is told by the reading side too.
+  const written = writer
+    .write(Uint8Array.from(bytes))
+    .then(() => writer.close())
+    .catch(() => undefined);
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for (const reader = stream.readable.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    parts.push(value);
+    size += value.length;
+    if (size > most) {
+      await reader.cancel();
+      throw new Error(`more than ${most} bytes`);
+    }
+  }
+  await written;
+  return concatenated(parts, size);
+}
+
+function concatenated(parts: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** Numbers as base64 of float32, little-endian, in which they lose nothing that a device knows of them. */
+export function floatsToText(values: readonly number[]): string {
+  const bytes = new Uint8Array(Float32Array.from(values).buffer);
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return btoa(text);
+}
+
+/** @throws {ProxmoError} `data` if they are not so many */
+export function textToFloats(text: string, count: number): number[] {
+  const binary = atob(text);
+  const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  if (bytes.length !== 4 * count)
+    throw new ProxmoError('data', `A message has ${bytes.length / 4} numbers where ${count} belong.`);
+  return Array.from(new Float32Array(bytes.buffer));
+}
+
+/** SHA-256 in hexadecimal digits. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,446 @@
+/**
+ * The coordinator of a run: gives pieces to workers, takes their answers, and puts them in order. It holds all that
+ * counts, so that workers and the server may be lost at any moment.
+ */
+import type { JsMsg } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { errorMessage, ProxmoError } from '../base/errors.ts';
+import type { Task } from '../envs/environment.ts';
+import type { FaultLog } from '../envs/faults.ts';
+import {
+  type EpisodeBatch,
+  episodeBatches,
+  mergedRollout,
+  type Play,
+  type RolloutOptions,
+  type RolloutResult,
+} from '../rl/rollout.ts';
+import type { Actors, Trainer } from '../rl/trainer.ts';
+import { WordTokenizer } from '../text/wordTokenizer.ts';
+import { RunClaim, renewalSeconds } from './claim.ts';
+import { sha256 } from './codec.ts';
+import {
+  type Answer,
+  answerSchema,
+  checkedMessage,
+  checkVersion,
+  type Piece,
+  protocolVersion,
+  type RunDescription,
+  senderSchema,
+  takenSchema,
+} from './protocol.ts';
+import { noteFaults, playedAgain, recordedWorld } from './recorded.ts';
+import { PieceTimes, Round } from './round.ts';
+import { cannotKeep, createDirectory, type Directory, RunStore } from './server.ts';
+import { taskHashes } from './taskHashes.ts';
+import { weightBytes } from './weights.ts';
+
+/** Milliseconds between looks at what is late. */
+const tickMs = 500;
+/** Milliseconds before what failed at the server is tried again. */
+const retryMs = 1000;
+/** Seconds without any worker after which it is said how to start one. */
+const lonelySeconds = 5;
+
+export interface CoordinatorOptions {
+  /** The run's name on the server. */
+  readonly run: string;
+  readonly version: string;
+  /** Of this process, for whoever asks who coordinates the run. */
+  readonly host: string;
+  readonly pid: number;
+  /** Told in a sentence of what happens in the fleet. */
+  readonly onNotice: (text: string) => void;
+}
+
+/** A piece and what it takes to read its answer. */
+interface Rollout {
+  readonly number: number;
+  readonly name: string;
+  readonly batches: readonly EpisodeBatch[];
+  readonly options: RolloutOptions;
+  readonly round: Round<Piece, { readonly result: RolloutResult; readonly answer: Answer }>;
+}
+
+/**
+ * @example
+ * const coordinator = await Coordinator.open(connection, options);
+ * const trainer = new Trainer(engine, config, taskSet, source, { actors: (it) => coordinator.actorsFor(it) });
+ */
+export class Coordinator {
+  private readonly session = crypto.randomUUID();
+  private readonly store: RunStore;
+  private readonly claim: RunClaim;
+  private readonly times = new PieceTimes();
+  /** Numbers in the work stream of each piece of the rollout, as often as it was given. */
+  private readonly given = new Map<number, number[]>();
+  private readonly timers: ReturnType<typeof setInterval>[] = [];
+  private trainer: Trainer | null = null;
+  private current: Rollout | null = null;
+  /** The newest weights, as they are on the server. */
+  private weights: { readonly bytes: Uint8Array<ArrayBuffer>; readonly hash: string } | null = null;
+  private previousHash = '';
+  private description: RunDescription | null = null;
+  /** Rollouts so far. */
+  private rounds = 0;
+  private isClosed = false;
+  private fatal: unknown = null;
+  /** Answers of each worker that counted. */
+  private readonly tallies = new Map<string, { pieces: number; episodes: number; seconds: number }>();
+
+  private constructor(
+    private readonly nc: NatsConnection,
+    private directory: Directory,
+    private readonly options: CoordinatorOptions,
+  ) {
+    this.store = new RunStore(nc, options.run);
+    this.claim = new RunClaim(() => this.directory.present, this.store.names.coordinatorKey, options.run, {
+      session: this.session,
+      version: options.version,
+      host: options.host,
+      pid: options.pid,
+      started: new Date().toISOString(),
+      at: 'the beginning',
+    });
+  }
+
+  /**
+   * Claims a run on a server, and makes what it needs there.
+   * @throws {ProxmoError} `fleet` if another process coordinates it, or the server keeps nothing
+   */
+  static async open(nc: NatsConnection, options: CoordinatorOptions): Promise<Coordinator> {
+    const directory = await createDirectory(nc).catch((cause: unknown) => {
+      throw cannotKeep(nc, cause);
+    });
+    const coordinator = new Coordinator(nc, directory, options);
+    await coordinator.claim.take(() =>
+      options.onNotice(`${options.run} was coordinated by another process; looking whether it still lives`),
+    );
+    await coordinator.store.create();
+    await coordinator.store.clear();
+    coordinator.begin();
+    return coordinator;
+  }
+
+  /** Has a trainer's episodes played by the fleet. */
+  actorsFor(trainer: Trainer): Actors {
+    this.trainer = trainer;
+    return { play: (name) => this.playerOf(name) };
+  }
+
+  /** Ends the run for its workers, and takes what it had off the server. */
+  async close(): Promise<void> {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    for (const timer of this.timers) clearInterval(timer);
+    try {
+      if (this.description) await this.describe({ ...this.description, isOpen: false });
+      await this.store.remove();
+      await this.claim.release();
+    } catch (error) {
+      this.options.onNotice(`what the run had on the NATS server stays there: ${errorMessage(error)}`);
+    }
+    await this.nc.close();
+  }
+
+  private begin(): void {
+    this.every(1000 * renewalSeconds, () => this.claim.renew(this.progress));
+    this.every(tickMs, () => this.giveLateAgain());
+    void this.listenToTaken();
+    void this.readAnswers();
+    void this.watchConnection();
+  }
+
+  /** Does something again and again. Another coordinator ends the run; a server that is away does not. */
+  private every(milliseconds: number, work: () => Promise<void>): void {
+    let isBusy = false;
+    const tick = async () => {
+      if (isBusy || this.isClosed) return;
+      isBusy = true;
+      await work().catch((error: unknown) => {
+        if (error instanceof ProxmoError && error.code === 'fleet') this.endAll(error);
+      });
+      isBusy = false;
+    };
+    this.timers.push(setInterval(() => void tick(), milliseconds));
+  }
+
+  private playerOf(name: string): Play {
+    return async (tasks, options) => {
+      if (this.fatal) throw this.fatal;
+      if (options.keepStates)
+        throw new ProxmoError(
+          'config',
+          'A fleet does not bring hidden states back; set advantages.similarity to tfidf, or train without --fleet.',
+        );
+      const number = this.rounds++;
+      const weights = await this.publishWeights();
+      const batches = episodeBatches(tasks, options);
+      const pieces = batches.map(
+        ({ tasks: list, firstEpisode }, index): Piece => ({
+          session: this.session,
+          round: number,
+          name,
+          index,
+          attempt: 0,
+          weights,
+          tasks: list.map(({ id }) => id),
+          firstEpisode,
+          controls: { ...options.controls },
+        }),
+      );
+      const rollout: Rollout = { number, name, batches, options, round: new Round(pieces, this.times) };
+      return this.play(rollout, tasks);
+    };
+  }
+
+  private async play(rollout: Rollout, tasks: readonly Task[]): Promise<RolloutResult> {
+    const { round, options } = rollout;
+    const { signal } = options;
+    const stop = () => round.end(new ProxmoError('interrupted', 'The rollout was interrupted.'));
+    signal?.addEventListener('abort', stop);
+    if (signal?.aborted) stop();
+    this.current = rollout;
+    const lonely = setTimeout(() => this.sayIfLonely(), 1000 * lonelySeconds);
+    try {
+      await Promise.all(round.left.map((piece) => this.give(piece)));
+      const answers = await round.results;
+      for (const { answer } of answers) this.count(answer);
+      for (const { answer } of answers) this.noteFaultsOf(answer, tasks, options.faults);
+      return mergedRollout(answers.map(({ result }) => result));
+    } finally {
+      clearTimeout(lonely);
+      signal?.removeEventListener('abort', stop);
+      this.current = null;
+      await this.store.clear().catch(() => undefined);
+      this.given.clear();
+    }
+  }
+
+  /** Puts a piece into the queue, when the server is there. */
+  private async give(piece: Piece): Promise<void> {
+    const { session, round, index, attempt } = piece;
+    const { workSubject } = this.store.names;
+    const id = `${session}/${round}/${index}/${attempt}`;
+    const sequence = await this.persist(() => this.store.publish(workSubject, id, piece));
+    this.given.set(index, [...(this.given.get(index) ?? []), sequence]);
+  }
+
+  private async giveLateAgain(): Promise<void> {
+    const { current } = this;
+    if (!current) return;
+    for (const piece of current.round.overdue()) {
+      this.options.onNotice(`piece ${piece.index} of ${piece.name} takes long and is given again`);
+      await this.give(piece);
+    }
+  }
+
+  /** Workers say when they begin with a piece. Where that is lost, only slowness is noticed later. */
+  private async listenToTaken(): Promise<void> {
+    for await (const { data } of this.nc.subscribe(this.store.names.takenSubject)) {
+      const taken = takenSchema.safeParse(parsed(data));
+      if (!taken.success || taken.data.session !== this.session) continue;
+      const { round, index, attempt } = taken.data;
+      if (this.current?.number === round) this.current.round.taken(index, attempt);
+    }
+  }
+
+  private async readAnswers(): Promise<void> {
+    while (!this.isClosed) {
+      try {
+        const consumer = await this.store.consumer(this.store.names.answers, 'coordinator');
+        while (!this.isClosed) {
+          const message = await consumer.next({ expires: 2000 });
+          if (message) await this.take(message);
+        }
+      } catch {
+        if (this.isClosed) return;
+        await pause(retryMs);
+        await this.restore();
+      }
+    }
+  }
+
+  /** Looks at an answer. Whatever is wrong with it, it is not read again. */
+  private async take(message: JsMsg): Promise<void> {
+    try {
+      await this.judge(await this.store.read(message.data), message.subject.split('.').at(-1) ?? '');
+    } catch (error) {
+      if (!(error instanceof ProxmoError)) throw error;
+      this.options.onNotice(`an answer was dropped: ${error.message}`);
+    }
+    message.ack();
+  }
+
+  private async judge(value: unknown, sender: string): Promise<void> {
+    checkVersion(this.options.version, checkedMessage(senderSchema, value, 'An answer'), `Worker ${sender}`);
+    const answer = checkedMessage(answerSchema, value, 'An answer');
+    const { worker, round, index, session, weights } = answer;
+    if (worker !== sender) throw new ProxmoError('data', `Worker ${sender} answered as ${worker}.`);
+    const { current } = this;
+    const isCurrent = session === this.session && weights === this.weights?.hash && current?.number === round;
+    // Twice, late, or of an old version: dropped without a word.
+    if (!isCurrent || !current.round.has(index)) return;
+    if ('failed' in answer.result) return this.refuse(answer, answer.result.failed.message);
+    try {
+      const result = await this.played(current, answer);
+      if (current.round.accept(index, { result, answer }, answer.seconds)) await this.dropRest(answer);
+      current.options.onTurn?.(this.episodesLeft(current), current.batches.flatMap(({ tasks }) => tasks).length);
+    } catch (error) {
+      if (!(error instanceof ProxmoError)) throw error;
+      await this.refuse(answer, error.message);
+    }
+  }
+
+  private async played({ batches, options }: Rollout, { index, result }: Answer): Promise<RolloutResult> {
+    const { policy, taskSet } = this.trainer!;
+    if ('failed' in result) throw new Error('a failure was not played');
+    const world = recordedWorld(taskSet, result.episodes);
+    return playedAgain(policy, world, batches[index]!, result, options.controls);
+  }
+
+  private async refuse({ worker, name, index }: Answer, why: string): Promise<void> {
+    this.options.onNotice(`piece ${index} of ${name} failed on ${worker}: ${why}`);
+    const again = this.current?.round.refuse(index, worker, why);
+    if (again) await this.give(again);
+  }
+
+  /** Takes a piece that is done out of the queue, as often as it is there. */
+  private async dropRest(answer: Answer): Promise<void> {
+    const sequences = this.given.get(answer.index) ?? [];
+    // Where it was given once, its worker acknowledges it.
+    if (sequences.length < 2) return;
+    for (const sequence of sequences) await this.store.drop(this.store.names.work, sequence);
+  }
+
+  private episodesLeft({ batches, round }: Rollout): number {
+    return round.left.reduce((sum, { index }) => sum + batches[index]!.tasks.length, 0);
+  }
+
+  private noteFaultsOf({ result }: Answer, tasks: readonly Task[], log: FaultLog | undefined): void {
+    if (log && 'faults' in result) noteFaults(log, tasks, result.faults);
+  }
+
+  private count({ worker, seconds, result }: Answer): void {
+    const { pieces, episodes, seconds: before } = this.tallies.get(worker) ?? { pieces: 0, episodes: 0, seconds: 0 };
+    const played = 'episodes' in result ? result.episodes.length : 0;
+    this.tallies.set(worker, { pieces: pieces + 1, episodes: episodes + played, seconds: before + seconds });
+  }
+
+  /** Who did how much, a line each. */
+  get summary(): string[] {
+    return [...this.tallies].map(
+      ([worker, { pieces, episodes, seconds }]) =>
+        `${worker}: ${pieces} pieces, ${episodes} episodes, ${seconds.toFixed(1)} s`,
+    );
+  }
+
+  private async publishWeights(): Promise<string> {
+    const trainer = this.trainer!;
+    const bytes = await weightBytes(trainer.policy.engine, trainer.policy.model);
+    const hash = await sha256(bytes);
+    if (hash !== this.weights?.hash) this.previousHash = this.weights?.hash ?? '';
+    this.weights = { bytes, hash };
+    await this.persist(async () => {
+      await this.store.putWeights(bytes, hash, [this.previousHash]);
+      if (!this.description) await this.describe(await this.describedRun());
+    });
+    return hash;
+  }
+
+  private async describedRun(): Promise<RunDescription> {
+    const { config, policy, tasks } = this.trainer!;
+    const { tokenizer } = policy;
+    if (!(tokenizer instanceof WordTokenizer))
+      throw new ProxmoError(
+        'config',
+        'A fleet trains policies of its own vocabulary; train a pretrained model without --fleet.',
+      );
+    return {
+      protocol: protocolVersion,
+      version: this.options.version,
+      session: this.session,
+      isOpen: true,
+      config,
+      tokenizer: JSON.stringify(tokenizer),
+      model: null,
+      tasks: await taskHashes(tasks),
+      adapter: policy.engine.gpu.adapter.name,
+    };
+  }
+
+  private async describe(description: RunDescription): Promise<void> {
+    await this.directory.runs.put(this.store.names.runKey, JSON.stringify(description));
+    this.description = description;
+  }
+
+  private async watchConnection(): Promise<void> {
+    for await (const { type } of this.nc.status()) {
+      if (this.isClosed) return;
+      if (type === 'disconnect') this.options.onNotice('the NATS server is away; waiting for it');
+      if (type === 'reconnect') {
+        this.options.onNotice('the NATS server is there again');
+        await this.restore();
+      }
+    }
+  }
+
+  /** After the server was away, it may have lost everything: makes it as it should be. */
+  private async restore(): Promise<void> {
+    await this.persist(async () => {
+      this.directory = await createDirectory(this.nc);
+      await this.store.create();
+      if (this.weights) await this.store.putWeights(this.weights.bytes, this.weights.hash, [this.previousHash]);
+      if (this.description) await this.describe(this.description);
+    }).catch(() => undefined);
+    for (const piece of this.current?.round.left ?? []) await this.give(piece);
+  }
+
+  /** Does something at the server as soon as it can be done. @throws what is not the server's being away */
+  private async persist<T>(work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      if (this.fatal) throw this.fatal;
+      try {
+        return await work();
+      } catch (error) {
+        const isOver = this.isClosed || this.current?.options.signal?.aborted || error instanceof ProxmoError;
+        if (isOver) throw error;
+        await pause(retryMs);
+      }
+    }
+  }
+
+  private endAll(error: unknown): void {
+    this.fatal ??= error;
+    this.current?.round.end(error);
+  }
+
+  private async sayIfLonely(): Promise<void> {
+    const keys = await this.directory.present.keys(this.store.names.workerKeys).catch(() => null);
+    if (!keys) return;
+    for await (const _ of keys) return;
+    this.options.onNotice(
+      `no worker is there yet; start some: proxmo worker ${this.nc.getServer()} --run ${this.options.run}`,
+    );
+  }
+
+  private get progress(): string {
+    const { current } = this;
+    if (!current) return 'learning';
+    const { length } = current.batches;
+    return `${current.name}: ${length - current.round.left.length} of ${length} pieces`;
+  }
+}
+
+function parsed(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(data));
+  } catch {
+    return null;
+  }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,134 @@
+/**
+ * The pieces of one rollout while they are out: which are done, and which are to be given again, since their worker
+ * failed, or takes much longer than others did. It knows nothing of how pieces get to workers.
+ */
+import { ProxmoError } from '../base/errors.ts';
+
+/** A piece is given again when it takes this many times as long as the middle one of those before. */
+const slowFactor = 3;
+/** But not before so many seconds. */
+const leastSeconds = 2;
+/** While nothing is known of how long pieces take: the first ones compile kernels. */
+const firstSeconds = 90;
+/** Of so many pieces it is known how long they took. */
+const remembered = 64;
+/** A piece that fails on so many workers fails for a reason of its own. */
+const mostFailures = 3;
+
+/** How long pieces of a run take. */
+export class PieceTimes {
+  private readonly seconds: number[] = [];
+
+  note(seconds: number): void {
+    this.seconds.push(seconds);
+    if (this.seconds.length > remembered) this.seconds.shift();
+  }
+
+  /** Seconds after which a piece is given again. */
+  get patience(): number {
+    const sorted = this.seconds.toSorted((a, b) => a - b);
+    const middle = sorted[Math.floor(sorted.length / 2)];
+    return middle === undefined ? firstSeconds : Math.max(leastSeconds, slowFactor * middle);
+  }
+}
+
+/** What names a piece within its round. */
+export interface Numbered {
+  readonly name: string;
+  readonly index: number;
+  /** How often it was given before. */
+  readonly attempt: number;
+}
+
+/** Where a piece is. */
+interface OpenPiece<Piece> {
+  piece: Piece;
+  /** When a worker said that it has begun with the last giving of it, in seconds; null if none has. */
+  takenAt: number | null;
+  readonly failures: { readonly worker: string; readonly message: string }[];
+}
+
+export class Round<Piece extends Numbered, Result> {
+  /** What came of each piece, in their order, when all are done. */
+  readonly results: Promise<readonly Result[]>;
+  private readonly open = new Map<number, OpenPiece<Piece>>();
+  private readonly done: Result[] = [];
+  private finish!: (results: readonly Result[]) => void;
+  private fail!: (error: unknown) => void;
+
+  /** @param now seconds of any clock */
+  constructor(
+    pieces: readonly Piece[],
+    private readonly times: PieceTimes,
+    private readonly now: () => number = () => performance.now() / 1000,
+  ) {
+    this.results = new Promise((resolve, reject) => {
+      this.finish = resolve;
+      this.fail = reject;
+    });
+    // Whoever waits gets the error; nobody need wait.
+    this.results.catch(() => undefined);
+    for (const piece of pieces) this.open.set(piece.index, { piece, takenAt: null, failures: [] });
+  }
+
+  /** Pieces that are not done. */
+  get left(): readonly Piece[] {
+    return [...this.open.values()].map(({ piece }) => piece);
+  }
+
+  has(index: number): boolean {
+    return this.open.has(index);
+  }
+
+  /** A worker has begun. */
+  taken(index: number, attempt: number): void {
+    const open = this.open.get(index);
+    if (open && open.piece.attempt === attempt) open.takenAt ??= this.now();
+  }
+
+  /** A sound answer. @returns whether it is the first one to its piece */
+  accept(index: number, result: Result, seconds: number): boolean {
+    if (!this.open.delete(index)) return false;
+    this.times.note(seconds);
+    this.done[index] = result;
+    if (this.open.size === 0) this.finish(this.done);
+    return true;
+  }
+
+  /**
+   * A worker could not do it, or what it answered is not sound.
+   * @returns the piece as it is to be given again; null if nobody waits for it, or it has ended the round
+   */
+  refuse(index: number, worker: string, message: string): Piece | null {
+    const open = this.open.get(index);
+    if (!open) return null;
+    open.failures.push({ worker, message });
+    if (open.failures.length < mostFailures) return again(open);
+    const workers = [...new Set(open.failures.map((failure) => failure.worker))];
+    this.fail(
+      new ProxmoError(
+        'fleet',
+        `Piece ${index} of ${open.piece.name} failed ${open.failures.length} times, on ${workers.join(', ')}; the last time: ${message}`,
+      ),
+    );
+    return null;
+  }
+
+  /** The pieces that take too long, as they are to be given again. */
+  overdue(): readonly Piece[] {
+    const { patience } = this.times;
+    const late = [...this.open.values()].filter(({ takenAt }) => takenAt !== null && this.now() - takenAt > patience);
+    return late.map(again);
+  }
+
+  /** Ends it with an error. */
+  end(error: unknown): void {
+    this.fail(error);
+  }
+}
+
+function again<Piece extends Numbered>(open: OpenPiece<Piece>): Piece {
+  open.piece = { ...open.piece, attempt: open.piece.attempt + 1 };
+  open.takenAt = null;
+  return open.piece;
+}

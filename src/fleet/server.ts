@@ -1,0 +1,189 @@
+/**
+ * What a run has on a NATS server, and how messages get there and back. It is the same under Node and in browsers:
+ * whoever uses it brings the connection.
+ */
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstream,
+  RetentionPolicy,
+  type StreamConfig,
+} from '@nats-io/jetstream';
+import { type KV, Kvm } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { type ObjectStore, Objm } from '@nats-io/obj';
+import { errorMessage, ProxmoError } from '../base/errors.ts';
+import { packed, sha256, unpacked } from './codec.ts';
+import { directoryBucket, elsewhereSchema, namesOf, presenceBucket, presenceSeconds } from './protocol.ts';
+
+/** A piece whose worker has not told for so long that it is at it goes to another one. */
+export const silenceSeconds = 30;
+/** A message is this much larger on the wire than what it holds: its subject and headers. */
+const envelopeBytes = 4096;
+/** Bytes of a part of an object. */
+const largestChunk = 2 ** 17;
+const nanosecondsOf = (seconds: number) => 1e9 * seconds;
+
+/** The run's own names on the server. */
+export type FleetNames = ReturnType<typeof namesOf>;
+
+/** What all runs share on a server: what they are, and who is there. */
+export interface Directory {
+  readonly runs: KV;
+  readonly present: KV;
+}
+
+/** Makes it where it is missing. @throws {Error} if the server is away, or keeps nothing */
+export async function createDirectory(nc: NatsConnection): Promise<Directory> {
+  const kvm = new Kvm(jetstream(nc));
+  return {
+    runs: await kvm.create(directoryBucket, { history: 1 }),
+    present: await kvm.create(presenceBucket, { history: 1, ttl: 1000 * presenceSeconds }),
+  };
+}
+
+/** What to say where a server does not do what a fleet needs. */
+export function cannotKeep(nc: NatsConnection, cause: unknown): ProxmoError {
+  return new ProxmoError(
+    'fleet',
+    `The NATS server ${nc.getServer()} cannot keep anything (${errorMessage(cause)}); start it with JetStream, as nats-server --jetstream --store_dir DIR, and let this user write to it.`,
+    { cause },
+  );
+}
+
+/** The same for those who only read and tell of themselves. */
+export async function openDirectory(nc: NatsConnection): Promise<Directory> {
+  const kvm = new Kvm(jetstream(nc));
+  return { runs: await kvm.open(directoryBucket), present: await kvm.open(presenceBucket) };
+}
+
+/** A run's streams and stores. */
+export class RunStore {
+  readonly names: FleetNames;
+  private readonly js: JetStreamClient;
+  private manager: Promise<JetStreamManager> | undefined;
+  private readonly stores = new Map<string, Promise<ObjectStore>>();
+
+  constructor(
+    private readonly nc: NatsConnection,
+    run: string,
+  ) {
+    this.names = namesOf(run);
+    this.js = jetstream(nc);
+  }
+
+  /** Makes what is missing. What is there stays. */
+  async create(): Promise<void> {
+    const { work, workSubject, workers, answers, answerSubjects } = this.names;
+    await this.addStream({ name: work, subjects: [workSubject] });
+    await this.addStream({ name: answers, subjects: [answerSubjects] });
+    await this.addConsumer(work, { durable_name: workers, ack_wait: nanosecondsOf(silenceSeconds) });
+    await this.addConsumer(answers, { durable_name: 'coordinator' });
+    this.stores.clear();
+    for (const store of [this.names.policy, this.names.large]) await new Objm(this.js).create(store);
+  }
+
+  /** Forgets pieces and answers of an earlier coordinator. */
+  async clear(): Promise<void> {
+    const { streams } = await this.jsm();
+    await streams.purge(this.names.work);
+    await streams.purge(this.names.answers);
+  }
+
+  /** Removes all of it from the server. */
+  async remove(): Promise<void> {
+    const { streams } = await this.jsm();
+    for (const stream of [this.names.work, this.names.answers]) await streams.delete(stream).catch(ignored);
+    for (const store of [this.names.policy, this.names.large]) await (await this.store(store)).destroy().catch(ignored);
+  }
+
+  /**
+   * Puts a message into a stream; once, however often it is put there within two minutes.
+   * @param id what names it
+   * @returns its number in the stream
+   */
+  async publish(subject: string, id: string, message: unknown): Promise<number> {
+    const bytes = await packed(message);
+    const payload = bytes.length > this.largestMessage ? await this.putElsewhere(bytes) : bytes;
+    const { seq } = await this.js.publish(subject, payload, { msgID: id, timeout: 10_000 });
+    return seq;
+  }
+
+  /** The message that a payload is, or that it says lies elsewhere. @throws {ProxmoError} `data` if it is damaged */
+  async read(payload: Uint8Array): Promise<unknown> {
+    const message = await unpacked(payload);
+    const reference = elsewhereSchema.safeParse(message);
+    if (!reference.success) return message;
+    const name = reference.data.elsewhere;
+    const bytes = await (await this.store(this.names.large)).getBlob(name);
+    if (!bytes) throw new ProxmoError('data', 'A large message is not on the server any more.');
+    return unpacked(bytes);
+  }
+
+  /** Takes a message out of a stream, wherever it is. One that is gone already is no problem. */
+  async drop(stream: string, sequence: number): Promise<void> {
+    await (await this.jsm()).streams.deleteMessage(stream, sequence, false).catch(ignored);
+  }
+
+  /**
+   * The consumer of a stream, for pulling one message after another.
+   * @throws {Error} if there is none
+   */
+  consumer(stream: string, name: string) {
+    return this.js.consumers.get(stream, name);
+  }
+
+  /** Keeps weights by their hash, and of others the last ones alone. @param kept hashes of those that are to stay */
+  async putWeights(bytes: Uint8Array<ArrayBuffer>, hash: string, kept: readonly string[]): Promise<void> {
+    const store = await this.store(this.names.policy);
+    const there = await store.list();
+    if (!there.some(({ name }) => name === hash)) await store.putBlob(this.meta(hash), bytes);
+    for (const { name } of there) if (name !== hash && !kept.includes(name)) await store.delete(name);
+  }
+
+  /** Weights by their hash; null if they are not there any more, or are not those. */
+  async getWeights(hash: string): Promise<Uint8Array<ArrayBuffer> | null> {
+    const bytes = await (await this.store(this.names.policy)).getBlob(hash);
+    if (!bytes) return null;
+    const own = Uint8Array.from(bytes);
+    return (await sha256(own)) === hash ? own : null;
+  }
+
+  private get largestMessage(): number {
+    return (this.nc.info?.max_payload ?? 2 ** 20) - envelopeBytes;
+  }
+
+  /** Objects go in parts that the server takes. */
+  private meta(name: string) {
+    return { name, options: { max_chunk_size: Math.min(largestChunk, this.largestMessage) } };
+  }
+
+  private async putElsewhere(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+    const name = await sha256(bytes);
+    await (await this.store(this.names.large)).putBlob(this.meta(name), bytes);
+    return packed({ elsewhere: name });
+  }
+
+  private jsm(): Promise<JetStreamManager> {
+    return (this.manager ??= this.js.jetstreamManager(false));
+  }
+
+  private store(name: string): Promise<ObjectStore> {
+    let opened = this.stores.get(name);
+    if (!opened) this.stores.set(name, (opened = new Objm(this.js).open(name)));
+    return opened;
+  }
+
+  private async addStream(config: Pick<StreamConfig, 'name' | 'subjects'>): Promise<void> {
+    await (await this.jsm()).streams.add({ ...config, retention: RetentionPolicy.Workqueue });
+  }
+
+  private async addConsumer(stream: string, config: Partial<ConsumerConfig>): Promise<void> {
+    const { consumers } = await this.jsm();
+    await consumers.add(stream, { ...config, ack_policy: AckPolicy.Explicit, max_ack_pending: -1 });
+  }
+}
+
+function ignored(): void {}

@@ -1,0 +1,121 @@
+/** What a worker plays with: the environment, the tasks and the policy of a run, made from the run's description. */
+import { ProxmoError } from '../base/errors.ts';
+import { checked } from '../base/schemaProblems.ts';
+import type { Task, TaskSet } from '../envs/environment.ts';
+import { type Fault, FaultLog } from '../envs/faults.ts';
+import { type TrainConfig, trainConfigSchema } from '../rl/config.ts';
+import { Policy } from '../rl/policy.ts';
+import { wordPolicySource } from '../rl/policySource.ts';
+import { type EpisodeBatch, playBatch } from '../rl/rollout.ts';
+import { RunTasks } from '../rl/runTasks.ts';
+import type { Engine } from '../tensor/engine.ts';
+import { WordTokenizer } from '../text/wordTokenizer.ts';
+import type { Piece, RunDescription } from './protocol.ts';
+import { told } from './recorded.ts';
+import { taskHashes } from './taskHashes.ts';
+import { writeWeightBytes } from './weights.ts';
+
+/** Makes the task set of an environment that a run names. It starts nothing and opens nothing that the run names. */
+export type OpenTaskSet = (environment: TrainConfig['environment']) => Promise<TaskSet>;
+
+export class Stage {
+  private readonly byId: ReadonlyMap<string, Task>;
+  /** Hash of the weights that the policy has. */
+  private hash = '';
+
+  private constructor(
+    private readonly engine: Engine,
+    private readonly policy: Policy,
+    private readonly taskSet: TaskSet,
+    tasks: RunTasks,
+  ) {
+    this.byId = new Map([...tasks.training, ...tasks.heldOut].map((task) => [task.id, task]));
+  }
+
+  /**
+   * @param run its name, for messages
+   * @throws {ProxmoError} `config` if the environment cannot be had here, or the settings are not valid; `fleet` if its
+   * tasks are others
+   */
+  static async open(
+    engine: Engine,
+    run: string,
+    { config: given, tokenizer, tasks: hashes }: RunDescription,
+    openTaskSet: OpenTaskSet,
+  ): Promise<Stage> {
+    const config = checked(
+      trainConfigSchema,
+      given,
+      (problem) => new ProxmoError('config', `The settings of the run ${run} are not valid here: ${problem}.`),
+    );
+    if (tokenizer === null)
+      throw new ProxmoError('fleet', `The run ${run} trains a pretrained model, which this worker cannot load.`);
+    const taskSet = await openTaskSet(config.environment);
+    const part = engine.part();
+    try {
+      const tasks = new RunTasks(taskSet, config);
+      const own = await taskHashes(tasks);
+      if (own.training !== hashes.training || own.heldOut !== hashes.heldOut)
+        throw new ProxmoError(
+          'fleet',
+          `The environment ${taskSet.name} gives other tasks here than at the coordinator of ${run}; give both the same data.`,
+        );
+      const source = wordPolicySource(config, WordTokenizer.parse(tokenizer));
+      return new Stage(part, new Policy(part, config, source, taskSet), taskSet, tasks);
+    } catch (error) {
+      part.destroy();
+      await taskSet.close?.();
+      throw error;
+    }
+  }
+
+  /**
+   * Plays with these weights from here on.
+   * @param get the bytes of them; null if they cannot be had
+   * @returns whether they could be had
+   */
+  async take(hash: string, get: (hash: string) => Promise<Uint8Array<ArrayBuffer> | null>): Promise<boolean> {
+    if (hash === this.hash) return true;
+    const bytes = await get(hash);
+    if (!bytes) return false;
+    // Until all of them are written, they are neither the old ones nor the new ones.
+    this.hash = '';
+    await writeWeightBytes(this.engine, this.policy.model, bytes);
+    this.hash = hash;
+    return true;
+  }
+
+  /**
+   * Plays a piece.
+   * @param onTurn called after each turn of its episodes
+   * @throws {ProxmoError} `fleet` if a task is not the run's; `interrupted`, `environment` and `non-finite` as
+   * `playBatch`
+   */
+  async play({ tasks: ids, firstEpisode, controls }: Piece, onTurn: () => void, signal: AbortSignal) {
+    const tasks = ids.map((id) => {
+      const task = this.byId.get(id);
+      if (!task) throw new ProxmoError('fleet', `There is no task ${id} in the run.`);
+      return task;
+    });
+    const batch: EpisodeBatch = { tasks, firstEpisode };
+    const faults: Fault[] = [];
+    const log = new FaultLog(
+      // The coordinator counts the faults of the run.
+      { ...this.policy.config.environment, onFailure: 'drop', maxFaults: Number.MAX_SAFE_INTEGER },
+      (fault, outcome) => {
+        if (outcome !== 'it counts') faults.push(fault);
+      },
+    );
+    const how = { controls, firstEpisode, faults: log, onTurn, signal };
+    const result = await playBatch(this.policy.player, this.taskSet, batch, how);
+    const tokens = result.episodes
+      .flatMap(({ steps }) => steps)
+      .reduce((sum, { prompt, reply }) => sum + prompt.length + reply.length, 0);
+    return { told: told(batch, result, faults), tokens };
+  }
+
+  async close(): Promise<void> {
+    this.engine.destroy();
+    await this.taskSet.close?.();
+  }
+}

@@ -1,0 +1,50 @@
+/** Who coordinates which runs on a server, and who works for them. */
+import type { KV } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { type Claim, claimSchema, namesOf, type Presence, presenceSchema, runSchema } from './protocol.ts';
+import { openDirectory } from './server.ts';
+
+export interface RunStatus {
+  readonly run: string;
+  readonly version: string;
+  /** Null where none is there, since it died or its server lost it. */
+  readonly coordinator: Claim | null;
+  readonly workers: readonly Presence[];
+}
+
+/** The runs that are open. */
+export async function fleetStatus(nc: NatsConnection): Promise<RunStatus[]> {
+  const { runs, present } = await openDirectory(nc);
+  const open: RunStatus[] = [];
+  for (const run of (await keysOf(runs)).sort()) {
+    const description = runSchema.safeParse(await entryOf(runs, run));
+    if (!description.success || !description.data.isOpen) continue;
+    const names = namesOf(run);
+    const claim = claimSchema.safeParse(await entryOf(present, names.coordinatorKey));
+    const workers = await Promise.all(
+      (await keysOf(present, names.workerKeys)).map(async (key) =>
+        presenceSchema.safeParse(await entryOf(present, key)),
+      ),
+    );
+    open.push({
+      run,
+      version: description.data.version,
+      coordinator: claim.data ?? null,
+      workers: workers.flatMap(({ data }) => data ?? []),
+    });
+  }
+  return open;
+}
+
+/** Keys of a bucket; none where it is not there. */
+export async function keysOf(bucket: KV, filter?: string): Promise<string[]> {
+  const keys: string[] = [];
+  const found = await bucket.keys(filter).catch(() => null);
+  if (found) for await (const key of found) keys.push(key);
+  return keys;
+}
+
+async function entryOf(bucket: KV, key: string): Promise<unknown> {
+  const entry = await bucket.get(key);
+  return entry?.operation === 'PUT' ? entry.json() : null;
+}

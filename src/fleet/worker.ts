@@ -1,0 +1,337 @@
+/**
+ * A worker: joins a run, receives its policy, and plays pieces until the run ends. It holds nothing that is not
+ * elsewhere, so it may end at any moment.
+ */
+import type { JsMsg } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { errorMessage, ProxmoError } from '../base/errors.ts';
+import type { Engine } from '../tensor/engine.ts';
+import {
+  type Answer,
+  checkedMessage,
+  checkVersion,
+  type Piece,
+  type Presence,
+  pieceSchema,
+  protocolVersion,
+  type RunDescription,
+  runSchema,
+  senderSchema,
+} from './protocol.ts';
+import { errorOf } from './recorded.ts';
+import { type Directory, openDirectory, RunStore } from './server.ts';
+import { type OpenTaskSet, Stage } from './stage.ts';
+import { keysOf } from './status.ts';
+
+/** Seconds between the signs of life that a worker gives. */
+const presenceEvery = 2;
+/** Seconds between words to the server that a piece is still worked on. */
+const workingEvery = 10;
+/** Seconds without a turn after which a piece is taken to hang, and is left to others. */
+const longestTurn = 120;
+/** Milliseconds before what failed at the server is tried again. */
+const retryMs = 1000;
+
+export interface WorkerOptions {
+  /** Names this process among all workers. */
+  readonly id: string;
+  /** For people, as the machine's name. */
+  readonly name: string;
+  readonly version: string;
+  /** The run to join; null for any, one after another. */
+  readonly run: string | null;
+  readonly openTaskSet: OpenTaskSet;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: WorkerEvent) => void;
+}
+
+/** What a worker tells of itself. */
+export type WorkerEvent =
+  | { readonly kind: 'waiting'; readonly run: string | null }
+  | { readonly kind: 'joined'; readonly run: string }
+  | {
+      readonly kind: 'piece';
+      readonly name: string;
+      readonly index: number;
+      readonly episodes: number;
+      readonly seconds: number;
+    }
+  | { readonly kind: 'left'; readonly run: string }
+  | { readonly kind: 'notice'; readonly text: string };
+
+/** What a worker did in all. */
+export type WorkerTally = Pick<Presence, 'pieces' | 'episodes' | 'tokens' | 'busySeconds'>;
+
+/**
+ * Works until the run ends, or the signal fires.
+ * @throws {ProxmoError} `fleet` if the run is another version's; `config` if it cannot be played here; `device-lost`
+ */
+export async function work(nc: NatsConnection, engine: Engine, options: WorkerOptions): Promise<WorkerTally> {
+  const worker = new Worker(nc, engine, options);
+  return worker.run();
+}
+
+class Worker {
+  private tally: WorkerTally = { pieces: 0, episodes: 0, tokens: 0, busySeconds: 0 };
+  private readonly started = new Date().toISOString();
+  private at: string | null = null;
+  /** Of the run's pieces; null until it is looked up. */
+  private consumer: Awaited<ReturnType<RunStore['consumer']>> | null = null;
+
+  constructor(
+    private readonly nc: NatsConnection,
+    private readonly engine: Engine,
+    private readonly options: WorkerOptions,
+  ) {}
+
+  async run(): Promise<WorkerTally> {
+    const { signal, onEvent } = this.options;
+    while (!signal.aborted) {
+      const found = await this.findRun();
+      if (!found) break;
+      const { run, description } = found;
+      const stage = await Stage.open(this.engine, run, description, this.options.openTaskSet);
+      onEvent({ kind: 'joined', run });
+      let isOver = false;
+      try {
+        isOver = await this.serve(run, description, stage);
+      } finally {
+        await stage.close();
+      }
+      if (isOver) onEvent({ kind: 'left', run });
+      if (isOver && this.options.run !== null) break;
+    }
+    return this.tally;
+  }
+
+  /** Waits for the run, or for any. */
+  private async findRun(): Promise<{ readonly run: string; readonly description: RunDescription } | null> {
+    let isTold = false;
+    const { signal, run: wanted } = this.options;
+    while (!signal.aborted) {
+      const open = await this.openRun(wanted).catch((error: unknown) => {
+        if (error instanceof ProxmoError) throw error;
+        // The server is away, or has no runs yet.
+        return null;
+      });
+      if (open) return open;
+      if (!isTold) this.options.onEvent({ kind: 'waiting', run: wanted });
+      isTold = true;
+      await pause(retryMs, signal);
+    }
+    return null;
+  }
+
+  private async openRun(wanted: string | null) {
+    const { runs } = await openDirectory(this.nc);
+    for (const run of wanted === null ? (await keysOf(runs)).sort() : [wanted]) {
+      const description = await this.describedRun(runs, run);
+      if (description?.isOpen) return { run, description };
+    }
+    return null;
+  }
+
+  /** @throws {ProxmoError} `fleet` if its coordinator is another version */
+  private async describedRun(runs: Directory['runs'], run: string): Promise<RunDescription | null> {
+    const entry = await runs.get(run);
+    if (entry?.operation !== 'PUT') return null;
+    const what = `The description of ${run}`;
+    const value = entry.json();
+    checkVersion(this.options.version, checkedMessage(senderSchema, value, what), `The coordinator of ${run}`);
+    return checkedMessage(runSchema, value, what);
+  }
+
+  /** Plays until the run is over. @returns false where it goes on with other settings, or this worker is to end */
+  private async serve(run: string, first: RunDescription, stage: Stage): Promise<boolean> {
+    const store = new RunStore(this.nc, run);
+    const beat = setInterval(() => void this.tell(store), 1000 * presenceEvery);
+    void this.tell(store);
+    this.consumer = null;
+    const { signal } = this.options;
+    try {
+      while (!signal.aborted) {
+        const message = await this.next(store);
+        if (message) await this.perform(message, store, stage);
+        else {
+          const description = await this.latest(run, first);
+          if (!description.isOpen) return true;
+          if (!isSameRun(description, first)) return false;
+        }
+      }
+      return false;
+    } finally {
+      clearInterval(beat);
+      await this.vanish(store);
+    }
+  }
+
+  private async next(store: RunStore): Promise<JsMsg | null> {
+    const { work: stream, workers } = store.names;
+    try {
+      this.consumer ??= await store.consumer(stream, workers);
+      return await this.consumer.next({ expires: 2000 });
+    } catch {
+      this.consumer = null;
+      // The server is away, or has lost the run, which its coordinator will bring back.
+      await pause(retryMs, this.options.signal);
+      return null;
+    }
+  }
+
+  /** The run's description as it is; the last one that is known where the server is away. */
+  private async latest(run: string, known: RunDescription): Promise<RunDescription> {
+    try {
+      return (await this.describedRun((await openDirectory(this.nc)).runs, run)) ?? known;
+    } catch (error) {
+      if (error instanceof ProxmoError) throw error;
+      return known;
+    }
+  }
+
+  private async perform(message: JsMsg, store: RunStore, stage: Stage): Promise<void> {
+    const piece = await store
+      .read(message.data)
+      .then((value) => checkedMessage(pieceSchema, value, 'A piece'))
+      .catch(() => null);
+    // What cannot be read, or played any more, is nobody's work.
+    if (!piece || !(await stage.take(piece.weights, (hash) => store.getWeights(hash)).catch(() => false))) {
+      message.term();
+      return;
+    }
+    this.at = `${piece.name}, piece ${piece.index + 1}`;
+    void this.tell(store);
+    const { session, round, index, attempt } = piece;
+    this.nc.publish(store.names.takenSubject, JSON.stringify({ session, round, index, attempt }));
+    try {
+      await this.answer(message, store, piece, await this.played(message, piece, stage));
+    } finally {
+      this.at = null;
+    }
+  }
+
+  /** What comes of a piece; null if this worker is asked to end. */
+  private async played(message: JsMsg, piece: Piece, stage: Stage): Promise<Pick<Answer, 'result' | 'seconds'> | null> {
+    const started = performance.now();
+    let lastTurn = started;
+    const beat = setInterval(() => {
+      if (performance.now() - lastTurn < 1000 * longestTurn) message.working();
+    }, 1000 * workingEvery);
+    const secondsSince = () => (performance.now() - started) / 1000;
+    try {
+      const onTurn = () => {
+        lastTurn = performance.now();
+      };
+      const { told, tokens } = await stage.play(piece, onTurn, this.options.signal);
+      this.count(told.episodes.length, tokens, secondsSince());
+      return { result: told, seconds: secondsSince() };
+    } catch (error) {
+      if (this.options.signal.aborted) return null;
+      this.options.onEvent({ kind: 'notice', text: `${piece.name}, piece ${piece.index + 1}: ${errorMessage(error)}` });
+      return { result: { failed: errorOf(error) }, seconds: secondsSince() };
+    } finally {
+      clearInterval(beat);
+    }
+  }
+
+  private async answer(
+    message: JsMsg,
+    store: RunStore,
+    piece: Piece,
+    outcome: Pick<Answer, 'result' | 'seconds'> | null,
+  ): Promise<void> {
+    if (!outcome) {
+      message.nak();
+      return;
+    }
+    const { id, version, onEvent } = this.options;
+    const { session, round, name, index, attempt, weights } = piece;
+    const answer: Answer = {
+      protocol: protocolVersion,
+      version,
+      worker: id,
+      session,
+      round,
+      name,
+      index,
+      attempt,
+      weights,
+      ...outcome,
+    };
+    const { seconds, result } = outcome;
+    await this.persist(() =>
+      store.publish(store.names.answersOf(id), `${session}/${round}/${index}/${attempt}/${id}`, answer),
+    );
+    message.ack();
+    if ('failed' in result && result.failed.code === 'device-lost')
+      throw new ProxmoError('device-lost', result.failed.message);
+    if ('episodes' in result) onEvent({ kind: 'piece', name, index, episodes: result.episodes.length, seconds });
+  }
+
+  private count(episodes: number, tokens: number, seconds: number): void {
+    const { pieces, episodes: before, tokens: read, busySeconds } = this.tally;
+    this.tally = {
+      pieces: pieces + 1,
+      episodes: before + episodes,
+      tokens: read + tokens,
+      busySeconds: busySeconds + seconds,
+    };
+  }
+
+  /** A sign of life. */
+  private async tell(store: RunStore): Promise<void> {
+    const { id, name, version } = this.options;
+    const presence: Presence = {
+      protocol: protocolVersion,
+      version,
+      worker: id,
+      name,
+      adapter: this.engine.gpu.adapter.name,
+      started: this.started,
+      at: this.at,
+      ...this.tally,
+    };
+    await this.withPresent(({ present }) => present.put(store.names.workerKey(id), JSON.stringify(presence)));
+  }
+
+  private async vanish(store: RunStore): Promise<void> {
+    await this.withPresent(({ present }) => present.delete(store.names.workerKey(this.options.id)));
+  }
+
+  /** Signs of life may fail: who gives none is taken to be gone, and comes back with the next one. */
+  private async withPresent(use: (directory: Directory) => Promise<unknown>): Promise<void> {
+    await openDirectory(this.nc)
+      .then(use)
+      .catch(() => undefined);
+  }
+
+  /** Does something at the server as soon as it is there, unless this worker is asked to end. */
+  private async persist(doIt: () => Promise<unknown>): Promise<void> {
+    const { signal } = this.options;
+    while (!signal.aborted) {
+      try {
+        await doIt();
+        return;
+      } catch {
+        await pause(retryMs, signal);
+      }
+    }
+  }
+}
+
+/** Whether a worker can go on with what it has, whoever coordinates the run. */
+function isSameRun(a: RunDescription, b: RunDescription): boolean {
+  const essence = ({ config, tokenizer, version }: RunDescription) => JSON.stringify([config, tokenizer, version]);
+  return essence(a) === essence(b);
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, milliseconds);
+    function done() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+    signal.addEventListener('abort', done);
+  });
+}

@@ -1,0 +1,31 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { fleetConfig, startWorker, trainAlone, trainWithFleet } from '../support/fleet.ts';
+import { hasNatsServer, NatsServer } from '../support/natsServer.ts';
+import { essenceOf } from '../support/tinyRun.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'proxmo-fleet-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe.skipIf(!hasNatsServer)('a fleet', () => {
+  it('trains to the bits of one process, with one worker and with two', async () => {
+    const config = fleetConfig();
+    const alone = join(folder, 'alone');
+    await trainAlone(alone, config);
+    const expected = await essenceOf(alone);
+
+    await using server = await NatsServer.start();
+    for (const count of [1, 2]) {
+      const workers = await Promise.all(Array.from({ length: count }, (_, index) => startWorker(server, `w${index}`)));
+      const dir = join(folder, `with-${count}`);
+      const { workers: summary } = await trainWithFleet(server, dir, config);
+      const tallies = await Promise.all(workers.map(({ done }) => done));
+      expect(await essenceOf(dir)).toEqual(expected);
+      // Two iterations of four pieces, and two evaluations of two.
+      expect(tallies.reduce((sum, { pieces }) => sum + pieces, 0)).toBe(12);
+      expect(summary).toHaveLength(count);
+    }
+  });
+});

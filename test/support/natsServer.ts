@@ -1,0 +1,88 @@
+/** A real NATS server with JetStream on the loopback address, for tests; where none is installed, they are skipped. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** Whether there is one (Debian: `nats-server`). */
+export const hasNatsServer = spawnSync('nats-server', ['--version']).status === 0;
+
+export class NatsServer {
+  private child: ChildProcess | null = null;
+  private folder = mkdtempSync(join(tmpdir(), 'proxmo-nats-'));
+
+  private constructor(
+    readonly port: number,
+    private readonly options: readonly string[],
+  ) {}
+
+  /** @param options further ones of its command line */
+  static async start(options: readonly string[] = []): Promise<NatsServer> {
+    const server = new NatsServer(await freePort(), options);
+    await server.up();
+    return server;
+  }
+
+  get address(): string {
+    return `nats://127.0.0.1:${this.port}`;
+  }
+
+  /** Starts it, with what it had stored. */
+  async up(): Promise<void> {
+    const { port, folder } = this;
+    const common = ['--addr', '127.0.0.1', '--port', String(port), '--jetstream', '--store_dir', folder];
+    const child = spawn('nats-server', [...common, ...this.options], { stdio: 'ignore' });
+    this.child = child;
+    for (let tries = 0; tries < 200; tries++) {
+      if (child.exitCode !== null) throw new Error(`nats-server ended with ${child.exitCode}`);
+      if (await answers(port)) return;
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    throw new Error('nats-server does not answer');
+  }
+
+  /** Kills it. */
+  async down(): Promise<void> {
+    const { child } = this;
+    this.child = null;
+    if (!child || child.exitCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  /** Kills it, and takes away all that it had stored. */
+  async lose(): Promise<void> {
+    await this.down();
+    rmSync(this.folder, { recursive: true, force: true });
+    this.folder = mkdtempSync(join(tmpdir(), 'proxmo-nats-'));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.down();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = new Socket();
+    const end = (isThere: boolean) => {
+      socket.destroy();
+      resolve(isThere);
+    };
+    socket.once('data', () => end(true)).once('error', () => end(false));
+    socket.connect(port, '127.0.0.1');
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
