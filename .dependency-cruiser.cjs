@@ -1,7 +1,7 @@
 /**
- * The layer rule: imports go one way. shaders ← kernels ← gpu ← tensor ← ops ← nn ← rl ← fleet ← view ← cli; text, models, envs
- * and runs know nothing of the upper layers. Only `src/gpu/device.node.ts` imports `webgpu`, and only `*.node.ts`
- * files, `src/runs` and the command line may use Node's own modules.
+ * The layer rule: imports go one way. shaders ← kernels ← gpu ← tensor ← ops ← nn ← rl ← fleet ← view ← cli; text,
+ * models, envs and runs know nothing of the upper layers. Only `src/gpu/device.node.ts` imports `webgpu`, and only
+ * `*.node.ts` files, `src/runs` and the command line may use Node's own modules.
  */
 const layers = ['^shaders/', '^kernels/', '^src/gpu/', '^src/tensor/', '^src/ops/', '^src/nn/', '^src/rl/', '^src/fleet/', '^src/view/', '^src/cli/'];
 

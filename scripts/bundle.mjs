@@ -1,7 +1,7 @@
 /**
- * Bundles a TypeScript file of the repository for Node, so that its `.wgsl` imports work. What is imported late is a file
- * of its own, so that nothing is loaded earlier than in the package. The bundle lies within the checkout, where packages
- * are found, and goes with the process.
+ * Bundles a TypeScript file of the repository for Node, so that its `.wgsl` imports work. What is imported late is a
+ * file of its own, so that nothing is loaded earlier than in the package. The bundle lies within the checkout, where
+ * packages are found, and goes with the process.
  */
 import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';

@@ -100,8 +100,8 @@ export interface RolloutOptions {
   /** First number of the episodes' random streams; each episode of a run needs a number of its own. */
   readonly firstEpisode: number;
   /**
-   * Most episodes that are played in one batch; all by default. Last bits of a reply depend on what else is answered with
-   * it, so they follow from this, and not from where or in which order batches are played.
+   * Most episodes that are played in one batch; all by default. Last bits of a reply depend on what else is answered
+   * with it, so they follow from this, and not from where or in which order batches are played.
    */
   readonly atOnce?: number | undefined;
   /** The policy's hidden state before each reply is kept in the generator, `maxSteps` rows an episode. */

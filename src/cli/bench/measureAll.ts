@@ -93,8 +93,8 @@ async function measureKernel(
 }
 
 /**
- * On an engine of its own, which is freed with all that was made through it. None where the workload cannot be run here,
- * which is told.
+ * On an engine of its own, which is freed with all that was made through it. None where the workload cannot be run
+ * here, which is told.
  */
 async function measureWorkload(
   { gpu, ceilings, line, tuner }: Bench,
