@@ -44,7 +44,7 @@ export {
 export { copyWeights, type Precision, readParameter, type WeightStorage, writeParameter } from './nn/halfWeights.ts';
 export { adapterWeights, LoraAdapters, loadAdapters, mergeAdapters } from './nn/lora.ts';
 export { packedInputs, packSequences } from './nn/packing.ts';
-export { packedAttention, Transformer, type TransformerConfig } from './nn/transformer.ts';
+export { type Activation, packedAttention, Transformer, type TransformerConfig } from './nn/transformer.ts';
 export { ActionConstraints } from './rl/actionConstraint.ts';
 export { type TrainConfig, trainConfigSchema } from './rl/config.ts';
 export type {

@@ -1,11 +1,19 @@
 /**
- * The example programs run, against the sources; those of the README are what it shows. `train.mjs` has a few
+ * The example programs run, against the sources; those that pages show are what these show. `train.mjs` has a few
  * demonstrations and episodes here instead of the preset's.
  */
-import { readFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createNamedTaskSet } from '../src/envs/registry.node.ts';
+import { train } from '../src/rl/train.ts';
+import { Engine } from '../src/tensor/engine.ts';
+import { testAdapters, testDevice } from './support/adapters.ts';
+import { proxmo } from './support/cli.ts';
 import { runExample } from './support/example.ts';
+import { writeRun } from './support/viewRun.ts';
 
 const root = join(import.meta.dirname, '..');
 const few = `
@@ -14,11 +22,14 @@ const few = `
   evaluation: { ...presets.small.evaluation, tasks: 2 },
 `;
 
+/** A page shows a program, without its first line. */
+async function expectShown(name: string, page: string): Promise<void> {
+  const [, ...program] = (await readFile(join(root, 'examples', name), 'utf8')).split('\n');
+  expect(await readFile(join(root, page), 'utf8')).toContain(`\`\`\`js\n${program.join('\n')}\`\`\``);
+}
+
 describe('examples/train.mjs', () => {
-  it('is the snippet of the README', async () => {
-    const [, ...program] = (await readFile(join(root, 'examples', 'train.mjs'), 'utf8')).split('\n');
-    expect(await readFile(join(root, 'README.md'), 'utf8')).toContain(`\`\`\`js\n${program.join('\n')}\`\`\``);
-  });
+  it('is the snippet of docs/embedding.md', () => expectShown('train.mjs', 'docs/embedding.md'));
 
   it('trains', { timeout: 120_000 }, async () => {
     const stdout = await runExample('train.mjs', (source) =>
@@ -53,4 +64,76 @@ it('examples/embed.mjs trains on a task set in memory', { timeout: 120_000 }, as
   const [, before, after] = /held-out success: ([\d.]+) before, ([\d.]+) after\n/.exec(stdout) ?? [];
   expect(stdout).toMatch(/^(iteration \d+: success [\d.]+\n){15}/);
   expect(Number(after), stdout).toBeGreaterThan(Number(before));
+});
+
+describe('examples/doors.mjs', () => {
+  it('is the snippet of the README', () => expectShown('doors.mjs', 'README.md'));
+
+  it('has at most 20 lines', async () => {
+    const source = await readFile(join(root, 'examples', 'doors.mjs'), 'utf8');
+    expect(source.trimEnd().split('\n').length).toBeLessThanOrEqual(20);
+  });
+
+  it('keeps the contract of environments', async () => {
+    expect(await proxmo(['env', 'check', join(root, 'examples', 'doors.mjs')])).toMatchObject({ code: 0 });
+  });
+});
+
+const hasPython = spawnSync('python3', ['--version']).status === 0;
+
+describe.skipIf(!hasPython)('examples/doors.py', () => {
+  const command = ['python3', join(root, 'examples', 'doors.py')];
+
+  it('keeps the contract of environments', async () => {
+    const words = ['env', 'check', 'process', '--option', `command=${JSON.stringify(command)}`];
+    expect(await proxmo(words)).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('is played by a policy', { timeout: 60_000 }, async () => {
+    const taskSet = await createNamedTaskSet('process', { command });
+    const engine = new Engine(await testDevice(testAdapters.at(-1)!));
+    const config = {
+      policy: { dModel: 16, layers: 1, heads: 2, kvHeads: 1, headDim: 8, dFf: 32 },
+      prompt: { maxTokens: 96 },
+      sampling: { maxNewTokens: 4, blockSize: 4, constrained: true },
+      warmStart: { tasks: 0 },
+      training: { iterations: 1, tasks: 2, groupSize: 2, pool: 4 },
+      evaluation: { tasks: 2, every: 0 },
+    };
+    try {
+      const { trainer, after } = await train({ engine, taskSet, config }).result;
+      expect(after.episodes).toHaveLength(2);
+      await trainer.destroy();
+    } finally {
+      await taskSet.close?.();
+    }
+  });
+});
+
+it('examples/credit.mjs explains the advantages of one group', async () => {
+  const stdout = await runExample('credit.mjs');
+  expect(stdout.match(/^\[\d\] /gm)).toHaveLength(7);
+  expect(stdout).toMatch(/the weight of a success is 1\.0034\n/);
+  expect(stdout).toMatch(/Looking out of the window cost episode 3 \d\.\d\d,/);
+  expect(stdout).toMatch(/the first and the last turn of episode 1 have the same credit\n$/);
+});
+
+describe('examples/read-run.mjs', () => {
+  it('shows how a run went, and its turns by credit', { timeout: 60_000 }, async () => {
+    const run = await mkdtemp(join(tmpdir(), 'proxmo-read-run-'));
+    onTestFinished(() => rm(run, { recursive: true }));
+    await writeRun(run);
+    const stdout = await runExample('read-run.mjs', undefined, run);
+    expect(stdout).toMatch(
+      /^ {2}1 [█·]{20} [\d.]+ %, KL [\d.-]+, entropy [\d.]+, \d+ % of groups differ, \d+ % valid$/m,
+    );
+    expect(stdout).toMatch(/^ *-?[\d.]+ = -?[\d.]+ \(episode\) \+ -?[\d.]+ \(step\): ".+", having seen ".+"$/m);
+  });
+
+  it('says how it is called', async () => {
+    await expect(runExample('read-run.mjs')).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('usage'),
+    });
+  });
 });

@@ -13,6 +13,7 @@ import { exportRunCommand } from './export.ts';
 import { fleetCommand } from './fleet.ts';
 import { generateCommand } from './generate.ts';
 import { gpuReportCommand } from './gpuReport.ts';
+import { kernelCommand } from './kernel.ts';
 import { modelCommand } from './model.ts';
 import { standardError, standardOutput } from './output.ts';
 import { playCommand } from './play.ts';
@@ -53,6 +54,7 @@ export function createProgram(thisFile: string): Command {
     benchCommand(packageJson.version),
     workerCommand(packageJson.version),
     fleetCommand(),
+    kernelCommand(),
     profileCommand(packageJson.version, thisFile),
     viewCommand(),
     doctorCommand(packageJson.version),

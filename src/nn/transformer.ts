@@ -103,6 +103,15 @@ export function vocabChunkSize(rows: number, vocabSize: number): number | null {
 
 const activations = { swiglu, geglu, gelu, geluErf } as const;
 
+/**
+ * What lies between the two projections of an MLP.
+ * @param x `[rows, dFf]`; where the configuration's `mlp` is gated, `[rows, 2 · dFf]`: the gate of a row, then its up
+ * projection
+ * @param stored how the result must be stored
+ * @returns `[rows, dFf]`
+ */
+export type Activation = (x: Tensor, stored: FloatStorage) => Tensor;
+
 function frequenciesOf(config: TransformerConfig): Tensor[] {
   const known = new Map<number | undefined, Tensor>();
   return Array.from({ length: config.layers }, (_, layer) => {
@@ -131,6 +140,7 @@ export class Transformer {
    * @param weights a seed that starting weights are drawn from; null leaves them at 0, without a copy on the host, for
    * those that are loaded later; or the slab of another transformer of this configuration, which is shared
    * @param name of the slab, for error messages
+   * @param activation of one's own, in place of the configuration's
    * @throws {ProxmoError} `config`
    */
   constructor(
@@ -139,6 +149,7 @@ export class Transformer {
     name = 'policy',
     readonly adapters: LoraAdapters | null = null,
     private readonly mode: TrainingMode = {},
+    private readonly activation: Activation = activations[config.mlp ?? 'swiglu'],
   ) {
     this.slab = weights instanceof ParameterSlab ? weights : decoderSlab(config, weights, name);
     this.frequencies = frequenciesOf(config);
@@ -156,12 +167,12 @@ export class Transformer {
 
   /** The same weights, frozen, with adapters that are trained in their place. */
   withAdapters(adapters: LoraAdapters): Transformer {
-    return new Transformer(this.config, this.slab.frozen(), this.slab.variable.name, adapters);
+    return this.alike(this.slab.frozen(), this.slab.variable.name, adapters);
   }
 
   /** The base of the adapters: the same weights in the same storage, frozen, as a reference policy. */
   withoutAdapters(): Transformer {
-    return new Transformer(this.config, this.slab.frozen(), this.slab.variable.name);
+    return this.alike(this.slab.frozen(), this.slab.variable.name);
   }
 
   /**
@@ -173,16 +184,22 @@ export class Transformer {
     const { adapters } = this;
     return adapters
       ? this.withAdapters(new LoraAdapters(adapters.model, adapters.config, null, name))
-      : new Transformer(
-          this.config,
-          decoderSlab(this.config, null, name, this.slab.largestPiece, this.slab.half ? 'f16' : 'f32'),
-          name,
-        );
+      : this.alike(decoderSlab(this.config, null, name, this.slab.largestPiece, this.slab.half ? 'f16' : 'f32'), name);
   }
 
   /** The same transformer as a training step computes it. */
   inTraining(mode: TrainingMode): Transformer {
-    return new Transformer(this.config, this.slab, this.slab.variable.name, this.adapters, mode);
+    return this.alike(this.slab, this.slab.variable.name, this.adapters, mode);
+  }
+
+  /** A transformer of the same form. */
+  private alike(
+    slab: ParameterSlab,
+    name: string,
+    adapters: LoraAdapters | null = null,
+    mode: TrainingMode = {},
+  ): Transformer {
+    return new Transformer(this.config, slab, name, adapters, mode, this.activation);
   }
 
   /**
@@ -299,10 +316,10 @@ export class Transformer {
   }
 
   private mlpBlock(layer: number, normed: Tensor): Tensor {
-    const { mlp = 'swiglu', mlpBias } = this.config;
+    const { mlpBias } = this.config;
     const prefix = `layers.${layer}.mlp`;
     const first = this.project(normed, `${prefix}.${isGated(this.config) ? 'gateUp' : 'up'}`, mlpBias);
-    return this.project(activations[mlp](first, this.stored), `${prefix}.down`, mlpBias);
+    return this.project(this.activation(first, this.stored), `${prefix}.down`, mlpBias);
   }
 
   /** The norm of the stream, and the stream that is left: with its update added, by the same kernel. */

@@ -1,7 +1,7 @@
-/** Runs a program of `examples/` against the sources, as its user would run it. */
+/** Runs programs that import `proxmo` against the sources, as their users would run them. */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { wgslEsbuild } from '../../scripts/wgsl.mjs';
@@ -10,20 +10,44 @@ const root = join(import.meta.dirname, '..', '..');
 const entries = ['engine', 'kernels', 'advantages', 'browser', 'node'];
 
 /**
- * What the program prints.
+ * What a program of `examples/` prints.
  * @param changed of its source, to make it shorter
  * @throws if it ends with an error
  */
-export async function runExample(name: string, changed = (source: string) => source): Promise<string> {
-  const source = await readFile(join(root, 'examples', name), 'utf8');
+export async function runExample(
+  name: string,
+  changed = (source: string) => source,
+  ...args: readonly string[]
+): Promise<string> {
+  const path = join(root, 'examples', name);
+  return runSource(changed(await readFile(path, 'utf8')), path, [], args);
+}
+
+/** What a file of tests for `node --test` prints. @throws if one fails, with what is printed */
+export async function runNodeTests(path: string): Promise<string> {
+  return runSource(await readFile(path, 'utf8'), path, ['--test'], []);
+}
+
+/**
+ * What a program prints.
+ * @param path of the program, from which it imports files
+ * @param options of Node, @param args of the program
+ * @throws if it ends with an error
+ */
+export async function runSource(
+  contents: string,
+  path: string,
+  options: readonly string[] = [],
+  args: readonly string[] = [],
+): Promise<string> {
   // Within the checkout, where packages are found.
   const cache = join(root, 'node_modules', '.cache');
   await mkdir(cache, { recursive: true });
   const folder = await mkdtemp(join(cache, 'example-'));
   try {
-    const outfile = join(folder, name);
+    const outfile = join(folder, basename(path));
     await build({
-      stdin: { contents: changed(source), resolveDir: join(root, 'examples') },
+      stdin: { contents, resolveDir: dirname(path) },
       alias: {
         ...Object.fromEntries(entries.map((entry) => [`proxmo/${entry}`, join(root, 'src', `${entry}.ts`)])),
         proxmo: join(root, 'src', 'index.ts'),
@@ -36,7 +60,8 @@ export async function runExample(name: string, changed = (source: string) => sou
       plugins: [wgslEsbuild],
     });
     const env = { PROXMO_ADAPTER: 'swiftshader', ...process.env };
-    return (await promisify(execFile)(process.execPath, [outfile], { env, cwd: folder })).stdout;
+    const program = [...options, outfile, ...args];
+    return (await promisify(execFile)(process.execPath, program, { env, cwd: folder })).stdout;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -61,7 +61,8 @@ function quoted(text: string): string {
   return /^[\w.,:/=+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-function describePresets(setting: Setting, form: SettingForm): string {
+/** What presets set it to, where that is not its default. */
+export function describePresets(setting: Setting, form: SettingForm): string {
   const values = Object.entries(presetValues(setting, form)).filter(
     ([, value]) => JSON.stringify(value) !== JSON.stringify(form.default),
   );
@@ -71,7 +72,8 @@ function describePresets(setting: Setting, form: SettingForm): string {
   return [...same].map(([value, names]) => `${names.join(', ')}: ${value}`).join('; ');
 }
 
-function defaultOf({ default: usual, presetDefaults }: SettingForm): string {
+/** Its default in words. */
+export function defaultOf({ default: usual, presetDefaults }: SettingForm): string {
   if (presetDefaults === undefined) return usual === undefined ? 'not set' : written(usual);
   return Object.entries(presetDefaults)
     .map(([preset, value]) => `${written(value)} (${preset})`)
