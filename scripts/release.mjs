@@ -3,10 +3,10 @@
  *
  *     npm run release [-- --draft]
  *
- * The tree must be clean, the version new, and CHANGELOG.md have a section of it; `--draft` leaves these out, to try the
- * rest at any time. The package is then built, packed, and installed from the tarball into an empty folder, with its
- * dependencies from the registry. There the command line, an import of every entry, and both skeletons with their tests
- * must work.
+ * The tree must be clean, the version new, and CHANGELOG.md have a section of it; `--draft` leaves these out, to try
+ * the rest at any time. The package is then built, packed, and installed from the tarball into an empty folder, with
+ * its dependencies from the registry. There the command line, an import of every entry, and both skeletons with their
+ * tests must work.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

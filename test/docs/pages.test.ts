@@ -85,7 +85,7 @@ describe('the check of prose', () => {
   it.each([
     ['a sentence of forty words', `${forty}.`, 0],
     ['a sentence of one more', `More ${forty}.`, 1],
-    ['two sentences', `W${forty.slice(1)}. W${forty.slice(1)}.`, 0],
+    ['two sentences', `W${forty.slice(1)}.\nW${forty.slice(1)}.`, 0],
     ['a line of 121 columns', 'x'.repeat(121), 1],
     ['a row of a table', `| ${'x '.repeat(100)} |`, 0],
     ['code', `\`\`\`\n${'x '.repeat(100)}\n\`\`\``, 0],
