@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { packColumn, packReplies, replyBucket, replyGraph } from '../../src/nn/replies.ts';
 import { Transformer, type TransformerConfig } from '../../src/nn/transformer.ts';
 import { crossEntropy } from '../../src/ops/crossEntropy.ts';
+import { gelu, relu } from '../../src/ops/elementwise.ts';
 import { grad } from '../../src/tensor/autograd.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { input, type Tensor } from '../../src/tensor/tensor.ts';
@@ -38,6 +39,26 @@ const sequences = pairs.map(({ prompt, reply }, index) => ({
 }));
 
 describe.each(testAdapters)('on %s', (adapter) => {
+  it("takes an activation of one's own, which the forms made of it keep", async () => {
+    const engine = new Engine(await testDevice(adapter));
+    const form = { ...config, mlp: 'gelu' } as const;
+    const bucket = replyBucket(pairs);
+    const logitsOf = async (model: Transformer) => {
+      const { logits } = replyGraph(model, bucket);
+      const outputs = { logits: logits! };
+      const program = await engine.compile({ name: 'logits', outputs, optionalInputs: ['targets'] });
+      return (await program.run(packReplies(pairs, bucket))).logits;
+    };
+    const own = new Transformer(form, 7, 'own', null, {}, (x) => relu(x));
+    const values = await logitsOf(own);
+    expect(values).not.toEqual(await logitsOf(new Transformer(form, 7)));
+    expect(await logitsOf(new Transformer(form, 7, 'same', null, {}, (x) => gelu(x)))).toEqual(
+      await logitsOf(new Transformer(form, 7)),
+    );
+    expect(await logitsOf(own.inTraining({ checkpointing: 'block' }))).toEqual(values);
+    expect(await logitsOf(own.withoutAdapters())).toEqual(values);
+  });
+
   it.each([true, false])('has the loss and the gradient of the float64 reference (tied head: %s)', async (tiedHead) => {
     const engine = new Engine(await testDevice(adapter));
     const model = new Transformer({ ...config, tiedHead }, 7);
