@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
@@ -21,7 +21,14 @@ class LongestFirst extends BaseSequencer {
 
 /** What tests agree to is not what their user agrees to. */
 const state = mkdtempSync(join(tmpdir(), 'proxmo-state-'));
-process.once('exit', () => rmSync(state, { recursive: true, force: true }));
+/** What test files of a run share, where packages are found. */
+const cache = join(import.meta.dirname, 'node_modules', '.cache');
+mkdirSync(cache, { recursive: true });
+const bundles = mkdtempSync(join(cache, 'proxmo-tests-'));
+process.env.PROXMO_TEST_BUNDLES = bundles;
+process.once('exit', () => {
+  for (const folder of [state, bundles]) rmSync(folder, { recursive: true, force: true });
+});
 
 export default defineConfig({
   plugins: [wgslVite, pageVite],
@@ -31,7 +38,8 @@ export default defineConfig({
     pool: 'forks',
     // Two files at a time, each in a process of its own: software adapters use every core themselves.
     maxWorkers: 2,
-    env: { PROXMO_STATE: state },
+    env: { PROXMO_STATE: state, PROXMO_TEST_BUNDLES: bundles },
+    globalSetup: ['test/support/watch.ts'],
     testTimeout: 120_000,
     hookTimeout: 60_000,
     // A report for scripts that count tests, where they name a file for it.

@@ -1,7 +1,7 @@
 /**
  * Bundles a TypeScript file of the repository for Node, so that its `.wgsl` imports work. What is imported late is a
  * file of its own, so that nothing is loaded earlier than in the package. The bundle lies within the checkout, where
- * packages are found, and goes with the process.
+ * packages are found.
  */
 import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -12,11 +12,16 @@ import { wgslEsbuild } from './wgsl.mjs';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '..', 'node_modules', '.cache', 'proxmo');
 
-/** Path of the bundle, once it is written. */
+/** Path of the bundle, once it is written; it goes with the process. */
 export async function bundle(file) {
-  const name = basename(file, '.ts');
-  const outdir = join(folder, `${name}-${process.pid}`);
+  const outdir = join(folder, `${basename(file, '.ts')}-${process.pid}`);
   process.once('exit', () => rmSync(outdir, { recursive: true, force: true }));
+  return bundleInto(outdir, file);
+}
+
+/** Path of the bundle in a folder of the caller's, which must lie where packages are found. */
+export async function bundleInto(outdir, file) {
+  const name = basename(file, '.ts');
   await build({
     entryPoints: { [name]: file },
     outdir,

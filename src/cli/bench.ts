@@ -11,7 +11,6 @@ import { adapterOption, count, nonNegative, repeatedOption } from './arguments.t
 import { type Change, compareRows, readOldRows } from './bench/compare.ts';
 import { environmentWorkloads } from './bench/environmentWorkloads.ts';
 import { type BenchForm, benchForms, formatRows } from './bench/formats.ts';
-import { addToHistory } from './bench/history.ts';
 import { iterationWorkloads } from './bench/iterationWorkloads.ts';
 import { leakWorkload } from './bench/leakWorkload.ts';
 import { type MeasureOptions, measureAll } from './bench/measureAll.ts';
@@ -91,7 +90,11 @@ export function benchCommand(version: string): Command {
         standardOutput.print(formatRows(rows, origin, options.json ? 'json' : options.format));
         const keep = (what: string) => standardError.print(`kept in ${what}`);
         if (options.save !== undefined) keep(await saveBench(options.save, formatRows(rows, origin, 'json')));
-        if (options.history !== undefined) keep(await addToHistory(options.history, rows, origin));
+        if (options.history !== undefined) {
+          // Drawing takes longer to load than all else.
+          const { addToHistory } = await import('./bench/history.ts');
+          keep(await addToHistory(options.history, rows, origin));
+        }
         const changes = old && compareRows(rows, old, options.threshold);
         if (changes) standardError.print(`\n${describeChanges(changes)}`);
         failIfBad(rows, changes, options.threshold);

@@ -4,9 +4,9 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundle } from '../../scripts/bundle.mjs';
 import { completions } from '../../src/cli/completion.ts';
 import { createProgram } from '../../src/cli/program.ts';
+import { bundledCli } from '../support/bundledCli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-completion-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -26,7 +26,7 @@ describe('completions', () => {
       ['train', '--preset', 'alf'],
       ['alfworld', 'alfworld-few'],
     ],
-    [['train', '--set', 'training.gro'], ['training.groupSize=']],
+    [['train', '--set', 'training.groupS'], ['training.groupSize=']],
     [
       ['train', '--set', 'loss.klEstimator='],
       ['loss.klEstimator=k1', 'loss.klEstimator=k2', 'loss.klEstimator=k3'],
@@ -68,7 +68,7 @@ describe('run folders', () => {
 describe('in a shell', () => {
   let path: string;
   beforeAll(async () => {
-    const bundled = await bundle(join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts'));
+    const bundled = await bundledCli();
     const bin = join(folder, 'bin');
     mkdirSync(bin);
     writeFileSync(join(bin, 'proxmo'), `#!/bin/sh\nexec '${process.execPath}' '${bundled}' "$@"\n`);
@@ -84,7 +84,7 @@ describe('in a shell', () => {
   it.skipIf(!has('bash')).each<[string, string[]]>([
     ['proxmo co', ['compare', 'completion', 'config']],
     ['proxmo train --preset sma', ['small']],
-    ['proxmo train --set training.gro', ['training.groupSize=']],
+    ['proxmo train --set training.groupS', ['training.groupSize=']],
     ['proxmo train --set loss.klEstimator=', ['k1', 'k2', 'k3']],
     ['proxmo eval runs/', ['runs/first', 'runs/other/']],
   ])('bash completes %s', (line, found) => {

@@ -1,13 +1,10 @@
-/**
- * Runs the command line in a process of its own, as a user does. It is bundled once for all calls of a test file: most
- * of them take less time than that.
- */
+/** Runs the command line in a process of its own, as a user does. */
 import { type ChildProcess, execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { bundle } from '../../scripts/bundle.mjs';
+import { bundledCli } from './bundledCli.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const bundled = bundle(join(root, 'src', 'cli', 'main.ts'));
+const bundled = bundledCli();
 
 export interface CliResult {
   readonly code: number;
