@@ -1,4 +1,4 @@
-/** The command line as one bundle, which all test files of a run share: making it takes longer than most of its uses. */
+/** The command line as one bundle, shared by all test files of a run: making it takes longer than most of its uses. */
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundleInto } from '../../scripts/bundle.mjs';
