@@ -18,3 +18,25 @@ export interface RowPlace {
   readonly offset: number;
   readonly bytes: number;
 }
+
+/**
+ * Rows as JSON Lines, packed group by group, and where each group is then.
+ * @param groups each is asked for when the one before is packed
+ * @param pack makes a gzip member of a text
+ */
+export async function packGroups<Member extends Uint8Array>(
+  groups: Iterable<readonly object[]>,
+  pack: (text: string) => Promise<Member>,
+): Promise<{ readonly members: readonly Member[]; readonly places: readonly RowPlace[] }> {
+  const members: Member[] = [];
+  const places: RowPlace[] = [];
+  let [first, offset] = [0, 0];
+  for (const rows of groups) {
+    const member = await pack(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    members.push(member);
+    places.push({ first, count: rows.length, offset, bytes: member.length });
+    first += rows.length;
+    offset += member.length;
+  }
+  return { members, places };
+}

@@ -18,6 +18,7 @@ import { modelWorkloads } from './bench/modelWorkloads.ts';
 import { originOf } from './bench/origin.ts';
 import { kernelsOfModule } from './bench/ownKernels.ts';
 import { proximityWorkloads } from './bench/proximityWorkload.ts';
+import { recordWorkload } from './bench/recordWorkload.ts';
 import { rolloutWorkloads } from './bench/rolloutWorkload.ts';
 import type { BenchRow } from './bench/rows.ts';
 import { benchName, findBench, saveBench } from './bench/savedBenches.ts';
@@ -36,6 +37,7 @@ const allWorkloads: readonly Workload[] = [
   leakWorkload,
   ...environmentWorkloads,
   ...iterationWorkloads,
+  recordWorkload,
 ];
 
 interface BenchOptions extends Omit<MeasureOptions, 'shapes'> {

@@ -2,11 +2,8 @@
  * The course of a training run: warm start, iterations, evaluations, checkpoints and summary. Whatever ends it early,
  * what was learned up to the last whole iteration is saved first, as far as the device still gives it.
  */
-import { createHash } from 'node:crypto';
-import * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
-import { isSystemError } from '../base/systemErrors.node.ts';
-import type { Task, TaskSet } from '../envs/environment.ts';
+import type { TaskSet } from '../envs/environment.ts';
 import { type Fault, type FaultOutcome, tellFault } from '../envs/faults.ts';
 import type { OpenCheckpoint } from '../runs/checkpoint.ts';
 import type { JsonObject } from '../runs/json.ts';
@@ -22,24 +19,17 @@ import type { IterationMetrics } from './metrics.ts';
 import { checkOpenings } from './openings.ts';
 import type { OptimiserProgress } from './optimise.ts';
 import type { NewPolicySource } from './policySource.node.ts';
+import { RolloutWriter } from './rolloutWriter.node.ts';
+import { RunClock } from './runClock.ts';
 import { endedEarly, isInterruption, whyUnsaved } from './runSession.node.ts';
-import { type RunTasks, taskListing } from './runTasks.ts';
 import type { TuningEvent } from './runTuning.node.ts';
+import { RunWarmStart } from './runWarmStart.node.ts';
 import { evaluationFigures, flatFigures, type Summary, summariseEvaluation } from './summary.ts';
-import type { SupervisedTraining } from './supervised.ts';
+import { checkTasks, taskHashes } from './taskHashes.node.ts';
 import { type IterationResult, type Progress, Trainer, type TrainerOptions } from './trainer.ts';
-import {
-  captureState,
-  captureSupervised,
-  type RunProgress,
-  restoreState,
-  restoreSupervised,
-} from './trainerState.node.ts';
-import type { WarmStartOutcome, WarmStarts } from './warmStarts.node.ts';
+import { captureState, type RunProgress, restoreState } from './trainerState.node.ts';
+import type { WarmStarts } from './warmStarts.node.ts';
 import { WorkLeft } from './workLeft.ts';
-
-/** What is kept of a run with its warm start: its seconds so far. */
-const warmStartSchema = z.object({ wallSeconds: z.number() });
 
 /** What a run tells of itself. */
 export type TrainEvent =
@@ -84,9 +74,12 @@ export interface TrainingRunOptions {
 }
 
 export class TrainingRun {
-  private readonly started = performance.now();
+  private readonly clock = new RunClock();
+  private readonly warmStart: RunWarmStart;
   private readonly trainer: Trainer;
   private writer!: RunWriter;
+  /** Writes what was played, while the next is. */
+  private rows!: RolloutWriter;
   private work!: WorkLeft;
   /** Has the metrics in other forms as they come. */
   private follower!: MetricsFollower;
@@ -97,10 +90,6 @@ export class TrainingRun {
   /** Iteration of the last checkpoint. */
   private saved: number | null = null;
   private hasLearned = false;
-  /** The warm start while it is under way. */
-  private cloning: SupervisedTraining | null = null;
-  /** Step of the warm start that was saved last; null if none was. */
-  private savedStep: number | null = null;
 
   constructor(
     private readonly engine: Engine,
@@ -114,6 +103,13 @@ export class TrainingRun {
       onWarning: (text) => this.tellWarning(text),
       actors: options.actors,
       ...(options.signal ? { signal: options.signal } : {}),
+    });
+    this.warmStart = new RunWarmStart(engine, this.trainer, {
+      files: start.files,
+      clock: this.clock,
+      warmStarts: options.warmStarts,
+      signal: options.signal,
+      onWarning: (text) => this.tellWarning(text),
     });
     this.progress = {
       totals: { wallSeconds: 0, iterationSeconds: 0, advantageSeconds: 0, tokens: 0, before: null },
@@ -132,7 +128,7 @@ export class TrainingRun {
 
   /** Whether there is anything that it would be a loss to lose. */
   get isWorthKeeping(): boolean {
-    return this.hasLearned || this.savedStep !== null;
+    return this.hasLearned || this.warmStart.savedStep !== null;
   }
 
   /**
@@ -143,6 +139,7 @@ export class TrainingRun {
     const { tasks } = this.progress;
     this.progress = await restoreState(this.engine, this.trainer, checkpoint);
     checkTasks(this.progress.tasks, tasks);
+    this.clock.before = this.progress.totals.wallSeconds;
     this.iteration = checkpoint.iteration;
     this.saved = checkpoint.iteration;
     this.hasLearned = true;
@@ -155,6 +152,7 @@ export class TrainingRun {
    */
   async run(writer: RunWriter): Promise<Summary> {
     this.writer = writer;
+    this.rows = new RolloutWriter(writer.rollouts);
     this.work = new WorkLeft(this.options.config, this.whole === null ? null : this.iteration);
     const records = await writer.readMetrics();
     this.follower = await followRun(
@@ -165,7 +163,7 @@ export class TrainingRun {
     );
     for (const text of this.trainer.tasks.notes) this.options.onEvent?.({ kind: 'warning', text });
     try {
-      if (this.whole === null) await this.warmStart();
+      if (this.whole === null) await this.begin();
       await this.evaluateIfDue();
       if (this.saved === null) await this.checkpoint();
       while (this.iteration < this.options.config.training.iterations) await this.iterate();
@@ -175,80 +173,20 @@ export class TrainingRun {
     } catch (error) {
       throw await this.leave(error);
     } finally {
+      // What could not be written has been told, or another error was before it.
+      await this.rows.end().catch(() => {});
       this.follower.close();
     }
   }
 
-  private async warmStart(): Promise<void> {
-    const { files } = this.start;
-    for (const [name, text] of Object.entries(files)) await this.writer.writeFile(name, text);
+  private async begin(): Promise<void> {
+    for (const [name, text] of Object.entries(this.start.files)) await this.writer.writeFile(name, text);
     this.checkSignal();
-    const started = performance.now();
-    const shared = await this.options.warmStarts?.take(this.engine, this.trainer, files);
-    const loss = shared ? shared.loss : await this.imitate();
-    const seconds = (performance.now() - started) / 1000;
-    this.cloning = null;
-    this.hasLearned = loss !== null;
+    const outcome = await this.warmStart.run(this.writer);
+    this.hasLearned = outcome.loss !== null;
     this.markWhole();
     this.work.endPhase();
-    this.options.onEvent?.({ kind: 'warm start', loss, seconds, isShared: Boolean(shared) });
-    if (shared)
-      this.writer.log(`begun with a warm start of the same settings, which took ${shared.seconds.toFixed(1)} s`);
-    else if (loss !== null) await this.share({ loss, seconds });
-  }
-
-  private async imitate(): Promise<number | null> {
-    let saved = performance.now();
-    const { warmStartMinutes } = this.options.config.checkpoints;
-    return this.trainer.warmStart({
-      onBegin: (cloning) => this.beginCloning(cloning),
-      onStep: async () => {
-        const isDue = warmStartMinutes > 0 && performance.now() - saved >= 60_000 * warmStartMinutes;
-        if (!isDue && !this.options.signal?.aborted) return;
-        await this.saveWarmStart();
-        saved = performance.now();
-      },
-    });
-  }
-
-  /** Keeps the warm start for other runs. This one goes on without. */
-  private async share(outcome: WarmStartOutcome): Promise<void> {
-    const { engine, trainer, start, options } = this;
-    await options.warmStarts?.keep(engine, trainer, start.files, outcome).catch((error: unknown) => {
-      if (!(error instanceof ProxmoError || isSystemError(error))) throw error;
-      this.tellWarning(`The warm start could not be kept for other runs: ${error.message}`);
-    });
-  }
-
-  /** Goes on with the warm start that was saved, if one was. */
-  private async beginCloning(cloning: SupervisedTraining): Promise<void> {
-    this.cloning = cloning;
-    const { checkpoint: saved, problems } = await this.writer.openWarmStart();
-    for (const text of problems) {
-      this.writer.log(text);
-      this.options.onEvent?.({ kind: 'warning', text });
-    }
-    if (!saved) return;
-    try {
-      const { model } = this.trainer.policy;
-      const { wallSeconds } = await restoreSupervised(this.engine, model, cloning, saved, warmStartSchema);
-      this.progress = { ...this.progress, totals: { ...this.progress.totals, wallSeconds } };
-      this.savedStep = saved.iteration;
-      this.writer.log(`the warm start goes on after its step ${saved.iteration}`);
-    } finally {
-      await saved.close();
-    }
-  }
-
-  /** Saves the warm start where it is between two steps. */
-  private async saveWarmStart(): Promise<void> {
-    const { cloning } = this;
-    if (!cloning?.progress || cloning.progress.step === (this.savedStep ?? 0)) return;
-    const { progress } = cloning;
-    const rest: z.input<typeof warmStartSchema> = { wallSeconds: this.wallSeconds };
-    const state = captureSupervised(this.engine, this.trainer.policy.model, cloning, progress, rest);
-    await this.writer.saveWarmStart(state);
-    this.savedStep = progress.step;
+    this.options.onEvent?.({ kind: 'warm start', ...outcome });
   }
 
   private async iterate(): Promise<void> {
@@ -267,7 +205,7 @@ export class TrainingRun {
     const { metrics } = result;
     const { totals } = this.progress;
     const iteration = this.iteration + 1;
-    await this.keep(recordRollout(iteration, result, this.trainer.policy));
+    await this.rows.begin(recordRollout(iteration, result, this.trainer.policy));
     await this.report({ kind: 'train', time: timeStamp(), ...flatFigures(metrics), iteration });
     this.iteration = iteration;
     this.progress = {
@@ -284,10 +222,6 @@ export class TrainingRun {
     this.markWhole();
     this.work.endPhase();
     this.options.onEvent?.({ kind: 'iteration', metrics });
-  }
-
-  private async keep(record: RolloutRecord | null): Promise<void> {
-    if (record) await this.writer.rollouts.write(record.batch, record.groups, record.indexOf);
   }
 
   private async report(record: MetricRecord): Promise<void> {
@@ -309,7 +243,7 @@ export class TrainingRun {
     const result = await this.trainer.evaluate((episodes) => {
       record = recordHeldOut(this.iteration, episodes, this.trainer.policy);
     });
-    await this.keep(record);
+    await this.rows.begin(record);
     const evaluation = summariseEvaluation(result);
     await this.report({
       kind: 'eval',
@@ -324,8 +258,9 @@ export class TrainingRun {
   }
 
   private async checkpoint(): Promise<void> {
+    await this.rows.end();
     if (this.saved === this.iteration) return;
-    const totals = { ...this.progress.totals, wallSeconds: this.wallSeconds };
+    const totals = { ...this.progress.totals, wallSeconds: this.clock.seconds };
     const state = captureState(this.engine, this.trainer, this.iteration, { ...this.progress, totals });
     await this.writer.saveCheckpoint(state, this.options.config.checkpoints.keep);
     if (this.saved === null) await this.writer.removeWarmStart();
@@ -339,7 +274,7 @@ export class TrainingRun {
     const summary: Summary = {
       seed: this.options.config.seed,
       adapter: this.engine.gpu.adapter.name,
-      wallSeconds: this.wallSeconds,
+      wallSeconds: this.clock.seconds,
       before: before!,
       after: after!,
       tokensPerSecond: iterationSeconds > 0 ? tokens / iterationSeconds : 0,
@@ -371,8 +306,8 @@ export class TrainingRun {
   private describeOutcome(problem: string): string {
     const { iteration, saved, whole } = this;
     const command = `proxmo train --resume ${this.writer.dir}`;
-    if (whole === null && this.savedStep !== null)
-      return `The warm start is saved after its step ${this.savedStep}; go on with: ${command}`;
+    if (whole === null && this.warmStart.savedStep !== null)
+      return `The warm start is saved after its step ${this.warmStart.savedStep}; go on with: ${command}`;
     if (whole === null) return `The warm start was not done, and nothing of it is kept; begin again with: ${command}`;
     const done = iteration === 0 ? 'What was done before the first iteration' : `Iteration ${iteration}`;
     if (saved === iteration)
@@ -412,30 +347,9 @@ export class TrainingRun {
     this.writer.log(tellFault(fault, outcome));
     this.options.onEvent?.({ kind: 'fault', fault, outcome });
   }
-
-  private get wallSeconds(): number {
-    return this.progress.totals.wallSeconds + (performance.now() - this.started) / 1000;
-  }
 }
 
 /** When a record was taken. */
 function timeStamp(): string {
   return new Date().toISOString();
-}
-
-type TaskHashes = RunProgress['tasks'];
-
-function taskHashes({ training, heldOut }: RunTasks): TaskHashes {
-  const hash = (tasks: readonly Task[]) => createHash('sha256').update(taskListing(tasks)).digest('hex');
-  return { training: hash(training), heldOut: hash(heldOut) };
-}
-
-/** @throws {ProxmoError} `environment` if the tasks are not those that the run began with */
-function checkTasks(before: TaskHashes, now: TaskHashes): void {
-  const what = before.heldOut !== now.heldOut ? 'held-out' : before.training !== now.training ? 'training' : null;
-  if (what === null) return;
-  throw new ProxmoError(
-    'environment',
-    `The environment gives other ${what} tasks than when the run began, so its figures could not be compared; restore the environment's data, or start a new run.`,
-  );
 }

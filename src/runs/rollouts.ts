@@ -18,7 +18,7 @@ import * as z from 'zod';
 import { writeFileAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { GuardedFolder } from '../base/guardedFolder.node.ts';
-import type { PlayedBatch, RolloutSplit, RowPlace } from '../base/playedBatch.ts';
+import { type PlayedBatch, packGroups, type RolloutSplit, type RowPlace } from '../base/playedBatch.ts';
 import { folderName } from './checkpoint.ts';
 import { parseJson } from './json.ts';
 
@@ -64,28 +64,16 @@ export class RolloutFolder {
 
   /**
    * Writes rows, and then their index.
-   * @param groups the rows of each group
+   * @param groups the rows of each group, which is asked for when the one before is packed
    * @param indexOf what the index holds, by the places of the groups
    */
   async write(
     batch: PlayedBatch,
-    groups: readonly (readonly object[])[],
+    groups: Iterable<readonly object[]>,
     indexOf: (places: readonly RowPlace[]) => object,
   ): Promise<void> {
     await mkdir(this.dir, { recursive: true });
-    const members = await Promise.all(
-      groups.map((rows) =>
-        promisify(gzip)(Buffer.from(rows.map((row) => `${JSON.stringify(row)}\n`).join('')), { level }),
-      ),
-    );
-    const places: RowPlace[] = [];
-    let [first, offset] = [0, 0];
-    for (const [index, { length: bytes }] of members.entries()) {
-      const count = groups[index]!.length;
-      places.push({ first, count, offset, bytes });
-      first += count;
-      offset += bytes;
-    }
+    const { members, places } = await packGroups(groups, (text) => promisify(gzip)(text, { level }));
     const { rows, index } = fileNames(batch);
     await writeFileAtomic(join(this.dir, rows), members);
     await writeFileAtomic(join(this.dir, index), [`${JSON.stringify(indexOf(places))}\n`]);

@@ -72,6 +72,8 @@ export class WordTokenizer implements StreamingTokenizer {
   readonly #wordIds: ReadonlyMap<string, number>;
   /** Behaviour of every id, as bits. */
   readonly #spacing: Uint8Array;
+  /** Text of every id; none of bytes that are no character by themselves. */
+  readonly #texts: readonly (string | undefined)[];
   /** Most units that one word of the vocabulary spans: the reach of the longest match. */
   readonly #longestWord: number;
   readonly #chunks = new Map<string, readonly number[]>();
@@ -88,6 +90,8 @@ export class WordTokenizer implements StreamingTokenizer {
     this.#spacing[joinId] = 0;
     for (let byte = 0; byte < 256; byte++) this.#spacing[firstByteId + byte] = byteSpacing(byte);
     for (const [word, id] of this.#wordIds) this.#spacing[id] = wordSpacing(word);
+    const characters = Array.from({ length: 256 }, (_, byte) => (byte < 0x80 ? String.fromCharCode(byte) : undefined));
+    this.#texts = [...specials.map((name) => (name === 'join' ? '' : `<${name}>`)), ...characters, ...words];
     this.#longestWord = words.reduce((longest, word) => Math.max(longest, units(word).length), 0);
   }
 
@@ -169,6 +173,22 @@ export class WordTokenizer implements StreamingTokenizer {
   }
 
   decode(ids: ArrayLike<number>): string {
+    return this.#decodeWords(ids) ?? this.#decodeBytes(ids);
+  }
+
+  /** The text of ids that are characters and words; null where another one is among them. */
+  #decodeWords(ids: ArrayLike<number>): string | null {
+    let text = '';
+    for (let at = 0; at < ids.length; at++) {
+      const own = this.#texts[ids[at]!];
+      if (own === undefined) return null;
+      if (at > 0 && this.#isSpaced(ids[at - 1]!, ids[at]!)) text += ' ';
+      text += own;
+    }
+    return text;
+  }
+
+  #decodeBytes(ids: ArrayLike<number>): string {
     const stream = this.streamDecoder();
     return stream.push(ids) + stream.flush();
   }
@@ -183,19 +203,13 @@ export class WordTokenizer implements StreamingTokenizer {
           `Word tokenizer: ${id} at position ${position} is not an id; ids go from 0 to ${this.vocabSize - 1}.`,
         );
       }
-      const bytes = id >= firstByteId && id < firstWordId ? [id - firstByteId] : encodeWtf8(this.#textOf(id));
+      const bytes = id >= firstByteId && id < firstWordId ? [id - firstByteId] : encodeWtf8(this.#texts[id]!);
       if (before >= 0 && this.#isSpaced(before, id)) bytes.unshift(0x20);
       before = id;
       position++;
       return bytes;
     };
     return new StreamDecoder(bytesOf, new Wtf8Decoder());
-  }
-
-  /** Text of a special token or a word. */
-  #textOf(id: number): string {
-    if (id === joinId) return '';
-    return id < firstByteId ? `<${specials[id]}>` : this.#words[id - firstWordId]!;
   }
 
   /** Whether one space stands between two neighbours without saying so. */

@@ -58,9 +58,16 @@ describe('the rows of a run', () => {
     }
   });
 
-  it('are there for a reader as soon as an iteration is told of, and never in part', async () => {
+  it('are there for a reader before the next iteration is told of, or a checkpoint, and never in part', async () => {
     const seen: Promise<void>[] = [];
     const dir = join(folder, 'growing');
+    let told = 0;
+    const expectRows = (...iterations: readonly number[]) =>
+      seen.push(
+        openRun(dir).then(async (run) =>
+          expect(await run.rollouts.iterations()).toEqual(expect.arrayContaining([...iterations])),
+        ),
+      );
     const read = async () => {
       const run = await openRun(dir);
       for (const iteration of await run.rollouts.iterations()) {
@@ -73,10 +80,10 @@ describe('the rows of a run', () => {
     };
     const onEvent = (event: TrainEvent) => {
       if (event.kind === 'progress') seen.push(read());
-      if (event.kind === 'iteration') {
-        const iteration = event.metrics.iteration + 1;
-        seen.push(openRun(dir).then(async (run) => expect(await run.rollouts.iterations()).toContain(iteration)));
-      }
+      if (event.kind === 'checkpoint' && event.iteration > 0) expectRows(event.iteration);
+      if (event.kind !== 'iteration') return;
+      if (told > 0) expectRows(told);
+      told = event.metrics.iteration + 1;
     };
     await train('growing', { training: { iterations: 3 } }, onEvent);
     await Promise.all(seen);

@@ -18,13 +18,13 @@ export function branchesOf({
 }: Pick<RolloutStep, 'actions' | 'bound' | 'reply' | 'logProbs'>): ActionBranch[] | null {
   if (!actions || !bound || bound.trie.endOf.length !== actions.length) return null;
   const tokens = reply.slice(bound.from);
-  const placeOf = placesOf(bound.trie, tokens);
+  const path = pathOf(bound.trie, tokens);
   const parted: number[][] = Array.from({ length: tokens.length + 1 }, () => []);
   const parents = parentsOf(bound.trie);
-  for (const action of actions.keys()) {
+  for (let action = 0; action < actions.length; action++) {
     let node = bound.trie.endOf[action]!;
-    while (!placeOf.has(node)) node = parents[node]!;
-    parted[placeOf.get(node)!]!.push(action);
+    while (!path.includes(node)) node = parents[node]!;
+    parted[path.indexOf(node)]!.push(action);
   }
   let before = 0;
   return parted.flatMap((members, place) => {
@@ -36,16 +36,15 @@ export function branchesOf({
   });
 }
 
-/** How many tokens lead to each node that a reply comes by. */
-function placesOf(trie: TokenTrie, tokens: readonly number[]): Map<number, number> {
-  const places = new Map([[0, 0]]);
-  let node = 0;
-  for (const [place, token] of tokens.entries()) {
-    node = trie.next(node, token);
+/** The nodes that a reply comes by, the root first. */
+function pathOf(trie: TokenTrie, tokens: readonly number[]): number[] {
+  const path = [0];
+  for (const token of tokens) {
+    const node = trie.next(path.at(-1)!, token);
     if (node < 0) break;
-    places.set(node, place + 1);
+    path.push(node);
   }
-  return places;
+  return path;
 }
 
 /** The same actions are on offer in many turns. */

@@ -15,8 +15,8 @@ import type { PlayedIndex, PlayedRow, RecordedGroup, RecordedRow, RolloutIndex }
 /** What of an iteration or evaluation is to be written. */
 export interface RolloutRecord {
   readonly batch: PlayedBatch;
-  /** Rows of each group that is kept. */
-  readonly groups: readonly (readonly PlayedRow[])[];
+  /** Rows of each group that is kept, which are made as they are gone through. */
+  readonly groups: Iterable<readonly PlayedRow[]>;
   /** The index, when it is known where each of these groups is. */
   readonly indexOf: (places: readonly RowPlace[]) => PlayedIndex;
 }
@@ -37,13 +37,15 @@ export function recordRollout(
   const played = groupsOf(episodes, policy.config, batch);
   if (played === null) return null;
   const { rollout, kept, rowsOf } = played;
-  const rowMaker = new TrainedRows(episodes, { rollout, advantages, update, policy });
   const order = kept.flatMap(rowsOf);
   const told = (values: ArrayLike<number>) => order.map((row) => rounded(values[row]!));
   const { advantage, episode, step } = advantages;
   return {
     batch,
-    groups: kept.map((group) => rowsOf(group).map((row) => rowMaker.at(row))),
+    groups: asGoneThrough(kept, () => {
+      const rows = new TrainedRows(episodes, { rollout, advantages, update, policy });
+      return (group) => rowsOf(group).map((row) => rows.at(row));
+    }),
     indexOf: (places): RolloutIndex => ({
       ...indexOf(played, iteration, episodes, places),
       levels: { advantage: told(advantage), episode: told(episode), step: told(step) },
@@ -60,11 +62,21 @@ export function recordHeldOut(iteration: number, episodes: readonly Episode[], p
   const played = groupsOf(episodes, policy.config, batch);
   if (played === null) return null;
   const { kept, rowsOf } = played;
-  const rows = episodes.flatMap(({ steps, instruction }) => steps.map((step) => playedRow(step, instruction, policy)));
+  const steps = stepsOf(episodes);
   return {
     batch,
-    groups: kept.map((group) => rowsOf(group).map((row) => rows[row]!)),
+    groups: asGoneThrough(kept, () => (group) => rowsOf(group).map((row) => playedRow(steps[row]!, policy))),
     indexOf: (places) => indexOf(played, iteration, episodes, places),
+  };
+}
+
+/** Goes through groups and makes the rows of each when it comes to it. @param begin called at the first */
+function asGoneThrough<Row>(groups: readonly number[], begin: () => (group: number) => Row[]): Iterable<Row[]> {
+  return {
+    *[Symbol.iterator]() {
+      const rowsOf = begin();
+      for (const group of groups) yield rowsOf(group);
+    },
   };
 }
 
@@ -124,7 +136,17 @@ function describeGroups(
   });
 }
 
-function playedRow(step: RolloutStep, instruction: string, policy: Recorder): PlayedRow {
+/** A step, and the task of its episode in words. */
+interface ToldStep {
+  readonly step: RolloutStep;
+  readonly instruction: string;
+}
+
+function stepsOf(episodes: readonly Episode[]): ToldStep[] {
+  return episodes.flatMap(({ steps, instruction }) => steps.map((step) => ({ step, instruction })));
+}
+
+function playedRow({ step, instruction }: ToldStep, policy: Recorder): PlayedRow {
   const { tokenizer } = policy;
   return {
     group: step.group,
@@ -141,7 +163,7 @@ function playedRow(step: RolloutStep, instruction: string, policy: Recorder): Pl
     action: step.action,
     reply: pieces(tokenizer, step.reply),
     cut: policy.isCut(step.reply),
-    logProbs: step.logProbs.map(roundedLog),
+    logProbs: roundedLogs(step.logProbs),
     actions: step.actions && [...step.actions],
     branches: branchesOf(step),
     seconds: { reply: rounded(step.seconds.reply), world: rounded(step.seconds.world) },
@@ -158,36 +180,39 @@ interface CreditSources {
 /** Rows with their credit. */
 class TrainedRows {
   private readonly levels: (row: number) => RowLevels;
-  private readonly steps: readonly { readonly step: RolloutStep; readonly instruction: string }[];
+  private readonly steps: readonly ToldStep[];
 
   constructor(
     episodes: readonly Episode[],
     private readonly sources: CreditSources,
   ) {
     const { rollout, policy, advantages } = sources;
-    this.steps = episodes.flatMap(({ steps, instruction }) => steps.map((step) => ({ step, instruction })));
+    this.steps = stepsOf(episodes);
     this.levels = levelsOf(rollout, resolveAdvantageOptions(policy.config.advantages), advantages);
   }
 
   at(row: number): RecordedRow {
     const { advantages, update, policy } = this.sources;
-    const { step, instruction } = this.steps[row]!;
+    const told = this.steps[row]!;
+    const { logProbs } = told.step;
     const reference = update.referenceLogProbs[row] ?? null;
     const credit = {
-      referenceLogProbs: reference && Array.from(reference, roundedLog),
-      kl: reference && rounded(meanKl(step.logProbs, reference, policy.config.loss.klEstimator)),
+      referenceLogProbs: reference && roundedLogs(reference),
+      kl: reference && rounded(meanKl(logProbs, reference, policy.config.loss.klEstimator)),
       advantage: advantages.advantage[row]!,
       episodeAdvantage: advantages.episode[row]!,
       stepAdvantage: advantages.step[row]!,
     };
     // A literal with a spread is made as a dictionary, at six times the cost of an object whose keys are known.
-    return Object.assign(playedRow(step, instruction, policy), credit, this.levels(row));
+    return Object.assign(playedRow(told, policy), credit, this.levels(row));
   }
 }
 
 /** Log-probabilities are told to 1e-5, a thousandth of a per cent. */
-function roundedLog(value: number): number {
-  return Math.round(value * 1e5) / 1e5;
+function roundedLogs(values: ArrayLike<number>): number[] {
+  const logs = new Array<number>(values.length);
+  for (let at = 0; at < logs.length; at++) logs[at] = Math.round(values[at]! * 1e5) / 1e5;
+  return logs;
 }
 
 /** The text of each token; together they are the text of all. */

@@ -3,6 +3,7 @@
  * bundle of its own.
  */
 import { errorMessage } from '../../base/errors.ts';
+import { packGroups } from '../../base/playedBatch.ts';
 import { createTaskSet } from '../../envs/index.ts';
 import { openBrowserDevice } from '../../gpu/browserDevice.ts';
 import { type TrainConfig, trainConfigSchema } from '../../rl/config.ts';
@@ -151,15 +152,7 @@ class BrowserRun {
     const { run, iteration } = this;
     const record = recordRollout(iteration, result, trainer.policy);
     if (record) {
-      const members = await Promise.all(record.groups.map(packed));
-      let [first, offset] = [0, 0];
-      const places = members.map(({ length: bytes }, group) => {
-        const count = record.groups[group]!.length;
-        const place = { first, count, offset, bytes };
-        first += count;
-        offset += bytes;
-        return place;
-      });
+      const { members, places } = await packGroups(record.groups, gzip);
       const index = JSON.stringify(record.indexOf(places));
       scope.postMessage(
         { kind: 'rollout', run, iteration, index, members },
@@ -171,9 +164,7 @@ class BrowserRun {
   }
 }
 
-/** Rows as a gzip member. */
-async function packed(rows: readonly object[]): Promise<Uint8Array<ArrayBuffer>> {
-  const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+async function gzip(text: string): Promise<Uint8Array<ArrayBuffer>> {
   const stream = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
