@@ -10,19 +10,8 @@ import { askForTurn, closeEnvironment, type FaultLog } from '../envs/faults.ts';
 import { openingProblem, turnProblem } from '../envs/turns.ts';
 import type { TokenSequence } from '../nn/replies.ts';
 import { Random } from '../tensor/random.ts';
-import { type ActionFormat, matchAction } from '../text/actionFormat.ts';
-import type { PromptBuilder } from '../text/prompt.ts';
-import type { Tokenizer } from '../text/tokenizer.ts';
-import { contextSequences, createMemory, type MemoryForm, type TurnTokens } from './episodeMemory.ts';
-
-/** How demonstrations are written as tokens. */
-export interface Scribe {
-  readonly tokenizer: Tokenizer;
-  readonly prompts: PromptBuilder;
-  /** `window` by default. */
-  readonly memory?: MemoryForm;
-  readonly format: ActionFormat;
-}
+import { type ActedTurn, actThrough, type Course, replyOf, type Scribe } from './acting.ts';
+import { contextSequences, type TurnTokens } from './episodeMemory.ts';
 
 export const teachers = ['expert', 'solution'] as const;
 
@@ -80,7 +69,7 @@ export async function demonstrate(
   let dropped = 0;
   for (const [index, task] of tasks.entries()) {
     const beginning = beginnings?.[index] ?? [];
-    const stray: Stray = (turn, offered) => beginning[turn] ?? drawNoise(offered);
+    const stray: NonNullable<Course['stray']> = (turn, offered) => beginning[turn] ?? drawNoise(offered);
     for (let attempt = 1; ; attempt++) {
       const shown = await demonstrateOne(scribe, taskSet, task, teacher, faults, stray).catch(asInterrupted);
       if (!(shown instanceof Interrupted)) {
@@ -148,7 +137,7 @@ async function demonstrateOne(
   task: Task,
   teacher: DemonstrationOptions['teacher'],
   faults: FaultLog,
-  stray: Stray,
+  stray: NonNullable<Course['stray']>,
 ): Promise<TokenSequence[]> {
   const turns: TurnTokens[] = [];
   const attempt = async <T>(call: () => Answer<T>): Promise<T> => {
@@ -166,76 +155,25 @@ async function demonstrateOne(
   try {
     const opening = await ask(() => environment.reset(task), openingProblem);
     await attempt(() => player.reset(opening.instruction));
-    return await demonstrateTurns(scribe, opening, turns, taskSet.maxSteps, {
+    const course: Course = {
       act: (turn, taken) => attempt(() => player.act(turn, taken)),
       isDone: () => player.done ?? false,
       step: (action) => ask(() => environment.step(action), turnProblem),
       stray,
-    });
+    };
+    const { success, isThoughtDone } = await actThrough(scribe, opening, taskSet.maxSteps, course, (turn) =>
+      turns.push(asLearned(scribe, turn)),
+    );
+    return success || isThoughtDone ? contextSequences(turns) : [];
   } finally {
     const error = await closeEnvironment(environment);
     if (error) faults.noteClosing({ task, attempt: 1, step: turns.length, error });
   }
 }
 
-/** The action that is taken in place of the teacher's in a turn, counted from 0; null for the teacher's. */
-type Stray = (turn: number, offered: readonly string[] | null) => string | null;
-
-/** What a demonstration calls upon, turn by turn. */
-interface Course {
-  act(turn: Turn, taken: string | null): Promise<string>;
-  isDone(): boolean;
-  step(action: string): Promise<Turn>;
-  readonly stray: Stray;
-}
-
-/** @param turns gets the turns of the episode as they come */
-async function demonstrateTurns(
-  { tokenizer, format, prompts, memory: form = 'window' }: Scribe,
-  opening: Turn & { readonly instruction: string },
-  turns: TurnTokens[],
-  maxSteps: number,
-  { act, isDone, step, stray }: Course,
-): Promise<TokenSequence[]> {
-  const memory = createMemory(form, prompts, [tokenizer.endId]);
-  const tokensOf = (action: string, offered: Turn['admissibleActions']) =>
-    replyOf({ tokenizer, format, prompts }, action, offered);
-  let turn: Turn = opening;
-  let taken: string | null = null;
-  while (!turn.done && turns.length < maxSteps) {
-    const { observation, admissibleActions } = turn;
-    const named = await act(turn, taken);
-    // The call has shown the teacher what its last action came to.
-    if (isDone()) return contextSequences(turns);
-    const wanted = matchAction(named, admissibleActions) ?? named;
-    const action = stray(turns.length, admissibleActions) ?? wanted;
-    const { tokens, context } = memory.read({ instruction: opening.instruction, observation, admissibleActions });
-    const written = tokensOf(action, admissibleActions);
-    memory.wrote(written, action);
-    turn = await step(action);
-    turns.push({
-      prompt: tokens,
-      context,
-      reply: form === 'window' ? tokensOf(wanted, admissibleActions) : written,
-      untaught: form === 'transcript' && action !== wanted,
-    });
-    taken = action;
-  }
-  return turn.success ? contextSequences(turns) : [];
-}
-
-/** The tokens of the reply that is an action. */
-export function replyOf(
-  { tokenizer, format, prompts }: Scribe,
-  action: string,
-  offered: Turn['admissibleActions'],
-): number[] {
-  const text =
-    format === 'plain' ? prompts.writing.action(action, offered) : tokenizer.encode(thinkActionReply(action));
-  return [...text, tokenizer.endId];
-}
-
-/** An action as the policy must write it. An expert has no thoughts to show, so its think tags are empty. */
-function thinkActionReply(action: string): string {
-  return `<think></think><action>${action}</action>`;
+/** A window is to say what the teacher wanted, whatever was done; in a transcript stands what was done. */
+function asLearned(scribe: Scribe, { reading, offered, wanted, action, reply }: ActedTurn): TurnTokens {
+  const { tokens: prompt, context } = reading;
+  if (scribe.memory === 'transcript') return { prompt, context, reply, untaught: action !== wanted };
+  return { prompt, context, reply: replyOf(scribe, wanted, offered), untaught: false };
 }

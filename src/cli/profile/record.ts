@@ -24,24 +24,20 @@ export interface ProfileOptions {
 export class ProfileRecord {
   private readonly summary: ProfileSummary;
   private readonly trace = new Trace();
-  private phase: { readonly name: string; readonly since: number };
-  private runs = 0;
   /** Milliseconds of the last that is known. */
   private last = 0;
   private ended: number | null = null;
 
   constructor(private readonly options: ProfileOptions) {
     this.summary = new ProfileSummary(options.phase);
-    this.phase = { name: options.phase, since: 0 };
   }
 
   /** Whether nothing ran. */
   get isEmpty(): boolean {
-    return this.runs === 0;
+    return this.summary.isEmpty;
   }
 
   add(run: ProgramRun): void {
-    this.runs++;
     this.last = Math.max(this.last, run.start + run.overheadMs);
     this.summary.add(run);
     this.trace.add(run);
@@ -49,10 +45,8 @@ export class ProfileRecord {
 
   /** @param elapsed milliseconds of the profile */
   enter(phase: string, elapsed: number): void {
-    if (phase === this.phase.name) return;
-    this.closePhase(elapsed);
-    this.summary.enter(phase, elapsed);
-    this.phase = { name: phase, since: elapsed };
+    const ended = this.summary.enter(phase, elapsed);
+    if (ended) this.trace.addPhase(ended);
   }
 
   /** The first end counts. @param elapsed milliseconds of the profile */
@@ -70,7 +64,7 @@ export class ProfileRecord {
     }
     const elapsed = this.ended ?? this.last;
     const report = summary.report({ timing, ceilings, elapsed });
-    this.closePhase(elapsed);
+    trace.addPhase(summary.phaseUntil(elapsed));
     const file = { adapter, traceIsCut: trace.isCut, ...report };
     output.print(`\n${describeProfile(report)}`);
     await mkdir(dir, { recursive: true });
@@ -80,9 +74,5 @@ export class ProfileRecord {
     await writeFileAtomic(join(dir, profileFiles.figures), [`${JSON.stringify(file, null, 2)}\n`]);
     const note = trace.isCut ? ' (the trace ends early: there were too many dispatches)' : '';
     output.print(`\ntrace, roofline and all figures: ${dir}${note}`);
-  }
-
-  private closePhase(elapsed: number): void {
-    this.trace.addPhase(this.phase.name, this.phase.since, elapsed - this.phase.since);
   }
 }

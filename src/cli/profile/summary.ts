@@ -27,6 +27,13 @@ interface Phase {
   overhead: number;
 }
 
+/** A phase that is over, in milliseconds of the profile. */
+export interface EndedPhase {
+  readonly name: string;
+  readonly start: number;
+  readonly ms: number;
+}
+
 export class ProfileSummary {
   private readonly cells = new Map<string, { -readonly [K in keyof ProfileCell]: ProfileCell[K] }>();
   private readonly programs = new Totals();
@@ -40,13 +47,25 @@ export class ProfileSummary {
     this.phaseOf(phase);
   }
 
-  /** What runs from here on belongs to another phase. */
-  enter(phase: string, elapsed: number): void {
-    if (phase === this.phase) return;
-    this.phaseOf(this.phase).span += elapsed - this.since;
+  /** Whether nothing ran. */
+  get isEmpty(): boolean {
+    return this.runs === 0;
+  }
+
+  /** What runs from here on belongs to another phase. @returns the one that is over; null where it goes on */
+  enter(phase: string, elapsed: number): EndedPhase | null {
+    if (phase === this.phase) return null;
+    const ended = this.phaseUntil(elapsed);
+    this.phaseOf(this.phase).span += ended.ms;
     this.since = elapsed;
     this.phase = phase;
     this.phaseOf(phase);
+    return ended;
+  }
+
+  /** The phase under way, if it ended there. */
+  phaseUntil(elapsed: number): EndedPhase {
+    return { name: this.phase, start: this.since, ms: elapsed - this.since };
   }
 
   add(run: ProgramRun): void {
@@ -103,7 +122,7 @@ export class ProfileSummary {
 
   private timesByPhase(elapsed: number): (ProfileTimes & { name: string })[] {
     return [...this.phases].map(([name, { span, overhead, gpu, gaps, encoding }]) => {
-      const whole = span + (name === this.phase ? elapsed - this.since : 0);
+      const whole = span + (name === this.phase ? this.phaseUntil(elapsed).ms : 0);
       return { name, wall: Math.max(0, whole - overhead), gpu, gaps, encoding };
     });
   }

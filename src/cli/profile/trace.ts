@@ -4,6 +4,7 @@
  * each dispatch. The device's clock is not the host's: a program's first dispatch is drawn where the host submitted it.
  */
 import type { ProgramRun } from '../../gpu/profiler.ts';
+import type { EndedPhase } from './summary.ts';
 
 /** Traces of more dispatches than this are slow to open. */
 const mostDispatches = 200_000;
@@ -35,8 +36,7 @@ export class Trace {
     return this.cut;
   }
 
-  /** A phase that is over. Times in milliseconds. */
-  addPhase(name: string, start: number, ms: number): void {
+  addPhase({ name, start, ms }: EndedPhase): void {
     if (!this.cut) this.events.push(slice(name, run, start, ms));
   }
 

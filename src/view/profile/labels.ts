@@ -4,7 +4,8 @@ export interface Point {
   readonly y: number;
 }
 
-interface Box {
+/** In pixels, from the upper left corner. */
+export interface Box {
   readonly left: number;
   readonly top: number;
   readonly right: number;

@@ -7,18 +7,10 @@ import { type ScaleLogarithmic, scaleLog } from 'd3-scale';
 import type { Ceilings } from '../../gpu/rates.ts';
 import { type Family, familyOf } from './families.ts';
 import { figure } from './kernelWords.ts';
-import { type Label, type Point, placeLabels } from './labels.ts';
+import { type Box, type Label, type Point, placeLabels } from './labels.ts';
 import type { ProfileTotal } from './profileFile.ts';
 
 export type RooflineKernel = ProfileTotal & { readonly op: string };
-
-/** Where the picture's axes are. */
-export interface PlotArea {
-  readonly left: number;
-  readonly top: number;
-  readonly right: number;
-  readonly bottom: number;
-}
 
 export interface Tick {
   readonly at: number;
@@ -68,7 +60,8 @@ export interface RooflineLayout {
 }
 
 export interface RooflineOptions {
-  readonly area: PlotArea;
+  /** Where the picture's axes are. */
+  readonly area: Box;
   /** Height of the labels' letters. */
   readonly fontSize: number;
   /** Kernels up to this rank have their number in a list beside, so it will do as a label. */
@@ -134,7 +127,7 @@ export function layOutRoofline(
 type Axis = ScaleLogarithmic<number, number>;
 
 /** Scales that hold all but the outliers, whatever their distance: those are marked at the edge. */
-function axes(kernels: readonly RooflineKernel[], { gflops, halfGflops = 0, gbps }: Ceilings, area: PlotArea) {
+function axes(kernels: readonly RooflineKernel[], { gflops, halfGflops = 0, gbps }: Ceilings, area: Box) {
   const weights = kernels.map(({ ms }) => ms);
   const ends = (values: readonly number[]) =>
     [beyond, 1 - beyond].map((share) => weightedQuantile(values, weights, share));
@@ -182,7 +175,7 @@ export function roofTextAt({ points }: Roof): Point {
   return { x: end.x - 16, y: end.y - 7 };
 }
 
-function roofTextBox(roof: Roof, fontSize: number): PlotArea {
+function roofTextBox(roof: Roof, fontSize: number): Box {
   const { x, y } = roofTextAt(roof);
   return { left: x - roof.text.length * 0.6 * fontSize, top: y - fontSize, right: x, bottom: y + 2 };
 }
@@ -214,7 +207,7 @@ function slopeText(
 }
 
 /** Boxes along the text that hold it, as it is aslant. */
-function slopeBoxes({ text, at, angle }: SlopeText, fontSize: number): PlotArea[] {
+function slopeBoxes({ text, at, angle }: SlopeText, fontSize: number): Box[] {
   const [cos, sin] = [Math.cos((angle * Math.PI) / 180), Math.sin((angle * Math.PI) / 180)];
   const half = fontSize * 0.6;
   const reach = (text.length * half) / 2;

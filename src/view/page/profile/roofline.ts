@@ -3,14 +3,9 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { type Family, familyOf, familyStyles, familyTimes } from '../../profile/families.ts';
 import { kernelWords } from '../../profile/kernelWords.ts';
+import type { Box } from '../../profile/labels.ts';
 import type { ProfileFile } from '../../profile/profileFile.ts';
-import {
-  layOutRoofline,
-  type PlacedKernel,
-  type PlotArea,
-  type RooflineLayout,
-  roofTextAt,
-} from '../../profile/roofline.ts';
+import { layOutRoofline, type PlacedKernel, type RooflineLayout, roofTextAt } from '../../profile/roofline.ts';
 import { isDark } from '../ui/colour.ts';
 import { line, percent } from '../ui/format.ts';
 import { html } from '../ui/html.ts';
@@ -71,7 +66,7 @@ function Families() {
 
 interface PartProps {
   readonly layout: RooflineLayout;
-  readonly area: PlotArea;
+  readonly area: Box;
 }
 
 function Axes({ layout: { x, y }, area }: PartProps) {
