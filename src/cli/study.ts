@@ -54,7 +54,7 @@ export function studyCommand(version: string, program: string): Command {
       const study = await loadStudy(file, options.out);
       const statuses = await statusOf(study);
       if (options.report !== undefined) return report(study, statuses, options.report);
-      await checkStudy(study, agreement(options.trust));
+      for (const note of await checkStudy(study, agreement(options.trust))) standardError.print(note);
       if (options.dryRun) return printStatuses(study, statuses, options.json);
       await runStudy(study, options, version, program);
     });

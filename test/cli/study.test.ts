@@ -57,9 +57,9 @@ describe('mistakes are told before anything runs', () => {
     ['a preset that is none', { preset: 'smal' }, /There is no preset smal/],
     ['an environment that is not there', armOf('{ environment: { name: gone } }'), /Arm other: There is no env/],
     [
-      'a missing expert',
-      armOf('{ environment: { options: { expert: false } }, warmStart: { tasks: 4 } }'),
-      /Arm other: The environment tiny has no expert to learn from/,
+      'missing solutions',
+      armOf('{ warmStart: { tasks: 4, teacher: solution } }'),
+      /Arm other: The environment tiny has no recorded solutions/,
     ],
     ['too few tasks', armOf('{ evaluation: { tasks: 4000 } }'), /Arm other: tiny: the unseen split has \d+ tasks/],
   ])('%s', async (_, study, message) => {
@@ -239,6 +239,17 @@ it('a run that fails is told with its reason, and tried again', async () => {
     expect(stderr).toMatch(/proxmo: 1 of 2 runs failed/);
     expect(code).toBe(1);
   }
+});
+
+it('without an expert its runs have no warm start, which is said once', async () => {
+  const mute = '{ environment: { options: { expert: false } }';
+  const arms = `  proxmo: ${mute} }\n  grpo: ${mute}, advantages: { estimator: grpo } }\n`;
+  const study = studyIn({ iterations: 1, demonstrations: 4, arms, seeds: '[1]' });
+  const { code, stderr } = await proxmo(study.args);
+  expect(stderr.match(/tiny has no expert to learn from, so there is no warm start/g)).toHaveLength(1);
+  expect(stderr).toContain('2 of 2 runs done');
+  expect(code).toBe(0);
+  for (const arm of ['proxmo', 'grpo']) expect(existsSync(join(study.out, arm, 'seed-1', 'summary.json'))).toBe(true);
 });
 
 it('what is no run is not touched', async () => {
