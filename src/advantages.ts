@@ -13,4 +13,13 @@ export {
   referenceAdvantages,
   resolveAdvantageOptions,
 } from './rl/advantages/index.ts';
-export type { RolloutRow } from './rl/rows.ts';
+export type { RowReturns } from './rl/advantages/returns.ts';
+export {
+  type EstimatorFactory,
+  type EstimatorToolkit,
+  type OwnAdvantages,
+  type OwnEstimator,
+  registerEstimator,
+} from './rl/own/estimator.ts';
+export type { OwnOptions } from './rl/own/registry.ts';
+export type { RolloutBatch, RolloutGroup, RolloutRow, RolloutTrajectory } from './rl/rows.ts';

@@ -67,10 +67,18 @@ export {
 } from './rl/generate/generateText.ts';
 export type { FinishReason } from './rl/generate/replyText.ts';
 export { formatMemoryPlan, type MemoryLimits, type MemoryPlan, memoryProblem, planMemory } from './rl/memoryPlan.ts';
+export { type LossToolkit, type PolicyLoss, type PolicyLossFactory, registerPolicyLoss } from './rl/own/policyLoss.ts';
+export {
+  type OwnTaskSampler,
+  registerTaskSampler,
+  type SamplerToolkit,
+  type TaskSamplerFactory,
+} from './rl/own/taskSampler.ts';
 export { Policy, tokenizerFor } from './rl/policy.ts';
 export { type PolicySource, pretrainedPolicySource, wordPolicySource } from './rl/policySource.ts';
 export { presets } from './rl/presets.ts';
 export { type Episode, playEpisodes, type RolloutStep } from './rl/rollout.ts';
+export type { TaskSampler } from './rl/taskSampler.ts';
 export { type Trained, type TrainingEvent, type TrainOptions, train } from './rl/train.ts';
 export { type IterationResult, Trainer } from './rl/trainer.ts';
 export type { ChatMessage, ChatOptions } from './text/hf/chatTemplate.ts';

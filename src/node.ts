@@ -10,6 +10,7 @@ export { saveHfModel } from './models/hf/save.node.ts';
 export { AdapterFolder, saveAdapter } from './models/peft.node.ts';
 export { digestOfModel, openPretrained, type PretrainedModel } from './models/pretrained.node.ts';
 export { readGroupRows, readRolloutIndex } from './rl/credit/recordedRollouts.node.ts';
+export { loadOwnModules } from './rl/own/modules.node.ts';
 export { checkPlan, planRun } from './rl/planRun.node.ts';
 export { openPolicyModel } from './rl/policySource.node.ts';
 export {

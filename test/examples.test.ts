@@ -59,6 +59,12 @@ it('examples/own-kernel.mjs checks, times and trains with its kernel', { timeout
   expect(stdout).toMatch(/\n\d+ dispatches in a step, 2 of them snake's\n$/);
 });
 
+it('examples/own-estimator.mjs trains with its estimator', { timeout: 120_000 }, async () => {
+  const stdout = await runExample('own-estimator.mjs');
+  const outcome = 'held-out success [\\d.]+ before, [\\d.]+ after';
+  expect(stdout).toMatch(new RegExp(`^grpo: ${outcome}\nquantile: ${outcome}\n$`));
+});
+
 it('examples/embed.mjs trains on a task set in memory', { timeout: 120_000 }, async () => {
   const stdout = await runExample('embed.mjs');
   const [, before, after] = /held-out success: ([\d.]+) before, ([\d.]+) after\n/.exec(stdout) ?? [];

@@ -1,8 +1,12 @@
 /** `proxmo advantages`: advantages of rollout rows in a file, for other training frameworks. */
+import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { textOfInput } from '../base/wholeFile.node.ts';
+import { isModulePath } from '../envs/module.node.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { type AdvantageOptions, advantagesOfJsonl } from '../rl/advantages/index.ts';
+import { ownEstimators } from '../rl/own/estimator.ts';
+import { loadOwnModule } from '../rl/own/modules.node.ts';
 import { assignedValues } from '../runs/assignments.ts';
 import { Engine } from '../tensor/engine.ts';
 import { adapterOption, repeatedOption } from './arguments.ts';
@@ -24,9 +28,10 @@ export function advantagesCommand(): Command {
     )
     .argument('<rows>', 'JSON Lines file, or - for standard input')
     .addOption(
-      new Option('--estimator <name>', 'how')
-        .choices(['proxmo', 'gigpo', 'grpo', 'rloo', 'reinforce++'])
-        .default('proxmo'),
+      new Option(
+        '--estimator <name>',
+        'proxmo, gigpo, grpo, rloo, reinforce++, or the path of a module of your own (docs/own.md)',
+      ).default('proxmo'),
     )
     .addOption(
       new Option('--preset <name>', "the paper's definitions, or the official implementation's")
@@ -44,11 +49,7 @@ export function advantagesCommand(): Command {
         return opened;
       };
       try {
-        const settings = {
-          estimator: options.estimator,
-          preset: options.preset,
-          ...assignedValues(options.set, '--set', 'usage'),
-        } as AdvantageOptions;
+        const settings = await settingsOf(options);
         const records = await advantagesOfJsonl(text, settings, engine, path === '-' ? 'Standard input' : path);
         if (options.json) standardOutput.print(JSON.stringify(records));
         else {
@@ -62,4 +63,12 @@ export function advantagesCommand(): Command {
         (opened as Engine | null)?.gpu.destroy();
       }
     });
+}
+
+async function settingsOf({ estimator, preset, set }: AdvantagesOptions): Promise<AdvantageOptions> {
+  const given = assignedValues(set, '--set', 'usage');
+  if (!isModulePath(estimator)) return { estimator, preset, ...given } as AdvantageOptions;
+  const path = resolve(estimator);
+  await loadOwnModule(path, ownEstimators);
+  return { estimator: 'own', name: path, options: given };
 }

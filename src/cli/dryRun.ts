@@ -6,6 +6,7 @@ import { openDevice } from '../gpu/device.node.ts';
 import type { TrainConfig } from '../rl/config.ts';
 import { checkSettingsOnTasks, type ShownEpisode, showEpisode } from '../rl/dryRun.node.ts';
 import { formatMemoryPlan, type MemoryPlan, memoryProblem } from '../rl/memoryPlan.ts';
+import { loadOwnModules } from '../rl/own/modules.node.ts';
 import { planRun } from '../rl/planRun.node.ts';
 import { newPolicySource } from '../rl/policySource.node.ts';
 import { estimateTime, smallTrainer, type TimeEstimate } from '../rl/timeEstimate.node.ts';
@@ -45,6 +46,7 @@ export async function dryRun(config: TrainConfig, options: { adapter?: string; j
 
 async function examine(config: TrainConfig, adapter: string | undefined): Promise<Outcome> {
   const { name, options } = config.environment;
+  await loadOwnModules(config);
   const taskSet = await createNamedTaskSet(name, options);
   try {
     const gpu = await openDevice(adapter);

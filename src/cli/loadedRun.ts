@@ -101,7 +101,7 @@ async function trainedLoader(
     throw new ProxmoError('usage', `${dir} has settings of its own, so ${option} cannot be given with it.`);
   await checkTrainedRun(config);
   const agree = agreement(trust);
-  await requireAgreement(config.environment, dir, agree);
+  await requireAgreement({ environment: config.environment }, dir, agree);
   return (engine) => loadRun(engine, dir, checkpoint, episodes, agree);
 }
 
@@ -127,9 +127,9 @@ async function startConfig(
   ];
   const sources = { ...(file === undefined ? {} : { file }), set: all };
   const config = await newRunConfig(preset, sources, isRun ? name : undefined);
-  if (file !== undefined && !(await isTyped(config.environment, all)))
-    await requireAgreement(config.environment, file, agreement(trust));
-  else await agreeTo(config.environment);
+  const starting = { environment: config.environment };
+  if (file !== undefined && !(await isTyped(starting, all))) await requireAgreement(starting, file, agreement(trust));
+  else await agreeTo(starting);
   return config;
 }
 

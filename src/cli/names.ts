@@ -9,6 +9,7 @@ import { checkEnvironmentName } from '../envs/registry.node.ts';
 import { AdapterFolder } from '../models/peft.node.ts';
 import { openPretrained } from '../models/pretrained.node.ts';
 import { savedAdaptersOf, type TrainConfig } from '../rl/config.ts';
+import { checkOwnModules } from '../rl/own/modules.node.ts';
 
 /** @param kind of thing that is named, as `preset` */
 export function noSuchName(kind: string, name: string, names: readonly string[]): ProxmoError {
@@ -18,11 +19,12 @@ export function noSuchName(kind: string, name: string, names: readonly string[])
 }
 
 /**
- * What the settings of a new run name: its environment, model, adapters and choices of variants.
+ * What the settings of a new run name: its environment, model, adapters, choices of variants and modules.
  * @throws {ProxmoError} `config` or `file` if something is not there
  */
 export async function checkNewRun(config: TrainConfig): Promise<void> {
   await checkEnvironmentName(config.environment.name);
+  await checkOwnModules(config);
   await checkModel(config.model);
   const adapters = savedAdaptersOf(config);
   if (adapters !== undefined) await (await AdapterFolder.open(adapters)).close();

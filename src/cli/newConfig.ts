@@ -4,6 +4,7 @@ import { ProxmoError } from '../base/errors.ts';
 import { anchorEnvironment, environmentDefaults } from '../envs/registry.node.ts';
 import { locateModel } from '../models/hub/cache.node.ts';
 import { type TrainConfig, trainConfigSchema } from '../rl/config.ts';
+import { anchorOwn } from '../rl/own/modules.node.ts';
 import { presets } from '../rl/presets.ts';
 import { checkBase, openTuned } from '../rl/sft/start.node.ts';
 import { type ConfigSources, loadConfig } from '../runs/config.ts';
@@ -33,7 +34,7 @@ export async function newRunConfig(
   const model = config.model === undefined ? {} : { model: resolve(await locateModel(config.model)) };
   const { lora } = config;
   const adapters = lora && 'from' in lora ? { lora: { ...lora, from: resolve(lora.from) } } : {};
-  return { ...config, ...model, ...adapters, environment: anchorEnvironment(config.environment) };
+  return anchorOwn({ ...config, ...model, ...adapters, environment: anchorEnvironment(config.environment) });
 }
 
 /** Settings that go on from a run of `proxmo sft`: with its model, and its adapters if it trained those. */

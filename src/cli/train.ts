@@ -302,8 +302,7 @@ async function newRun(
   ];
   const settings = await newRunConfig(options.preset, { ...(file === undefined ? {} : { file }), set }, options.init);
   const config = withPieces(settings, options);
-  if (file !== undefined && !(await isTyped(config.environment, set)))
-    await requireAgreement(config.environment, file, agree);
+  if (file !== undefined && !(await isTyped(config, set))) await requireAgreement(config, file, agree);
   const name = basename(config.environment.name).replace(/\.[^.]*$/, '');
   const dir = options.out ?? `runs/${name}-seed${config.seed}-${timestamp()}`;
   if (!options.plan) await checkNewFolder(dir);
@@ -335,7 +334,7 @@ async function resumedRun(
   const current = runConfig(await openRun(dir));
   const set = [...options.set, ...iterationSetting(options.iterations, current.training.iterations)];
   const config = await loadConfig(trainConfigSchema, { preset: current, set });
-  await requireAgreement(config.environment, dir, agree);
+  await requireAgreement(config, dir, agree);
   return { dir, config };
 }
 

@@ -5,6 +5,7 @@
 import { tellFault } from '../envs/faults.ts';
 import type { AdapterDescription } from '../gpu/adapterDescription.ts';
 import type { TuningReport } from '../gpu/tuner.ts';
+import { estimatorName } from '../rl/advantages/options.ts';
 import type { TrainConfig } from '../rl/config.ts';
 import type { Evaluation } from '../rl/evaluate.ts';
 import type { IterationMetrics } from '../rl/metrics.ts';
@@ -46,7 +47,7 @@ export class TrainReporter extends RunReporter {
 
   start(adapter: AdapterDescription): void {
     const { environment, advantages, seed } = this.config;
-    this.showAdapter(`training with ${advantages.estimator} on ${environment.name}, seed ${seed},`, adapter);
+    this.showAdapter(`training with ${estimatorName(advantages)} on ${environment.name}, seed ${seed},`, adapter);
   }
 
   show(event: TrainEvent): void {

@@ -3,16 +3,19 @@ import { createInterface } from 'node:readline';
 import { isDeepStrictEqual } from 'node:util';
 import { Option } from 'commander';
 import * as z from 'zod';
-import { anchorEnvironment, type NamedEnvironment, startedBy } from '../envs/registry.node.ts';
+import { anchorEnvironment } from '../envs/registry.node.ts';
 import { describeStarted } from '../envs/started.ts';
-import type { Agree } from '../rl/agreement.node.ts';
+import { type Agree, type Starting, startedBySettings } from '../rl/agreement.node.ts';
+import type { TrainConfig } from '../rl/config.ts';
+import { anchorOwn } from '../rl/own/modules.node.ts';
+import type { OwnSettings } from '../rl/own/settings.ts';
 import { loadConfig } from '../runs/config.ts';
 import { standardError } from './output.ts';
 
 export function trustOption(): Option {
   return new Option(
     '--trust',
-    'let the environment of the run or configuration start its program, load its module, or talk to its server',
+    'let the run or configuration start the program of its environment, load modules that it names, or talk to a server',
   );
 }
 
@@ -20,17 +23,24 @@ const typedSchema = z.looseObject({
   environment: z
     .looseObject({ name: z.string().default(''), options: z.record(z.string(), z.unknown()).default({}) })
     .prefault({}),
+  advantages: z.looseObject({ estimator: z.string().default('proxmo') }).prefault({}),
+  loss: z.looseObject({ policy: z.unknown().default('ppo') }).prefault({}),
+  training: z.looseObject({ taskSampler: z.unknown().default('in-turn') }).prefault({}),
 });
 
 /**
- * Whether the assignments of the command line name all that an environment starts, whatever a file says besides: what a
- * user types himself he need not agree to.
+ * Whether the assignments of the command line name all that settings start, whatever a file says besides: what a user
+ * types himself he need not agree to.
  */
-export async function isTyped(environment: NamedEnvironment, set: readonly string[]): Promise<boolean> {
-  const { environment: typed } = await loadConfig(typedSchema, { set });
+export async function isTyped(settings: Starting, set: readonly string[]): Promise<boolean> {
+  const { environment, ...typed } = await loadConfig(typedSchema, { set });
+  const own = settings.advantages ? (typed as unknown as OwnSettings) : {};
+  const starting = async () => anchorOwn({ environment: anchorEnvironment(environment), ...own } as TrainConfig);
   // Options that are not whole without the file start nothing.
-  const started = await startedBy(anchorEnvironment(typed)).catch(() => null);
-  return started !== null && isDeepStrictEqual(started, await startedBy(environment));
+  const started = await starting()
+    .then(startedBySettings)
+    .catch(() => []);
+  return started.length > 0 && isDeepStrictEqual(started, await startedBySettings(settings));
 }
 
 /** Where a question can be asked. */

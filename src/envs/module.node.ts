@@ -49,13 +49,7 @@ export function absoluteName(name: string): string {
 export async function createModuleTaskSet(path: string, options: Readonly<Record<string, unknown>>): Promise<TaskSet> {
   const file = resolve(path);
   const code = new ModuleCode(file, pathToFileURL(file).href);
-  const { default: factory } = await load(code);
-  if (typeof factory !== 'function') {
-    throw new ProxmoError(
-      'config',
-      `${file} has no function as its default export; write \`export default (options, { defineTaskSet }) => …\`.`,
-    );
-  }
+  const factory = await loadFactory(file, 'environment', 'export default (options, { defineTaskSet }) => …');
   let set: TaskSet;
   try {
     set = await (factory as ModuleFactory)(options, toolkit);
@@ -70,27 +64,44 @@ export async function createModuleTaskSet(path: string, options: Readonly<Record
   return guardTaskSet(set, code);
 }
 
-/** What is loaded from such a path. @throws {ProxmoError} `file` if there is no such file */
-export async function startedModule(path: string): Promise<Started> {
+/**
+ * The default export of a user's module.
+ * @param kind of thing that it makes, as `environment`
+ * @param form how such an export is written
+ * @throws {ProxmoError} `file` if there is no such file; `config` if it cannot be loaded or exports no function
+ */
+export async function loadFactory(path: string, kind: string, form: string): Promise<(...given: never[]) => unknown> {
   const file = resolve(path);
-  await checkModuleFile(file);
+  const { default: factory } = await load(file, kind);
+  if (typeof factory === 'function') return factory as (...given: never[]) => unknown;
+  throw new ProxmoError('config', `${file} has no function as its default export; write \`${form}\`.`);
+}
+
+/**
+ * What is loaded from such a path.
+ * @param kind of thing that it makes
+ * @throws {ProxmoError} `file` if there is no such file
+ */
+export async function startedModule(path: string, kind = 'environment'): Promise<Started> {
+  const file = resolve(path);
+  await checkModuleFile(file, kind);
   // What has no end, as a pipe, is not read here.
   const isFile = (await stat(file)).isFile();
   return { kind: 'module', path: file, sha256: isFile ? (await digestOfFile(file)).sha256 : null };
 }
 
 /** @throws {ProxmoError} `file` if there is no such file */
-export async function checkModuleFile(file: string): Promise<void> {
+export async function checkModuleFile(file: string, kind = 'environment'): Promise<void> {
   await access(file).catch((cause) => {
-    throw new ProxmoError('file', `There is no environment module ${file}; give its path from the working directory.`, {
+    throw new ProxmoError('file', `There is no ${kind} module ${file}; give its path from the working directory.`, {
       cause,
     });
   });
 }
 
-async function load(code: ModuleCode): Promise<{ readonly default?: unknown }> {
-  const { file } = code;
-  await checkModuleFile(file);
+async function load(file: string, kind: string): Promise<{ readonly default?: unknown }> {
+  const code = new ModuleCode(file, pathToFileURL(file).href);
+  await checkModuleFile(file, kind);
   try {
     return await import(pathToFileURL(file).href);
   } catch (error) {
@@ -103,7 +114,7 @@ async function load(code: ModuleCode): Promise<{ readonly default?: unknown }> {
     }
     const place =
       error instanceof SyntaxError ? ((await syntaxErrorPlace(file)) ?? file) : `${file}${code.placeOf(error)}`;
-    throw new ProxmoError('config', `${place}: the environment module cannot be loaded: ${messageOf(error)}`, {
+    throw new ProxmoError('config', `${place}: the ${kind} module cannot be loaded: ${messageOf(error)}`, {
       cause: error,
     });
   }

@@ -2,7 +2,7 @@
  * Environments of users, called under guard. What their code throws, at once or by a promise, is told as theirs, with
  * its place in their file. What it gives is looked at, so that a slip does not come up as an error somewhere else.
  */
-import { ProxmoError } from '../base/errors.ts';
+import { type ErrorCode, ProxmoError } from '../base/errors.ts';
 import type { PagePart, PointerStyle } from '../text/pointers.ts';
 import { type Answer, isPromise } from './answer.ts';
 import type { Environment, Expert, TaskSet } from './environment.ts';
@@ -10,16 +10,20 @@ import { show } from './turns.ts';
 
 /** A module of a user. */
 export class ModuleCode {
-  /** @param url of the file, as it stands in stack traces */
+  /**
+   * @param url of the file, as it stands in stack traces
+   * @param code of the errors that tell of its faults
+   */
   constructor(
     readonly file: string,
     private readonly url: string,
+    private readonly code: ErrorCode = 'environment',
   ) {}
 
   /**
    * Calls the module's code, and hands on what it gives.
    * @param what is called, as `step("look")`
-   * @throws {ProxmoError} `environment` if it throws or, by the promise, rejects
+   * @throws {ProxmoError} with the module's code if it throws or, by the promise, rejects
    */
   run<T>(what: string, call: () => Answer<T>): Answer<T> {
     try {
@@ -39,7 +43,7 @@ export class ModuleCode {
     const result = read(value);
     if (!(result instanceof Wrong)) return result;
     const given = isPromise(value) ? 'a promise' : show(value);
-    throw new ProxmoError('environment', `${this.file}: ${what} gives ${given}, not ${result.wanted}.`);
+    throw new ProxmoError(this.code, `${this.file}: ${what} gives ${given}, not ${result.wanted}.`);
   }
 
   /** What the module's code has thrown, as an error that tells so. */
@@ -49,7 +53,7 @@ export class ModuleCode {
     const isWorded = error instanceof Error && error.name === ProxmoError.name;
     const said = isWorded ? error.message : error instanceof Error ? String(error) : `it threw ${show(error)}`;
     const message = `${this.file}${this.placeOf(error)}: ${what} failed: ${said}`;
-    return new ProxmoError('environment', message.replace(/\s*\n\s*/g, ' '), { cause: error });
+    return new ProxmoError(this.code, message.replace(/\s*\n\s*/g, ' '), { cause: error });
   }
 
   /** Line and column in the file where an error arose, as `:12:5`; nothing where that is not known. */

@@ -1,13 +1,15 @@
 /**
- * What an environment may start. A run folder or a configuration may come from anybody, and its environment starts a
- * program, loads a module or talks to a server: that happens only if this user agreed to it, by making a run with it or
- * when asked.
+ * What settings may start. A run folder or a configuration may come from anybody, and its environment starts a program,
+ * loads a module or talks to a server, as its estimator, policy loss and task sampler may be modules: that happens only
+ * if this user agreed to it, by making a run with it or when asked.
  */
 import { ProxmoError } from '../base/errors.ts';
 import { isSystemError } from '../base/systemErrors.node.ts';
 import { type NamedEnvironment, startedBy } from '../envs/registry.node.ts';
 import { describeStarted, type Started } from '../envs/started.ts';
 import { isTrusted, rememberTrust } from '../runs/trust.ts';
+import { startedByOwn } from './own/modules.node.ts';
+import type { OwnSettings } from './own/settings.ts';
 
 /**
  * Asks this user.
@@ -15,18 +17,31 @@ import { isTrusted, rememberTrust } from '../runs/trust.ts';
  */
 export type Agree = (started: Started, source: string) => Promise<boolean>;
 
+/** Settings that may start something: those of a run that trains, or an environment alone. */
+export type Starting = { readonly environment: NamedEnvironment } & (
+  | OwnSettings
+  | { readonly [K in keyof OwnSettings]?: never }
+);
+
 /**
- * Makes sure that this user agreed to what an environment starts, and remembers a new agreement.
- * @param agree asked where there is no agreement yet; nobody by default
- * @throws {ProxmoError} `untrusted` if there is none; `config`, `file` if the environment is not valid
+ * All that settings start.
+ * @throws {ProxmoError} `config`, `file` if they are not valid
  */
-export async function requireAgreement(
-  environment: NamedEnvironment,
-  source: string,
-  agree: Agree = async () => false,
-): Promise<void> {
-  const started = await startedBy(environment);
-  if (started === null) return;
+export async function startedBySettings(settings: Starting): Promise<Started[]> {
+  const started = await startedBy(settings.environment);
+  return [...(started === null ? [] : [started]), ...(settings.advantages ? await startedByOwn(settings) : [])];
+}
+
+/**
+ * Makes sure that this user agreed to what settings start, and remembers a new agreement.
+ * @param agree asked where there is no agreement yet; nobody by default
+ * @throws {ProxmoError} `untrusted` if there is none; `config`, `file` if the settings are not valid
+ */
+export async function requireAgreement(settings: Starting, source: string, agree?: Agree): Promise<void> {
+  for (const started of await startedBySettings(settings)) await requireOne(started, source, agree);
+}
+
+async function requireOne(started: Started, source: string, agree: Agree = async () => false): Promise<void> {
   let problem = '';
   const known = await isTrusted(started).catch((error: unknown) => {
     if (!(error instanceof ProxmoError)) throw error;
@@ -42,10 +57,9 @@ export async function requireAgreement(
   await remember(started);
 }
 
-/** Remembers what this user lets an environment start of his own accord. */
-export async function agreeTo(environment: NamedEnvironment): Promise<void> {
-  const started = await startedBy(environment);
-  if (started !== null) await remember(started);
+/** Remembers what this user lets settings start of his own accord. */
+export async function agreeTo(settings: Starting): Promise<void> {
+  for (const started of await startedBySettings(settings)) await remember(started);
 }
 
 async function remember(started: Started): Promise<void> {

@@ -1,12 +1,12 @@
 /** What a run would be: an episode as its policy would read it, and what of its settings cannot work. */
 import { ProxmoError } from '../base/errors.ts';
-import type { Task, TaskSet, Turn } from '../envs/environment.ts';
+import type { Expert, Task, TaskSet } from '../envs/environment.ts';
 import { askForTurn, closeEnvironment } from '../envs/faults.ts';
 import { openingProblem, turnProblem } from '../envs/turns.ts';
 import { Random } from '../tensor/random.ts';
+import { type ActedTurn, actThrough, type Course } from './acting.ts';
 import type { TrainConfig } from './config.ts';
-import { checkTeacher, replyOf } from './demonstrations.ts';
-import { createMemory } from './episodeMemory.ts';
+import { checkTeacher } from './demonstrations.ts';
 import { checkOpenings } from './openings.ts';
 import type { Player } from './rollout.ts';
 import { RunTasks } from './runTasks.ts';
@@ -71,52 +71,56 @@ export async function checkSettingsOnTasks(
     if (prompt.memory === 'transcript') problems.add(opening);
     else notes.push(opening.replace('A transcript', 'A prompt'));
   }
-  if (training.groupSize === 1 && advantages.estimator !== 'reinforce++')
+  if (training.groupSize === 1 && !['reinforce++', 'own'].includes(advantages.estimator))
     problems.add(
       `${advantages.estimator} compares the episodes of a task with each other, but there is one; set training.groupSize to 2 or more.`,
     );
   return { problems: [...problems], notes };
 }
 
-/** An episode of the expert, or of random actions where there is none; null where neither can act. */
+/** An episode of the expert, or of random actions where there is none. */
 export async function showEpisode(
   player: Player,
   taskSet: TaskSet,
   task: Task,
   { environment: { stepTimeoutSeconds }, seed }: Pick<TrainConfig, 'environment' | 'seed'>,
 ): Promise<ShownEpisode> {
-  const memory = createMemory(player.memory ?? 'window', player.prompts, [player.tokenizer.endId]);
-  const expert = taskSet.createExpert?.();
-  const random = new Random(seed, 'dry run');
+  const expert = taskSet.createExpert?.() ?? randomPlayer(new Random(seed, 'dry run'));
   const world = taskSet.createEnvironment();
   try {
     const opening = await askForTurn(taskSet.name, stepTimeoutSeconds, () => world.reset(task), openingProblem);
-    expert?.reset(opening.instruction);
+    expert.reset(opening.instruction);
+    const course: Course = {
+      act: (turn, taken) => expert.act(turn, taken),
+      isDone: () => expert.done ?? false,
+      step: (action) => askForTurn(taskSet.name, stepTimeoutSeconds, () => world.step(action), turnProblem),
+    };
     const turns: ShownTurn[] = [];
-    let turn: Turn = opening;
-    let taken: string | null = null;
-    while (!turn.done && turns.length < taskSet.maxSteps && !expert?.done) {
-      const { observation, admissibleActions } = turn;
-      const reading = memory.read({ instruction: opening.instruction, observation, admissibleActions });
-      const offered = admissibleActions ?? [];
-      const action: string = expert
-        ? expert.act(turn, taken)
-        : (offered[random.below(Math.max(1, offered.length))] ?? '');
-      const reply = replyOf(player, action, admissibleActions);
-      memory.wrote(reply, action);
-      turn = await askForTurn(taskSet.name, stepTimeoutSeconds, () => world.step(action), turnProblem);
-      turns.push({
-        read: player.tokenizer.decode(reading.tokens),
-        readTokens: reading.tokens.length,
-        truncated: reading.truncated,
-        action,
-        replyTokens: reply.length,
-        reward: turn.reward,
-      });
-      taken = action;
-    }
-    return { task: task.id, by: expert ? 'expert' : 'random', turns, success: turn.success };
+    const { success } = await actThrough(player, opening, taskSet.maxSteps, course, (turn) =>
+      turns.push(asShown(player, turn)),
+    );
+    return { task: task.id, by: taskSet.createExpert ? 'expert' : 'random', turns, success };
   } finally {
     await closeEnvironment(world);
   }
+}
+
+function asShown({ tokenizer }: Player, { reading, action, reply, answer }: ActedTurn): ShownTurn {
+  return {
+    read: tokenizer.decode(reading.tokens),
+    readTokens: reading.tokens.length,
+    truncated: reading.truncated,
+    action,
+    replyTokens: reply.length,
+    reward: answer.reward,
+  };
+}
+
+/** Takes any of the actions on offer; none where the environment does not say. */
+function randomPlayer(random: Random): Expert {
+  return {
+    reset: () => {},
+    act: ({ admissibleActions }) =>
+      admissibleActions?.length ? admissibleActions[random.below(admissibleActions.length)]! : '',
+  };
 }

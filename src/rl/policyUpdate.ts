@@ -1,4 +1,4 @@
-/** The policy update of an iteration: optimiser steps on the PPO loss over the turns that were played. */
+/** The policy update of an iteration: optimiser steps on the policy loss over the turns that were played. */
 
 import type { TokenSequence } from '../nn/replies.ts';
 import { learningRateAt } from '../nn/schedule.ts';
@@ -15,6 +15,8 @@ import { type ContextSequence, contextSequences } from './episodeMemory.ts';
 import { evenParts } from './miniBatches.ts';
 import { checkLogProbs, checkTurn } from './nonFinite.ts';
 import { Optimiser, type StepReport, type TrainingSequence } from './optimise.ts';
+import { makeOwnLoss } from './own/policyLoss.ts';
+import { ownLossOf } from './own/settings.ts';
 import type { Policy } from './policy.ts';
 import { drawDemonstrations, rehearsed, rehearses } from './rehearsal.ts';
 import type { Episode, RolloutStep } from './rollout.ts';
@@ -54,6 +56,8 @@ export class PolicyUpdate {
     private readonly options: UpdateOptions,
   ) {
     const { optimiser, sampling, loss, seed } = config;
+    const own = ownLossOf(config);
+    const ownLoss = own && makeOwnLoss(own);
     this.scorer = reference && new Scorer(engine, reference, optimiser.microBatchTokens, sampling.temperature);
     this.optimiser = new Optimiser(
       engine,
@@ -64,9 +68,11 @@ export class PolicyUpdate {
         const { logProb, entropy } = logProbs(sampling.temperature);
         const given = { oldLogProb: column('oldLogProb'), referenceLogProb: column('referenceLogProb') };
         const inputs = { logProb, entropy, ...given, advantage: column('advantage'), weight: column('weight') };
+        // Metrics are PPO's whatever is minimised, so that runs compare.
         const ppo = ppoLoss(inputs, loss);
-        if (!rehearses(config)) return ppo;
-        return { ...ppo, loss: add(ppo.loss, scale(dot(logProb, column('imitation')), -1)) };
+        const minimised = ownLoss ? ownLoss(inputs, loss) : ppo.loss;
+        if (!rehearses(config)) return { ...ppo, loss: minimised };
+        return { ...ppo, loss: add(minimised, scale(dot(logProb, column('imitation')), -1)) };
       },
     );
   }

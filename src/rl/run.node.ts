@@ -16,6 +16,7 @@ import { type Agree, agreeTo, requireAgreement } from './agreement.node.ts';
 import { type TrainConfig, trainConfigSchema } from './config.ts';
 import { configSchemaText } from './configSchema.node.ts';
 import { describeAdapter } from './describeAdapter.node.ts';
+import { loadOwnModules } from './own/modules.node.ts';
 import { checkPlan, planRun } from './planRun.node.ts';
 import { batchRows } from './policy.ts';
 import { loadPolicySource, newPolicySource } from './policySource.node.ts';
@@ -102,13 +103,16 @@ async function trainThrough(engine: Engine, options: TrainRunOptions): Promise<S
 }
 
 async function withTaskSet<T>(
-  { config: { environment }, dir, resume, agree, taskSet: given }: TrainRunOptions,
+  { config, dir, resume, agree, taskSet: given }: TrainRunOptions,
   use: (taskSet: TaskSet) => Promise<T>,
 ): Promise<T> {
+  const { name, options } = config.environment;
+  // A task set in memory starts nothing, but estimator, loss and sampler may be modules all the same.
+  const settings = given ? { ...config, environment: { name: 'in memory', options: {} } } : config;
+  if (resume) await requireAgreement(settings, dir, agree);
+  else await agreeTo(settings);
+  await loadOwnModules(config);
   if (given) return use(given);
-  const { name, options } = environment;
-  if (resume) await requireAgreement(environment, dir, agree);
-  else await agreeTo(environment);
   const taskSet = await createNamedTaskSet(name, options);
   try {
     return await use(taskSet);
@@ -314,8 +318,8 @@ async function loadThrough(
 ): Promise<Omit<LoadedRun, 'destroy'>> {
   const { source, config, run, iteration, tuning } = await loadRunModel(engine, dir, checkpoint);
   const { name, options } = config.environment;
-  const acting = withoutReference(config);
-  await requireAgreement(config.environment, dir, agree);
+  const acting = toAct(config);
+  await requireAgreement({ environment: config.environment }, dir, agree);
   const taskSet = await createNamedTaskSet(name, options);
   try {
     const rows = await actingRows(engine, acting, taskSet, episodes);
@@ -339,7 +343,7 @@ export async function loadStart(
   episodes = 0,
 ): Promise<{ trainer: Trainer; iteration: number; tuning: KeptChoices | null }> {
   const { name, options } = config.environment;
-  const acting = withoutReference(config);
+  const acting = toAct(config);
   const taskSet = await createNamedTaskSet(name, options);
   try {
     const { source } = await newPolicySource(engine, acting, taskSet);
@@ -351,9 +355,15 @@ export async function loadStart(
   }
 }
 
-/** To act takes no reference, which may be as large as the policy. */
-function withoutReference(config: TrainConfig): TrainConfig {
-  return { ...config, loss: { ...config.loss, klCoefficient: 0 } };
+/** To act takes no reference, which may be as large as the policy, and nothing of a user's own that it learned by. */
+function toAct({ advantages, loss, training, ...config }: TrainConfig): TrainConfig {
+  const { taskSampler } = training;
+  return {
+    ...config,
+    advantages: advantages.estimator === 'own' ? trainConfigSchema.parse({}).advantages : advantages,
+    loss: { ...loss, policy: 'ppo', klCoefficient: 0 },
+    training: { ...training, taskSampler: typeof taskSampler === 'string' ? taskSampler : 'in-turn' },
+  };
 }
 
 /**

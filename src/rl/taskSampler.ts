@@ -1,8 +1,11 @@
 /** Which tasks of the pool an iteration plays. */
 import * as z from 'zod';
+import { ProxmoError } from '../base/errors.ts';
 import { groupBy } from '../base/groupBy.ts';
+import { checked } from '../base/schemaProblems.ts';
 import type { Task } from '../envs/environment.ts';
 import type { TrainConfig } from './config.ts';
+import { makeOwnTaskSampler } from './own/taskSampler.ts';
 import type { Episode } from './rollout.ts';
 
 export const taskSamplers = ['in-turn', 'mixed-outcomes'] as const;
@@ -17,9 +20,11 @@ const typeStateSchema = z.object({
   played: z.number().int().min(0),
 });
 
-/** What of a sampler goes into a checkpoint, by task type. */
-export const samplerStateSchema = z.record(z.string(), typeStateSchema);
-export type SamplerState = z.infer<typeof samplerStateSchema>;
+/** What of `mixed-outcomes` goes into a checkpoint, by task type. */
+const typeStatesSchema = z.record(z.string(), typeStateSchema);
+
+/** What of a sampler goes into a checkpoint: anything that JSON holds. */
+export const samplerStateSchema = z.json();
 
 /** Chooses the tasks of iterations. What it learned of them is its state, so that a resumed run chooses alike. */
 export interface TaskSampler {
@@ -30,16 +35,25 @@ export interface TaskSampler {
   choose(iteration: number): readonly Task[];
   /** Takes note of the episodes of an iteration that is learned. */
   note(tasks: readonly Task[], episodes: readonly Pick<Episode, 'task' | 'score'>[]): void;
-  /** Null where there is nothing to know. */
-  state: SamplerState | null;
+  /** Null where there is nothing to know. @throws {ProxmoError} `file`, when it is set, if it is none of this sampler */
+  state: z.infer<typeof samplerStateSchema>;
 }
 
-/** The sampler of the settings. @param pool the training tasks, at least `training.tasks` */
+/**
+ * The sampler of the settings.
+ * @param pool the training tasks, at least `training.tasks`
+ * @throws {ProxmoError} `config` if it is of a user's own and not there
+ */
 export function taskSampler(
   pool: readonly Task[],
-  { training }: { readonly training: Pick<TrainConfig['training'], 'tasks' | 'taskSampler'> },
+  {
+    training,
+    seed,
+  }: { readonly training: Pick<TrainConfig['training'], 'tasks' | 'taskSampler'>; readonly seed: number },
 ): TaskSampler {
-  return training.taskSampler === 'in-turn' ? inTurn(pool, training.tasks) : new MixedOutcomes(pool, training.tasks);
+  const { tasks: count, taskSampler: named } = training;
+  if (typeof named !== 'string') return makeOwnTaskSampler(named, { pool, count, seed });
+  return named === 'in-turn' ? inTurn(pool, count) : new MixedOutcomes(pool, count);
 }
 
 function inTurn(pool: readonly Task[], count: number): TaskSampler {
@@ -73,11 +87,20 @@ class MixedOutcomes implements TaskSampler {
     this.state = {};
   }
 
-  get state(): SamplerState {
+  get state(): z.infer<typeof samplerStateSchema> {
     return Object.fromEntries(this.known);
   }
 
-  set state(state: SamplerState) {
+  set state(given: z.infer<typeof samplerStateSchema>) {
+    const state = checked(
+      typeStatesSchema,
+      given,
+      (problem) =>
+        new ProxmoError(
+          'file',
+          `The checkpoint's state of the task sampler is not valid: ${problem}; take another one.`,
+        ),
+    );
     const unknown = { difference: 1, credit: 0, played: 0 };
     this.known = new Map([...this.byType.keys()].map((type) => [type, state[type] ?? unknown]));
   }

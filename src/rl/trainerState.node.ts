@@ -65,7 +65,7 @@ export function captureState(engine: Engine, trainer: Trainer, iteration: number
     state: {
       optimiser: { ...optimiser },
       faults: faults.count,
-      ...(sampler.state ? { sampler: sampler.state } : {}),
+      ...(sampler.state === null ? {} : { sampler: sampler.state }),
       ...progress,
     },
   };
@@ -94,7 +94,7 @@ export async function restoreState(engine: Engine, trainer: Trainer, saved: Chec
   if (referenceWeights) await writeWeights(engine, referenceWeights, saved.optimizer, referencePrefix);
   optimiser.progress = progress;
   trainer.faults.resumeFrom(faults);
-  if (sampler) trainer.sampler.state = sampler;
+  if (sampler !== undefined) trainer.sampler.state = sampler;
   return rest;
 }
 

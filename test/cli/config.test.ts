@@ -46,7 +46,8 @@ describe('every setting', () => {
   it('has the default that it is said to have', () => {
     const config = trainConfigSchema.parse({}) as Record<string, unknown>;
     for (const [, key, form] of forms) {
-      if (form.default === undefined || form.of.length > 0 || key.startsWith('lora.')) continue;
+      const isOfOther = form.of.length > 0 || /^(lora|loss\.policy|training\.taskSampler)\./.test(key);
+      if (form.default === undefined || isOfOther) continue;
       const value = key.split('.').reduce<unknown>((group, part) => (group as Record<string, unknown>)[part], config);
       if (form.presetDefaults === undefined) expect([key, value]).toEqual([key, form.default]);
     }

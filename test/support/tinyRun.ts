@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type * as z from 'zod';
 import { type TrainConfig, trainConfigSchema } from '../../src/rl/config.ts';
 import { type TrainRunOptions, trainRun } from '../../src/rl/run.node.ts';
 import type { Summary } from '../../src/rl/summary.ts';
@@ -16,6 +17,8 @@ type Settings = ReturnType<typeof settingsIn>;
 /** Some of the settings, group by group. */
 export type TinySettings = { readonly [Key in keyof Settings]?: Partial<TrainConfig[Key]> } & {
   readonly seed?: number;
+  readonly advantages?: z.input<typeof trainConfigSchema>['advantages'];
+  readonly loss?: z.input<typeof trainConfigSchema>['loss'];
 };
 
 const hooks = globalThis as { tinyWorld?: ((task: string) => void) | undefined };
@@ -63,12 +66,12 @@ function settingsIn(world: string) {
 }
 
 export function tinyConfig(world: string, settings: TinySettings = {}): TrainConfig {
-  const { seed = 1, ...groups } = settings;
+  const { seed = 1, advantages = {}, loss = {}, ...groups } = settings;
   const merged = Object.entries(settingsIn(world)).map(([name, group]) => [
     name,
     { ...group, ...groups[name as keyof Settings] },
   ]);
-  return trainConfigSchema.parse({ seed, ...Object.fromEntries(merged) });
+  return trainConfigSchema.parse({ seed, advantages, loss, ...Object.fromEntries(merged) });
 }
 
 /** A new engine on the fastest test adapter. */

@@ -49,9 +49,9 @@ export function demonstrateCommand(): Command {
       const { environment, warmStart } = config;
       if (warmStart.tasks === 0)
         throw new ProxmoError('usage', 'There is nothing to demonstrate: warmStart.tasks is 0; give --tasks.');
-      if (file !== undefined && !(await isTyped(environment, set)))
-        await requireAgreement(environment, file, agreement(options.trust));
-      else await agreeTo(environment);
+      if (file !== undefined && !(await isTyped({ environment }, set)))
+        await requireAgreement({ environment }, file, agreement(options.trust));
+      else await agreeTo({ environment });
       const taskSet = await createNamedTaskSet(environment.name, environment.options);
       try {
         const { demonstrated } = new RunTasks(taskSet, config);

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { stringify } from 'yaml';
 import packageJson from '../../../package.json' with { type: 'json' };
 import { readTextOrNull } from '../../base/wholeFile.node.ts';
+import { estimatorName } from '../../rl/advantages/options.ts';
 import type { TrainConfig } from '../../rl/config.ts';
 import { sftRunConfig } from '../../rl/sft/runConfig.node.ts';
 import { sftSummarySchema } from '../../rl/sft/supervisedRun.node.ts';
@@ -110,7 +111,7 @@ function introduction(subject: CardSubject, base: BaseFacts): string {
   const what = form === 'adapters' ? 'LoRA adapters for' : 'A model trained from';
   const taught = warmStart.tasks > 0 ? ` after a warm start on demonstrations of up to ${warmStart.tasks} tasks` : '';
   return [
-    `${what} **${name}**, trained with ${advantages.estimator} by [proxmo](https://www.npmjs.com/package/proxmo) on the`,
+    `${what} **${name}**, trained with ${estimatorName(advantages)} by [proxmo](https://www.npmjs.com/package/proxmo) on the`,
     `environment \`${basename(environment.name)}\`${taught}: ${iteration} iterations of ${training.tasks} tasks with ${training.groupSize} episodes each, seed ${seed}.\n`,
     provenance(subject, base),
   ].join('\n');

@@ -5,25 +5,30 @@ import { createNamedTaskSet } from '../../envs/registry.node.ts';
 import { type Agree, requireAgreement } from '../../rl/agreement.node.ts';
 import type { TrainConfig } from '../../rl/config.ts';
 import { checkTeacher } from '../../rl/demonstrations.ts';
+import { loadOwnModules } from '../../rl/own/modules.node.ts';
 import { RunTasks } from '../../rl/runTasks.ts';
 import { checkNewRun } from '../names.ts';
 import type { Arm, Study } from './file.ts';
 
 /**
  * Environments, models, adapters, teachers and tasks of all arms. Each environment is opened once.
+ * @returns what its user should know before anything runs, a sentence each
  * @throws {ProxmoError} `config`, `file`, `environment`, with the arm; `untrusted` if the file has an environment start
  * what this user did not agree to
  */
-export async function checkStudy({ arms, seeds, file }: Study, agree: Agree): Promise<void> {
+export async function checkStudy({ arms, seeds, file }: Study, agree: Agree): Promise<string[]> {
   for (const arm of arms) {
     await inArm(arm, () => checkNewRun(arm.config));
-    await requireAgreement(arm.config.environment, file, agree);
+    await requireAgreement(arm.config, file, agree);
+    await inArm(arm, () => loadOwnModules(arm.config));
   }
   const environments = new Set(arms.map(environmentOf));
+  const notes = new Set<string>();
   for (const environment of environments) {
     const those = arms.filter((arm) => environmentOf(arm) === environment);
-    await checkTasks(those, seeds);
+    for (const note of await checkTasks(those, seeds)) notes.add(note);
   }
+  return [...notes];
 }
 
 function environmentOf({ config: { environment } }: Arm): string {
@@ -31,30 +36,33 @@ function environmentOf({ config: { environment } }: Arm): string {
 }
 
 /** @param arms of one environment */
-async function checkTasks(arms: readonly Arm[], seeds: readonly number[]): Promise<void> {
+async function checkTasks(arms: readonly Arm[], seeds: readonly number[]): Promise<string[]> {
   const { name, options } = arms[0]!.config.environment;
   const taskSet = await inArm(arms[0]!, () => createNamedTaskSet(name, options));
   const checked = new Set<string>();
+  const notes: string[] = [];
   try {
     for (const arm of arms) {
       const { warmStart, training, evaluation } = arm.config;
       const key = JSON.stringify([warmStart, training, evaluation]);
       if (checked.has(key)) continue;
       checked.add(key);
-      await inArm(arm, async () => checkArm(taskSet, arm.config, seeds));
+      notes.push(...(await inArm(arm, async () => checkArm(taskSet, arm.config, seeds))));
     }
+    return notes;
   } finally {
     await taskSet.close?.();
   }
 }
 
-function checkArm(taskSet: TaskSet, config: TrainConfig, seeds: readonly number[]): void {
-  if (config.warmStart.tasks > 0) checkTeacher(taskSet, config.warmStart);
-  for (const seed of seeds) {
+function checkArm(taskSet: TaskSet, config: TrainConfig, seeds: readonly number[]): string[] {
+  return seeds.flatMap((seed) => {
     const tasks = new RunTasks(taskSet, { ...config, seed });
+    if (config.warmStart.tasks > 0 && !tasks.lacksExpert) checkTeacher(taskSet, config.warmStart);
     // Each list is asked for, and looked at.
     void [tasks.training, tasks.demonstrated, tasks.heldOut];
-  }
+    return tasks.notes;
+  });
 }
 
 async function inArm<T>({ name }: Arm, work: () => Promise<T>): Promise<T> {

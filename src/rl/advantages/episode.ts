@@ -9,7 +9,7 @@
  */
 import type { RolloutBatch, RolloutGroup } from '../rows.ts';
 import { logistic } from './optionShapes.ts';
-import type { AdvantageSettings, Population, ProxmoSettings, Scaling, SuccessSource } from './options.ts';
+import type { LibrarySettings, Population, ProxmoSettings, Scaling, SuccessSource } from './options.ts';
 import { moments, normalise, sampleWeights } from './statistics.ts';
 
 /** Group-relative advantages, `[rows]`. */
@@ -107,7 +107,7 @@ export function polarisedWeights(batch: RolloutBatch, score: Float64Array, setti
 }
 
 /** A^E before its modulation by PSC, `[rows]`. */
-export function unmodulated(batch: RolloutBatch, settings: AdvantageSettings, score: Float64Array): Float64Array {
+export function unmodulated(batch: RolloutBatch, settings: LibrarySettings, score: Float64Array): Float64Array {
   const { population } = settings;
   switch (settings.estimator) {
     case 'rloo':
@@ -122,7 +122,7 @@ export function unmodulated(batch: RolloutBatch, settings: AdvantageSettings, sc
 }
 
 /** A^E, `[rows]`. */
-export function episodeLevel(batch: RolloutBatch, settings: AdvantageSettings, score: Float64Array): Float64Array {
+export function episodeLevel(batch: RolloutBatch, settings: LibrarySettings, score: Float64Array): Float64Array {
   const advantage = unmodulated(batch, settings, score);
   if (settings.estimator !== 'proxmo' || !settings.psc) return advantage;
   const weights = polarisedWeights(batch, score, settings);

@@ -10,7 +10,8 @@ import { firstNonFinite } from '../../base/finite.ts';
 import { Queue } from '../../base/queue.ts';
 import type { Engine } from '../../tensor/engine.ts';
 import { countTerms, type TermCounts } from '../../text/tfidf.ts';
-import { indexRollout, type RolloutBatch, type RolloutRow } from '../rows.ts';
+import { makeOwnEstimator } from '../own/estimator.ts';
+import { indexRollout, type RolloutBatch, type RolloutGroup, type RolloutRow } from '../rows.ts';
 import { anchorGroups, anchorRelative } from './anchorGroups.ts';
 import { type AdvantageDiagnostics, describeGroup } from './diagnostics.ts';
 import { episodeLevel, successRate } from './episode.ts';
@@ -18,6 +19,7 @@ import { HiddenPrograms, type HiddenStates } from './hiddenProgram.ts';
 import {
   type AdvantageOptions,
   type AdvantageSettings,
+  type LibrarySettings,
   type ProxmoSettings,
   resolveAdvantageOptions,
 } from './options.ts';
@@ -40,6 +42,12 @@ export interface AdvantageResult extends RowReturns {
 /** An engine, or a way to open one when it is first needed. */
 export type EngineSource = Engine | (() => Promise<Engine>);
 
+/** Both levels of each row, `[rows]`. */
+interface Levels extends Partial<Omit<StepLevel, 'step'>> {
+  readonly episode: Float64Array;
+  readonly step: Float64Array;
+}
+
 /** The step level with what was learned on the way. */
 interface StepLevel {
   readonly step: Float64Array;
@@ -57,18 +65,20 @@ export class AdvantageEstimator {
   readonly settings: AdvantageSettings;
   private programs: Promise<ProximityPrograms> | null = null;
   private hiddenPrograms: HiddenPrograms | null = null;
+  private readonly own: ReturnType<typeof makeOwnEstimator> | null;
   /** The programs serve one batch at a time. */
   private readonly queue = new Queue();
 
   /**
    * @param engine used by ProxMO's step level alone; a function is called at the first batch that needs it
-   * @throws {ProxmoError} `config`, naming the option that is not valid
+   * @throws {ProxmoError} `config`, naming the option that is not valid, or the estimator of one's own that is not there
    */
   constructor(
     options: AdvantageOptions,
     private readonly engine: EngineSource,
   ) {
     this.settings = resolveAdvantageOptions(options);
+    this.own = this.settings.estimator === 'own' ? makeOwnEstimator(this.settings) : null;
   }
 
   /**
@@ -104,6 +114,7 @@ export class AdvantageEstimator {
     const { settings } = this;
     const batch = toBatch(rows);
     const returns = rowReturns(batch, settings);
+    if (settings.estimator === 'own') return withDiagnostics(batch, returns, await this.own!(batch, returns));
     if (!hasSoftStepLevel(settings)) return assemble(batch, settings, returns, hardStepLevel(batch, settings, returns));
     const terms = settings.similarity === 'hidden' ? null : anchorTerms(batch, settings);
     const step = await this.softStepLevel(batch, settings, terms, states, centredReturns(batch, returns));
@@ -157,27 +168,44 @@ export async function estimateAdvantages(
 /**
  * The same without a device, all in float64 and row by row: slow, and what `estimateAdvantages` is tested against.
  * @param states the hidden state of each row, `[rows][width]`, where the similarity is `hidden` or `mixed`
- * @throws {ProxmoError} `config` if an option is not valid, or states are needed; `data` if a row is not valid
+ * @throws {ProxmoError} `config` if an option is not valid, states are needed, or the estimator is not the library's;
+ * `data` if a row is not valid
  */
 export function referenceAdvantages(
   rows: readonly RolloutRow[] | RolloutBatch,
   options: AdvantageOptions,
   states: readonly ArrayLike<number>[] | null = null,
 ): AdvantageResult {
-  return hostAdvantages(toBatch(rows), resolveAdvantageOptions(options), (batch, centredReturn, settings) => {
-    const { similarity, hiddenWeight } = settings;
-    const terms = similarity === 'hidden' ? null : anchorTerms(batch, settings);
-    const hidden = similarity === 'tfidf' ? null : (states ?? refuseWithoutStates(settings));
-    const step = referenceSoftAdvantages(batch, { terms, hidden, hiddenWeight }, centredReturn, settings);
-    return { step, vocabulary: sizeOf(terms) };
-  });
+  return hostAdvantages(
+    toBatch(rows),
+    ofLibrary(resolveAdvantageOptions(options)),
+    (batch, centredReturn, settings) => {
+      const { similarity, hiddenWeight } = settings;
+      const terms = similarity === 'hidden' ? null : anchorTerms(batch, settings);
+      const hidden = similarity === 'tfidf' ? null : (states ?? refuseWithoutStates(settings));
+      const step = referenceSoftAdvantages(batch, { terms, hidden, hiddenWeight }, centredReturn, settings);
+      return { step, vocabulary: sizeOf(terms) };
+    },
+  );
+}
+
+/**
+ * For what computes as the library does.
+ * @throws {ProxmoError} `config` if the estimator is of a user's own
+ */
+export function ofLibrary(settings: AdvantageSettings): LibrarySettings {
+  if (settings.estimator !== 'own') return settings;
+  throw new ProxmoError(
+    'config',
+    `The estimator ${settings.name} is not the library's, so what it comes to can only be computed by an AdvantageEstimator; take another one.`,
+  );
 }
 
 /**
  * For what has rows, but not what the policy made of them.
  * @throws {ProxmoError} `config` unless the similarity is that of the anchors alone
  */
-export function checkAnchorsAlone(settings: AdvantageSettings): void {
+export function checkAnchorsAlone(settings: LibrarySettings): void {
   if (hasSoftStepLevel(settings) && settings.similarity !== 'tfidf') refuseWithoutStates(settings);
 }
 
@@ -202,7 +230,7 @@ export type SoftStepLevel = (
 /** Advantages without a device, in float64. */
 export function hostAdvantages(
   batch: RolloutBatch,
-  settings: AdvantageSettings,
+  settings: LibrarySettings,
   softStepLevel: SoftStepLevel,
 ): AdvantageResult {
   const returns = rowReturns(batch, settings);
@@ -227,7 +255,7 @@ export function anchorTerms(batch: RolloutBatch, settings: ProxmoSettings): Term
 }
 
 /** The step level of every estimator that needs no softmax baselines. */
-function hardStepLevel(batch: RolloutBatch, settings: AdvantageSettings, { penalisedReturn }: RowReturns): StepLevel {
+function hardStepLevel(batch: RolloutBatch, settings: LibrarySettings, { penalisedReturn }: RowReturns): StepLevel {
   if (settings.estimator !== 'gigpo')
     return { step: new Float64Array(batch.rows.length), vocabulary: null, anchorGroups: null };
   const groups = anchorGroups(batch, settings.similarity);
@@ -240,22 +268,40 @@ function hardStepLevel(batch: RolloutBatch, settings: AdvantageSettings, { penal
 
 function assemble(
   batch: RolloutBatch,
-  settings: AdvantageSettings,
+  settings: LibrarySettings,
   returns: RowReturns,
   stepLevel: StepLevel,
 ): AdvantageResult {
-  const { vocabulary, anchorGroups: anchorGroupCount } = stepLevel;
   const scale = hasSoftStepLevel(settings) ? softScales(batch, settings, returns.penalisedReturn) : null;
   const step = scale ? stepLevel.step.map((value, row) => value / scale[row]!) : stepLevel.step;
   const episode = episodeLevel(batch, settings, returns.score);
-  const omega = 'omega' in settings ? settings.omega : 0;
+  const modulated = settings.estimator === 'proxmo' && settings.psc ? settings : null;
+  return withDiagnostics(
+    batch,
+    returns,
+    { ...stepLevel, episode, step },
+    'omega' in settings ? settings.omega : 0,
+    (group) => modulated && successRate(batch, group, returns.score, modulated.successSource),
+  );
+}
+
+/**
+ * @param levels of each row, and what was learned on the way
+ * @param omega weight of the step level
+ * @param modulationRate the success rate of a group that its PSC weights were computed from; null without PSC
+ */
+function withDiagnostics(
+  batch: RolloutBatch,
+  returns: RowReturns,
+  { episode, step, vocabulary = null, anchorGroups: anchorGroupCount = null }: Levels,
+  omega = 1,
+  modulationRate: (group: RolloutGroup) => number | null = () => null,
+): AdvantageResult {
   const advantage = episode.map((value, row) => value + omega * step[row]!);
   checkFinite(batch, { 'episode level': episode, 'step level': step, 'joint advantage': advantage });
-  const groups = batch.groups.map((group) => {
-    const modulated = settings.estimator === 'proxmo' && settings.psc;
-    const rate = modulated ? successRate(batch, group, returns.score, settings.successSource) : null;
-    return describeGroup(batch, group, { episode, step, advantage }, rate);
-  });
+  const groups = batch.groups.map((group) =>
+    describeGroup(batch, group, { episode, step, advantage }, modulationRate(group)),
+  );
   return {
     ...returns,
     advantage,

@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { largestReward } from '../../envs/turns.ts';
+import { ownFields } from '../own/registry.ts';
 
 const number = (min: number, max: number) => {
   const error = `must be a number from ${min} to ${max}`;
@@ -104,6 +105,13 @@ const omega = number(0, 1e6)
 const named = <const N extends string>(name: N) =>
   z.literal(name).meta({ description: 'How advantages are estimated.', default: 'proxmo' });
 
+/** An estimator of a user's own, which makes of its options what it likes. */
+export const own = z.strictObject({
+  estimator: named('own'),
+  ...ownFields('advantages'),
+  invalidPenalty: common.invalidPenalty,
+  returnUnit: common.returnUnit,
+});
 export const grpo = z.strictObject({ estimator: named('grpo'), ...common, normalisation, sigmaFloor });
 export const rloo = z.strictObject({ estimator: named('rloo'), ...common });
 export const reinforce = z.strictObject({ estimator: named('reinforce++'), ...common, sigmaFloor });

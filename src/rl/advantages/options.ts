@@ -6,7 +6,19 @@
 import * as z from 'zod';
 import { ProxmoError } from '../../base/errors.ts';
 import { parseOrProblems, type SchemaProblem } from '../../base/schemaProblems.ts';
-import { defaultRange, defaults, gigpo, grpo, logistic, presets, proxmo, reinforce, rloo } from './optionShapes.ts';
+import type { OwnReference } from '../own/registry.ts';
+import {
+  defaultRange,
+  defaults,
+  gigpo,
+  grpo,
+  logistic,
+  own,
+  presets,
+  proxmo,
+  reinforce,
+  rloo,
+} from './optionShapes.ts';
 
 /** How a score becomes an advantage: (s − μ) / (σ + 1e-6), or s − μ. */
 export type Normalisation = 'zscore' | 'mean';
@@ -110,11 +122,17 @@ export const advantageOptionsSchema = z.discriminatedUnion(
     grpo.superRefine(refuseUnread),
     rloo,
     reinforce,
+    own,
   ],
-  { error: 'must be one of proxmo, gigpo, grpo, rloo, reinforce++' },
+  { error: 'must be one of proxmo, gigpo, grpo, rloo, reinforce++, or own with a name' },
 );
 /** What to estimate and how, as a user writes it; what is left out has its default. */
 export type AdvantageOptions = z.input<typeof advantageOptionsSchema>;
+
+/** What an estimator is called: by its users, where it is their own. */
+export function estimatorName(settings: z.output<typeof advantageOptionsSchema> | AdvantageSettings): string {
+  return settings.estimator === 'own' ? settings.name : settings.estimator;
+}
 
 interface CommonSettings {
   readonly preset: 'paper' | 'reference';
@@ -170,8 +188,15 @@ export interface ProxmoSettings extends CommonSettings, Scaling, StepLevelSettin
   readonly minWordLength: number;
 }
 
+/** Settings of an estimator of a user's own. */
+export interface OwnSettings extends Pick<CommonSettings, 'invalidPenalty' | 'returnUnit'>, OwnReference {
+  readonly estimator: 'own';
+}
+
+/** Settings of the library's estimators, with every preset and default filled in. */
+export type LibrarySettings = ProxmoSettings | GigpoSettings | GrpoSettings | RlooSettings | ReinforceSettings;
 /** Options with every preset and default filled in. */
-export type AdvantageSettings = ProxmoSettings | GigpoSettings | GrpoSettings | RlooSettings | ReinforceSettings;
+export type AdvantageSettings = LibrarySettings | OwnSettings;
 
 /**
  * Checks options and fills in the rest.
@@ -181,6 +206,7 @@ export function resolveAdvantageOptions(options: AdvantageOptions): AdvantageSet
   const { data, problems } = parseOrProblems(advantageOptionsSchema, options);
   if (!data) throw new ProxmoError('config', sentence(problems[0]!, options));
   const given = data;
+  if (given.estimator === 'own') return given;
   const preset = presets[given.preset];
   const population = given.population ?? preset.population;
   switch (given.estimator) {

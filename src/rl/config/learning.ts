@@ -5,6 +5,7 @@ import { checkpointingModes } from '../../nn/transformer.ts';
 import { klEstimators } from '../../ops/ppoLoss.ts';
 import { aggregationModes } from '../aggregation.ts';
 import { teachers } from '../demonstrations.ts';
+import { ownReference } from '../own/registry.ts';
 import { taskSamplers } from '../taskSampler.ts';
 import { count, countOrNone, fraction, notNegative, positive } from './values.ts';
 
@@ -59,12 +60,12 @@ export const training = z
       ),
     tasks: count.default(8).describe('Tasks in an iteration, each played by a group of episodes.'),
     taskSampler: z
-      .enum(taskSamplers)
+      .union([z.enum(taskSamplers), ownReference('training.taskSampler')])
       .default('in-turn')
       .describe(
         'Which tasks of the pool an iteration takes: all in turn (`in-turn`), or more of the task types in which the ' +
           'episodes of a group come to different ends, as there is nothing to learn where all end alike ' +
-          '(`mixed-outcomes`).',
+          '(`mixed-outcomes`); or one of your own, by its name.',
       ),
     groupSize: count.default(8).describe('Episodes of a task (G), which are compared with each other.'),
     groupsAtOnce: count
@@ -135,6 +136,13 @@ export const optimiser = z
 
 export const loss = z
   .strictObject({
+    policy: z
+      .union([z.enum(['ppo']), ownReference('loss.policy')])
+      .default('ppo')
+      .describe(
+        "What is minimised: PPO's clipped surrogate with a KL term and an entropy bonus (`ppo`), or a loss of your own, " +
+          'by its name, which reads of the settings below what it likes.',
+      ),
     clipLow: fraction.default(0.2).describe("How far below 1 a token's probability ratio counts (PPO's clip)."),
     clipHigh: notNegative.default(0.2).describe("How far above 1 a token's probability ratio counts (PPO's clip)."),
     dualClip: z
@@ -180,4 +188,4 @@ export const loss = z
           'of their tokens.',
       ),
   })
-  .describe('The policy loss: PPO with a KL term and an entropy bonus.');
+  .describe('The policy loss: PPO with a KL term and an entropy bonus, or one of your own.');

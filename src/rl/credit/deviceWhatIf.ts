@@ -4,7 +4,13 @@
  */
 import { Queue } from '../../base/queue.ts';
 import type { Engine } from '../../tensor/engine.ts';
-import { type AdvantageResult, checkAnchorsAlone, hasSoftStepLevel, hostAdvantages } from '../advantages/estimator.ts';
+import {
+  type AdvantageResult,
+  checkAnchorsAlone,
+  hasSoftStepLevel,
+  hostAdvantages,
+  ofLibrary,
+} from '../advantages/estimator.ts';
 import { type AdvantageOptions, resolveAdvantageOptions } from '../advantages/options.ts';
 import { ProximityPrograms } from '../advantages/proximityProgram.ts';
 import { centredReturns, rowReturns } from '../advantages/returns.ts';
@@ -27,7 +33,7 @@ export class DeviceWhatIf {
   advantages(options: AdvantageOptions): Promise<AdvantageResult> {
     return this.queue.run(async () => {
       const { batch } = this.whatIf;
-      const settings = resolveAdvantageOptions(options);
+      const settings = ofLibrary(resolveAdvantageOptions(options));
       checkAnchorsAlone(settings);
       if (!hasSoftStepLevel(settings)) return this.whatIf.advantages(options);
       const terms = this.whatIf.terms(settings);

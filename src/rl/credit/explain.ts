@@ -2,7 +2,7 @@
  * A row's advantage in words: what it owes to its episode, and what to its step. A pure function of what a run wrote
  * down, the same in a terminal and in a page. Whatever numbers it shows add up as they stand there.
  */
-import type { AdvantageSettings } from '../advantages/options.ts';
+import type { AdvantageSettings, LibrarySettings, OwnSettings } from '../advantages/options.ts';
 import type { RecordedRow } from './record.ts';
 import { shownSum, shownValue } from './shownNumbers.ts';
 import { type WordDifference, wordDifference } from './wordDifference.ts';
@@ -115,6 +115,10 @@ function hasModulation(settings: AdvantageSettings): boolean {
 }
 
 function episodeReason(row: RecordedRow, group: readonly RecordedRow[], settings: AdvantageSettings): string {
+  if (settings.estimator === 'own') {
+    const { score } = row.episodeLevel;
+    return `is what ${settings.name}, an estimator of this run's own, gave an episode that scored ${shownValue(score)}`;
+  }
   const outcomes = [...new Map(group.map(({ trajectory, success }) => [trajectory, success])).values()];
   const successes = outcomes.filter(Boolean).length;
   const failures = outcomes.length - successes;
@@ -135,7 +139,7 @@ function episodeReason(row: RecordedRow, group: readonly RecordedRow[], settings
 }
 
 /** Whose scores are the episode's baseline. */
-function comparedEpisodes({ estimator, population }: AdvantageSettings): string {
+function comparedEpisodes({ estimator, population }: LibrarySettings): string {
   if (estimator === 'reinforce++') return 'the batch';
   if (estimator === 'rloo')
     return population === 'trajectories' ? 'the others of its group' : 'the other turns of its group';
@@ -148,6 +152,7 @@ function shareOf(some: number, all: number): string {
 
 function stepReason(row: RecordedRow, settings: AdvantageSettings): string {
   const { penalisedReturn, baseline, neighbours } = row.stepLevel!;
+  if (settings.estimator === 'own') return `is what it gave this turn, whose return was ${shownValue(penalisedReturn)}`;
   const cameTo = `it came to ${shownValue(penalisedReturn)}${row.valid ? '' : ' after the penalty for a malformed action'}`;
   const turns = neighbours.reduce((sum, neighbour) => sum + neighbour.turns, 0);
   if (settings.estimator === 'gigpo') {
@@ -168,6 +173,7 @@ function similarStates(settings: AdvantageSettings): string {
 }
 
 function episodeArithmetic({ episodeLevel, episodeAdvantage }: RecordedRow, settings: AdvantageSettings): string {
+  if (settings.estimator === 'own') return ownArithmetic(episodeAdvantage, settings);
   const { score, baseline, scale, before, weight, successRate } = episodeLevel;
   const difference = `score ${shownValue(score)}${unitOf(settings)} - ${shownValue(baseline)} (mean of ${comparedEpisodes(settings)})`;
   const divided = scale === 1 ? '' : ` = ${signed(score - baseline)}, divided by ${shownValue(scale)} (its spread)`;
@@ -178,11 +184,16 @@ function episodeArithmetic({ episodeLevel, episodeAdvantage }: RecordedRow, sett
 }
 
 function stepArithmetic({ stepLevel, stepAdvantage }: RecordedRow, settings: AdvantageSettings): string {
+  if (settings.estimator === 'own') return ownArithmetic(stepAdvantage, settings);
   const { penalisedReturn, baseline, before, scale, omega } = stepLevel!;
   const discount = 'gamma' in settings ? ` discounted by ${settings.gamma}` : '';
   const difference = `return ${shownValue(penalisedReturn)}${unitOf(settings)}${discount} - ${shownValue(baseline)} = ${signed(before)}`;
   const divided = scale === 1 ? '' : `, divided by ${shownValue(scale)} (its spread) = ${signed(stepAdvantage)}`;
   return `${difference}${divided}${omega === 1 ? '' : `, times ${omega} (omega) = ${signed(omega * stepAdvantage)}`}`;
+}
+
+function ownArithmetic(value: number, { name }: OwnSettings): string {
+  return `as ${name} computed it = ${signed(value)}`;
 }
 
 /** Arithmetic whose result is told as it is elsewhere, where the parts of a sum are rounded so that they add up. */

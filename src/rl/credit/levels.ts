@@ -2,11 +2,12 @@
  * What each row's advantage consists of: both levels before and after modulation, and the states that its step baseline
  * is made of. Computed on the host from what the estimator came to, so that estimating is not held up by it.
  */
+import { groupBy } from '../../base/groupBy.ts';
 import { anchorGroups } from '../advantages/anchorGroups.ts';
 import { type AnchorShare, AnchorSimilarity } from '../advantages/anchorSimilarity.ts';
 import { polarisedWeights, successRate, unmodulated } from '../advantages/episode.ts';
 import { type AdvantageResult, anchorTerms, hasSoftStepLevel, softScales } from '../advantages/estimator.ts';
-import type { AdvantageSettings, GigpoSettings, ProxmoSettings } from '../advantages/options.ts';
+import type { AdvantageSettings, GigpoSettings, LibrarySettings, ProxmoSettings } from '../advantages/options.ts';
 import { divisor, moments, sampleWeights } from '../advantages/statistics.ts';
 import type { RolloutBatch } from '../rows.ts';
 import type { EpisodeLevel, Neighbour, StepLevel } from './record.ts';
@@ -31,14 +32,45 @@ export function levelsOf(
   settings: AdvantageSettings,
   result: AdvantageResult,
 ): (row: number) => RowLevels {
+  if (settings.estimator === 'own') return (row) => ownLevels(result, row);
   const episodeLevel = episodeLevels(batch, settings, result.score);
   const stepLevel = stepLevels(batch, settings, result);
   return (row) => ({ episodeLevel: episodeLevel(row), stepLevel: stepLevel(row) });
 }
 
+/**
+ * Of an estimator of a user's own, which does not say what it compares with: as if it took differences and no more. A
+ * turn that it says nothing of has no step level.
+ */
+function ownLevels({ score, episode, step, stepReturn, penalisedReturn }: AdvantageResult, row: number): RowLevels {
+  const [earned, ofEpisode, came, ofStep] = [score[row]!, episode[row]!, penalisedReturn[row]!, step[row]!];
+  return {
+    episodeLevel: {
+      score: earned,
+      baseline: earned - ofEpisode,
+      scale: 1,
+      before: ofEpisode,
+      weight: 1,
+      successRate: null,
+    },
+    stepLevel:
+      ofStep === 0
+        ? null
+        : {
+            return: stepReturn[row]!,
+            penalisedReturn: came,
+            baseline: came - ofStep,
+            before: ofStep,
+            scale: 1,
+            omega: 1,
+            neighbours: [],
+          },
+  };
+}
+
 function episodeLevels(
   batch: RolloutBatch,
-  settings: AdvantageSettings,
+  settings: LibrarySettings,
   score: Float64Array,
 ): (row: number) => EpisodeLevel {
   const before = unmodulated(batch, settings, score);
@@ -55,7 +87,7 @@ function episodeLevels(
 }
 
 /** What differences of scores were divided by, `[rows]`. */
-function episodeScales(batch: RolloutBatch, settings: AdvantageSettings, score: Float64Array): Float64Array {
+function episodeScales(batch: RolloutBatch, settings: LibrarySettings, score: Float64Array): Float64Array {
   const scale = new Float64Array(score.length).fill(1);
   if (settings.estimator === 'rloo') return scale;
   const weights = sampleWeights(batch, settings.population);
@@ -78,7 +110,7 @@ function modulationOf(batch: RolloutBatch, settings: ProxmoSettings, score: Floa
 
 function stepLevels(
   batch: RolloutBatch,
-  settings: AdvantageSettings,
+  settings: LibrarySettings,
   result: AdvantageResult,
 ): (row: number) => StepLevel | null {
   const level = (row: number, scale: number, omega: number, neighbours: Neighbour[]): StepLevel => {
@@ -113,30 +145,55 @@ function softNeighbours(
 ): (row: number) => Neighbour[] {
   if (settings.similarity !== 'tfidf') return () => [];
   const similarity = new AnchorSimilarity(batch, anchorTerms(batch, settings));
-  const nearestOf = new WeakMap<readonly AnchorShare[], readonly NearAnchor[]>();
+  const namesOf = new WeakMap<readonly AnchorShare[], readonly NeighbourName[]>();
   return (row) => {
     const shares = similarity.shares(row, settings, namedNeighbours);
-    let nearest = nearestOf.get(shares);
-    if (!nearest) nearestOf.set(shares, (nearest = nearAnchors(shares, penalisedReturn)));
-    return nearest.map(({ rows, figures }) => ({ ...named(batch, row, rows), ...figures }));
+    let names = namesOf.get(shares);
+    if (!names) {
+      names = shares.map(
+        (share) => new NeighbourName(batch, share.rows, share.similarity, share.weight, penalisedReturn),
+      );
+      namesOf.set(shares, names);
+    }
+    return names.map((name) => name.beside(row));
   };
 }
 
-/** An anchor as it is written down, and its rows. */
-interface NearAnchor {
-  readonly rows: readonly number[];
-  readonly figures: Pick<Neighbour, 'similarity' | 'weight' | 'return'>;
-}
+/** Rows with one anchor, as they are written down as a neighbour: named by one of another episode where there is one. */
+class NeighbourName {
+  private readonly first: Neighbour;
+  /** For rows of the first one's episode. */
+  private readonly other: Neighbour;
+  private readonly trajectory: number;
 
-function nearAnchors(shares: readonly AnchorShare[], penalisedReturn: Float64Array): NearAnchor[] {
-  return shares.map(({ rows, similarity, weight }) => ({
-    rows,
-    figures: {
-      similarity: rounded(similarity),
+  /** @param weight share in the baseline */
+  constructor(
+    private readonly batch: RolloutBatch,
+    rows: readonly number[],
+    similarity: number | null,
+    weight: number,
+    penalisedReturn: Float64Array,
+  ) {
+    const first = rows[0]!;
+    const told = {
+      turns: rows.length,
+      similarity: similarity === null ? null : rounded(similarity),
       weight: rounded(weight),
       return: rounded(meanOf(rows, penalisedReturn)),
-    },
-  }));
+    };
+    const named = (row: number): Neighbour => {
+      const { trajectory, step } = batch.rows[row]!;
+      return { trajectory, step, ...told };
+    };
+    this.trajectory = batch.trajectoryOf[first]!;
+    this.first = named(first);
+    this.other = named(rows.find((row) => batch.trajectoryOf[row] !== this.trajectory) ?? first);
+  }
+
+  /** For the neighbours of a row. */
+  beside(row: number): Neighbour {
+    return this.batch.trajectoryOf[row] === this.trajectory ? this.other : this.first;
+  }
 }
 
 /** GiGPO: the anchors of a row's step group. */
@@ -151,31 +208,21 @@ function hardNeighbours(batch: RolloutBatch, settings: GigpoSettings, penalisedR
       groupOf[row] = rows;
     }
   }
+  const namesOf = new Map<readonly number[], readonly NeighbourName[]>();
   const neighbours = (row: number): Neighbour[] => {
     const rows = groupOf[row]!;
-    const anchors = new Map<string, number[]>();
-    for (const other of rows) {
-      const { observation } = batch.rows[other]!;
-      const known = anchors.get(observation);
-      if (known) known.push(other);
-      else anchors.set(observation, [other]);
+    let names = namesOf.get(rows);
+    if (!names) {
+      const anchors = [...groupBy(rows, (other) => batch.rows[other]!.observation).values()];
+      names = anchors
+        .sort((a, b) => b.length - a.length)
+        .slice(0, namedNeighbours)
+        .map((members) => new NeighbourName(batch, members, null, members.length / rows.length, penalisedReturn));
+      namesOf.set(rows, names);
     }
-    const shares = [...anchors.values()].sort((a, b) => b.length - a.length);
-    return shares.slice(0, namedNeighbours).map((members) => ({
-      ...named(batch, row, members),
-      similarity: null,
-      weight: rounded(members.length / rows.length),
-      return: rounded(meanOf(members, penalisedReturn)),
-    }));
+    return names.map((name) => name.beside(row));
   };
   return { scale, neighbours };
-}
-
-/** How rows with one anchor are named: by one of another episode where there is one. */
-function named(batch: RolloutBatch, row: number, rows: readonly number[]) {
-  const other = rows.find((each) => batch.trajectoryOf[each] !== batch.trajectoryOf[row]) ?? rows[0]!;
-  const { trajectory, step } = batch.rows[other]!;
-  return { trajectory, step, turns: rows.length };
 }
 
 function meanOf(rows: readonly number[], values: Float64Array): number {

@@ -6,7 +6,13 @@
 
 import type { TermCounts } from '../../text/tfidf.ts';
 import { AnchorSimilarity } from '../advantages/anchorSimilarity.ts';
-import { type AdvantageResult, anchorTerms, checkAnchorsAlone, hostAdvantages } from '../advantages/estimator.ts';
+import {
+  type AdvantageResult,
+  anchorTerms,
+  checkAnchorsAlone,
+  hostAdvantages,
+  ofLibrary,
+} from '../advantages/estimator.ts';
 import { type AdvantageOptions, type ProxmoSettings, resolveAdvantageOptions } from '../advantages/options.ts';
 import { indexRollout, type RolloutBatch, type RolloutRow } from '../rows.ts';
 
@@ -29,10 +35,11 @@ export class WhatIf {
 
   /**
    * Advantages and both levels of each row, in the order of the rows.
-   * @throws {ProxmoError} `config`, naming the option that is not valid, or needs the policy's hidden states
+   * @throws {ProxmoError} `config`, naming the option that is not valid, or needs the policy's hidden states; or if the
+   * estimator is not the library's
    */
   advantages(options: AdvantageOptions): AdvantageResult {
-    const chosen = resolveAdvantageOptions(options);
+    const chosen = ofLibrary(resolveAdvantageOptions(options));
     checkAnchorsAlone(chosen);
     return hostAdvantages(this.batch, chosen, (_, centredReturn, settings) => {
       const similarity = this.similarity(settings);

@@ -9,11 +9,12 @@ import { run } from '../store.ts';
 
 const prefix = 'advantages.';
 
-/** As they stand in the configuration. */
+/** As they stand in the configuration, without the options of an estimator of one's own, which nothing here reads. */
 export const options = computed<AdvantageOptions>(() => {
   const all = Object.entries(run.value?.settings ?? {});
-  const own = all.filter(([key, value]) => key.startsWith(prefix) && value !== null);
-  return Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value])) as AdvantageOptions;
+  const given = all.filter(([key, value]) => key.startsWith(prefix) && value !== null);
+  const named = given.map(([key, value]) => [key.slice(prefix.length), value] as const);
+  return Object.fromEntries(named.filter(([name]) => !/^options\b/.test(name))) as unknown as AdvantageOptions;
 });
 
 /** With every default; null where the configuration is not one of this version. */

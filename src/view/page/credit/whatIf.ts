@@ -10,7 +10,7 @@ import { answer, outcome } from './outcome.ts';
 import { options, settings } from './settings.ts';
 import { group, index, recordedLevels } from './state.ts';
 
-export const estimators = ['proxmo', 'gigpo', 'grpo', 'rloo'] as const;
+export const estimators = ['proxmo', 'gigpo', 'grpo', 'rloo', 'reinforce++'] as const;
 export type Estimator = (typeof estimators)[number];
 
 /** What can be tried out, by its name in the address. */
@@ -44,11 +44,14 @@ const rangeOfBeta = 1 / (1 + Math.exp(-1)) - 0.5;
 /** What the run was trained with, as far as it can be tried out. */
 export const ofRun = computed<Assumption>(() => {
   const own = settings.value;
-  if (!own) return asInPaper;
+  if (!own || own.estimator === 'own') return asInPaper;
   const known = Object.entries(own).filter(([key, value]) => key in asInPaper && value !== null);
   const range = 'beta' in own ? { range: Math.round(own.beta * rangeOfBeta * 1e6) / 1e6 } : {};
   return { ...asInPaper, ...Object.fromEntries(known), ...range } as Assumption;
 });
+
+/** The run's estimator, where it is of its user's own, so that it cannot be computed here; else null. */
+export const ownName = computed(() => (settings.value?.estimator === 'own' ? settings.value.name : null));
 
 /** What is tried out; null where nothing is. */
 export const assumption = signal<Assumption | null>(fromAddress());
@@ -118,8 +121,8 @@ function optionsOf(given: Assumption): AdvantageOptions {
   const common = { ...kept('preset', 'invalidPenalty', 'population', 'returnUnit') };
   switch (estimator) {
     case 'rloo':
-      return { estimator, ...common };
     case 'grpo':
+    case 'reinforce++':
       return { estimator, ...common };
     case 'gigpo':
       return { estimator, ...common, ...kept('gamma'), omega };

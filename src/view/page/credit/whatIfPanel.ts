@@ -18,6 +18,7 @@ import {
   isOpen,
   ofRun,
   open,
+  ownName,
   problem,
 } from './whatIf.ts';
 
@@ -26,6 +27,7 @@ const estimatorNames: Readonly<Record<Estimator, string>> = {
   gigpo: 'GiGPO',
   grpo: 'GRPO',
   rloo: 'RLOO',
+  'reinforce++': 'REINFORCE++',
 };
 
 export function WhatIfPanel() {
@@ -44,9 +46,10 @@ export function WhatIfPanel() {
         ) => html`<button type="button" aria-pressed=${given.estimator === each} onClick=${() => assume({ estimator: each })}>
           <${Term} name=${each}>${estimatorNames[each]}</${Term}></button>`,
       )}
-      <button type="button" class="quiet" onClick=${() => assume(ofRun.peek())}>as trained</button>
+      ${!ownName.value && html`<button type="button" class="quiet" onClick=${() => assume(ofRun.peek())}>as trained</button>`}
       <button type="button" class="quiet" onClick=${close} aria-label="Close what if">×</button>
     </div>
+    ${ownName.value && html`<p class="note">This run’s estimator, ${shown(ownName.value, 80)}, is its own: the page has what it gave, but cannot compute it, so the paper’s settings stand here.</p>`}
     <div class="sliders">
       <${Slider} name="temperature" label="τ" term="temperature" min=${-2} max=${1} isLog isOff=${!(isProxmo && given.psa)} />
       <${Slider} name="omega" label="ω" term="omega" min=${0} max=${4} isOff=${!hasSteps} />

@@ -145,6 +145,6 @@ function Outcome({ info }: { readonly info: RunInfo }) {
         </dl>`
         : null
     }
-    <p class="muted where">${shown(info.settings['advantages.estimator'] ?? '', 40)} on ${shown(info.settings['environment.name'] ?? '', 60)}, seed ${info.seed ?? '–'}<br />${shown(info.adapter ?? '', 80)}</p>
+    <p class="muted where">${shown(info.settings['advantages.name'] ?? info.settings['advantages.estimator'] ?? '', 40)} on ${shown(info.settings['environment.name'] ?? '', 60)}, seed ${info.seed ?? '–'}<br />${shown(info.adapter ?? '', 80)}</p>
   </div>`;
 }

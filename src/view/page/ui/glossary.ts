@@ -41,6 +41,7 @@ export const glossary = {
   estimator: 'The rule that turns rewards into credit.',
   grpo: 'Group relative: the episode level alone, its score less the group’s mean, over its spread.',
   rloo: 'Leave one out: the episode’s score less the mean of the others.',
+  'reinforce++': 'Against the whole batch: the episode’s score less the batch’s mean, over its spread.',
   gigpo: 'Group in group: the episode level, and a step level that compares turns with exactly equal observations.',
   proxmo: 'The episode level, modulated by the success rate, and a step level over similar observations.',
   temperature: 'τ: how similar states must be to count in a baseline. Small: only the most similar. Large: all alike.',
