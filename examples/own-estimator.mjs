@@ -36,9 +36,9 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
       prompt: { maxTokens: 128 },
       policy: { dModel: 32, layers: 1, heads: 2, kvHeads: 2, headDim: 16, dFf: 64 },
       sampling: { maxNewTokens: 4, blockSize: 4, constrained: true },
-      warmStart: { tasks: 40, epochs: 2 },
-      training: { iterations: 4, pool: 16, tasks: 4, groupSize: 4, miniBatches: 2 },
-      evaluation: { tasks: 20 },
+      warmStart: { tasks: 20, epochs: 1 },
+      training: { iterations: 3, pool: 8, tasks: 2, groupSize: 4, miniBatches: 1 },
+      evaluation: { tasks: 10 },
     };
     const { before, after, trainer } = await train({ engine, taskSet: errands({}, { defineTaskSet }), config }).result;
     console.log(

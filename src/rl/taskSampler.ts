@@ -35,7 +35,7 @@ export interface TaskSampler {
   choose(iteration: number): readonly Task[];
   /** Takes note of the episodes of an iteration that is learned. */
   note(tasks: readonly Task[], episodes: readonly Pick<Episode, 'task' | 'score'>[]): void;
-  /** Null where there is nothing to know. @throws {ProxmoError} `file`, when it is set, if it is none of this sampler */
+  /** Null where there is nothing to know. When it is set: @throws {ProxmoError} `file` if it is not this sampler's */
   state: z.infer<typeof samplerStateSchema>;
 }
 

@@ -124,6 +124,23 @@ describe('advantages', () => {
     expect(fromInput.stdout).toBe(fromFile.stdout);
   });
 
+  it('takes an estimator of one’s own, with its options', async () => {
+    const path = join(folder, 'own.jsonl');
+    writeFileSync(path, `${rows.join('\n')}\n`);
+    const half = join(folder, 'half.mjs');
+    writeFileSync(
+      half,
+      'export default ({ part }) => ({ estimate: (_, { score }) => ({ advantage: score.map((each) => each * part) }) });',
+    );
+    const { stdout } = await proxmo(['advantages', path, '--estimator', half, '--set', 'part=0.5', '--json']);
+    expect(JSON.parse(stdout).map(({ advantage }: { advantage: number }) => advantage)).toEqual([0.5, 0.5, 0]);
+    const missing = await proxmo(['advantages', path, '--estimator', './none.mjs']);
+    expect(missing.stderr).toMatch(/^proxmo: There is no estimator module .*none\.mjs/);
+    const typo = await proxmo(['advantages', path, '--estimator', 'proxm']);
+    expect(typo.stderr).toMatch(/must be one of proxmo, gigpo/);
+    expect([missing.code, typo.code]).toEqual([1, 1]);
+  });
+
   it('names the line that is wrong', async () => {
     const result = await proxmo(['advantages', '-'], {
       input: `${rows[0]}\n${rows[1]!.replace('"reward":1', '"reward":"NaN"')}\n`,

@@ -156,6 +156,18 @@ describe.skipIf(!browser)('the page', () => {
     await again.locator('form.whatif').waitFor();
   });
 
+  it('says of a run with an estimator of its own that the page cannot compute it, and compares with others', async () => {
+    const settings = { advantages: { estimator: 'own', name: '/home/me/<b>quantile.mjs', options: { at: 0.5 } } };
+    const page = await open([await newRun({ iterations: 1, settings })], '#credit?task=0&ep=1&step=5');
+    await page.getByText('is what /home/me/<b>quantile.mjs, an estimator of this run').first().waitFor();
+    await page.keyboard.press('w');
+    await page.getByText('the page has what it gave, but cannot compute it').waitFor();
+    expect(await page.getByRole('button', { name: 'as trained' }).count()).toBe(0);
+    await page.getByRole('button', { name: 'REINFORCE++' }).click();
+    const { advantage } = referenceAdvantages(recordedRows(1), { estimator: 'reinforce++' });
+    await expect.poll(() => textOf(page, '.assumed b')).toBe(`+${advantage[4]!.toFixed(2)}`);
+  });
+
   it('follows a neighbour to its cell, and Back comes back', async () => {
     const page = await open([await newRun()], '#credit?task=0&ep=1&step=5');
     await page.locator('.neighbours .link').nth(1).click();

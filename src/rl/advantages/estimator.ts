@@ -71,7 +71,8 @@ export class AdvantageEstimator {
 
   /**
    * @param engine used by ProxMO's step level alone; a function is called at the first batch that needs it
-   * @throws {ProxmoError} `config`, naming the option that is not valid, or the estimator of one's own that is not there
+   * @throws {ProxmoError} `config`, naming the option that is not valid, or the estimator of one's own that is not
+   * there
    */
   constructor(
     options: AdvantageOptions,

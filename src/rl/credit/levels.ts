@@ -159,7 +159,7 @@ function softNeighbours(
   };
 }
 
-/** Rows with one anchor, as they are written down as a neighbour: named by one of another episode where there is one. */
+/** Rows with one anchor, as a neighbour is written down: named by one of another episode where there is one. */
 class NeighbourName {
   private readonly first: Neighbour;
   /** For rows of the first one's episode. */
