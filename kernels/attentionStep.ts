@@ -5,7 +5,7 @@
 import shader from '../shaders/attention_step.wgsl';
 import { attentionDecode } from './attentionDecode.ts';
 import { noWindow } from './attentionReference.ts';
-import { forEachHeadDim } from './attentionVariants.ts';
+import { forEachHeadDim, widestUnrolled } from './attentionVariants.ts';
 import { kvAppend, noSlot } from './kvAppend.ts';
 import { splitHeadsWithRope } from './rope.ts';
 import { defineKernel, foldWorkgroups, type KernelCase, type Variant } from './spec.ts';
@@ -44,10 +44,25 @@ function variantsOf(variant: Variant<StepParams>): Variant<StepParams>[] {
 function invocationVariants(headsEach: number): Variant<StepParams>[] {
   return variantsOf({
     label: `heads${headsEach}.f32`,
-    constants: { WORKGROUPS: false, WORKGROUP: 16, HEADS_EACH: headsEach },
+    constants: { WORKGROUPS: false, LANES: 0, WORKGROUP: 16, HEADS_EACH: headsEach },
     requires: (_, { heads, kvHeads }) => (heads / kvHeads) % headsEach === 0,
     prefer: ({ kind }) => kind === 'cpu',
   });
+}
+
+/** For adapters on the CPU: the vectors of a head are shared out among the lanes of a subgroup. */
+function laneVariants(lanes: number, headsEach: number): Variant<StepParams>[] {
+  const variants = variantsOf({
+    label: `lanes${lanes}.heads${headsEach}.f32`,
+    constants: { WORKGROUPS: false, LANES: lanes, FOUR: 4, HEADS_EACH: headsEach },
+    subgroupSize: lanes,
+    requires: (_, { heads, kvHeads }) => (heads / kvHeads) % headsEach === 0,
+    prefer: ({ kind }, { headDim }) => kind === 'cpu' && headDim > widestUnrolled,
+  });
+  return variants.map((variant) => ({
+    ...variant,
+    constants: { ...variant.constants, QUADS_EACH: Math.ceil(Number(variant.constants.HEAD_VECS) / lanes) },
+  }));
 }
 
 const counting = (count: number) => Array.from({ length: count }, (_, i) => i);
@@ -100,7 +115,8 @@ const kernel = defineKernel<StepParams>({
     queryScale: 'f32',
   },
   variants: [
-    ...[4, 2, 1].flatMap(invocationVariants),
+    ...[8, 4].flatMap((lanes) => [4, 3, 2, 1].flatMap((headsEach) => laneVariants(lanes, headsEach))),
+    ...[4, 3, 2, 1].flatMap(invocationVariants),
     ...variantsOf({ label: 'workgroup64.f32', constants: { WORKGROUPS: true } }),
   ],
   sizes: ({ batch, heads, kvHeads, headDim, slotCount, capacity }) => ({
@@ -112,8 +128,10 @@ const kernel = defineKernel<StepParams>({
     cacheV: slotCount * capacity * kvHeads * headDim,
     y: batch * heads * headDim,
   }),
-  dispatch: ({ batch, heads }, { WORKGROUPS, WORKGROUP, HEADS_EACH }) =>
-    foldWorkgroups(WORKGROUPS ? batch * heads : Math.ceil((batch * heads) / Number(HEADS_EACH) / Number(WORKGROUP))),
+  dispatch: ({ batch, heads }, { WORKGROUPS, LANES, WORKGROUP, HEADS_EACH }) => {
+    if (WORKGROUPS) return foldWorkgroups(batch * heads);
+    return foldWorkgroups(Math.ceil((batch * heads) / Number(HEADS_EACH) / (LANES ? 1 : Number(WORKGROUP))));
+  },
   cost: costOf(4),
   // What the kernels do that this one replaces.
   reference: ({ qkv, positions, frequencies, slots, cacheK, cacheV }, params) => {
@@ -178,8 +196,15 @@ const kernel = defineKernel<StepParams>({
       'a window of one',
       { window: 1 },
     ),
+    caseOf({ batch: 2, heads: 9, kvHeads: 3, headDim: 64, slotCount: 3, capacity: 30 }, [2, 0], [29, 6], 'wide heads'),
   ],
   benchCases: [
+    caseOf(
+      { batch: 1, heads: 9, kvHeads: 3, headDim: 64, slotCount: 1, capacity: 512 },
+      [0],
+      [255],
+      'one reply of a model of 135 million parameters',
+    ),
     caseOf(
       { batch: 64, heads: 4, kvHeads: 2, headDim: 16, slotCount: 64, capacity: 256 },
       counting(64),

@@ -12,7 +12,7 @@ export const maxHeadDim = 256;
  * Up to this head dimension loops over a head's vectors are unrolled on software adapters. Beyond it their compilers
  * take seconds to minutes.
  */
-const widestUnrolled = 32;
+export const widestUnrolled = 32;
 
 /** Rows of a block of the workgroup variant: units of queries, or keys. */
 export const tileBlock = 32;

@@ -9,7 +9,7 @@
  */
 import { readsLanes } from './lanes.ts';
 import type { MatmulForm, MatmulParams } from './matmulVariants.ts';
-import { isPacked } from './packed.ts';
+import { isPacked, type PackedType } from './packed.ts';
 import type { Constants, Variant } from './spec.ts';
 
 /** Products of more rows than this are computed by tiles. */
@@ -21,6 +21,8 @@ interface ColumnTile {
   readonly rows: number;
   /** Columns of a lane. */
   readonly columns: number;
+  /** The same where B is packed, and what is handed on costs more beside reading it; default: `columns`. */
+  readonly packedColumns?: number;
   /** Quads a step; rows · step is at most `lanes`. */
   readonly step: number;
 }
@@ -36,7 +38,7 @@ interface DepthTile {
 
 /** In order of preference: the first that has no more rows than it needs. */
 const columnTiles: readonly ColumnTile[] = [
-  { lanes: 8, rows: 1, columns: 2, step: 2 },
+  { lanes: 8, rows: 1, columns: 2, packedColumns: 4, step: 2 },
   { lanes: 8, rows: 4, columns: 2, step: 2 },
   { lanes: 8, rows: 8, columns: 2, step: 1 },
   { lanes: 4, rows: 1, columns: 4, step: 2 },
@@ -66,45 +68,73 @@ const enoughWorkgroups = 512;
  * @param operand what it multiplies, for labels
  */
 export function rowVariants(
-  { layout, b = 'f32' }: MatmulForm,
+  { layout, a = 'f32', b = 'f32' }: MatmulForm,
   constants: (tile: { readonly rows: number; readonly columns: number }) => Constants,
   operand: string,
 ): Variant<MatmulParams>[] {
   if (layout !== 'nt') return [];
-  const hasPacked = isPacked(b);
-  const vector: Readonly<Record<string, 4>> = hasPacked ? { a: 4 } : { a: 4, b: 4 };
-  const columnVariant = ({ lanes, rows, columns, step }: ColumnTile): Variant<MatmulParams> => ({
-    label: `row.columns.${operand}.${rows}x${columns * lanes}${hasPacked ? '' : `x${step}`}`,
-    constants: {
-      ...constants({ rows, columns: columns * lanes }),
-      ROW: true,
-      DEPTHS: false,
-      PACKED_COLUMNS: hasPacked,
-      ...(hasPacked ? { HALVES: 2, QUADS: 4, FOUR_LANES: lanes === 4 } : {}),
-      ...readsLanes(lanes),
-      // A single row is handed on faster by broadcast: by nothing to a fifth, depending on the driver.
-      ...(rows === 1 ? { FROM_LANE: 'subgroupBroadcast' } : {}),
-      COLUMNS: columns,
-      STEP: step,
-    },
-    vector,
-    subgroupSize: lanes,
-    requires: (_, { m, k }) => m <= mostRows && k % (4 * step) === 0,
-    prefer: ({ kind }, { m }) => kind === 'cpu' && (m === 1 ? rows === 1 : rows > 1 && (m <= rows || rows === lanes)),
-  });
+  const packed = isPacked(b) ? b : null;
+  const columnVariant = (tile: ColumnTile): Variant<MatmulParams> => {
+    const { lanes, rows, step } = tile;
+    const columns = packed ? (tile.packedColumns ?? tile.columns) : tile.columns;
+    const { constants: reading, ...reads } = packed ? packedReads(packed, lanes) : floatReads({ a, b }, step);
+    return {
+      label: `row.columns.${operand}.${rows}x${columns * lanes}${packed ? '' : `x${step}`}`,
+      constants: {
+        ...constants({ rows, columns: columns * lanes }),
+        ...{ ROW: true, DEPTHS: false, COLUMNS: columns, STEP: step },
+        ...readsLanes(lanes),
+        // A single row is handed on faster by broadcast: by nothing to a fifth, depending on the driver.
+        ...(rows === 1 ? { FROM_LANE: 'subgroupBroadcast' } : {}),
+        ...reading,
+      },
+      ...reads,
+      subgroupSize: lanes,
+      requires: (_, { m, k }) => m <= mostRows && k % (4 * step) === 0,
+      prefer: ({ kind }, { m }) => kind === 'cpu' && (m === 1 ? rows === 1 : rows > 1 && (m <= rows || rows === lanes)),
+    };
+  };
   const depthVariant = ({ lanes, rows, columns, subgroup }: DepthTile): Variant<MatmulParams> => ({
     label: `row.${subgroup ? 'subgroup' : 'workgroup'}${lanes}.${operand}.${rows}x${columns}`,
     constants: {
       ...constants({ rows, columns }),
-      ...{ ROW: true, DEPTHS: true, PACKED_COLUMNS: false, LANES: lanes, SUBGROUP_SUM: subgroup },
+      ...{ ROW: true, DEPTHS: true, LANES: lanes, SUBGROUP_SUM: subgroup, WORDS: false, WORDS_A: false },
     },
-    vector,
+    vector: packed ? { a: 4 } : { a: 4, b: 4 },
     ...(subgroup ? { subgroupSize: lanes } : {}),
     requires: (_, { m, k }) => m <= mostRows && k % 4 === 0,
     prefer: ({ kind }, { m, n }) =>
       kind === 'gpu' && (m === 1 ? rows === 1 && (columns === 1 || n >= columns * enoughWorkgroups) : rows > 1),
   });
   return [...columnTiles.map(columnVariant), ...depthTiles.map(depthVariant)];
+}
+
+/** How a variant reads its operands. */
+type Reads = Pick<Variant, 'constants' | 'vector' | 'words'>;
+
+/** In vectors of four words, or of two where groups of six begin anywhere. */
+function packedReads(b: PackedType, lanes: number): Reads {
+  return {
+    constants: {
+      PACKED_COLUMNS: true,
+      HALVES: 2,
+      QUADS: 4,
+      GROUPS_OF_QUAD: b === 'q4_1' ? 4 : 8,
+      FOUR_LANES: lanes === 4,
+    },
+    vector: { a: 4, b: b === 'q6_k' ? 2 : 4 },
+  };
+}
+
+/** Quads of float32 and, of f16, as many words as a vector has: a word takes as long to read as half of one. */
+function floatReads({ a, b }: Required<Pick<MatmulForm, 'a' | 'b'>>, step: number): Reads {
+  const [isHalfA, isHalfB] = [a === 'f16', b === 'f16'];
+  const quadsOfRead = isHalfB && step % 2 === 0 ? 2 : 1;
+  return {
+    constants: { WORDS: isHalfB, WORDS_A: isHalfA, QUADS_OF_READ: quadsOfRead, READS: step / quadsOfRead },
+    vector: { a: isHalfA ? 2 : 4, b: isHalfB && quadsOfRead === 1 ? 2 : 4 },
+    words: [...(isHalfA ? ['a'] : []), ...(isHalfB ? ['b'] : [])],
+  };
 }
 
 /**

@@ -261,7 +261,7 @@ function constantsOf(form: MatmulForm, { rows, columns }: Tile, vector: boolean)
   const operand = operandOf(form);
   return {
     // A variant sets those of its method.
-    ...{ ROW: false, SUBGROUP: false, TILE: false, MATRIX: false, WORKGROUP_MEMORY: false },
+    ...{ ROW: false, SUBGROUP: false, TILE: false, MATRIX: false, WORKGROUP_MEMORY: false, PACKED_COLUMNS: false },
     TRANSPOSE_A: layout === 'tn',
     TRANSPOSE_B: layout === 'nt',
     BIAS: bias,

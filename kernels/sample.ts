@@ -3,6 +3,9 @@ import shader from '../shaders/sample.wgsl';
 import { type SampleControls, sampleReference } from './sampleReference.ts';
 import { defineKernel, foldWorkgroups, type KernelCase } from './spec.ts';
 
+/** From so many tokens on sharing a row out is worth its barriers. */
+const longRow = 1024;
+
 export type SampleParams = { batch: number; vocab: number; tokenOffset: number };
 
 export const sample = defineKernel<SampleParams>({
@@ -22,6 +25,12 @@ export const sample = defineKernel<SampleParams>({
       label: 'workgroup256.f32',
       constants: { WORKGROUP: 256, LANES: 256, COOPERATIVE: true },
       prefer: ({ kind }) => kind === 'gpu',
+    },
+    // On adapters on the CPU lanes that have no row of their own share a long one: a workgroup is one subgroup of most.
+    {
+      label: 'workgroup8.f32',
+      constants: { WORKGROUP: 8, LANES: 8, COOPERATIVE: true },
+      prefer: ({ kind }, { batch, vocab }) => kind === 'cpu' && batch < 8 && vocab >= longRow,
     },
     { label: 'row.f32', constants: { WORKGROUP: 16, LANES: 1, COOPERATIVE: false } },
   ],
@@ -56,6 +65,7 @@ export const sample = defineKernel<SampleParams>({
   benchCases: [
     caseOf({ batch: 64, vocab: 300, tokenOffset: 0 }, { temperature: 1, topP: 1, topK: 0 }, 'plain'),
     caseOf({ batch: 64, vocab: 300, tokenOffset: 0 }, { temperature: 1, topP: 0.9, topK: 50 }, 'top-k and top-p'),
+    caseOf({ batch: 1, vocab: 49_152, tokenOffset: 0 }, { temperature: 1, topP: 1, topK: 0 }, 'one long row'),
   ],
   tuningCase: (params) => ({
     params,

@@ -77,6 +77,11 @@ export interface Variant<P extends Params = Params> {
    */
   readonly vector?: Readonly<Record<string, 2 | 4>>;
   /**
+   * Bindings in f16 that this variant reads as words of u32, two elements each, where a driver reads a word as fast as
+   * an element; `vector` counts words then.
+   */
+  readonly words?: readonly string[];
+  /**
    * WGSL extensions, as `subgroups`. `f16` comes by itself where a binding stores it, and what `subgroupSize` needs.
    */
   readonly enables?: readonly string[];
@@ -252,7 +257,8 @@ export function assembleShader<P extends Params>(
   const fields = Object.entries(spec.params).map(([name, type]) => `  ${name}: ${type},`);
   const bindings = Object.entries(spec.bindings).map(([name, binding], index) => {
     const width = variant.vector?.[name];
-    const element = width ? `vec${width}<${binding.dtype}>` : binding.dtype;
+    const dtype = variant.words?.includes(name) ? 'u32' : binding.dtype;
+    const element = width ? `vec${width}<${dtype}>` : dtype;
     const access = binding.access === 'read' ? 'read' : 'read_write';
     return `@group(0) @binding(${index + 1}) var<storage, ${access}> ${name}: array<${element}>;`;
   });

@@ -27,5 +27,9 @@ fn turnOf(item: u32, c: u32) -> SinCos {
 //#if WORKGROUPS
 //#include "attention_step_workgroup.wgsl"
 //#else
+//#if LANES
+//#include "attention_step_lanes.wgsl"
+//#else
 //#include "attention_step_invocation.wgsl"
+//#endif
 //#endif

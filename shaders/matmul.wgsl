@@ -6,6 +6,9 @@
 // matrix (lib/packed.wgsl), whose values are widened as they are read.
 //#include "lib/grid.wgsl"
 //#if PACKED
+//#if PACKED_COLUMNS
+//#include "lib/packed_layout.wgsl"
+//#else
 //#include "lib/packed.wgsl"
 
 // The values 4 · quad to 4 · quad + 3 of a line of B, as it lies in storage.
@@ -17,6 +20,7 @@ fn packedQuadOfB(line: u32, quad: u32) -> vec4<f32> {
 //#endif
   return packedQuad(line * packedRowWords(columns), quad, columns);
 }
+//#endif
 //#endif
 
 // What a workgroup computes: the tile of C whose first element is (row, column), from depth `start` to `end`.

@@ -10,9 +10,18 @@
 // p. Lines are repeated as text because drivers that do not unroll loops would keep an array that a loop indexes in
 // memory.
 
+// Four numbers of f16.
+fn quadOfWords(first: u32, second: u32) -> vec4<f32> {
+  return vec4(unpack2x16float(first), unpack2x16float(second));
+}
+
 fn leftQuad(at: u32) -> vec4<f32> {
   let x = a[at];
+//#if WORDS_A
+  return quadOfWords(x.x, x.y);
+//#else
   return vec4(leftOperand(x.x), leftOperand(x.y), leftOperand(x.z), leftOperand(x.w));
+//#endif
 }
 
 // Where a line of B starts, and its quads: in storage as it is, or widened.
@@ -24,6 +33,7 @@ fn rightLine(tile: Tile, line: u32) -> u32 {
 //#endif
 }
 
+//#if !WORDS
 fn rightQuad(line: u32, quad: u32) -> vec4<f32> {
 //#if PACKED
   return packedQuadOfB(line, quad);
@@ -32,6 +42,7 @@ fn rightQuad(line: u32, quad: u32) -> vec4<f32> {
   return vec4(rightOperand(y.x), rightOperand(y.y), rightOperand(y.z), rightOperand(y.w));
 //#endif
 }
+//#endif
 
 fn store(tile: Tile, row: u32, column: u32, sum: f32) {
   if (row < params.m && column < params.n) {
@@ -131,17 +142,30 @@ fn main(
 //#end
   for (var i = tile.start / 4u; i < tile.end / 4u; i += STEP) {
     let x = leftQuad(left + i);
-//#each s STEP
+//#each p READS
 //#each t COLUMNS
-    let y$s$t = rightQuad(right$t, i + $s);
+//#if WORDS
+    let read$p$t = b[(right$t + i) / QUADS_OF_READ + $p];
+//#else
+    let read$p$t = rightQuad(right$t, i + $p);
+//#endif
+//#end
+//#each s QUADS_OF_READ
+//#each t COLUMNS
+//#if WORDS
+    let y$p$s$t = quadOfWords(read$p$t[2u * $s], read$p$t[2u * $s + 1u]);
+//#else
+    let y$p$s$t = read$p$t;
+//#endif
 //#end
 //#each r TILE_M
-    let x$s$r = $FROM_LANE(x, $r * STEP + $s);
+    let x$p$s$r = $FROM_LANE(x, $r * STEP + $p * QUADS_OF_READ + $s);
 //#each t COLUMNS
-    sum$r$t = fma(x$s$r.x, y$s$t.x, sum$r$t);
-    sum$r$t = fma(x$s$r.y, y$s$t.y, sum$r$t);
-    sum$r$t = fma(x$s$r.z, y$s$t.z, sum$r$t);
-    sum$r$t = fma(x$s$r.w, y$s$t.w, sum$r$t);
+    sum$r$t = fma(x$p$s$r.x, y$p$s$t.x, sum$r$t);
+    sum$r$t = fma(x$p$s$r.y, y$p$s$t.y, sum$r$t);
+    sum$r$t = fma(x$p$s$r.z, y$p$s$t.z, sum$r$t);
+    sum$r$t = fma(x$p$s$r.w, y$p$s$t.w, sum$r$t);
+//#end
 //#end
 //#end
 //#end
