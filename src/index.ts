@@ -42,7 +42,9 @@ export {
   type SamplingControls,
 } from './nn/generator.ts';
 export { copyWeights, type Precision, readParameter, type WeightStorage, writeParameter } from './nn/halfWeights.ts';
-export { adapterWeights, LoraAdapters, loadAdapters, mergeAdapters } from './nn/lora.ts';
+export { LoraAdapters } from './nn/lora.ts';
+export { adapterWeights, loadAdapters, loadSavedModules } from './nn/loraWeights.ts';
+export { mergeAdapters, mergedModel } from './nn/mergeAdapters.ts';
 export { packedInputs, packSequences } from './nn/packing.ts';
 export { type Activation, packedAttention, Transformer, type TransformerConfig } from './nn/transformer.ts';
 export { ActionConstraints } from './rl/actionConstraint.ts';

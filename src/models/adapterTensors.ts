@@ -6,18 +6,22 @@ import { ProxmoError } from '../base/errors.ts';
 import type { HfModel } from './hf/config.ts';
 import { locateWeights } from './hf/locate.ts';
 import { headName, weightPlacements } from './hf/weightNames.ts';
-import { type LoraConfig, loraShape, loraSites, loraTensorName } from './peft.ts';
+import { type LoraConfig, loraShape, loraSites, loraTensorName, savedPrefix } from './peft.ts';
+import { savedTensors } from './savedModules.ts';
 import type { WeightSource } from './weightSource.ts';
-
-const prefix = 'base_model.model.';
 
 /**
  * A tensor's name as PEFT saves it: with its prefix, which others leave out, and without the adapter's own name, as in
  * `lora_A.default.weight`, which stands in a model's plain state.
  */
 function savedName(name: string): string {
-  const bare = name.startsWith(prefix) ? name.slice(prefix.length) : name;
-  return prefix + bare.replace(/\.lora_([AB])\.[^.]+\.weight$/, '.lora_$1.weight').replace('.base_layer.', '.');
+  const bare = name.startsWith(savedPrefix) ? name.slice(savedPrefix.length) : name;
+  const saved = bare
+    .replace(/\.lora_([AB])\.[^.]+\.weight$/, '.lora_$1.weight')
+    .replace(/\.lora_embedding_([AB])\.[^.]+$/, '.lora_embedding_$1')
+    .replace(/\.modules_to_save\.[^.]+\.(weight|bias)$/, '.$1')
+    .replace('.base_layer.', '.');
+  return savedPrefix + saved;
 }
 
 /**
@@ -55,14 +59,15 @@ export async function checkAdapterTensors(
   base: WeightSource | null,
   onOtherModel: (sentence: string) => void = refuse,
 ): Promise<void> {
-  const needed = new Map(
-    loraSites(model, config).flatMap((site) =>
+  const needed = new Map<string, { readonly shape: readonly number[]; readonly rank: number | null }>([
+    ...loraSites(model, config).flatMap((site) =>
       (['A', 'B'] as const).map((matrix) => {
         const { rank } = site;
         return [loraTensorName(site, matrix), { shape: loraShape(site, matrix), rank }] as const;
       }),
     ),
-  );
+    ...savedTensors(model, config).map(({ name, placement: { shape } }) => [name, { shape, rank: null }] as const),
+  ]);
   const names = new Set(source.names());
   const missing = [...needed.keys()].find((name) => !names.has(name));
   if (missing !== undefined)
@@ -73,8 +78,8 @@ export async function checkAdapterTensors(
   for (const [name, { shape, rank }] of needed) {
     const given = source.shape(name);
     if (given.join() === shape.join()) continue;
-    const sentence = `${where}: ${name} has the shape [${given.join(', ')}], but this model and rank make it [${shape.join(', ')}].`;
-    if (given.length !== 2 || !given.includes(rank)) throw new ProxmoError('file', sentence);
+    const sentence = `${where}: ${name} has the shape [${given.join(', ')}], but this model${rank === null ? '' : ' and rank'} make${rank === null ? 's' : ''} it [${shape.join(', ')}].`;
+    if (rank !== null && (given.length !== 2 || !given.includes(rank))) throw new ProxmoError('file', sentence);
     onOtherModel(sentence);
     break;
   }
@@ -92,7 +97,7 @@ async function checkCopy(
   where: string,
   base: WeightSource | null,
 ): Promise<void> {
-  const own = name.slice(prefix.length);
+  const own = name.slice(savedPrefix.length);
   const placements = weightPlacements(model);
   const embedding = placements.find(({ parameter }) => parameter === 'embedding');
   const head = placements.find(({ parameter }) => parameter === 'head') ?? embedding;
@@ -107,7 +112,7 @@ async function checkCopy(
   }
   throw new ProxmoError(
     'file',
-    `${where} has a ${own} of its own, which differs from the model's, and only projections take adapters; merge it ` +
-      'into its model in PEFT (merge_and_unload), and use what that gives.',
+    `${where} has a ${own} of its own, which differs from the model's, though its adapter_config.json does not name it ` +
+      'in modules_to_save; name it there if it was trained.',
   );
 }

@@ -1,7 +1,9 @@
 /**
- * Low-rank adapters as the library PEFT describes and names them: which projections of a model they change,
+ * Low-rank adapters as the library PEFT describes and names them: which matrices of a model they change,
  * adapter_config.json, and the names of their tensors. An adapter of a projection W `[out, in]` is A `[rank, in]` and B
- * `[out, rank]`; the projection becomes W + factor · B · A (Hu et al., arXiv 2106.09685).
+ * `[out, rank]`; the projection becomes W + factor · B · A (Hu et al., arXiv 2106.09685). An embedding W `[tokens,
+ * dModel]` becomes W + factor · (B · A)ᵀ, with A `[rank, tokens]` and B `[dModel, rank]`. Other modules can be trained
+ * as a whole beside the adapters (`savedModules.ts`).
  */
 import * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
@@ -15,8 +17,9 @@ export interface LoraConfig {
   /** The update's factor is alpha / rank, or alpha / √rank where `rankStabilised`. */
   readonly alpha: number;
   /**
-   * Names of projections as in the checkpoint, or their ends: `q_proj`, `down_proj`, `c_attn`, `attn.c_proj`.
-   * `all-linear` is every one but the head. A pattern is a regular expression that matches whole names, as PEFT's.
+   * Names of projections as in the checkpoint, or their ends: `q_proj`, `down_proj`, `c_attn`, `attn.c_proj`; of
+   * embeddings, `embed_tokens`; of the head, `lm_head`. `all-linear` is every projection but the head. A pattern is a
+   * regular expression that matches whole names, as PEFT's.
    */
   readonly targets: readonly string[] | 'all-linear' | { readonly pattern: string };
   /** Share of a projection's inputs that the adapter does not see while it is trained. Default: 0. */
@@ -30,12 +33,16 @@ export interface LoraConfig {
   readonly rankPattern?: Readonly<Record<string, number>>;
   /** Alphas of some projections, in the same way. */
   readonly alphaPattern?: Readonly<Record<string, number>>;
+  /** Names of modules, or their ends, that are trained as a whole, in copies of their own. Default: none. */
+  readonly modulesToSave?: readonly string[];
 }
 
-/** A projection with an adapter. */
+/** A matrix with an adapter. */
 export interface LoraSite {
-  /** The projection's name in the checkpoint, as `model.layers.0.self_attn.q_proj`. */
+  /** The matrix's name in the checkpoint, as `model.layers.0.self_attn.q_proj`. */
   readonly module: string;
+  /** Whether its rows are looked up, and not multiplied with: `inputs` are tokens then. */
+  readonly isEmbedding: boolean;
   /**
    * The transformer's parameter that holds it, and its first output there: projections that read the same input are one
    * parameter.
@@ -58,54 +65,46 @@ export function loraSites(model: Pick<HfModel, 'family' | 'transformer'>, config
   checkStrengths(config);
   if (!(dropout >= 0 && dropout < 1))
     throw new ProxmoError('config', `the adapter's dropout is ${dropout}; it must be at least 0 and below 1.`);
-  const strengthOf = strengths(config);
-  const all = weightPlacements(model)
-    .filter(isProjection)
-    .map((placement) => siteOf(placement, strengthOf));
-  if (targets === 'all-linear') return all;
-  if ('pattern' in targets) return sitesOfPattern(all, targets.pattern, model);
-  const names = ({ module }: LoraSite, target: string) => module === target || module.endsWith(`.${target}`);
-  const unknown = targets.length === 0 ? '' : targets.find((target) => !all.some((site) => names(site, target)));
-  if (unknown !== undefined) {
+  const { embeddings, projections, head } = possibleSites(model, strengths(config));
+  if (targets === 'all-linear') return projections;
+  const all = [...embeddings, ...projections, head];
+  const known = `a ${model.family} model has ${namesOf([...projections, ...embeddings, head])}`;
+  if ('pattern' in targets) {
+    const matches = patternOf(targets.pattern);
+    const found = all.filter(({ module }) => matches.test(module));
+    if (found.length > 0) return found;
     throw new ProxmoError(
       'config',
-      `the adapter's targets name no projection "${unknown}"; a ${model.family} model has ${projectionNames(all)}.`,
+      `the adapter's target_modules "${targets.pattern}" matches no projection; ${known}, as in ${projections[0]?.module}.`,
     );
   }
-  return all.filter((site) => targets.some((target) => names(site, target)));
+  const unknown = targets.length === 0 ? '' : targets.find((target) => !all.some((site) => isNamed(site, target)));
+  if (unknown !== undefined)
+    throw new ProxmoError('config', `the adapter's targets name no projection "${unknown}"; ${known}.`);
+  return all.filter((site) => targets.some((target) => isNamed(site, target)));
 }
 
-function projectionNames(all: readonly LoraSite[]): string {
-  return [...new Set(all.map(({ module }) => module.split('.').slice(-1)[0]))].join(', ');
+/** Whether a name is that of a module, or its end. */
+function isNamed({ module }: { readonly module: string }, name: string): boolean {
+  return module === name || module.endsWith(`.${name}`);
 }
 
-/** @throws {ProxmoError} `config` if the pattern cannot be read, matches no projection, or one that takes no adapter */
-function sitesOfPattern(
-  all: readonly LoraSite[],
-  pattern: string,
-  model: Pick<HfModel, 'family' | 'transformer'>,
-): LoraSite[] {
-  const matches = patternOf(pattern);
-  // PEFT puts adapters on a head or an embedding that the pattern matches, too.
-  const other = weightPlacements(model).find(
-    ({ parameter, name }) => otherMatrices.has(parameter) && matches.test(name.slice(0, -'.weight'.length)),
-  );
-  const [head = ''] = headName.split('.weight');
-  if (other || matches.test(head)) {
-    throw new ProxmoError(
-      'config',
-      `the adapter's target_modules "${pattern}" matches ${other ? other.name : head}, and adapters on embedding or head are not supported.`,
-    );
-  }
-  const found = all.filter(({ module }) => matches.test(module));
-  if (found.length > 0) return found;
-  throw new ProxmoError(
-    'config',
-    `the adapter's target_modules "${pattern}" matches no projection; a ${model.family} model has ${projectionNames(all)}, as in ${all[0]?.module}.`,
-  );
+function namesOf(sites: readonly LoraSite[]): string {
+  return [...new Set(sites.map(({ module }) => module.split('.').slice(-1)[0]))].join(', ');
 }
 
-const otherMatrices: ReadonlySet<string> = new Set(['embedding', 'positions', 'head']);
+/** Every matrix that can have an adapter: projections, and beside them embeddings and the head. */
+function possibleSites(model: Pick<HfModel, 'family' | 'transformer'>, strengthOf: ReturnType<typeof strengths>) {
+  const { vocabSize, dModel } = model.transformer;
+  const placements = weightPlacements(model);
+  const embeddings = placements.filter(({ parameter }) => parameter === 'embedding' || parameter === 'positions');
+  const head = { name: headName, shape: [vocabSize, dModel], parameter: 'head', offset: 0, transposed: false };
+  return {
+    embeddings: embeddings.map((placement) => embeddingSite(placement, strengthOf)),
+    projections: placements.filter(isProjection).map((placement) => siteOf(placement, strengthOf)),
+    head: siteOf(head, strengthOf),
+  };
+}
 
 /**
  * A Python pattern that must match the whole of a name.
@@ -132,13 +131,28 @@ function isProjection({ name, shape, parameter }: WeightPlacement): boolean {
 }
 
 function siteOf(
-  { name, shape, parameter, offset, transposed }: WeightPlacement,
+  { name, shape, parameter, offset, transposed }: Omit<WeightPlacement, 'plus'>,
   strengthOf: ReturnType<typeof strengths>,
 ): LoraSite {
   const [first = 0, second = 0] = shape;
   const [inputs, outputs] = transposed ? [first, second] : [second, first];
-  const module = name.slice(0, -'.weight'.length);
-  return { module, parameter, firstOutput: offset / inputs, inputs, outputs, ...strengthOf(module) };
+  const module = moduleOf(name);
+  const place = { parameter, firstOutput: offset / inputs, inputs, outputs };
+  return { module, isEmbedding: false, ...place, ...strengthOf(module) };
+}
+
+function embeddingSite(
+  { name, shape, parameter }: WeightPlacement,
+  strengthOf: ReturnType<typeof strengths>,
+): LoraSite {
+  const [inputs = 0, outputs = 0] = shape;
+  const module = moduleOf(name);
+  return { module, isEmbedding: true, parameter, firstOutput: 0, inputs, outputs, ...strengthOf(module) };
+}
+
+/** The module that a tensor belongs to. */
+export function moduleOf(tensorName: string): string {
+  return tensorName.replace(/\.(weight|bias)$/, '');
 }
 
 /** @throws {ProxmoError} `config` for a rank or an alpha that is out of range, or a pattern that cannot be read */
@@ -173,9 +187,12 @@ function strengths(config: LoraConfig): (module: string) => Pick<LoraSite, 'rank
 }
 
 /** Name of an adapter's matrix in PEFT's checkpoints. */
-export function loraTensorName({ module }: LoraSite, matrix: 'A' | 'B'): string {
-  return `base_model.model.${module}.lora_${matrix}.weight`;
+export function loraTensorName({ module, isEmbedding }: LoraSite, matrix: 'A' | 'B'): string {
+  return `${savedPrefix}${module}.lora_${isEmbedding ? `embedding_${matrix}` : `${matrix}.weight`}`;
 }
+
+/** What PEFT puts before the names of a model's modules. */
+export const savedPrefix = 'base_model.model.';
 
 /** Shape of an adapter's matrix. */
 export function loraShape({ inputs, outputs, rank }: LoraSite, matrix: 'A' | 'B'): readonly [number, number] {
@@ -194,6 +211,7 @@ const allowedValues: Readonly<Record<string, readonly unknown[]>> = {
 /** Settings that are read, and those that say how PEFT stores, merges or trains an adapter and change nothing here. */
 const knownSettings = new Set([
   ...['r', 'lora_alpha', 'lora_dropout', 'target_modules', 'use_rslora', 'rank_pattern', 'alpha_pattern'],
+  'modules_to_save',
   ...[
     'base_model_name_or_path',
     'revision',
@@ -220,6 +238,7 @@ const settings = z.object({
   use_rslora: z.boolean().default(false),
   rank_pattern: z.record(z.string(), z.number()).nullish(),
   alpha_pattern: z.record(z.string(), z.number()).nullish(),
+  modules_to_save: z.array(z.string()).nullish(),
 });
 
 /**
@@ -249,6 +268,7 @@ export function parseAdapterConfig(value: unknown, where = 'adapter_config.json'
   const patterns = {
     ...(isOff(parsed.rank_pattern ?? null) ? {} : { rankPattern: parsed.rank_pattern! }),
     ...(isOff(parsed.alpha_pattern ?? null) ? {} : { alphaPattern: parsed.alpha_pattern! }),
+    ...(isOff(parsed.modules_to_save ?? null) ? {} : { modulesToSave: parsed.modules_to_save! }),
   };
   return { rank: r, alpha, targets, dropout, rankStabilised, ...patterns };
 }
@@ -278,6 +298,7 @@ export function adapterConfig(
       : loraSites(model, config).map(({ module }) => module),
     ...(config.rankPattern ? { rank_pattern: config.rankPattern } : {}),
     ...(config.alphaPattern ? { alpha_pattern: config.alphaPattern } : {}),
+    ...(config.modulesToSave ? { modules_to_save: config.modulesToSave } : {}),
     bias: 'none',
     // GPT-2 keeps its matrices as [in, out].
     fan_in_fan_out: model.family === 'gpt2',

@@ -1,26 +1,24 @@
 /**
- * Low-rank adapters (LoRA; Hu et al., arXiv 2106.09685) on the projections of a pretrained transformer. They have a
- * slab of their own, so that optimiser, gradients and checkpoints are those of the adapters alone; the base stays as it
- * is until they are merged into it.
+ * Low-rank adapters (LoRA; Hu et al., arXiv 2106.09685) on the matrices of a pretrained transformer, and copies of
+ * modules that are trained as a whole. They have a slab of their own, so that optimiser, gradients and checkpoints are
+ * those of the adapters alone; the base stays as it is until they are merged into it.
  */
-import { addColumns } from '../../kernels/addColumns.ts';
 import { ProxmoError } from '../base/errors.ts';
-import { checkAdapterTensors } from '../models/adapterTensors.ts';
-import { checkFinite } from '../models/finiteWeights.ts';
 import type { HfModel } from '../models/hf/config.ts';
-import { type LoraConfig, type LoraSite, loraShape, loraSites, loraTensorName } from '../models/peft.ts';
-import type { WeightSource } from '../models/weightSource.ts';
-import { gatherRows } from '../ops/embedding.ts';
-import { addLowRank, dropout } from '../ops/lowRank.ts';
-import { product } from '../ops/matmul.ts';
-import type { Engine } from '../tensor/engine.ts';
+import { type LoraConfig, type LoraSite, loraShape, loraSites, loraTensorName, moduleOf } from '../models/peft.ts';
+import { type SavedTensor, savedTensors } from '../models/savedModules.ts';
+import { scale } from '../ops/elementwise.ts';
+import { embedding } from '../ops/embedding.ts';
+import { linear } from '../ops/linear.ts';
+import { addLowRank, addToColumns, dropout } from '../ops/lowRank.ts';
+import type { LogitTerm } from '../ops/vocabLoss.ts';
+import type { Matrix } from '../tensor/packedMatrix.ts';
 import { Random } from '../tensor/random.ts';
-import { constant, launch, sizeOf, type Tensor } from '../tensor/tensor.ts';
+import { sizeOf, type Tensor } from '../tensor/tensor.ts';
 import { type ParameterRequest, ParameterSlab } from '../tensor/variable.ts';
-import { updatedParameter } from './halfWeights.ts';
-import type { Transformer } from './transformer.ts';
 
-const matrices = ['A', 'B'] as const;
+/** The two matrices of an adapter, as PEFT calls them. */
+export const loraMatrices = ['A', 'B'] as const;
 
 /**
  * Low-rank adapters of a model (Hu et al., arXiv 2106.09685): what is trained in place of its weights.
@@ -31,10 +29,13 @@ const matrices = ['A', 'B'] as const;
 export class LoraAdapters {
   readonly slab: ParameterSlab;
   readonly sites: readonly LoraSite[];
+  /** Copies of modules that are trained as a whole. */
+  readonly saved: readonly SavedTensor[];
 
   /**
-   * @param seed A starts as PEFT's does, uniform in ±1 / √in; B starts at 0, so that the model is the base at first.
-   * Null leaves both at 0, for adapters that are loaded
+   * @param seed A starts as PEFT's does, uniform in ±1 / √in, and B at 0, so that the model is the base at first; of an
+   * embedding A starts at 0 and B is normal. Null leaves both at 0, for adapters that are loaded. Copies of whole
+   * modules are at 0 in any case (`loadSavedModules`)
    * @param name of the slab, for error messages
    * @throws {ProxmoError} `config`
    */
@@ -45,11 +46,34 @@ export class LoraAdapters {
     name = 'adapters',
   ) {
     this.sites = loraSites(model, config);
+    this.saved = savedTensors(model, config);
+    const both = this.saved.find(({ placement }) => this.sites.some((site) => site.parameter === placement.parameter));
+    if (both)
+      throw new ProxmoError(
+        'config',
+        `${moduleOf(both.placement.name)} is to have an adapter and to be trained as a whole; name it in one of targets and modulesToSave.`,
+      );
     const random = seed === null ? null : new Random(seed, 'adapters');
-    this.slab = new ParameterSlab(
-      name,
-      this.sites.flatMap((site) => matrices.map((matrix) => this.request(site, matrix, random))),
-    );
+    this.slab = new ParameterSlab(name, [
+      ...this.sites.flatMap((site) => loraMatrices.map((matrix) => this.request(site, matrix, random))),
+      ...this.saved.map(({ name: tensor, placement: { shape } }) => ({
+        name: tensor,
+        shape,
+        decay: shape.length > 1,
+        initial: null,
+      })),
+    ]);
+  }
+
+  /** The copy that stands for a parameter of the transformer, in parts; null if there is none. */
+  partsOf(parameter: string): readonly Matrix[] | null {
+    const copy = this.saved.find(({ placement }) => placement.parameter === parameter);
+    return copy ? this.slab.parts(copy.name) : null;
+  }
+
+  /** Whether a parameter of the transformer is read otherwise than the base has it. */
+  changes(parameter: string): boolean {
+    return this.partsOf(parameter) !== null || this.sites.some((site) => site.parameter === parameter);
   }
 
   /**
@@ -61,106 +85,73 @@ export class LoraAdapters {
    * @returns `[rows, out]`
    */
   add(y: Tensor, x: Tensor, parameter: string, dropoutSeed: Tensor | null): Tensor {
-    const { config, slab } = this;
-    return this.sites.reduce((sum, site, index) => {
+    const { slab } = this;
+    return this.sites.reduce((sum, site) => {
       if (site.parameter !== parameter) return sum;
-      const seen = dropoutSeed ? dropout(x, dropoutSeed, index, config.dropout ?? 0) : x;
+      const seen = this.seenBy(site, x, dropoutSeed);
       const [down, up] = [slab.get(loraTensorName(site, 'A')), slab.get(loraTensorName(site, 'B'))];
       return addLowRank(sum, seen, down, up, { start: site.firstOutput, factor: site.factor });
     }, y);
   }
 
+  /**
+   * Adds the update of an embedding to the rows that were looked up in it.
+   * @param y `[rows, dModel]`; its storage is taken
+   * @param ids u32 `[rows]`
+   * @param parameter the transformer's name of the embedding
+   * @returns `[rows, dModel]`
+   */
+  addRows(y: Tensor, ids: Tensor, parameter: string): Tensor {
+    const site = this.sites.find((each) => each.isEmbedding && each.parameter === parameter);
+    if (!site) return y;
+    const low = embedding(this.slab.get(loraTensorName(site, 'A')), ids);
+    const update = linear(low, this.slab.get(loraTensorName(site, 'B')));
+    return addToColumns(y, update, { start: 0, factor: site.factor });
+  }
+
+  /**
+   * What the adapter of the head adds to its logits, as a product of its own; null if it has none.
+   * @param hidden `[rows, dModel]`
+   * @param dropoutSeed as of `add`
+   */
+  headTerm(hidden: Tensor, dropoutSeed: Tensor | null): LogitTerm | null {
+    const site = this.sites.find(({ parameter }) => parameter === 'head');
+    if (!site) return null;
+    const low = linear(this.seenBy(site, hidden, dropoutSeed), this.slab.get(loraTensorName(site, 'A')));
+    return { x: scale(low, site.factor), head: [this.slab.get(loraTensorName(site, 'B'))] };
+  }
+
+  /** What a site's adapter sees of its input in training. */
+  private seenBy(site: LoraSite, x: Tensor, dropoutSeed: Tensor | null): Tensor {
+    return dropoutSeed ? dropout(x, dropoutSeed, this.sites.indexOf(site), this.config.dropout ?? 0) : x;
+  }
+
   private request(site: LoraSite, matrix: 'A' | 'B', random: Random | null): ParameterRequest {
-    const shape = loraShape(site, matrix);
-    const bound = 1 / Math.sqrt(site.inputs);
-    const isDrawn = matrix === 'A' && random !== null;
+    const shape = heldShape(site, matrix);
     return {
       name: loraTensorName(site, matrix),
       shape,
       decay: true,
-      initial: isDrawn ? Float32Array.from({ length: sizeOf(shape) }, () => (2 * random.uniform() - 1) * bound) : null,
+      initial: random && matrix === (site.isEmbedding ? 'B' : 'A') ? drawn(site, sizeOf(shape), random) : null,
     };
   }
 }
 
-/** Adapters on a device as a source of tensors under PEFT's names. */
-export function adapterWeights(engine: Engine, { slab }: Pick<LoraAdapters, 'slab'>): WeightSource {
-  const find = (name: string) => {
-    const found = slab.parameters.find((parameter) => parameter.name === name);
-    if (!found)
-      throw new ProxmoError('file', `The adapter has no tensor "${name}"; it has ${slab.parameters.length} others.`);
-    return found;
-  };
-  return {
-    names: () => slab.parameters.map(({ name }) => name),
-    shape: (name) => find(name).shape,
-    read: async (name) => {
-      const { offset, shape } = find(name);
-      return Float32Array.from(await engine.read(slab.variable, offset, sizeOf(shape)));
-    },
-  };
+/** The values that the one matrix of an adapter starts from which does not start at 0. */
+function drawn({ isEmbedding, inputs }: LoraSite, count: number, random: Random): Float32Array {
+  const bound = 1 / Math.sqrt(inputs);
+  return Float32Array.from({ length: count }, () =>
+    isEmbedding ? random.normal() : (2 * random.uniform() - 1) * bound,
+  );
 }
 
-/**
- * Adapters with the weights of a checkpoint.
- * @param where names the checkpoint in messages
- * @param base the model's weights, which the checkpoint may have copies of
- * @throws {ProxmoError} as `checkAdapterTensors`; `data` if a value is NaN or infinite
- */
-export async function loadAdapters(
-  engine: Engine,
-  model: Pick<HfModel, 'family' | 'transformer'>,
-  config: LoraConfig,
-  source: WeightSource,
-  where: string,
-  base: WeightSource | null = null,
-): Promise<LoraAdapters> {
-  await checkAdapterTensors(model, config, source, where, base);
-  const adapters = new LoraAdapters(model, config, null);
-  const { parameters, variable } = adapters.slab;
-  for (const { name, offset } of parameters) {
-    const values = await source.read(name);
-    checkFinite(values, name, where);
-    engine.write(variable, values, offset);
-  }
-  await engine.gpu.idle();
-  return adapters;
+/** Shape on the device: A of an embedding is `[tokens, rank]` there, since its rows are looked up. */
+export function heldShape(site: LoraSite, matrix: 'A' | 'B'): readonly [number, number] {
+  const [rows, columns] = loraShape(site, matrix);
+  return isTurned(site, matrix) ? [columns, rows] : [rows, columns];
 }
 
-/**
- * Adds the adapters' updates to the weights of their base, on the device. Afterwards `transformer.withoutAdapters()` is
- * the merged model; the adapters must not be used with it again.
- * @throws {ProxmoError} `config` if the transformer has no adapters
- */
-export async function mergeAdapters(engine: Engine, transformer: Transformer): Promise<void> {
-  const { adapters, slab } = transformer;
-  if (!adapters)
-    throw new ProxmoError('config', 'The model has no adapters to merge; give one that withAdapters returned.');
-  const parameters = [...new Set(adapters.sites.map(({ parameter }) => parameter))];
-  for (const parameter of parameters) {
-    const sites = adapters.sites.filter((site) => site.parameter === parameter);
-    const updates = updatedParameter(slab, parameter, (weights, firstRow) =>
-      sites.reduce((total, site) => addUpdate(total, firstRow, site, adapters), weights),
-    );
-    const program = await engine.compile({ name: `merge ${parameter}`, updates });
-    await program.run();
-    program.destroy();
-  }
-}
-
-/**
- * Rows of a fused projection from `firstRow` on, `[rows, in]`, with the update of a site added to those that are its
- * own, in their storage.
- */
-function addUpdate(weights: Tensor, firstRow: number, site: LoraSite, { slab }: LoraAdapters): Tensor {
-  const [down, up] = [slab.get(loraTensorName(site, 'A')), slab.get(loraTensorName(site, 'B'))];
-  const first = Math.max(firstRow, site.firstOutput);
-  const rows = Math.min(firstRow + weights.dim(0), site.firstOutput + up.dim(0)) - first;
-  if (rows <= 0) return weights;
-  const taken = Uint32Array.from({ length: rows }, (_, row) => first - site.firstOutput + row);
-  const update = product('nn', rows === up.dim(0) ? up : gatherRows(up, constant(taken, [rows], 'u32')), down);
-  // The rows are a run of the flat matrix.
-  const start = (first - firstRow) * site.inputs;
-  const params = { count: update.size, columns: update.size, width: weights.size, start, factor: site.factor };
-  return launch(addColumns, params, { part: update, total: weights }, { total: weights.shape }).total;
+/** Whether PEFT has a matrix as the transpose of what the device has. */
+export function isTurned({ isEmbedding }: LoraSite, matrix: 'A' | 'B'): boolean {
+  return isEmbedding && matrix === 'A';
 }

@@ -24,10 +24,11 @@ import { norm } from '../ops/norm.ts';
 import { type HeadLayout, splitHeadsWithRope } from '../ops/rope.ts';
 import { embeddingOfParts, linearOfParts } from '../ops/rowParts.ts';
 import { tokenLogProbs } from '../ops/tokenLogProbs.ts';
-import { chunkedTokenLogProbs } from '../ops/vocabLoss.ts';
+import { chunkedLogProbsOfTerms } from '../ops/vocabLoss.ts';
+import type { Matrix } from '../tensor/packedMatrix.ts';
 import { recomputed } from '../tensor/recompute.ts';
 import { inScope } from '../tensor/scope.ts';
-import { constant, type Tensor } from '../tensor/tensor.ts';
+import { constant, Tensor } from '../tensor/tensor.ts';
 import { ParameterSlab } from '../tensor/variable.ts';
 import { decoderSlab } from './decoderParameters.ts';
 import { queryScale, rotaryFrequencies, rotaryScale } from './decoderRope.ts';
@@ -224,7 +225,10 @@ export class Transformer {
 
   /** Logits `[rows, vocabSize]` of hidden states `[rows, dModel]`. */
   logits(hidden: Tensor): Tensor {
-    return inScope('head', () => this.project(hidden, this.headName));
+    return inScope('head', () => {
+      const y = linearOfParts(hidden, this.headParts);
+      return this.adapters?.add(y, hidden, 'head', this.mode.dropoutSeed ?? null) ?? y;
+    });
   }
 
   /**
@@ -241,16 +245,32 @@ export class Transformer {
     temperature = 1,
     allowed: AllowedTokens | null = null,
   ): { readonly logProb: Tensor; readonly entropy: Tensor } {
-    const head = this.slab.parts(this.headName);
+    const head = this.headParts;
     const chunk =
       vocabChunkSize(hidden.dim(0), this.config.vocabSize) ?? (head.length > 1 ? this.config.vocabSize : null);
-    if (chunk !== null) return chunkedTokenLogProbs(hidden, head, targets, temperature, chunk, allowed);
+    if (chunk !== null) {
+      const update = this.adapters?.headTerm(hidden, this.mode.dropoutSeed ?? null);
+      const terms = [{ x: hidden, head }, ...(update ? [update] : [])];
+      return chunkedLogProbsOfTerms(terms, targets, temperature, chunk, allowed);
+    }
     const logits = this.logits(hidden);
     return tokenLogProbs(allowed ? maskLogits(logits, allowed) : logits, targets, temperature);
   }
 
-  private get headName(): string {
-    return this.config.tiedHead ? 'embedding' : 'head';
+  /** The head's matrix, `[vocabSize, dModel]`. One that is tied is the base's embedding, unless it is a copy itself. */
+  private get headParts(): readonly Matrix[] {
+    return this.adapters?.partsOf('head') ?? this.slab.parts(this.config.tiedHead ? 'embedding' : 'head');
+  }
+
+  /** A parameter, in parts: as the adapters have it, where they have all of it, else as the base does. */
+  private parts(name: string): readonly Matrix[] {
+    return this.adapters?.partsOf(name) ?? this.slab.parts(name);
+  }
+
+  /** The same of a vector. */
+  private vector(name: string): Tensor {
+    const [own] = this.adapters?.partsOf(name) ?? [];
+    return own instanceof Tensor ? own : this.slab.get(name);
   }
 
   /** One layer on the residual stream; `wanted` as in `hidden`. */
@@ -276,9 +296,14 @@ export class Transformer {
 
   private embed(tokens: Tensor, positions: Tensor): Tensor {
     const { embeddingScale = 1 } = this.config;
-    const plain = embeddingOfParts(this.slab.parts('embedding'), tokens);
+    const plain = this.rowsOf('embedding', tokens);
     const x = embeddingScale === 1 ? plain : scale(plain, embeddingScale);
-    return this.config.positions === 'learned' ? add(x, embeddingOfParts(this.slab.parts('positions'), positions)) : x;
+    return this.config.positions === 'learned' ? add(x, this.rowsOf('positions', positions)) : x;
+  }
+
+  private rowsOf(name: string, ids: Tensor): Tensor {
+    const rows = embeddingOfParts(this.parts(name), ids);
+    return this.adapters?.addRows(rows, ids, name) ?? rows;
   }
 
   /** What the heads of a layer read, `[rows, heads * headDim]`. */
@@ -307,8 +332,8 @@ export class Transformer {
     const { heads, kvHeads, normEpsilon } = this.config;
     return headNorm(
       qkv,
-      this.slab.get(`${prefix}.queryNorm`),
-      this.slab.get(`${prefix}.keyNorm`),
+      this.vector(`${prefix}.queryNorm`),
+      this.vector(`${prefix}.keyNorm`),
       heads,
       kvHeads,
       normEpsilon,
@@ -327,8 +352,8 @@ export class Transformer {
     return norm(name, {
       x,
       ...(update ? { residual: update } : {}),
-      weight: this.slab.get(name),
-      ...(this.config.norm === 'layer' ? { bias: this.slab.get(`${name}.bias`) } : {}),
+      weight: this.vector(name),
+      ...(this.config.norm === 'layer' ? { bias: this.vector(`${name}.bias`) } : {}),
       epsilon: this.config.normEpsilon,
       stored: this.stored,
     });
@@ -338,7 +363,7 @@ export class Transformer {
   private postNorm(update: Tensor, part: string): Tensor {
     if (!this.config.postNorms) return update;
     const name = `${part}.postNorm`;
-    const { normed } = norm(name, { x: update, weight: this.slab.get(name), epsilon: this.config.normEpsilon });
+    const { normed } = norm(name, { x: update, weight: this.vector(name), epsilon: this.config.normEpsilon });
     return normed;
   }
 
@@ -348,7 +373,7 @@ export class Transformer {
    * @returns `[rows, out]` for the weight's `[out, in]`
    */
   private project(x: Tensor, name: string, hasBias = false): Tensor {
-    const y = linearOfParts(x, this.slab.parts(name), hasBias ? this.slab.get(`${name}.bias`) : undefined);
+    const y = linearOfParts(x, this.parts(name), hasBias ? this.vector(`${name}.bias`) : undefined);
     return this.adapters ? this.adapters.add(y, x, name, this.mode.dropoutSeed ?? null) : y;
   }
 }

@@ -24,10 +24,14 @@ export interface LowRankOptions {
  * @returns [rows, width]
  * @throws {ProxmoError} `shape`
  */
-export function addLowRank(y: Tensor, x: Tensor, down: Tensor, up: Tensor, { start, factor }: LowRankOptions): Tensor {
-  const update = linear(linear(x, down), up);
+export function addLowRank(y: Tensor, x: Tensor, down: Tensor, up: Tensor, options: LowRankOptions): Tensor {
+  return addToColumns(y, linear(linear(x, down), up), options);
+}
+
+/** y, with factor · update, [rows, columns], added to its columns from `start` on; else as `addLowRank`. */
+export function addToColumns(y: Tensor, update: Tensor, { start, factor }: LowRankOptions): Tensor {
   const [width, columns] = [y.dim(-1), update.dim(1)];
-  if (y.shape.length !== 2 || y.dim(0) !== x.dim(0) || start + columns > width) {
+  if (y.shape.length !== 2 || y.dim(0) !== update.dim(0) || start + columns > width) {
     throw new ProxmoError(
       'shape',
       `addLowRank cannot add [${update.shape.join(', ')}] at column ${start} of [${y.shape.join(', ')}]; rows must be equal and columns fit.`,

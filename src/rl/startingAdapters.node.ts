@@ -7,8 +7,10 @@ import { checkAdapterTensors } from '../models/adapterTensors.ts';
 import type { HfModel } from '../models/hf/config.ts';
 import { AdapterFolder } from '../models/peft.node.ts';
 import { type LoraConfig, loraSites } from '../models/peft.ts';
+import { savedTensors } from '../models/savedModules.ts';
 import type { WeightSource } from '../models/weightSource.ts';
-import { LoraAdapters, loadAdapters } from '../nn/lora.ts';
+import { LoraAdapters } from '../nn/lora.ts';
+import { loadAdapters, loadSavedModules } from '../nn/loraWeights.ts';
 import type { Engine } from '../tensor/engine.ts';
 import type { LoraSettings } from './config.ts';
 
@@ -27,7 +29,11 @@ export async function startingAdapters(
   settings: LoraSettings,
   seed: number,
 ): Promise<LoraAdapters> {
-  if (!('from' in settings)) return new LoraAdapters(model, settings, seed);
+  if (!('from' in settings)) {
+    const adapters = new LoraAdapters(model, settings, seed);
+    await loadSavedModules(engine, adapters, weights, 'the model');
+    return adapters;
+  }
   return withFolder(model, settings, (config, folder) =>
     loadAdapters(engine, model, config, folder, nameOf(folder), weights),
   );
@@ -82,15 +88,21 @@ function checkAgreement(model: AdaptedModel, settings: SavedSettings, saved: Lor
       `lora.${name} is ${given}, but the adapters in ${settings.from} have ${saved[name] ?? false}; leave lora.${name} out.`,
     );
   }
-  if (settings.targets === undefined) return;
-  const modules = (targets: LoraConfig['targets']) =>
-    loraSites(model, { ...saved, targets }).map(({ module }) => module);
-  const [wanted, found] = [modules(settings.targets), modules(saved.targets)];
-  const odd = wanted.find((module) => !found.includes(module)) ?? found.find((module) => !wanted.includes(module));
-  if (odd !== undefined) {
-    throw new ProxmoError(
-      'config',
-      `lora.targets and the adapters in ${settings.from} differ: only one of them names ${odd}; leave lora.targets out.`,
-    );
-  }
+  const sites = (targets: LoraConfig['targets']) => loraSites(model, { ...saved, targets }).map(({ module }) => module);
+  const whole = (modulesToSave: readonly string[] | undefined) =>
+    savedTensors(model, modulesToSave ? { modulesToSave } : {}).map(({ placement }) => placement.name);
+  if (settings.targets !== undefined)
+    checkSame('targets', settings.from, sites(settings.targets), sites(saved.targets));
+  if (settings.modulesToSave !== undefined)
+    checkSame('modulesToSave', settings.from, whole(settings.modulesToSave), whole(saved.modulesToSave));
+}
+
+/** @throws {ProxmoError} `config` unless both name the same */
+function checkSame(setting: string, from: string, wanted: readonly string[], found: readonly string[]): void {
+  const odd = wanted.find((name) => !found.includes(name)) ?? found.find((name) => !wanted.includes(name));
+  if (odd === undefined) return;
+  throw new ProxmoError(
+    'config',
+    `lora.${setting} and the adapters in ${from} differ: only one of them names ${odd}; leave lora.${setting} out.`,
+  );
 }

@@ -7,7 +7,7 @@ import { measureLogits } from '../../src/cli/model/measure.ts';
 import { AdapterFolder } from '../../src/models/peft.node.ts';
 import { openPretrained } from '../../src/models/pretrained.node.ts';
 import { loadPretrained } from '../../src/nn/decoderWeights.ts';
-import { loadAdapters } from '../../src/nn/lora.ts';
+import { loadAdapters } from '../../src/nn/loraWeights.ts';
 import { packReplies, replyBucket, replyGraph } from '../../src/nn/replies.ts';
 import type { Transformer } from '../../src/nn/transformer.ts';
 import { loadRunModel } from '../../src/rl/run.node.ts';

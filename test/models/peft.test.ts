@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readHfModel } from '../../src/models/hf/checkpoint.node.ts';
 import { adapterConfig, loraSites, parseAdapterConfig } from '../../src/models/peft.ts';
+import { savedTensors } from '../../src/models/savedModules.ts';
+import { LoraAdapters } from '../../src/nn/lora.ts';
 import { hfFixture } from '../support/hfFixtures.ts';
 
 const plain = { peft_type: 'LORA', r: 8, lora_alpha: 16, target_modules: ['q_proj', 'v_proj'] };
@@ -34,6 +36,7 @@ it('knows where the parts of fused projections begin', async () => {
   expect(sites.slice(0, 2)).toEqual([
     {
       module: 'model.layers.0.self_attn.v_proj',
+      isEmbedding: false,
       parameter: 'layers.0.attention.qkv',
       firstOutput: (heads + kvHeads) * headDim,
       inputs: dModel,
@@ -43,6 +46,7 @@ it('knows where the parts of fused projections begin', async () => {
     },
     {
       module: 'model.layers.0.mlp.up_proj',
+      isEmbedding: false,
       parameter: 'layers.0.mlp.gateUp',
       firstOutput: dFf,
       inputs: dModel,
@@ -120,13 +124,13 @@ describe('targets as a pattern', () => {
     expect(await sitesOf('llama', '(?P<all>.*)\\.mlp\\.up_proj\\Z')).toEqual(await listed('llama', ['up_proj']));
     expect(await sitesOf('gpt2', '.*c_(attn|fc)')).toEqual(await listed('gpt2', ['c_attn', 'c_fc']));
     expect(await sitesOf('llama', 'ALL-linear')).toHaveLength(14);
+    expect(await sitesOf('llama', '.*(embed_tokens|lm_head)')).toEqual(['model.embed_tokens', 'lm_head']);
+    expect(await listed('gpt2', ['wte', 'wpe', 'lm_head'])).toEqual(['transformer.wte', 'transformer.wpe', 'lm_head']);
   });
 
   it.each([
     ['q_proj', 'matches no projection; a llama model has q_proj, k_proj'],
     ['(', 'is not a pattern that can be read'],
-    ['.*lm_head', 'matches lm_head'],
-    ['.*', 'matches model.embed_tokens.weight, and adapters on embedding or head are not supported'],
   ])('%s is refused', async (pattern, message) => {
     await expect(sitesOf('llama', pattern)).rejects.toMatchObject({
       code: 'config',
@@ -144,13 +148,48 @@ describe('targets as a pattern', () => {
   });
 });
 
+describe('modules that are trained as a whole', () => {
+  const named = async (name: 'llama' | 'qwen2' | 'gpt2', modulesToSave: string[]) =>
+    savedTensors(await readHfModel(hfFixture(name)), { modulesToSave }).map(({ placement }) => placement.name);
+
+  it('are those whose names end so, and a tied head by itself', async () => {
+    expect(await named('llama', ['lm_head', 'model.norm'])).toEqual(['model.norm.weight', 'lm_head.weight']);
+    expect(await named('llama', ['1.mlp.down_proj', 'layernorm'])).toHaveLength(1 + 2 * 2 + 1);
+    expect(await named('qwen2', ['lm_head'])).toEqual(['lm_head.weight']);
+    expect(await named('gpt2', ['ln_f', 'wpe'])).toEqual([
+      'transformer.wpe.weight',
+      'transformer.ln_f.weight',
+      'transformer.ln_f.bias',
+    ]);
+  });
+
+  it.each([
+    ['llama', ['tail'], 'modules_to_save names no module "tail" of a llama model'],
+    ['llama', ['q_proj'], 'names model.layers.0.self_attn.q_proj, which is kept as a part of a larger matrix'],
+    ['gpt2', ['c_fc'], 'names transformer.h.0.mlp.c_fc, which is kept as a part of a larger matrix or transposed'],
+  ] as const)('of a %s cannot be %j', async (name, modules, message) => {
+    await expect(named(name, [...modules])).rejects.toMatchObject({
+      code: 'config',
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it('have no adapter beside', async () => {
+    const model = await readHfModel(hfFixture('llama'));
+    const config = { rank: 1, alpha: 1, targets: ['lm_head'], modulesToSave: ['lm_head'] };
+    expect(() => new LoraAdapters(model, config, 1)).toThrow(
+      'lm_head is to have an adapter and to be trained as a whole',
+    );
+  });
+});
+
 describe('an adapter_config.json', () => {
   it.each([
     [{}, 'peft_type is undefined'],
     [{ ...plain, peft_type: 'IA3' }, 'peft_type is "IA3", which is not supported'],
     [{ ...plain, use_dora: true }, 'use_dora is true'],
     [{ ...plain, bias: 'all' }, 'bias is "all"'],
-    [{ ...plain, modules_to_save: ['lm_head'] }, 'modules_to_save is ["lm_head"]'],
+    [{ ...plain, modules_to_save: 'lm_head' }, '`modules_to_save` must be'],
     [{ ...plain, lora_bias: true }, 'lora_bias is true, which is not supported; use an adapter without it.'],
     [{ ...plain, init_lora_weights: 'pissa' }, 'init_lora_weights is "pissa"'],
     [{ ...plain, something_new: 3 }, 'something_new is 3'],

@@ -13,7 +13,8 @@ import {
   type WeightStorage,
   writeParameter,
 } from '../../src/nn/halfWeights.ts';
-import { LoraAdapters, mergeAdapters } from '../../src/nn/lora.ts';
+import { LoraAdapters } from '../../src/nn/lora.ts';
+import { mergeAdapters } from '../../src/nn/mergeAdapters.ts';
 import { AdamW } from '../../src/nn/optimizer.ts';
 import { packColumn, packReplies, replyBucket, replyGraph } from '../../src/nn/replies.ts';
 import { type TrainingMode, Transformer, type TransformerConfig } from '../../src/nn/transformer.ts';

@@ -4,7 +4,7 @@
     python test/oracle/peft_expected.py compare BASE DIR OTHER
     python test/oracle/peft_expected.py merged BASE DIR MERGED
 
-`make` saves an adapter with random weights, B too, and what one training step sees; `compare` prints the largest difference between the logits of two adapters on a base,
+`make` saves an adapter with random weights, B too, those of modules_to_save moved away from the base's, and what one training step sees; `compare` prints the largest difference between the logits of two adapters on a base,
 and fails unless it is 0; `merged` prints that between an adapter on its base and a whole model. Needs torch, transformers and peft; runs on the CPU.
 """
 
@@ -41,13 +41,16 @@ def make(base, folder, targets, rank, alpha, rslora, seed, options):
         for name, parameter in model.named_parameters():
             if "lora_" in name:
                 parameter.copy_(0.3 * torch.randn_like(parameter))
+            elif ".modules_to_save." in name:
+                parameter.add_(0.1 * torch.randn_like(parameter))
     model.save_pretrained(folder)
     (folder / "README.md").unlink()
     vocab = model.config.vocab_size
     ids = torch.randint(0, vocab, (2, 12))
     output = model(ids, labels=ids)
     output.loss.backward()
-    trained = {name.replace(".default", ""): p for name, p in model.named_parameters() if p.requires_grad}
+    saved = lambda name: name.replace(".modules_to_save.default", "").replace(".default", "")
+    trained = {saved(name): p for name, p in model.named_parameters() if p.requires_grad}
     expected = dict(
         input_ids=ids.tolist(),
         last_logits=[row[-1].tolist() for row in output.logits],

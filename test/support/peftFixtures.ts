@@ -5,14 +5,21 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { hfFixture } from './hfFixtures.ts';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '..', 'fixtures', 'peft');
 
 /**
  * Part of a llama's fused projections, GPT-2's fused one, all of a Qwen3 with rank-stabilised factors, and a Phi-3's
- * fused ones with ranks and alphas by pattern.
+ * fused ones with ranks and alphas by pattern; a llama's embedding and head beside a projection; and of a Qwen2, whose
+ * head is tied to its embedding, an adapter on the head, with embedding and norms trained as a whole.
  */
-export const peftFixtures = ['llama', 'gpt2', 'qwen3', 'phi3'] as const;
+export const peftFixtures = ['llama', 'gpt2', 'qwen3', 'phi3', 'llama-ends', 'qwen2-tied'] as const;
+
+/** The tiny checkpoint that an adapter was made for. */
+export function peftBase(name: (typeof peftFixtures)[number]): string {
+  return hfFixture(name === 'llama-ends' ? 'llama' : name === 'qwen2-tied' ? 'qwen2' : name);
+}
 
 export function peftFixture(name: (typeof peftFixtures)[number]): string {
   return join(folder, name);

@@ -6,12 +6,14 @@ import { Command, Option } from 'commander';
 import { refuseExisting } from '../../base/atomicFile.node.ts';
 import { ProxmoError } from '../../base/errors.ts';
 import { openDevice } from '../../gpu/device.node.ts';
-import { saveGguf, saveGgufAdapter } from '../../models/gguf/save.node.ts';
+import { checkGgufAdapter, saveGguf, saveGgufAdapter } from '../../models/gguf/save.node.ts';
 import { type SavedDtype, saveHfModel } from '../../models/hf/save.node.ts';
 import { saveAdapter } from '../../models/peft.node.ts';
 import { openPretrained } from '../../models/pretrained.node.ts';
 import { pretrainedWeights } from '../../nn/decoderWeights.ts';
-import { adapterWeights, type LoraAdapters, mergeAdapters } from '../../nn/lora.ts';
+import type { LoraAdapters } from '../../nn/lora.ts';
+import { adapterWeights } from '../../nn/loraWeights.ts';
+import { mergeAdapters, mergedModel } from '../../nn/mergeAdapters.ts';
 import type { Transformer } from '../../nn/transformer.ts';
 import type { TrainConfig } from '../../rl/config.ts';
 import { loadRunModel, policyConfig } from '../../rl/run.node.ts';
@@ -133,12 +135,14 @@ async function saveAsGguf(
     const { model } = opened;
     const { adapters } = policy;
     if (form === 'adapters' && adapters) {
+      checkGgufAdapter(model, adapters.config, adapters.sites);
       await saveGgufAdapter(path, model, adapters.sites, adapters.config.alpha, adapterWeights(engine, adapters));
       return `the adapters (GGUF) for ${base}`;
     }
     const tokenizer = await opened.ggufTokenizer();
-    if (adapters) await mergeAdapters(engine, policy);
-    await saveGguf(path, model, pretrainedWeights(engine, policy, model), dtype, tokenizer);
+    const whole = adapters ? await mergeAdapters(engine, policy) : policy;
+    const saved = mergedModel(model, whole);
+    await saveGguf(path, saved, pretrainedWeights(engine, whole, saved), dtype, tokenizer);
     return `the policy in ${dtype}${adapters ? ', adapters merged,' : ''}`;
   } finally {
     await opened.close();
@@ -163,10 +167,11 @@ async function saveWeights(
   dir: string,
   { dtype, card }: { readonly dtype: SavedDtype; readonly card: string },
 ): Promise<string> {
-  if (policy.adapters) await mergeAdapters(engine, policy);
+  const whole = policy.adapters ? await mergeAdapters(engine, policy) : policy;
   const opened = await openPretrained(base);
   const [{ model }, companions] = [opened, opened.companions()];
   await opened.close();
-  await saveHfModel(dir, model, pretrainedWeights(engine, policy, model), { dtype, card, companions });
+  const saved = mergedModel(model, whole);
+  await saveHfModel(dir, saved, pretrainedWeights(engine, whole, saved), { dtype, card, companions });
   return `the policy in ${dtype}${policy.adapters ? ', adapters merged,' : ''}`;
 }

@@ -9,7 +9,7 @@ import { openPretrained, type PretrainedModel } from '../../models/pretrained.no
 import type { WeightSource } from '../../models/weightSource.ts';
 import { loadPretrained, pretrainedWeights } from '../../nn/decoderWeights.ts';
 import { type Precision, storageFor, type WeightStorage } from '../../nn/halfWeights.ts';
-import { mergeAdapters } from '../../nn/lora.ts';
+import { mergeAdapters, mergedModel } from '../../nn/mergeAdapters.ts';
 import type { Transformer } from '../../nn/transformer.ts';
 import { checkModelRoom } from '../../rl/modelRoom.node.ts';
 import { loadRunModel, policyConfig } from '../../rl/run.node.ts';
@@ -152,9 +152,10 @@ async function verifyModel(
 /** The policy of a run as one model, whose weights can be trained. */
 async function mergedPolicy(engine: Engine, model: HfModel, run: string, storage: WeightStorage): Promise<Transformer> {
   const { model: policy } = (await loadRunModel(engine, run, undefined, 'f32')).source;
-  if (policy.adapters) await mergeAdapters(engine, policy);
-  const merged = await loadPretrained(engine, model, pretrainedWeights(engine, policy, model), run, storage);
-  engine.release(policy.slab.variable);
+  const whole = policy.adapters ? await mergeAdapters(engine, policy) : policy;
+  const form = mergedModel(model, whole);
+  const merged = await loadPretrained(engine, form, pretrainedWeights(engine, whole, form), run, storage);
+  for (const { slab } of new Set([policy, whole])) engine.release(slab.variable);
   return merged;
 }
 

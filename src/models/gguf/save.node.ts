@@ -1,10 +1,10 @@
 /** Saves models, and adapters of them, as GGUF files that llama.cpp loads. */
 import { basename } from 'node:path';
 import { refuseExisting, writeFileAtomic } from '../../base/atomicFile.node.ts';
+import { ProxmoError } from '../../base/errors.ts';
 import { float32ToBfloat16, float32ToFloat16 } from '../../base/float16.ts';
 import type { HfModel } from '../hf/config.ts';
-import type { LoraSite } from '../peft.ts';
-import { loraShape, loraTensorName } from '../peft.ts';
+import { type LoraConfig, type LoraSite, loraShape, loraTensorName } from '../peft.ts';
 import type { WeightSource } from '../weightSource.ts';
 import { encodeGgufHeader, type GgufEntries, type GgufOutput, paddingAfter, type WritableType } from './encode.ts';
 import { architectureOf, ggufSizes } from './exportMetadata.ts';
@@ -63,6 +63,27 @@ export async function saveGguf(
     ]),
     [...inConfiguration, ...weights],
   );
+}
+
+/**
+ * Checks that llama.cpp can apply adapters of such a form to their base.
+ * @throws {ProxmoError} `config` if it cannot
+ */
+export function checkGgufAdapter(
+  { transformer }: Pick<HfModel, 'transformer'>,
+  config: LoraConfig,
+  sites: readonly LoraSite[],
+): void {
+  const [whole] = config.modulesToSave ?? [];
+  const unfit = sites.find(
+    ({ isEmbedding, parameter }) => isEmbedding || (parameter === 'head' && transformer.tiedHead),
+  );
+  const what = whole === undefined ? unfit && `an adapter of ${unfit.module}` : `${whole}, trained as a whole`;
+  if (what !== undefined)
+    throw new ProxmoError(
+      'config',
+      `A GGUF file of adapters cannot hold ${what}; save the merged model with --merge --gguf, or the adapters as a PEFT folder.`,
+    );
 }
 
 /**

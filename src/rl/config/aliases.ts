@@ -17,6 +17,7 @@ export const settingAliases: Readonly<Record<string, string>> = {
   'lora.alpha': 'lora_alpha',
   'lora.targets': 'target_modules lora_target_modules',
   'lora.rankStabilised': 'use_rslora rank_stabilized',
+  'lora.modulesToSave': 'modules_to_save',
   'lora.dropout': 'lora_dropout',
   precision: 'dtype torch_dtype fp16 bf16 half mixed_precision load_in_4bit quantization',
   'policy.dModel': 'hidden_size n_embd embed_dim',

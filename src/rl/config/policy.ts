@@ -13,8 +13,8 @@ export const lora = z
       .meta({
         description:
           'Folder of saved adapters to begin with, as PEFT or `proxmo model export` leaves it. `rank`, `alpha`, ' +
-          '`targets` and `rankStabilised` are then those of the folder and need not be set, and the KL term holds on to ' +
-          'the policy with these adapters. Not set: new adapters.',
+          '`targets`, `modulesToSave` and `rankStabilised` are then those of the folder and need not be set, and the KL ' +
+          'term holds on to the policy with these adapters. Not set: new adapters.',
         examples: ['my-adapters'],
       }),
     rank: count.optional().meta({ description: 'Rank of the update of a matrix.', default: newAdapters.rank }),
@@ -27,9 +27,20 @@ export const lora = z
       .optional()
       .meta({
         description:
-          'Projections that get adapters, by the names of the checkpoint, as `q_proj`; or `all-linear`, all of them.',
+          'Matrices that get adapters, by the names of the checkpoint, as `q_proj`, `embed_tokens` or `lm_head`; or ' +
+          '`all-linear`, all projections but the head.',
         default: newAdapters.targets,
         examples: [['q_proj', 'v_proj']],
+      }),
+    modulesToSave: z
+      .array(z.string())
+      .min(1)
+      .optional()
+      .meta({
+        description:
+          'Modules that are trained as a whole beside the adapters, in copies of their own, by the names of the ' +
+          'checkpoint, as `embed_tokens`, `lm_head` or `norm`. Not set: none.',
+        examples: [['embed_tokens', 'lm_head']],
       }),
     rankStabilised: z.boolean().optional().meta({
       description: 'Whether the update counts alpha / √rank (arXiv 2312.03732).',
@@ -55,6 +66,7 @@ export const lora = z
       alpha: given.alpha ?? alpha,
       targets: given.targets ?? targets,
       rankStabilised: given.rankStabilised ?? rankStabilised,
+      ...(given.modulesToSave === undefined ? {} : { modulesToSave: given.modulesToSave }),
       dropout,
     };
   });

@@ -3,7 +3,7 @@ import { saveHfModel } from '../../models/hf/save.node.ts';
 import { saveAdapter } from '../../models/peft.node.ts';
 import { openPretrained } from '../../models/pretrained.node.ts';
 import { pretrainedWeights } from '../../nn/decoderWeights.ts';
-import { adapterWeights } from '../../nn/lora.ts';
+import { adapterWeights } from '../../nn/loraWeights.ts';
 import type { Transformer } from '../../nn/transformer.ts';
 import type { Engine } from '../../tensor/engine.ts';
 

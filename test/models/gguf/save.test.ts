@@ -10,10 +10,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { copiedTokenizerEntries, tokenizerEntries } from '../../../src/models/gguf/exportTokenizer.ts';
 import { openGguf } from '../../../src/models/gguf/ggufFile.node.ts';
 import { openGgufParts, readAt } from '../../../src/models/gguf/ggufParts.node.ts';
-import { saveGguf, saveGgufAdapter } from '../../../src/models/gguf/save.node.ts';
+import { checkGgufAdapter, saveGguf, saveGgufAdapter } from '../../../src/models/gguf/save.node.ts';
 import { type HfModel, parseHfConfig } from '../../../src/models/hf/config.ts';
 import { AdapterFolder } from '../../../src/models/peft.node.ts';
-import { loraSites } from '../../../src/models/peft.ts';
+import { type LoraConfig, loraSites } from '../../../src/models/peft.ts';
 import type { HfTokenizerFiles } from '../../../src/text/hf/files.ts';
 import { HfTokenizer } from '../../../src/text/hf/hfTokenizer.ts';
 import { hfFixture, hfFixtures, sourceOf, tensorsOf } from '../../support/hfFixtures.ts';
@@ -144,6 +144,20 @@ it('adapters have the names, orders and factors of llama.cpp', async () => {
   }
   await close();
   await adapter.close();
+});
+
+it.each([
+  ['llama', { targets: ['embed_tokens'] }, 'an adapter of model.embed_tokens'],
+  ['qwen2', { targets: ['lm_head'] }, 'an adapter of lm_head'],
+  ['llama', { targets: ['q_proj'], modulesToSave: ['lm_head'] }, 'lm_head, trained as a whole'],
+] as const)('adapters of a %s with %j are refused, since llama.cpp has no place for them', (name, more, what) => {
+  const config: LoraConfig = { rank: 1, alpha: 1, ...more };
+  const model = modelOf(name);
+  expect(() => checkGgufAdapter(model, config, loraSites(model, config))).toThrow(
+    `A GGUF file of adapters cannot hold ${what}; save the merged model with --merge --gguf`,
+  );
+  const own: LoraConfig = { rank: 1, alpha: 1, targets: ['q_proj', 'lm_head'] };
+  expect(() => checkGgufAdapter(modelOf('llama'), own, loraSites(modelOf('llama'), own))).not.toThrow();
 });
 
 describe('a tokenizer', () => {
