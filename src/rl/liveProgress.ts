@@ -1,7 +1,7 @@
 /** `progress.json` of a run: what its trainer does at the moment. The trainer writes it, whoever looks on reads it. */
 import * as z from 'zod';
 
-/** What a run can be doing, in the order in which it does. */
+/** What a training run can be doing, in the order in which it does. A fine-tuning has evaluations of these. */
 export const phases = ['demonstrations', 'warm start', 'rollout', 'advantages', 'update', 'evaluation'] as const;
 export type Phase = (typeof phases)[number];
 
@@ -15,14 +15,14 @@ const left = z.object({
 export const liveProgressSchema = z.object({
   /** When it was written. */
   time: z.iso.datetime(),
-  /** Iterations that are done. */
+  /** Iterations that are done; of a fine-tuning, steps. */
   iteration: z.int().nonnegative(),
-  phase: z.enum(phases),
+  phase: z.enum([...phases, 'fine-tuning']),
   /** Share of the phase that is done: 0 to 1. */
   done: z.number().min(0).max(1),
   /** What there is to say of it, as `loss 1.2`. */
   detail: z.string().optional(),
-  /** The iteration under way; outside of iterations, the warm start or the evaluation. */
+  /** The iteration or epoch under way; outside of iterations, the warm start or the evaluation. */
   stage: left,
   run: left,
 });

@@ -36,10 +36,20 @@ export interface SftRunOptions {
 /**
  * Trains and leaves a run folder with config, metrics, checkpoints, summary and what was trained, as a PEFT folder
  * (`adapters/`) or a Hugging Face folder (`model/`). Where that ends early, what was learned is saved, and the error
- * says so; where nothing was, no folder stays. A run that is finished already is left as it is.
+ * says so; where nothing was, no folder stays. A run that is finished already is left as it is. Nothing of a run stays
+ * on the device.
  * @throws {ProxmoError} `config`, `file`, `data`; `interrupted` if the signal fired
  */
 export async function sftRun(engine: Engine, options: SftRunOptions): Promise<SftSummary> {
+  const part = engine.part();
+  try {
+    return await trainThrough(part, options);
+  } finally {
+    part.destroy();
+  }
+}
+
+async function trainThrough(engine: Engine, options: SftRunOptions): Promise<SftSummary> {
   if (!options.resume) return beginRun(engine, options);
   const stopped = await reopenRun(options.dir);
   try {
@@ -80,7 +90,6 @@ async function beginRun(engine: Engine, options: SftRunOptions): Promise<SftSumm
     if (!run.isWorthKeeping && !isInterruption(error)) await writer.discard();
     throw error;
   } finally {
-    run.destroy();
     writer.close();
   }
 }
@@ -103,7 +112,6 @@ async function goOn(
     if (checkpoint) await run.restore(checkpoint);
     return await run.run();
   } finally {
-    run.destroy();
     writer.close();
   }
 }

@@ -15,6 +15,7 @@ import { followRun, type MetricsFollower } from '../../runs/metricsForms.ts';
 import { type RunWriter, runFiles } from '../../runs/run.ts';
 import type { Engine } from '../../tensor/engine.ts';
 import { Random } from '../../tensor/random.ts';
+import type { Left, LiveProgress } from '../liveProgress.ts';
 import { evenParts } from '../miniBatches.ts';
 import { endedEarly, whyUnsaved } from '../runSession.node.ts';
 import { Scorer } from '../score.ts';
@@ -23,6 +24,7 @@ import { captureSupervised, restoreSupervised } from '../trainerState.node.ts';
 import type { SftConfig } from './config.ts';
 import { type ChatDataset, type EncodedChat, sizesOf } from './dataset.node.ts';
 import { saveTrained } from './save.node.ts';
+import { StepsLeft } from './stepsLeft.ts';
 
 const heldOutLossSchema = z.object({
   /** Mean over the reply tokens, in nats a token. */
@@ -62,7 +64,14 @@ export type SftEvent =
   /** The run that was to go on is finished already; nothing was changed. */
   | { readonly kind: 'finished'; readonly steps: number }
   | { readonly kind: 'data'; readonly training: ReturnType<typeof sizesOf>; readonly heldOut: number }
-  | { readonly kind: 'step'; readonly outcome: StepOutcome; readonly tokens: number; readonly seconds: number }
+  | {
+      readonly kind: 'step';
+      readonly outcome: StepOutcome;
+      readonly tokens: number;
+      readonly seconds: number;
+      /** How far the run is. */
+      readonly run: Left;
+    }
   | { readonly kind: 'evaluation'; readonly step: number; readonly result: HeldOutLoss; readonly seconds: number }
   | { readonly kind: 'warning'; readonly text: string };
 
@@ -88,6 +97,7 @@ export class SupervisedRun {
   private readonly training: SupervisedTraining;
   private readonly scorer: Scorer;
   private readonly totals: { readonly stepsPerEpoch: number; readonly totalSteps: number };
+  private readonly left: StepsLeft;
   private state: State = { wallSeconds: 0, stepSeconds: 0, tokens: 0, before: null, last: null };
   private follower!: MetricsFollower;
   /** Step of the last checkpoint, and when it was saved, in milliseconds. */
@@ -110,6 +120,7 @@ export class SupervisedRun {
   ) {
     const { config } = surroundings;
     this.totals = SupervisedRun.stepsOf(config, dataset);
+    this.left = new StepsLeft(this.totals, dataset.heldOut.length > 0 ? this.evaluateEvery : null);
     this.training = new SupervisedTraining(engine, model, curriculumOf(config, dataset.training, this.totals));
     this.scorer = new Scorer(engine, model, config.optimiser.microBatchTokens, 1);
   }
@@ -137,6 +148,7 @@ export class SupervisedRun {
       this.checkSignal();
       await this.evaluateIfDue(this.step);
       if (this.saved === null) await this.checkpoint();
+      this.tellProgress('fine-tuning');
       this.stepStarted = performance.now();
       const trainingLoss = await this.training.run({
         onStep: (outcome) => this.afterStep(outcome),
@@ -151,11 +163,6 @@ export class SupervisedRun {
     }
   }
 
-  /** Frees gradients, moments and programs. */
-  destroy(): void {
-    this.training.destroy();
-  }
-
   /** Steps done. */
   private get step(): number {
     return this.training.progress?.step ?? 0;
@@ -165,6 +172,7 @@ export class SupervisedRun {
     const seconds = (performance.now() - this.stepStarted) / 1000;
     const { step, loss, learningRate, gradientNorm, sequences } = outcome;
     const tokens = sequences.reduce((sum, sequence) => sum + packedLength(sequence), 0);
+    this.left.noteStep(seconds);
     const learned = sequences.reduce((sum, sequence) => sum + replyTokens(sequence), 0);
     this.state = {
       ...this.state,
@@ -184,7 +192,9 @@ export class SupervisedRun {
       tokensPerSecond: tokens / seconds,
       'seconds/total': seconds,
     });
-    this.surroundings.onEvent?.({ kind: 'step', outcome, tokens, seconds });
+    const run = this.left.run(step);
+    this.tellProgress('fine-tuning', { detail: `loss ${outcome.epochLoss.toFixed(3)}` });
+    this.surroundings.onEvent?.({ kind: 'step', outcome, tokens, seconds, run });
     // Where it is to stop, what is known is saved first: an evaluation that is due is made when it goes on.
     if (!this.surroundings.signal?.aborted) await this.evaluateIfDue(step);
     if (this.isCheckpointDue(step) || this.surroundings.signal?.aborted) await this.checkpoint();
@@ -201,11 +211,10 @@ export class SupervisedRun {
   /** Evaluates before the first step, on the way and after the last one, where it was not done. */
   private async evaluateIfDue(step: number): Promise<void> {
     const { heldOut } = this.dataset;
-    const { stepsPerEpoch, totalSteps } = this.totals;
-    const every = this.surroundings.config.evaluation.every || stepsPerEpoch;
-    const isDue = step % every === 0 || step === totalSteps;
+    const isDue = step % this.evaluateEvery === 0 || step === this.totals.totalSteps;
     if (heldOut.length === 0 || !isDue || this.state.last?.step === step) return;
     const started = performance.now();
+    this.tellProgress('evaluation');
     const sequences = packed(heldOut.flat(), this.surroundings.config.optimiser.microBatchTokens);
     const logProbs = await this.scorer.score(sequences);
     const count = sequences.reduce((sum, sequence) => sum + replyTokens(sequence), 0);
@@ -219,7 +228,23 @@ export class SupervisedRun {
     await this.report({ kind: 'eval', time: new Date().toISOString(), iteration: step, ...result });
     this.state = { ...this.state, before: this.state.before ?? result, last: { ...result, step } };
     const seconds = (performance.now() - started) / 1000;
+    this.left.noteEvaluation(seconds);
+    this.tellProgress('fine-tuning');
     this.surroundings.onEvent?.({ kind: 'evaluation', step, result, seconds });
+  }
+
+  /** Steps from one evaluation to the next. */
+  private get evaluateEvery(): number {
+    return this.surroundings.config.evaluation.every || this.totals.stepsPerEpoch;
+  }
+
+  private tellProgress(phase: LiveProgress['phase'], more: Pick<LiveProgress, 'detail'> = {}): void {
+    const { step, left } = this;
+    const epoch = left.epoch(step);
+    // An evaluation is one program after another, without a measure of how far it is.
+    const [done, stage] = phase === 'evaluation' ? [0, { share: 0, seconds: null }] : [epoch.share, epoch];
+    const state = { iteration: step, phase, done, ...more, stage, run: left.run(step) };
+    this.writer.progress.write(state satisfies Omit<LiveProgress, 'time'>);
   }
 
   private async report(record: MetricRecord): Promise<void> {

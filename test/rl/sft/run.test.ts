@@ -1,12 +1,15 @@
 /** Runs of supervised fine-tuning on disk: what they learn, what they leave, and that they go on with the same bits. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type LiveProgress, liveProgressSchema } from '../../../src/rl/liveProgress.ts';
+import { sftRun } from '../../../src/rl/sft/run.node.ts';
 import type { SftEvent } from '../../../src/rl/sft/supervisedRun.node.ts';
 import { openRun } from '../../../src/runs/run.ts';
 import { lastTensors } from '../../support/checkpoints.ts';
 import { type SftWorld, sftSettings, sftWorld, trainSft } from '../../support/sftRun.ts';
+import { tinyEngine } from '../../support/tinyRun.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-sft-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -67,6 +70,42 @@ describe.each([
     await trainSft(stopped, settings(over), { resume: true });
     expect(await essenceOf(stopped)).toEqual(await essenceOf(whole));
   });
+});
+
+it('trains embedding, head and norms too, and goes on from what it saved', async () => {
+  const dir = join(folder, 'ends');
+  const lora = { rank: 4, alpha: 8, targets: ['q_proj', 'embed_tokens'], modulesToSave: ['lm_head', 'model.norm'] };
+  const training = { epochs: 2, batchChats: 3, learningRate: 2e-2, warmup: 0 };
+  const summary = await trainSft(dir, settings({ lora, training }));
+  expect(summary.after!.loss).toBeLessThan(0.9 * summary.before!.loss);
+  const from = join(dir, summary.trained);
+  const next = settings({ lora: { from }, training: { ...training, steps: 1 } });
+  const again = await trainSft(join(folder, 'ends again'), next);
+  expect(Math.abs(again.before!.loss - summary.after!.loss)).toBeLessThan(1e-4);
+});
+
+it('says in progress.json what it does, and how long it still takes', async () => {
+  const dir = join(folder, 'progress');
+  const seen: LiveProgress[] = [];
+  const look = () => seen.push(liveProgressSchema.parse(JSON.parse(readFileSync(join(dir, 'progress.json'), 'utf8'))));
+  // Each state is written at once where a second has passed.
+  let now = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 2000));
+  await trainSft(dir, settings(), { onEvent: ({ kind }) => (kind === 'step' ? look() : undefined) });
+  clock.mockRestore();
+  expect(seen.map(({ iteration, phase }) => `${phase} ${iteration}`)).toEqual(
+    Array.from({ length: 12 }, (_, step) => `fine-tuning ${step + 1}`),
+  );
+  expect(seen[3]).toMatchObject({ done: 1 / 3, stage: { share: 1 / 3 }, run: { share: 4 / 12 } });
+  expect(seen[3]!.detail).toMatch(/^loss \d/);
+  expect(seen[3]!.run.seconds).toBeGreaterThan(seen[10]!.run.seconds!);
+  expect(existsSync(join(dir, 'progress.json'))).toBe(false);
+});
+
+it('leaves nothing on the device', async () => {
+  const engine = await tinyEngine();
+  await sftRun(engine, { dir: join(folder, 'freed'), config: settings({ training: { steps: 1 } }), version: '1' });
+  expect(engine.memory.variables).toBe(0);
 });
 
 it('goes back to its last checkpoint where it was killed, and puts aside what came after', async () => {
