@@ -1,5 +1,6 @@
 /** Parsers of command-line values, and options that several commands have. */
 import { InvalidArgumentError, Option } from 'commander';
+import { ProxmoError } from '../base/errors.ts';
 import { splits } from '../envs/taskLists.ts';
 import { precisions } from '../nn/halfWeights.ts';
 
@@ -37,6 +38,17 @@ export function repeatedOption(flags: string, description: string): Option {
   return new Option(flags, `${description}; may be given several times`)
     .argParser((value, previous: readonly string[]) => [...previous, value])
     .default([], 'none');
+}
+
+/**
+ * Refuses options that make no sense beside another.
+ * @param why of that other one, as `prints the memory alone`
+ * @param others values by option; undefined and false are those that were not given
+ * @throws {ProxmoError} `usage` if one was given
+ */
+export function refuseBeside(option: string, why: string, others: Readonly<Record<string, unknown>>): void {
+  const [other] = Object.entries(others).find(([, value]) => value !== undefined && value !== false) ?? [];
+  if (other !== undefined) throw new ProxmoError('usage', `${option} ${why}, so ${other} cannot be given with it.`);
 }
 
 export function wholeNumber(value: string): number {

@@ -6,7 +6,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { exists } from '../base/atomicFile.node.ts';
-import { ProxmoError } from '../base/errors.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { locateModel } from '../models/hub/cache.node.ts';
@@ -17,7 +16,7 @@ import type { KeptChoices } from '../rl/runTuning.node.ts';
 import type { Trainer } from '../rl/trainer.ts';
 import { openRun, runFiles } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
-import { repeatedOption } from './arguments.ts';
+import { refuseBeside, repeatedOption } from './arguments.ts';
 import { checkNewRun, checkTrainedRun } from './names.ts';
 import { newRunConfig, presetNames } from './newConfig.ts';
 import { standardError } from './output.ts';
@@ -95,10 +94,12 @@ async function trainedLoader(
   { checkpoint, episodes, trust, preset, config: file, env, set = [] }: RunChoice,
 ): Promise<Loader> {
   const config = runConfig(await openRun(dir));
-  const given = Object.entries({ '--preset': preset, '--config': file, '--env': env, '--set': set[0] });
-  const [option] = given.find(([, value]) => value !== undefined) ?? [];
-  if (option !== undefined)
-    throw new ProxmoError('usage', `${dir} has settings of its own, so ${option} cannot be given with it.`);
+  refuseBeside(dir, 'has settings of its own', {
+    '--preset': preset,
+    '--config': file,
+    '--env': env,
+    '--set': set[0],
+  });
   await checkTrainedRun(config);
   const agree = agreement(trust);
   await requireAgreement({ environment: config.environment }, dir, agree);
@@ -107,8 +108,7 @@ async function trainedLoader(
 
 /** The same for what has no settings of its own. */
 async function startLoader(name: string, { checkpoint, episodes, trust, ...choice }: RunChoice): Promise<Loader> {
-  if (checkpoint !== undefined)
-    throw new ProxmoError('usage', `${name} is no training run, so --checkpoint cannot be given with it.`);
+  refuseBeside(name, 'is no training run', { '--checkpoint': checkpoint });
   const config = await startConfig(name, choice, trust);
   await checkNewRun(config);
   return (engine) => loadStart(engine, config, episodes);

@@ -4,8 +4,6 @@ import { Command } from 'commander';
 import { ProxmoError } from '../base/errors.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { locateModel } from '../models/hub/cache.node.ts';
-import { formatMemoryPlan } from '../rl/memoryPlan.ts';
-import { checkPlan } from '../rl/planRun.node.ts';
 import { resumableSftSettings, type SftConfig, sftConfigSchema } from '../rl/sft/config.ts';
 import { openDataset, sizesOf } from '../rl/sft/dataset.node.ts';
 import { planSft } from '../rl/sft/memory.node.ts';
@@ -14,11 +12,12 @@ import { sftRunConfig } from '../rl/sft/runConfig.node.ts';
 import { loadConfig } from '../runs/config.ts';
 import { checkNewFolder, openRun } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
-import { adapterOption, modelArgument, repeatedOption, wholeNumber } from './arguments.ts';
+import { adapterOption, modelArgument, refuseBeside, repeatedOption, wholeNumber } from './arguments.ts';
 import { checkModel } from './names.ts';
 import { standardError, standardOutput } from './output.ts';
 import { ProgressLine } from './progressLine.ts';
 import { describeDryRun, SftReporter } from './sftReport.ts';
+import { showPlan } from './showPlan.ts';
 import { onStopSignals } from './stopSignals.ts';
 import { timestamp } from './timestamp.ts';
 
@@ -94,19 +93,15 @@ export function sftCommand(version: string): Command {
 /** @throws {ProxmoError} `usage` if options are given of which one makes no sense beside another */
 function checkTogether(file: string | undefined, options: SftOptions): void {
   const { data, evalData, model, out, seed, resume, plan, dryRun } = options;
-  const refuse = (option: string, what: string, others: object) => {
-    const [other] = Object.entries(others).find(([, value]) => value !== undefined && value !== false) ?? [];
-    if (other !== undefined) throw new ProxmoError('usage', `${option} ${what}, so ${other} cannot be given with it.`);
-  };
   const ofNewRun = { '--data': data, '--eval-data': evalData, '--model': model, '--out': out, '--seed': seed };
   if (resume !== undefined)
-    refuse('--resume', 'keeps a run as it is', {
+    refuseBeside('--resume', 'keeps a run as it is', {
       [file ?? 'a file']: file,
       ...ofNewRun,
       '--plan': plan,
       '--dry-run': dryRun,
     });
-  if (plan) refuse('--plan', 'prints the memory alone', { '--dry-run': dryRun });
+  if (plan) refuseBeside('--plan', 'prints the memory alone', { '--dry-run': dryRun });
 }
 
 /** @throws {ProxmoError} `config`, `file`; `usage` if model or data is not named */
@@ -144,23 +139,21 @@ async function resumedConfig(dir: string, set: readonly string[]): Promise<SftCo
 }
 
 /** @throws {ProxmoError} `config` after a plan that does not fit */
-async function look(config: SftConfig, { adapter, dryRun, json }: SftOptions): Promise<void> {
+async function look(config: SftConfig, options: SftOptions): Promise<void> {
   const dataset = await openDataset(config);
   for (const note of dataset.notes) standardError.print(note);
-  const gpu = await openDevice(adapter);
-  try {
-    const plan = await planSft(new Engine(gpu), config, dataset);
-    const { shared: _, ...memory } = plan;
-    const { notes, counts, training, heldOut } = dataset;
-    const data = { ...sizesOf(training), heldOut: heldOut.length, ...counts };
-    if (json)
-      standardOutput.json({ adapter: gpu.adapter.name, ...(dryRun ? { config, data, notes, memory } : memory) });
-    else if (dryRun) standardOutput.print(describeDryRun(config, dataset, formatMemoryPlan(plan)));
-    else standardOutput.print(formatMemoryPlan(plan));
-    checkPlan(plan);
-  } finally {
-    gpu.destroy();
-  }
+  const { notes, counts, training, heldOut } = dataset;
+  const data = { ...sizesOf(training), heldOut: heldOut.length, ...counts };
+  await showPlan(
+    options,
+    (engine) => planSft(engine, config, dataset),
+    options.dryRun
+      ? {
+          json: (memory) => ({ config, data, notes, memory }),
+          text: (memory) => describeDryRun(config, dataset, memory),
+        }
+      : undefined,
+  );
 }
 
 function stem(path: string): string {

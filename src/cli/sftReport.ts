@@ -12,9 +12,6 @@ import { duration, formatTable } from './table.ts';
 const barWidth = 20;
 
 export class SftReporter extends RunReporter {
-  /** Seconds of the steps that this process made, and how many. */
-  private made = { seconds: 0, steps: 0 };
-
   constructor(line: ProgressLine, dir: string, resumed: boolean) {
     super(line, dir, resumed, 'step');
   }
@@ -53,14 +50,11 @@ export class SftReporter extends RunReporter {
     this.showEnd(describeSummary(summary));
   }
 
-  private showStep({ outcome, tokens, seconds }: SftEvent & { kind: 'step' }): void {
+  private showStep({ outcome, tokens, seconds, run }: SftEvent & { kind: 'step' }): void {
     const { step, totalSteps, epochLoss } = outcome;
-    this.made = { seconds: this.made.seconds + seconds, steps: this.made.steps + 1 };
-    const left = ((totalSteps - step) * this.made.seconds) / this.made.steps;
-    const share = step / totalSteps;
     this.line.showParts([
-      { text: `${bar(share, barWidth)} ${Math.floor(100 * share)} %`, colour: 'cyan' },
-      { text: `${duration(left)} left`, rank: 1 },
+      { text: `${bar(run.share, barWidth)} ${Math.floor(100 * run.share)} %`, colour: 'cyan' },
+      ...(run.seconds === null ? [] : [{ text: `${duration(run.seconds)} left`, rank: 1 }]),
       { text: `step ${step}/${totalSteps}`, rank: 2 },
       { text: `loss ${epochLoss.toFixed(4)}`, colour: 'green', rank: 3 },
       { text: `${Math.round(tokens / seconds)} tokens/s`, rank: 4 },

@@ -7,8 +7,7 @@ import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { type Agree, requireAgreement } from '../rl/agreement.node.ts';
 import { type TrainConfig, trainConfigSchema } from '../rl/config.ts';
-import { formatMemoryPlan } from '../rl/memoryPlan.ts';
-import { checkPlan, planRun } from '../rl/planRun.node.ts';
+import { planRun } from '../rl/planRun.node.ts';
 import { resumableSettings } from '../rl/resumeSettings.ts';
 import { runConfig, type TrainRunOptions, trainRun } from '../rl/run.node.ts';
 import type { Summary } from '../rl/summary.ts';
@@ -17,7 +16,7 @@ import { WarmStarts } from '../rl/warmStarts.node.ts';
 import { loadConfig } from '../runs/config.ts';
 import { checkNewFolder, logToRun, openRun } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
-import { adapterOption, modelArgument, repeatedOption, wholeNumber } from './arguments.ts';
+import { adapterOption, modelArgument, refuseBeside, repeatedOption, wholeNumber } from './arguments.ts';
 import { describeGroups, readGroups } from './compare.ts';
 import { dryRun } from './dryRun.ts';
 import { type FleetOptions, FleetRun, withPieces } from './fleetRun.ts';
@@ -26,6 +25,7 @@ import { defaultPreset, newRunConfig, presetNames } from './newConfig.ts';
 import { standardError, standardOutput } from './output.ts';
 import { Parent } from './parent.ts';
 import { ProgressLine } from './progressLine.ts';
+import { showPlan } from './showPlan.ts';
 import { onStopSignals } from './stopSignals.ts';
 import { timestamp } from './timestamp.ts';
 import { TrainReporter } from './trainReport.ts';
@@ -134,14 +134,15 @@ export function trainCommand(version: string, program: string, observer?: RunObs
 /** @throws {ProxmoError} `usage` if options are given of which one makes no sense beside another */
 function checkTogether(options: TrainOptions): void {
   const { seed, seeds, resume, plan, dryRun, view } = options;
-  const given = { '--seed': seed, '--resume': resume, '--plan': plan, '--dry-run': dryRun, '--view': view };
-  const refuse = (option: string, what: string, others: readonly (keyof typeof given)[]) => {
-    const other = others.find((name) => given[name] !== undefined && given[name] !== false);
-    if (other !== undefined) throw new ProxmoError('usage', `${option} ${what}, so ${other} cannot be given with it.`);
-  };
-  if (seeds !== undefined) refuse('--seeds', 'trains new runs', ['--seed', '--resume', '--plan', '--dry-run']);
-  if (dryRun) refuse('--dry-run', 'shows a new run', ['--resume', '--plan']);
-  if (plan || dryRun) refuse(plan ? '--plan' : '--dry-run', 'trains nothing', ['--view']);
+  if (seeds !== undefined)
+    refuseBeside('--seeds', 'trains new runs', {
+      '--seed': seed,
+      '--resume': resume,
+      '--plan': plan,
+      '--dry-run': dryRun,
+    });
+  if (dryRun) refuseBeside('--dry-run', 'shows a new run', { '--resume': resume, '--plan': plan });
+  if (plan || dryRun) refuseBeside(plan ? '--plan' : '--dry-run', 'trains nothing', { '--view': view });
 }
 
 interface Surroundings {
@@ -272,19 +273,12 @@ function tellOtherModel(sentence: string): void {
 }
 
 /** @throws {ProxmoError} `config` after a plan that does not fit */
-async function printPlan(config: TrainConfig, { adapter, json }: TrainOptions): Promise<void> {
-  const gpu = await openDevice(adapter);
-  try {
-    const { name, options } = config.environment;
-    const taskSet = await createNamedTaskSet(name, options);
-    const plan = await planRun(new Engine(gpu), config, taskSet, tellOtherModel).finally(() => taskSet.close?.());
-    const { shared: _, ...figures } = plan;
-    if (json) standardOutput.json({ adapter: gpu.adapter.name, ...figures });
-    else standardOutput.print(formatMemoryPlan(plan));
-    checkPlan(plan);
-  } finally {
-    gpu.destroy();
-  }
+async function printPlan(config: TrainConfig, options: TrainOptions): Promise<void> {
+  const { environment } = config;
+  const taskSet = await createNamedTaskSet(environment.name, environment.options);
+  await showPlan(options, (engine) => planRun(engine, config, taskSet, tellOtherModel)).finally(() =>
+    taskSet.close?.(),
+  );
 }
 
 /** @throws {ProxmoError} `untrusted` if the file has its environment start what this user did not agree to */
