@@ -18,8 +18,8 @@ import { firstRows } from './rowParts.ts';
 const chunkAlignment = 64;
 
 /**
- * A product that logits consist of: `x · headᵀ`, where the head's rows lie in parts (`Parameter.parts`). The logits of a
- * head with a low-rank adapter are two of them.
+ * A product that logits consist of: `x · headᵀ`, where the head's rows lie in parts (`Parameter.parts`). The logits of
+ * a head with a low-rank adapter are two of them.
  */
 export interface LogitTerm {
   /** `[rows, width]` */
