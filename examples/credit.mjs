@@ -29,7 +29,7 @@ function show(title, options, columns) {
   const result = referenceAdvantages(rows, { estimator: 'proxmo', ...options });
   console.log(`\n${title}`);
   for (const [i, { trajectory, step, observation }] of rows.entries()) {
-    const numbers = columns.map((column) => `${column} ${result[column][i].toFixed(2).padStart(6)}`).join('   ');
+    const numbers = columns.map((column) => `${column} ${result[column][i].toFixed(3).padStart(7)}`).join('   ');
     console.log(`  ${trajectory}, turn ${step}   ${observation.padEnd(26)} ${numbers}`);
   }
   return result;
