@@ -17,8 +17,8 @@ import {
 } from '../rl/rollout.ts';
 import type { Actors, Trainer } from '../rl/trainer.ts';
 import { WordTokenizer } from '../text/wordTokenizer.ts';
+import { Auditor } from './audit.ts';
 import { RunClaim, renewalSeconds } from './claim.ts';
-import { sha256 } from './codec.ts';
 import {
   type Answer,
   answerSchema,
@@ -30,14 +30,16 @@ import {
   senderSchema,
   takenSchema,
 } from './protocol.ts';
-import { noteFaults, playedAgain, recordedWorld } from './recorded.ts';
+import { PublishedRun } from './publishedRun.ts';
+import { noteFaults } from './recorded.ts';
 import { PieceTimes, Round } from './round.ts';
-import { cannotKeep, createDirectory, type Directory, RunStore } from './server.ts';
+import { cannotKeep, type RunStore } from './server.ts';
+import { Standing } from './standing.ts';
 import { taskHashes } from './taskHashes.ts';
 import { weightBytes } from './weights.ts';
 
 /** Milliseconds between looks at what is late. */
-const tickMs = 500;
+const tickMs = 1000;
 /** Milliseconds before what failed at the server is tried again. */
 const retryMs = 1000;
 /** Seconds without any worker after which it is said how to start one. */
@@ -78,24 +80,20 @@ export class Coordinator {
   private readonly timers: ReturnType<typeof setInterval>[] = [];
   private trainer: Trainer | null = null;
   private current: Rollout | null = null;
-  /** The newest weights, as they are on the server. */
-  private weights: { readonly bytes: Uint8Array<ArrayBuffer>; readonly hash: string } | null = null;
-  private previousHash = '';
-  private description: RunDescription | null = null;
   /** Rollouts so far. */
   private rounds = 0;
   private isClosed = false;
   private fatal: unknown = null;
-  /** Answers of each worker that counted. */
-  private readonly tallies = new Map<string, { pieces: number; episodes: number; seconds: number }>();
+  private readonly standing = new Standing();
+  private auditor: Auditor | null = null;
 
   private constructor(
     private readonly nc: NatsConnection,
-    private directory: Directory,
+    private readonly published: PublishedRun,
     private readonly options: CoordinatorOptions,
   ) {
-    this.store = new RunStore(nc, options.run);
-    this.claim = new RunClaim(() => this.directory.present, this.store.names.coordinatorKey, options.run, {
+    this.store = published.store;
+    this.claim = new RunClaim(() => published.directory.present, this.store.names.coordinatorKey, options.run, {
       session: this.session,
       version: options.version,
       host: options.host,
@@ -110,10 +108,10 @@ export class Coordinator {
    * @throws {ProxmoError} `fleet` if another process coordinates it, or the server keeps nothing
    */
   static async open(nc: NatsConnection, options: CoordinatorOptions): Promise<Coordinator> {
-    const directory = await createDirectory(nc).catch((cause: unknown) => {
+    const published = await PublishedRun.open(nc, options.run).catch((cause: unknown) => {
       throw cannotKeep(nc, cause);
     });
-    const coordinator = new Coordinator(nc, directory, options);
+    const coordinator = new Coordinator(nc, published, options);
     await coordinator.claim.take(() =>
       options.onNotice(`${options.run} was coordinated by another process; looking whether it still lives`),
     );
@@ -125,7 +123,9 @@ export class Coordinator {
 
   /** Has a trainer's episodes played by the fleet. */
   actorsFor(trainer: Trainer): Actors {
+    const { policy, taskSet, config } = trainer;
     this.trainer = trainer;
+    this.auditor = new Auditor(policy, taskSet, config.fleet.audit);
     return { play: (name) => this.playerOf(name) };
   }
 
@@ -135,8 +135,7 @@ export class Coordinator {
     this.isClosed = true;
     for (const timer of this.timers) clearInterval(timer);
     try {
-      if (this.description) await this.describe({ ...this.description, isOpen: false });
-      await this.store.remove();
+      await this.published.end();
       await this.claim.release();
     } catch (error) {
       this.options.onNotice(`what the run had on the NATS server stays there: ${errorMessage(error)}`);
@@ -206,7 +205,6 @@ export class Coordinator {
     try {
       await Promise.all(round.left.map((piece) => this.give(piece)));
       const answers = await round.results;
-      for (const { answer } of answers) this.count(answer);
       for (const { answer } of answers) this.noteFaultsOf(answer, tasks, options.faults);
       return mergedRollout(answers.map(({ result }) => result));
     } finally {
@@ -230,8 +228,8 @@ export class Coordinator {
   private async giveLateAgain(): Promise<void> {
     const { current } = this;
     if (!current) return;
-    for (const piece of current.round.overdue()) {
-      this.options.onNotice(`piece ${piece.index} of ${piece.name} takes long and is given again`);
+    for (const piece of current.round.overdue(await this.published.workers())) {
+      this.options.onNotice(`piece ${piece.index + 1} of ${piece.name} takes long and is given again`);
       await this.give(piece);
     }
   }
@@ -241,8 +239,8 @@ export class Coordinator {
     for await (const { data } of this.nc.subscribe(this.store.names.takenSubject)) {
       const taken = takenSchema.safeParse(parsed(data));
       if (!taken.success || taken.data.session !== this.session) continue;
-      const { round, index, attempt } = taken.data;
-      if (this.current?.number === round) this.current.round.taken(index, attempt);
+      const { round, index, attempt, worker } = taken.data;
+      if (this.current?.number === round) this.current.round.taken(index, attempt, worker);
     }
   }
 
@@ -264,89 +262,93 @@ export class Coordinator {
 
   /** Looks at an answer. Whatever is wrong with it, it is not read again. */
   private async take(message: JsMsg): Promise<void> {
+    const worker = message.subject.split('.').at(-1) ?? '';
     try {
-      await this.judge(await this.store.read(message.data), message.subject.split('.').at(-1) ?? '');
+      await this.judge(await this.store.read(message.data), worker);
     } catch (error) {
-      if (!(error instanceof ProxmoError)) throw error;
-      this.options.onNotice(`an answer was dropped: ${error.message}`);
+      if (error instanceof ProxmoError && (error.code === 'data' || error.code === 'fleet'))
+        this.options.onNotice(`an answer of ${worker} was dropped: ${error.message}`);
+      else this.endAll(error);
     }
     message.ack();
   }
 
-  private async judge(value: unknown, sender: string): Promise<void> {
-    checkVersion(this.options.version, checkedMessage(senderSchema, value, 'An answer'), `Worker ${sender}`);
+  private async judge(value: unknown, worker: string): Promise<void> {
+    checkVersion(this.options.version, checkedMessage(senderSchema, value, 'An answer'), `Worker ${worker}`);
     const answer = checkedMessage(answerSchema, value, 'An answer');
-    const { worker, round, index, session, weights } = answer;
-    if (worker !== sender) throw new ProxmoError('data', `Worker ${sender} answered as ${worker}.`);
+    if (worker !== answer.worker) throw new ProxmoError('data', `It says that it is of ${answer.worker}.`);
+    const { round, index, attempt, session, weights } = answer;
     const { current } = this;
-    const isCurrent = session === this.session && weights === this.weights?.hash && current?.number === round;
+    const isCurrent = session === this.session && weights === this.published.weights && current?.number === round;
     // Twice, late, or of an old version: dropped without a word.
     if (!isCurrent || !current.round.has(index)) return;
-    if ('failed' in answer.result) return this.refuse(answer, answer.result.failed.message);
-    try {
-      const result = await this.played(current, answer);
-      if (current.round.accept(index, { result, answer }, answer.seconds)) await this.dropRest(answer);
-      current.options.onTurn?.(this.episodesLeft(current), current.batches.flatMap(({ tasks }) => tasks).length);
-    } catch (error) {
-      if (!(error instanceof ProxmoError)) throw error;
-      await this.refuse(answer, error.message);
-    }
-  }
-
-  private async played({ batches, options }: Rollout, { index, result }: Answer): Promise<RolloutResult> {
-    const { policy, taskSet } = this.trainer!;
-    if ('failed' in result) throw new Error('a failure was not played');
-    const world = recordedWorld(taskSet, result.episodes);
-    return playedAgain(policy, world, batches[index]!, result, options.controls);
-  }
-
-  private async refuse({ worker, name, index }: Answer, why: string): Promise<void> {
-    this.options.onNotice(`piece ${index} of ${name} failed on ${worker}: ${why}`);
-    const again = this.current?.round.refuse(index, worker, why);
+    if (!this.standing.isShutOut(worker)) return this.takeCurrent(current, answer);
+    const again = current.round.undone(index, attempt);
     if (again) await this.give(again);
   }
 
+  private async takeCurrent({ round, batches, options }: Rollout, answer: Answer): Promise<void> {
+    const { worker, name, index, seconds, result: told } = answer;
+    const { standing } = this;
+    if ('failed' in told) {
+      const { message } = told.failed;
+      this.options.onNotice(`piece ${index + 1} of ${name} failed on ${worker}: ${message}`);
+      if (standing.failed(worker)) return this.shutOut(answer, `it fails where others do not: ${message}`);
+      const again = round.refuse(index, worker, message);
+      return again ? this.give(again) : undefined;
+    }
+    try {
+      const result = await this.auditor!.episodesOf(worker, batches[index]!, told, options.controls);
+      // While it was looked at, another answer may have come, or the rollout have ended.
+      if (!round.accept(index, worker, { result, answer }, seconds)) return;
+      standing.succeeded(worker, told.episodes.length, seconds);
+    } catch (error) {
+      if (!(error instanceof ProxmoError && error.code === 'data')) throw error;
+      return this.shutOut(answer, error.message);
+    }
+    const count = (list: readonly { readonly index: number }[]) =>
+      list.reduce((sum, each) => sum + batches[each.index]!.tasks.length, 0);
+    options.onTurn?.(count(round.left), count(batches.map((_, each) => ({ index: each }))));
+    await this.dropRest(index);
+  }
+
+  /** Nothing of a worker counts any more, and its pieces are done again. */
+  private async shutOut({ worker, index }: Answer, why: string): Promise<void> {
+    this.options.onNotice(`${worker} is shut out, and its pieces are given again: ${why}`);
+    this.standing.exclude(worker, why);
+    const again = this.current?.round.disown(worker, index) ?? [];
+    await Promise.all(again.map((piece) => this.give(piece)));
+    const { description } = this.published;
+    if (description)
+      await this.persist(() => this.published.describe({ ...description, shutOut: this.standing.shutOut }));
+  }
+
   /** Takes a piece that is done out of the queue, as often as it is there. */
-  private async dropRest(answer: Answer): Promise<void> {
-    const sequences = this.given.get(answer.index) ?? [];
+  private async dropRest(index: number): Promise<void> {
+    const sequences = this.given.get(index) ?? [];
     // Where it was given once, its worker acknowledges it.
     if (sequences.length < 2) return;
     for (const sequence of sequences) await this.store.drop(this.store.names.work, sequence);
-  }
-
-  private episodesLeft({ batches, round }: Rollout): number {
-    return round.left.reduce((sum, { index }) => sum + batches[index]!.tasks.length, 0);
   }
 
   private noteFaultsOf({ result }: Answer, tasks: readonly Task[], log: FaultLog | undefined): void {
     if (log && 'faults' in result) noteFaults(log, tasks, result.faults);
   }
 
-  private count({ worker, seconds, result }: Answer): void {
-    const { pieces, episodes, seconds: before } = this.tallies.get(worker) ?? { pieces: 0, episodes: 0, seconds: 0 };
-    const played = 'episodes' in result ? result.episodes.length : 0;
-    this.tallies.set(worker, { pieces: pieces + 1, episodes: episodes + played, seconds: before + seconds });
-  }
-
   /** Who did how much, a line each. */
   get summary(): string[] {
-    return [...this.tallies].map(
-      ([worker, { pieces, episodes, seconds }]) =>
-        `${worker}: ${pieces} pieces, ${episodes} episodes, ${seconds.toFixed(1)} s`,
-    );
+    return this.standing.summary;
   }
 
   private async publishWeights(): Promise<string> {
-    const trainer = this.trainer!;
-    const bytes = await weightBytes(trainer.policy.engine, trainer.policy.model);
-    const hash = await sha256(bytes);
-    if (hash !== this.weights?.hash) this.previousHash = this.weights?.hash ?? '';
-    this.weights = { bytes, hash };
-    await this.persist(async () => {
-      await this.store.putWeights(bytes, hash, [this.previousHash]);
-      if (!this.description) await this.describe(await this.describedRun());
+    const { engine, model } = this.trainer!.policy;
+    const bytes = await weightBytes(engine, model);
+    const description = this.published.description ?? (await this.describedRun());
+    return this.persist(async () => {
+      const hash = await this.published.putWeights(bytes);
+      if (!this.published.description) await this.published.describe(description);
+      return hash;
     });
-    return hash;
   }
 
   private async describedRun(): Promise<RunDescription> {
@@ -367,12 +369,8 @@ export class Coordinator {
       model: null,
       tasks: await taskHashes(tasks),
       adapter: policy.engine.gpu.adapter.name,
+      shutOut: [],
     };
-  }
-
-  private async describe(description: RunDescription): Promise<void> {
-    await this.directory.runs.put(this.store.names.runKey, JSON.stringify(description));
-    this.description = description;
   }
 
   private async watchConnection(): Promise<void> {
@@ -388,12 +386,7 @@ export class Coordinator {
 
   /** After the server was away, it may have lost everything: makes it as it should be. */
   private async restore(): Promise<void> {
-    await this.persist(async () => {
-      this.directory = await createDirectory(this.nc);
-      await this.store.create();
-      if (this.weights) await this.store.putWeights(this.weights.bytes, this.weights.hash, [this.previousHash]);
-      if (this.description) await this.describe(this.description);
-    }).catch(() => undefined);
+    await this.persist(() => this.published.restore()).catch(() => undefined);
     for (const piece of this.current?.round.left ?? []) await this.give(piece);
   }
 
@@ -417,9 +410,8 @@ export class Coordinator {
   }
 
   private async sayIfLonely(): Promise<void> {
-    const keys = await this.directory.present.keys(this.store.names.workerKeys).catch(() => null);
-    if (!keys) return;
-    for await (const _ of keys) return;
+    const workers = await this.published.workers().catch(() => null);
+    if (!workers || workers.size > 0) return;
     this.options.onNotice(
       `no worker is there yet; start some: proxmo worker ${this.nc.getServer()} --run ${this.options.run}`,
     );

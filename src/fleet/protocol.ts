@@ -91,6 +91,8 @@ export const runSchema = z.strictObject({
   tasks: z.strictObject({ training: z.string(), heldOut: z.string() }),
   /** Of the coordinator; workers of another kind compute other last bits. */
   adapter: z.string(),
+  /** Workers whose answers do not count any more, and why. */
+  shutOut: z.array(z.strictObject({ worker: workerIdSchema, why: z.string() })),
 });
 export type RunDescription = z.infer<typeof runSchema>;
 
@@ -115,7 +117,9 @@ export const pieceSchema = z.strictObject({
 export type Piece = z.infer<typeof pieceSchema>;
 
 /** A worker has begun with a piece. */
-export const takenSchema = pieceSchema.pick({ session: true, round: true, index: true, attempt: true });
+export const takenSchema = pieceSchema
+  .pick({ session: true, round: true, index: true, attempt: true })
+  .extend({ worker: workerIdSchema });
 
 const base64 = z.base64();
 const stepSchema = z.strictObject({

@@ -14,7 +14,7 @@ import { floatsToText, textToFloats } from './codec.ts';
 import type { Answer, EpisodeOutcome, PlayedEpisode, PlayedStep, ToldFault } from './protocol.ts';
 
 /** What an answer says of the episodes of a batch. */
-type Told = Extract<Answer['result'], { readonly episodes: unknown }>;
+export type Told = Extract<Answer['result'], { readonly episodes: unknown }>;
 
 /** The policy that played, as far as replies depend on it. */
 export type Teller = Pick<Policy, 'player' | 'tokenizer' | 'config' | 'model'>;

@@ -3,6 +3,7 @@
  * failed, or takes much longer than others did. It knows nothing of how pieces get to workers.
  */
 import { ProxmoError } from '../base/errors.ts';
+import { presenceSeconds } from './protocol.ts';
 
 /** A piece is given again when it takes this many times as long as the middle one of those before. */
 const slowFactor = 3;
@@ -43,8 +44,8 @@ export interface Numbered {
 /** Where a piece is. */
 interface OpenPiece<Piece> {
   piece: Piece;
-  /** When a worker said that it has begun with the last giving of it, in seconds; null if none has. */
-  takenAt: number | null;
+  /** Who said that it has begun with the last giving of it, and when, in seconds; null if nobody has. */
+  taken: { readonly worker: string; readonly at: number } | null;
   readonly failures: { readonly worker: string; readonly message: string }[];
 }
 
@@ -52,7 +53,10 @@ export class Round<Piece extends Numbered, Result> {
   /** What came of each piece, in their order, when all are done. */
   readonly results: Promise<readonly Result[]>;
   private readonly open = new Map<number, OpenPiece<Piece>>();
-  private readonly done: Result[] = [];
+  private readonly done = new Map<
+    number,
+    { readonly piece: Piece; readonly result: Result; readonly worker: string }
+  >();
   private finish!: (results: readonly Result[]) => void;
   private fail!: (error: unknown) => void;
 
@@ -68,7 +72,7 @@ export class Round<Piece extends Numbered, Result> {
     });
     // Whoever waits gets the error; nobody need wait.
     this.results.catch(() => undefined);
-    for (const piece of pieces) this.open.set(piece.index, { piece, takenAt: null, failures: [] });
+    for (const piece of pieces) this.open.set(piece.index, { piece, taken: null, failures: [] });
   }
 
   /** Pieces that are not done. */
@@ -81,22 +85,25 @@ export class Round<Piece extends Numbered, Result> {
   }
 
   /** A worker has begun. */
-  taken(index: number, attempt: number): void {
+  taken(index: number, attempt: number, worker: string): void {
     const open = this.open.get(index);
-    if (open && open.piece.attempt === attempt) open.takenAt ??= this.now();
+    if (open && open.piece.attempt === attempt) open.taken ??= { worker, at: this.now() };
   }
 
   /** A sound answer. @returns whether it is the first one to its piece */
-  accept(index: number, result: Result, seconds: number): boolean {
-    if (!this.open.delete(index)) return false;
+  accept(index: number, worker: string, result: Result, seconds: number): boolean {
+    const open = this.open.get(index);
+    if (!open) return false;
+    this.open.delete(index);
     this.times.note(seconds);
-    this.done[index] = result;
-    if (this.open.size === 0) this.finish(this.done);
+    this.done.set(index, { piece: open.piece, result, worker });
+    if (this.open.size === 0)
+      this.finish([...this.done].sort(([a], [b]) => a - b).map(([, answered]) => answered.result));
     return true;
   }
 
   /**
-   * A worker could not do it, or what it answered is not sound.
+   * A worker could not do it.
    * @returns the piece as it is to be given again; null if nobody waits for it, or it has ended the round
    */
   refuse(index: number, worker: string, message: string): Piece | null {
@@ -108,16 +115,49 @@ export class Round<Piece extends Numbered, Result> {
     this.fail(
       new ProxmoError(
         'fleet',
-        `Piece ${index} of ${open.piece.name} failed ${open.failures.length} times, on ${workers.join(', ')}; the last time: ${message}`,
+        `Piece ${index + 1} of ${open.piece.name} failed ${open.failures.length} times, on ${workers.join(', ')}; the last time: ${message}`,
       ),
     );
     return null;
   }
 
-  /** The pieces that take too long, as they are to be given again. */
-  overdue(): readonly Piece[] {
+  /**
+   * An answer came that does not count.
+   * @returns the piece as it is to be given again; null if it is done, or was given again already
+   */
+  undone(index: number, attempt: number): Piece | null {
+    const open = this.open.get(index);
+    return open && open.piece.attempt === attempt ? again(open) : null;
+  }
+
+  /**
+   * Nothing counts that a worker said.
+   * @param index of what it answered last
+   * @returns the pieces that are to be given again: that one, and those that it did
+   */
+  disown(worker: string, index: number): readonly Piece[] {
+    for (const { failures } of this.open.values())
+      failures.splice(0, failures.length, ...failures.filter((failure) => failure.worker !== worker));
+    const undone = [...this.done.values()].filter((answered) => answered.worker === worker);
+    for (const { piece } of undone) {
+      this.done.delete(piece.index);
+      this.open.set(piece.index, { piece, taken: null, failures: [] });
+    }
+    const last = this.open.get(index)?.piece;
+    const all = [...undone.map(({ piece }) => piece), ...(last ? [last] : [])];
+    return all.map(({ index: each }) => again(this.open.get(each)!));
+  }
+
+  /**
+   * The pieces that take too long, or whose worker is gone, as they are to be given again.
+   * @param present workers that are there; who began within `presenceSeconds` may not have said so yet
+   */
+  overdue(present: ReadonlySet<string>): readonly Piece[] {
     const { patience } = this.times;
-    const late = [...this.open.values()].filter(({ takenAt }) => takenAt !== null && this.now() - takenAt > patience);
+    const late = [...this.open.values()].filter(({ taken }) => {
+      const seconds = taken ? this.now() - taken.at : 0;
+      return taken && (seconds > patience || (seconds > presenceSeconds && !present.has(taken.worker)));
+    });
     return late.map(again);
   }
 
@@ -129,6 +169,6 @@ export class Round<Piece extends Numbered, Result> {
 
 function again<Piece extends Numbered>(open: OpenPiece<Piece>): Piece {
   open.piece = { ...open.piece, attempt: open.piece.attempt + 1 };
-  open.takenAt = null;
+  open.taken = null;
   return open.piece;
 }

@@ -56,7 +56,9 @@ export function cannotKeep(nc: NatsConnection, cause: unknown): ProxmoError {
 /** The same for those who only read and tell of themselves. */
 export async function openDirectory(nc: NatsConnection): Promise<Directory> {
   const kvm = new Kvm(jetstream(nc));
-  return { runs: await kvm.open(directoryBucket), present: await kvm.open(presenceBucket) };
+  // A key that is asked for directly stands in the request's subject, so that permissions can tell runs apart.
+  const how = { allow_direct: true };
+  return { runs: await kvm.open(directoryBucket, how), present: await kvm.open(presenceBucket, how) };
 }
 
 /** A run's streams and stores. */

@@ -16,15 +16,15 @@ export interface RunStatus {
 export async function fleetStatus(nc: NatsConnection): Promise<RunStatus[]> {
   const { runs, present } = await openDirectory(nc);
   const open: RunStatus[] = [];
-  for (const run of (await keysOf(runs)).sort()) {
+  // A server that no run was on has no buckets.
+  const names = await keysOf(runs).catch(() => []);
+  for (const run of names.sort()) {
     const description = runSchema.safeParse(await entryOf(runs, run));
     if (!description.success || !description.data.isOpen) continue;
-    const names = namesOf(run);
-    const claim = claimSchema.safeParse(await entryOf(present, names.coordinatorKey));
+    const { coordinatorKey, workerKeys } = namesOf(run);
+    const claim = claimSchema.safeParse(await entryOf(present, coordinatorKey));
     const workers = await Promise.all(
-      (await keysOf(present, names.workerKeys)).map(async (key) =>
-        presenceSchema.safeParse(await entryOf(present, key)),
-      ),
+      (await keysOf(present, workerKeys)).map(async (key) => presenceSchema.safeParse(await entryOf(present, key))),
     );
     open.push({
       run,
@@ -36,11 +36,10 @@ export async function fleetStatus(nc: NatsConnection): Promise<RunStatus[]> {
   return open;
 }
 
-/** Keys of a bucket; none where it is not there. */
+/** Keys of a bucket. @throws {Error} if it is not there, or the server is away */
 export async function keysOf(bucket: KV, filter?: string): Promise<string[]> {
   const keys: string[] = [];
-  const found = await bucket.keys(filter).catch(() => null);
-  if (found) for await (const key of found) keys.push(key);
+  for await (const key of await bucket.keys(filter)) keys.push(key);
   return keys;
 }
 

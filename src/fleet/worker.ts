@@ -149,20 +149,31 @@ class Worker {
     this.consumer = null;
     const { signal } = this.options;
     try {
-      while (!signal.aborted) {
+      for (let lookedAt = performance.now(); !signal.aborted; ) {
         const message = await this.next(store);
         if (message) await this.perform(message, store, stage);
-        else {
-          const description = await this.latest(run, first);
-          if (!description.isOpen) return true;
-          if (!isSameRun(description, first)) return false;
-        }
+        if (message && performance.now() - lookedAt < 1000 * presenceEvery) continue;
+        lookedAt = performance.now();
+        const description = await this.latest(run, first);
+        this.checkWelcome(run, description);
+        if (!description.isOpen) return true;
+        if (!isSameRun(description, first)) return false;
       }
       return false;
     } finally {
       clearInterval(beat);
       await this.vanish(store);
     }
+  }
+
+  /** @throws {ProxmoError} `fleet` if the coordinator has shut this worker out */
+  private checkWelcome(run: string, { shutOut }: RunDescription): void {
+    const own = shutOut.find(({ worker }) => worker === this.options.id);
+    if (own)
+      throw new ProxmoError(
+        'fleet',
+        `The coordinator of ${run} has shut this worker out: ${own.why.replace(/\.$/, '')}.`,
+      );
   }
 
   private async next(store: RunStore): Promise<JsMsg | null> {
@@ -201,7 +212,10 @@ class Worker {
     this.at = `${piece.name}, piece ${piece.index + 1}`;
     void this.tell(store);
     const { session, round, index, attempt } = piece;
-    this.nc.publish(store.names.takenSubject, JSON.stringify({ session, round, index, attempt }));
+    this.nc.publish(
+      store.names.takenSubject,
+      JSON.stringify({ session, round, index, attempt, worker: this.options.id }),
+    );
     try {
       await this.answer(message, store, piece, await this.played(message, piece, stage));
     } finally {

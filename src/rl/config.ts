@@ -7,7 +7,7 @@ import { settingAliases } from './config/aliases.ts';
 import { loss, optimiser, training, warmStart } from './config/learning.ts';
 import { lora, policy, sampling } from './config/policy.ts';
 import { environment, prompt } from './config/task.ts';
-import { checkpoints, engine, evaluation, logging, rollouts } from './config/upkeep.ts';
+import { checkpoints, engine, evaluation, fleet, logging, rollouts } from './config/upkeep.ts';
 import { countOrNone } from './config/values.ts';
 
 /** Options of advantages, which are ProxMO's where they do not say whose. */
@@ -65,6 +65,7 @@ const settings = z.strictObject({
   checkpoints: checkpoints.prefault({}),
   rollouts: rollouts.prefault({}),
   engine: engine.prefault({}),
+  fleet: fleet.prefault({}),
   logging,
 });
 

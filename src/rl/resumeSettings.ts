@@ -22,6 +22,7 @@ export const resumableSettings: readonly string[] = [
   'optimiser.checkpointing',
   'engine.memory',
   'logging',
+  'fleet',
   ...Object.keys(faultSettingsShape).map((key) => `environment.${key}`),
 ];
 

@@ -1,5 +1,6 @@
 /** A fleet in this process: a small household run, its coordinator, and workers with devices of their own. */
 
+import type { TaskSet } from '../../src/envs/environment.ts';
 import { createNamedTaskSet } from '../../src/envs/registry.node.ts';
 import { connectToServer } from '../../src/fleet/connect.node.ts';
 import { Coordinator } from '../../src/fleet/coordinator.ts';
@@ -11,6 +12,7 @@ import { type TrainRunOptions, trainRun } from '../../src/rl/run.node.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters } from './adapters.ts';
 import type { NatsServer } from './natsServer.ts';
+import { tinyConfig } from './tinyRun.ts';
 
 export const version = '1';
 
@@ -38,6 +40,34 @@ async function ownEngine(): Promise<Engine> {
 export async function trainAlone(dir: string, config: TrainConfig): Promise<void> {
   const engine = await ownEngine();
   await trainRun(engine, { dir, config, version }).finally(() => engine.gpu.destroy());
+}
+
+/** The smallest run there is, with episodes of one step, for what happens around pieces. */
+export function tinyFleetConfig(world: string, iterations = 3): TrainConfig {
+  return tinyConfig(world, {
+    training: { iterations, pool: 4, tasks: 4, groupSize: 2, groupsAtOnce: 1 },
+    evaluation: { tasks: 4 },
+    checkpoints: { every: 1, keep: 9 },
+    environment: { onFailure: 'stop', maxAttempts: 1 },
+  });
+}
+
+/** A task set whose worlds do something before they open. */
+export function withOpening(taskSet: TaskSet, before: () => Promise<void> | undefined): TaskSet {
+  return {
+    ...taskSet,
+    createEnvironment() {
+      const environment = taskSet.createEnvironment();
+      return {
+        ...environment,
+        step: (action) => environment.step(action),
+        async reset(task) {
+          await before();
+          return environment.reset(task);
+        },
+      };
+    },
+  };
 }
 
 export interface FleetTraining extends Partial<Pick<TrainRunOptions, 'resume' | 'signal' | 'onEvent'>> {

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { splits } from '../../envs/taskLists.ts';
 import { keptRollouts } from '../credit/kept.ts';
-import { count, countOrNone, notNegative, positive } from './values.ts';
+import { count, countOrNone, fraction, notNegative, positive } from './values.ts';
 
 export const evaluation = z
   .strictObject({
@@ -97,3 +97,15 @@ export const logging = z
     description: "Forms besides `metrics.jsonl` in which the run's folder has the metrics as they come.",
     examples: [['tensorboard', 'csv']],
   });
+
+export const fleet = z
+  .strictObject({
+    audit: fraction
+      .default(0.05)
+      .describe(
+        'Share of the answers of workers that the coordinator looks at: it plays their episodes again in the environment, ' +
+          'and computes log-probabilities of some of their replies again. The first answers of a worker are all looked at; ' +
+          '0 trusts every worker.',
+      ),
+  })
+  .describe('Workers that play a run on other machines (docs/fleet.md).');

@@ -1,0 +1,81 @@
+/** What a run has on the server besides pieces and answers, kept here too: the server may lose all of it. */
+import type { NatsConnection } from '@nats-io/nats-core';
+import { sha256 } from './codec.ts';
+import type { RunDescription } from './protocol.ts';
+import { createDirectory, type Directory, RunStore } from './server.ts';
+import { keysOf } from './status.ts';
+
+interface Weights {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly hash: string;
+}
+
+export class PublishedRun {
+  readonly store: RunStore;
+  private known: RunDescription | null = null;
+  private newest: Weights | null = null;
+  private previousHash = '';
+
+  private constructor(
+    private readonly nc: NatsConnection,
+    run: string,
+    private current: Directory,
+  ) {
+    this.store = new RunStore(nc, run);
+  }
+
+  /** @throws {Error} if the server is away, or keeps nothing */
+  static async open(nc: NatsConnection, run: string): Promise<PublishedRun> {
+    return new PublishedRun(nc, run, await createDirectory(nc));
+  }
+
+  get directory(): Directory {
+    return this.current;
+  }
+
+  /** Null before the run is described. */
+  get description(): RunDescription | null {
+    return this.known;
+  }
+
+  /** Hash of the weights that workers are to play with; null before there are any. */
+  get weights(): string | null {
+    return this.newest?.hash ?? null;
+  }
+
+  async describe(description: RunDescription): Promise<void> {
+    this.known = description;
+    await this.current.runs.put(this.store.names.runKey, JSON.stringify(description));
+  }
+
+  /** @returns their hash, by which workers ask for them */
+  async putWeights(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+    const hash = await sha256(bytes);
+    if (this.newest && hash !== this.newest.hash) this.previousHash = this.newest.hash;
+    this.newest = { bytes, hash };
+    await this.store.putWeights(bytes, hash, [this.previousHash]);
+    return hash;
+  }
+
+  /** Makes everything as it should be, after the server may have lost it. */
+  async restore(): Promise<void> {
+    this.current = await createDirectory(this.nc);
+    await this.store.create();
+    if (this.newest) await this.store.putWeights(this.newest.bytes, this.newest.hash, [this.previousHash]);
+    if (this.known) await this.describe(this.known);
+  }
+
+  /** The workers that are there. @throws {Error} if the server is away */
+  async workers(): Promise<ReadonlySet<string>> {
+    const { names } = this.store;
+    const prefix = names.workerKey('');
+    const keys = await keysOf(this.current.present, names.workerKeys);
+    return new Set(keys.map((key) => key.slice(prefix.length)));
+  }
+
+  /** Ends the run for its workers, and takes what it had off the server. */
+  async end(): Promise<void> {
+    if (this.known) await this.describe({ ...this.known, isOpen: false });
+    await this.store.remove();
+  }
+}
