@@ -1,7 +1,7 @@
 /**
- * Reads answers, and looks at some as if their workers were not to be trusted: plays episodes again in the environment itself, with the
- * replies that the answer has, and computes the log-probabilities of some of them again. Which answers are looked at is
- * drawn by chance, which workers cannot foresee; those of a worker that is new all are.
+ * Reads answers, and looks at some as if their workers were not to be trusted: plays episodes again in the environment
+ * itself, with the replies that the answer has, and computes the log-probabilities of some of them again. Which answers
+ * are looked at is drawn by chance, which workers cannot foresee; those of a worker that is new all are.
  */
 import { ProxmoError } from '../base/errors.ts';
 import type { TaskSet } from '../envs/environment.ts';
