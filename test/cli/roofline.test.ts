@@ -55,6 +55,26 @@ describe('the layout of a roofline', () => {
     expect(placed.filter(({ beyond }) => beyond !== null)).toHaveLength(1);
   });
 
+  it('says what both roofs are of in one text where two would lie on each other', () => {
+    const textsOf = (halfGflops: number) =>
+      layOutRoofline([kernel('a', 2)], { ...ceilings, halfGflops }, { area, fontSize: 11 }).roofs.map(
+        ({ text }) => text,
+      );
+    expect(textsOf(10.2)).toEqual(['', 'matrix products: 10 GFLOP/s, of f16 10.2']);
+    expect(textsOf(80)).toEqual(['matrix products: 10 GFLOP/s', 'f16 matrix products: 80 GFLOP/s']);
+    expect(textsOf(9)).toEqual(['matrix products: 10 GFLOP/s']);
+  });
+
+  it('labels nothing across the triangle of a kernel beyond the edge', () => {
+    const { kernels: placed } = layOut([
+      kernel('a', 500),
+      kernel('b', 400, { flops: 3e9 }),
+      kernel('far', 0.5, { flops: 1 }),
+    ]);
+    const far = placed.at(-1)!;
+    expect(boxOf(far.label!).bottom <= far.y - 10 || boxOf(far.label!).left >= far.x + 10).toBe(true);
+  });
+
   it('bounds its axes even for an outlier that takes the time', () => {
     const { y, x, kernels: placed } = layOut([kernel('a', 1), kernel('slow', 1e6, { flops: 1, bytes: 1e12 })]);
     expect(y.length).toBeLessThan(8);

@@ -218,6 +218,8 @@ describe.skipIf(!browser)('the page', () => {
     await buttons.nth(0).click();
     await expect.poll(pressed).toBe(5);
     expect(await page.locator('.hero .readout').count()).toBe(5);
+    await page.setViewportSize({ width: 400, height: 800 });
+    await expect.poll(() => page.evaluate(beyond)).toEqual([]);
   });
 
   it('shows curves in a browser whose locale is no name of a language', async () => {

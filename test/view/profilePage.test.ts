@@ -81,7 +81,7 @@ describe.skipIf(!browser)('the profile in the page', () => {
     const page = await open(await newRun());
     // 21 + 11 ms of 100 in kernels; matrix products take 12 of them.
     expect(await page.locator('.headline').innerText()).toMatch(
-      /^Kernels ran for 32\u202f% of 0\.1 s; .* 38\u202f% of their time is matrix products; .* matmul\.nt\.tile\.f32 with 38/,
+      /^Kernels ran for 32\u202f% of 0\.1 s, so .* 38\u202f% of their time is matrix products; .* matmul\.nt\.tile\.f32 with 38/,
     );
     expect((await rowsOf(page, 'Kernels'))[0]).toBe('matmul.nt.tile.f32');
     expect(await rowsOf(page, 'Kernels')).toHaveLength(6);

@@ -15,6 +15,8 @@ export interface Figure {
 
 const width = 760;
 const dotRow = 30;
+/** Keeps figures readable where they stand on a line. */
+const halo = { stroke: colours.ground, strokeWidth: 4 } as const;
 
 /** @param reference the arm that the others are held against */
 export function drawFigures(figures: StudyFigures, reference: string): Figure[] {
@@ -68,6 +70,7 @@ function finalFigure(ends: readonly End[]): Figure {
           textAnchor: 'start',
           dx: 9,
           fill: colours.ink,
+          ...halo,
         }),
       ],
     }),
@@ -103,6 +106,7 @@ function differenceFigure(name: string, what: string, comparisons: readonly Comp
           textAnchor: 'start',
           dx: 9,
           fill: colours.ink,
+          ...halo,
         }),
       ],
     }),

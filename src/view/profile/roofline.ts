@@ -20,7 +20,7 @@ export interface Tick {
 /** The fastest that kernels could be, from the left edge to the right. */
 export interface Roof {
   readonly points: readonly Point[];
-  /** What products it is of, and what they reached. */
+  /** What products it is of, and what they reached; empty where the other roof's text says it. */
   readonly text: string;
   /** Whether it is of f16, drawn beside that of float32. */
   readonly isHalf: boolean;
@@ -73,6 +73,8 @@ const beyond = 0.005;
 /** Decades that an axis reaches at most: below the roof, and to either side of the ridge. */
 const [deepest, widest] = [4, 3];
 const smallestRadius = 3.5;
+/** Of the mark of a kernel beyond the edge. */
+const triangleLength = 10;
 /** Radius of a kernel that takes all the time, in heights of the picture. */
 const largestRadius = 0.13;
 
@@ -86,7 +88,7 @@ export function layOutRoofline(
   const total = longest.reduce((sum, { ms }) => sum + ms, 0);
   const shown = longest.filter(({ flops, bytes, ms }) => flops > 0 && bytes > 0 && ms > 0);
   const { x, y } = axes(shown, ceilings, area);
-  const roofs = roofsOf(ceilings, x, y);
+  const roofs = roofsOf(ceilings, x, y, fontSize);
   const texts = shortNames(shown);
   const placed = shown.map((kernel) => {
     const [trueX, trueY] = [x(kernel.flops / kernel.bytes), y(kernel.flops / kernel.ms / 1e6)];
@@ -103,9 +105,11 @@ export function layOutRoofline(
   });
   const slope = slopeText(ceilings, x, y, placed, fontSize);
   const labels = placeLabels(
-    placed.map(({ x, y, radius, rank, kernel }) => {
+    placed.map(({ x, y, radius, beyond, rank, kernel }) => {
       const number = rank <= listed ? [String(rank)] : [];
-      return { x, y, radius, texts: [texts.get(kernel.name)!, ...number] };
+      // A triangle reaches farther than the circle in whose place it stands.
+      const reach = beyond === null ? radius : Math.max(radius, triangleLength);
+      return { x, y, radius: reach, texts: [texts.get(kernel.name)!, ...number] };
     }),
     {
       area,
@@ -153,7 +157,7 @@ function weightedQuantile(values: readonly number[], weights: readonly number[],
   return values[order.at(-1) ?? -1] ?? 1;
 }
 
-function roofsOf({ gflops, halfGflops, gbps }: Ceilings, x: Axis, y: Axis): Roof[] {
+function roofsOf({ gflops, halfGflops, gbps }: Ceilings, x: Axis, y: Axis, fontSize: number): Roof[] {
   const [least = 1, most = 1] = x.domain();
   const roof = (reached: number, precision: string, isHalf: boolean): Roof => ({
     text: `${precision}matrix products: ${figure(reached)} GFLOP/s`,
@@ -165,8 +169,15 @@ function roofsOf({ gflops, halfGflops, gbps }: Ceilings, x: Axis, y: Axis): Roof
       { x: x(most), y: y(reached) },
     ],
   });
-  const half = halfGflops !== undefined && halfGflops > gflops ? [roof(halfGflops, 'f16 ', true)] : [];
-  return [roof(gflops, '', false), ...half];
+  const whole = roof(gflops, '', false);
+  if (halfGflops === undefined || halfGflops <= gflops) return [whole];
+  const half = roof(halfGflops, 'f16 ', true);
+  if (y(gflops) - y(halfGflops) > 1.5 * fontSize) return [whole, half];
+  // One text for both, where there is no room for two.
+  return [
+    { ...whole, text: '' },
+    { ...half, text: `${whole.text}, of f16 ${figure(halfGflops)}` },
+  ];
 }
 
 /** A roof's text stands above its right end. */

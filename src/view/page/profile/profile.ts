@@ -99,8 +99,8 @@ function headline({ milliseconds: { wall, gpu }, kernels: totals, ops }: Profile
   const [most] = familyTimes(ops.map(({ name, ms }) => ({ op: name, ms })));
   if (!longest || !most || gpu === 0) return 'No kernel ran in this profile.';
   const [family, ms] = most;
-  const rest = gpu < wall / 2 ? 'so most of the time the GPU had nothing to do' : 'the rest is the host’s';
-  return `Kernels ran for ${percent(gpu / wall, 0)} of ${duration(wall / 1000)}; ${rest}. ${percent(ms / gpu, 0)} of their time is ${familyStyles[family].name}; the longest kernel is ${line(longest.name, 80)} with ${percent(longest.ms / gpu, 0)}.`;
+  const rest = gpu < wall / 2 ? ', so most of the time the GPU had nothing to do' : '; the rest is the host’s';
+  return `Kernels ran for ${percent(gpu / wall, 0)} of ${duration(wall / 1000)}${rest}. ${percent(ms / gpu, 0)} of their time is ${familyStyles[family].name}; the longest kernel is ${line(longest.name, 80)} with ${percent(longest.ms / gpu, 0)}.`;
 }
 
 /** What the wall time consists of. */

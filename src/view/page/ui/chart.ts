@@ -173,7 +173,8 @@ function endsOf(x: ArrayLike<number>): [number, number] {
 /** Ends of the vertical scale, at round numbers. */
 function rangeOf(low: number, high: number, range: ChartProps['range']): [number, number] {
   const [from, to] = [range?.[0] ?? low, range?.[1] ?? high];
-  if (!Number.isFinite(from) || !Number.isFinite(to)) return [0, 1];
+  // Around nothing but zeros every round number of a share would read 0 %.
+  if (!Number.isFinite(from) || !Number.isFinite(to) || (from === 0 && to === 0)) return [0, 1];
   const [least, most] = from < to ? [from, to] : [from - Math.abs(from) * 0.1, to + Math.max(Math.abs(to) * 0.1, 1e-9)];
   const [first = 0, last = 1] = scaleLinear().domain([least, most]).nice(ticks).domain();
   return [first, last];
