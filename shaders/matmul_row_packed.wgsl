@@ -27,20 +27,19 @@ fn wordsAt(word: u32) -> vec4<u32> {
 //#endif
 }
 
-// Scale and shift of group j of those whose scales are in four words; with 6 bits of a half of it, and `factor` is the
-// block's.
+// Scale and shift of the next group of those whose scales are in four words; with 6 bits of a half of it, and `factor`
+// is the block's. Groups are taken in turn: the scales of the next one stand at the front, since drivers take long over
+// a component that a loop chooses. Those of q4_k stay where they are, and j is the group's number.
 fn scaleOf(words: vec4<u32>, j: u32, half: u32, factor: f32) -> vec2<f32> {
 //#if Q4_1
-  return unpack2x16float(words[j]);
+  return unpack2x16float(words.x);
 //#endif
 //#if Q4_0
-  let pair = unpack2x16float(words[j / 2u]);
-  let scale = select(pair.x, pair.y, (j & 1u) == 1u);
+  let scale = unpack2x16float(words.x).x;
   return vec2(scale, -8.0 * scale);
 //#endif
 //#if Q8_0
-  let pair = unpack2x16float(words[j / 2u]);
-  let scale = select(pair.x, pair.y, (j & 1u) == 1u);
+  let scale = unpack2x16float(words.x).x;
   return vec2(scale, -128.0 * scale);
 //#endif
 //#if Q4_K
@@ -54,9 +53,22 @@ fn scaleOf(words: vec4<u32>, j: u32, half: u32, factor: f32) -> vec2<f32> {
   return unpack2x16float(words.x) * vec2(f32(scale), -f32(minimum));
 //#endif
 //#if Q6_K
-  let byte = bitcast<i32>(words[j / 2u] << (24u - 8u * (2u * (j & 1u) + half))) >> 24u;
+  let byte = bitcast<i32>(words.x << (24u - 8u * half)) >> 24u;
   let scale = factor * f32(byte);
   return vec2(scale, -32.0 * scale);
+//#endif
+}
+
+// The words of scales after a group was taken.
+fn nextScales(words: vec4<u32>) -> vec4<u32> {
+//#if Q4_1
+  return words.yzwx;
+//#else
+//#if Q4_K
+  return words;
+//#else
+  return (words >> vec4(16u)) | (words.yzwx << vec4(16u));
+//#endif
 //#endif
 }
 
@@ -128,7 +140,7 @@ fn main(
 //#end
   for (var quad = 0u; quad * GROUPS_OF_QUAD < groups; quad++) {
 //#each t COLUMNS
-    let scales$t = wordsAt(row$t + 4u * quad);
+    var scales$t = wordsAt(row$t + 4u * quad);
 //#if Q6_K
     let factor$t = factorAt(row$t, quad);
 //#else
@@ -158,6 +170,7 @@ fn main(
 //#each h HALVES
       let scale$t$h = scaleOf(scales$t, g, $h, factor$t);
 //#end
+      scales$t = nextScales(scales$t);
 //#end
 //#each h HALVES
 //#each j QUADS
