@@ -27,6 +27,8 @@ export interface ProfileInfo {
 export interface RunInfo {
   /** Its place on the command line, from 0. */
   readonly id: string;
+  /** What it does: learns from what it plays, or from chats, which is shown by its losses alone. */
+  readonly kind: 'train' | 'sft';
   readonly name: string;
   /** The folder as it was given. */
   readonly dir: string;

@@ -212,6 +212,31 @@ export async function writeRun(dir: string, options: RunOptions = {}): Promise<s
   return dir;
 }
 
+/**
+ * Writes a run of `proxmo sft` and gives its folder back.
+ * @param losses on held-out chats, before the first epoch of four steps and after each
+ */
+export function writeTunedRun(dir: string, losses: readonly number[]): string {
+  mkdirSync(dir, { recursive: true });
+  const started = new Date().toISOString();
+  const adapter = { name: 'a test', driver: 'none' };
+  const format = { format: 'proxmo-run', formatVersion: 1, kind: 'sft', version: '0.1.0' };
+  writeFileSync(join(dir, 'run.json'), JSON.stringify({ ...format, seed: 1, adapter, started, resumes: [] }));
+  writeFileSync(join(dir, 'config.yaml'), stringify({ model: 'tiny', data: { path: 'chats.jsonl' }, seed: 1 }));
+  const evaluation = (step: number, loss: number) => ({ kind: 'eval', iteration: step, loss, perplexity: 2, chats: 3 });
+  const step = (iteration: number) => ({
+    ...{ kind: 'train', iteration, epoch: iteration / 4, loss: 3 / iteration, learningRate: 1e-3, gradientNorm: 1 },
+    ...{ tokens: 100, replyTokens: 20, tokensPerSecond: 50, 'seconds/total': 2 },
+  });
+  const records = losses.flatMap((loss, epoch) => [
+    ...(epoch === 0 ? [] : [1, 2, 3, 4].map((each) => step(4 * (epoch - 1) + each))),
+    evaluation(4 * epoch, loss),
+  ]);
+  writeFileSync(join(dir, 'metrics.jsonl'), records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+  writeFileSync(join(dir, 'run.log'), `${started} begun\n`);
+  return dir;
+}
+
 /** Says what a run does at the moment, as its trainer does. */
 export function writeProgress(dir: string, progress: Partial<LiveProgress> = {}): void {
   const left = { share: 0.25, seconds: 90 };

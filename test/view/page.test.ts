@@ -19,6 +19,7 @@ import {
   writeProgress,
   writeRollout,
   writeRun,
+  writeTunedRun,
 } from '../support/viewRun.ts';
 
 const browser = await startBrowser();
@@ -103,6 +104,27 @@ describe.skipIf(!browser)('the page', () => {
       .getByText('it crashed or was killed in the rollout of iteration 4, 50\u202f% of which was done')
       .waitFor();
     expect(await progress.innerText()).not.toMatch(/rollout/);
+  });
+
+  it('shows a fine-tuning by its losses, and what it does at the moment', async () => {
+    const dir = writeTunedRun(join(folder, 'tuned'), [4, 2.5]);
+    holdRun(dir, hostname());
+    writeProgress(dir, { iteration: 4, phase: 'fine-tuning', done: 0.5, run: { share: 0.25, seconds: 3600 } });
+    const page = await open([dir]);
+    await page.getByText('The held-out loss went from 4.000 to 2.500 nats a token in 4 steps.').waitFor();
+    const progress = page.locator('.progress');
+    await progress.getByText('left of this epoch').waitFor();
+    expect(await progress.innerText()).toMatch(
+      /^4 steps\s*fine-tuning 50\u202f%\s*\d+ s left of this epoch\s*60 min in all/,
+    );
+    expect(await progress.locator('[role=progressbar]').getAttribute('aria-valuenow')).toBe('25');
+    expect(await page.locator('.small-charts').innerText()).toMatch(/Training loss[^]*Tokens a second/);
+    rmSync(join(dir, 'run.lock'));
+    await page.getByText(`it crashed or was killed in step 5`).waitFor();
+    await page.getByText(`proxmo sft --resume ${dir} goes on with it.`).waitFor();
+    const worse = writeTunedRun(join(folder, 'tuned too long'), [4, 2, 3]);
+    writeFileSync(join(worse, 'summary.json'), '{}');
+    expect(await textOf(await open([worse]), '.headline')).toMatch(/has been 2.000: the chats are learned by heart/);
   });
 
   it('explains a cell that is clicked, and its address leads there', async () => {

@@ -109,6 +109,7 @@ class BrowserRun {
       config,
       info: {
         id: run,
+        kind: 'train',
         name: `${estimator}${'temperature' in config.advantages ? `, τ ${config.advantages.temperature}` : ''}, seed ${config.seed}`,
         dir: 'household',
         state: 'running',

@@ -47,6 +47,7 @@ export class RunFolder {
     const adapter = isPlainObject(manifest?.adapter) ? manifest.adapter.name : null;
     return {
       id: this.id,
+      kind: manifest?.kind === 'sft' ? 'sft' : 'train',
       name: this.name,
       dir: this.dir,
       state: stateOf(manifest !== null, lock, summary !== null, log),

@@ -30,8 +30,7 @@ export function Live() {
     <p class=${`headline ${sentence.tone}`} role="status">${shown(sentence.text, 400)}</p>
     ${info.problem && html`<p class="problem">${shown(info.problem, 400)}</p>`}
     <${Progress} info=${info} train=${train.value} />
-    <${Curves} info=${info} />
-    <${NewestEpisodes} />
+    ${info.kind === 'sft' ? html`<${TunedCurves} info=${info} />` : html`<${Curves} info=${info} /><${NewestEpisodes} />`}
   </main>`;
 }
 
@@ -66,6 +65,32 @@ function Curves({ info }: { readonly info: RunInfo }) {
   </section>`;
 }
 
+/** The curves of a fine-tuning on chats. */
+function TunedCurves({ info }: { readonly info: RunInfo }) {
+  if (train.value.length === 0 && evaluations.value.length === 0) return null;
+  const list = evaluations.value;
+  const held: Series[] = [
+    { label: 'held-out', colour: '--praise', width: 2, hasPoints: true, values: column(list, 'loss') },
+  ];
+  const x = list.map(({ iteration }) => iteration);
+  const last = list.at(-1);
+  const note = last
+    ? `perplexity ${number(figure(last.perplexity))} on ${number(figure(last.chats))} chats, after step ${last.iteration}`
+    : 'There was no evaluation yet.';
+  return html`<section class="curves" aria-label="Curves">
+    <div class="hero">
+      <${Chart} ...${{ title: 'Held-out loss', term: 'heldOutLoss', x, series: held, format: twoDigits, axis: tick, height: 300, range: [null, null], note }} />
+    </div>
+    <div class="small-charts">
+      <${Curve} title="Training loss" term="trainingLoss" name="loss" colour="--ink" range=${[null, null]} isEpisodes=${false} />
+      <${Curve} title="Gradient norm" term="gradientNorm" name="gradientNorm" colour="--ink" range=${[0, null]} isEpisodes=${false} />
+      <${Curve} title="Learning rate" term="learningRate" name="learningRate" colour="--ink" range=${[0, null]} isEpisodes=${false} />
+      <${Curve} title="Tokens a second" term="tokensPerSecond" name="tokensPerSecond" colour="--ink" range=${[0, null]} isEpisodes=${false} />
+    </div>
+    <p class="muted where">${shown(info.settings.model ?? '', 120)}, seed ${info.seed ?? '–'}<br />${shown(info.adapter ?? '', 80)}</p>
+  </section>`;
+}
+
 interface CurveProps {
   readonly title: string;
   readonly term: Name;
@@ -73,12 +98,15 @@ interface CurveProps {
   readonly colour: string;
   readonly format?: (value: number) => string;
   readonly range?: readonly [number | null, number | null];
+  /** Whether a point has episodes to go to; default: yes. */
+  readonly isEpisodes?: boolean;
 }
 
-function Curve({ title, term, name, colour, format = number, range }: CurveProps) {
+function Curve({ title, term, name, colour, format = number, range, isEpisodes = true }: CurveProps) {
   const axis = format === percent ? wholePercent : tick;
   const series: Series[] = [{ label: title, colour, values: column(train.value, name) }];
-  return html`<${Chart} ...${{ title, term, series, format, axis, range, x: iterations.value, onPick: toCredit }} />`;
+  const onPick = isEpisodes ? toCredit : undefined;
+  return html`<${Chart} ...${{ title, term, series, format, axis, range, x: iterations.value, onPick }} />`;
 }
 
 function HeldOut() {

@@ -22,23 +22,50 @@ const terms: Readonly<Record<LiveProgress['phase'], Name>> = {
   advantages: 'advantage',
   update: 'update',
   evaluation: 'evaluation',
+  'fine-tuning': 'fineTuning',
 };
 const ofIteration = new Set<LiveProgress['phase']>(['rollout', 'advantages', 'update']);
 
 export function Progress({ info, train }: ProgressProps) {
+  return info.kind === 'sft'
+    ? html`<${TunedProgress} ...${{ info, train }} />`
+    : html`<${Iterations} ...${{ info, train }} />`;
+}
+
+function Iterations({ info, train }: ProgressProps) {
   const planned = figure(info.settings['training.iterations']);
   if (!Number.isFinite(planned) || info.state === 'waiting' || info.state === 'finished') return null;
   const done = train.at(-1)?.iteration ?? 0;
   const now = info.state === 'running' ? progress.value : null;
   const part = now && ofIteration.has(now.phase) ? now.stage.share : 0;
   const share = planned > 0 ? Math.min(1, (done + part) / planned) : 0;
+  return html`<${Bar} ...${{ info, share, of: 'Iterations', now }}><b>${done}</b> of ${plural(planned, 'iteration')}<//>`;
+}
+
+/** How many steps a fine-tuning has depends on its chats, and it says so itself while it runs. */
+function TunedProgress({ info, train }: ProgressProps) {
+  if (info.state === 'waiting' || info.state === 'finished') return null;
+  const now = info.state === 'running' ? progress.value : null;
+  const done = train.at(-1)?.iteration ?? 0;
+  return html`<${Bar} ...${{ info, share: now?.run.share ?? 0, of: 'Steps', now }}><b>${done}</b> ${done === 1 ? 'step' : 'steps'}<//>`;
+}
+
+interface BarProps {
+  readonly info: RunInfo;
+  readonly share: number;
+  readonly of: string;
+  readonly now: LiveProgress | null;
+  readonly children?: unknown;
+}
+
+function Bar({ info, share, of, now, children }: BarProps) {
   return html`<section class="progress" aria-label="Progress">
-    <div class="bar" role="progressbar" aria-label="Iterations" aria-valuenow=${Math.round(100 * share)} aria-valuemin="0" aria-valuemax="100">
+    <div class="bar" role="progressbar" aria-label=${of} aria-valuenow=${Math.round(100 * share)} aria-valuemin="0" aria-valuemax="100">
       <span style=${{ width: `${100 * share}%` }} />
     </div>
-    <p><b>${done}</b> of ${plural(planned, 'iteration')}${now && html`<${Now} now=${now} />`}${
+    <p>${children}${now && html`<${Now} now=${now} />`}${
       info.state === 'stopped' &&
-      html`<span class="now"><span>stopped; <code>proxmo train --resume ${line(info.dir, 200)}</code> goes on</span></span>`
+      html`<span class="now"><span>stopped; <code>proxmo ${info.kind} --resume ${line(info.dir, 200)}</code> goes on</span></span>`
     }</p>
   </section>`;
 }
@@ -62,7 +89,7 @@ function Now({ now: { time, phase, done, detail, stage, run } }: { readonly now:
       age > silence
         ? html`<span class="warn">no news for ${duration(age)}</span>`
         : html`
-          ${stage.seconds !== null && html`<span>${left(stage.seconds)} left of ${ofIteration.has(phase) ? 'this iteration' : 'it'}</span>`}
+          ${stage.seconds !== null && html`<span>${left(stage.seconds)} left of ${ofIteration.has(phase) ? 'this iteration' : phase === 'fine-tuning' ? 'this epoch' : 'it'}</span>`}
           ${run.seconds !== null && html`<span>${left(run.seconds)} in all</span>`}`
     }
   </span>`;

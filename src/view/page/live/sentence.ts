@@ -25,14 +25,17 @@ type Rule = (
   progress: LiveProgress | null,
 ) => Sentence | null;
 
+/** Of the rules, the first so many are of how any run stands. */
+const howItStands = 3;
+
 const rules: readonly Rule[] = [
   ({ state, dir }) =>
     state === 'waiting' ? plain(`Nothing is in ${dir} yet; it is shown as soon as training begins.`) : null,
   ({ state, note }) => (state === 'failed' ? { tone: 'bad', text: withoutTime(note) } : null),
-  ({ state, dir }, train, _, progress) =>
+  ({ state, dir, kind }, train, _, progress) =>
     state === 'ended'
       ? bad(
-          `Nothing writes to this run, and it does not say why it ended: it crashed or was killed ${progress ? `in ${placeOf(progress)}, ${percent(progress.done, 0)} of which was done` : `after iteration ${train.at(-1)?.iteration ?? 0}`}. proxmo train --resume ${dir} goes on with it.`,
+          `Nothing writes to this run, and it does not say why it ended: it crashed or was killed ${progress ? `in ${placeOf(progress)}, ${percent(progress.done, 0)} of which was done` : `after ${kind === 'sft' ? 'step' : 'iteration'} ${train.at(-1)?.iteration ?? 0}`}. proxmo ${kind} --resume ${dir} goes on with it.`,
         )
       : null,
   (_, train) => {
@@ -117,15 +120,37 @@ const rules: readonly Rule[] = [
 function placeOf({ phase, iteration }: LiveProgress): string {
   if (phase === 'demonstrations') return 'the demonstrations for the warm start';
   if (phase === 'warm start') return 'the warm start';
+  if (phase === 'fine-tuning') return `step ${iteration + 1}`;
   if (phase === 'evaluation')
     return iteration === 0 ? 'the first evaluation' : `the evaluation after iteration ${iteration}`;
   return `the ${phase} of iteration ${iteration + 1}`;
 }
 
+/** Those of a fine-tuning on chats: how it stands, and what its loss on held-out chats does. */
+const tunedRules: readonly Rule[] = [
+  ...rules.slice(0, howItStands),
+  (_, train, evaluations) => {
+    const losses = evaluations.map((each) => each.of('loss'));
+    const [first, last, best] = [losses[0], losses.at(-1), Math.min(...losses)];
+    if (first === undefined || last === undefined || losses.length < 2) return null;
+    const change = `The held-out loss went from ${first.toFixed(3)} to ${last.toFixed(3)} nats a token in ${plural(train.at(-1)?.iteration ?? 0, 'step')}`;
+    if (last > 1.02 * best)
+      return warn(
+        `${change}, and has been ${best.toFixed(3)}: the chats are learned by heart; fewer epochs may serve better.`,
+      );
+    return last < first ? { tone: 'good', text: `${change}.` } : plain(`${change}.`);
+  },
+  (_, train) => {
+    const last = train.at(-1);
+    return last ? plain(`Step ${last.iteration}: a loss of ${last.of('loss').toFixed(3)} nats a token.`) : null;
+  },
+  ({ state }) => (state === 'running' ? plain('No step has ended yet.') : null),
+];
+
 export function sentenceOf(run: RunInfo, records: readonly Figures[], progress: LiveProgress | null): Sentence {
   const train = records.filter(({ kind }) => kind === 'train');
   const evaluations = records.filter(({ kind }) => kind === 'eval');
-  for (const rule of rules) {
+  for (const rule of run.kind === 'sft' ? tunedRules : rules) {
     const sentence = rule(run, train, evaluations, progress);
     if (sentence) return sentence;
   }
