@@ -6,23 +6,34 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { ProxmoError } from '../base/errors.ts';
-import type { Coordinator } from '../fleet/coordinator.ts';
+import type { Coordinator, CoordinatorOptions } from '../fleet/coordinator.ts';
 import { checkedRunName, runNameOf } from '../fleet/protocol.ts';
 import type { TrainConfig } from '../rl/config.ts';
 import { logToRun } from '../runs/run.ts';
+import { LocalServer, LocalWorkers } from './localFleet.ts';
 
 export interface FleetOptions {
   readonly fleet?: string;
   readonly fleetRun?: string;
+  /** Workers to start on this machine. */
+  readonly workers?: number;
+  readonly adapter?: string;
+}
+
+/** The run that is coordinated. */
+export interface CoordinatedRun {
+  readonly dir: string;
+  readonly version: string;
+  readonly config: TrainConfig;
 }
 
 /** Pieces of an iteration, about, that a new run is cut into for its fleet. */
 const usualPieces = 8;
 
 /** The settings of a new run, cut into pieces where a fleet is to play them. */
-export function withPieces(config: TrainConfig, { fleet }: FleetOptions): TrainConfig {
+export function withPieces(config: TrainConfig, { fleet, workers }: FleetOptions): TrainConfig {
   const { training } = config;
-  if (fleet === undefined || training.groupsAtOnce !== null) return config;
+  if ((fleet === undefined && workers === undefined) || training.groupsAtOnce !== null) return config;
   return { ...config, training: { ...training, groupsAtOnce: Math.ceil(training.tasks / usualPieces) } };
 }
 
@@ -30,44 +41,55 @@ export function withPieces(config: TrainConfig, { fleet }: FleetOptions): TrainC
 export class FleetRun {
   private constructor(
     readonly coordinator: Coordinator,
+    private readonly own: { readonly server: LocalServer | null; readonly workers: LocalWorkers | null },
     private readonly note: (text: string) => void,
   ) {}
 
   /**
-   * @param dir the run's folder
+   * @param program the command line's own file, which workers are started from
    * @param tell shows a sentence
    * @returns null where no fleet is asked for
    * @throws {ProxmoError} `usage`; `fleet` if there is no server, or another process coordinates the run
    */
   static async open(
-    { fleet, fleetRun }: FleetOptions,
-    dir: string,
-    version: string,
+    options: FleetOptions,
+    { dir, version, config }: CoordinatedRun,
+    program: string,
     tell: (text: string) => void,
   ): Promise<FleetRun | null> {
-    if (fleet === undefined) {
-      if (fleetRun !== undefined)
-        throw new ProxmoError(
-          'usage',
-          '--fleet-run names a run for its fleet; give the address of its server too, as --fleet nats://HOST:4222.',
-        );
-      return null;
+    const { fleet, fleetRun, workers: count, adapter } = options;
+    if (fleet === undefined && count === undefined) {
+      if (fleetRun === undefined) return null;
+      throw new ProxmoError(
+        'usage',
+        '--fleet-run names a run for its fleet; give the address of its server too, as --fleet nats://HOST:4222.',
+      );
     }
     const run = checkedRunName(fleetRun ?? runNameOf(dir));
     const note = (text: string) => {
       tell(text);
       if (existsSync(dir)) logToRun(dir, text);
     };
-    const [{ connectToServer }, { Coordinator }] = await Promise.all([
-      import('../fleet/connect.node.ts'),
-      import('../fleet/coordinator.ts'),
-    ]);
-    const connection = await connectToServer(fleet, `proxmo train ${run}`);
+    const server = fleet === undefined ? await LocalServer.start() : null;
+    const address = fleet ?? server!.address;
     try {
-      const options = { run, version, host: hostname(), pid: process.pid, onNotice: note };
-      return new FleetRun(await Coordinator.open(connection, options), note);
+      const coordinator = await openCoordinator(address, {
+        run,
+        version,
+        host: hostname(),
+        pid: process.pid,
+        onNotice: note,
+      });
+      const { data } = config.environment.options;
+      const workerOptions = [
+        ...[address, '--run', run],
+        ...(adapter === undefined ? [] : ['--adapter', adapter]),
+        ...(typeof data === 'string' ? ['--data', data] : []),
+      ];
+      const workers = count === undefined ? null : new LocalWorkers(program, count, workerOptions, note);
+      return new FleetRun(coordinator, { server, workers }, note);
     } catch (error) {
-      await connection.close();
+      await server?.end();
       throw error;
     }
   }
@@ -76,5 +98,21 @@ export class FleetRun {
   async close(): Promise<void> {
     for (const line of this.coordinator.summary) this.note(line);
     await this.coordinator.close();
+    await this.own.workers?.end();
+    await this.own.server?.end();
+  }
+}
+
+async function openCoordinator(address: string, options: CoordinatorOptions): Promise<Coordinator> {
+  const [{ connectToServer }, { Coordinator }] = await Promise.all([
+    import('../fleet/connect.node.ts'),
+    import('../fleet/coordinator.ts'),
+  ]);
+  const connection = await connectToServer(address, `proxmo train ${options.run}`);
+  try {
+    return await Coordinator.open(connection, options);
+  } catch (error) {
+    await connection.close();
+    throw error;
   }
 }

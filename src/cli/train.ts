@@ -16,7 +16,7 @@ import { WarmStarts } from '../rl/warmStarts.node.ts';
 import { loadConfig } from '../runs/config.ts';
 import { checkNewFolder, logToRun, openRun } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
-import { adapterOption, modelArgument, refuseBeside, repeatedOption, wholeNumber } from './arguments.ts';
+import { adapterOption, count, modelArgument, refuseBeside, repeatedOption, wholeNumber } from './arguments.ts';
 import { describeGroups, readGroups } from './compare.ts';
 import { dryRun } from './dryRun.ts';
 import { type FleetOptions, FleetRun, withPieces } from './fleetRun.ts';
@@ -58,7 +58,7 @@ export interface RunObserver {
   onEvent(event: TrainEvent): void;
 }
 
-/** @param program the command line's own file, which the page is started from */
+/** @param program the command line's own file, which the page and workers are started from */
 export function trainCommand(version: string, program: string, observer?: RunObserver): Command {
   return addViewOptions(new Command('train'))
     .description('Train a policy: warm start on demonstrations, then ProxMO (or a baseline). Leaves a run folder.')
@@ -90,6 +90,11 @@ export function trainCommand(version: string, program: string, observer?: RunObs
     .option(
       '--fleet <address>',
       'have workers (proxmo worker) play its episodes, through the NATS server there, as nats://HOST:4222 (docs/fleet.md)',
+    )
+    .option(
+      '--workers <n>',
+      'start so many workers on this machine, and a NATS server for them unless --fleet names one',
+      count,
     )
     .option('--fleet-run <name>', "what workers call the run (default: its folder's name)")
     .addOption(trustOption())
@@ -126,7 +131,7 @@ export function trainCommand(version: string, program: string, observer?: RunObs
         ...sharedWarmStarts(options, version),
       };
       const endView = await viewBeside(program, [dir], options);
-      const summary = await trainOn(options, run, new Stop(), observer).finally(endView);
+      const summary = await trainOn(options, run, new Stop(), { program, observer }).finally(endView);
       if (options.json) standardOutput.json({ run: dir, ...summary });
     });
 }
@@ -169,7 +174,7 @@ async function trainSeeds(
   const summaries: (Summary & { readonly run: string })[] = [];
   try {
     for (const run of runs) {
-      const summary = await trainOn(options, { ...run, ...shared }, stop, observer);
+      const summary = await trainOn(options, { ...run, ...shared }, stop, { program, observer });
       summaries.push({ run: run.dir, ...summary });
     }
   } finally {
@@ -196,12 +201,12 @@ async function trainOn(
   options: TrainOptions,
   run: TrainRunOptions,
   stop: Stop,
-  observer: RunObserver | undefined,
+  around: Pick<Surroundings, 'program' | 'observer'>,
 ): Promise<Summary> {
   const gpu = await openDevice(options.adapter);
   try {
-    await observer?.onDevice(gpu, run.dir);
-    return await train(gpu, run, stop, options, observer);
+    await around.observer?.onDevice(gpu, run.dir);
+    return await train(gpu, run, stop, options, around);
   } finally {
     gpu.destroy();
   }
@@ -225,7 +230,7 @@ async function train(
   run: TrainRunOptions,
   { signal }: Stop,
   options: TrainOptions,
-  observer: RunObserver | undefined,
+  { program, observer }: Pick<Surroundings, 'program' | 'observer'>,
 ): Promise<Summary> {
   const reporter = new TrainReporter(new ProgressLine(), run.config, run.dir, run.resume ?? false);
   reporter.start(gpu.adapter);
@@ -233,7 +238,7 @@ async function train(
   const onStop = () => reporter.interrupted();
   signal.addEventListener('abort', onStop);
   const tell = (text: string) => reporter.show({ kind: 'warning', text });
-  const fleet = await FleetRun.open(options, run.dir, run.version, tell);
+  const fleet = await FleetRun.open(options, run, program, tell);
   try {
     const summary = await trainRun(new Engine(gpu), {
       ...run,

@@ -89,10 +89,7 @@ function show(line: ProgressLine, event: WorkerEvent): void {
       line.print(`working for ${event.run}`);
       break;
     case 'piece':
-      line.show(
-        event.name,
-        `${event.name}, piece ${event.index + 1}: ${event.episodes} episodes in ${event.seconds.toFixed(1)} s`,
-      );
+      line.show(event.name, `${event.name}, piece ${event.index + 1}: ${event.seconds.toFixed(1)} s`);
       break;
     case 'left':
       line.print(`${event.run} has ended`);

@@ -64,7 +64,13 @@ export class Auditor {
   }
 
   private async checkWorld(batch: EpisodeBatch, { episodes }: Told, controls: SamplingControls): Promise<void> {
-    const again = await playedAgain(this.policy, this.taskSet, batch, { episodes, faults: [] }, controls);
+    const again = await playedAgain(
+      this.policy,
+      this.taskSet,
+      batch,
+      { kind: 'episodes', episodes, faults: [] },
+      controls,
+    );
     const problem = disagreement(batch, episodes, again);
     if (problem !== null) throw new ProxmoError('data', `The environment answers otherwise: ${problem}.`);
   }

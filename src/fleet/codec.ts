@@ -9,10 +9,13 @@ export async function packed(value: unknown): Promise<Uint8Array<ArrayBuffer>> {
   return throughStream(new TextEncoder().encode(JSON.stringify(value)), new CompressionStream('gzip'));
 }
 
-/** @throws {ProxmoError} `data` if it is damaged, cut short or too large */
-export async function unpacked(bytes: Uint8Array): Promise<unknown> {
+/**
+ * @param most bytes of it as text
+ * @throws {ProxmoError} `data` if it is damaged, cut short or larger
+ */
+export async function unpacked(bytes: Uint8Array, most = largestText): Promise<unknown> {
   try {
-    const text = await throughStream(bytes, new DecompressionStream('gzip'), largestText);
+    const text = await throughStream(bytes, new DecompressionStream('gzip'), most);
     return JSON.parse(new TextDecoder().decode(text));
   } catch (cause) {
     throw new ProxmoError('data', 'A message is damaged or cut short.', { cause });
@@ -58,20 +61,22 @@ function concatenated(parts: readonly Uint8Array[], size: number): Uint8Array<Ar
 }
 
 /** Numbers as base64 of float32, little-endian, in which they lose nothing that a device knows of them. */
-export function floatsToText(values: readonly number[]): string {
+export function floatsToText(values: ArrayLike<number>): string {
   const bytes = new Uint8Array(Float32Array.from(values).buffer);
   let text = '';
-  for (const byte of bytes) text += String.fromCharCode(byte);
+  // In parts: a call takes only so many arguments.
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
   return btoa(text);
 }
 
 /** @throws {ProxmoError} `data` if they are not so many */
-export function textToFloats(text: string, count: number): number[] {
+export function textToFloats(text: string, count: number): Float32Array<ArrayBuffer> {
   const binary = atob(text);
-  const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
-  if (bytes.length !== 4 * count)
-    throw new ProxmoError('data', `A message has ${bytes.length / 4} numbers where ${count} belong.`);
-  return Array.from(new Float32Array(bytes.buffer));
+  if (binary.length !== 4 * count)
+    throw new ProxmoError('data', `A message has ${binary.length / 4} numbers where ${count} belong.`);
+  const bytes = new Uint8Array(binary.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at);
+  return new Float32Array(bytes.buffer);
 }
 
 /** SHA-256 in hexadecimal digits. */

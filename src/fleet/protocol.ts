@@ -96,23 +96,63 @@ export const runSchema = z.strictObject({
 });
 export type RunDescription = z.infer<typeof runSchema>;
 
+const base64 = z.base64();
+
 /** Episodes to play in one batch. */
-export const pieceSchema = z.strictObject({
-  session,
-  /** Number of the rollout within the session. */
-  round: count,
-  /** What the rollout is, for people, as `iteration 3`. */
-  name: z.string(),
-  /** Number of the piece within the rollout. */
-  index: count,
-  /** How often it was given before. */
-  attempt: count,
-  /** SHA-256 of the weights to play with; their name in the store. */
-  weights: digest,
+const episodesWorkSchema = z.strictObject({
+  kind: z.literal('episodes'),
   /** Ids of the run's tasks, one for each episode. */
   tasks: z.array(z.string()).min(1),
   firstEpisode: count,
   controls: z.strictObject({ seed: count, temperature: z.number(), topP: z.number(), topK: count }),
+});
+export type EpisodesWork = z.infer<typeof episodesWorkSchema>;
+
+const tokens = z.array(count).min(1);
+/** The gradient of one micro-batch of an update. */
+const gradientWorkSchema = z.strictObject({
+  kind: z.literal('gradient'),
+  scale: z.number(),
+  dropoutSeed: z.tuple([count, count]),
+  /** Trees that replies are bound to, each as the sequences in it. */
+  trees: z.array(z.array(tokens).min(1)),
+  sequences: z
+    .array(
+      z.strictObject({
+        tokens,
+        replies: z.array(
+          z.strictObject({
+            start: count,
+            length: count,
+            /** Number of the tree, and of the first token that is bound. */
+            bound: z.strictObject({ tree: count, from: count }).optional(),
+          }),
+        ),
+        /** float32, little-endian, of each token of the replies. */
+        columns: z.record(z.string(), base64),
+      }),
+    )
+    .min(1),
+});
+export type GradientWork = z.infer<typeof gradientWorkSchema>;
+
+const workSchema = z.discriminatedUnion('kind', [episodesWorkSchema, gradientWorkSchema]);
+export type Work = z.infer<typeof workSchema>;
+
+/** Work for one worker. */
+export const pieceSchema = z.strictObject({
+  session,
+  /** Number of the job within the session. */
+  round: count,
+  /** What the job is, for people, as `iteration 3`. */
+  name: z.string(),
+  /** Number of the piece within the job. */
+  index: count,
+  /** How often it was given before. */
+  attempt: count,
+  /** SHA-256 of the weights to do it with; their name in the store. */
+  weights: digest,
+  work: workSchema,
 });
 export type Piece = z.infer<typeof pieceSchema>;
 
@@ -121,7 +161,6 @@ export const takenSchema = pieceSchema
   .pick({ session: true, round: true, index: true, attempt: true })
   .extend({ worker: workerIdSchema });
 
-const base64 = z.base64();
 const stepSchema = z.strictObject({
   observation: z.string(),
   actions: z.array(z.string()).nullable(),
@@ -165,18 +204,23 @@ export const answerSchema = z.strictObject({
   attempt: count,
   weights: digest,
   seconds: z.number().min(0),
-  result: z.union([
+  result: z.discriminatedUnion('kind', [
     z.strictObject({
+      kind: z.literal('episodes'),
       /** Of each task of the piece. */
       episodes: z.array(outcomeSchema),
       /** Faults of the environment, as they came. */
       faults: z.array(faultSchema),
     }),
+    /** float32, little-endian, both. */
+    z.strictObject({ kind: z.literal('gradient'), gradient: base64, statistics: base64 }),
     /** Why this worker cannot do it. */
-    z.strictObject({ failed: errorSchema }),
+    z.strictObject({ kind: z.literal('failed'), ...errorSchema.shape }),
   ]),
 });
 export type Answer = z.infer<typeof answerSchema>;
+/** What a worker says of work that it did. */
+export type SoundResult = Exclude<Answer['result'], { readonly kind: 'failed' }>;
 
 /** What a worker tells of itself, again and again. */
 export const presenceSchema = z.strictObject({

@@ -14,7 +14,7 @@ import { floatsToText, textToFloats } from './codec.ts';
 import type { Answer, EpisodeOutcome, PlayedEpisode, PlayedStep, ToldFault } from './protocol.ts';
 
 /** What an answer says of the episodes of a batch. */
-export type Told = Extract<Answer['result'], { readonly episodes: unknown }>;
+export type Told = Extract<Answer['result'], { readonly kind: 'episodes' }>;
 
 /** The policy that played, as far as replies depend on it. */
 export type Teller = Pick<Policy, 'player' | 'tokenizer' | 'config' | 'model'>;
@@ -24,6 +24,7 @@ export function told(batch: EpisodeBatch, { episodes, dropped }: RolloutResult, 
   const played = new Map(episodes.map((episode) => [episode.id, playedOf(episode)]));
   const lost = new Map(dropped.map((episode) => [episode.id, droppedOf(episode)]));
   return {
+    kind: 'episodes',
     episodes: batch.tasks.map((_, index) => {
       const id = `episode-${batch.firstEpisode + index}`;
       return played.get(id) ?? lost.get(id)!;
@@ -141,7 +142,7 @@ class RecordedReplies {
   }
 
   private replyTo(request: GenerationRequest, { reply, logProbs: text }: PlayedStep): Reply {
-    const logProbs = textToFloats(text, reply.length);
+    const logProbs = Array.from(textToFloats(text, reply.length));
     const row = new Row(request, 0, 0, null, []);
     for (const [index, token] of reply.entries()) {
       if (this.isOver(row)) throw altered('a reply goes on after its end');

@@ -57,8 +57,7 @@ export class Round<Piece extends Numbered, Result> {
     number,
     { readonly piece: Piece; readonly result: Result; readonly worker: string }
   >();
-  private finish!: (results: readonly Result[]) => void;
-  private fail!: (error: unknown) => void;
+  private settle!: { finish(results: readonly Result[]): void; fail(error: unknown): void };
 
   /** @param now seconds of any clock */
   constructor(
@@ -66,9 +65,8 @@ export class Round<Piece extends Numbered, Result> {
     private readonly times: PieceTimes,
     private readonly now: () => number = () => performance.now() / 1000,
   ) {
-    this.results = new Promise((resolve, reject) => {
-      this.finish = resolve;
-      this.fail = reject;
+    this.results = new Promise((finish, fail) => {
+      this.settle = { finish, fail };
     });
     // Whoever waits gets the error; nobody need wait.
     this.results.catch(() => undefined);
@@ -98,7 +96,7 @@ export class Round<Piece extends Numbered, Result> {
     this.times.note(seconds);
     this.done.set(index, { piece: open.piece, result, worker });
     if (this.open.size === 0)
-      this.finish([...this.done].sort(([a], [b]) => a - b).map(([, answered]) => answered.result));
+      this.settle.finish([...this.done].sort(([a], [b]) => a - b).map(([, answered]) => answered.result));
     return true;
   }
 
@@ -112,7 +110,7 @@ export class Round<Piece extends Numbered, Result> {
     open.failures.push({ worker, message });
     if (open.failures.length < mostFailures) return again(open);
     const workers = [...new Set(open.failures.map((failure) => failure.worker))];
-    this.fail(
+    this.settle.fail(
       new ProxmoError(
         'fleet',
         `Piece ${index + 1} of ${open.piece.name} failed ${open.failures.length} times, on ${workers.join(', ')}; the last time: ${message}`,
@@ -163,7 +161,7 @@ export class Round<Piece extends Numbered, Result> {
 
   /** Ends it with an error. */
   end(error: unknown): void {
-    this.fail(error);
+    this.settle.fail(error);
   }
 }
 

@@ -4,13 +4,16 @@ import { checked } from '../base/schemaProblems.ts';
 import type { Task, TaskSet } from '../envs/environment.ts';
 import { type Fault, FaultLog } from '../envs/faults.ts';
 import { type TrainConfig, trainConfigSchema } from '../rl/config.ts';
+import type { Optimiser } from '../rl/optimise.ts';
 import { Policy } from '../rl/policy.ts';
 import { wordPolicySource } from '../rl/policySource.ts';
+import { policyOptimiser } from '../rl/policyUpdate.ts';
 import { type EpisodeBatch, playBatch } from '../rl/rollout.ts';
 import { RunTasks } from '../rl/runTasks.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { WordTokenizer } from '../text/wordTokenizer.ts';
-import type { Piece, RunDescription } from './protocol.ts';
+import { microBatchOf, toldGradient } from './gradients.ts';
+import type { EpisodesWork, GradientWork, RunDescription, SoundResult, Work } from './protocol.ts';
 import { told } from './recorded.ts';
 import { taskHashes } from './taskHashes.ts';
 import { writeWeightBytes } from './weights.ts';
@@ -18,7 +21,15 @@ import { writeWeightBytes } from './weights.ts';
 /** Makes the task set of an environment that a run names. It starts nothing and opens nothing that the run names. */
 export type OpenTaskSet = (environment: TrainConfig['environment']) => Promise<TaskSet>;
 
+/** What came of a piece. */
+interface Done {
+  readonly result: SoundResult;
+  readonly episodes: number;
+  readonly tokens: number;
+}
+
 export class Stage {
+  private optimiser: Optimiser | null = null;
   private readonly byId: ReadonlyMap<string, Task>;
   /** Hash of the weights that the policy has. */
   private hash = '';
@@ -86,12 +97,16 @@ export class Stage {
   }
 
   /**
-   * Plays a piece.
-   * @param onTurn called after each turn of its episodes
-   * @throws {ProxmoError} `fleet` if a task is not the run's; `interrupted`, `environment` and `non-finite` as
-   * `playBatch`
+   * Does a piece.
+   * @param onStep called as it goes on
+   * @throws {ProxmoError} `fleet` if a task is not the run's; `data` if it does not hold together; `interrupted`,
+   * `environment` and `non-finite` as `playBatch`
    */
-  async play({ tasks: ids, firstEpisode, controls }: Piece, onTurn: () => void, signal: AbortSignal) {
+  async do(work: Work, onStep: () => void, signal: AbortSignal): Promise<Done> {
+    return work.kind === 'episodes' ? this.play(work, onStep, signal) : this.gradient(work);
+  }
+
+  private async play({ tasks: ids, firstEpisode, controls }: EpisodesWork, onTurn: () => void, signal: AbortSignal) {
     const tasks = ids.map((id) => {
       const task = this.byId.get(id);
       if (!task) throw new ProxmoError('fleet', `There is no task ${id} in the run.`);
@@ -111,7 +126,14 @@ export class Stage {
     const tokens = result.episodes
       .flatMap(({ steps }) => steps)
       .reduce((sum, { prompt, reply }) => sum + prompt.length + reply.length, 0);
-    return { told: told(batch, result, faults), tokens };
+    return { result: told(batch, result, faults), episodes: tasks.length, tokens };
+  }
+
+  private async gradient(work: GradientWork): Promise<Done> {
+    this.optimiser ??= policyOptimiser(this.engine, this.policy, this.policy.config);
+    const batch = microBatchOf(work);
+    const tokens = batch.sequences.reduce((sum, sequence) => sum + sequence.tokens.length, 0);
+    return { result: toldGradient(await this.optimiser.gradientOf(batch)), episodes: 0, tokens };
   }
 
   async close(): Promise<void> {

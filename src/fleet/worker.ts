@@ -6,6 +6,7 @@ import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { errorMessage, ProxmoError } from '../base/errors.ts';
 import type { Engine } from '../tensor/engine.ts';
+import { pause } from './pause.ts';
 import {
   type Answer,
   checkedMessage,
@@ -53,7 +54,6 @@ export type WorkerEvent =
       readonly kind: 'piece';
       readonly name: string;
       readonly index: number;
-      readonly episodes: number;
       readonly seconds: number;
     }
   | { readonly kind: 'left'; readonly run: string }
@@ -235,13 +235,13 @@ class Worker {
       const onTurn = () => {
         lastTurn = performance.now();
       };
-      const { told, tokens } = await stage.play(piece, onTurn, this.options.signal);
-      this.count(told.episodes.length, tokens, secondsSince());
-      return { result: told, seconds: secondsSince() };
+      const { result, episodes, tokens } = await stage.do(piece.work, onTurn, this.options.signal);
+      this.count(episodes, tokens, secondsSince());
+      return { result, seconds: secondsSince() };
     } catch (error) {
       if (this.options.signal.aborted) return null;
       this.options.onEvent({ kind: 'notice', text: `${piece.name}, piece ${piece.index + 1}: ${errorMessage(error)}` });
-      return { result: { failed: errorOf(error) }, seconds: secondsSince() };
+      return { result: { kind: 'failed', ...errorOf(error) }, seconds: secondsSince() };
     } finally {
       clearInterval(beat);
     }
@@ -276,9 +276,8 @@ class Worker {
       store.publish(store.names.answersOf(id), `${session}/${round}/${index}/${attempt}/${id}`, answer),
     );
     message.ack();
-    if ('failed' in result && result.failed.code === 'device-lost')
-      throw new ProxmoError('device-lost', result.failed.message);
-    if ('episodes' in result) onEvent({ kind: 'piece', name, index, episodes: result.episodes.length, seconds });
+    if (result.kind === 'failed' && result.code === 'device-lost') throw new ProxmoError('device-lost', result.message);
+    if (result.kind !== 'failed') onEvent({ kind: 'piece', name, index, seconds });
   }
 
   private count(episodes: number, tokens: number, seconds: number): void {
@@ -336,16 +335,4 @@ class Worker {
 function isSameRun(a: RunDescription, b: RunDescription): boolean {
   const essence = ({ config, tokenizer, version }: RunDescription) => JSON.stringify([config, tokenizer, version]);
   return essence(a) === essence(b);
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, milliseconds);
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done);
-  });
 }

@@ -54,6 +54,26 @@ export type LossGraph = (inputs: {
   readonly column: (name: string) => Tensor;
 }) => { readonly loss: Tensor; readonly statistics: Tensor };
 
+/** What a gradient is computed from at once. */
+export interface MicroBatch {
+  readonly sequences: readonly TrainingSequence[];
+  /** What the loss is multiplied by (src/nn/lossScale.ts). */
+  readonly scale: number;
+  /** Seed of the adapters' dropout. */
+  readonly dropoutSeed: readonly [number, number];
+}
+
+/** What one micro-batch adds to an optimiser step. */
+export interface MicroGradient {
+  /** Of the scaled loss, as the slab of what is trained lays it out. */
+  readonly gradient: Float32Array<ArrayBuffer>;
+  /** As the loss graph lays them out. */
+  readonly statistics: ArrayLike<number>;
+}
+
+/** Computes gradients in place of an optimiser's own device, with the weights as they are: one for each micro-batch. */
+export type GradientSource = (batches: readonly MicroBatch[]) => Promise<readonly MicroGradient[]>;
+
 export interface OptimiserOptions extends AdamWOptions {
   /** Most packed tokens in a micro-batch. */
   readonly microBatchTokens: number;
@@ -99,6 +119,8 @@ export class Optimiser {
   /** Calls share gradients and programs, and each goes on from the weights that the one before left. */
   private readonly queue = new Queue();
   private updateProgram: Promise<Program<UpdateOutputs>> | undefined;
+  /** Adds a gradient that was computed elsewhere. */
+  private addProgram: Promise<Program> | undefined;
   /** Why the last steps could not be made; empty after one that was. */
   private skips: readonly string[] = [];
   /** Where a run goes on, this is set to what it was. */
@@ -110,6 +132,8 @@ export class Optimiser {
     private readonly options: OptimiserOptions,
     private readonly columns: readonly string[],
     private readonly loss: LossGraph,
+    /** Who computes gradients; by default this device. */
+    private readonly source: GradientSource | null = null,
   ) {
     const { trainable } = model;
     this.adamW = new AdamW(trainable, options);
@@ -133,35 +157,34 @@ export class Optimiser {
 
   /** Frees gradients, moments and programs. */
   destroy(): void {
-    destroyPrograms([...this.programs.drain(), ...(this.updateProgram ? [this.updateProgram] : [])]);
+    const others = [this.updateProgram, this.addProgram].filter((program) => program !== undefined);
+    destroyPrograms([...this.programs.drain(), ...others]);
     this.updateProgram = undefined;
+    this.addProgram = undefined;
     for (const variable of [this.micro, this.total, ...this.adamW.variables]) this.engine.release(variable);
   }
 
+  /** The gradient of one micro-batch, for whoever adds it up elsewhere. A call while another is under way waits. */
+  gradientOf(batch: MicroBatch): Promise<MicroGradient> {
+    return this.queue.run(async () => {
+      this.engine.clear(this.total);
+      const statistics = await this.addGradient(batch);
+      return { gradient: Float32Array.from(await this.engine.read(this.total)), statistics };
+    });
+  }
+
   private async makeStep(sequences: readonly TrainingSequence[], learningRate: number): Promise<StepReport> {
-    this.engine.clear(this.total);
-    const statistics: ArrayLike<number>[] = [];
     const scale = lossScale(this.model.stored, largestWeight(sequences));
-    for (const batch of splitBySize(sequences, packedLength, this.options.microBatchTokens)) {
-      const bucket = replyBucket(batch);
-      const program = await this.programs.get(bucketName(bucket), () => this.compileGradient(bucket));
-      const columns = this.columns.map((name) => [
-        name,
-        packColumn(
-          batch.map((sequence) => columnOf(sequence, name)),
-          bucket,
-        ),
-      ]);
-      const dropoutSeed = Uint32Array.of(this.options.seed, this.progress.microBatches);
-      const result = await program.run({
-        ...packReplies(batch, bucket),
-        ...Object.fromEntries(columns),
-        dropoutSeed,
-        lossScale: Float32Array.of(scale),
-      });
-      statistics.push(result.statistics);
-      this.progress = { ...this.progress, microBatches: this.progress.microBatches + 1 };
-    }
+    const { microBatches } = this.progress;
+    const batches = splitBySize(sequences, packedLength, this.options.microBatchTokens).map(
+      (batch, index): MicroBatch => ({
+        sequences: batch,
+        scale,
+        dropoutSeed: [this.options.seed, microBatches + index],
+      }),
+    );
+    const statistics = this.source ? await this.addGiven(await this.source(batches)) : await this.addOwn(batches);
+    this.progress = { ...this.progress, microBatches: microBatches + batches.length };
     if (statistics.some((values) => firstNonFinite(values) >= 0)) return this.leaveOut(statistics, 'the loss');
     this.updateProgram ??= this.compileUpdate();
     const { norm, weightNorm } = await (await this.updateProgram).run({
@@ -173,6 +196,48 @@ export class Optimiser {
     this.skips = [];
     if (!Number.isFinite(weightNorm[0])) await this.refuseWeights();
     return { statistics, gradientNorm, skipped: null };
+  }
+
+  private async addOwn(batches: readonly MicroBatch[]): Promise<ArrayLike<number>[]> {
+    this.engine.clear(this.total);
+    const statistics: ArrayLike<number>[] = [];
+    for (const batch of batches) statistics.push(await this.addGradient(batch));
+    return statistics;
+  }
+
+  /** Adds gradients in their order, as `addOwn` does, so that their sum has the same bits. */
+  private async addGiven(given: readonly MicroGradient[]): Promise<ArrayLike<number>[]> {
+    this.engine.clear(this.total);
+    this.addProgram ??= this.engine.compile({
+      name: 'add gradient',
+      updates: [accumulate(this.total.tensor, this.micro.tensor)],
+    });
+    const program = await this.addProgram;
+    for (const { gradient } of given) {
+      this.engine.write(this.micro, gradient);
+      await program.run({});
+    }
+    return given.map(({ statistics }) => statistics);
+  }
+
+  /** Adds the gradient of a micro-batch to the sum. @returns its statistics */
+  private async addGradient({ sequences, scale, dropoutSeed }: MicroBatch): Promise<ArrayLike<number>> {
+    const bucket = replyBucket(sequences);
+    const program = await this.programs.get(bucketName(bucket), () => this.compileGradient(bucket));
+    const columns = this.columns.map((name) => [
+      name,
+      packColumn(
+        sequences.map((sequence) => columnOf(sequence, name)),
+        bucket,
+      ),
+    ]);
+    const { statistics } = await program.run({
+      ...packReplies(sequences, bucket),
+      ...Object.fromEntries(columns),
+      dropoutSeed: Uint32Array.from(dropoutSeed),
+      lossScale: Float32Array.of(scale),
+    });
+    return statistics;
   }
 
   /** @param what is known not to be finite, for where every gradient is */

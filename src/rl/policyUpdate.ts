@@ -14,7 +14,7 @@ import type { TrainConfig } from './config.ts';
 import { type ContextSequence, contextSequences } from './episodeMemory.ts';
 import { evenParts } from './miniBatches.ts';
 import { checkLogProbs, checkTurn } from './nonFinite.ts';
-import { Optimiser, type StepReport, type TrainingSequence } from './optimise.ts';
+import { type GradientSource, Optimiser, type StepReport, type TrainingSequence } from './optimise.ts';
 import { makeOwnLoss } from './own/policyLoss.ts';
 import { ownLossOf } from './own/settings.ts';
 import type { Policy } from './policy.ts';
@@ -41,6 +41,40 @@ interface UpdateOptions {
   readonly onProgress: (done: number) => void;
   /** Told in a sentence of steps that were left out. */
   readonly onWarning?: ((text: string) => void) | undefined;
+  /** Who computes gradients; by default this device. */
+  readonly gradients?: GradientSource | null;
+}
+
+/**
+ * The optimiser of a policy's PPO loss.
+ * @param gradients who computes its gradients; by default its own device
+ */
+export function policyOptimiser(
+  engine: Engine,
+  { model }: Pick<Policy, 'model'>,
+  config: TrainConfig,
+  gradients: GradientSource | null = null,
+): Optimiser {
+  const { optimiser, sampling, loss, seed } = config;
+  const own = ownLossOf(config);
+  const ownLoss = own && makeOwnLoss(own);
+  return new Optimiser(
+    engine,
+    model,
+    { ...optimiser, seed: new Random(seed, 'dropout').nextWord() },
+    ['oldLogProb', 'referenceLogProb', 'advantage', 'weight', ...(rehearses(config) ? ['imitation'] : [])],
+    ({ logProbs, column }) => {
+      const { logProb, entropy } = logProbs(sampling.temperature);
+      const given = { oldLogProb: column('oldLogProb'), referenceLogProb: column('referenceLogProb') };
+      const inputs = { logProb, entropy, ...given, advantage: column('advantage'), weight: column('weight') };
+      // Metrics are PPO's whatever is minimised, so that runs compare.
+      const ppo = ppoLoss(inputs, loss);
+      const minimised = ownLoss ? ownLoss(inputs, loss) : ppo.loss;
+      if (!rehearses(config)) return { ...ppo, loss: minimised };
+      return { ...ppo, loss: add(minimised, scale(dot(logProb, column('imitation')), -1)) };
+    },
+    gradients,
+  );
 }
 
 export class PolicyUpdate {
@@ -55,26 +89,9 @@ export class PolicyUpdate {
     private readonly config: TrainConfig,
     private readonly options: UpdateOptions,
   ) {
-    const { optimiser, sampling, loss, seed } = config;
-    const own = ownLossOf(config);
-    const ownLoss = own && makeOwnLoss(own);
+    const { optimiser, sampling } = config;
     this.scorer = reference && new Scorer(engine, reference, optimiser.microBatchTokens, sampling.temperature);
-    this.optimiser = new Optimiser(
-      engine,
-      policy.model,
-      { ...optimiser, seed: new Random(seed, 'dropout').nextWord() },
-      ['oldLogProb', 'referenceLogProb', 'advantage', 'weight', ...(rehearses(config) ? ['imitation'] : [])],
-      ({ logProbs, column }) => {
-        const { logProb, entropy } = logProbs(sampling.temperature);
-        const given = { oldLogProb: column('oldLogProb'), referenceLogProb: column('referenceLogProb') };
-        const inputs = { logProb, entropy, ...given, advantage: column('advantage'), weight: column('weight') };
-        // Metrics are PPO's whatever is minimised, so that runs compare.
-        const ppo = ppoLoss(inputs, loss);
-        const minimised = ownLoss ? ownLoss(inputs, loss) : ppo.loss;
-        if (!rehearses(config)) return { ...ppo, loss: minimised };
-        return { ...ppo, loss: add(minimised, scale(dot(logProb, column('imitation')), -1)) };
-      },
-    );
+    this.optimiser = policyOptimiser(engine, policy, config, options.gradients);
   }
 
   /**

@@ -21,10 +21,10 @@ import { stateRowsOf } from './hiddenStates.ts';
 import { LearningSignal } from './learningSignal.ts';
 import type { Phase } from './liveProgress.ts';
 import { type IterationMetrics, iterationMetrics, Stopwatch } from './metrics.ts';
-import type { Optimiser } from './optimise.ts';
+import type { GradientSource, MicroBatch, MicroGradient, Optimiser } from './optimise.ts';
 import { episodesAtOnce, Policy } from './policy.ts';
 import type { PolicySource } from './policySource.ts';
-import { PolicyUpdate, type UpdateResult } from './policyUpdate.ts';
+import { PolicyUpdate, policyOptimiser, type UpdateResult } from './policyUpdate.ts';
 import { ownWeightsOf, referenceOf } from './reference.ts';
 import { drawFailures, rehearses } from './rehearsal.ts';
 import { type Episode, type Play, playEpisodes, type RolloutResult } from './rollout.ts';
@@ -50,6 +50,8 @@ export interface Actors {
    * @param name of what is played, as `iteration 3`
    */
   play(name: string): Play;
+  /** Computes gradients with the policy's weights as they are; null where the trainer does that itself. */
+  readonly gradients: GradientSource | null;
 }
 
 export interface TrainerOptions {
@@ -103,6 +105,8 @@ export class Trainer {
   private readonly policyUpdate: PolicyUpdate;
   private readonly estimator: AdvantageEstimator;
   private readonly actors: Actors;
+  /** Computes gradients that are to be compared; the optimiser that learns waits for them. */
+  private auditing: Optimiser | undefined;
   private readonly signal = new LearningSignal();
   private chooser: TaskSampler | undefined;
   /** Kept where updates rehearse them. */
@@ -127,15 +131,17 @@ export class Trainer {
     this.faults = new FaultLog(config.environment, options.onFault);
     this.reference = referenceOf(this.policy.model, config);
     this.rememberPolicy();
+    this.actors = options.actors?.(this) ?? {
+      play: () => (tasks, how) => playEpisodes(this.policy.player, taskSet, tasks, how),
+      gradients: null,
+    };
     this.policyUpdate = new PolicyUpdate(this.engine, this.policy, this.reference, config, {
       onProgress: (done) => this.report('update', done),
       onWarning: options.onWarning,
+      gradients: this.actors.gradients,
     });
     this.estimator = new AdvantageEstimator(config.advantages, this.engine);
     this.tasks = new RunTasks(taskSet, config);
-    this.actors = options.actors?.(this) ?? {
-      play: () => (tasks, how) => playEpisodes(this.policy.player, taskSet, tasks, how),
-    };
   }
 
   /**
@@ -158,6 +164,12 @@ export class Trainer {
   /** How far it has come is part of a checkpoint, and its moments are. */
   get optimiser(): Optimiser {
     return this.policyUpdate.optimiser;
+  }
+
+  /** The gradient of a micro-batch with the weights as they are, computed here, whoever computes those of updates. */
+  gradientOf(batch: MicroBatch): Promise<MicroGradient> {
+    this.auditing ??= policyOptimiser(this.engine, this.policy, this.config);
+    return this.auditing.gradientOf(batch);
   }
 
   /** What the reference has of its own, as checkpoints keep it. */

@@ -18,15 +18,14 @@ describe('messages', () => {
   });
 
   it('that would fill the memory are refused', async () => {
-    const zeros = new Uint8Array(2 ** 28 + 10).fill(32);
-    const stream = new Blob([zeros]).stream().pipeThrough(new CompressionStream('gzip'));
-    const bomb = new Uint8Array(await new Response(stream).arrayBuffer());
-    await expect(unpacked(bomb)).rejects.toMatchObject({ code: 'data' });
+    const bomb = await packed(' '.repeat(100_000));
+    expect(bomb.length).toBeLessThan(1000);
+    await expect(unpacked(bomb, 50_000)).rejects.toMatchObject({ code: 'data' });
   });
 
   it('keep every bit of float32', () => {
     const values = [0, -0, 1 / 3, -1e-30, -87.5].map(Math.fround);
-    expect(textToFloats(floatsToText(values), 5)).toEqual(values);
+    expect(Array.from(textToFloats(floatsToText(values), 5))).toEqual(values);
     expect(Object.is(textToFloats(floatsToText([-0]), 1)[0], -0)).toBe(true);
     expect(() => textToFloats(floatsToText(values), 4)).toThrow('5 numbers where 4 belong');
   });

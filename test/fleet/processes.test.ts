@@ -1,6 +1,6 @@
 /** Fleets of processes, some of which are killed: the command line, as a user has it. */
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
@@ -67,6 +67,16 @@ describe.skipIf(!hasNatsServer)('processes of a fleet', () => {
     await watcher.close();
   });
 
+  it('are started and ended by train --workers', async () => {
+    const dir = join(folder, 'workers');
+    const { code, stdout, stderr } = await proxmo(['train', '--workers', '1', '--out', dir, '--json', ...settings], {
+      env,
+    });
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/-\d+-[0-9a-f]{4}: \d+ pieces, \d+ episodes/)]);
+    expect(JSON.parse(stdout).run).toBe(dir);
+    expect(await essenceOf(dir)).toEqual(await essenceOf(join(folder, 'alone')));
+  });
+
   it('say what is wrong with an address, and where nothing answers', async () => {
     const wrong = await proxmo(['worker', 'http://127.0.0.1']);
     expect([wrong.code, wrong.stderr]).toEqual([
@@ -82,4 +92,15 @@ describe.skipIf(!hasNatsServer)('processes of a fleet', () => {
     ]);
     expect(existsSync(join(folder, 'none'))).toBe(false);
   });
+});
+
+it('train --workers says how to get a server where there is none', async () => {
+  const bin = join(folder, 'bin');
+  mkdirSync(bin);
+  const dir = join(folder, 'nothing');
+  const { code, stderr } = await proxmo(['train', '--workers', '2', '--out', dir, ...settings], {
+    env: { ...env, PATH: bin },
+  });
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/nats-server is not installed; get it .*apt-get install/)]);
+  expect(existsSync(dir)).toBe(false);
 });

@@ -205,7 +205,7 @@ describe.skipIf(!hasNatsServer)('a fleet goes on to the same bits', () => {
       }),
     });
     const dir = join(folder, 'large');
-    await trainWithFleet(server, dir, { ...config, fleet: { audit: 0 } });
+    await trainWithFleet(server, dir, { ...config, fleet: { ...config.fleet, audit: 0 } });
     await worker.done;
     await watcher.close();
     expect(await essenceOf(dir)).toEqual(expected);
@@ -239,7 +239,7 @@ function liesAbout({ session, round, name, index, attempt, weights }: Piece): [s
     seconds: { reply: 0, world: 0 },
   };
   const won = { instruction: 'go', steps: [step], success: true, score: 1, components: {}, faults: 0 };
-  const result = { episodes: [won, won], faults: [] };
+  const result: Answer['result'] = { kind: 'episodes', episodes: [won, won], faults: [] };
   const lie = (worker: string, changes: Partial<Answer>): [string, Answer] => [
     worker,
     { ...common, worker, result, ...changes },
@@ -249,6 +249,6 @@ function liesAbout({ session, round, name, index, attempt, weights }: Piece): [s
     lie('stale', { weights: '0'.repeat(64) }),
     lie('early', { round: round + 1 }),
     lie('old', { version: '0' }),
-    lie('short', { result: { episodes: [], faults: [] } }),
+    lie('short', { result: { kind: 'episodes', episodes: [], faults: [] } }),
   ];
 }

@@ -17,17 +17,20 @@ import { tinyConfig } from './tinyRun.ts';
 export const version = '1';
 
 /** The household preset, with as little of everything as still learns something. */
-export function fleetConfig(settings: { readonly iterations?: number; readonly seed?: number } = {}): TrainConfig {
-  const { iterations = 2, seed = 1 } = settings;
+export function fleetConfig(
+  settings: { readonly iterations?: number; readonly gradients?: boolean } = {},
+): TrainConfig {
+  const { iterations = 2, gradients = false } = settings;
   const { small } = presets;
   return trainConfigSchema.parse({
     ...small,
-    seed,
     policy: { ...small.policy, dModel: 16, heads: 2, kvHeads: 1, dFf: 16, layers: 1 },
     warmStart: { ...small.warmStart, tasks: 24, epochs: 1 },
     training: { ...small.training, iterations, tasks: 4, groupSize: 4, pool: 16, groupsAtOnce: 1, miniBatches: 2 },
     evaluation: { ...small.evaluation, tasks: 8 },
     checkpoints: { every: 1, keep: 9 },
+    optimiser: { microBatchTokens: 512 },
+    fleet: { gradients, gradientAudit: 1 },
   });
 }
 

@@ -107,5 +107,15 @@ export const fleet = z
           'and computes log-probabilities of some of their replies again. The first answers of a worker are all looked at; ' +
           '0 trusts every worker.',
       ),
+    gradients: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether workers compute the gradients of updates too, a micro-batch each. The weights of each optimiser step, and ' +
+          'a gradient of their size for each micro-batch, go over the network: for adapters, and small policies.',
+      ),
+    gradientAudit: fraction
+      .default(0.05)
+      .describe('Share of the gradients of workers that the coordinator computes again, and compares.'),
   })
   .describe('Workers that play a run on other machines (docs/fleet.md).');
