@@ -106,3 +106,25 @@ it('each folder of the code says in three lines what lives there', () => {
     expect(read(join(folder, 'README.md')).trim().split('\n'), folder).toHaveLength(3);
   }
 });
+
+describe('figures that pages repeat', () => {
+  const numbersIn = (text: string) => text.match(/\d[\d,]*(?:\.\d+)?/g) ?? [];
+
+  it('docs/performance.md has those of bench/README.md', () => {
+    const measured = numbersIn(read('bench/README.md'));
+    const rows = read('docs/performance.md')
+      .split('\n')
+      .filter((line) => /^\| .*\d/.test(line));
+    expect(rows.length).toBeGreaterThan(15);
+    for (const row of rows) for (const number of numbersIn(row)) expect(measured, row).toContain(number);
+  });
+
+  it('README.md has those of the pages that it links to', () => {
+    const rows = tableOf(read('README.md'), 'what', 'figure', 'command');
+    expect(rows.length).toBeGreaterThan(5);
+    for (const [what, figure, command] of rows) {
+      const [, page] = /\((docs\/[a-z]+\.md)/.exec(command!)!;
+      for (const number of numbersIn(figure!)) expect(read(page!), `${what}: ${figure}`).toContain(number);
+    }
+  });
+});
