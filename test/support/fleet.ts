@@ -75,6 +75,7 @@ export function withOpening(taskSet: TaskSet, before: () => Promise<void> | unde
 
 export interface FleetTraining extends Partial<Pick<TrainRunOptions, 'resume' | 'signal' | 'onEvent'>> {
   readonly run?: string;
+  readonly version?: string;
   readonly onNotice?: (text: string) => void;
 }
 
@@ -85,13 +86,19 @@ export async function trainWithFleet(
   config: TrainConfig,
   options: FleetTraining = {},
 ) {
-  const { run = 'test', onNotice = () => {}, ...rest } = options;
+  const { run = 'test', version: own = version, onNotice = () => {}, ...rest } = options;
   const connection = await connectToServer(server.address, 'test');
-  const coordinator = await Coordinator.open(connection, { run, version, host: 'here', pid: process.pid, onNotice });
+  const coordinator = await Coordinator.open(connection, {
+    run,
+    version: own,
+    host: 'here',
+    pid: process.pid,
+    onNotice,
+  });
   const engine = await ownEngine();
   try {
     const actors = coordinator.actorsFor.bind(coordinator);
-    const summary = await trainRun(engine, { dir, config, version, actors, ...rest });
+    const summary = await trainRun(engine, { dir, config, version: own, actors, ...rest });
     return { summary, workers: coordinator.summary };
   } finally {
     await coordinator.close();

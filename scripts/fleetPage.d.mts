@@ -1,0 +1,2 @@
+/** Writes the site. */
+export function buildFleetPage(folder: string): Promise<void>;
