@@ -33,7 +33,7 @@ interface Outcome {
 export async function dryRun(config: TrainConfig, options: { adapter?: string; json?: boolean }): Promise<void> {
   const outcome = await examine(config, options.adapter);
   const { memory, ...rest } = outcome;
-  const { shared: _, ...figures } = memory;
+  const { shared: _, remedies: __, ...figures } = memory;
   if (options.json) standardOutput.json({ ...rest, memory: figures });
   else standardOutput.print(describe(outcome));
   const { length } = outcome.problems;

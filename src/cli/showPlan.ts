@@ -25,7 +25,7 @@ export async function showPlan(
   const gpu = await openDevice(adapter);
   try {
     const plan = await planOf(new Engine(gpu));
-    const { shared: _, ...memory } = plan;
+    const { shared: _, remedies: __, ...memory } = plan;
     if (json) standardOutput.json({ adapter: gpu.adapter.name, ...asJson(memory) });
     else standardOutput.print(asText(formatMemoryPlan(plan)));
     checkPlan(plan);

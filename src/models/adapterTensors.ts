@@ -78,9 +78,10 @@ export async function checkAdapterTensors(
   for (const [name, { shape, rank }] of needed) {
     const given = source.shape(name);
     if (given.join() === shape.join()) continue;
-    const sentence = `${where}: ${name} has the shape [${given.join(', ')}], but this model${rank === null ? '' : ' and rank'} make${rank === null ? 's' : ''} it [${shape.join(', ')}].`;
-    if (rank !== null && (given.length !== 2 || !given.includes(rank))) throw new ProxmoError('file', sentence);
-    onOtherModel(sentence);
+    const made = rank === null ? 'this model makes' : 'this model and rank make';
+    const fact = `${where}: ${name} has the shape [${given.join(', ')}], but ${made} it [${shape.join(', ')}]`;
+    if (rank !== null && (given.length !== 2 || !given.includes(rank))) throw new ProxmoError('file', `${fact}.`);
+    onOtherModel(`${fact}; give them the model that they were made for.`);
     break;
   }
   for (const name of names) if (!needed.has(name)) await checkCopy(model, name, source, where, base);

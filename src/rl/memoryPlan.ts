@@ -77,6 +77,8 @@ export interface MemoryPlan {
    * Sizes of the buffers that programs share for activations and logits, largest first: what `Engine.reserve` makes.
    */
   readonly shared: readonly number[];
+  /** What to do where no micro-batch fits, as `lower prompt.maxTokens`. */
+  readonly remedies: readonly string[];
   /**
    * The buffer that is larger than the device can bind, of those that cannot be cut into several (weights and what goes
    * with them can), by name and bytes; null if none is.
@@ -113,6 +115,7 @@ export function planMemory(run: PlannedRun, limits: MemoryLimits): MemoryPlan {
           logits: Math.max(update.logits, prefill.logits),
         };
       },
+      remedies: ['lower training.tasks, prompt.maxTokens or sampling.maxNewTokens', ...adapterRemedy(run.model)],
       microBatchTokens: config.optimiser.microBatchTokens,
       longest: config.prompt.maxTokens + config.sampling.maxNewTokens - 1,
     },
@@ -145,11 +148,16 @@ export function planTraining(
           dot(logProbs().logProb, input('weight', [bucket.targets])),
         );
       },
+      remedies: ['lower data.maxTokens', ...adapterRemedy(model)],
       microBatchTokens: Math.max(optimiser.microBatchTokens, longest),
       longest,
     },
     limits,
   );
+}
+
+function adapterRemedy({ adapters }: Transformer): string[] {
+  return adapters ? [] : ['train adapters (lora)'];
 }
 
 interface FixedBuffer {
@@ -164,6 +172,7 @@ interface Needs {
   readonly buffers: readonly FixedBuffer[];
   /** Of all programs together, with micro-batches of so many tokens. */
   programs(microBatchTokens: number): ProgramMemory;
+  readonly remedies: readonly string[];
   readonly microBatchTokens: number;
   /** Tokens of the longest sequence, which a micro-batch must hold. */
   readonly longest: number;
@@ -203,6 +212,7 @@ function assemble({ buffers, programs, longest, ...needs }: Needs, limits: Memor
     parts: { ...sizes, ...parts },
     ...verdict,
     limits,
+    remedies: needs.remedies,
     get largestMicroBatch() {
       found ??= { tokens: largestThat((tokens) => at(tokens).fits, bucketSize(longest, smallestMicroBatch)) };
       return found.tokens;
@@ -363,7 +373,7 @@ export function memoryProblem(plan: MemoryPlan): string | null {
     : `The run needs ${mebibytes(total)} MiB, but engine.memory allows ${mebibytes(limits.total ?? 0)} MiB`;
   const advice =
     largestMicroBatch === null
-      ? 'no micro-batch fits, so lower training.tasks, prompt.maxTokens or sampling.maxNewTokens, train adapters (lora), or take a smaller model'
+      ? `no micro-batch fits, so ${[...plan.remedies, 'take a smaller model'].join(', or ')}`
       : `lower optimiser.microBatchTokens from ${microBatchTokens} to ${largestMicroBatch}`;
   return `${need}; ${advice}.`;
 }

@@ -88,7 +88,7 @@ describe("copies of the model's own tensors", () => {
   it('are refused where they differ', async () => {
     const changed = (base: Tensors) => ({ ...head(base), data: head(base).data.with(3, 9) });
     await expect(check((base) => new Map([['base_model.model.lm_head.weight', changed(base)]]))).rejects.toThrow(
-      "here has a lm_head.weight of its own, which differs from the model's, and only projections take adapters; merge",
+      "here has a lm_head.weight of its own, which differs from the model's, though its adapter_config.json does not name it in modules_to_save; name it there",
     );
     const longer = { shape: [1, 16], data: new Float32Array(16) };
     await expect(check(() => new Map([['base_model.model.lm_head.weight', longer]]))).rejects.toThrow(

@@ -82,7 +82,7 @@ function chatOf(value: unknown, path: string, line: number): Chat {
     throw refuse(
       all.some(({ role }, index) => role === 'assistant' && index >= first)
         ? "has no reply to learn: every assistant's message has weight 0"
-        : "has no assistant's reply to learn; take the line out, or add the reply",
+        : `has no assistant's reply to learn${rolesOf(all.slice(first))}; take the line out, or add the reply`,
     );
   const { prompt, completion } = row;
   return {
@@ -92,6 +92,13 @@ function chatOf(value: unknown, path: string, line: number): Chat {
     ...(row.tools ? { tools: row.tools } : {}),
     plain: typeof prompt === 'string' && typeof completion === 'string' ? { prompt, completion } : null,
   };
+}
+
+/** The roles that there are, as ` (its roles are user and tool)`: one may be misspelt. */
+function rolesOf(messages: readonly Message[]): string {
+  const roles = [...new Set(messages.map(({ role }) => `"${role}"`))];
+  if (roles.length === 0) return '';
+  return ` (${roles.length === 1 ? 'its only role is' : 'its roles are'} ${roles.join(', ')})`;
 }
 
 interface Row {

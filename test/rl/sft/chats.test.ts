@@ -88,7 +88,11 @@ describe('rows', () => {
 
   it.each([
     ['{"messages": [', 'chats.jsonl line 2 is not JSON'],
-    [lines({ messages: [user('a')] }), "chats.jsonl line 2 has no assistant's reply to learn"],
+    [
+      lines({ messages: [user('a')] }),
+      `chats.jsonl line 2 has no assistant's reply to learn (its only role is "user")`,
+    ],
+    [lines({ messages: [user('a'), { role: 'asistant', content: 'b' }] }), '(its roles are "user", "asistant"); take'],
     [lines({ messages: [user('a'), answer('b', { weight: 0 })] }), 'chats.jsonl line 2 has no reply to learn'],
     [lines({ prompt: 'a' }), 'chats.jsonl line 2 has neither `messages` nor a `prompt` and a `completion`'],
     [lines([1]), 'chats.jsonl line 2 has neither'],

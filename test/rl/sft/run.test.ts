@@ -147,7 +147,9 @@ it('leaves no folder where nothing could begin', async () => {
   writeFileSync(empty, '');
   await expect(trainSft(dir, settings({ data: { path: empty } }))).rejects.toThrow(`${empty} is empty`);
   const small = settings({ engine: { memory: 0.1 } });
-  await expect(trainSft(dir, small)).rejects.toThrow(/engine.memory allows 0.1 MiB/);
+  await expect(trainSft(dir, small)).rejects.toThrow(
+    /engine.memory allows 0.1 MiB; no micro-batch fits, so lower data.maxTokens, or take a smaller model\.$/,
+  );
   expect(readdirSync(folder)).not.toContain('nothing');
 });
 

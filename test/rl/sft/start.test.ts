@@ -119,8 +119,9 @@ describe('a run that plays nothing', () => {
     expect(card).not.toMatch(/episode|iterations of/);
   });
 
-  it('is refused by what shows episodes, in a sentence', async () => {
+  it('is refused by what shows episodes, in a sentence, and shown by its losses', async () => {
     await expect(readOutcome(adapters)).rejects.toThrow(`${adapters} is a run of proxmo sft, which plays nothing`);
-    await expect(openFolders([adapters])).rejects.toThrow(`${adapters} is a run of proxmo sft, which plays nothing`);
+    const [folder] = await openFolders([adapters]);
+    expect(await folder!.describe()).toMatchObject({ kind: 'sft', state: 'finished', rollouts: [], problem: null });
   });
 });
