@@ -13,9 +13,9 @@ export interface BufferPlace {
 /** A buffer as it is, or from a place in it on. */
 export type DeviceBuffer = GPUBuffer | BufferPlace;
 
-/** Whether a value is on the device: an array otherwise. */
+/** Whether a value is on the device: an array otherwise, of whatever kind. */
 export function isOnDevice(value: object): value is DeviceBuffer {
-  return !ArrayBuffer.isView(value);
+  return !ArrayBuffer.isView(value) && !Array.isArray(value);
 }
 
 /**

@@ -37,6 +37,8 @@ describe.each(testAdapters)('on %s', (adapter) => {
       'program double needs 3 values of f32 as its input x; it was given nothing',
     );
     await expect(program.run({ x: new Float32Array(2) })).rejects.toThrow('it was given Float32Array of 2');
+    // As programs in JavaScript may.
+    await expect(program.run({ x: [1, 2, 3] as never })).rejects.toThrow('it was given Array of 3');
   });
 
   it('differentiates through a tensor that is used several times', async () => {
