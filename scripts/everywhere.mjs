@@ -1,8 +1,8 @@
 /**
  * Tries the library where it meets another WebGPU than Node's: `node scripts/everywhere.mjs [PLATFORM…] [--all]
- * [--minutes=N]`, of chromium, deno and firefox. Kernels are checked against their references, and a policy trains in
- * f32 and, where there is one, f16. What cannot be tried here is told, and counted. `--all` checks every variant of
- * every kernel.
+ * [--minutes=N]`, of node22, node24, bun, chromium, deno and firefox. Kernels are checked against their references, and
+ * a policy trains in f32 and, where there is one, f16. What cannot be tried here is told, and counted. `--all` checks
+ * every variant of every kernel. Other versions of Node, and Bun, come from npm, for the time of the command.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { bundle as bundleForNode } from './bundle.mjs';
 import { wgslEsbuild } from './wgsl.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -20,7 +21,14 @@ const [usualMinutes, minutesOfAll] = [10, 60];
 /** Thrown where a platform cannot be tried here. */
 class Skipped extends Error {}
 
-const platforms = { chromium, deno, firefox };
+const platforms = {
+  node22: () => underDawn('node', 'node@22'),
+  node24: () => underDawn('node', 'node@24'),
+  bun: () => underDawn('bun', 'bun'),
+  chromium,
+  deno,
+  firefox,
+};
 const names = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const all = process.argv.includes('--all');
 const minutes = Number(
@@ -216,10 +224,33 @@ async function deno() {
   return result;
 }
 
-/** The last line that a script prints. */
-async function runDeno(program, script) {
-  const args = ['run', '-A', '--unstable-webgpu', '--no-config', script];
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+/** A program that npm brings, with the library on Dawn, and an environment in TypeScript. */
+async function underDawn(program, source) {
+  const path = await programOfNpm(program, source);
+  const script = await bundleForNode(join(root, 'test', 'everywhere', 'nodeProbe.ts'));
+  const environment = join(root, 'test', 'everywhere', 'doors.ts');
+  const result = JSON.parse(await lastLineOf(path, [script, environment, all ? 'all' : 'some']));
+  if (result.error !== undefined) throw noAdapter(result.error) ? new Skipped(result.error) : new Error(result.error);
+  return result;
+}
+
+/** Where npm has put a program of another package, which it fetches if it must. */
+async function programOfNpm(program, source) {
+  const args = ['exec', '--yes', `--package=${source}`, '--', program, '-p', 'process.execPath'];
+  try {
+    return await lastLineOf('npm', args, { cwd: folder, shell: process.platform === 'win32' });
+  } catch (error) {
+    throw new Skipped(`npm brings no ${source} here (${error.message})`);
+  }
+}
+
+function runDeno(program, script) {
+  return lastLineOf(program, ['run', '-A', '--unstable-webgpu', '--no-config', script]);
+}
+
+/** The last line that a program prints. */
+async function lastLineOf(program, args, options = {}) {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
   let [output, last] = ['', 'starting'];
   child.stdout.on('data', (text) => (output += text));
   child.stderr.on('data', (text) => (last = String(text).trim().split('\n').at(-1)));

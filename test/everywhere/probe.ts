@@ -19,6 +19,8 @@ import { Engine } from '../../src/tensor/engine.ts';
 export interface ProbeOptions {
   /** Every variant and case of every kernel; by default one case of the variant that programs use, of some. */
   readonly all: boolean;
+  /** Default: the platform's own. */
+  readonly open?: () => Promise<GpuContext>;
 }
 
 export interface Probe {
@@ -69,8 +71,9 @@ const chosen: readonly string[] = [
 /** Largest `samplerMismatch`: f16 rounds what products read. */
 const mostMismatch = { f32: 1e-3, f16: 2e-2 } as const;
 
-export async function probe({ all }: ProbeOptions, onStep: (what: string) => void): Promise<Probe> {
-  let gpu = await openBrowserDevice();
+export async function probe(options: ProbeOptions, onStep: (what: string) => void): Promise<Probe> {
+  const { all, open = () => openBrowserDevice() } = options;
+  let gpu = await open();
   const { name, profile } = gpu.adapter;
   const tried = kernels.filter((spec) => all || chosen.includes(spec.name));
   const supported = tried.filter((spec) => isSupported(spec, profile));
@@ -79,14 +82,14 @@ export async function probe({ all }: ProbeOptions, onStep: (what: string) => voi
     onStep(spec.name);
     const problem = await problemOf(gpu, all ? spec : withOneCase(gpu, spec));
     if (problem !== null) wrong.push(`${spec.name}: ${problem}`);
-    if (!gpu.works) gpu = await openBrowserDevice();
+    if (!gpu.works) gpu = await open();
   }
   const trainings: ProbeTraining[] = [];
   for (const precision of ['f32', 'f16'] as const) {
     if (precision === 'f16' && !profile.features.has('shader-f16')) continue;
     onStep(`training in ${precision}`);
     trainings.push(await train(gpu, precision));
-    if (!gpu.works) gpu = await openBrowserDevice();
+    if (!gpu.works) gpu = await open();
   }
   gpu.destroy();
   return {
