@@ -69,6 +69,12 @@ describe('the way from an expert to a trained policy', () => {
   });
 });
 
+it('is shown as a page', async () => {
+  const page = path('tuned.html');
+  const { code, stdout } = await proxmo(['view', tuned, '--html', page], { env: { PROXMO_STATE: path('state') } });
+  expect([code, stdout]).toEqual([0, expect.stringContaining(`${page}: `)]);
+});
+
 describe('what is refused', () => {
   const refused = async (...args: string[]) => {
     const { code, stderr } = await proxmo(args, { env: { PROXMO_STATE: path('state') } });
@@ -99,9 +105,7 @@ describe('what is refused', () => {
     const config = { ...presets.small, environment: { name: world } };
     (await createRun(path('run'), { config, seed: 1, adapter: {}, version: '1' })).close();
     expect(await refused('train', '--resume', tuned)).toContain('is a run of proxmo sft, which plays nothing');
-    expect(await refused('view', tuned, '--html', path('x.html'))).toContain(
-      'is a run of proxmo sft, which plays nothing',
-    );
+    expect(await refused('compare', tuned, tuned)).toContain('is a run of proxmo sft, which plays nothing');
     expect(await refused('sft', '--resume', path('run'))).toContain('is a run of proxmo train');
     expect(await refused('train', '--init', path('run'), '--env', world)).toContain('proxmo model export');
     expect(await refused('eval', path('run'), '--preset', 'small')).toContain('has settings of its own');
