@@ -1,8 +1,9 @@
 /**
  * Variants of A · Bᵀ for few rows of A, as a step of decoding has them (shaders/matmul_row.wgsl, and
- * shaders/matmul_row_packed.wgsl for a packed B on adapters on the CPU). Such a product takes
- * as long as B takes to read: so every element of B is read once for all rows of a tile, and no rows are computed that
- * are not there.
+ * shaders/matmul_row_packed.wgsl for a packed B on adapters on the CPU). Such a product takes as long as B takes to
+ * read: so every element of B is read once for all rows of a tile, and no rows are computed that are not there. On
+ * adapters on the CPU a read costs the same wherever it lies and whatever its size, so it is as large as it can be:
+ * vectors, and halves as words.
  *
  * On adapters on the CPU a row's bits are those that it has among many rows, by default variants. On GPUs the depths of
  * a sum are shared out among lanes, and a row's last bits differ from those that it has among more than `mostRows`.

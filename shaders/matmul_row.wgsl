@@ -7,8 +7,9 @@
 // as much for each lane wherever it lies: a workgroup is a subgroup of LANES lanes. Each owns COLUMNS columns and sums
 // them along k in order and as fma, as the tiles for many rows do (matmul_subgroup.wgsl), with the same bits. A step
 // takes STEP quads of each row of A, which are read once and handed on: the one at place p = row · STEP + quad by lane
-// p. Lines are repeated as text because drivers that do not unroll loops would keep an array that a loop indexes in
-// memory.
+// p. With WORDS a B in f16 is read as words of two numbers (WORDS_A: A too), since a word takes as long as half of one.
+// For each column a step has READS reads of QUADS_OF_READ quads. Lines are repeated as text because drivers that do not
+// unroll loops would keep an array that a loop indexes in memory.
 
 // Four numbers of f16.
 fn quadOfWords(first: u32, second: u32) -> vec4<f32> {

@@ -97,7 +97,7 @@ function packedSlab(
 
 /**
  * Overwrites elements of a parameter from `start` on, its master and its copy.
- * @throws {ProxmoError} `config` if f16 cannot hold a value; `shape` if they do not fit
+ * @throws {ProxmoError} `config` if f16 cannot hold a value, or the parameter is packed; `shape` if they do not fit
  */
 export function writeParameter(
   engine: Engine,
@@ -106,6 +106,7 @@ export function writeParameter(
   values: Float32Array,
   start = 0,
 ): void {
+  refusePacked(slab, name);
   const holders = [slab, slab.half].filter((holder) => holder?.has(name));
   if (holders.length === 0) throw new Error(`there is no parameter ${name}`);
   const tooLarge = slab.half?.has(name) ? values.find((value) => Math.abs(value) > largestHalf) : undefined;
@@ -168,11 +169,7 @@ export function updatedParameter(
   name: string,
   update: (weights: Tensor, firstRow: number) => Tensor,
 ): Tensor[] {
-  if (slab.packed?.has(name))
-    throw new ProxmoError(
-      'config',
-      `The matrix ${name} is packed and cannot be changed; load the model in f32 or f16.`,
-    );
+  refusePacked(slab, name);
   const masters = slab.parameters.find((parameter) => parameter.name === name)?.parts ?? [];
   const copies = slab.half?.parameters.find((parameter) => parameter.name === name)?.parts ?? [];
   return firstRows(slab.parts(name)).flatMap((firstRow, index) => {
@@ -181,6 +178,14 @@ export function updatedParameter(
     const after = update(before, firstRow);
     return [...(master ? [after] : []), ...(copy ? [narrowed(after, copy)] : [])];
   });
+}
+
+function refusePacked({ packed }: ParameterSlab, name: string): void {
+  if (packed?.has(name))
+    throw new ProxmoError(
+      'config',
+      `The matrix ${name} is packed and cannot be changed; load the model in f32 or f16.`,
+    );
 }
 
 /** The packed matrices of a slab; null if it has none. */
