@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { ProxmoError } from '../base/errors.ts';
+import { environmentEntries } from '../envs/registry.node.ts';
 import type { Coordinator, CoordinatorOptions } from '../fleet/coordinator.ts';
 import { checkedRunName, runNameOf } from '../fleet/protocol.ts';
 import type { TrainConfig } from '../rl/config.ts';
@@ -65,6 +66,7 @@ export class FleetRun {
         '--fleet-run names a run for its fleet; give the address of its server too, as --fleet nats://HOST:4222.',
       );
     }
+    checkPlayable(config);
     const run = checkedRunName(fleetRun ?? runNameOf(dir));
     const note = (text: string) => {
       tell(text);
@@ -101,6 +103,16 @@ export class FleetRun {
     await this.own.workers?.end();
     await this.own.server?.end();
   }
+}
+
+/** @throws {ProxmoError} `config` if no worker would play the run's environment */
+function checkPlayable({ environment: { name } }: TrainConfig): void {
+  const playable = environmentEntries.filter(({ starts }) => !starts).map((entry) => entry.name);
+  if (playable.includes(name)) return;
+  throw new ProxmoError(
+    'config',
+    `Workers of a fleet play ${playable.join(', ')}, which start nothing on their machines, but the run plays ${name}; train it without --fleet and --workers.`,
+  );
 }
 
 async function openCoordinator(address: string, options: CoordinatorOptions): Promise<Coordinator> {

@@ -91,6 +91,11 @@ export class Coordinator {
         'config',
         'A fleet does not bring hidden states back; set advantages.similarity to tfidf, or train without --fleet.',
       );
+    if (!(policy.tokenizer instanceof WordTokenizer))
+      throw new ProxmoError(
+        'config',
+        'A fleet trains policies of its own vocabulary; train a pretrained model without --fleet.',
+      );
     if (fleet.gradients && ownLossOf(config))
       throw new ProxmoError(
         'config',
@@ -209,19 +214,13 @@ export class Coordinator {
   }
 
   private async describedRun({ config, policy, tasks }: Trainer): Promise<RunDescription> {
-    const { tokenizer } = policy;
-    if (!(tokenizer instanceof WordTokenizer))
-      throw new ProxmoError(
-        'config',
-        'A fleet trains policies of its own vocabulary; train a pretrained model without --fleet.',
-      );
     return {
       protocol: protocolVersion,
       version: this.options.version,
       session: this.session,
       isOpen: true,
       config,
-      tokenizer: JSON.stringify(tokenizer),
+      tokenizer: JSON.stringify(policy.tokenizer),
       model: null,
       tasks: await taskHashes(tasks),
       adapter: policy.engine.gpu.adapter.name,

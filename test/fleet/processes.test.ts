@@ -1,6 +1,6 @@
 /** Fleets of processes, some of which are killed: the command line, as a user has it. */
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
@@ -103,4 +103,16 @@ it('train --workers says how to get a server where there is none', async () => {
   });
   expect([code, stderr]).toEqual([1, expect.stringMatching(/nats-server is not installed; get it .*apt-get install/)]);
   expect(existsSync(dir)).toBe(false);
+});
+
+it.each([
+  [['--fleet', 'nats://x', '--env', './mine.mjs'], /Workers of a fleet play household, .* but the run plays /],
+  [['--fleet', 'nats://x', '--fleet-run', 'a b'], /A run of a fleet cannot be called "a b"/],
+  [['--fleet-run', 'a'], /give the address of its server too/],
+])('train %s is refused before anything is made', async (args, message) => {
+  writeFileSync(join(folder, 'mine.mjs'), 'export default () => {};');
+  const { code, stderr } = await proxmo(['train', ...args, '--out', 'out', ...settings], { env, cwd: folder });
+  expect([code, stderr]).toEqual([expect.any(Number), expect.stringMatching(message)]);
+  expect(code).toBeGreaterThan(0);
+  expect(existsSync(join(folder, 'out'))).toBe(false);
 });
