@@ -38,7 +38,7 @@ describe.each(pages)('%s', (page) => {
       /\b(?:src|test|scripts|kernels|examples|studies|bench)\/[\w./-]*\.(?:ts|mjs|py|yaml|md)\b/g,
     ))
       if (!/\bx\.(ts|wgsl)$|NAME/.test(path)) expect(existsSync(join(root, path)), path).toBe(true);
-    for (const [, script] of code.matchAll(/npm run ([a-z]+)/g)) expect(scripts).toContain(script);
+    for (const [, script] of code.matchAll(/npm run ([a-z-]+)/g)) expect(scripts).toContain(script);
   });
 
   it('has code that can be read', async () => {
