@@ -16,6 +16,7 @@ import { parseJson, plainJson, writeJson } from '../runs/json.ts';
 import { adapterOption, positive, wholeNumber } from './arguments.ts';
 import { Conductor, type WorkerNews } from './gpuReport/conductor.ts';
 import { factsOf, type ReportFacts } from './gpuReport/facts.ts';
+import { withoutHome } from './gpuReport/home.ts';
 import {
   failuresIn,
   missingOf,
@@ -257,8 +258,9 @@ async function writePage(out: string, page: ReportPage): Promise<void> {
     const title = `Kernels of ${profile.workload} on ${page.facts.adapter}`;
     await writeFileAtomic(join(out, files.picture), [rooflineSvg(profile.kernels, profile.ceilings, title)]);
   }
-  await writeFileAtomic(join(out, files.page), [reportPage(page)]);
-  await writeJson(join(out, files.data), plainJson(reportData(page), files.data));
+  await writeFileAtomic(join(out, files.page), [withoutHome(reportPage(page))]);
+  const data = JSON.stringify(plainJson(reportData(page), files.data));
+  await writeJson(join(out, files.data), JSON.parse(withoutHome(data)));
 }
 
 /** @throws {ProxmoError} `data` if something failed or is wrong */

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { bundle } from '../../scripts/bundle.mjs';
 import { Conductor } from '../../src/cli/gpuReport/conductor.ts';
 import { factsOf } from '../../src/cli/gpuReport/facts.ts';
+import { withoutHome } from '../../src/cli/gpuReport/home.ts';
 import { failuresIn, reportPage } from '../../src/cli/gpuReport/page.ts';
 import { kernelPart } from '../../src/cli/gpuReport/parts.ts';
 import { productsOf } from '../../src/cli/gpuReport/products.ts';
@@ -58,6 +59,16 @@ describe('records', () => {
     await work();
     expect(records.resultOf('kernels', 'bad')).toBe('it works');
   });
+});
+
+it('does not say what its user is called', () => {
+  const home = '/home/jo_doe';
+  expect(withoutHome('at /home/jo_doe/.cache, /home/jo\\_doe, /home/jo_doe2', home)).toBe(
+    'at ~/.cache, ~, /home/jo_doe2',
+  );
+  const windows = 'C:\\Users\\Jo';
+  expect(withoutHome(JSON.stringify({ path: `${windows}\\x` }), windows)).toBe('{"path":"~\\\\x"}');
+  expect(withoutHome('/a', '/')).toBe('/a');
 });
 
 it('goes on after a wrong kernel, an error, a lost device and a crash', async () => {
