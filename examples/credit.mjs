@@ -2,7 +2,7 @@
 // device: node examples/credit.mjs
 import { referenceAdvantages } from 'proxmo/advantages';
 
-// In [1] a task was played four times: find the cup and bring it. Two episodes succeed, and one wanders first.
+// A task was played four times: find the cup and bring it. Two episodes succeed, and one wanders first.
 const episodes = [
   { success: true, turns: ['you see a closed drawer', 'you see an open drawer', 'you hold the cup'] },
   {
@@ -51,7 +51,7 @@ console.log(`  the weight of a success is ${(weighed.episode[0] / plain.episode[
 
 // The step level compares a turn with the turns in which the policy saw something similar.
 const both = show('[4] The step level: the return, less what similar states came to.', {}, ['step', 'advantage']);
-const [window] = [rows.findIndex(({ trajectory, step }) => trajectory === 'episode 3' && step === 1)];
+const window = rows.findIndex(({ trajectory, step }) => trajectory === 'episode 3' && step === 1);
 const opened = rows.findIndex(({ trajectory, step }) => trajectory === 'episode 4' && step === 1);
 console.log(
   `  Looking out of the window cost episode 3 ${(-both.step[window]).toFixed(2)}, beside those who did so and won.`,

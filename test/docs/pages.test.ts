@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { transform } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { problemsOf } from '../../scripts/prose.mjs';
+import { problemsOf, wrapped } from '../../scripts/prose.mjs';
 import { codeBlocks, headings, linksIn, tableOf } from '../support/markdown.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -90,6 +90,16 @@ describe('the check of prose', () => {
     ['a row of a table', `| ${'x '.repeat(100)} |`, 0],
     ['code', `\`\`\`\n${'x '.repeat(100)}\n\`\`\``, 0],
   ])('counts %s', (_, text, problems) => expect(problemsOf(text)).toHaveLength(problems));
+
+  it('wraps long lines, and leaves code, tables and words as they are', () => {
+    const page = `- An item: ${'a word and `some code` '.repeat(10)}- 2. end\n\n| ${'x '.repeat(100)} |\n`;
+    const lines = wrapped(page).split('\n');
+    expect(lines.slice(0, -3).every((line) => line.length <= 120)).toBe(true);
+    expect(lines[1]).toMatch(/^ {2}\S/);
+    expect(wrapped(page).replaceAll(/\s+/g, ' ')).toBe(page.replaceAll(/\s+/g, ' '));
+    expect(problemsOf(wrapped(page)).filter(({ text }) => text.includes('columns'))).toEqual([]);
+    expect(wrapped(wrapped(page))).toBe(wrapped(page));
+  });
 
   it('says in which line something is', () => expect(problemsOf(`# Title\n\n${'x'.repeat(121)}`)[0]?.line).toBe(3));
 });
