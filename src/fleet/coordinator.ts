@@ -221,7 +221,6 @@ export class Coordinator {
       isOpen: true,
       config,
       tokenizer: JSON.stringify(policy.tokenizer),
-      model: null,
       tasks: await taskHashes(tasks),
       adapter: policy.engine.gpu.adapter.name,
       shutOut: [],

@@ -74,6 +74,9 @@ const session = z.string().min(1);
 /** What every message that tells of its sender begins with, whatever its version. */
 export const senderSchema = z.looseObject({ protocol: z.int(), version: z.string() });
 
+/** Whether a run is open, whatever its version. */
+export const openSchema = z.looseObject({ isOpen: z.boolean() });
+
 /** What a run is, as its workers need to know it. */
 export const runSchema = z.strictObject({
   protocol: z.int(),
@@ -83,10 +86,8 @@ export const runSchema = z.strictObject({
   isOpen: z.boolean(),
   /** The run's configuration, which a worker checks by its own schema. */
   config: z.unknown(),
-  /** The vocabulary of a policy of its own; null for a pretrained model. */
-  tokenizer: z.string().nullable(),
-  /** The model and the adapters that it began with, by their SHA-256; null for a policy of its own. */
-  model: z.strictObject({ name: z.string(), sha256: digest, adapters: digest.nullable() }).nullable(),
+  /** The policy's vocabulary, as JSON. */
+  tokenizer: z.string(),
   /** SHA-256 of the ids and types of the tasks. */
   tasks: z.strictObject({ training: z.string(), heldOut: z.string() }),
   /** Of the coordinator; workers of another kind compute other last bits. */

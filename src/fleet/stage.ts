@@ -59,8 +59,6 @@ export class Stage {
       given,
       (problem) => new ProxmoError('config', `The settings of the run ${run} are not valid here: ${problem}.`),
     );
-    if (tokenizer === null)
-      throw new ProxmoError('fleet', `The run ${run} trains a pretrained model, which this worker cannot load.`);
     const taskSet = await openTaskSet(config.environment);
     const part = engine.part();
     try {

@@ -11,6 +11,7 @@ import {
   type Answer,
   checkedMessage,
   checkVersion,
+  openSchema,
   type Piece,
   type Presence,
   pieceSchema,
@@ -131,12 +132,14 @@ class Worker {
     return null;
   }
 
-  /** @throws {ProxmoError} `fleet` if its coordinator is another version */
+  /** @throws {ProxmoError} `fleet` if it is open, and its coordinator another version */
   private async describedRun(runs: Directory['runs'], run: string): Promise<RunDescription | null> {
     const entry = await runs.get(run);
     if (entry?.operation !== 'PUT') return null;
     const what = `The description of ${run}`;
     const value = entry.json();
+    // A run that has ended may be of any version.
+    if (!checkedMessage(openSchema, value, what).isOpen) return runSchema.safeParse(value).data ?? null;
     checkVersion(this.options.version, checkedMessage(senderSchema, value, what), `The coordinator of ${run}`);
     return checkedMessage(runSchema, value, what);
   }

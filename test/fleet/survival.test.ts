@@ -12,6 +12,7 @@ import { RandomStream } from '../../src/envs/random.ts';
 import { createNamedTaskSet } from '../../src/envs/registry.node.ts';
 import { floatsToText, packed, unpacked } from '../../src/fleet/codec.ts';
 import type { Answer, Piece } from '../../src/fleet/protocol.ts';
+import { createDirectory } from '../../src/fleet/server.ts';
 import type { TrainConfig } from '../../src/rl/config.ts';
 import {
   startWorker,
@@ -140,6 +141,19 @@ describe.skipIf(!hasNatsServer)('a fleet goes on to the same bits', () => {
     await first;
     await worker.done;
     expect(await essenceOf(dir)).toEqual(expected);
+  });
+
+  it('with a worker for any run, which passes over those that have ended, of whatever version', async () => {
+    await using server = await NatsServer.start();
+    const other = await connect({ servers: server.address });
+    const { runs } = await createDirectory(other);
+    await runs.put('ancient', JSON.stringify({ protocol: 0, version: '0', isOpen: false }));
+    await other.close();
+    const worker = await startWorker(server, 'w', { run: null });
+    await trainWithFleet(server, join(folder, 'any'), config);
+    worker.stop();
+    expect((await worker.done).pieces).toBeGreaterThan(0);
+    expect(await essenceOf(join(folder, 'any'))).toEqual(expected);
   });
 
   it('when a worker lies about its world, or fails at all that it does', async () => {
