@@ -6,6 +6,7 @@ import type { RolloutBatch } from '../rows.ts';
 import { smallestUnit } from './optionShapes.ts';
 import type { AdvantageSettings, ReturnUnit } from './options.ts';
 
+/** Returns and scores of the rows of a batch. */
 export interface RowReturns {
   /** What the numbers below, and the penalty, are measured in: this much of the environment's reward. */
   readonly returnUnit: number;

@@ -15,6 +15,7 @@ export interface OwnAdvantages {
 /** An estimator of one's own. */
 export interface OwnEstimator {
   /**
+   * Estimates the advantages of a batch.
    * @param batch the rows of an iteration, with their groups and trajectories
    * @param returns their scores and returns, in `advantages.returnUnit` and less `advantages.invalidPenalty`
    */
