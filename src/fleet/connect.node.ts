@@ -3,7 +3,6 @@
  * has, so that none stands in a list of processes; a URL may have a user and a password too.
  */
 import { readFile } from 'node:fs/promises';
-import { setSha256Backend } from '@nats-io/obj';
 import {
   type Authenticator,
   connect,
@@ -15,9 +14,6 @@ import {
 } from '@nats-io/transport-node';
 import { errorMessage, ProxmoError } from '../base/errors.ts';
 import { systemReason } from '../base/systemErrors.node.ts';
-
-// Large objects, as weights, are hashed several times faster.
-setSha256Backend('native');
 
 const schemes = ['nats:', 'tls:'];
 /** Milliseconds between tries to reach a server that went away. */
