@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
-  copyFileSync,
+  cpSync,
   lchownSync,
   lstatSync,
   mkdirSync,
@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompressSync } from 'node:zlib';
 import { createTar } from 'nanotar';
@@ -242,9 +242,9 @@ describe.runIf(packed)('opening SwiftShader', () => {
     writeFileSync(join(chromium, 'index.js'), '');
     const broken = createTar([{ name: 'libvk_swiftshader.so', data: 'no library' }]);
     writeFileSync(join(chromium, 'bin', 'swiftshader.tar.br'), brotliCompressSync(broken));
-    copyFileSync(await library, join(app, 'proxmo.mjs'));
+    cpSync(dirname(await library), app, { recursive: true });
     const program = `
-      const { openDevice } = await import(${JSON.stringify(join(app, 'proxmo.mjs'))});
+      const { openDevice } = await import(${JSON.stringify(join(app, basename(await library)))});
       await openDevice('swiftshader').catch(({ code, message }) => console.log(code, message));
       process.exit(0);`;
     expect(await run(program, newCache())).toMatch(

@@ -113,12 +113,12 @@ describe('refuses', () => {
     [
       'no estimator',
       {},
-      'Advantage option "estimator" is not set; it must be one of proxmo, gigpo, grpo, rloo, reinforce++.',
+      'Advantage option "estimator" is not set; it must be one of proxmo, gigpo, grpo, rloo, reinforce++, or own with a name.',
     ],
     [
       'an unknown estimator',
       { estimator: 'ppo' },
-      'Advantage option "estimator" must be one of proxmo, gigpo, grpo, rloo, reinforce++, not "ppo".',
+      'Advantage option "estimator" must be one of proxmo, gigpo, grpo, rloo, reinforce++, or own with a name, not "ppo".',
     ],
     [
       'an unknown preset',
