@@ -5,6 +5,7 @@ import { textOfInput } from '../base/wholeFile.node.ts';
 import { isModulePath } from '../envs/module.node.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { type AdvantageOptions, advantagesOfJsonl } from '../rl/advantages/index.ts';
+import { estimatorNames } from '../rl/advantages/optionShapes.ts';
 import { ownEstimators } from '../rl/own/estimator.ts';
 import { loadOwnModule } from '../rl/own/modules.node.ts';
 import { assignedValues } from '../runs/assignments.ts';
@@ -30,7 +31,7 @@ export function advantagesCommand(): Command {
     .addOption(
       new Option(
         '--estimator <name>',
-        'proxmo, gigpo, grpo, rloo, reinforce++, or the path of a module of your own (docs/own.md)',
+        `${estimatorNames.join(', ')}, or the path of a module of your own (docs/own.md)`,
       ).default('proxmo'),
     )
     .addOption(

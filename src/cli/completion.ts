@@ -5,6 +5,7 @@
 import { type Dirent, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Argument, Command, type Option } from 'commander';
+import { estimatorNames } from '../rl/advantages/optionShapes.ts';
 import { runFiles } from '../runs/run.ts';
 import { type SettingCommand, SettingList } from './config/settings.ts';
 import { presetNames } from './newConfig.ts';
@@ -78,6 +79,7 @@ function candidates(command: Command, previous: string | undefined, current: str
     if (option.argChoices !== undefined) return [...option.argChoices];
     if (option.long === '--set') return settings(current, command.name() === 'sft' ? 'sft' : 'train');
     if (option.long === '--preset') return [...presetNames];
+    if (option.long === '--estimator') return [...estimatorNames];
     return ['--resume', '--init'].includes(option.long ?? '') ? runs(current) : [];
   }
   if (current.startsWith('-'))

@@ -10,6 +10,7 @@ import type { OwnReference } from '../own/registry.ts';
 import {
   defaultRange,
   defaults,
+  estimatorNames,
   gigpo,
   grpo,
   logistic,
@@ -124,7 +125,7 @@ export const advantageOptionsSchema = z.discriminatedUnion(
     reinforce,
     own,
   ],
-  { error: 'must be one of proxmo, gigpo, grpo, rloo, reinforce++, or own with a name' },
+  { error: `must be one of ${estimatorNames.join(', ')}, or own with a name` },
 );
 /** What to estimate and how, as a user writes it; what is left out has its default. */
 export type AdvantageOptions = z.input<typeof advantageOptionsSchema>;
