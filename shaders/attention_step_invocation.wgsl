@@ -24,14 +24,7 @@ fn main(
 //#end
     return;
   }
-  let row = item * (params.heads + 2u * params.kvHeads);
-  let queryStart = (row + head) * HEAD_VECS;
-  let keyStart = (row + params.heads + kvHead) * HEAD_VECS;
-  let valueStart = keyStart + params.kvHeads * HEAD_VECS;
-  let base = slots[item] * params.capacity;
-  let length = positions[item];
-  let start = windowStart(vec4(length)).x;
-  let ownPlace = ((base + length) * params.kvHeads + kvHead) * HEAD_VECS;
+//#include "lib/attention_step_place.wgsl"
 
   var key: array<vec4<f32>, HEAD_VECS>;
 //#each h HEADS_EACH

@@ -28,14 +28,8 @@ fn main(
   let head = index % params.heads;
   let group = params.heads / params.kvHeads;
   let kvHead = head / group;
-  let row = item * (params.heads + 2u * params.kvHeads);
-  let queryStart = (row + head) * HEAD_VECS;
-  let keyStart = (row + params.heads + kvHead) * HEAD_VECS;
-  let valueStart = keyStart + params.kvHeads * HEAD_VECS;
+//#include "lib/attention_step_place.wgsl"
   let exists = hasPlace(item);
-  let base = slots[item] * params.capacity;
-  let length = positions[item];
-  let start = windowStart(vec4(length)).x;
 
   for (var c = local; c < HALF_VECS; c += WORKGROUP) {
     let turn = turnOf(item, c);
@@ -53,10 +47,9 @@ fn main(
   }
   workgroupBarrier();
   if (exists && head % group == 0u) {
-    let place = ((base + length) * params.kvHeads + kvHead) * HEAD_VECS;
     for (var c = local; c < HEAD_VECS; c += WORKGROUP) {
-      cacheK[place + c] = stored(ownKey[c]);
-      cacheV[place + c] = stored(ownValue[c]);
+      cacheK[ownPlace + c] = stored(ownKey[c]);
+      cacheV[ownPlace + c] = stored(ownValue[c]);
     }
   }
 

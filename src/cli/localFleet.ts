@@ -115,7 +115,8 @@ function exitOf(child: ChildProcess): Promise<void> {
   });
 }
 
-function answers(port: number): Promise<boolean> {
+/** Whether a server says something on a port of this machine; told after 50 ms if it does not. */
+export function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connectTo(port, '127.0.0.1');
     const end = (isThere: boolean) => {
@@ -126,7 +127,8 @@ function answers(port: number): Promise<boolean> {
   });
 }
 
-async function freePort(): Promise<number> {
+/** A port of this machine that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);

@@ -4,6 +4,7 @@
  */
 import type { KV } from '@nats-io/kv';
 import { ProxmoError } from '../base/errors.ts';
+import { pause } from './pause.ts';
 import { type Claim, checkedMessage, claimSchema, presenceSeconds } from './protocol.ts';
 
 /** Seconds between renewals. */
@@ -33,7 +34,7 @@ export class RunClaim {
       if (!held && (await this.create())) return;
       const isRenewed = held && first && held.revision !== first.revision;
       if (isRenewed || Date.now() > until) throw this.taken(held?.claim ?? first?.claim);
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await pause(500);
     }
   }
 

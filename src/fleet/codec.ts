@@ -78,9 +78,3 @@ export function textToFloats(text: string, count: number): Float32Array<ArrayBuf
   for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at);
   return new Float32Array(bytes.buffer);
 }
-
-/** SHA-256 in hexadecimal digits. */
-export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}

@@ -1,6 +1,6 @@
 /** What a run has on the server besides pieces and answers, kept here too: the server may lose all of it. */
 import type { NatsConnection } from '@nats-io/nats-core';
-import { sha256 } from './codec.ts';
+import { sha256 } from '../base/sha256.ts';
 import type { RunDescription } from './protocol.ts';
 import { createDirectory, type Directory, RunStore } from './server.ts';
 import { keysOf } from './status.ts';

@@ -15,7 +15,8 @@ import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { type ObjectStore, Objm } from '@nats-io/obj';
 import { errorMessage, ProxmoError } from '../base/errors.ts';
-import { packed, sha256, unpacked } from './codec.ts';
+import { sha256 } from '../base/sha256.ts';
+import { packed, unpacked } from './codec.ts';
 import { directoryBucket, elsewhereSchema, namesOf, presenceBucket, presenceSeconds } from './protocol.ts';
 
 /** A piece whose worker has not told for so long that it is at it goes to another one. */

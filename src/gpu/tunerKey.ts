@@ -4,6 +4,7 @@
  * under one key is taken only where all of that is the same.
  */
 import { assembleShader, type KernelSpec, kernelLabel, type Params, type Variant } from '../../kernels/spec.ts';
+import { sha256 } from '../base/sha256.ts';
 import type { AdapterDescription } from './adapterDescription.ts';
 
 /** Hexadecimal digits of a digest that are kept: enough that two kernels never share them by chance. */
@@ -55,12 +56,4 @@ export function roundedShape<P extends Params>(spec: KernelSpec<P>, params: P): 
 
 function roundToPowerOfTwo(value: number): number {
   return value <= 1 ? value : 2 ** Math.round(Math.log2(value));
-}
-
-/** The first `length` hexadecimal digits of a text's SHA-256. */
-export async function sha256(text: string, length = 64): Promise<string> {
-  const bytes = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0'))
-    .join('')
-    .slice(0, length);
 }

@@ -6,11 +6,11 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
+import { sha256 } from '../base/sha256.ts';
 import { systemReason } from '../base/systemErrors.node.ts';
 import type { AdapterDescription } from './adapterDescription.ts';
 import { cacheFolder, makeCacheFolder } from './cacheFolder.node.ts';
 import type { TuningRecord, TuningStore } from './tuner.ts';
-import { sha256 } from './tunerKey.ts';
 import { formatTuning, parseTuning, type TuningOrigin } from './tuningRecords.ts';
 
 /**

@@ -3,8 +3,8 @@
  * so. Used for the cache that all runs on a device share, and for the choices that one run is bound to.
  */
 import * as z from 'zod';
+import { sha256 } from '../base/sha256.ts';
 import type { TuningRecord } from './tuner.ts';
-import { sha256 } from './tunerKey.ts';
 
 const recordSchema = z.strictObject({
   key: z.string(),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { floatsToText, packed, sha256, textToFloats, unpacked } from '../../src/fleet/codec.ts';
+import { sha256 } from '../../src/base/sha256.ts';
+import { floatsToText, packed, textToFloats, unpacked } from '../../src/fleet/codec.ts';
 
 describe('messages', () => {
   it('come out as they went in', async () => {

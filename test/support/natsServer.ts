@@ -1,9 +1,9 @@
 /** A real NATS server with JetStream on the loopback address, for tests; where none is installed, they are skipped. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { answers, freePort } from '../../src/cli/localFleet.ts';
 
 /** Whether there is one (Debian: `nats-server`). */
 export const hasNatsServer = spawnSync('nats-server', ['--version']).status === 0;
@@ -37,7 +37,6 @@ export class NatsServer {
     for (let tries = 0; tries < 200; tries++) {
       if (child.exitCode !== null) throw new Error(`nats-server ended with ${child.exitCode}`);
       if (await answers(port)) return;
-      await new Promise((resolve) => setTimeout(resolve, 25));
     }
     throw new Error('nats-server does not answer');
   }
@@ -63,27 +62,4 @@ export class NatsServer {
     await this.down();
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = new Socket();
-    const end = (isThere: boolean) => {
-      socket.destroy();
-      resolve(isThere);
-    };
-    socket.once('data', () => end(true)).once('error', () => end(false));
-    socket.connect(port, '127.0.0.1');
-  });
-}
-
-/** A port of this machine that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -7,9 +7,10 @@ import { extname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { buildFleetPage } from '../../scripts/fleetPage.mjs';
+import { freePort } from '../../src/cli/localFleet.ts';
 import { startBrowser } from '../support/browser.ts';
 import { fleetConfig, startWorker, trainWithFleet } from '../support/fleet.ts';
-import { freePort, hasNatsServer, NatsServer } from '../support/natsServer.ts';
+import { hasNatsServer, NatsServer } from '../support/natsServer.ts';
 
 const browser = hasNatsServer ? await startBrowser({ webgpu: true }) : null;
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-tab-'));
