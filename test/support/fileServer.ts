@@ -16,12 +16,27 @@ export interface ServedFile {
   instead?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
 
+export type Breaker = (response: ServerResponse) => void;
+
+/**
+ * Breaks a connection some milliseconds after its last byte was sent, each time twice as many: what has arrived but
+ * was not read yet is lost with the connection, and a busy machine reads late.
+ */
+export function breaker(): Breaker {
+  let ms = 20;
+  return (response) => {
+    setTimeout(() => response.destroy(), ms);
+    ms = Math.min(2 * ms, 1000);
+  };
+}
+
 /** Serves until the test has finished. The requests are noted as the ranges that they ask for. */
 export async function serve(file: ServedFile): Promise<{ url: string; ranges: (string | undefined)[] }> {
   const ranges: (string | undefined)[] = [];
+  const breakOff = breaker();
   const server = createServer((request, response) => {
     ranges.push(request.headers.range);
-    if (!file.instead?.(request, response)) void answer(file, request, response);
+    if (!file.instead?.(request, response)) void answer(file, request, response, breakOff);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => {
@@ -31,7 +46,12 @@ export async function serve(file: ServedFile): Promise<{ url: string; ranges: (s
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/games.zip`, ranges };
 }
 
-async function answer(file: ServedFile, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  file: ServedFile,
+  request: IncomingMessage,
+  response: ServerResponse,
+  breakOff: Breaker,
+): Promise<void> {
   const { content, etag, noRanges, breakAfter, slow } = file;
   const { range, 'if-range': condition } = request.headers;
   const isPart = range !== undefined && !noRanges && (condition === undefined || condition === etag);
@@ -50,6 +70,6 @@ async function answer(file: ServedFile, request: IncomingMessage, response: Serv
     await new Promise((resolve) => response.write(sent.subarray(at, at + 65536), resolve));
     if (slow !== undefined) await new Promise((resolve) => setTimeout(resolve, slow));
   }
-  if (sent.length < rest.length) setTimeout(() => response.destroy(), 20);
+  if (sent.length < rest.length) breakOff(response);
   else response.end();
 }

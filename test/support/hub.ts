@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
+import { type Breaker, breaker } from './fileServer.ts';
 
 export interface ServedModel {
   /** OWNER/NAME. */
@@ -35,10 +36,11 @@ export const gitHashOf = (content: Buffer) =>
 /** Serves until the test has finished. */
 export async function serveHub(model: ServedModel): Promise<HubServer> {
   const requests: HubServer['requests'] = [];
+  const breakOff = breaker();
   const server = createServer((request, response) => {
     const { range, authorization } = request.headers;
     requests.push({ url: request.url!, ...(range ? { range } : {}), ...(authorization ? { authorization } : {}) });
-    if (!model.instead?.(request, response)) answer(model, request, response);
+    if (!model.instead?.(request, response)) answer(model, request, response, breakOff);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => {
@@ -48,7 +50,7 @@ export async function serveHub(model: ServedModel): Promise<HubServer> {
   return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
 }
 
-function answer(model: ServedModel, request: IncomingMessage, response: ServerResponse): void {
+function answer(model: ServedModel, request: IncomingMessage, response: ServerResponse, breakOff: Breaker): void {
   const { pathname } = new URL(request.url!, 'http://hub');
   const path = decodeURIComponent(pathname);
   const json = (value: unknown) =>
@@ -62,7 +64,7 @@ function answer(model: ServedModel, request: IncomingMessage, response: ServerRe
     json(model.list?.(entries) ?? entries);
   } else if (path.startsWith(`/${model.id}/resolve/${commit}/`)) {
     if (model.store === undefined)
-      sendFile(model, path.slice(`/${model.id}/resolve/${commit}/`.length), request, response);
+      sendFile(model, path.slice(`/${model.id}/resolve/${commit}/`.length), request, response, breakOff);
     else response.writeHead(302, { location: `${model.store}${pathname}` }).end();
   } else response.writeHead(401, { 'content-type': 'application/json' }).end('{"error":"Repository not found"}');
 }
@@ -73,7 +75,13 @@ function entryOf(path: string, content: Buffer): Record<string, unknown> {
   return { type: 'file', path, size: content.length, oid: gitHashOf(content), ...lfs };
 }
 
-function sendFile(model: ServedModel, path: string, { headers }: IncomingMessage, response: ServerResponse): void {
+function sendFile(
+  model: ServedModel,
+  path: string,
+  { headers }: IncomingMessage,
+  response: ServerResponse,
+  breakOff: Breaker,
+): void {
   const content = model.wrong?.[path] ?? model.files[path];
   if (content === undefined) {
     response.writeHead(404).end();
@@ -89,5 +97,5 @@ function sendFile(model: ServedModel, path: string, { headers }: IncomingMessage
   response.writeHead(start > 0 ? 206 : 200, { 'content-length': rest.length, ...(start > 0 ? range : {}) });
   const sent = rest.subarray(0, model.breakAfter ?? rest.length);
   if (sent.length === rest.length) response.end(sent);
-  else response.write(sent, () => setTimeout(() => response.destroy(), 5));
+  else response.write(sent, () => breakOff(response));
 }

@@ -351,7 +351,7 @@ describe('a token', () => {
       expect(failure?.message).not.toContain('secret');
       expect(failure).toMatchObject({ code: 'network' });
     }
-    await serve({ ...plain, breakAfter: 1000, instead: (request) => request.url!.includes('never') });
+    await serve({ ...plain, breakAfter: 20_000, instead: (request) => request.url!.includes('never') });
     await get().catch(() => null);
     for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }))
       if (lstatSync(join(folder, name)).isFile())
