@@ -96,6 +96,15 @@ export const trainConfigSchema = settings
     path: ['training', 'corrections'],
     error: 'corrections are learned with the weight loss.imitationCoefficient; set it above 0, or corrections to 0',
   })
+  .refine(
+    ({ loss, sampling, training }) =>
+      !training.rehearseSuccesses || (loss.imitationCoefficient > 0 && sampling.constrained),
+    {
+      path: ['training', 'rehearseSuccesses'],
+      error:
+        'own successes are learned with the weight loss.imitationCoefficient, as replies that are actions; set that above 0 and sampling.constrained to true, or rehearseSuccesses to false',
+    },
+  )
   .refine(({ lora, model }) => lora === null || model !== undefined, {
     path: ['lora'],
     error: 'adapters need a pretrained model; name one as model, or set lora to null',

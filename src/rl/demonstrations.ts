@@ -28,6 +28,8 @@ export interface DemonstrationOptions {
   readonly seed: number;
   /** Counts the faults of the whole run. */
   readonly faults: FaultLog;
+  /** Actions that are recited in place of what the teacher would do, `[tasks]`; none by default. */
+  readonly recited?: readonly (readonly string[])[];
   /** Actions with which the episode of each task begins, `[tasks]`, before the teacher takes over; none by default. */
   readonly beginnings?: readonly (readonly string[])[];
 }
@@ -59,9 +61,19 @@ export async function demonstrate(
   tasks: readonly Task[],
   options: DemonstrationOptions,
 ): Promise<TokenSequence[]> {
-  const { teacher, noise, seed, faults, beginnings } = options;
-  checkTeacher(taskSet, options);
-  const sequences: TokenSequence[] = [];
+  return (await demonstrateEach(scribe, taskSet, tasks, options)).flat();
+}
+
+/** As `demonstrate`, with the sequences of each task by themselves, `[tasks]`; none of one that is left out. */
+export async function demonstrateEach(
+  scribe: Scribe,
+  taskSet: TaskSet,
+  tasks: readonly Task[],
+  options: DemonstrationOptions,
+): Promise<TokenSequence[][]> {
+  const { noise, seed, faults, beginnings, recited } = options;
+  if (!recited) checkTeacher(taskSet, options);
+  const sequences: TokenSequence[][] = tasks.map(() => []);
   const random = new Random(seed, 'demonstrations');
   const drawNoise = (offered: readonly string[] | null) =>
     random.uniform() < noise && offered?.length ? offered[random.below(offered.length)]! : null;
@@ -69,11 +81,12 @@ export async function demonstrate(
   let dropped = 0;
   for (const [index, task] of tasks.entries()) {
     const beginning = beginnings?.[index] ?? [];
+    const teacher = () => (recited ? reciter(recited[index]!) : teacherOf(taskSet, task, options.teacher));
     const stray: NonNullable<Course['stray']> = (turn, offered) => beginning[turn] ?? drawNoise(offered);
     for (let attempt = 1; ; attempt++) {
       const shown = await demonstrateOne(scribe, taskSet, task, teacher, faults, stray).catch(asInterrupted);
       if (!(shown instanceof Interrupted)) {
-        sequences.push(...shown);
+        sequences[index] = shown;
         break;
       }
       const { step, reason } = shown;
@@ -135,7 +148,7 @@ async function demonstrateOne(
   scribe: Scribe,
   taskSet: TaskSet,
   task: Task,
-  teacher: DemonstrationOptions['teacher'],
+  teacher: () => Expert | null,
   faults: FaultLog,
   stray: NonNullable<Course['stray']>,
 ): Promise<TokenSequence[]> {
@@ -149,7 +162,7 @@ async function demonstrateOne(
   };
   const ask = <T extends Turn>(call: () => Answer<T>, problemOf: (turn: T) => string | null): Promise<T> =>
     attempt(() => askForTurn(taskSet.name, faults.settings.stepTimeoutSeconds, call, problemOf));
-  const player = await attempt(() => teacherOf(taskSet, task, teacher));
+  const player = await attempt(teacher);
   if (player === null) return [];
   const environment = await attempt(() => taskSet.createEnvironment());
   try {

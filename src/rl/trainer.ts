@@ -9,16 +9,15 @@ import { Queue } from '../base/queue.ts';
 import type { Task, TaskSet } from '../envs/environment.ts';
 import { type Fault, FaultLog, type FaultOutcome } from '../envs/faults.ts';
 import { copyWeights } from '../nn/halfWeights.ts';
-import type { TokenSequence } from '../nn/replies.ts';
 import type { Transformer } from '../nn/transformer.ts';
 import type { Engine } from '../tensor/engine.ts';
 import type { ParameterSlab } from '../tensor/variable.ts';
 import { AdvantageEstimator, type AdvantageResult, type HiddenStates } from './advantages/index.ts';
 import type { TrainConfig } from './config.ts';
-import { demonstrate } from './demonstrations.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { stateRowsOf } from './hiddenStates.ts';
 import { LearningSignal } from './learningSignal.ts';
+import { Lessons } from './lessons.ts';
 import type { Phase } from './liveProgress.ts';
 import { type IterationMetrics, iterationMetrics, Stopwatch } from './metrics.ts';
 import type { GradientSource, MicroBatch, MicroGradient, Optimiser } from './optimise.ts';
@@ -26,7 +25,6 @@ import { episodesAtOnce, Policy } from './policy.ts';
 import type { PolicySource } from './policySource.ts';
 import { PolicyUpdate, policyOptimiser, type UpdateResult } from './policyUpdate.ts';
 import { ownWeightsOf, referenceOf } from './reference.ts';
-import { drawFailures, rehearses } from './rehearsal.ts';
 import { type Episode, type Play, playEpisodes, type RolloutResult } from './rollout.ts';
 import { RunTasks } from './runTasks.ts';
 import type { SupervisedTraining } from './supervised.ts';
@@ -100,6 +98,8 @@ export class Trainer {
   readonly tasks: RunTasks;
   /** The faults of the run's environment. */
   readonly faults: FaultLog;
+  /** What the policy is shown besides what it plays. Its own successes are part of a checkpoint. */
+  readonly lessons: Lessons;
   /** The policy after the warm start, which the KL term holds on to; null without a KL term. */
   readonly reference: Transformer | null;
   private readonly policyUpdate: PolicyUpdate;
@@ -109,8 +109,6 @@ export class Trainer {
   private auditing: Optimiser | undefined;
   private readonly signal = new LearningSignal();
   private chooser: TaskSampler | undefined;
-  /** Kept where updates rehearse them. */
-  private demonstrated: readonly TokenSequence[] | undefined;
   /** Each phase works with the weights that the one before left. */
   private readonly queue = new Queue();
   /** What the trainer makes on the device is made through it. */
@@ -142,6 +140,7 @@ export class Trainer {
     });
     this.estimator = new AdvantageEstimator(config.advantages, this.engine);
     this.tasks = new RunTasks(taskSet, config);
+    this.lessons = new Lessons(this.policy.player, taskSet, this.tasks, this.faults, config);
   }
 
   /**
@@ -230,7 +229,7 @@ export class Trainer {
     const { demonstrated } = this.tasks;
     if (demonstrated.length > 0) {
       this.report('demonstrations', 0);
-      const demonstrations = await this.demonstrations();
+      const demonstrations = await this.lessons.demonstrations();
       this.report('warm start', 0);
       loss = await cloneBehaviour(this.engine, this.policy.model, demonstrations, this.config, {
         interchangeable: this.interchangeableTokens(),
@@ -247,31 +246,6 @@ export class Trainer {
     return loss;
   }
 
-  /** The teacher's episodes: of the same settings always the same. */
-  private async demonstrations(): Promise<readonly TokenSequence[]> {
-    if (this.demonstrated) return this.demonstrated;
-    const { warmStart, seed } = this.config;
-    const { teacher, noise } = warmStart;
-    const options = { teacher, noise, seed, faults: this.faults };
-    const shown = await demonstrate(this.policy.player, this.taskSet, this.tasks.demonstrated, options);
-    this.checkDemonstrations(shown);
-    if (rehearses(this.config)) this.demonstrated = shown;
-    return shown;
-  }
-
-  /** What the expert makes of failed episodes. */
-  private async corrections(iteration: number, episodes: readonly Episode[]): Promise<readonly TokenSequence[]> {
-    const { config, faults } = this;
-    if (!rehearses(config) || config.training.corrections === 0 || this.tasks.lacksExpert) return [];
-    const failures = drawFailures(episodes, this.taskSet.maxSteps, config, `${iteration}`);
-    return demonstrate(
-      this.policy.player,
-      this.taskSet,
-      failures.map(({ task }) => task),
-      { teacher: 'expert', noise: 0, seed: config.seed, faults, beginnings: failures.map(({ actions }) => actions) },
-    );
-  }
-
   private async learn(iteration: number): Promise<IterationResult> {
     const watch = new Stopwatch();
     this.report('rollout', 0);
@@ -284,10 +258,11 @@ export class Trainer {
     // Not between optimiser steps: a checkpoint after an interruption must hold the weights of whole iterations.
     this.checkSignal();
     this.report('update', 0);
-    const shown = rehearses(this.config) ? await this.demonstrations() : [];
-    const update = await watch.time('update', async () =>
-      this.policyUpdate.run(iteration, episodes, advantages, shown, await this.corrections(iteration, episodes)),
-    );
+    const update = await watch.time('update', async () => {
+      const shown = await this.lessons.rehearsal();
+      const corrections = await this.lessons.corrections(iteration, episodes);
+      return this.policyUpdate.run(iteration, episodes, advantages, shown, corrections);
+    });
     const metrics = iterationMetrics({
       iteration,
       episodes,
@@ -302,6 +277,7 @@ export class Trainer {
       config: this.config,
     });
     this.sampler.note(tasks, episodes);
+    this.lessons.successes?.note(episodes);
     const advice = this.signal.note(metrics);
     if (advice !== null) this.options.onWarning?.(advice);
     return { metrics, episodes, advantages, update };
@@ -352,28 +328,6 @@ export class Trainer {
   private rememberPolicy(): void {
     const { referenceWeights } = this;
     if (referenceWeights) copyWeights(this.engine, this.policy.model.trainable, referenceWeights);
-  }
-
-  /**
-   * @throws {ProxmoError} `config` if there is nothing to learn from, or the policy could never write what it is shown
-   */
-  private checkDemonstrations(demonstrations: readonly TokenSequence[]): void {
-    const { maxNewTokens } = this.config.sampling;
-    if (demonstrations.length === 0) {
-      throw new ProxmoError(
-        'config',
-        'The teacher finished none of its tasks, so there is nothing to learn from; allow more steps, or set warmStart.tasks to 0.',
-      );
-    }
-    const longest = demonstrations
-      .flatMap(({ replies }) => replies)
-      .reduce((most, { length }) => Math.max(most, length), 0);
-    if (longest > maxNewTokens) {
-      throw new ProxmoError(
-        'config',
-        `A demonstrated reply takes ${longest} tokens, but sampling.maxNewTokens is ${maxNewTokens}; raise it.`,
-      );
-    }
   }
 
   private report(phase: Phase, done: number, detail?: string): void {

@@ -13,6 +13,7 @@ import type { JsonObject } from '../runs/json.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { sizeOf } from '../tensor/tensor.ts';
 import type { Parameter, ParameterSlab, Variable } from '../tensor/variable.ts';
+import { successesSchema } from './successes.ts';
 import { evaluationSummarySchema } from './summary.ts';
 import type { CurriculumProgress, SupervisedTraining } from './supervised.ts';
 import { samplerStateSchema } from './taskSampler.ts';
@@ -40,6 +41,7 @@ const stateSchema = progressSchema.extend({
   /** Faults of the environment so far. */
   faults: count,
   sampler: samplerStateSchema.optional(),
+  successes: successesSchema.optional(),
 });
 
 /** What a run knows of its course besides the trainer. */
@@ -54,7 +56,7 @@ const referencePrefix = 'reference.';
 export function captureState(engine: Engine, trainer: Trainer, iteration: number, progress: RunProgress): Checkpoint {
   const { trainable } = trainer.policy.model;
   const { adamW, progress: optimiser } = trainer.optimiser;
-  const { referenceWeights, faults, sampler } = trainer;
+  const { referenceWeights, faults, sampler, lessons } = trainer;
   return {
     iteration,
     weights: weightTensors(engine, trainable, ''),
@@ -66,6 +68,7 @@ export function captureState(engine: Engine, trainer: Trainer, iteration: number
       optimiser: { ...optimiser },
       faults: faults.count,
       ...(sampler.state === null ? {} : { sampler: sampler.state }),
+      ...(lessons.successes === null ? {} : { successes: lessons.successes.state }),
       ...progress,
     },
   };
@@ -86,7 +89,7 @@ export async function restoreWeights(engine: Engine, { trainable }: Transformer,
 
 /** Puts a whole checkpoint into a trainer. @throws {ProxmoError} `file` if it does not fit */
 export async function restoreState(engine: Engine, trainer: Trainer, saved: Checkpoint): Promise<RunProgress> {
-  const { optimiser: progress, faults, sampler, ...rest } = parseState(saved);
+  const { optimiser: progress, faults, sampler, successes, ...rest } = parseState(saved);
   const { policy, optimiser, referenceWeights } = trainer;
   const { trainable } = policy.model;
   await restoreWeights(engine, policy.model, saved);
@@ -95,6 +98,7 @@ export async function restoreState(engine: Engine, trainer: Trainer, saved: Chec
   optimiser.progress = progress;
   trainer.faults.resumeFrom(faults);
   if (sampler !== undefined) trainer.sampler.state = sampler;
+  if (successes !== undefined && trainer.lessons.successes) trainer.lessons.successes.state = successes;
   return rest;
 }
 

@@ -33,6 +33,7 @@ function trainerOf(shapes: readonly (readonly number[])[], faultCount: number) {
     referenceWeights: null,
     faults,
     sampler: { state: { heat: { difference: 0.5, credit: 0.25, played: faultCount } } },
+    lessons: { successes: null },
   } as unknown as Trainer;
   return { trainer, variables: [slab.variable, ...adamW.variables] };
 }

@@ -86,6 +86,15 @@ export const training = z
           'What it does is learned with the demonstrations of `loss.imitationCoefficient`, so that the policy is shown ' +
           'the way out of its own errors (arXiv 1011.0686).',
       ),
+    rehearseSuccesses: z
+      .boolean()
+      .default(false)
+      .meta({ needs: { 'loss.imitationCoefficient': 1, 'sampling.constrained': true } })
+      .describe(
+        "Whether the policy's own successes join the demonstrations of `loss.imitationCoefficient`: of each task the " +
+          'shortest. An update learns once from what was played; this way it is learned again beside other tasks ' +
+          '(arXiv 1806.05635). For replies that are actions (`sampling.constrained`).',
+      ),
     epochs: count.default(1).describe("Passes over an iteration's turns."),
     miniBatches: count.default(4).describe('Optimiser steps in a pass; the turns are shared out evenly among them.'),
     miniBatchRows: count
