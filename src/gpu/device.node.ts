@@ -12,6 +12,7 @@ import { isPartOfName, isSoftwareName, listedNames } from './adapterNames.ts';
 import { openBrowserDevice } from './browserDevice.ts';
 import type { GpuContext } from './context.ts';
 import { dawnProblem } from './dawnProblem.node.ts';
+import { checkThread, closeWithThread } from './deviceWorker.node.ts';
 import { collectGarbage } from './garbage.node.ts';
 import { quietly } from './quiet.node.ts';
 import { profileVariable, recordRuns } from './runRecorder.node.ts';
@@ -20,6 +21,15 @@ import { makeWait } from './wait.node.ts';
 
 /** `hardware`, `software`, `swiftshader`, or a part of an adapter's name; absent for the best there is. */
 export type AdapterChoice = string;
+
+/** How a device is opened. */
+export interface OpenDeviceOptions {
+  /**
+   * Opens it in a worker thread of somebody else's making too, as of a pool, which must then never be terminated while
+   * programs run: that would end the whole process. A `DeviceWorker` needs no such promise.
+   */
+  readonly inWorker?: boolean;
+}
 
 /** Toggles that the engine needs where Dawn knows them: experimental features, f16 on NVIDIA, unrounded timestamps. */
 const dawnOptions = [
@@ -44,13 +54,15 @@ interface Found {
 /**
  * Opens the chosen adapter's device with the adapter's full limits and the features the kernels can use.
  * @param choice default: the environment variable `PROXMO_ADAPTER`, else the best adapter there is
- * @throws {ProxmoError} `no-device` if no adapter fits, another one than was asked for opens, or WebGPU cannot be
- * loaded; the message says what there is and what to install. `file` if there is no place for the software driver
+ * @throws {ProxmoError} `no-device` if no adapter fits, another one than was asked for opens, WebGPU cannot be loaded,
+ * or this is a worker thread that is no `DeviceWorker`; the message says what there is and what to do. `file` if there
+ * is no place for the software driver
  */
 export async function openDevice(
   choice: AdapterChoice | undefined = process.env.PROXMO_ADAPTER || undefined,
+  { inWorker = false }: OpenDeviceOptions = {},
 ): Promise<GpuContext> {
-  const context = hasOwnWebGpu() ? await openOwn(choice) : await openDawn(choice);
+  const context = hasOwnWebGpu() ? await openOwn(choice) : await openDawn(choice, inWorker);
   const folder = process.env[profileVariable];
   if (folder) await recordRuns(context, folder);
   return context;
@@ -73,10 +85,13 @@ async function openOwn(choice: AdapterChoice | undefined): Promise<GpuContext> {
   throw new ProxmoError('no-device', `No WebGPU adapter "${choice}" was found; the platform gives ${name} alone.`);
 }
 
-async function openDawn(choice: AdapterChoice | undefined): Promise<GpuContext> {
+async function openDawn(choice: AdapterChoice | undefined, inWorker: boolean): Promise<GpuContext> {
+  checkThread(inWorker);
   const { gpu, adapter } = await findAdapter(choice);
   const wait = makeWait(isSoftware(adapter) ? 'cpu' : 'gpu');
-  return openAdapter(adapter, { wait, collectGarbage, keepAlive: gpu }, howToGetAnAdapter);
+  const context = await openAdapter(adapter, { wait, collectGarbage, keepAlive: gpu }, howToGetAnAdapter);
+  closeWithThread(context);
+  return context;
 }
 
 /** The Dawn instances of this process: if one were collected while a device of it lives, the process would crash. */
