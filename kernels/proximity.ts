@@ -34,15 +34,29 @@ interface Layout {
   readonly note?: string;
 }
 
-function caseOf({
-  groups,
-  length,
-  ownerRun = 0,
-  padding = 0,
-  features = proximityFeatures,
-  temperature = 0.1,
-  note,
-}: Layout): KernelCase<ProximityParams> {
+/** Only its sizes are computed at once: the command line loads all kernels, and uses few of their cases. */
+function caseOf(layout: Layout): KernelCase<ProximityParams> {
+  const { groups, length, padding = 0, features = proximityFeatures, temperature = 0.1, note } = layout;
+  const count = groups.reduce((sum, size) => sum + size, 0);
+  const filled = count - Math.floor(count / 5);
+  const entries = filled * columnsOf(0, length, features).length;
+  return {
+    params: { keys: count + padding, entries, features, temperature },
+    ...(note === undefined ? {} : { note }),
+    inputs: (random) => {
+      const { keys, ranges, columns } = csrOf(layout);
+      return { keys, ranges, columns, weights: unitWeights(keys, columns.length, random) };
+    },
+  };
+}
+
+/** The columns of the `key`-th key of a group, ascending; each has as many. */
+function columnsOf(key: number, length: number, features: number): number[] {
+  const row = Array.from({ length }, (_, e) => (7 * key + 3 * e * (e + 1)) % features);
+  return [...new Set(row)].sort((a, b) => a - b);
+}
+
+function csrOf({ groups, length, ownerRun = 0, padding = 0, features = proximityFeatures }: Layout) {
   const keys: number[] = [];
   const ranges: number[] = [];
   const columns: number[] = [];
@@ -50,11 +64,7 @@ function caseOf({
     const start = keys.length / 4;
     for (let i = 0; i < size; i++) {
       const first = columns.length;
-      const row = Array.from(
-        { length: (start + i) % 5 === 4 ? 0 : length },
-        (_, e) => (7 * i + 3 * e * (e + 1)) % features,
-      );
-      columns.push(...[...new Set(row)].sort((a, b) => a - b));
+      if ((start + i) % 5 !== 4) columns.push(...columnsOf(i, length, features));
       keys.push(first, columns.length, ownerRun > 0 ? 1 + Math.floor((start + i) / ownerRun) : 0, 1 + (i % 3));
       ranges.push(start, start + size);
     }
@@ -63,11 +73,7 @@ function caseOf({
     keys.push(0, 0, 0, 0);
     ranges.push(0, 0);
   }
-  return {
-    params: { keys: keys.length / 4, entries: columns.length, features, temperature },
-    ...(note === undefined ? {} : { note }),
-    inputs: (random) => ({ keys, ranges, columns, weights: unitWeights(keys, columns.length, random) }),
-  };
+  return { keys, ranges, columns };
 }
 
 /** Weights of which those of each key have the length 1. */
