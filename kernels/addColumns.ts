@@ -1,6 +1,6 @@
 /**
- * Adds a narrow matrix to some columns of a wide one, in place, sets them, and takes them out: how low-rank adapters of
- * fused projections reach their part, and how products with the parts of a matrix are put side by side.
+ * Adds a narrow matrix to some columns of a wide one, in place, sets them, and takes them out. This is how low-rank
+ * adapters of fused projections reach their part, and how products with the parts of a matrix are put side by side.
  */
 import shader from '../shaders/add_columns.wgsl';
 import { elementDispatch, elementVariants } from './elements.ts';

@@ -1,6 +1,6 @@
 /**
  * Forms of kernels in which an output takes the storage of an input. WebGPU forbids binding one buffer for reading and
- * for writing in the same dispatch, so such a form has a single binding for both, `readWrite`; its code is that of the
+ * for writing in the same dispatch. So such a form has a single binding for both, `readWrite`. Its code is that of the
  * kernel with the input's name replaced, and it gives the same bits.
  */
 import type { InPlacePair, KernelCase, KernelSpec, Params } from './spec.ts';

@@ -6,7 +6,7 @@
  * long k and few outputs; `columnSum` adds them up.
  *
  * C and all sums are float32. A product of two operands in float32 is float32 throughout. With an operand that is
- * stored in f16 it is a half product: both operands are rounded to f16 (to the nearest, ties to even; a finite one
+ * stored in f16 it is a half product. Both operands are rounded to f16 (to the nearest, ties to even; a finite one
  * beyond ±65504 to that), their products are exact, and the sums are float32. That is what matrix units compute, and
  * every other variant computes the same, so that a precision means the same numbers on every adapter, up to the order
  * of sums.

@@ -1,7 +1,7 @@
-// Gradients of attention with respect to keys and values: for key j, over the rows i that attend it (from j to
+// Gradients of attention with respect to keys and values. For key j, over the rows i that attend it (from j to
 // segmentEnd[j] − 1, at most `window`) and the heads of its group, dv[j] = Σ p[i,j] dy[i] and dk[j] = Σ p[i,j] (dy[i] ·
-// v[j] − delta[i]) q[i] / √headDim, with p computed again from lse (FlashAttention-2, arXiv 2307.08691, algorithm 2).
-// The sums run in the order of the units (see attention.wgsl).
+// v[j] − delta[i]) q[i] / √headDim. Here p is computed again from lse (FlashAttention-2, arXiv 2307.08691, algorithm
+// 2). The sums run in the order of the units (see attention.wgsl).
 //
 // q, dy: [rows, heads, headDim]; k, v, dk, dv: [rows, kvHeads, headDim], as vec4 along headDim, q, k and v in float32
 // or f16; statistics: [rows, heads] of (lse, delta); segmentEnd: [rows], which never falls. A workgroup takes a block

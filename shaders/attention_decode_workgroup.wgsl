@@ -1,6 +1,6 @@
 // Part of attention_decode.wgsl and attention_extend.wgsl, for GPUs: a workgroup takes one query. Its invocations share
-// the keys out, each with a softmax of its own, and their results are combined in workgroup memory in a fixed order,
-// CHUNK vectors of the head at a time (CHUNK divides HEAD_VECS and is at most 8).
+// the keys out, each with a softmax of its own. Their results are combined in workgroup memory in a fixed order, CHUNK
+// vectors of the head at a time (CHUNK divides HEAD_VECS and is at most 8).
 
 const SIDE = 8u;
 const WORKGROUP = SIDE * SIDE;

@@ -4,7 +4,7 @@
 //
 // q, y: [rows, heads, headDim]; cacheK, cacheV: [slotCount, capacity, kvHeads, headDim], all as vec4 along headDim, in
 // float32 or f16; slots, positions: [rows]. Rows of one sequence stand next to each other with rising positions. Units
-// and blocks of them are those of attention.wgsl; a block walks the cache once for every sequence that it has rows of,
+// and blocks of them are those of attention.wgsl. A block walks the cache once for every sequence that it has rows of,
 // from a multiple of STRIDE on, so a row's bits do not depend on what it is packed with. Numerics: as in
 // attention.wgsl.
 //#include "lib/grid.wgsl"

@@ -1,6 +1,6 @@
-// A decoding step's attention: splits the fused projection of one new token per sequence into heads, turns queries and
-// keys by the token's position (as rope.wgsl), puts its keys and values into the KV cache, and attends itself and
-// the positions before it, within the window.
+// A decoding step's attention. It splits the fused projection of one new token per sequence into heads, turns queries
+// and keys by the token's position (as rope.wgsl), and puts its keys and values into the KV cache. Then it attends
+// itself and the positions before it, within the window.
 //
 // qkv: [batch, heads + 2 · kvHeads, headDim]; frequencies: [headDim / 2]; y: [batch, heads, headDim]; cacheK, cacheV:
 // [slotCount, capacity, kvHeads, headDim], all as vec4 along headDim, y and the cache in float32 or f16; positions,

@@ -1,7 +1,7 @@
 // RMSNorm over each head of the queries and keys of a fused projection x [rows, heads + 2 · kvHeads, headDim]: y = x ·
-// scale · weight with scale = 1 / √(mean(x²) + epsilon) over the head's elements, and a weight for all heads of queries
-// and one for all heads of keys. Values stay as they are, with a scale of 1. Scales are kept for the backward pass. A
-// "row" of lib/row.wgsl is a head here. As in Qwen3 (arXiv 2505.09388).
+// scale · weight with scale = 1 / √(mean(x²) + epsilon) over the head's elements. There is a weight for all heads of
+// queries and one for all heads of keys. Values stay as they are, with a scale of 1. Scales are kept for the backward
+// pass. A "row" of lib/row.wgsl is a head here. As in Qwen3 (arXiv 2505.09388).
 //#include "lib/row.wgsl"
 //#include "lib/head_norm.wgsl"
 

@@ -1,4 +1,4 @@
-// Part of matmul.wgsl. For GPUs with matrix units (tensor cores), on half products: tiles of A and B are copied to
+// Part of matmul.wgsl. For GPUs with matrix units (tensor cores), on half products. Tiles of A and B are copied to
 // workgroup memory as f16, TILE_K depths at a time, and each subgroup sums a block of the tile, UNITS_M × UNITS_N
 // results of the matrix units, in float32. A unit multiplies UNIT_M × UNIT_K by UNIT_K × UNIT_N elements; in which
 // order it adds its UNIT_K products is its own matter.

@@ -1,6 +1,6 @@
 // Part of matmul.wgsl. For adapters that run on the CPU, where a subgroup is a SIMD register, a barrier is expensive,
 // and a storage read costs as much for each lane as several multiplications. A workgroup is one subgroup of LANES lanes
-// and computes GROUPS · LANES rows × 4 · LANES columns: each lane owns four columns, keeps their sums for all rows, and
+// and computes GROUPS · LANES rows × 4 · LANES columns. Each lane owns four columns, keeps their sums for all rows, and
 // holds the elements of A for GROUPS of the rows (g · LANES + lane), which it hands to the others. The sums are written
 // as fma: one instruction where the driver has it, and elsewhere the same bits as a product and a sum. A step takes
 // DEPTH depths, 2 or 4, because the loop's bookkeeping of masked lanes costs as much as the sums themselves. Within a

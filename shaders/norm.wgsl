@@ -1,8 +1,8 @@
-// LayerNorm (CENTRED; Ba et al., arXiv 1607.06450) and RMSNorm (Zhang and Sennrich, arXiv 1910.07467) of each row: y =
-// (x − mean) · scale · weight + bias with scale = 1 / √(variance + epsilon), or y = x · scale · weight with scale = 1 /
-// √(mean(x²) + epsilon). mean and scale of each row, or scale alone, are kept for the backward pass as `statistics`.
-// With RESIDUAL, x + residual is normalised, and kept as `sum`. The variance is taken around the mean, so that rows far
-// from 0 lose nothing. Rows as in lib/row.wgsl; y may be stored in f16.
+// LayerNorm (CENTRED; Ba et al., arXiv 1607.06450) and RMSNorm (Zhang and Sennrich, arXiv 1910.07467) of each row. The
+// first is y = (x − mean) · scale · weight + bias with scale = 1 / √(variance + epsilon), the second y = x · scale ·
+// weight with scale = 1 / √(mean(x²) + epsilon). Mean and scale of each row, or scale alone, are kept for the backward
+// pass as `statistics`. With RESIDUAL, x + residual is normalised, and kept as `sum`. The variance is taken around the
+// mean, so that rows far from 0 lose nothing. Rows as in lib/row.wgsl; y may be stored in f16.
 //#include "lib/row.wgsl"
 //#include "lib/stored.wgsl"
 

@@ -1,8 +1,8 @@
 // Gradient of LayerNorm (CENTRED) and RMSNorm (norm.wgsl) in their input: with g = dy · weight and n = (x − mean) ·
 // scale, dx = scale · (g − mean(g) − n · mean(g · n)) for each row, where RMSNorm has neither mean. With RESIDUAL, x is
 // the sum of the residual stream and `dSum` its gradient from elsewhere, which is added. With PARTIALS, a workgroup
-// takes a run of `run` rows and also sums their share of the gradients of weight and bias: dWeight[run, :] = Σ dy · n
-// and dBias[run, :] = Σ dy, in the order of the rows; a column sum of these follows. Rows as in lib/row.wgsl.
+// takes a run of `run` rows and also sums their share of the gradients of weight and bias. They are dWeight[run, :] = Σ
+// dy · n and dBias[run, :] = Σ dy, in the order of the rows. A column sum of these follows. Rows as in lib/row.wgsl.
 //#include "lib/row.wgsl"
 
 struct Statistics {

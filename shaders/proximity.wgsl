@@ -7,7 +7,7 @@
 // other's baselines. A key with an empty range is padding. Where a key has nothing to compare with, its baseline is 0.
 //
 // With MIXED, similarities of other origin are given too, `given[i * stride + k]` of key i and the k-th key of its
-// group, and the similarity of two keys is the mean of both kinds in which `share` is the weight of those given.
+// group. The similarity of two keys is the mean of both kinds in which `share` is the weight of those given.
 //
 // The softmax is online: a running largest logit, with the sum of weights and the weighted sum of returns scaled to it.
 // So no row of similarities is stored, and the order of every sum is fixed. Logits start from −1e30 because WGSL need

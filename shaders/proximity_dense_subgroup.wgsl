@@ -1,14 +1,14 @@
 // Part of proximity_dense.wgsl. For adapters that run on the CPU, where a subgroup is a SIMD register, a barrier is
-// expensive, and a storage read costs as much for each lane as several multiplications: so a row that was read is
+// expensive, and a storage read costs as much for each lane as several multiplications. So a row that was read is
 // multiplied with as many as there is room for. A workgroup is one subgroup of LANES lanes. It holds the products of
 // ROWS · LANES rows with each other, one triangle of them: each lane reads ROWS of the rows and also hands them to the
 // others.
 //
 // Rows are taken by blocks that begin with a group: as many whole groups as fit in ROWS · LANES rows, or one group that
 // is longer. A workgroup has the blocks that begin in its stretch of the rows. A block consists of halves, HALF rows
-// each, and a step takes two of them: the first with the second, the third with the fourth, and so on, with all pairs
-// in them, and of any other two the pairs between them. `totals` and `baseline` keep the sums from step to step; a
-// row's are written and read by one lane only, and not used before its first step.
+// each. A step takes two of them: the first with the second, the third with the fourth, and so on, with all pairs in
+// them, and of any other two the pairs between them. `totals` and `baseline` keep the sums from step to step; a row's
+// are written and read by one lane only, and not used before its first step.
 
 const HALF = ROWS / 2u * LANES;
 

@@ -1,5 +1,5 @@
 // Splits a fused projection qkv [rows, heads + 2 · kvHeads, headDim] into q, k and v, which may be stored in f16, and
-// turns q and k by their row's position; or, with BACKWARD, does the reverse with gradients: joins dq, dk and dv,
+// turns q and k by their row's position. With BACKWARD it does the reverse with gradients: joins dq, dk and dv,
 // turned back. Element i < rotaryDim / 2 of a head forms a pair with element i + rotaryDim / 2 ("rotate half", as in
 // Hugging Face's code) and turns by position · frequencies[i]; queries are also multiplied by queryScale, and where
 // they are turned by rotaryScale. Elements from rotaryDim on are not turned, and form pairs in the same way among

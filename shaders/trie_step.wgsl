@@ -1,4 +1,4 @@
-// One step down trees of allowed tokens, from the edges at each row's node (lib/edges.wgsl; ranges: [batch, 2]).
+// One step down trees of allowed tokens, from the edges at each row's node (lib/edges.wgsl; ranges: [batch, 2]). In
 // children: [edges, 2], the range of the node that an edge leads to. after[row] is the range at the end of the edge
 // with the row's token, and empty if there is none. One row per invocation, by bisection.
 //#include "lib/edges.wgsl"

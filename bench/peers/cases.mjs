@@ -7,9 +7,9 @@ import { expectedLosses, tokensPerStep } from './tinyGpt.mjs';
 const matrix = (rows, columns, seed) => ({ shape: [rows, columns], values: uniformNumbers(rows * columns, seed) });
 
 /**
- * op: `nn` A · B, `nt` A · Bᵀ, `tn` Aᵀ · B; `softmax` and `layerNorm` (without weights, ε 1e-5) by rows; `baseline` of
- * ProxMO: rows in groups of `groupSize`, softmax of their cosines over `temperature`, weighted sums of the returns;
- * `train`, a step of the tiny GPT.
+ * op: `nn` A · B, `nt` A · Bᵀ, `tn` Aᵀ · B; `softmax` and `layerNorm` (without weights, ε 1e-5) by rows; `train`, a
+ * step of the tiny GPT; `baseline` of ProxMO. That is rows in groups of `groupSize`, softmax of their cosines over
+ * `temperature`, weighted sums of the returns.
  */
 export const columns = [
   { name: 'matmul 512³', op: 'nn', inputs: [matrix(512, 512, 1), matrix(512, 512, 2)], flops: 2 * 512 ** 3 },

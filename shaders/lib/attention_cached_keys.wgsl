@@ -1,5 +1,5 @@
 // The walk of a decoding kernel without barriers, within its `main`: an invocation's HEADS_EACH queries attend
-// positions `start` to `length` − 1 of the cache from `base` on, four at a time, with a softmax each that goes on from
+// positions `start` to `length` − 1 of the cache from `base` on, four at a time. Each has a softmax that goes on from
 // `largest$h`, `total$h` and `sum$h`.
 
   for (var first = start; first < length; first += 4u) {

@@ -1,7 +1,7 @@
-// The end of a decoding kernel for GPUs, within its `main`: combines the softmaxes of a workgroup's invocations, each
-// over its share of the keys, in a fixed order, and writes the query's result, CHUNK vectors of the head at a time
-// (CHUNK divides HEAD_VECS and is at most 8). It needs `largest`, `total` and `sum` of the invocation `local`, `index`
-// of the query, and `maxima`, `totals` and `parts` in workgroup memory.
+// The end of a decoding kernel for GPUs, within its `main`. It combines the softmaxes of a workgroup's invocations,
+// each over its share of the keys, in a fixed order. Then it writes the query's result, CHUNK vectors of the head at a
+// time (CHUNK divides HEAD_VECS and is at most 8). It needs `largest`, `total` and `sum` of the invocation `local`,
+// `index` of the query, and `maxima`, `totals` and `parts` in workgroup memory.
 
   maxima[local] = largest;
   for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {

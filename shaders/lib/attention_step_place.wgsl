@@ -1,5 +1,6 @@
-// Within a `main` of attention_step.wgsl, behind `item`, `head` and `kvHead`: where the query, the new key and the new
-// value of a head begin in qkv, which positions of the cache it attends, and where its own key and value go there.
+// Within a `main` of attention_step.wgsl, behind `item`, `head` and `kvHead`. It says where the query, the new key and
+// the new value of a head begin in qkv, which positions of the cache it attends, and where its own key and value go
+// there.
 
   let row = item * (params.heads + 2u * params.kvHeads);
   let queryStart = (row + head) * HEAD_VECS;

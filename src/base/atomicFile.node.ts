@@ -1,6 +1,6 @@
 /**
  * Writing files so that a reader sees the old one or the new one and never half of either, whenever the process or the
- * machine stops: the bytes go to a temporary name in the same folder, are flushed to the disk, and then take the final
+ * machine stops. The bytes go to a temporary name in the same folder, are flushed to the disk, and then take the final
  * name.
  */
 import { createHash, randomInt } from 'node:crypto';

@@ -1,5 +1,5 @@
 /**
- * Downloading a file of some size: what has arrived is kept beside its final name, a transfer that breaks off goes on
+ * Downloading a file of some size. What has arrived is kept beside its final name, a transfer that breaks off goes on
  * from there (HTTP range requests, RFC 9110 section 14), and the file takes its name only once size and hash are right.
  */
 import { mkdir, open, rm, stat } from 'node:fs/promises';

@@ -1,7 +1,7 @@
 /**
- * Unpacking zip archives that somebody else wrote. The directory of the archive is read first and as a whole, and
- * nothing is written where a name leads out of the folder, two names are one file, or one a file and a folder, an entry
- * is a link, or the sizes are beyond a limit. Sizes and checksums of what is unpacked have to be the declared ones.
+ * Unpacking zip archives that somebody else wrote. The directory of the archive is read first and as a whole. Nothing
+ * is written where a name leads out of the folder, two names are one file, or one a file and a folder, an entry is a
+ * link, or the sizes are beyond a limit. Sizes and checksums of what is unpacked have to be the declared ones.
  */
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

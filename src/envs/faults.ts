@@ -56,7 +56,7 @@ export interface Fault {
 }
 
 /**
- * Tasks with rewards that cannot be learned from, after which a run stops: by then it is no accident of one task, and
+ * Tasks with rewards that cannot be learned from, after which a run stops. By then it is no accident of one task, and
  * to leave episodes out for what they were rewarded with would leave out one outcome and keep the other.
  */
 const tasksWithBadRewards = 3;

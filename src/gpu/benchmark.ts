@@ -4,7 +4,7 @@
  *
  * A measurement is a batch of dispatches in one submit, by the wall clock, or by the device's where that is asked for.
  * The batch is long enough that submitting and waiting vanish in it. Inputs rotate over a few sets of buffers, so that
- * a small kernel does not find all of them in the nearest cache; all dispatches write the same outputs, so that one
+ * a small kernel does not find all of them in the nearest cache. All dispatches write the same outputs, so that one
  * starts after the other has ended, as in a program.
  */
 import {

@@ -1,6 +1,7 @@
 /**
- * Values between host and device: which typed array holds the elements of each dtype. f16 is a matter of storage alone:
- * on the host such values are float32, rounded to the nearest on their way to the device and exact on their way back.
+ * Values between host and device: which typed array holds the elements of each dtype. The type f16 is a matter of
+ * storage alone. On the host such values are float32, rounded to the nearest on their way to the device and exact on
+ * their way back.
  */
 import { type Dtype, elementBytes, type InputArray } from '../../kernels/spec.ts';
 import { float16ToFloat32, float32ToFloat16 } from '../base/float16.ts';

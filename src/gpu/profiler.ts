@@ -1,6 +1,6 @@
 /**
  * Runs programs so that every dispatch is timed. With `timestamp-query` each gets a pass of its own between two
- * timestamps, all in one submit, as programs have them; on adapters without it each gets a submit of its own and is
+ * timestamps, all in one submit, as programs have them. On adapters without it each gets a submit of its own and is
  * timed by the host's clock, which adds the cost of submitting and waiting to every time.
  *
  * Set it as the context's `runner`.

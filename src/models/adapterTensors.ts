@@ -41,7 +41,7 @@ export function namesAsSaved(names: Iterable<string>, where: string): ReadonlyMa
 }
 
 /**
- * Checks that a checkpoint has the tensors of an adapter, of the shapes that the model makes them, and no others; but
+ * Checks that a checkpoint has the tensors of an adapter, of the shapes that the model makes them, and no others. But
  * it may have copies of the model's own embedding or head, which PEFT adds where it cannot tell whether they were
  * trained.
  * @param base the model's weights, to compare copies with

@@ -36,8 +36,8 @@ export function decoderSlab(
 }
 
 /**
- * Matrices start as normals with variance 2 / (5 · dModel) (the small init of Nguyen and Salazar, arXiv 1910.05895);
- * those that write into the residual stream are divided by √(2 · layers), so that its size does not grow with depth (as
+ * Matrices start as normals with variance 2 / (5 · dModel) (the small init of Nguyen and Salazar, arXiv 1910.05895).
+ * Those that write into the residual stream are divided by √(2 · layers), so that its size does not grow with depth (as
  * GPT-2). Norm weights start at 1, biases at 0.
  * @param random null leaves everything at 0, for weights that are loaded later
  */

@@ -1,6 +1,6 @@
 /**
  * Batched generation with a KV cache. One program reads the prompts (prefill), samples the first token and decodes a
- * block of further tokens, all in one submit; rows that are not finished by then go on in blocks, and rows that finish
+ * block of further tokens, all in one submit. Rows that are not finished by then go on in blocks, and rows that finish
  * leave the batch, or their places to the next prompts. Equal prompts that are read together are read once. Replies may
  * be bound to trees of token sequences (`constraint.ts`), and are told of as they grow.
  * Sessions keep their sequence in the cache between replies, so that only what is new of it is read.

@@ -1,6 +1,6 @@
 /**
  * How many rows and tokens a generator handles at once, so that no buffer of it is larger than the device can bind. A
- * reply depends on neither, up to the rounding of its logits: attention sums the keys of a packed prompt by tiles that
+ * reply depends on neither, up to the rounding of its logits. Attention sums the keys of a packed prompt by tiles that
  * begin where those of its neighbours do, and GPUs share the sums of a few rows out (kernels/matmulRow.ts).
  */
 import { elementBytes } from '../../kernels/spec.ts';

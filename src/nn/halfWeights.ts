@@ -1,8 +1,8 @@
 /**
  * Weights in half precision: the matrices that products and embeddings read are stored in f16, in half the bytes; norms
  * and biases stay float32, and so do gradients and moments. A model with such weights also stores in f16 what its
- * products and its attention read (`Transformer.stored`): products round their operands to f16 and sum in float32
- * (kernels/matmul.ts), so that nothing more is lost, and gradients that they read are kept in its range
+ * products and its attention read (`Transformer.stored`). Products round their operands to f16 and sum in float32
+ * (kernels/matmul.ts), so that nothing more is lost. Gradients that they read are kept in its range
  * (`lossScale.ts`).
  *
  * A model that is trained as a whole keeps float32 masters, which the optimiser updates, beside the f16 copies

@@ -1,9 +1,9 @@
 /**
  * A decoder-only transformer: pre-norm blocks of attention and MLP on a residual stream. The configuration chooses a
  * family's form: RMSNorm or LayerNorm, also behind attention and MLP, rotary or learned positions, grouped-query
- * attention with or without norms on its heads and windows, SwiGLU, GeGLU or GELU, biases, tied or untied head (Radford
- * et al., GPT-2, 2019; Touvron et al., arXiv 2302.13971; Ainslie et al., arXiv 2305.13245; Shazeer, arXiv 2002.05202;
- * Gemma 3, arXiv 2503.19786).
+ * attention with or without norms on its heads and windows, SwiGLU, GeGLU or GELU, biases, tied or untied head.
+ * (Radford et al., GPT-2, 2019; Touvron et al., arXiv 2302.13971; Ainslie et al., arXiv 2305.13245; Shazeer, arXiv
+ * 2002.05202; Gemma 3, arXiv 2503.19786.)
  *
  * Sequences are packed: the tokens of many sequences lie one after another on one axis, `[rows]`. How queries meet keys
  * is the caller's choice (`AttentionPath`), so that training, prefill and decoding run the same blocks.

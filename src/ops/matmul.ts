@@ -96,7 +96,7 @@ const operations: Readonly<Record<MatmulLayout, string>> = { nn: 'A · B', nt: '
  * How many parts k is cut into: several where the product is a weight's gradient, which has a long k (every row of the
  * batch) and few outputs, and so too little to do side by side otherwise. It depends on the shape alone, so that the
  * order of sums is the same on every adapter. Other products are not cut, so that a row of activations does not depend
- * on how many rows there are; only its last bits do where their number decides between variants that sum in another
+ * on how many rows there are. Only its last bits do where their number decides between variants that sum in another
  * order: on GPUs (those of kernels/matmulRow.ts, matrix units), and wherever kernels are tuned.
  */
 function splitsOf(layout: MatmulLayout, m: number, n: number, k: number, batch: number): number {

@@ -1,6 +1,6 @@
 /**
  * What settings may start. A run folder or a configuration may come from anybody, and its environment starts a program,
- * loads a module or talks to a server, as its estimator, policy loss and task sampler may be modules: that happens only
+ * loads a module or talks to a server, as its estimator, policy loss and task sampler may be modules. That happens only
  * if this user agreed to it, by making a run with it or when asked.
  */
 import { ProxmoError } from '../base/errors.ts';

@@ -1,5 +1,5 @@
 /**
- * What a run's policy starts from, on disk. A run with a word vocabulary keeps it as `tokenizer.json`; a run on a
+ * What a run's policy starts from, on disk. A run with a word vocabulary keeps it as `tokenizer.json`. A run on a
  * pretrained model keeps the model's path and hash as `model.json`, those of the adapters that it began with, too, and
  * finds them there whenever it goes on.
  */

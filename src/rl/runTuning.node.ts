@@ -1,7 +1,7 @@
 /**
- * Tuning in a training run. What is chosen stands in the run's `tuning.json` before any program runs with it, so that a
- * run that is stopped at any moment goes on with the same variants, whatever the cache of the device says by then; and
- * so does whatever plays, evaluates or samples from the trained policy.
+ * Tuning in a training run. What is chosen stands in the run's `tuning.json` before any program runs with it. So a run
+ * that is stopped at any moment goes on with the same variants, whatever the cache of the device says by then; and so
+ * does whatever plays, evaluates or samples from the trained policy.
  */
 import { join } from 'node:path';
 import { ProxmoError } from '../base/errors.ts';

@@ -1,6 +1,6 @@
 /**
  * Warm starts that runs share. Runs of one seed that differ in what comes after the warm start, as the arms of a study,
- * come to the same weights by it, bit for bit: the first leaves them in a folder, the others begin with them.
+ * come to the same weights by it, bit for bit. The first leaves them in a folder, the others begin with them.
  */
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';

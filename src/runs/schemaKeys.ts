@@ -1,6 +1,6 @@
 /**
  * Which keys a zod schema knows. zod drops unknown keys in silence unless every object says otherwise, and does not say
- * what might have been meant; here the schema is walked beside a value, so that any schema gets the same treatment at
+ * what might have been meant. Here the schema is walked beside a value, so that any schema gets the same treatment at
  * any depth.
  */
 import * as z from 'zod';

@@ -28,7 +28,7 @@ const pythonSpace = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\
 const outerSpace = new RegExp(`^${pythonSpace}|${pythonSpace}$`, 'g');
 
 /**
- * The action on offer that a text means: the one that is equal to it, or else the first that differs in outer white
+ * The action on offer that a text means. The one that is equal to it, or else the first that differs in outer white
  * space alone, or else the first that differs in that and in the case of its letters. Null if there is none.
  */
 export function matchAction(text: string, admissibleActions: readonly string[] | null): string | null {

@@ -1,8 +1,8 @@
 /**
- * Prompts: what the policy reads before it acts. `PromptBuilder` turns one turn of an episode into token ids, either by
- * itself with the last turns before it (a window) or behind all that was read and written before (a transcript), in one
- * of two formats (`promptPlain.ts`, `promptThinkAction.ts`), within a token budget (`promptBudget.ts`). The reply is
- * read by `actionFormat.ts`.
+ * Prompts: what the policy reads before it acts. `PromptBuilder` turns one turn of an episode into token ids, within a
+ * token budget (`promptBudget.ts`): either by itself with the last turns before it (a window) or behind all that was
+ * read and written before (a transcript). There are two formats (`promptPlain.ts`, `promptThinkAction.ts`). The reply
+ * is read by `actionFormat.ts`.
  */
 import { ProxmoError } from '../base/errors.ts';
 import type { ActionFormat } from './actionFormat.ts';

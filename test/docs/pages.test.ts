@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { transform } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { commentProblems } from '../../scripts/comments.mjs';
 import { problemsOf, wrapped } from '../../scripts/prose.mjs';
 import { codeBlocks, headings, linksIn, tableOf } from '../support/markdown.ts';
 
@@ -102,6 +103,24 @@ describe('the check of prose', () => {
   });
 
   it('says in which line something is', () => expect(problemsOf(`# Title\n\n${'x'.repeat(121)}`)[0]?.line).toBe(3));
+});
+
+describe('the check of comments', () => {
+  const forty = ['word '.repeat(20).trim(), `${'word '.repeat(19)}end.`];
+
+  it.each([
+    ['a sentence of forty words', `/**\n * ${forty.join('\n * ')}\n */`, 0],
+    ['a sentence of one more', `/**\n * More ${forty.join('\n * ')}\n */`, 1],
+    ['one of lines', `// More ${forty.join('\n  // ')}`, 1],
+    ['what is said of a parameter by itself', `/**\n * ${forty.join('\n * ')}\n * @param x more\n */`, 0],
+    ['a line of 121 columns', `// ${'x'.repeat(118)}`, 1],
+    ['a formula', `/**\n *   y = ${'x + '.repeat(50)}x\n */`, 0],
+    ['code', `const text = '${'word '.repeat(50)}';`, 0],
+    ['a directive of a shader', `//#each x ${'word '.repeat(50)}`, 0],
+  ])('counts %s', (_, text, problems) => expect(commentProblems(text)).toHaveLength(problems));
+
+  it('says in which line something is', () =>
+    expect(commentProblems(`const a = 1;\n// ${'x'.repeat(118)}`)[0]?.line).toBe(2));
 });
 
 it('each folder of the code says in three lines what lives there', () => {

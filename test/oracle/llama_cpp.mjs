@@ -1,7 +1,7 @@
 /**
- * Holds GGUF files that were written here against llama.cpp: the probabilities of the next token after some ids, and
- * the ids of texts, from llama.cpp and from an expected.json of `proxmo model reference` for the same weights (texts
- * without the tokens around them).
+ * Holds GGUF files that were written here against llama.cpp. Compared are the probabilities of the next token after
+ * some ids, and the ids of texts, from llama.cpp and from an expected.json of `proxmo model reference` for the same
+ * weights (texts without the tokens around them).
  *
  *     npm install node-llama-cpp            # in a folder of its own: this project does not depend on it
  *     node llama_cpp.mjs MODEL.gguf EXPECTED.json [ADAPTER.gguf]

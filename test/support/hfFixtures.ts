@@ -10,10 +10,10 @@ import type { WeightSource } from '../../src/models/weightSource.ts';
 const folder = join(dirname(fileURLToPath(import.meta.url)), '..', 'fixtures', 'hf');
 
 /**
- * A variant of each family: llama in two shards with biases and Llama 3's rope scaling, qwen2 tied with YaRN, qwen3
- * with heads of their own width and linear scaling, gpt2 with the exact GELU and scores scaled by layer, mistral with a
- * window, smollm3 with a layer without positions, phi3 with LongRoPE on a part of each head, gemma3 with windows on two
- * of its layers. Windows are shorter than the sequences of expected.json.
+ * A variant of each family. The llama is in two shards with biases and Llama 3's rope scaling. The qwen2 is tied with
+ * YaRN, the qwen3 has heads of their own width and linear scaling. The gpt2 has the exact GELU and scores scaled by
+ * layer. Then a mistral with a window, a smollm3 with a layer without positions, a phi3 with LongRoPE on a part of each
+ * head, and a gemma3 with windows on two of its layers. Windows are shorter than the sequences of expected.json.
  */
 export const hfFixtures = ['gpt2', 'llama', 'qwen2', 'qwen3', 'mistral', 'smollm3', 'phi3', 'gemma3'] as const;
 

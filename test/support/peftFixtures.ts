@@ -11,7 +11,7 @@ const folder = join(dirname(fileURLToPath(import.meta.url)), '..', 'fixtures', '
 
 /**
  * Part of a llama's fused projections, GPT-2's fused one, all of a Qwen3 with rank-stabilised factors, and a Phi-3's
- * fused ones with ranks and alphas by pattern; a llama's embedding and head beside a projection; and of a Qwen2, whose
+ * fused ones with ranks and alphas by pattern. A llama's embedding and head beside a projection. Of a Qwen2, whose
  * head is tied to its embedding, an adapter on the head, with embedding and norms trained as a whole.
  */
 export const peftFixtures = ['llama', 'gpt2', 'qwen3', 'phi3', 'llama-ends', 'qwen2-tied'] as const;

@@ -1,5 +1,5 @@
 /**
- * A training step of a tiny GPT, as a workload that other libraries can run too: vocabulary 512, width 128, 4 layers of
+ * A training step of a tiny GPT, as a workload that other libraries can run too. Vocabulary 512, width 128, 4 layers of
  * 4 heads, an MLP of 512 with tanh GELU, LayerNorm before each block, learned positions, an untied head, no biases in
  * linear layers: 936,192 parameters. A batch is 8 sequences of 128 tokens, each with its next token as target; a step
  * is forward, backward and Adam, with the mean cross-entropy read back.

@@ -24,8 +24,8 @@ export interface Tolerances {
 const float32: Tolerances = { logits: 1e-4, loss: 1e-4, gradients: 1e-3, trainingLosses: 1e-3 };
 
 /**
- * Logits relative to the largest of their row. f32: sums in another order, over some layers and a few steps. f16: what
- * a product reads is off by up to 2^-11 = 4.9e-4 of itself, by chance up or down, and so is what it makes.
+ * Logits relative to the largest of their row. In f32 sums are in another order, over some layers and a few steps. In
+ * f16 what a product reads is off by up to 2^-11 = 4.9e-4 of itself, by chance up or down, and so is what it makes.
  */
 export const tolerances: Readonly<Record<Precision, Tolerances>> = {
   f32: float32,

@@ -1,7 +1,8 @@
 /**
- * A profile in the Trace Event Format, which ui.perfetto.dev and chrome://tracing open: a track of the run's phases,
- * one of the host with a slice for each submit, and one of the GPU with a slice for each program and, within it, for
- * each dispatch. The device's clock is not the host's: a program's first dispatch is drawn where the host submitted it.
+ * A profile in the Trace Event Format, which ui.perfetto.dev and chrome://tracing open. It has a track of the run's
+ * phases, one of the host with a slice for each submit, and one of the GPU with a slice for each program and, within
+ * it, for each dispatch. The device's clock is not the host's: a program's first dispatch is drawn where the host
+ * submitted it.
  */
 import type { ProgramRun } from '../../gpu/profiler.ts';
 import type { EndedPhase } from './summary.ts';

@@ -1,7 +1,7 @@
 /**
  * The household as a PDDL domain and a text grammar, for the engine in `textgame`. A person walks between places, opens
  * them, takes and puts things, and cleans, heats, cools or uses them. Texts are lower-case and terse, so that a small
- * policy with a vocabulary of words can read them; what is held is said together with what is seen, so that two
+ * policy with a vocabulary of words can read them. What is held is said together with what is seen, so that two
  * situations that call for different actions rarely read the same.
  */
 import { compileLogic, type GameLogic, type NamingRule } from '../textgame/index.ts';

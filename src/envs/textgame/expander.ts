@@ -1,7 +1,7 @@
 /**
  * Writes the texts of a running game: expands symbols by the first rule whose condition the facts meet, and looks up
  * queries. A query is answered by nested loops over its atoms, left to right, each over its facts in the order of their
- * argument ids; variables that are bound already keep their objects, and distinct variables of one query get distinct
+ * argument ids. Variables that are bound already keep their objects, and distinct variables of one query get distinct
  * objects.
  */
 import { ProxmoError } from '../../base/errors.ts';

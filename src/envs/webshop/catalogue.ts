@@ -1,6 +1,6 @@
 /**
  * The shop's catalogue: products as its pages, its search and its reward know them, read from the JSON of WebShop's
- * data files. The original's rules hold: products with an id of more than ten characters and repeated ids are left out,
+ * data files. The original's rules hold. Products with an id of more than ten characters and repeated ids are left out,
  * a missing price is 100 dollars, names and values of options are in lower case, and a slash in a value becomes ` | `.
  */
 import * as z from 'zod';

@@ -1,8 +1,8 @@
 /**
- * A hand-written customer. It knows nothing of a goal but the instruction and nothing of a product but what pages show:
- * it searches for the instruction without its price clause, opens the products that rank high and whose titles fit,
- * compares their options and prices, reads the features of those that might do, and buys the first product that has all
- * that is asked for, or the best one seen when steps run short.
+ * A hand-written customer. It knows nothing of a goal but the instruction and nothing of a product but what pages show.
+ * It searches for the instruction without its price clause, opens the products that rank high and whose titles fit,
+ * compares their options and prices, and reads the features of those that might do. It buys the first product that has
+ * all that is asked for, or the best one seen when steps run short.
  */
 import { ProxmoError } from '../../base/errors.ts';
 import type { Expert, Turn } from '../environment.ts';

@@ -1,8 +1,8 @@
 /**
- * The nouns of a product title. The original takes the words that spaCy's `en_core_web_sm` tags as noun or proper noun;
- * a neural tagger has no place here, so this is an approximation, made for titles: spaCy takes nearly every capitalised
- * word of a title for a name, so words are nouns unless something speaks against it. What speaks against it: being a
- * number, a function word, an adverb in -ly, a verb form or, in lower case, an adjective.
+ * The nouns of a product title. The original takes the words that spaCy's `en_core_web_sm` tags as noun or proper noun.
+ * A neural tagger has no place here, so this is an approximation, made for titles. The tagger takes nearly every
+ * capitalised word of a title for a name, so words are nouns unless something speaks against it. What speaks against
+ * it: being a number, a function word, an adverb in -ly, a verb form or, in lower case, an adjective.
  *
  * The lists below were set with nine recorded purchases of the original shop at hand; for eight of them, the nouns of
  * the goal's title are as many as the recorded score says. How well it does on other titles is not known.

@@ -4,7 +4,7 @@
  *   type · (attributes matched + options matched + [price ≤ cap]) / (attributes + options + 1)
  *
  * where the counts below the line are the goal's. Buying the goal's product with the goal's options almost always gives
- * 1; some colours cannot match, because the original reduces a chosen value to a colour word that it contains
+ * 1. Some colours cannot match, because the original reduces a chosen value to a colour word that it contains
  * ("peppermint cookie" to "mint") but leaves the goal's as it is.
  */
 import type { Product } from './catalogue.ts';

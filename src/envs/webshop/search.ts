@@ -5,8 +5,8 @@
  *   score(d) = Σ over query terms t  n(t) · idf(t) · (1 − 1 / (1 + tf(t, d) / (k1 · (1 − b + b · length(d) / mean length))))
  *   idf(t) = ln(1 + (N − df(t) + ½) / (df(t) + ½)),  n(t) = how often the query holds t
  *
- * Documents that cannot be among the best are left out as by MaxScore (Turtle and Flood, 1995): once enough were found,
- * the commonest terms, which together add little, bring up no documents of their own; they are only looked up in those
+ * Documents that cannot be among the best are left out as by MaxScore (Turtle and Flood, 1995). Once enough were found,
+ * the commonest terms, which together add little, bring up no documents of their own. They are only looked up in those
  * that the other terms lift high enough. Documents are gone through in windows with a dense array of sums. What is
  * found is what a full search finds: no bound is estimated, and of equal scores the document that comes first stays.
  */

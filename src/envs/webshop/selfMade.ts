@@ -1,7 +1,7 @@
 /**
  * The self-made catalogue: products in the structure of WebShop's, from the words of `stock.ts` and a seed. It ships
  * with the package and runs in a browser. Pages are shorter than the original's and vocabulary is small, so that a
- * small policy can learn to shop: titles name maker, material, kind and one attribute in lower case, ids are numbers
+ * small policy can learn to shop. Titles name maker, material, kind and one attribute in lower case, ids are numbers
  * (they read the same in a title and on a button) and prices whole dollars. Every goal can be met in full, and most
  * goals by few products.
  */

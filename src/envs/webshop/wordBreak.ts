@@ -1,7 +1,7 @@
 /**
  * Cuts text into words by the Unicode rules for word boundaries (UAX #29), as Lucene's `StandardTokenizer` applies
- * them: runs of letters and digits with the marks that may stand inside them (`o'clock`, `3.5mm`, `snake_case`) are
- * words; each Chinese character, each Hiragana letter and each emoji is one; everything else only separates. A word
+ * them. Runs of letters and digits with the marks that may stand inside them (`o'clock`, `3.5mm`, `snake_case`) are
+ * words. Each Chinese character, each Hiragana letter and each emoji is one; everything else only separates. A word
  * longer than 255 code units is cut into pieces of that length.
  *
  * Word-break properties are taken from the general properties that define them, as regular expressions know no others.

@@ -139,7 +139,7 @@ async function readLayout(handle: FileHandle, path: string): Promise<{ bytes: Ui
 
 /**
  * The metadata's values. The library reads a file in windows of 2 MB and cuts the last text of a value short where a
- * window ends within it, and it takes byte order marks off texts; so these are taken from the header's bytes.
+ * window ends within it, and it takes byte order marks off texts. So these are taken from the header's bytes.
  */
 async function readMetadata(path: string, bytes: Uint8Array, { marginalTexts }: GgufLayout): Promise<GgufMetadata> {
   // A path like `https://…` would be fetched; a resolved path is always of this machine.

@@ -4,7 +4,7 @@
  *   "GGUF" | version | number of tensors, of metadata | metadata: key, type, value … | tensors: name, sizes, type, offset … | padding | data
  *
  * Numbers are little-endian, a text is its length in 8 bytes and its UTF-8. Files come from anywhere, so every count is
- * held against the bytes that the file has left, and every tensor must lie in the data, one after the other without gap
+ * held against the bytes that the file has left. Every tensor must lie in the data, one after the other without gap
  * or overlap; bytes after the last one are passed over. The values of the metadata are read by `@huggingface/gguf`,
  * which takes counts at their word; only a file that passes here is given to it.
  */

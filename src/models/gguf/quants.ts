@@ -95,9 +95,9 @@ function nibbleReader(hasFifthBit: boolean, hasMinimum: boolean): BlockReader {
 }
 
 /**
- * Q4_K, Q5_K: 8 groups of 32 values. Two halves, scale of scales and of minima; 12 bytes with 8 scales and 8 minima of
- * 6 bits; for Q5_K 32 bytes of fifth bits, bit g of byte i for value i of group g; and 4 times 32 bytes whose lower
- * halves are one group and upper halves the next.
+ * Q4_K, Q5_K: 8 groups of 32 values. First two halves, scale of scales and of minima. Then 12 bytes with 8 scales and 8
+ * minima of 6 bits. For Q5_K 32 bytes of fifth bits follow, bit g of byte i for value i of group g. Last come 4 times
+ * 32 bytes whose lower halves are one group and upper halves the next.
  */
 function superBlockReader(hasFifthBit: boolean): BlockReader {
   const nibblesOffset = hasFifthBit ? 48 : 16;

@@ -1,7 +1,7 @@
 /**
  * The tensors of a GGUF file under Hugging Face's names, in its shapes and orders. A GGUF lists sizes the other way
  * round. For the Llama family it has the rows of queries and keys in another order, so that the two halves of a
- * rotation adjoin; for GPT-2 it has matrices as `[out, in]`, where Hugging Face has `[in, out]`; for Gemma it has the
+ * rotation adjoin. For GPT-2 it has matrices as `[out, in]`, where Hugging Face has `[in, out]`; for Gemma it has the
  * weights of norms as they multiply, where Hugging Face has them less 1.
  */
 import { ProxmoError } from '../../base/errors.ts';

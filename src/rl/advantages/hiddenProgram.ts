@@ -1,5 +1,5 @@
 /**
- * ProxMO's step level by the policy's hidden states, alone or beside TF-IDF, on the device, where the states lie: they
+ * ProxMO's step level by the policy's hidden states, alone or beside TF-IDF, on the device, where the states lie. They
  * are gathered by group, centred and scaled to length 1 (`kernels/centreRows.ts`), multiplied with each other within
  * each group, and softmax baselines follow (`kernels/proximity.ts`). None of the states comes to the host.
  *

@@ -1,8 +1,8 @@
 /**
- * ProxMO's step level, proximity-based soft aggregation (PSA, arXiv 2602.19225): the baseline of a row is the mean of
- * penalised returns in its task group, weighted by a softmax over the similarity of states: the cosine of their anchors
- * (TF-IDF), that of the policy's hidden states, or a mean of both. Returns are taken less the group's mean, which
- * changes no advantage. Row by row and in float64: what the device paths in `proximityProgram.ts` and
+ * ProxMO's step level, proximity-based soft aggregation (PSA, arXiv 2602.19225). The baseline of a row is the mean of
+ * penalised returns in its task group, weighted by a softmax over the similarity of states. That is the cosine of their
+ * anchors (TF-IDF), that of the policy's hidden states, or a mean of both. Returns are taken less the group's mean,
+ * which changes no advantage. Row by row and in float64: what the device paths in `proximityProgram.ts` and
  * `hiddenProgram.ts` are held against.
  */
 import { leastDistance } from '../../../kernels/centreRows.ts';

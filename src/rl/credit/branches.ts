@@ -5,7 +5,7 @@ import { rounded } from './levels.ts';
 import type { ActionBranch } from './record.ts';
 
 /**
- * The branches of a reply that was bound to the actions on offer: of the actions that part from it at its token t, one
+ * The branches of a reply that was bound to the actions on offer. Of the actions that part from it at its token t, one
  * is taken with probability p(tokens before t) · (1 − p(token t)), and the action that was written with that of all its
  * tokens. They sum to 1.
  * @returns null where the reply was free, or bound to a part of the actions

@@ -1,6 +1,6 @@
 /**
- * What a run writes down of what was played: a row for each turn, with all that its advantage consists of, and an index
- * of each iteration, from which a reader sees every episode and every advantage without reading a row.
+ * What a run writes down of what was played: a row for each turn, with all that its advantage consists of. Beside them
+ * an index of each iteration, from which a reader sees every episode and every advantage without reading a row.
  *
  * A row has what `proxmo advantages` reads, and more. Held-out episodes are written down in the same way, without
  * credit, since nothing is learned from them. `src/runs/rollouts.ts` says in which files.
@@ -103,7 +103,7 @@ const playedRowSchema = z.object({
   actions: z.array(z.string()).nullable(),
   /**
    * How likely the policy was to take the actions on offer, where its reply was bound to them, as far as the
-   * log-probabilities of the tokens that it sampled say: the action that it took is a branch, and all that part from
+   * log-probabilities of the tokens that it sampled say. The action that it took is a branch, and all that part from
    * the reply at one token are another. What each of several actions of a branch has was never computed. Null where the
    * reply was free.
    */

@@ -1,6 +1,6 @@
 /**
- * Computes credit under other settings, by the GPU or by the CPU: by whichever is faster for the rows at hand, which is
- * measured when settings are tried out on them for the first time, or by what the address asks for.
+ * Computes credit under other settings, by the GPU or by the CPU. It takes whichever is faster for the rows at hand,
+ * which is measured when settings are tried out on them for the first time, or by what the address asks for.
  */
 import { computed, effect, type ReadonlySignal, signal, untracked } from '@preact/signals';
 import { errorMessage } from '../../../base/errors.ts';
