@@ -240,11 +240,11 @@ export function kernelLabel(spec: Pick<KernelSpec, 'name'>, variant: Pick<Varian
  * The whole WGSL module of a variant: extensions, constants, parameters, bindings, then the shader file as the
  * preprocessor gives it for the constants.
  */
-export function assembleShader<P extends Params>(
+export async function assembleShader<P extends Params>(
   spec: KernelSpec<P>,
   variant: Variant<P>,
   adapter: AdapterProfile,
-): string {
+): Promise<string> {
   const asksForSize = subgroupsFor(variant, adapter) === 'asked for';
   const extensions = new Set([
     ...(storesHalf(spec.bindings) ? ['f16'] : []),
@@ -262,7 +262,7 @@ export function assembleShader<P extends Params>(
     const access = binding.access === 'read' ? 'read' : 'read_write';
     return `@group(0) @binding(${index + 1}) var<storage, ${access}> ${name}: array<${element}>;`;
   });
-  const text = preprocess(spec.shader, variant.constants);
+  const text = await preprocess(spec.shader, variant.constants);
   const body = asksForSize ? text.replace('@compute ', `@compute @subgroup_size(${variant.subgroupSize}) `) : text;
   return [
     ...enables,

@@ -3,6 +3,8 @@
  *
  *     //#include "lib/x.wgsl"   puts in the file shaders/lib/x.wgsl, the first time that it is met; then nothing.
  *                               Within a side of a branch that is not chosen it is not met. Not within #each.
+ *     //#load "x.wgsl"          the same of a file that is loaded when it is first met: a method that only some adapters
+ *                               or shapes take, so that programs are not larger by those that they never run.
  *     //#if NAME                keeps the lines up to #else or #endif if the constant is true, the others if not;
  *     //#if !NAME               the other way round. true, a number other than 0 and a text are true.
  *     //#else                   may be absent
@@ -20,14 +22,18 @@
  * ends in LF. A line that begins with //# and is none of these is refused, as is all else, with its file and number.
  */
 
-import { ProxmoError } from '../src/base/errors.ts';
+import { errorMessage, ProxmoError } from '../src/base/errors.ts';
 
 /** A file in `shaders/`, and what it includes, by the names that it gives. */
 export interface WgslFile {
   readonly name: string;
   readonly text: string;
   readonly includes: Readonly<Record<string, WgslFile>>;
+  /** Those that are loaded when they are met. */
+  readonly loads?: Readonly<Record<string, Load>>;
 }
+
+type Load = () => Promise<WgslFile>;
 
 /**
  * Compile-time constants of a shader. A string value is pasted as WGSL (a type or an expression); a number becomes a
@@ -39,6 +45,7 @@ export type Constants = Readonly<Record<string, number | boolean | string>>;
 type Part = { readonly place: string } & (
   | { readonly kind: 'line'; readonly text: string }
   | { readonly kind: 'include'; readonly file: WgslFile }
+  | { readonly kind: 'load'; readonly name: string; readonly load: Load }
   | { readonly kind: 'branch'; readonly name: string; readonly yes: readonly Part[]; readonly no: readonly Part[] }
   | { readonly kind: 'repeat'; readonly name: string; readonly turn: string; readonly body: readonly Part[] }
 );
@@ -46,14 +53,37 @@ type Part = { readonly place: string } & (
 /** What `$c` stands for within #each, by letter. */
 type Turns = Readonly<Record<string, string>>;
 
-/** The text of a file for a variant. @throws {ProxmoError} `parse`: what is wrong with the file, and where */
-export function preprocess(file: WgslFile, constants: Constants): string {
-  return new Preprocessor(constants).textOf(file).join('\n');
+/** Files that were loaded. */
+const loaded = new WeakMap<Load, WgslFile>();
+
+/**
+ * The text of a file for a variant.
+ * @throws {ProxmoError} `parse`: what is wrong with the file, and where; `file` if one cannot be loaded
+ */
+export async function preprocess(file: WgslFile, constants: Constants): Promise<string> {
+  while (true) {
+    const preprocessor = new Preprocessor(constants);
+    const text = preprocessor.textOf(file).join('\n');
+    if (preprocessor.missing.length === 0) return text;
+    await Promise.all(preprocessor.missing.map(fetchFile));
+  }
+}
+
+async function fetchFile({ name, place, load }: Part & { kind: 'load' }): Promise<void> {
+  try {
+    loaded.set(load, await load());
+  } catch (error) {
+    throw new ProxmoError('file', `${place}: ${name} cannot be loaded (${errorMessage(error)}); try again.`, {
+      cause: error,
+    });
+  }
 }
 
 class Preprocessor {
   readonly #constants: Constants;
   readonly #met = new Set<WgslFile>();
+  /** What was met and is to be loaded, without which the text is not whole. */
+  readonly missing: (Part & { kind: 'load' })[] = [];
 
   constructor(constants: Constants) {
     this.#constants = constants;
@@ -74,14 +104,22 @@ class Preprocessor {
       case 'line':
         return [this.#withValues(part.text, part.place, turns)];
       case 'include':
+      case 'load':
         if (Object.keys(turns).length > 0)
-          throw new ProxmoError('parse', `${part.place}: an #include cannot stand within #each`);
-        return this.textOf(part.file);
+          throw new ProxmoError('parse', `${part.place}: an #${part.kind} cannot stand within #each`);
+        return this.#textOfPart(part);
       case 'branch':
         return this.#linesOf(this.#valueOf(part.name, part.place) ? part.yes : part.no, turns);
       case 'repeat':
         return this.#repeated(part, turns);
     }
+  }
+
+  #textOfPart(part: Part & { kind: 'include' | 'load' }): readonly string[] {
+    const file = part.kind === 'include' ? part.file : loaded.get(part.load);
+    if (file) return this.textOf(file);
+    if (part.kind === 'load') this.missing.push(part);
+    return [];
   }
 
   #repeated({ name, turn, body, place }: Part & { kind: 'repeat' }, turns: Turns): readonly string[] {
@@ -133,16 +171,9 @@ function parse(file: WgslFile): readonly Part[] {
 
   /** What a directive begins. */
   function blockOf(directive: string, place: string): Part {
-    const [, include] = /^include "([^"]+)"$/.exec(directive) ?? [];
-    if (include) {
-      const included = file.includes[include];
-      if (!included)
-        throw new ProxmoError(
-          'parse',
-          `${place}: there is no ${include} in shaders/; there are ${Object.keys(file.includes).join(', ') || 'none'}.`,
-        );
-      return { kind: 'include', file: included, place };
-    }
+    const [, kind, name] = /^(include|load) "([^"]+)"$/.exec(directive) ?? [];
+    if (name && kind === 'include') return { kind, file: named(name, file.includes, place), place };
+    if (name && kind === 'load') return { kind, name, load: named(name, file.loads ?? {}, place), place };
     const [, not, condition] = /^if (!?)([A-Z][A-Z0-9_]*)$/.exec(directive) ?? [];
     if (condition) {
       const first = partsUntil('else', 'endif');
@@ -156,4 +187,12 @@ function parse(file: WgslFile): readonly Part[] {
   }
 
   return partsUntil().parts;
+}
+
+/** A file that a directive names. */
+function named<T>(name: string, files: Readonly<Record<string, T>>, place: string): T {
+  const found = files[name];
+  if (found) return found;
+  const names = Object.keys(files).join(', ') || 'none';
+  throw new ProxmoError('parse', `${place}: there is no ${name} in shaders/; there are ${names}.`);
 }

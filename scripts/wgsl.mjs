@@ -1,6 +1,7 @@
 /**
  * Makes a module of a `.wgsl` file: its name from `shaders/`, its text, and the files that it includes, which are
- * modules too. What becomes of the text is the preprocessor's matter (`kernels/wgsl.ts`).
+ * modules too; those that it loads are imported when they are needed. What becomes of the text is the preprocessor's
+ * matter (`kernels/wgsl.ts`).
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
@@ -13,13 +14,21 @@ export const portable = (path) => path.split(sep).join('/');
 
 function moduleOf(path, textOf = (text) => text) {
   const text = textOf(readFileSync(path, 'utf8'));
-  const names = [...new Set(Array.from(text.matchAll(/^\s*\/\/#include "([^"]+)"/gm), ([, name]) => name))];
   const specifier = (name) => JSON.stringify(`./${portable(relative(dirname(path), join(shaderRoot, name)))}`);
+  const named = (directive) => {
+    const lines = text.matchAll(new RegExp(`^\\s*//#${directive} "([^"]+)"`, 'gm'));
+    return [...new Set(Array.from(lines, ([, name]) => name))];
+  };
+  const names = named('include');
+  const loads = named('load').map(
+    (name) => `${JSON.stringify(name)}: () => import(${specifier(name)}).then((module) => module.default)`,
+  );
   return [
     ...names.map((name, at) => `import file${at} from ${specifier(name)};`),
     `const includes = { ${names.map((name, at) => `${JSON.stringify(name)}: file${at}`).join(', ')} };`,
     `const name = ${JSON.stringify(portable(relative(shaderRoot, path)))};`,
-    `export default { name, text: ${JSON.stringify(text)}, includes };`,
+    `const loads = { ${loads.join(', ')} };`,
+    `export default { name, text: ${JSON.stringify(text)}, includes, loads };`,
   ].join('\n');
 }
 

@@ -7,9 +7,9 @@
 //#include "lib/grid.wgsl"
 //#if PACKED
 //#if PACKED_COLUMNS
-//#include "lib/packed_layout.wgsl"
+//#load "lib/packed_layout.wgsl"
 //#else
-//#include "lib/packed.wgsl"
+//#load "lib/packed.wgsl"
 
 // The values 4 · quad to 4 · quad + 3 of a line of B, as it lies in storage.
 fn packedQuadOfB(line: u32, quad: u32) -> vec4<f32> {
@@ -74,23 +74,23 @@ fn biasOf(column: u32) -> f32 {
 }
 
 //#if WORKGROUP_MEMORY
-//#include "matmul_workgroup.wgsl"
+//#load "matmul_workgroup.wgsl"
 //#else
 //#include "lib/operands.wgsl"
 //#endif
 //#if ROW
 //#if PACKED_COLUMNS
-//#include "matmul_row_packed.wgsl"
+//#load "matmul_row_packed.wgsl"
 //#else
-//#include "matmul_row.wgsl"
+//#load "matmul_row.wgsl"
 //#endif
 //#endif
 //#if SUBGROUP
-//#include "matmul_subgroup.wgsl"
+//#load "matmul_subgroup.wgsl"
 //#endif
 //#if TILE
-//#include "matmul_tile.wgsl"
+//#load "matmul_tile.wgsl"
 //#endif
 //#if MATRIX
-//#include "matmul_matrix.wgsl"
+//#load "matmul_matrix.wgsl"
 //#endif

@@ -48,8 +48,8 @@ export class PipelineCache {
   /** The same for dispatches in parts: its parameters end with those of a part. */
   getForParts(spec: KernelSpec, variant: Variant): Promise<Kernel> {
     const { profile } = this.context;
-    return this.once(spec, variant, ' in parts', () =>
-      codeOfParts(assembleShader(withPartFields(spec), variant, profile)),
+    return this.once(spec, variant, ' in parts', async () =>
+      codeOfParts(await assembleShader(withPartFields(spec), variant, profile)),
     );
   }
 
@@ -57,15 +57,16 @@ export class PipelineCache {
     spec: KernelSpec<P>,
     variant: Variant<P>,
     form: string,
-    assemble: () => string,
+    assemble: () => Promise<string>,
   ): Promise<Kernel> {
     const label = kernelLabel(spec, variant);
     const key = label + form;
-    const known = this.kernels.get(key);
     const { shader, bindings } = spec;
     const { constants } = variant;
-    if (known && known.shader === shader && known.constants === constants) return known.kernel;
-    const code = assemble();
+    const same = this.kernels.get(key);
+    if (same && same.shader === shader && same.constants === constants) return same.kernel;
+    const code = await assemble();
+    const known = this.kernels.get(key);
     if (known) {
       if (known.code === code) return known.kernel;
       throw new ProxmoError(

@@ -33,10 +33,9 @@ export class TunerKeys {
     const known = this.digests.get(name);
     if (known) return known;
     const { name: adapter, vendor, architecture, driver, profile } = this.adapter;
-    const code = variants.map((variant) => assembleShader(spec, variant, profile));
-    const digest = sha256(
-      JSON.stringify([this.version, adapter, vendor, architecture, driver, labels, code]),
-      digestLength,
+    const shaders = Promise.all(variants.map((variant) => assembleShader(spec, variant, profile)));
+    const digest = shaders.then((code) =>
+      sha256(JSON.stringify([this.version, adapter, vendor, architecture, driver, labels, code]), digestLength),
     );
     this.digests.set(name, digest);
     return digest;

@@ -1,13 +1,12 @@
 /** Matrix products, batched, with either operand transposed. */
 import { findMatmul } from '../../kernels/matmul.ts';
-import { findPackedMatmul } from '../../kernels/matmulPacked.ts';
 import type { MatmulForm, MatmulLayout, MatmulParams } from '../../kernels/matmulVariants.ts';
 import type { Dtype, KernelSpec } from '../../kernels/spec.ts';
 import type { FloatStorage } from '../../kernels/storage.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
-import { type Matrix, PackedMatrix, storageOfMatrix } from '../tensor/packedMatrix.ts';
-import { launch, type Tensor } from '../tensor/tensor.ts';
+import { type Matrix, storageOfMatrix } from '../tensor/packedMatrix.ts';
+import { launch, Tensor } from '../tensor/tensor.ts';
 import { columnSum } from './columnSum.ts';
 
 /** How the operands of a product are stored. */
@@ -69,9 +68,9 @@ export function matmulKernelFor(
   a: Tensor,
   b: Matrix,
 ): KernelSpec<MatmulParams> {
-  const kernel = b instanceof PackedMatrix ? packedKernelFor(form, a, b) : floatKernelFor(form, a, b);
+  const kernel = b instanceof Tensor ? floatKernelFor(form, a, b) : a.dtype === 'f32' && b.kernelOfProduct(form);
   if (kernel) return kernel;
-  const stored = b instanceof PackedMatrix ? b.type : b.dtype;
+  const stored = b instanceof Tensor ? b.dtype : b.type;
   throw new ProxmoError(
     'shape',
     `${operations[form.layout]}${form.bias ? ' + bias' : ''} has no kernel for A in ${a.dtype} and B in ${stored}; convert one of them.`,
@@ -80,10 +79,6 @@ export function matmulKernelFor(
 
 function floatKernelFor(form: Pick<MatmulForm, 'layout' | 'bias'>, a: Tensor, b: Tensor) {
   return isFloat(a.dtype) && isFloat(b.dtype) ? findMatmul({ ...form, a: a.dtype, b: b.dtype }) : undefined;
-}
-
-function packedKernelFor({ layout, bias }: Pick<MatmulForm, 'layout' | 'bias'>, a: Tensor, { type }: PackedMatrix) {
-  return layout !== 'tn' && a.dtype === 'f32' ? findPackedMatmul({ layout, bias: bias ?? false, b: type }) : undefined;
 }
 
 function isFloat(dtype: Dtype): dtype is FloatStorage {

@@ -1,8 +1,11 @@
 /**
  * A matrix whose values stay packed in a variable (kernels/packed.ts): products and embeddings read it, nothing else.
  */
+import { findPackedMatmul } from '../../kernels/matmulPacked.ts';
+import type { MatmulForm, MatmulParams } from '../../kernels/matmulVariants.ts';
 import { type PackedType, packedRowWords } from '../../kernels/packed.ts';
-import type { Shape, Tensor } from './tensor.ts';
+import type { KernelSpec } from '../../kernels/spec.ts';
+import { type Shape, Tensor } from './tensor.ts';
 
 export class PackedMatrix {
   /** `[rows, columns]`, in values. */
@@ -20,6 +23,14 @@ export class PackedMatrix {
     this.shape = [words.dim(0), columns];
   }
 
+  /**
+   * The kernel that multiplies a matrix in float32 with this one, if there is one. The matrix brings it along, so that
+   * products do without it where nothing is packed.
+   */
+  kernelOfProduct({ layout, bias = false }: Pick<MatmulForm, 'layout' | 'bias'>): KernelSpec<MatmulParams> | undefined {
+    return layout === 'tn' ? undefined : findPackedMatmul({ layout, bias, b: this.type });
+  }
+
   /** Rows from `first` on, in the same storage. @throws {ProxmoError} `shape` if kernels cannot bind them */
   rowsFrom(first: number, count: number): PackedMatrix {
     const [rows = 0, columns = 0] = this.shape;
@@ -34,12 +45,12 @@ export type Matrix = Tensor | PackedMatrix;
 
 /** The tensor that holds a matrix: itself, or the words of a packed one, which no gradient is for. */
 export function storageOfMatrix(matrix: Matrix): Tensor {
-  return matrix instanceof PackedMatrix ? matrix.words : matrix;
+  return matrix instanceof Tensor ? matrix : matrix.words;
 }
 
 /** Rows of a matrix from `first` on. @throws {ProxmoError} `shape` if kernels cannot bind them */
 export function rowsOfMatrix(matrix: Matrix, first: number, count: number): Matrix {
-  if (matrix instanceof PackedMatrix) return matrix.rowsFrom(first, count);
+  if (!(matrix instanceof Tensor)) return matrix.rowsFrom(first, count);
   const columns = matrix.dim(1);
   return matrix.part(first * columns, [count, columns]);
 }
