@@ -17,30 +17,39 @@ export function branchesOf({
   logProbs,
 }: Pick<RolloutStep, 'actions' | 'bound' | 'reply' | 'logProbs'>): ActionBranch[] | null {
   if (!actions || !bound || bound.trie.endOf.length !== actions.length) return null;
-  const tokens = reply.slice(bound.from);
-  const path = pathOf(bound.trie, tokens);
-  const parted: number[][] = Array.from({ length: tokens.length + 1 }, () => []);
+  const path = pathOf(bound.trie, reply, bound.from);
+  const parted: number[][] = [];
   const parents = parentsOf(bound.trie);
   for (let action = 0; action < actions.length; action++) {
     let node = bound.trie.endOf[action]!;
-    while (!path.includes(node)) node = parents[node]!;
-    parted[path.indexOf(node)]!.push(action);
+    let place = path.indexOf(node);
+    while (place < 0) {
+      node = parents[node]!;
+      place = path.indexOf(node);
+    }
+    (parted[place] ??= []).push(action);
   }
+  const branches: ActionBranch[] = [];
   let before = 0;
-  return parted.flatMap((members, place) => {
+  for (let place = 0; place <= reply.length - bound.from; place++) {
     const logProb = logProbs[bound.from + place];
-    // -expm1 keeps what is left of a token that was almost certain.
-    const probability = Math.exp(before) * (logProb === undefined ? 1 : -Math.expm1(logProb));
+    const members = parted[place];
+    if (members) {
+      // -expm1 keeps what is left of a token that was almost certain.
+      const probability = Math.exp(before) * (logProb === undefined ? 1 : -Math.expm1(logProb));
+      branches.push({ actions: members, probability: rounded(Math.max(0, probability)) });
+    }
     before += logProb ?? 0;
-    return members.length === 0 ? [] : [{ actions: members, probability: rounded(Math.max(0, probability)) }];
-  });
+  }
+  return branches;
 }
 
 /** The nodes that a reply comes by, the root first. */
-function pathOf(trie: TokenTrie, tokens: readonly number[]): number[] {
+function pathOf(trie: TokenTrie, reply: readonly number[], from: number): number[] {
   const path = [0];
-  for (const token of tokens) {
-    const node = trie.next(path.at(-1)!, token);
+  let node = 0;
+  for (let at = from; at < reply.length; at++) {
+    node = trie.next(node, reply[at]!);
     if (node < 0) break;
     path.push(node);
   }
