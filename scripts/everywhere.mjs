@@ -3,12 +3,15 @@
  * [--minutes=N]`, of node22, node24, bun, chromium, deno and firefox. Kernels are checked against their references, and
  * a policy trains in f32 and, where there is one, f16. What cannot be tried here is told, and counted. `--all` checks
  * every variant of every kernel. Other versions of Node, and Bun, come from npm, for the time of the command.
+ *
+ * With `--fresh` it tries node20, node22 and node24 as who clones the repository meets them: `npm ci` in a folder that
+ * has nothing but the checkout's files, then some of the tests, or `--all`.
  */
-import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { bundle as bundleForNode } from './bundle.mjs';
@@ -18,10 +21,19 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 /** Minutes that a platform may take for what is chosen, and for all, where `--minutes=N` says no other. */
 const [usualMinutes, minutesOfAll] = [10, 60];
 
+/** Tests of a fresh install: files of all kinds, a device, a thread with one, a training run, the command line. */
+const chosenTests = [
+  'test/base',
+  'test/gpu/device.test.ts',
+  'test/gpu/deviceWorker.test.ts',
+  'test/rl/recordedRun.test.ts',
+  'test/cli/doctor.test.ts',
+];
+
 /** Thrown where a platform cannot be tried here. */
 class Skipped extends Error {}
 
-const platforms = {
+const probed = {
   node22: () => underDawn('node', 'node@22'),
   node24: () => underDawn('node', 'node@24'),
   bun: () => underDawn('bun', 'bun'),
@@ -29,6 +41,10 @@ const platforms = {
   deno,
   firefox,
 };
+/** Each gives what it came to, in words, and what is wrong. */
+const platforms = process.argv.includes('--fresh')
+  ? Object.fromEntries([20, 22, 24].map((version) => [`node${version}`, () => freshInstall(`node@${version}`)]))
+  : Object.fromEntries(Object.entries(probed).map(([name, start]) => [name, async () => outcomeOf(await start())]));
 const names = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const all = process.argv.includes('--all');
 const minutes = Number(
@@ -40,18 +56,28 @@ if (unknown !== undefined)
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-everywhere-'));
 const counts = { passed: 0, failed: 0, skipped: 0 };
+const parts = [];
+const started = performance.now();
 try {
   await bundle('probe', { platform: 'browser' });
   for (const [name, start] of Object.entries(platforms)) {
     if (names.length > 0 && !names.includes(name)) continue;
-    const outcome = await tryOn(name, start);
-    counts[outcome]++;
+    const began = performance.now();
+    counts[await tryOn(name, start)]++;
+    parts.push(`${name} ${secondsSince(began)} s`);
+    console.log(`  ${parts.at(-1)}`);
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-console.log(`everywhere: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+console.log(
+  `everywhere: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${secondsSince(started)} s (${parts.join(', ')})`,
+);
 process.exit(counts.failed > 0 ? 1 : 0);
+
+function secondsSince(start) {
+  return ((performance.now() - start) / 1000).toFixed(0);
+}
 
 /** Bundles a file of test/everywhere into the folder. */
 async function bundle(name, options) {
@@ -69,21 +95,9 @@ async function bundle(name, options) {
 
 /** @returns `passed`, `failed` or `skipped` */
 async function tryOn(name, start) {
-  const began = performance.now();
   try {
-    const probe = await start();
-    const problems = [
-      ...probe.wrong,
-      ...probe.trainings.flatMap(({ precision, problem }) => (problem ? [`training in ${precision}: ${problem}`] : [])),
-    ];
-    const trained = probe.trainings.map(
-      ({ precision, samplerMismatch, seconds }) =>
-        `${precision} in ${seconds.toFixed(1)} s, sampler and trainer within ${samplerMismatch.toExponential(1)}`,
-    );
-    const left = probe.leftOut.length > 0 ? `, ${probe.leftOut.length} left out without f16` : '';
-    console.log(
-      `${name}: ${probe.adapter}; ${probe.right} kernels right, ${probe.wrong.length} wrong${left}; trained ${trained.join('; ')}; ${((performance.now() - began) / 1000).toFixed(0)} s`,
-    );
+    const { told, problems } = await start();
+    console.log(`${name}: ${told}`);
     for (const problem of problems) console.log(`  ${problem}`);
     return problems.length === 0 ? 'passed' : 'failed';
   } catch (error) {
@@ -91,6 +105,54 @@ async function tryOn(name, start) {
     console.log(`${name}: ${isSkip ? 'skipped: ' : 'FAILED: '}${error.message}`);
     return isSkip ? 'skipped' : 'failed';
   }
+}
+
+/** What a probe found. */
+function outcomeOf({ adapter, right, wrong, leftOut, trainings }) {
+  const problems = [
+    ...wrong,
+    ...trainings.flatMap(({ precision, problem }) => (problem ? [`training in ${precision}: ${problem}`] : [])),
+  ];
+  const trained = trainings.map(
+    ({ precision, samplerMismatch, seconds }) =>
+      `${precision} in ${seconds.toFixed(1)} s, sampler and trainer within ${samplerMismatch.toExponential(1)}`,
+  );
+  const left = leftOut.length > 0 ? `, ${leftOut.length} left out without f16` : '';
+  const told = `${adapter}; ${right} kernels right, ${wrong.length} wrong${left}; trained ${trained.join('; ')}`;
+  return { told, problems };
+}
+
+/** The checkout's files in a folder of their own, installed and tested under a Node that npm brings. */
+async function freshInstall(source) {
+  const node = await programOfNpm('node', source);
+  const checkout = join(folder, source);
+  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root });
+  for (const file of listed
+    .toString()
+    .split('\0')
+    .filter((name) => existsSync(join(root, name)) && name !== ''))
+    cpSync(join(root, file), join(checkout, file));
+  const report = join(folder, `${source}.json`);
+  const env = {
+    ...process.env,
+    PATH: `${dirname(node)}${delimiter}${process.env.PATH}`,
+    PROXMO_TEST_REPORT: report,
+  };
+  const options = { cwd: checkout, env, shell: process.platform === 'win32' };
+  const began = performance.now();
+  await lastLineOf('npm', ['ci', '--no-audit', '--no-fund'], options);
+  const installed = `installed in ${secondsSince(began)} s`;
+  const version = await lastLineOf(node, ['--version']);
+  // What fails is in the report.
+  await lastLineOf('npm', ['test', '--', ...(all ? [] : chosenTests)], options).catch(() => {});
+  if (!existsSync(report)) throw new Error(`Node ${version} was ${installed}, but its tests did not run`);
+  const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
+  const failed = testResults.filter(({ status }) => status !== 'passed').map(({ name }) => `failed: ${name}`);
+  rmSync(checkout, { recursive: true, force: true });
+  return {
+    told: `Node ${version}, ${installed}; ${numPassedTests} tests passed, ${numFailedTests} failed, ${numPendingTests} skipped`,
+    problems: failed,
+  };
 }
 
 /**
