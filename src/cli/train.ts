@@ -9,7 +9,7 @@ import { type Agree, requireAgreement } from '../rl/agreement.node.ts';
 import { type TrainConfig, trainConfigSchema } from '../rl/config.ts';
 import { planRun } from '../rl/planRun.node.ts';
 import { resumableSettings } from '../rl/resumeSettings.ts';
-import { runConfig, type TrainRunOptions, trainRun } from '../rl/run.node.ts';
+import { type CompleteRunOptions, runConfig, trainRun } from '../rl/run.node.ts';
 import type { Summary } from '../rl/summary.ts';
 import type { TrainEvent } from '../rl/trainingRun.node.ts';
 import { WarmStarts } from '../rl/warmStarts.node.ts';
@@ -199,7 +199,7 @@ function seeds(text: string): number[] {
 /** A device of its own for a run: what it holds is freed at once with it. */
 async function trainOn(
   options: TrainOptions,
-  run: TrainRunOptions,
+  run: CompleteRunOptions,
   stop: Stop,
   around: Pick<Surroundings, 'program' | 'observer'>,
 ): Promise<Summary> {
@@ -227,7 +227,7 @@ class Stop {
 /** Trains until it is done or interrupted: by the first signal after a checkpoint, by a second key press at once. */
 async function train(
   gpu: GpuContext,
-  run: TrainRunOptions,
+  run: CompleteRunOptions,
   { signal }: Stop,
   options: TrainOptions,
   { program, observer }: Pick<Surroundings, 'program' | 'observer'>,

@@ -3,7 +3,9 @@
  * that was stopped goes on from its last checkpoint with the same bits, and a finished one as if it had always been
  * meant to be longer.
  */
+import type * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
+import { packageVersion } from '../base/packageVersion.ts';
 import { ResultStream } from '../base/resultStream.ts';
 import { checked } from '../base/schemaProblems.ts';
 import type { TaskSet } from '../envs/environment.ts';
@@ -31,12 +33,14 @@ import { Trainer } from './trainer.ts';
 import { restoreWeights } from './trainerState.node.ts';
 import { type TrainEvent, TrainingRun, type TrainingRunOptions } from './trainingRun.node.ts';
 
-/** What a run is made of, and where it is kept. */
-export interface TrainRunOptions extends TrainingRunOptions {
+/** What a run is made of, and where it is kept; all but `dir` has a default. */
+export interface TrainRunOptions extends Omit<TrainingRunOptions, 'config'> {
   /** The run's folder; must be new or empty, or a run to resume. */
   readonly dir: string;
-  /** Version of the package, for the run's record. */
-  readonly version: string;
+  /** Settings, as in a configuration file; what they leave out has its default. */
+  readonly config?: z.input<typeof trainConfigSchema>;
+  /** Version for the run's record; default: that of the package. */
+  readonly version?: string;
   /** Go on from the folder's last whole checkpoint, with `config`, of which `resumableSettings` may be new. */
   readonly resume?: boolean;
   /**
@@ -48,6 +52,12 @@ export interface TrainRunOptions extends TrainingRunOptions {
   readonly agree?: Agree;
 }
 
+/** The same, with settings and version in full. */
+export interface CompleteRunOptions extends TrainRunOptions {
+  readonly config: TrainConfig;
+  readonly version: string;
+}
+
 /**
  * Trains and leaves a run folder with config, metrics, rollouts, checkpoints and summary. Where that ends early, what
  * was learned until the last whole iteration is saved, and the error says so; where nothing was, no folder stays. A run
@@ -56,9 +66,15 @@ export interface TrainRunOptions extends TrainingRunOptions {
  * @throws {ProxmoError} `config`, `file`, `environment`, `untrusted`; `interrupted` if the signal fired
  */
 export async function trainRun(engine: Engine, options: TrainRunOptions): Promise<Summary> {
+  const config = checked(
+    trainConfigSchema,
+    options.config ?? {},
+    (problem) => new ProxmoError('config', `The settings of the run ${options.dir} are not valid: ${problem}.`),
+  );
   const part = engine.part();
   try {
-    return await trainThrough(part, { ...options, config: withNameOf(options) });
+    const complete = { version: packageVersion, ...options, config: withNameOf(config, options.taskSet) };
+    return await trainThrough(part, complete);
   } finally {
     part.destroy();
   }
@@ -67,7 +83,7 @@ export async function trainRun(engine: Engine, options: TrainRunOptions): Promis
 /**
  * `trainRun`, with its events as they come. Leaving a loop over them stops the run, which is saved as by a signal.
  * @example
- * const run = streamRun(engine, { dir: 'runs/1', config, taskSet, version: '1' });
+ * const run = streamRun(engine, { dir: 'runs/1', taskSet, config: { training: { iterations: 10 } } });
  * for await (const event of run) if (event.kind === 'iteration') console.log(event.metrics.success);
  * const summary = await run.result;
  */
@@ -82,12 +98,12 @@ export function streamRun(engine: Engine, options: TrainRunOptions): ResultStrea
 }
 
 /** The settings, with the name of a task set in memory as that of the environment. */
-function withNameOf({ config, taskSet }: TrainRunOptions): TrainConfig {
+function withNameOf(config: TrainConfig, taskSet: TaskSet | undefined): TrainConfig {
   if (!taskSet) return config;
   return { ...config, environment: { ...config.environment, name: taskSet.name, options: {} } };
 }
 
-async function trainThrough(engine: Engine, options: TrainRunOptions): Promise<Summary> {
+async function trainThrough(engine: Engine, options: CompleteRunOptions): Promise<Summary> {
   if (!options.resume) return withTaskSet(options, (taskSet) => beginRun(taskSet, engine, options));
   const stopped = await reopenRun(options.dir);
   try {
@@ -103,7 +119,7 @@ async function trainThrough(engine: Engine, options: TrainRunOptions): Promise<S
 }
 
 async function withTaskSet<T>(
-  { config, dir, resume, agree, taskSet: given }: TrainRunOptions,
+  { config, dir, resume, agree, taskSet: given }: CompleteRunOptions,
   use: (taskSet: TaskSet) => Promise<T>,
 ): Promise<T> {
   const { name, options } = config.environment;
@@ -121,7 +137,7 @@ async function withTaskSet<T>(
   }
 }
 
-async function beginRun(taskSet: TaskSet, engine: Engine, options: TrainRunOptions): Promise<Summary> {
+async function beginRun(taskSet: TaskSet, engine: Engine, options: CompleteRunOptions): Promise<Summary> {
   const { dir, config, version, signal } = options;
   const choices = await prepare(taskSet, engine, options);
   try {
@@ -157,7 +173,7 @@ async function goOn(
   changes: readonly Difference[],
   taskSet: TaskSet,
   engine: Engine,
-  options: TrainRunOptions,
+  options: CompleteRunOptions,
 ): Promise<Summary> {
   const { config } = options;
   const { checkpoint } = stopped;
@@ -182,7 +198,7 @@ async function goOn(
 }
 
 /** Refuses what does not fit the device, and lets the engine choose variants where the settings say so. */
-async function prepare(taskSet: TaskSet, engine: Engine, options: TrainRunOptions): Promise<RunChoices | null> {
+async function prepare(taskSet: TaskSet, engine: Engine, options: CompleteRunOptions): Promise<RunChoices | null> {
   const plan = await planRun(engine, options.config, taskSet);
   checkPlan(plan);
   // Where memory is limited, what programs share is made as planned, and not bit by bit in sizes that come to more.

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { writeFolderAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
+import { packageVersion } from '../base/packageVersion.ts';
 import { type OpenCheckpoint, openWholeCheckpoint, saveCheckpoint } from '../runs/checkpoint.ts';
 import type { Engine } from '../tensor/engine.ts';
 import type { TrainConfig } from './config.ts';
@@ -32,16 +33,16 @@ export interface WarmStartOutcome {
 /**
  * Warm starts that runs of the same settings share, in a folder.
  * @example
- * await trainRun(engine, { dir: 'runs/2', config, version: '1', warmStarts: new WarmStarts('warm-starts', '1') });
+ * await trainRun(engine, { dir: 'runs/2', config, warmStarts: new WarmStarts('warm-starts') });
  */
 export class WarmStarts {
   /**
    * @param dir folder of all of them
-   * @param version of the package, as another one may compute other bits
+   * @param version of what computes, as another one may compute other bits; default: that of the package
    */
   constructor(
     private readonly dir: string,
-    private readonly version: string,
+    private readonly version: string = packageVersion,
   ) {}
 
   /**

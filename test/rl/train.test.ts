@@ -1,10 +1,11 @@
 /** Training as a part of another program: a task set in memory, events as a stream, with a folder or without. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { packageVersion } from '../../src/base/packageVersion.ts';
 import { defineTaskSet } from '../../src/envs/define.ts';
-import { streamRun } from '../../src/rl/run.node.ts';
+import { streamRun, trainRun } from '../../src/rl/run.node.ts';
 import { type TrainingEvent, train } from '../../src/rl/train.ts';
 import { openRun } from '../../src/runs/run.ts';
 import { tinyConfig, tinyEngine, writeTinyWorld } from '../support/tinyRun.ts';
@@ -84,12 +85,16 @@ describe('train', () => {
 it('streamRun writes a run of a task set in memory, stops where its loop is left, and goes on', async () => {
   const engine = await tinyEngine();
   const dir = join(folder, 'run');
-  const options = { dir, config, taskSet, version: '1' };
+  // Of the settings only those that differ from their defaults.
+  const { seed, policy, prompt, sampling, warmStart, training, evaluation, checkpoints } = config;
+  const some = { seed, policy, prompt, sampling, warmStart, training, evaluation, checkpoints };
+  const options = { dir, config: some, taskSet };
   const first = streamRun(engine, options);
   for await (const { kind } of first) if (kind === 'iteration') break;
   await expect(first.result).rejects.toMatchObject({ code: 'interrupted' });
   const stopped = await openRun(dir);
   expect(stopped.config).toMatchObject({ environment: { name: 'doors' } });
+  expect(stopped.manifest.version).toBe(packageVersion);
   expect(await stopped.latestCheckpoint()).toBeGreaterThanOrEqual(1);
   const kinds: string[] = [];
   const second = streamRun(engine, { ...options, resume: true });
@@ -98,4 +103,11 @@ it('streamRun writes a run of a task set in memory, stops where its loop is left
   expect(await second.result).toMatchObject({ seed: 1 });
   expect(await (await openRun(dir)).latestCheckpoint()).toBe(2);
   expect(engine.memory.variables).toBe(0);
+});
+
+it('trainRun says what is wrong with its settings, and leaves no folder', async () => {
+  const dir = join(folder, 'never');
+  const run = trainRun(await tinyEngine(), { dir, taskSet, config: { training: { iterations: -1 } } });
+  await expect(run).rejects.toMatchObject({ code: 'config', message: expect.stringMatching(/training\.iterations/) });
+  expect(existsSync(dir)).toBe(false);
 });
