@@ -41,8 +41,9 @@ const probed = {
   deno,
   firefox,
 };
+const isFresh = process.argv.includes('--fresh');
 /** Each gives what it came to, in words, and what is wrong. */
-const platforms = process.argv.includes('--fresh')
+const platforms = isFresh
   ? Object.fromEntries([20, 22, 24].map((version) => [`node${version}`, () => freshInstall(`node@${version}`)]))
   : Object.fromEntries(Object.entries(probed).map(([name, start]) => [name, async () => outcomeOf(await start())]));
 const names = process.argv.slice(2).filter((word) => !word.startsWith('--'));
@@ -59,7 +60,7 @@ const counts = { passed: 0, failed: 0, skipped: 0 };
 const parts = [];
 const started = performance.now();
 try {
-  await bundle('probe', { platform: 'browser' });
+  if (!isFresh) await bundle('probe', { platform: 'browser' });
   for (const [name, start] of Object.entries(platforms)) {
     if (names.length > 0 && !names.includes(name)) continue;
     const began = performance.now();

@@ -3,7 +3,12 @@ export { createAlfworldTaskSet } from './envs/alfworld/index.node.ts';
 export { createProcessTaskSet } from './envs/bridge/process.node.ts';
 export { createNamedTaskSet } from './envs/registry.node.ts';
 export { type AdapterChoice, type OpenDeviceOptions, openDevice } from './gpu/device.node.ts';
-export { DeviceWorker } from './gpu/deviceWorker.node.ts';
+export {
+  DeviceWorker,
+  type WorkerThread,
+  type WorkerThreadEvent,
+  type WorkerThreadOptions,
+} from './gpu/deviceWorker.node.ts';
 export { TuningCache } from './gpu/tuningCache.node.ts';
 export { GgufFile, openGguf } from './models/gguf/ggufFile.node.ts';
 export { HfCheckpoint, readHfModel } from './models/hf/checkpoint.node.ts';

@@ -10,10 +10,34 @@ import {
   setEnvironmentData,
   threadId,
   Worker,
-  type WorkerOptions,
 } from 'node:worker_threads';
 import { ProxmoError } from '../base/errors.ts';
 import type { GpuContext } from './context.ts';
+
+/** A `Worker` of `node:worker_threads`. It is described here, so that declarations hold without Node's types. */
+export interface WorkerThread {
+  readonly threadId: number;
+  postMessage(value: unknown, transferList?: readonly unknown[]): void;
+  on(event: WorkerThreadEvent, listener: (value: any) => void): this;
+  once(event: WorkerThreadEvent, listener: (value: any) => void): this;
+  off(event: WorkerThreadEvent, listener: (value: any) => void): this;
+  ref(): void;
+  unref(): void;
+  terminate(): Promise<number>;
+}
+
+export type WorkerThreadEvent = 'error' | 'exit' | 'message' | 'messageerror' | 'online';
+
+/** What a thread is started with, as Node has it, and whatever else a `Worker` takes. */
+export interface WorkerThreadOptions {
+  readonly workerData?: unknown;
+  readonly transferList?: readonly unknown[];
+  readonly argv?: readonly unknown[];
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly [other: string]: unknown;
+}
+
+const ThreadOfNode = Worker as unknown as new (filename: string | URL, options?: WorkerThreadOptions) => WorkerThread;
 
 /** Where a thread and whoever started it meet: two shared integers, the thread's state and its id. */
 type Meeting = Int32Array<SharedArrayBuffer>;
@@ -37,12 +61,12 @@ const running = new Set<DeviceWorker>();
  * const worker = new DeviceWorker(new URL('./training.mjs', import.meta.url));
  * worker.once('message', () => worker.terminate());
  */
-export class DeviceWorker extends Worker {
+export class DeviceWorker extends ThreadOfNode {
   private readonly meeting: Meeting;
   private readonly ended: Promise<number>;
 
   /** Takes what `Worker` takes. */
-  constructor(filename: string | URL, options?: WorkerOptions) {
+  constructor(filename: string | URL, options?: WorkerThreadOptions) {
     const meeting: Meeting = new Int32Array(new SharedArrayBuffer(8));
     const inherited = getEnvironmentData(meetingKey);
     setEnvironmentData(meetingKey, meeting);
