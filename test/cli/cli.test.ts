@@ -214,13 +214,9 @@ describe('a run', () => {
     const path = join(dir, 'tuning.json');
     writeFileSync(path, await formatTuning({ adapter: 'another', driver: 'd', version: '1' }, new Map()));
     const elsewhere = await proxmo(['generate', '--model', dir, '--prompt', 'you', '--max-tokens', '2', '--json']);
-    const origin = /this is (?<adapter>.*) \((?<driver>.*)\): kernels run in their default variants/.exec(
-      elsewhere.stderr,
-    )?.groups;
-    writeFileSync(
-      path,
-      await formatTuning({ adapter: origin!.adapter!, driver: origin!.driver!, version: '1' }, new Map()),
-    );
+    const { name: adapter, driver } = JSON.parse(readFileSync(join(dir, 'run.json'), 'utf8')).adapter;
+    expect(elsewhere.stderr).toContain(`this is ${adapter} (${driver}): kernels run in their default variants`);
+    writeFileSync(path, await formatTuning({ adapter, driver, version: '1' }, new Map()));
     const here = await proxmo(['eval', dir, '--json']);
     expect(here.stderr).toContain(`kernels run in the variants of ${path} (0 choices)`);
     rmSync(path);

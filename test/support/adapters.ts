@@ -1,6 +1,7 @@
 /**
  * The adapters that execution tests run on: SwiftShader from npm, and the best adapter of the system where there is one
- * (a GPU or lavapipe). `PROXMO_TEST_ADAPTERS=swiftshader,lavapipe` chooses others.
+ * (a GPU or lavapipe). `PROXMO_TEST_ADAPTERS=swiftshader,lavapipe` chooses others. They are looked for once a run
+ * (`watch.ts`).
  */
 import type { GpuContext } from '../../src/gpu/context.ts';
 import { openDevice } from '../../src/gpu/device.node.ts';
@@ -35,6 +36,8 @@ export const testAdapters: readonly string[] = await findAdapters();
 export const halfAdapter: string | null = await findHalfAdapter();
 
 async function findHalfAdapter(): Promise<string | null> {
+  const known = process.env.PROXMO_TEST_HALF_ADAPTER;
+  if (known !== undefined) return known || null;
   for (const name of testAdapters) if ((await testDevice(name)).profile.features.has('shader-f16')) return name;
   return null;
 }

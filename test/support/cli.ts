@@ -2,9 +2,13 @@
 import { type ChildProcess, execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { bundledCli } from './bundledCli.ts';
+import { fastestAdapter } from './processAdapter.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const bundled = bundledCli();
+
+/** What Dawn says of Vulkan drivers. Here standard error is a socket, so it is not kept away (src/gpu/quiet.node.ts). */
+const dawnWarning = /^Warning: maxDynamic\w+ artificially reduced .*\n/gm;
 
 export interface CliResult {
   readonly code: number;
@@ -21,7 +25,7 @@ interface CliOptions {
   readonly onStart?: (child: ChildProcess) => void;
 }
 
-/** `proxmo ...args`, from the sources, on SwiftShader unless the environment says otherwise. */
+/** `proxmo ...args`, from the sources, on the fastest test adapter unless the environment says otherwise. */
 export async function proxmo(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   return execute(process.execPath, [await bundled, ...args], options);
 }
@@ -39,11 +43,15 @@ function execute(file: string, args: readonly string[], { input, cwd, env, onSta
       args,
       {
         cwd: cwd ?? root,
-        env: { ...process.env, PROXMO_ADAPTER: process.env.PROXMO_ADAPTER ?? 'swiftshader', ...env },
+        env: { PROXMO_ADAPTER: fastestAdapter, ...process.env, ...env },
         maxBuffer: 2 ** 26,
       },
       (error, stdout, stderr) =>
-        resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr }),
+        resolve({
+          code: typeof error?.code === 'number' ? error.code : error ? 1 : 0,
+          stdout,
+          stderr: stderr.replaceAll(dawnWarning, ''),
+        }),
     );
     onStart?.(child);
     // A command that ends without reading its input closes it.

@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { wgslEsbuild } from '../../scripts/wgsl.mjs';
+import { fastestAdapter } from './processAdapter.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const entries = ['engine', 'kernels', 'advantages', 'browser', 'node'];
@@ -59,7 +60,7 @@ export async function runSource(
       packages: 'external',
       plugins: [wgslEsbuild],
     });
-    const env = { PROXMO_ADAPTER: 'swiftshader', ...process.env };
+    const env = { PROXMO_ADAPTER: fastestAdapter, ...process.env };
     const program = [...options, outfile, ...args];
     return (await promisify(execFile)(process.execPath, program, { env, cwd: folder })).stdout;
   } finally {

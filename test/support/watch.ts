@@ -1,8 +1,13 @@
-/** What lasts for a run of vitest, and is made anew where it runs again because a file has changed. */
+/** What lasts for a run of vitest: which adapters there are, and bundles that are made anew where a file has changed. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { halfAdapter, testAdapters, testDevice } from './adapters.ts';
 
-export default function setup(project: TestProject): void {
+export default async function setup(project: TestProject): Promise<void> {
+  for (const name of testAdapters) (await testDevice(name)).destroy();
+  // The processes of test files inherit these, and need not look again.
+  process.env.PROXMO_TEST_ADAPTERS = testAdapters.join(',');
+  process.env.PROXMO_TEST_HALF_ADAPTER = halfAdapter ?? '';
   project.onTestsRerun(() => rm(join(process.env.PROXMO_TEST_BUNDLES!, 'cli'), { recursive: true, force: true }));
 }
