@@ -6,11 +6,12 @@
  *       [--llama FOLDER] [--json]
  *
  * `--python` names an interpreter with torch, transformers, accelerate and gguf; `--llama` a folder where `npm install
- * node-llama-cpp` was run. Each way is a process that reads the model and warms up once; then they take turns, a reply
+ * node-llama-cpp` was run, by default this one (`npm install --no-save node-llama-cpp`). Each way is a process that reads the model and warms up once; then they take turns, a reply
  * a round, so that what else runs on the machine meets all alike. A figure is the median of the rounds. CPU time a
  * token, of all threads, says more than tokens a second where other work runs beside it; of a GPU it says nothing.
  */
 import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +35,19 @@ if (!model) throw new Error('usage: node bench/peers/decode.mjs MODEL.gguf [--py
 const path = resolve(model);
 const run = join(root, 'scripts', 'run.mjs');
 const here = (name) => join(root, 'bench', 'peers', name);
+
+/** The folder where node-llama-cpp is installed; null if nobody named one and it is not here. */
+function llamaFolder() {
+  if (values.llama) return resolve(values.llama);
+  try {
+    createRequire(here('package.json')).resolve('node-llama-cpp');
+    return here('');
+  } catch {
+    return null;
+  }
+}
+
+const llama = llamaFolder();
 const ways = [
   ...['f32', 'f16', 'packed'].map((precision) => ({
     name: `proxmo, ${precision}`,
@@ -42,13 +56,8 @@ const ways = [
   ...(values.python
     ? [{ name: 'transformers, f32', command: [values.python, here('decode_torch.py'), path, values.tokens] }]
     : []),
-  ...(values.llama
-    ? [
-        {
-          name: 'llama.cpp, packed',
-          command: [process.execPath, here('decodeLlama.mjs'), path, values.tokens, resolve(values.llama)],
-        },
-      ]
+  ...(llama
+    ? [{ name: 'llama.cpp, packed', command: [process.execPath, here('decodeLlama.mjs'), path, values.tokens, llama] }]
     : []),
 ];
 

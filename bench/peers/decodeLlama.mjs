@@ -1,5 +1,10 @@
-/** llama.cpp on the CPU for `decode.mjs`, by node-llama-cpp from a folder where it is installed. */
+/**
+ * llama.cpp on the CPU for `decode.mjs`, by node-llama-cpp from a folder where it is installed. It takes as many threads
+ * as there are cores: they wait for each other by spinning, so that one too many makes it slower by far, and by default
+ * it takes four.
+ */
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
@@ -7,9 +12,10 @@ import { pathToFileURL } from 'node:url';
 const [path, count, folder] = process.argv.slice(2);
 const { resolve } = createRequire(join(folder, 'package.json'));
 const { getLlama } = await import(pathToFileURL(resolve('node-llama-cpp')).href);
-const llama = await getLlama({ gpu: false, build: 'never' });
+const threads = availableParallelism();
+const llama = await getLlama({ gpu: false, build: 'never', maxThreads: threads });
 const model = await llama.loadModel({ modelPath: path });
-const context = await model.createContext({ contextSize: 512 });
+const context = await model.createContext({ contextSize: 512, threads });
 const sequence = context.getSequence();
 const prompt = model.tokenize('The capital of France is');
 
