@@ -6,9 +6,10 @@
  *       [--llama FOLDER] [--json]
  *
  * `--python` names an interpreter with torch, transformers, accelerate and gguf; `--llama` a folder where `npm install
- * node-llama-cpp` was run, by default this one (`npm install --no-save node-llama-cpp`). Each way is a process that reads the model and warms up once; then they take turns, a reply
- * a round, so that what else runs on the machine meets all alike. A figure is the median of the rounds. CPU time a
- * token, of all threads, says more than tokens a second where other work runs beside it; of a GPU it says nothing.
+ * node-llama-cpp` was run, by default this one (`npm install --no-save node-llama-cpp`). Each way is a process that
+ * reads the model and warms up once; then they take turns, a reply a round, so that what else runs on the machine meets
+ * all alike. A figure is the median of the rounds. CPU time a token, of all threads, says more than tokens a second
+ * where other work runs beside it; of a GPU it says nothing.
  */
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';

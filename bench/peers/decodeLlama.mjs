@@ -1,7 +1,7 @@
 /**
- * llama.cpp on the CPU for `decode.mjs`, by node-llama-cpp from a folder where it is installed. It takes as many threads
- * as there are cores: they wait for each other by spinning, so that one too many makes it slower by far, and by default
- * it takes four.
+ * llama.cpp on the CPU for `decode.mjs`, by node-llama-cpp from a folder where it is installed. It takes as many
+ * threads as there are cores: they wait for each other by spinning, so that one too many makes it slower by far, and by
+ * default it takes four.
  */
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
