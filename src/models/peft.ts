@@ -35,6 +35,8 @@ export interface LoraConfig {
   readonly alphaPattern?: Readonly<Record<string, number>>;
   /** Names of modules, or their ends, that are trained as a whole, in copies of their own. Default: none. */
   readonly modulesToSave?: readonly string[];
+  /** What is trained of a tied embedding is to hold for the head too, and the other way round. Default: false. */
+  readonly ensureWeightTying?: boolean;
 }
 
 /** A matrix with an adapter. */
@@ -67,8 +69,21 @@ export function loraSites(model: Pick<HfModel, 'family' | 'transformer'>, config
     throw new ProxmoError('config', `the adapter's dropout is ${dropout}; it must be at least 0 and below 1.`);
   const { embeddings, projections, head } = possibleSites(model, strengths(config));
   if (targets === 'all-linear') return projections;
+  const sites = namedSites(model.family, targets, { embeddings, projections, head });
+  refuseTying(model, config, sites);
+  return sites;
+}
+
+type PossibleSites = ReturnType<typeof possibleSites>;
+
+/** The sites that targets name. @throws {ProxmoError} `config` if one names none */
+function namedSites(
+  family: HfModel['family'],
+  targets: Exclude<LoraConfig['targets'], 'all-linear'>,
+  { embeddings, projections, head }: PossibleSites,
+): LoraSite[] {
   const all = [...embeddings, ...projections, head];
-  const known = `a ${model.family} model has ${namesOf([...projections, ...embeddings, head])}`;
+  const known = `a ${family} model has ${namesOf([...projections, ...embeddings, head])}`;
   if ('pattern' in targets) {
     const matches = patternOf(targets.pattern);
     const found = all.filter(({ module }) => matches.test(module));
@@ -82,6 +97,24 @@ export function loraSites(model: Pick<HfModel, 'family' | 'transformer'>, config
   if (unknown !== undefined)
     throw new ProxmoError('config', `the adapter's targets name no projection "${unknown}"; ${known}.`);
   return all.filter((site) => targets.some((target) => isNamed(site, target)));
+}
+
+/**
+ * Refuses adapters and copies that are to be tied: embedding and head have their own here.
+ * @param trained what is trained of a model
+ * @throws {ProxmoError} `config`
+ */
+export function refuseTying(
+  { transformer }: Pick<HfModel, 'transformer'>,
+  { ensureWeightTying = false }: Pick<LoraConfig, 'ensureWeightTying'>,
+  trained: readonly { readonly parameter: string }[],
+): void {
+  if (!ensureWeightTying || !transformer.tiedHead) return;
+  if (trained.every(({ parameter }) => parameter !== 'embedding' && parameter !== 'head')) return;
+  throw new ProxmoError(
+    'config',
+    "the adapter's ensure_weight_tying is true and its model's head is tied to the embedding; what is trained of one is not carried over to the other here, so merge it in PEFT and use the merged model.",
+  );
 }
 
 /** Whether a name is that of a module, or its end. */
@@ -211,7 +244,7 @@ const allowedValues: Readonly<Record<string, readonly unknown[]>> = {
 /** Settings that are read, and those that say how PEFT stores, merges or trains an adapter and change nothing here. */
 const knownSettings = new Set([
   ...['r', 'lora_alpha', 'lora_dropout', 'target_modules', 'use_rslora', 'rank_pattern', 'alpha_pattern'],
-  'modules_to_save',
+  ...['modules_to_save', 'ensure_weight_tying'],
   ...[
     'base_model_name_or_path',
     'revision',
@@ -219,7 +252,6 @@ const knownSettings = new Set([
     'auto_mapping',
     'inference_mode',
     'fan_in_fan_out',
-    'ensure_weight_tying',
   ],
   ...['runtime_config', 'ephemeral_gpu_offload', 'eva_config', 'megatron_core', 'qalora_group_size'],
 ]);
@@ -239,6 +271,7 @@ const settings = z.object({
   rank_pattern: z.record(z.string(), z.number()).nullish(),
   alpha_pattern: z.record(z.string(), z.number()).nullish(),
   modules_to_save: z.array(z.string()).nullish(),
+  ensure_weight_tying: z.boolean().nullish(),
 });
 
 /**
@@ -269,6 +302,7 @@ export function parseAdapterConfig(value: unknown, where = 'adapter_config.json'
     ...(isOff(parsed.rank_pattern ?? null) ? {} : { rankPattern: parsed.rank_pattern! }),
     ...(isOff(parsed.alpha_pattern ?? null) ? {} : { alphaPattern: parsed.alpha_pattern! }),
     ...(isOff(parsed.modules_to_save ?? null) ? {} : { modulesToSave: parsed.modules_to_save! }),
+    ...(parsed.ensure_weight_tying ? { ensureWeightTying: true } : {}),
   };
   return { rank: r, alpha, targets, dropout, rankStabilised, ...patterns };
 }

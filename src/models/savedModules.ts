@@ -6,7 +6,7 @@
 import { ProxmoError } from '../base/errors.ts';
 import type { HfModel } from './hf/config.ts';
 import { headName, type WeightPlacement, weightPlacements } from './hf/weightNames.ts';
-import { type LoraConfig, moduleOf, savedPrefix } from './peft.ts';
+import { type LoraConfig, moduleOf, refuseTying, savedPrefix } from './peft.ts';
 
 /** A tensor of such a module. */
 export interface SavedTensor {
@@ -26,8 +26,9 @@ export interface SavedTensor {
  */
 export function savedTensors(
   model: Pick<HfModel, 'family' | 'transformer'>,
-  { modulesToSave = [] }: Pick<LoraConfig, 'modulesToSave'>,
+  config: Pick<LoraConfig, 'modulesToSave' | 'ensureWeightTying'>,
 ): SavedTensor[] {
+  const { modulesToSave = [] } = config;
   const placements = weightPlacements(model);
   const { vocabSize, dModel, tiedHead } = model.transformer;
   const embedding = placements.find(({ parameter }) => parameter === 'embedding')!;
@@ -36,9 +37,10 @@ export function savedTensors(
   if (tiedHead) all.push({ placement: head, original: embedding.name });
   const tensors = all.map((each) => ({ ...each, module: moduleOf(each.placement.name) }));
   for (const name of modulesToSave) checkName(name, tensors, model.family);
-  return tensors
-    .filter(({ module }) => modulesToSave.some((name) => module.endsWith(name)))
-    .map(({ placement, original }) => ({ name: `${savedPrefix}${placement.name}`, placement, original }));
+  const named = tensors.filter(({ module }) => modulesToSave.some((name) => module.endsWith(name)));
+  const parameters = named.map(({ placement }) => placement);
+  refuseTying(model, config, parameters);
+  return named.map(({ placement, original }) => ({ name: `${savedPrefix}${placement.name}`, placement, original }));
 }
 
 function checkName(

@@ -183,6 +183,30 @@ describe('modules that are trained as a whole', () => {
   });
 });
 
+describe('ensure_weight_tying', () => {
+  const tied = { ...plain, ensure_weight_tying: true };
+
+  it.each([
+    [{ ...tied, target_modules: ['q_proj', 'embed_tokens'] }],
+    [{ ...tied, target_modules: '.*(lm_head|q_proj)' }],
+    [{ ...tied, modules_to_save: ['lm_head'] }],
+  ])('is refused where %j trains one of what is tied', async (value) => {
+    const model = await readHfModel(hfFixture('qwen2'));
+    expect(() => new LoraAdapters(model, parseAdapterConfig(value), 1)).toThrow(
+      "the adapter's ensure_weight_tying is true and its model's head is tied to the embedding",
+    );
+    const untied = await readHfModel(hfFixture('llama'));
+    expect(() => new LoraAdapters(untied, parseAdapterConfig(value), 1)).not.toThrow();
+  });
+
+  it('changes nothing where neither is trained', async () => {
+    const model = await readHfModel(hfFixture('qwen2'));
+    const { sites } = new LoraAdapters(model, parseAdapterConfig(tied), 1);
+    expect(sites).toEqual(loraSites(model, parseAdapterConfig(plain)));
+    expect(() => parseAdapterConfig({ ...plain, ensure_weight_tying: 'yes' }, 'here')).toThrow('here: ');
+  });
+});
+
 describe('an adapter_config.json', () => {
   it.each([
     [{}, 'peft_type is undefined'],
