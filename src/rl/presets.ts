@@ -83,7 +83,8 @@ export const presets = {
     ...pretrained,
     environment: { name: 'household', options: { rooms: 2000 } },
     prompt: { format: 'think-action', memory: 'transcript', options: false, maxTokens: 960 },
-    sampling: { temperature: 1, maxNewTokens: 32, blockSize: 16, constrained: true },
+    // A reply is two blocks: seven tokens to its action, whose tree binds what follows, and at most eight of that.
+    sampling: { temperature: 1, maxNewTokens: 32, blockSize: 8, constrained: true },
     warmStart: { tasks: 2000, epochs: 2, batchTurns: 128, learningRate: 5e-4, schedule: 'cosine', promptWeight: 0 },
     training: { iterations: 150, pool: 2000, tasks: 16, groupSize: 8, miniBatches: 4, learningRate: 2e-5 },
     optimiser: { microBatchTokens: 8192, checkpointing: 'block' },
