@@ -28,6 +28,12 @@ const tanhGelu: Activation = {
   slope: (gate) => geluScale * (1 + 3 * 0.044715 * gate ** 2),
 };
 
+/** The activation of a gate alone. */
+export function activationOf(name: Activation['name']): (gate: number) => number {
+  const { z } = name === 'swiglu' ? swish : tanhGelu;
+  return (gate) => gate * sigmoid(z(gate));
+}
+
 const cases: readonly KernelCase<GatedParams>[] = [
   { params: { rows: 1, width: 1 } },
   { params: { rows: 0, width: 8 } },

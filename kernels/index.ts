@@ -38,6 +38,7 @@ import { sgd } from './sgd.ts';
 import { shiftIndices } from './shiftIndices.ts';
 import { softmax, softmaxBackward } from './softmax.ts';
 import type { KernelSpec } from './spec.ts';
+import { stepProductKernels } from './stepProduct.ts';
 import { stridedKernels } from './strided.ts';
 import { tfidf } from './tfidf.ts';
 import { tokenLogProbs, tokenLogProbsBackward } from './tokenLogProbs.ts';
@@ -66,6 +67,7 @@ const kernelsByHand = [
   ...castKernels,
   ...matmulKernels,
   ...packedMatmulKernels,
+  ...stepProductKernels,
   fill,
   kvAppend.f32,
   kvAppend.f16,

@@ -256,12 +256,13 @@ function matrixBytes({ layout }: MatmulForm, { unit, rows, columns, depth }: Mat
   return elementBytes.f16 * (left + right) + elementBytes.f32 * subgroups * unit.m * unit.n;
 }
 
-function constantsOf(form: MatmulForm, { rows, columns }: Tile, vector: boolean): Constants {
+export function constantsOf(form: MatmulForm, { rows, columns }: Tile, vector: boolean): Constants {
   const { layout, bias = false, a = 'f32', b = 'f32' } = form;
   const operand = operandOf(form);
   return {
     // A variant sets those of its method.
     ...{ ROW: false, SUBGROUP: false, TILE: false, MATRIX: false, WORKGROUP_MEMORY: false, PACKED_COLUMNS: false },
+    FUSED: false,
     TRANSPOSE_A: layout === 'tn',
     TRANSPOSE_B: layout === 'nt',
     BIAS: bias,

@@ -4,6 +4,7 @@
 // arXiv 2002.05202.
 //#include "lib/row.wgsl"
 //#include "lib/stored.wgsl"
+//#include "lib/gate.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -20,17 +21,13 @@ fn main(
     let gateAt = 2u * row * width + i;
     let gate = $ELEMENT(gateUp[gateAt]);
     let up = $ELEMENT(gateUp[gateAt + width]);
+    let sigmoid = sigmoidOf(gateArgument(gate));
+//#if BACKWARD
 //#if GELU
-    // tanh u = 2 σ(2u) − 1: one exp, where tanh takes two in some drivers.
-    let z = 1.5957691216 * (gate + 0.044715 * gate * gate * gate);
     let slope = 1.5957691216 * (1.0 + 0.134145 * gate * gate);
 //#else
-    let z = gate;
     let slope = 1.0;
 //#endif
-    // exp(-z) would overflow below -88.
-    let sigmoid = 1.0 / (1.0 + exp(-max(z, $ELEMENT(-80.0))));
-//#if BACKWARD
     let gradient = dy[row * width + i];
     dGateUp[gateAt] = gradient * up * sigmoid * (1.0 + gate * (1.0 - sigmoid) * slope);
     dGateUp[gateAt + width] = gradient * gate * sigmoid;

@@ -3,7 +3,7 @@
 // in f16, the other is rounded to f16 as it is read. A workgroup computes one tile of one C. Split s sums the depths
 // from s · depthOfSplit to the next split's first; with more than one split, the C's are partial sums for a later
 // kernel. Sums are in float32; they run along k in order unless a method says otherwise. With PACKED, B is a packed
-// matrix (lib/packed.wgsl), whose values are widened as they are read.
+// matrix (lib/packed.wgsl), whose values are widened as they are read. With FUSED it is part of step_product.wgsl.
 //#include "lib/grid.wgsl"
 //#if PACKED
 //#if PACKED_COLUMNS

@@ -75,7 +75,11 @@ fn main(
 //#end
 //#end
 //#each t TILE_N
+//#if FUSED
+  let right$t = rightLine(tile, min(stepColumn(tile, $tu, 0u), params.n - 1u));
+//#else
   let right$t = rightLine(tile, min(tile.column + $t, params.n - 1u));
+//#endif
 //#end
   for (var i = tile.start / 4u + lane; i < tile.end / 4u; i += LANES) {
 //#each r TILE_M
@@ -114,9 +118,13 @@ fn main(
     }
   }
   workgroupBarrier();
+//#if FUSED
+  finish(tile, lane);
+//#else
   if (lane < SUMS) {
     store(tile, tile.row + lane / TILE_N, tile.column + lane % TILE_N, parts[lane * LANES]);
   }
+//#endif
 //#endif
 }
 
@@ -135,7 +143,11 @@ fn main(
   let place = lane % (TILE_M * STEP);
   let left = (tile.a + min(tile.row + place / STEP, params.m - 1u) * params.k) / 4u + place % STEP;
 //#each t COLUMNS
+//#if FUSED
+  let column$t = stepColumn(tile, $tu, lane);
+//#else
   let column$t = tile.column + $t * LANES + lane;
+//#endif
   let right$t = rightLine(tile, min(column$t, params.n - 1u));
 //#each r TILE_M
   var sum$r$t = 0.0;
@@ -171,10 +183,18 @@ fn main(
 //#end
 //#end
   }
+//#if FUSED
+  let factor = normFactor(lane);
+  var kept = 0.0;
+//#each t COLUMNS
+  kept = finished($tu, lane, column$t, factor * sum0$t, kept);
+//#end
+//#else
 //#each t COLUMNS
 //#each r TILE_M
   store(tile, tile.row + $r, column$t, sum$r$t);
 //#end
 //#end
+//#endif
 }
 //#endif

@@ -131,7 +131,11 @@ fn main(
   let left$r = (tile.a + min(tile.row + $r, params.m - 1u) * params.k) / 4u + lane;
 //#end
 //#each t COLUMNS
+//#if FUSED
+  let column$t = stepColumn(tile, $tu, lane);
+//#else
   let column$t = tile.column + $t * LANES + lane;
+//#endif
   let row$t = min(column$t, params.n - 1u) * packedRowWords(params.k);
   let first$t = row$t + scaleWords(params.k);
 //#each r TILE_M
@@ -204,9 +208,17 @@ fn main(
 //#end
     }
   }
+//#if FUSED
+  let factor = normFactor(lane);
+  var kept = 0.0;
+//#each t COLUMNS
+  kept = finished($tu, lane, column$t, factor * sum0$t, kept);
+//#end
+//#else
 //#each t COLUMNS
 //#each r TILE_M
   store(tile, tile.row + $r, column$t, sum$r$t);
 //#end
 //#end
+//#endif
 }

@@ -148,6 +148,14 @@ export class Generator {
     this.cache = new KvCache({ layers, slots: this.limits.slots, capacity, kvHeads, headDim, stored: model.stored });
   }
 
+  /**
+   * Whether steps take as few dispatches as they can: on software adapters, which wait for each. Only where there is
+   * never more than one row, so that a row's bits do not depend on when its neighbours end.
+   */
+  private get fusesSteps(): boolean {
+    return this.engine.gpu.profile.kind === 'cpu' && this.limits.rows === 1;
+  }
+
   /** Prompt tokens of all requests so far, and how many of them were read: equal prompts of a batch are read once. */
   get promptTokens(): { readonly given: number; readonly read: number } {
     return this.counts;
@@ -360,7 +368,7 @@ export class Generator {
   private async runBlock(
     name: string,
     rows: readonly Row[],
-    shape: Omit<BlockShape, 'edges'>,
+    shape: Omit<BlockShape, 'edges' | 'fusesSteps'>,
     controls: SamplingControls,
     inputs: Record<string, InputArray>,
     graph: (shape: BlockShape) => BlockGraph,
@@ -374,7 +382,7 @@ export class Generator {
         name: label,
         remedy: 'lower prompt.maxTokens',
         optionalInputs,
-        ...graph({ ...shape, edges }),
+        ...graph({ ...shape, edges, fusesSteps: this.fusesSteps }),
       }),
     );
     this.dispatchCount += program.dispatches;
@@ -397,7 +405,7 @@ export class Generator {
   /** Where the tokens of a block belong: slots, positions of each step, and random streams. */
   private placeInputs(
     rows: readonly Row[],
-    { batch, capacity, steps }: Omit<BlockShape, 'edges'>,
+    { batch, capacity, steps }: Omit<BlockShape, 'edges' | 'fusesSteps'>,
   ): Record<string, InputArray> {
     const slots = new Uint32Array(batch).fill(noSlot);
     const streams = new Uint32Array(batch * 3);

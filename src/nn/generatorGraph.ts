@@ -9,6 +9,7 @@ import { scatterRows } from '../ops/embedding.ts';
 import { appendKv, attendStep, copyKv, extendAttention, type KvCache } from '../ops/kvCache.ts';
 import { sample } from '../ops/sample.ts';
 import { input, type Tensor } from '../tensor/tensor.ts';
+import { canFuse, fusedLogits } from './fusedStep.ts';
 import { packedInputs } from './packing.ts';
 import { type AttentionPath, splitHeads, type Transformer } from './transformer.ts';
 
@@ -22,6 +23,8 @@ export interface BlockShape {
   readonly edges: number;
   /** Positions that the KV cache has for each row. */
   readonly capacity: number;
+  /** Whether steps of a single row take as few dispatches as they can (fusedStep.ts). */
+  readonly fusesSteps: boolean;
 }
 
 export interface BlockGraph {
@@ -95,6 +98,7 @@ class DecodeGraph {
   private readonly bound: BoundRows | null;
   private readonly tokens: Tensor[] = [];
   private readonly logProbs: Tensor[] = [];
+  private readonly isFused: boolean;
 
   constructor(
     private readonly model: Transformer,
@@ -104,6 +108,7 @@ class DecodeGraph {
   ) {
     const { batch, edges, capacity } = shape;
     this.layers = cache.view(capacity);
+    this.isFused = shape.fusesSteps && batch === 1 && canFuse(model);
     this.slots = input('slots', [batch], 'u32');
     this.sampling = {
       streams: input('streams', [batch, 3], 'u32'),
@@ -140,8 +145,12 @@ class DecodeGraph {
 
   /** Samples a token for each row of hidden states `[batch, dModel]`. */
   sampleFrom(hidden: Tensor): void {
+    this.sampleOf(this.model.logits(hidden));
+  }
+
+  /** Samples a token for each row of logits `[batch, vocabSize]`. */
+  private sampleOf(logits: Tensor): void {
     const { bound } = this;
-    const logits = this.model.logits(hidden);
     const { token, logProb } = sample(bound ? maskLogits(logits, bound) : logits, this.sampling, this.tokens.length);
     this.tokens.push(token);
     this.logProbs.push(logProb);
@@ -167,7 +176,8 @@ class DecodeGraph {
       this.layers[layer] = { k: cacheK, v: cacheV };
       return y;
     };
-    this.sampleFrom(this.model.hidden(this.previous, positions, attend));
+    if (this.isFused) this.sampleOf(fusedLogits(this.model, this.previous, positions, attend));
+    else this.sampleFrom(this.model.hidden(this.previous, positions, attend));
   }
 
   results(): BlockGraph {

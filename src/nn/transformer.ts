@@ -161,6 +161,12 @@ export class Transformer {
     return this.slab.half ? 'f16' : 'f32';
   }
 
+  /** The gated activation of the MLP; null where it has none, or one of its own. */
+  get gate(): 'swiglu' | 'geglu' | null {
+    const { mlp = 'swiglu' } = this.config;
+    return (mlp === 'swiglu' || mlp === 'geglu') && this.activation === activations[mlp] ? mlp : null;
+  }
+
   /** What training changes: the adapters where there are any, else all weights. */
   get trainable(): ParameterSlab {
     return this.adapters?.slab ?? this.slab;
@@ -258,17 +264,17 @@ export class Transformer {
   }
 
   /** The head's matrix, `[vocabSize, dModel]`. One that is tied is the base's embedding, unless it is a copy itself. */
-  private get headParts(): readonly Matrix[] {
+  get headParts(): readonly Matrix[] {
     return this.adapters?.partsOf('head') ?? this.slab.parts(this.config.tiedHead ? 'embedding' : 'head');
   }
 
   /** A parameter, in parts: as the adapters have it, where they have all of it, else as the base does. */
-  private parts(name: string): readonly Matrix[] {
+  parts(name: string): readonly Matrix[] {
     return this.adapters?.partsOf(name) ?? this.slab.parts(name);
   }
 
   /** The same of a vector. */
-  private vector(name: string): Tensor {
+  vector(name: string): Tensor {
     const [own] = this.adapters?.partsOf(name) ?? [];
     return own instanceof Tensor ? own : this.slab.get(name);
   }
@@ -294,7 +300,8 @@ export class Transformer {
     });
   }
 
-  private embed(tokens: Tensor, positions: Tensor): Tensor {
+  /** What the first layer reads, `[rows, dModel]`. */
+  embed(tokens: Tensor, positions: Tensor): Tensor {
     const { embeddingScale = 1 } = this.config;
     const plain = this.rowsOf('embedding', tokens);
     const x = embeddingScale === 1 ? plain : scale(plain, embeddingScale);
@@ -308,10 +315,15 @@ export class Transformer {
 
   /** What the heads of a layer read, `[rows, heads * headDim]`. */
   private attentionContext(layer: number, input: Tensor, positions: Tensor, attend: AttentionPath): Tensor {
+    const { config } = this;
+    const qkv = this.project(input, `layers.${layer}.attention.qkv`, config.qkvBias);
+    const context = attend(layer, this.headsOf(layer, qkv, positions));
+    return context.reshape([input.dim(0), config.heads * config.headDim]);
+  }
+
+  /** How a layer's fused projection becomes heads. @param qkv as `ProjectedHeads` has it, before any norms of heads */
+  headsOf(layer: number, qkv: Tensor, positions: Tensor): ProjectedHeads {
     const { config, frequencies } = this;
-    const prefix = `layers.${layer}.attention`;
-    const qkv = this.project(input, `${prefix}.qkv`, config.qkvBias);
-    const normed = config.headNorm ? this.normHeads(qkv, prefix) : qkv;
     const { window } = config.layerForms?.[layer] ?? {};
     const layout = {
       ...config,
@@ -321,7 +333,7 @@ export class Transformer {
       stored: this.stored,
       ...(window === undefined ? {} : { window }),
     };
-    return attend(layer, { qkv: normed, positions, layout }).reshape([input.dim(0), config.heads * config.headDim]);
+    return { qkv: config.headNorm ? this.normHeads(qkv, `layers.${layer}.attention`) : qkv, positions, layout };
   }
 
   private attentionOutput(layer: number, context: Tensor): Tensor {

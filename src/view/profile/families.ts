@@ -18,7 +18,7 @@ export const familyStyles: Readonly<
 
 /** By the first word of a kernel's name. */
 const patterns: readonly (readonly [Family, RegExp])[] = [
-  ['products', /^matmul$/],
+  ['products', /^(matmul|stepProduct)$/],
   ['attention', /^attention/],
   ['norms', /norm/i],
   ['optimiser', /^(adamW|sgd$|accumulate|squareRuns|rootSumRuns)$/],
