@@ -245,14 +245,7 @@ const allowedValues: Readonly<Record<string, readonly unknown[]>> = {
 const knownSettings = new Set([
   ...['r', 'lora_alpha', 'lora_dropout', 'target_modules', 'use_rslora', 'rank_pattern', 'alpha_pattern'],
   ...['modules_to_save', 'ensure_weight_tying'],
-  ...[
-    'base_model_name_or_path',
-    'revision',
-    'peft_version',
-    'auto_mapping',
-    'inference_mode',
-    'fan_in_fan_out',
-  ],
+  ...['base_model_name_or_path', 'revision', 'peft_version', 'auto_mapping', 'inference_mode', 'fan_in_fan_out'],
   ...['runtime_config', 'ephemeral_gpu_offload', 'eva_config', 'megatron_core', 'qalora_group_size'],
 ]);
 
