@@ -1,10 +1,10 @@
 /**
- * Products of one row, as a step of decoding a single reply has them, with what comes before and after them, so that a
- * step takes fewer dispatches: a software driver waits for each, and what is between products is too little to share
- * out (shaders/lib/step_ends.wgsl). In layout nt, with W in float32 or packed:
+ * Products of one row, as a step of decoding a single reply has them, with what comes before and after them
+ * (shaders/lib/step_ends.wgsl). So a step takes fewer dispatches: a software driver waits for each, and what is between
+ * products is too little to share out. In layout nt, with W in float32 or packed:
  *
- * - `normed`: c = norm(x) · Wᵀ + bias for an RMSNorm, from `a` = x · weight of the norm, and from `squares`, the sums of
- *   x² of each group of 8 columns. The norm's factor is the same for the whole row, so it multiplies the product.
+ * - `normed`: c = norm(x) · Wᵀ + bias for an RMSNorm, from `a` = x · weight of the norm, and from `squares`, the sums
+ *   of x² of each group of 8 columns. The norm's factor is the same for the whole row, so it multiplies the product.
  * - `swiglu` and `geglu`: the gated activation of the same; W has the gates' rows, then those of what they gate.
  * - `residual`: c = residual + a · Wᵀ, and what the next norm's product reads: `scaled` = c · gain, and `squares`.
  *

@@ -53,8 +53,8 @@ fn storeSum(column: u32, product: f32) -> f32 {
 //#endif
 
 //#if DEPTHS
-// By the first lanes of a workgroup of at least 8 whose sums, one a column of the tile, stand in `parts`. All lanes must
-// call it.
+// By the first lanes of a workgroup of at least 8 whose sums, one a column of the tile, stand in `parts`. All lanes
+// must call it.
 fn finish(tile: Tile, lane: u32) {
   var factor = 1.0;
 //#if NORMED

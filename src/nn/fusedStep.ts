@@ -15,8 +15,9 @@ import type { AttentionPath, Transformer } from './transformer.ts';
 const inLayer = ['attention.qkv', 'attention.output', 'mlp.gateUp', 'mlp.down'];
 
 /**
- * Whether a model's steps can be computed so: matrices in float32 or packed, each in one part but for the head, RMSNorms
- * before attention and MLP alone, a gated MLP, no biases but those of queries, keys and values, and no adapters.
+ * Whether a model's steps can be computed so. Its matrices are in float32 or packed, each in one part but for the head.
+ * It has RMSNorms before attention and MLP alone, a gated MLP, no biases but those of queries, keys and values, and no
+ * adapters.
  */
 export function canFuse(model: Transformer): boolean {
   const { norm: kind = 'rms', layers, outputBias, mlpBias, postNorms } = model.config;

@@ -1,4 +1,4 @@
-/** Decoding steps whose products take in what lies between them: the same logits, for the models that have such steps. */
+/** Decoding steps whose products take in what lies between them: the same logits, for models that have such steps. */
 import { describe, expect, it } from 'vitest';
 import { decoderSlab } from '../../src/nn/decoderParameters.ts';
 import { canFuse, fusedLogits } from '../../src/nn/fusedStep.ts';
