@@ -7,7 +7,7 @@ import { fastestAdapter } from './processAdapter.ts';
 const root = join(import.meta.dirname, '..', '..');
 const bundled = bundledCli();
 
-/** What Dawn says of Vulkan drivers. Here standard error is a socket, so it is not kept away (src/gpu/quiet.node.ts). */
+/** What Dawn says of Vulkan drivers. Standard error is a socket here, so it stays (src/gpu/quiet.node.ts). */
 const dawnWarning = /^Warning: maxDynamic\w+ artificially reduced .*\n/gm;
 
 export interface CliResult {

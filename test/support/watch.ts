@@ -1,4 +1,4 @@
-/** What lasts for a run of vitest: which adapters there are, and bundles that are made anew where a file has changed. */
+/** What lasts for a run of vitest: which adapters there are, and bundles that are made anew when a file changes. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
