@@ -40,7 +40,8 @@ const allWorkloads: readonly Workload[] = [
   recordWorkload,
 ];
 
-interface BenchOptions extends Omit<MeasureOptions, 'shapes'> {
+interface BenchOptions extends Omit<MeasureOptions, 'shapes' | 'repeats'> {
+  readonly repeat: number;
   readonly filter: readonly string[];
   readonly shape: readonly Params[];
   readonly kernel: readonly string[];
@@ -70,7 +71,7 @@ export function benchCommand(version: string): Command {
     .option('--variants', 'every variant of a kernel that the adapter can run, not only the one that programs use')
     .option('--full', 'large models and contexts too, which take a CPU minutes each')
     .option('--tune', 'measure the variants first, use the fastest, and keep what was chosen for runs with engine.tune')
-    .option('--repeats <n>', 'times each is measured; the table shows the median', count, 7)
+    .option('--repeat <n>', 'times each is measured; the table shows the median', count, 7)
     .option('--save <name>', 'keep the rows under a name, for --compare', benchName)
     .option(
       '--compare <name>',
@@ -88,7 +89,12 @@ export function benchCommand(version: string): Command {
       const gpu = await openDevice(options.adapter);
       try {
         const origin = await originOf(gpu, version);
-        const rows = await measureAll(gpu, work, { ...options, shapes: options.shape }, version);
+        const rows = await measureAll(
+          gpu,
+          work,
+          { ...options, repeats: options.repeat, shapes: options.shape },
+          version,
+        );
         standardOutput.print(formatRows(rows, origin, options.json ? 'json' : options.format));
         const keep = (what: string) => standardError.print(`kept in ${what}`);
         if (options.save !== undefined) keep(await saveBench(options.save, formatRows(rows, origin, 'json')));

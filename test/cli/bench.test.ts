@@ -56,7 +56,7 @@ describe('rates', () => {
 
 describe('environments', () => {
   it('are timed by steps and starts, and checked by their hand-written players', async () => {
-    const args = ['bench', '--filter', 'env/household', '--repeats', '2', '--json'];
+    const args = ['bench', '--filter', 'env/household', '--repeat', '2', '--json'];
     const { code, stdout } = await proxmo(args);
     expect(code).toBe(0);
     const rows = (JSON.parse(stdout) as BenchRow[]).filter(({ name }) => name.startsWith('env/'));
@@ -71,7 +71,7 @@ describe('environments', () => {
   });
 
   it('whose data is not there are left out, and told', async () => {
-    const args = ['bench', '--filter', 'env/alfworld-steps', '--repeats', '1', '--json'];
+    const args = ['bench', '--filter', 'env/alfworld-steps', '--repeat', '1', '--json'];
     const { code, stdout, stderr } = await proxmo(args, { env: { ALFWORLD_DATA: join(folder, 'no-games') } });
     expect([code, stdout.includes('alfworld')]).toEqual([0, false]);
     expect(stderr).toMatch(/left out: env\/alfworld-steps steps=2000, because .*no-games/);

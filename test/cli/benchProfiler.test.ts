@@ -232,7 +232,7 @@ describe('kernels of one’s own', () => {
   writeFileSync(path, ownKernel);
 
   it('are measured in shapes of one’s own, saved, and compared', async () => {
-    const args = ['bench', '--kernel', path, '--shape', 'count=5000', '--shape', 'count=128', '--repeats', '5'];
+    const args = ['bench', '--kernel', path, '--shape', 'count=5000', '--shape', 'count=128', '--repeat', '5'];
     const saved = await proxmo([...args, '--format', 'jsonl', '--save', 'mine']);
     expect(saved.code).toBe(0);
     const rows = saved.stdout

@@ -19,7 +19,7 @@ const doctor = async () => JSON.parse((await proxmo(['doctor', '--json'])).stdou
 describe('proxmo bench --tune', () => {
   it('keeps its choices where doctor finds them', async () => {
     expect((await doctor()).tuning).toMatchObject({ choices: 0, problem: null });
-    const tuned = await proxmo(['bench', '--tune', '--filter', 'scaleBy', '--repeats', '1', '--json']);
+    const tuned = await proxmo(['bench', '--tune', '--filter', 'scaleBy', '--repeat', '1', '--json']);
     expect(tuned.code).toBe(0);
     const [row] = JSON.parse(tuned.stdout).filter(({ name }: { name: string }) => name === 'scaleBy');
     expect(row).toMatchObject({ check: 'reference', variant: expect.stringMatching(/f32/) });
