@@ -5,10 +5,12 @@
 
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { basename } from 'node:path';
 import { ProxmoError } from '../base/errors.ts';
 import { environmentEntries } from '../envs/registry.node.ts';
 import type { Coordinator, CoordinatorOptions } from '../fleet/coordinator.ts';
 import { checkedRunName, runNameOf } from '../fleet/protocol.ts';
+import { digestOfModel } from '../models/pretrained.node.ts';
 import type { TrainConfig } from '../rl/config.ts';
 import { logToRun } from '../runs/run.ts';
 import { LocalServer, LocalWorkers } from './localFleet.ts';
@@ -74,6 +76,8 @@ export class FleetRun {
     };
     const server = fleet === undefined ? await LocalServer.start() : null;
     const address = fleet ?? server!.address;
+    const { model } = config;
+    const { data } = config.environment.options;
     try {
       const coordinator = await openCoordinator(address, {
         run,
@@ -81,12 +85,13 @@ export class FleetRun {
         host: hostname(),
         pid: process.pid,
         onNotice: note,
+        base: model === undefined ? undefined : () => baseOf(model),
       });
-      const { data } = config.environment.options;
       const workerOptions = [
         ...[address, '--run', run],
         ...(adapter === undefined ? [] : ['--adapter', adapter]),
         ...(typeof data === 'string' ? ['--data', data] : []),
+        ...(model === undefined ? [] : ['--model', model]),
       ];
       const workers = count === undefined ? null : new LocalWorkers(program, count, workerOptions, note);
       return new FleetRun(coordinator, { server, workers }, note);
@@ -113,6 +118,11 @@ function checkPlayable({ environment: { name } }: TrainConfig): void {
     'config',
     `Workers of a fleet play ${playable.join(', ')}, which start nothing on their machines, but the run plays ${name}; train it without --fleet and --workers.`,
   );
+}
+
+/** A pretrained model, as workers know whether they have it. */
+async function baseOf(model: string): Promise<{ readonly name: string; readonly sha256: string }> {
+  return { name: basename(model), sha256: await digestOfModel(model) };
 }
 
 async function openCoordinator(address: string, options: CoordinatorOptions): Promise<Coordinator> {

@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { checkedRunName } from '../fleet/protocol.ts';
 import type { WorkerEvent, WorkerTally } from '../fleet/worker.ts';
 import { openDevice } from '../gpu/device.node.ts';
+import { locateModel } from '../models/hub/cache.node.ts';
 import { Engine } from '../tensor/engine.ts';
 import { adapterOption } from './arguments.ts';
 import { standardOutput } from './output.ts';
@@ -16,6 +17,7 @@ import { duration } from './table.ts';
 interface WorkerCliOptions {
   readonly run?: string;
   readonly data?: string;
+  readonly model?: string;
   readonly adapter?: string;
   readonly json?: boolean;
 }
@@ -29,6 +31,10 @@ export function workerCommand(version: string): Command {
       '--data <dir>',
       "the environment's data here, as options.data of a run (default: where it is found by itself)",
     )
+    .option(
+      '--model <model>',
+      "the pretrained model of the run, as it lies here: a folder, a GGUF file, or OWNER/NAME of the hub's cache",
+    )
     .addOption(adapterOption())
     .option('--json', 'print what it did as JSON at its end')
     .action(async (address: string, options: WorkerCliOptions) => {
@@ -41,14 +47,16 @@ export function workerCommand(version: string): Command {
 async function workAt(
   address: string,
   run: string | null,
-  { data, adapter }: WorkerCliOptions,
+  { data, model, adapter }: WorkerCliOptions,
   version: string,
 ): Promise<WorkerTally> {
-  const [{ connectToServer }, { openTaskSetWith }, { work }] = await Promise.all([
+  const [{ connectToServer }, { openTaskSetWith }, { openModelAt }, { work }] = await Promise.all([
     import('../fleet/connect.node.ts'),
     import('../fleet/environment.node.ts'),
+    import('../fleet/model.node.ts'),
     import('../fleet/worker.ts'),
   ]);
+  const path = model === undefined ? null : await locateModel(model);
   const stop = new AbortController();
   onStopSignals(
     () => stop.abort(),
@@ -68,6 +76,7 @@ async function workAt(
       version,
       run,
       openTaskSet: openTaskSetWith(data === undefined ? {} : { data }),
+      openModel: openModelAt(path),
       signal: stop.signal,
       onEvent: (event) => show(line, event),
     });

@@ -20,7 +20,7 @@ const scoredSequences = 8;
  * Log-probabilities differ by less than this, between sampler and trainer and between adapters: matrices in f16 or
  * packed lose more.
  */
-const tolerances = { f32: 0.01, f16: 0.2, packed: 0.2 } as const;
+const logProbTolerances = { f32: 0.01, f16: 0.2, packed: 0.2 } as const;
 
 /** Draws a number from 0 to 1. */
 type Draw = () => number;
@@ -87,7 +87,7 @@ export class Auditor {
     for (const [index, { id, turns }] of sequences.entries()) {
       const told = turns.flatMap(({ logProbs }) => logProbs);
       const difference = told.reduce((most, value, at) => Math.max(most, Math.abs(value - scores[index]![at]!)), 0);
-      if (!(difference <= tolerances[precision]))
+      if (!(difference <= logProbTolerances[precision]))
         throw new ProxmoError(
           'data',
           `Log-probabilities of ${id} differ by ${difference.toPrecision(3)} from what the policy gives.`,

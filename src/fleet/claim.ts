@@ -33,7 +33,8 @@ export class RunClaim {
       const held = await this.holder();
       if (!held && (await this.create())) return;
       const isRenewed = held && first && held.revision !== first.revision;
-      if (isRenewed || Date.now() > until) throw this.taken(held?.claim ?? first?.claim);
+      if (isRenewed || (held && Date.now() > until)) throw this.taken(held.claim);
+      if (Date.now() > until) throw this.notTaken();
       await pause(500);
     }
   }
@@ -49,8 +50,15 @@ export class RunClaim {
     } catch (cause) {
       const held = await this.holder();
       if (held?.claim.session === this.claim.session) this.revision = held.revision;
-      else if (held || !(await this.create())) throw this.taken(held?.claim, cause);
+      else if (held) throw this.taken(held.claim, cause);
+      else if (!(await this.create())) await this.checkFree(cause);
     }
+  }
+
+  /** A claim that cannot be made is another's, or the server takes nothing for the moment, as with a full disk. */
+  private async checkFree(cause: unknown): Promise<void> {
+    const held = await this.holder();
+    if (held) throw this.taken(held.claim, cause);
   }
 
   async release(): Promise<void> {
@@ -76,11 +84,17 @@ export class RunClaim {
     return JSON.stringify(this.claim);
   }
 
-  private taken(other: Claim | undefined, cause?: unknown): ProxmoError {
-    const who = other ? `process ${other.pid} on ${other.host}, since ${other.started}` : 'another process';
+  private notTaken(): ProxmoError {
     return new ProxmoError(
       'fleet',
-      `The run ${this.run} is coordinated by ${who}; a run has one coordinator. Stop that one, or give this run another name (--fleet-run).`,
+      `The NATS server does not keep that this process coordinates the run ${this.run}; see whether its disk is full.`,
+    );
+  }
+
+  private taken({ pid, host, started }: Claim, cause?: unknown): ProxmoError {
+    return new ProxmoError(
+      'fleet',
+      `The run ${this.run} is coordinated by process ${pid} on ${host}, since ${started}; a run has one coordinator. Stop that one, or give this run another name (--fleet-run).`,
       { cause },
     );
   }

@@ -11,9 +11,9 @@ import type { Actors, Trainer } from '../rl/trainer.ts';
 import { WordTokenizer } from '../text/wordTokenizer.ts';
 import { Auditor } from './audit.ts';
 import { RunClaim, renewalSeconds } from './claim.ts';
-import { Dispatcher } from './dispatcher.ts';
+import { Dispatcher, type PieceTiming } from './dispatcher.ts';
 import { gradientOf, gradientProblem, gradientWork } from './gradients.ts';
-import { type EpisodesWork, protocolVersion, type RunDescription } from './protocol.ts';
+import { type BaseModel, type EpisodesWork, protocolVersion, type RunDescription } from './protocol.ts';
 import { PublishedRun } from './publishedRun.ts';
 import { noteFaults } from './recorded.ts';
 import { cannotKeep } from './server.ts';
@@ -34,6 +34,10 @@ export interface CoordinatorOptions {
   readonly pid: number;
   /** Told in a sentence of what happens in the fleet. */
   readonly onNotice: (text: string) => void;
+  /** The pretrained model that the run trains; not for policies of their own words. */
+  readonly base?: (() => Promise<Pick<BaseModel, 'name' | 'sha256'>>) | undefined;
+  /** Told what each piece took. */
+  readonly onPiece?: (timing: PieceTiming) => void;
 }
 
 /**
@@ -53,8 +57,8 @@ export class Coordinator {
     private readonly options: CoordinatorOptions,
     private readonly session: string = crypto.randomUUID(),
   ) {
-    const { run, version, host, pid, onNotice } = options;
-    this.dispatcher = new Dispatcher(nc, published, { session, version, onNotice });
+    const { run, version, host, pid, onNotice, onPiece } = options;
+    this.dispatcher = new Dispatcher(nc, published, { session, version, onNotice, onPiece });
     const { coordinatorKey } = published.store.names;
     const started = new Date().toISOString();
     const claim = { session, version, host, pid, started, at: 'the beginning' };
@@ -90,11 +94,6 @@ export class Coordinator {
       throw new ProxmoError(
         'config',
         'A fleet does not bring hidden states back; set advantages.similarity to tfidf, or train without --fleet.',
-      );
-    if (!(policy.tokenizer instanceof WordTokenizer))
-      throw new ProxmoError(
-        'config',
-        'A fleet trains policies of its own vocabulary; train a pretrained model without --fleet.',
       );
     if (fleet.gradients && ownLossOf(config))
       throw new ProxmoError(
@@ -213,18 +212,26 @@ export class Coordinator {
     });
   }
 
-  private async describedRun({ config, policy, tasks }: Trainer): Promise<RunDescription> {
+  private async describedRun(trainer: Trainer): Promise<RunDescription> {
+    const { config, policy, tasks } = trainer;
     return {
       protocol: protocolVersion,
       version: this.options.version,
       session: this.session,
       isOpen: true,
       config,
-      tokenizer: JSON.stringify(policy.tokenizer),
+      policy: await this.describedPolicy(trainer),
       tasks: await taskHashes(tasks),
       adapter: policy.engine.gpu.adapter.name,
       shutOut: [],
     };
+  }
+
+  private async describedPolicy({ policy: { tokenizer, model } }: Trainer): Promise<RunDescription['policy']> {
+    if (tokenizer instanceof WordTokenizer) return { kind: 'words', tokenizer: JSON.stringify(tokenizer) };
+    const { base } = this.options;
+    if (!base) throw new Error('the coordinator of a pretrained model was not told which one that is');
+    return { kind: 'model', ...(await base()), adapters: model.adapters?.config ?? null };
   }
 
   private async sayIfLonely(): Promise<void> {

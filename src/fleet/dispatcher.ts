@@ -19,12 +19,17 @@ import {
 } from './protocol.ts';
 import type { PublishedRun } from './publishedRun.ts';
 import { PieceTimes, Round } from './round.ts';
+import type { Published } from './server.ts';
 import { Standing } from './standing.ts';
 
 /** Milliseconds before what failed at the server is tried again. */
 const retryMs = 1000;
 /** Milliseconds without a success after which it is said that the server takes nothing. */
 const tellAfterMs = 5000;
+/** Answers that are asked for at once, and how long the server waits for the first of them. */
+const answersAtOnce = { max_messages: 64, expires: 2000 };
+/** Looks in a row at which pieces must be gone before they are given again. */
+const looksForLost = 2;
 
 /** Pieces that are done together. */
 export interface Job<Result> {
@@ -50,18 +55,35 @@ interface Current {
   readonly round: Round<Piece, unknown>;
 }
 
+/** What an answer that counts took, in seconds. */
+export interface PieceTiming {
+  /** Of the job, as `iteration 3`. */
+  readonly name: string;
+  readonly index: number;
+  readonly worker: string;
+  /** That the worker was at it. */
+  readonly computing: number;
+  /** Besides, from its beginning until the answer counted; null where nothing was heard of its beginning. */
+  readonly latency: number | null;
+  /** Of these, that the coordinator looked at the answer. */
+  readonly judging: number;
+}
+
 export interface DispatcherOptions {
   /** Names the life of this coordinator. */
   readonly session: string;
   readonly version: string;
   readonly onNotice: (text: string) => void;
+  readonly onPiece?: ((timing: PieceTiming) => void) | undefined;
 }
 
 export class Dispatcher {
   private readonly times = { episodes: new PieceTimes(), gradient: new PieceTimes() };
   private readonly standing = new Standing();
-  /** Numbers in the work stream of each piece of the job, as often as it was given. */
-  private readonly given = new Map<number, number[]>();
+  /** Where each piece of the job was put, as often as it was given. */
+  private readonly given = new Map<number, Published[]>();
+  /** Looks in a row at which fewer pieces were on the server than nobody has begun with. */
+  private lookedForLost = 0;
   private current: Current | null = null;
   /** Jobs so far. */
   private jobs = 0;
@@ -132,11 +154,15 @@ export class Dispatcher {
     try {
       await Promise.all(pieces.map((piece) => this.give(piece)));
       return await round.results;
+    } catch (error) {
+      // Of a job that was done, nothing is left in the queue.
+      await store.clear().catch(() => undefined);
+      throw error;
     } finally {
       signal?.removeEventListener('abort', stop);
       this.current = null;
+      for (const { elsewhere } of [...this.given.values()].flat()) if (elsewhere !== null) void store.forget(elsewhere);
       this.given.clear();
-      await store.clear().catch(() => undefined);
     }
   }
 
@@ -144,9 +170,25 @@ export class Dispatcher {
   async giveLateAgain(): Promise<void> {
     if (!this.current) return;
     const { round } = this.current;
-    for (const piece of round.overdue(await this.published.workers())) {
-      this.options.onNotice(`piece ${piece.index + 1} of ${piece.name} takes long and is given again`);
-      await this.give(piece);
+    if (round.isAnyLate) {
+      for (const piece of round.overdue(await this.published.workers())) {
+        this.options.onNotice(`piece ${piece.index + 1} of ${piece.name} takes long and is given again`);
+        await this.give(piece);
+      }
+    }
+    await this.giveLostAgain(round);
+  }
+
+  /** Gives pieces again that nobody has begun with, and that the server has not either, whoever took them off it. */
+  private async giveLostAgain(round: Round<Piece, unknown>): Promise<void> {
+    const { store } = this.published;
+    const isLost = round.waiting.length > 0 && (await store.queued()) === 0;
+    this.lookedForLost = isLost ? this.lookedForLost + 1 : 0;
+    if (this.lookedForLost < looksForLost) return;
+    this.lookedForLost = 0;
+    for (const piece of round.waiting) {
+      this.options.onNotice(`piece ${piece.index + 1} of ${piece.name} is lost and is given again`);
+      await this.give(round.repeated(piece.index));
     }
   }
 
@@ -174,8 +216,8 @@ export class Dispatcher {
     const { store } = this.published;
     const { session, round, index, attempt } = piece;
     const id = `${session}/${round}/${index}/${attempt}`;
-    const sequence = await this.persist(() => store.publish(store.names.workSubject, id, piece));
-    this.given.set(index, [...(this.given.get(index) ?? []), sequence]);
+    const published = await this.persist(() => store.publish(store.names.workSubject, id, piece));
+    this.given.set(index, [...(this.given.get(index) ?? []), published]);
   }
 
   /** Workers say when they begin with a piece. Where that is lost, the server gives it again by itself. */
@@ -194,8 +236,7 @@ export class Dispatcher {
       try {
         const consumer = await store.consumer(store.names.answers, 'coordinator');
         while (!this.isClosed) {
-          const message = await consumer.next({ expires: 2000 });
-          if (message) await this.take(message);
+          for await (const message of await consumer.fetch(answersAtOnce)) await this.take(message);
         }
       } catch {
         if (this.isClosed) return;
@@ -208,8 +249,11 @@ export class Dispatcher {
   /** Looks at an answer. Whatever is wrong with it, it is not read again. */
   private async take(message: JsMsg): Promise<void> {
     const worker = message.subject.split('.').at(-1) ?? '';
+    const { store } = this.published;
     try {
-      await this.judge(await this.published.store.read(message.data), worker);
+      const { message: value, elsewhere } = await store.read(message.data);
+      if (elsewhere !== null) void store.forget(elsewhere);
+      await this.judge(value, worker);
     } catch (error) {
       if (error instanceof ProxmoError && (error.code === 'data' || error.code === 'fleet'))
         this.options.onNotice(`an answer of ${worker} was dropped: ${error.message}`);
@@ -241,6 +285,8 @@ export class Dispatcher {
       const again = round.refuse(index, worker, result.message);
       return again ? this.give(again) : undefined;
     }
+    const began = performance.now();
+    const since = round.secondsSince(index, worker);
     try {
       const read = await job.read(index, worker, result);
       // While it was looked at, another answer may have come, or the job have ended.
@@ -249,6 +295,9 @@ export class Dispatcher {
       if (!(error instanceof ProxmoError && error.code === 'data')) throw error;
       return this.shutOut(answer, error.message);
     }
+    const judging = (performance.now() - began) / 1000;
+    const latency = since === null ? null : since + judging - seconds;
+    options.onPiece?.({ name, index, worker, computing: seconds, latency, judging });
     standing.succeeded(worker, result.kind === 'episodes' ? result.episodes.length : 0, seconds);
     job.onAnswer?.(round.left.map((piece) => piece.index));
     await this.dropRest(index);
@@ -267,11 +316,11 @@ export class Dispatcher {
 
   /** Takes a piece that is done out of the queue, as often as it is there. */
   private async dropRest(index: number): Promise<void> {
-    const sequences = this.given.get(index) ?? [];
+    const given = this.given.get(index) ?? [];
     // Where it was given once, its worker acknowledges it.
-    if (sequences.length < 2) return;
+    if (given.length < 2) return;
     const { store } = this.published;
-    for (const sequence of sequences) await store.drop(store.names.work, sequence);
+    for (const { sequence } of given) await store.drop(store.names.work, sequence);
   }
 
   private async watchConnection(): Promise<void> {
@@ -288,7 +337,14 @@ export class Dispatcher {
   /** After the server was away, it may have lost everything. */
   private async restore(): Promise<void> {
     await this.persist(() => this.published.restore()).catch(() => undefined);
+    await this.forgetLostNumbers().catch(() => undefined);
     for (const piece of this.current?.round.left ?? []) await this.give(piece).catch(() => undefined);
+  }
+
+  /** A stream that was made anew counts from the beginning: numbers of before would name other pieces. */
+  private async forgetLostNumbers(): Promise<void> {
+    const last = await this.published.store.lastSequence();
+    if ([...this.given.values()].flat().some(({ sequence }) => sequence > last)) this.given.clear();
   }
 }
 

@@ -76,13 +76,13 @@ export function gradientOf(told: ToldGradient, size: number): MicroGradient {
 }
 
 /** Gradients of one micro-batch differ by less than this share of their norm, between adapters. */
-const tolerances = { f32: 0.01, f16: 0.2, packed: 0.2 } as const;
+const normTolerances = { f32: 0.01, f16: 0.2, packed: 0.2 } as const;
 
 /** How a gradient differs from what was computed here, as the rest of a sentence; null if it does not. */
 export function gradientProblem(
   given: MicroGradient,
   own: MicroGradient,
-  precision: keyof typeof tolerances,
+  precision: keyof typeof normTolerances,
 ): string | null {
   // Where nothing can be learned from the batch, nobody's gradient is finite.
   if (firstNonFinite(own.gradient) >= 0) return null;
@@ -92,7 +92,7 @@ export function gradientProblem(
     norm += value ** 2;
   }
   const share = Math.sqrt(difference / Math.max(norm, Number.MIN_VALUE));
-  return share <= tolerances[precision] || difference === 0
+  return share <= normTolerances[precision] || difference === 0
     ? null
     : `its gradient differs by ${share.toPrecision(3)} of its norm from what the policy gives`;
 }

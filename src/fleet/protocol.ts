@@ -5,9 +5,10 @@
 import * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
 import { checked } from '../base/schemaProblems.ts';
+import type { LoraConfig } from '../models/peft.ts';
 
 /** Raised whenever a message means something else. Coordinators and workers of one run have the same. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** A run's name on the server: part of subjects and of names of streams. */
 const runNameSchema = z.string().regex(/^[A-Za-z0-9_-]{1,48}$/);
@@ -77,6 +78,31 @@ export const senderSchema = z.looseObject({ protocol: z.int(), version: z.string
 /** Whether a run is open, whatever its version. */
 export const openSchema = z.looseObject({ isOpen: z.boolean() });
 
+const patterns = z.record(z.string(), z.number());
+/** Low-rank adapters: `LoraConfig` of `src/models/peft.ts`. */
+const adaptersSchema: z.ZodType<LoraConfig> = z.strictObject({
+  rank: z.int().min(1),
+  alpha: z.number(),
+  targets: z.union([z.literal('all-linear'), z.array(z.string()).readonly(), z.strictObject({ pattern: z.string() })]),
+  dropout: z.number().min(0).lt(1).exactOptional(),
+  rankStabilised: z.boolean().exactOptional(),
+  rankPattern: patterns.exactOptional(),
+  alphaPattern: patterns.exactOptional(),
+  modulesToSave: z.array(z.string()).exactOptional(),
+});
+
+/** A pretrained model that a run trains. It is never sent: each worker has it. */
+const baseSchema = z.strictObject({
+  kind: z.literal('model'),
+  /** For people, as `SmolLM2-135M-Instruct`. */
+  name: z.string(),
+  /** As `digestOfModel` of `src/models` has it. */
+  sha256: digest,
+  /** What is trained in place of its weights; null if they are themselves. */
+  adapters: adaptersSchema.nullable(),
+});
+export type BaseModel = Omit<z.infer<typeof baseSchema>, 'adapters'> & { readonly adapters: LoraConfig | null };
+
 /** What a run is, as its workers need to know it. */
 export const runSchema = z.strictObject({
   protocol: z.int(),
@@ -86,8 +112,11 @@ export const runSchema = z.strictObject({
   isOpen: z.boolean(),
   /** The run's configuration, which a worker checks by its own schema. */
   config: z.unknown(),
-  /** The policy's vocabulary, as JSON. */
-  tokenizer: z.string(),
+  /** What the policy begins with; of a policy of its own words, its vocabulary as JSON. */
+  policy: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('words'), tokenizer: z.string() }),
+    baseSchema,
+  ]),
   /** SHA-256 of the ids and types of the tasks. */
   tasks: z.strictObject({ training: z.string(), heldOut: z.string() }),
   /** Of the coordinator; workers of another kind compute other last bits. */

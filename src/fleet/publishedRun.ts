@@ -15,6 +15,8 @@ export class PublishedRun {
   private known: RunDescription | null = null;
   private newest: Weights | null = null;
   private previousHash = '';
+  /** Of weights that are on the server; emptied when it may have lost them. */
+  private readonly there = new Set<string>();
 
   private constructor(
     private readonly nc: NatsConnection,
@@ -53,15 +55,27 @@ export class PublishedRun {
     const hash = await sha256(bytes);
     if (this.newest && hash !== this.newest.hash) this.previousHash = this.newest.hash;
     this.newest = { bytes, hash };
-    await this.store.putWeights(bytes, hash, [this.previousHash]);
+    if (this.there.has(hash)) return hash;
+    await this.store.putWeights(bytes, hash);
+    this.there.add(hash);
+    // Nobody waits until old ones are gone; what stays goes with the next ones.
+    void this.store.dropWeights((other) => this.forgetsWeights(other)).catch(() => undefined);
     return hash;
+  }
+
+  /** Whether weights are neither the newest nor those before, and so are not to be taken to be there from here on. */
+  private forgetsWeights(hash: string): boolean {
+    if (hash === this.newest?.hash || hash === this.previousHash) return false;
+    this.there.delete(hash);
+    return true;
   }
 
   /** Makes everything as it should be, after the server may have lost it. */
   async restore(): Promise<void> {
     this.current = await createDirectory(this.nc);
     await this.store.create();
-    if (this.newest) await this.store.putWeights(this.newest.bytes, this.newest.hash, [this.previousHash]);
+    this.there.clear();
+    if (this.newest) await this.putWeights(this.newest.bytes);
     if (this.known) await this.describe(this.known);
   }
 

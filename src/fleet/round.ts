@@ -88,6 +88,12 @@ export class Round<Piece extends Numbered, Result> {
     if (open && open.piece.attempt === attempt) open.taken ??= { worker, at: this.now() };
   }
 
+  /** Seconds since a worker began with a piece; null if it is not known to be at it. */
+  secondsSince(index: number, worker: string): number | null {
+    const taken = this.open.get(index)?.taken;
+    return taken?.worker === worker ? this.now() - taken.at : null;
+  }
+
   /** A sound answer. @returns whether it is the first one to its piece */
   accept(index: number, worker: string, result: Result, seconds: number): boolean {
     const open = this.open.get(index);
@@ -144,6 +150,22 @@ export class Round<Piece extends Numbered, Result> {
     const last = this.open.get(index)?.piece;
     const all = [...undone.map(({ piece }) => piece), ...(last ? [last] : [])];
     return all.map(({ index: each }) => again(this.open.get(each)!));
+  }
+
+  /** The pieces that nobody has begun with since they were given. */
+  get waiting(): readonly Piece[] {
+    return [...this.open.values()].filter(({ taken }) => taken === null).map(({ piece }) => piece);
+  }
+
+  /** A piece that is open, as it is to be given again. */
+  repeated(index: number): Piece {
+    return again(this.open.get(index)!);
+  }
+
+  /** Whether a piece takes so long that it may be overdue. */
+  get isAnyLate(): boolean {
+    const least = Math.min(this.times.patience, presenceSeconds);
+    return [...this.open.values()].some(({ taken }) => taken && this.now() - taken.at > least);
   }
 
   /**

@@ -23,8 +23,8 @@ import { directoryBucket, elsewhereSchema, namesOf, presenceBucket, presenceSeco
 export const silenceSeconds = 30;
 /** A message is this much larger on the wire than what it holds: its subject and headers. */
 const envelopeBytes = 4096;
-/** Bytes of a part of an object. */
-const largestChunk = 2 ** 17;
+/** Bytes of a part of an object. Each waits for the server's word, so that small ones take long where that is far. */
+const largestChunk = 2 ** 20;
 const nanosecondsOf = (seconds: number) => 1e9 * seconds;
 
 /** The run's own names on the server. */
@@ -60,6 +60,20 @@ export async function openDirectory(nc: NatsConnection): Promise<Directory> {
   // A key that is asked for directly stands in the request's subject, so that permissions can tell runs apart.
   const how = { allow_direct: true };
   return { runs: await kvm.open(directoryBucket, how), present: await kvm.open(presenceBucket, how) };
+}
+
+/** Where a message was put. */
+export interface Published {
+  /** Its number in the stream. */
+  readonly sequence: number;
+  /** Its name in the store of large messages; null if it stands in the stream. */
+  readonly elsewhere: string | null;
+}
+
+/** A message, and its name in the store of large messages; null if it stood in the stream. */
+export interface ReadMessage {
+  readonly message: unknown;
+  readonly elsewhere: string | null;
 }
 
 /** A run's streams and stores. */
@@ -105,24 +119,41 @@ export class RunStore {
   /**
    * Puts a message into a stream; once, however often it is put there within two minutes.
    * @param id what names it
-   * @returns its number in the stream
    */
-  async publish(subject: string, id: string, message: unknown): Promise<number> {
+  async publish(subject: string, id: string, message: unknown): Promise<Published> {
     const bytes = await packed(message);
-    const payload = bytes.length > this.largestMessage ? await this.putElsewhere(bytes) : bytes;
+    const elsewhere = bytes.length > this.largestMessage ? await this.putElsewhere(bytes) : null;
+    const payload = elsewhere === null ? bytes : await packed({ elsewhere });
     const { seq } = await this.js.publish(subject, payload, { msgID: id, timeout: 10_000 });
-    return seq;
+    return { sequence: seq, elsewhere };
   }
 
   /** The message that a payload is, or that it says lies elsewhere. @throws {ProxmoError} `data` if it is damaged */
-  async read(payload: Uint8Array): Promise<unknown> {
+  async read(payload: Uint8Array): Promise<ReadMessage> {
     const message = await unpacked(payload);
     const reference = elsewhereSchema.safeParse(message);
-    if (!reference.success) return message;
-    const name = reference.data.elsewhere;
-    const bytes = await (await this.store(this.names.large)).getBlob(name);
+    if (!reference.success) return { message, elsewhere: null };
+    const { elsewhere } = reference.data;
+    const bytes = await (await this.store(this.names.large)).getBlob(elsewhere);
     if (!bytes) throw new ProxmoError('data', 'A large message is not on the server any more.');
-    return unpacked(bytes);
+    return { message: await unpacked(bytes), elsewhere };
+  }
+
+  /** Takes a large message off the server that nobody needs any more. */
+  async forget(elsewhere: string): Promise<void> {
+    await (await this.store(this.names.large)).delete(elsewhere).catch(ignored);
+  }
+
+  /** How many pieces wait, or are with a worker. @throws {Error} if the server is away */
+  async queued(): Promise<number> {
+    const { consumers } = await this.jsm();
+    const { num_pending: waiting, num_ack_pending: out } = await consumers.info(this.names.work, this.names.workers);
+    return waiting + out;
+  }
+
+  /** Number of the last piece that was put into the stream. @throws {Error} if the server is away */
+  async lastSequence(): Promise<number> {
+    return (await (await this.jsm()).streams.info(this.names.work)).state.last_seq;
   }
 
   /** Takes a message out of a stream, wherever it is. One that is gone already is no problem. */
@@ -138,12 +169,19 @@ export class RunStore {
     return this.js.consumers.get(stream, name);
   }
 
-  /** Keeps weights by their hash, and of others the last ones alone. @param kept hashes of those that are to stay */
-  async putWeights(bytes: Uint8Array<ArrayBuffer>, hash: string, kept: readonly string[]): Promise<void> {
+  /** Keeps weights by their hash. */
+  async putWeights(bytes: Uint8Array<ArrayBuffer>, hash: string): Promise<void> {
+    await (await this.store(this.names.policy)).putBlob(this.meta(hash), bytes);
+  }
+
+  /**
+   * Takes weights off the server.
+   * @param isOld whether those of a hash are to go; asked right before they do
+   * @throws {Error} if the server is away
+   */
+  async dropWeights(isOld: (hash: string) => boolean): Promise<void> {
     const store = await this.store(this.names.policy);
-    const there = await store.list();
-    if (!there.some(({ name }) => name === hash)) await store.putBlob(this.meta(hash), bytes);
-    for (const { name } of there) if (name !== hash && !kept.includes(name)) await store.delete(name);
+    for (const { name } of await store.list()) if (isOld(name)) await store.delete(name);
   }
 
   /** Weights by their hash; null if they are not there any more, or are not those. */
@@ -163,10 +201,10 @@ export class RunStore {
     return { name, options: { max_chunk_size: Math.min(largestChunk, this.largestMessage) } };
   }
 
-  private async putElsewhere(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  private async putElsewhere(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
     const name = await sha256(bytes);
     await (await this.store(this.names.large)).putBlob(this.meta(name), bytes);
-    return packed({ elsewhere: name });
+    return name;
   }
 
   private jsm(): Promise<JetStreamManager> {
@@ -175,7 +213,11 @@ export class RunStore {
 
   private store(name: string): Promise<ObjectStore> {
     let opened = this.stores.get(name);
-    if (!opened) this.stores.set(name, (opened = new Objm(this.js).open(name)));
+    if (!opened) {
+      this.stores.set(name, (opened = new Objm(this.js).open(name)));
+      // What could not be opened while the server was away can be later.
+      opened.catch(() => this.stores.delete(name));
+    }
     return opened;
   }
 

@@ -6,20 +6,23 @@ import { type Fault, FaultLog } from '../envs/faults.ts';
 import { type TrainConfig, trainConfigSchema } from '../rl/config.ts';
 import type { Optimiser } from '../rl/optimise.ts';
 import { Policy } from '../rl/policy.ts';
-import { wordPolicySource } from '../rl/policySource.ts';
+import { type PolicySource, wordPolicySource } from '../rl/policySource.ts';
 import { policyOptimiser } from '../rl/policyUpdate.ts';
 import { type EpisodeBatch, playBatch } from '../rl/rollout.ts';
 import { RunTasks } from '../rl/runTasks.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { WordTokenizer } from '../text/wordTokenizer.ts';
 import { microBatchOf, toldGradient } from './gradients.ts';
-import type { EpisodesWork, GradientWork, RunDescription, SoundResult, Work } from './protocol.ts';
+import type { BaseModel, EpisodesWork, GradientWork, RunDescription, SoundResult, Work } from './protocol.ts';
 import { told } from './recorded.ts';
 import { taskHashes } from './taskHashes.ts';
 import { writeWeightBytes } from './weights.ts';
 
 /** Makes the task set of an environment that a run names. It starts nothing and opens nothing that the run names. */
 export type OpenTaskSet = (environment: TrainConfig['environment']) => Promise<TaskSet>;
+
+/** Loads a pretrained model that this worker has. It opens no path that the run names. */
+export type OpenModel = (engine: Engine, base: BaseModel, config: TrainConfig) => Promise<PolicySource>;
 
 /** What came of a piece. */
 interface Done {
@@ -46,13 +49,14 @@ export class Stage {
   /**
    * @param run its name, for messages
    * @throws {ProxmoError} `config` if the environment cannot be had here, or the settings are not valid; `fleet` if its
-   * tasks are others
+   * tasks or its pretrained model are others
    */
   static async open(
     engine: Engine,
     run: string,
-    { config: given, tokenizer, tasks: hashes }: RunDescription,
+    { config: given, policy, tasks: hashes }: RunDescription,
     openTaskSet: OpenTaskSet,
+    openModel: OpenModel | undefined,
   ): Promise<Stage> {
     const config = checked(
       trainConfigSchema,
@@ -69,7 +73,10 @@ export class Stage {
           'fleet',
           `The environment ${taskSet.name} gives other tasks here than at the coordinator of ${run}; give both the same data.`,
         );
-      const source = wordPolicySource(config, WordTokenizer.parse(tokenizer));
+      const source =
+        policy.kind === 'words'
+          ? wordPolicySource(config, WordTokenizer.parse(policy.tokenizer))
+          : await baseOf(part, policy, config, openModel);
       return new Stage(part, new Policy(part, config, source, taskSet), taskSet, tasks);
     } catch (error) {
       part.destroy();
@@ -138,4 +145,18 @@ export class Stage {
     this.engine.destroy();
     await this.taskSet.close?.();
   }
+}
+
+/** @throws {ProxmoError} `config` if this worker has no pretrained models, or not that one */
+function baseOf(
+  engine: Engine,
+  base: BaseModel,
+  config: TrainConfig,
+  openModel: OpenModel | undefined,
+): Promise<PolicySource> {
+  if (openModel) return openModel(engine, base, config);
+  throw new ProxmoError(
+    'config',
+    `The run trains the pretrained model ${base.name}, which this worker cannot have; join it by proxmo worker --model.`,
+  );
 }

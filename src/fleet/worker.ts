@@ -22,7 +22,7 @@ import {
 } from './protocol.ts';
 import { errorOf } from './recorded.ts';
 import { type Directory, openDirectory, RunStore } from './server.ts';
-import { type OpenTaskSet, Stage } from './stage.ts';
+import { type OpenModel, type OpenTaskSet, Stage } from './stage.ts';
 import { keysOf } from './status.ts';
 
 /** Seconds between the signs of life that a worker gives. */
@@ -43,6 +43,8 @@ export interface WorkerOptions {
   /** The run to join; null for any, one after another. */
   readonly run: string | null;
   readonly openTaskSet: OpenTaskSet;
+  /** Not set: this worker has no pretrained models. */
+  readonly openModel?: OpenModel;
   readonly signal: AbortSignal;
   readonly onEvent: (event: WorkerEvent) => void;
 }
@@ -72,12 +74,22 @@ export async function work(nc: NatsConnection, engine: Engine, options: WorkerOp
   return worker.run();
 }
 
+/** A run as it was last looked at. */
+interface SeenRun {
+  description: RunDescription;
+  /** Why this worker cannot go on with it. */
+  problem: ProxmoError | null;
+}
+
 class Worker {
   private tally: WorkerTally = { pieces: 0, episodes: 0, tokens: 0, busySeconds: 0 };
   private readonly started = new Date().toISOString();
   private at: string | null = null;
   /** Of the run's pieces; null until it is looked up. */
   private consumer: Awaited<ReturnType<RunStore['consumer']>> | null = null;
+  private directory: Promise<Directory> | null = null;
+  /** The last answer, which is sent while the next piece is fetched. */
+  private sending: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly nc: NatsConnection,
@@ -91,7 +103,8 @@ class Worker {
       const found = await this.findRun();
       if (!found) break;
       const { run, description } = found;
-      const stage = await Stage.open(this.engine, run, description, this.options.openTaskSet);
+      const { openTaskSet, openModel } = this.options;
+      const stage = await Stage.open(this.engine, run, description, openTaskSet, openModel);
       onEvent({ kind: 'joined', run });
       let isOver = false;
       try {
@@ -124,12 +137,13 @@ class Worker {
   }
 
   private async openRun(wanted: string | null) {
-    const { runs } = await openDirectory(this.nc);
-    for (const run of wanted === null ? (await keysOf(runs)).sort() : [wanted]) {
-      const description = await this.describedRun(runs, run);
-      if (description?.isOpen) return { run, description };
-    }
-    return null;
+    return this.withDirectory(async ({ runs }) => {
+      for (const run of wanted === null ? (await keysOf(runs)).sort() : [wanted]) {
+        const description = await this.describedRun(runs, run);
+        if (description?.isOpen) return { run, description };
+      }
+      return null;
+    });
   }
 
   /** @throws {ProxmoError} `fleet` if it is open, and its coordinator another version */
@@ -147,17 +161,22 @@ class Worker {
   /** Plays until the run is over. @returns false where it goes on with other settings, or this worker is to end */
   private async serve(run: string, first: RunDescription, stage: Stage): Promise<boolean> {
     const store = new RunStore(this.nc, run);
-    const beat = setInterval(() => void this.tell(store), 1000 * presenceEvery);
+    const seen: SeenRun = { description: first, problem: null };
+    const beat = setInterval(() => {
+      void this.tell(store);
+      void this.look(run, seen);
+    }, 1000 * presenceEvery);
     void this.tell(store);
     this.consumer = null;
     const { signal } = this.options;
     try {
-      for (let lookedAt = performance.now(); !signal.aborted; ) {
+      while (!signal.aborted) {
         const message = await this.next(store);
         if (message) await this.perform(message, store, stage);
-        if (message && performance.now() - lookedAt < 1000 * presenceEvery) continue;
-        lookedAt = performance.now();
-        const description = await this.latest(run, first);
+        // Between pieces nobody waits for the server's word: the beat looks.
+        else await this.look(run, seen);
+        const { description, problem } = seen;
+        if (problem) throw problem;
         this.checkWelcome(run, description);
         if (!description.isOpen) return true;
         if (!isSameRun(description, first)) return false;
@@ -165,7 +184,18 @@ class Worker {
       return false;
     } finally {
       clearInterval(beat);
+      await this.sending;
       await this.vanish(store);
+    }
+  }
+
+  /** Takes note of how the run is described; where the server is away, of nothing. */
+  private async look(run: string, seen: SeenRun): Promise<void> {
+    try {
+      const description = await this.withDirectory(({ runs }) => this.describedRun(runs, run));
+      if (description) seen.description = description;
+    } catch (problem) {
+      if (problem instanceof ProxmoError) seen.problem = problem;
     }
   }
 
@@ -192,26 +222,9 @@ class Worker {
     }
   }
 
-  /** The run's description as it is; the last one that is known where the server is away. */
-  private async latest(run: string, known: RunDescription): Promise<RunDescription> {
-    try {
-      return (await this.describedRun((await openDirectory(this.nc)).runs, run)) ?? known;
-    } catch (error) {
-      if (error instanceof ProxmoError) throw error;
-      return known;
-    }
-  }
-
   private async perform(message: JsMsg, store: RunStore, stage: Stage): Promise<void> {
-    const piece = await store
-      .read(message.data)
-      .then((value) => checkedMessage(pieceSchema, value, 'A piece'))
-      .catch(() => null);
-    // What cannot be read, or played any more, is nobody's work.
-    if (!piece || !(await stage.take(piece.weights, (hash) => store.getWeights(hash)).catch(() => false))) {
-      message.term();
-      return;
-    }
+    const piece = await this.prepared(message, store, stage);
+    if (!piece) return;
     this.at = `${piece.name}, piece ${piece.index + 1}`;
     void this.tell(store);
     const { session, round, index, attempt } = piece;
@@ -219,11 +232,31 @@ class Worker {
       store.names.takenSubject,
       JSON.stringify({ session, round, index, attempt, worker: this.options.id }),
     );
+    const outcome = await this.played(message, piece, stage);
+    this.at = null;
+    await this.sending;
+    this.sending = this.answer(message, store, piece, outcome);
+    if (outcome?.result.kind !== 'failed' || outcome.result.code !== 'device-lost') return;
+    await this.sending;
+    throw new ProxmoError('device-lost', outcome.result.message);
+  }
+
+  /** A piece with the weights that it is to be done with; null if it is not for this worker. */
+  private async prepared(message: JsMsg, store: RunStore, stage: Stage): Promise<Piece | null> {
     try {
-      await this.answer(message, store, piece, await this.played(message, piece, stage));
-    } finally {
-      this.at = null;
+      const { message: value } = await store.read(message.data);
+      const piece = checkedMessage(pieceSchema, value, 'A piece');
+      if (await stage.take(piece.weights, (hash) => store.getWeights(hash))) return piece;
+    } catch (error) {
+      if (!(error instanceof ProxmoError && error.code === 'data')) {
+        // The server is away: the piece is as good as it was.
+        message.nak(retryMs);
+        return null;
+      }
     }
+    // What cannot be read, or played any more, is nobody's work.
+    message.term();
+    return null;
   }
 
   /** What comes of a piece; null if this worker is asked to end. */
@@ -279,7 +312,6 @@ class Worker {
       store.publish(store.names.answersOf(id), `${session}/${round}/${index}/${attempt}/${id}`, answer),
     );
     message.ack();
-    if (result.kind === 'failed' && result.code === 'device-lost') throw new ProxmoError('device-lost', result.message);
     if (result.kind !== 'failed') onEvent({ kind: 'piece', name, index, seconds });
   }
 
@@ -315,9 +347,17 @@ class Worker {
 
   /** Signs of life may fail: who gives none is taken to be gone, and comes back with the next one. */
   private async withPresent(use: (directory: Directory) => Promise<unknown>): Promise<void> {
-    await openDirectory(this.nc)
-      .then(use)
-      .catch(() => undefined);
+    await this.withDirectory(use).catch(() => undefined);
+  }
+
+  /** Uses the server's buckets, which are opened anew after anything failed: it may have lost them. */
+  private async withDirectory<T>(use: (directory: Directory) => Promise<T>): Promise<T> {
+    try {
+      return await use(await (this.directory ??= openDirectory(this.nc)));
+    } catch (error) {
+      this.directory = null;
+      throw error;
+    }
   }
 
   /** Does something at the server as soon as it is there, unless this worker is asked to end. */
@@ -336,6 +376,6 @@ class Worker {
 
 /** Whether a worker can go on with what it has, whoever coordinates the run. */
 function isSameRun(a: RunDescription, b: RunDescription): boolean {
-  const essence = ({ config, tokenizer, version }: RunDescription) => JSON.stringify([config, tokenizer, version]);
+  const essence = ({ config, policy, version }: RunDescription) => JSON.stringify([config, policy, version]);
   return essence(a) === essence(b);
 }

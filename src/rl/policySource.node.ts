@@ -8,6 +8,7 @@ import { ProxmoError } from '../base/errors.ts';
 import type { TaskSet } from '../envs/environment.ts';
 import { locateWeights } from '../models/hf/locate.ts';
 import { digestOfAdapter } from '../models/peft.node.ts';
+import type { LoraConfig } from '../models/peft.ts';
 import { digestOfModel, openPretrained } from '../models/pretrained.node.ts';
 import { decoderSlab } from '../nn/decoderParameters.ts';
 import { loadPretrained } from '../nn/decoderWeights.ts';
@@ -142,7 +143,8 @@ export async function openPolicyModel(
     lora,
     seed,
     prompt,
-  }: Pick<TrainConfig, 'lora' | 'seed'> & {
+  }: Pick<TrainConfig, 'seed'> & {
+    readonly lora: TrainConfig['lora'] | LoraConfig;
     readonly prompt?: TrainConfig['prompt'];
   } = {
     lora: null,

@@ -26,7 +26,7 @@ export async function startingAdapters(
   engine: Engine,
   model: AdaptedModel,
   weights: WeightSource,
-  settings: LoraSettings,
+  settings: LoraSettings | LoraConfig,
   seed: number,
 ): Promise<LoraAdapters> {
   if (!('from' in settings)) {

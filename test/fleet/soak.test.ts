@@ -57,7 +57,17 @@ describe.skipIf(!hasNatsServer)('a fleet', () => {
     const workers = [await newWorker(), await newWorker()];
     let coordinator = await start([...train, '--out', dir, '--iterations', '100000', ...settings]);
     const done = async () => (await (await openRun(dir)).readMetrics()).filter(({ kind }) => kind === 'train').length;
-    while ((await done().catch(() => 0)) < 1) await pause(100);
+    /** Waits for an iteration. A coordinator that ended, since it found no server as it began, is started again. */
+    const reaches = async (iteration: number) => {
+      while ((await done().catch(() => 0)) < iteration) {
+        await pause(200);
+        if (coordinator.child.exitCode === null) continue;
+        const { stderr } = await coordinator.done;
+        expect(stderr).toMatch(/NATS server/);
+        coordinator = await start([...train, '--resume', dir]);
+      }
+    };
+    await reaches(1);
 
     for (const end = Date.now() + 60_000 * minutes; Date.now() < end; ) {
       const what = random.below(6);
@@ -78,7 +88,7 @@ describe.skipIf(!hasNatsServer)('a fleet', () => {
 
     const before = await done();
     // It goes on after all that, and ends as it is asked to.
-    while ((await done()) < before + 2) await pause(200);
+    await reaches(before + 2);
     coordinator.child.kill('SIGINT');
     expect(await coordinator.done).toMatchObject({ code: 130 });
     for (const worker of workers) worker.child.kill('SIGTERM');

@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TaskSet, Turn } from '../../src/envs/environment.ts';
@@ -115,10 +116,31 @@ describe.skipIf(!hasNatsServer)('a fleet goes on to the same bits', () => {
     const told = notices.join('\n');
     expect(told).toContain('an answer of rogue was dropped: A message is damaged or cut short.');
     expect(told).toContain('an answer of rogue was dropped: It says that it is of sound.');
-    expect(told).toContain('Worker old is proxmo 0 (protocol 1), and this is proxmo 1 (protocol 1)');
+    expect(told).toContain('Worker old is proxmo 0 (protocol 2), and this is proxmo 1 (protocol 2)');
     expect(told).toMatch(/short is shut out, and its pieces are given again: .* it has 0 episodes of 2/);
     expect(workers.filter((line) => line.includes('shut out'))).toHaveLength(1);
     await rogue.close();
+  });
+
+  it('when a piece is taken off the queue by somebody who does not play it', async () => {
+    await using server = await NatsServer.start();
+    const thief = await connect({ servers: server.address });
+    const notices: string[] = [];
+    let worker: Promise<TestWorker> | undefined;
+    await trainWithFleet(server, join(folder, 'stolen'), config, {
+      onNotice: (text) => {
+        notices.push(text);
+        if (text.includes('no worker is there yet')) worker ??= steal().then(() => startWorker(server, 'w'));
+      },
+    });
+    async function steal(): Promise<void> {
+      const consumer = await jetstream(thief).consumers.get('proxmo_test_work', 'workers');
+      (await consumer.next({ expires: 1000 }))!.term();
+    }
+    await (await worker!).done;
+    await thief.close();
+    expect(await essenceOf(join(folder, 'stolen'))).toEqual(expected);
+    expect(notices.join('\n')).toContain('is lost and is given again');
   });
 
   it('while a second coordinator, and a worker of another version, are refused', async () => {
@@ -135,7 +157,7 @@ describe.skipIf(!hasNatsServer)('a fleet goes on to the same bits', () => {
     const other = await startWorker(server, 'new', { version: '2' });
     await expect(other.done).rejects.toMatchObject({
       code: 'fleet',
-      message: expect.stringMatching(/The coordinator of test is proxmo 1 \(protocol 1\), and this is proxmo 2/),
+      message: expect.stringMatching(/The coordinator of test is proxmo 1 \(protocol 2\), and this is proxmo 2/),
     });
     const worker = await startWorker(server, 'w');
     await first;
@@ -196,6 +218,23 @@ describe.skipIf(!hasNatsServer)('a fleet goes on to the same bits', () => {
     expect(workers.find((line) => line.startsWith('broken')) ?? 'broken: 0 pieces').toContain('broken: 0 pieces');
   });
 
+  it('when the disk of the server is full, until there is room again', async () => {
+    const settings = join(folder, 'room.conf');
+    const room = (bytes: number) => writeFileSync(settings, `jetstream { max_file_store: ${bytes} }\n`);
+    room(9000);
+    await using server = await NatsServer.start(['--config', settings]);
+    const notices: string[] = [];
+    const worker = await startWorker(server, 'w');
+    const training = trainWithFleet(server, join(folder, 'full'), config, { onNotice: (text) => notices.push(text) });
+    await until(() => notices.some((text) => text.includes('the NATS server takes nothing: ')));
+    room(1e8);
+    await server.down();
+    await server.up();
+    await training;
+    await worker.done;
+    expect(await essenceOf(join(folder, 'full'))).toEqual(expected);
+  });
+
   it('when answers are larger than messages may be', async () => {
     const settings = join(folder, 'small.conf');
     writeFileSync(settings, 'max_payload: 12000\n');
@@ -243,7 +282,7 @@ async function until(isSo: () => boolean): Promise<void> {
 
 /** Answers that must not count, by who gives them. */
 function liesAbout({ session, round, name, index, attempt, weights }: Piece): [string, Answer][] {
-  const common = { protocol: 1, version, session, round, name, index, attempt, weights, seconds: 0.1 };
+  const common = { protocol: 2, version, session, round, name, index, attempt, weights, seconds: 0.1 };
   const step = {
     observation: 'two doors',
     actions: ['left', 'right'],

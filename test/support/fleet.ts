@@ -3,7 +3,7 @@
 import type { TaskSet } from '../../src/envs/environment.ts';
 import { createNamedTaskSet } from '../../src/envs/registry.node.ts';
 import { connectToServer } from '../../src/fleet/connect.node.ts';
-import { Coordinator } from '../../src/fleet/coordinator.ts';
+import { Coordinator, type CoordinatorOptions } from '../../src/fleet/coordinator.ts';
 import { type WorkerEvent, type WorkerOptions, work } from '../../src/fleet/worker.ts';
 import { openDevice } from '../../src/gpu/device.node.ts';
 import { type TrainConfig, trainConfigSchema } from '../../src/rl/config.ts';
@@ -77,6 +77,7 @@ export interface FleetTraining extends Partial<Pick<TrainRunOptions, 'resume' | 
   readonly run?: string;
   readonly version?: string;
   readonly onNotice?: (text: string) => void;
+  readonly base?: CoordinatorOptions['base'];
 }
 
 /** Trains through a server, as the coordinator. */
@@ -86,7 +87,7 @@ export async function trainWithFleet(
   config: TrainConfig,
   options: FleetTraining = {},
 ) {
-  const { run = 'test', version: own = version, onNotice = () => {}, ...rest } = options;
+  const { run = 'test', version: own = version, onNotice = () => {}, base, ...rest } = options;
   const connection = await connectToServer(server.address, 'test');
   const coordinator = await Coordinator.open(connection, {
     run,
@@ -94,6 +95,7 @@ export async function trainWithFleet(
     host: 'here',
     pid: process.pid,
     onNotice,
+    base,
   });
   const engine = await ownEngine();
   try {
