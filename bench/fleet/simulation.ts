@@ -265,8 +265,8 @@ class Simulation {
 
   /** The coordinator looks at what is late, again and again. */
   private watch(): void {
-    const { patience } = this.times.get(this.job)!;
-    for (const piece of this.pieces) {
+    const patience = this.left === 0 ? 0 : this.times.get(this.job)!.patience;
+    for (const piece of this.left === 0 ? [] : this.pieces) {
       if (piece.isDone || !piece.taken) continue;
       const { worker, at } = piece.taken;
       const seconds = this.events.now - at;
