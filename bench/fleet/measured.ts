@@ -2,8 +2,8 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { bundle } from '../../scripts/bundle.mjs';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { withPieces } from '../../src/cli/fleetRun.ts';
 import { answers, freePort } from '../../src/cli/localFleet.ts';
 import { newRunConfig } from '../../src/cli/newConfig.ts';
@@ -97,7 +97,10 @@ function secondsOf(pid: number | undefined): number {
 }
 
 /** The program of the processes, bundled once. */
-export function partProgram(): Promise<string> {
+export async function partProgram(): Promise<string> {
+  // The bundler finds the checkout from where it lies itself, so it must not become a part of this bundle.
+  const script = pathToFileURL(resolve('scripts/bundle.mjs')).href;
+  const { bundle } = (await import(script)) as typeof import('../../scripts/bundle.mjs');
   return bundle('bench/fleet/parts.ts');
 }
 
