@@ -101,7 +101,7 @@ function variantsOf({ ends, bias = false, weight }: StepForm): Variant<StepParam
       // A software driver takes seconds to compile so much widening, and has subgroups.
       requires: ({ kind, features, subgroupMinSize, subgroupMaxSize }) =>
         kind === 'gpu' ||
-        !(weight === 'q4_k' || weight === 'q6_k') ||
+        !isPacked(weight) ||
         !(features.has('subgroups') && subgroupMinSize <= 8 && subgroupMaxSize >= 4),
     },
   ];
