@@ -6,7 +6,7 @@ export { type AdapterChoice, type OpenDeviceOptions, openDevice } from './gpu/de
 export {
   DeviceWorker,
   type WorkerThread,
-  type WorkerThreadEvent,
+  type WorkerThreadEvents,
   type WorkerThreadOptions,
 } from './gpu/deviceWorker.node.ts';
 export { TuningCache } from './gpu/tuningCache.node.ts';

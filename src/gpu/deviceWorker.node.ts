@@ -18,15 +18,27 @@ import type { GpuContext } from './context.ts';
 export interface WorkerThread {
   readonly threadId: number;
   postMessage(value: unknown, transferList?: readonly unknown[]): void;
-  on(event: WorkerThreadEvent, listener: (value: any) => void): this;
-  once(event: WorkerThreadEvent, listener: (value: any) => void): this;
-  off(event: WorkerThreadEvent, listener: (value: any) => void): this;
+  on<Event extends keyof WorkerThreadEvents>(event: Event, listener: (value: WorkerThreadEvents[Event]) => void): this;
+  once<Event extends keyof WorkerThreadEvents>(
+    event: Event,
+    listener: (value: WorkerThreadEvents[Event]) => void,
+  ): this;
+  off<Event extends keyof WorkerThreadEvents>(event: Event, listener: (value: WorkerThreadEvents[Event]) => void): this;
   ref(): void;
   unref(): void;
   terminate(): Promise<number>;
 }
 
-export type WorkerThreadEvent = 'error' | 'exit' | 'message' | 'messageerror' | 'online';
+/** What comes with each event of a thread. */
+export interface WorkerThreadEvents {
+  readonly error: Error;
+  /** The exit code. */
+  readonly exit: number;
+  // biome-ignore lint/suspicious/noExplicitAny: what a thread sends is known to whoever wrote it, as in Node's types
+  readonly message: any;
+  readonly messageerror: Error;
+  readonly online: undefined;
+}
 
 /** What a thread is started with, as Node has it, and whatever else a `Worker` takes. */
 export interface WorkerThreadOptions {
