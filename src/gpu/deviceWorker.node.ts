@@ -16,16 +16,21 @@ import type { GpuContext } from './context.ts';
 
 /** A `Worker` of `node:worker_threads`. It is described here, so that declarations hold without Node's types. */
 export interface WorkerThread {
+  /** Its number, as the thread itself knows it. */
   readonly threadId: number;
+  /** Sends a value, which is copied; what stands in the list is handed over instead. */
   postMessage(value: unknown, transferList?: readonly unknown[]): void;
-  on<Event extends keyof WorkerThreadEvents>(event: Event, listener: (value: WorkerThreadEvents[Event]) => void): this;
-  once<Event extends keyof WorkerThreadEvents>(
-    event: Event,
-    listener: (value: WorkerThreadEvents[Event]) => void,
-  ): this;
-  off<Event extends keyof WorkerThreadEvents>(event: Event, listener: (value: WorkerThreadEvents[Event]) => void): this;
+  /** Calls a function at each event of a kind. */
+  on<E extends keyof WorkerThreadEvents>(event: E, listener: (value: WorkerThreadEvents[E]) => void): this;
+  /** Calls a function at the next event of a kind. */
+  once<E extends keyof WorkerThreadEvents>(event: E, listener: (value: WorkerThreadEvents[E]) => void): this;
+  /** Calls a function no more. */
+  off<E extends keyof WorkerThreadEvents>(event: E, listener: (value: WorkerThreadEvents[E]) => void): this;
+  /** Keeps the process alive while the thread runs, as it is by default. */
   ref(): void;
+  /** Lets the process end while the thread runs. */
   unref(): void;
+  /** Ends the thread. @returns its exit code, once it has ended */
   terminate(): Promise<number>;
 }
 
