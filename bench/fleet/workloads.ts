@@ -1,7 +1,7 @@
 /**
- * What is simulated: costs as they were measured on two CPU cores without a GPU (bench/README.md), and sizes of
- * messages as `src/fleet` sends them. Where a model's own iteration was never measured, it is its tokens times the
- * measured seconds of one.
+ * What is simulated. The seconds of an iteration of the household preset and of ALFWorld were measured on two CPU cores
+ * without a GPU (bench/README.md). The household's parts, the bytes of answers, the seconds of judging and joining are
+ * estimates, and so are all costs of pretrained models: their tokens times an estimate for one.
  */
 import type { SimulatedJob, SimulatedWork } from './simulation.ts';
 
@@ -41,7 +41,7 @@ const alfworld: Iteration = {
   ...{ answerBytes: 60e3, judging: 0.05, steps: 4, microBatches: 8, joining: 20 },
 };
 
-/** Seconds of a token that is read, written and learned, of SmolLM2-135M in float32 on two cores. */
+/** Seconds of a token that is read, written and learned, of SmolLM2-135M in float32 on two cores: estimates. */
 const tokenSeconds = { read: 0.006, written: 0.02, learned: 0.016 };
 
 /** A pretrained model that plays 128 episodes of 600 tokens read and 150 written. @param size times SmolLM2's */

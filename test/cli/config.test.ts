@@ -132,7 +132,7 @@ describe('proxmo config', () => {
     expect(stdout).toContain('Learning rate of AdamW');
     expect(stdout).toMatch(/value +number above 0/);
     expect(stdout).toMatch(/default +0\.0005/);
-    expect(stdout).toMatch(/presets +small: 0\.001; alfworld: 0\.0001; paper, pretrained: 0\.00001/);
+    expect(stdout).toMatch(/presets +small: 0\.001; paper, pretrained: 0\.00001/);
     expect(stdout).toMatch(/example +proxmo train --set training\.learningRate=0\.001\n/);
   });
 
