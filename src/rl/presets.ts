@@ -2,8 +2,8 @@
 
 /**
  * The real games of ALFWorld, and a policy of 0.73 million parameters: imitation in half of the training games, then
- * reinforcement in the other half, since games that were learned by heart teach nothing. Without demonstrations in every
- * step, what 16 tasks teach costs more in all others (docs/results.md).
+ * reinforcement in the other half, since games that were learned by heart teach nothing. Without demonstrations in
+ * every step, what 16 tasks teach costs more in all others (docs/results.md).
  */
 const alfworld = {
   environment: { name: 'alfworld', options: {} },
