@@ -70,6 +70,8 @@ export async function raceVariants(
     let left: readonly Runner[] = runners;
     for (let round = 0; round < rounds; round++) {
       await runRound(left);
+      // One batch alone may have met a busy machine.
+      if (round === 0) continue;
       const best = Math.min(...left.map(leastOf));
       left = left.filter((runner) => runner === first || leastOf(runner) <= losingFactor * best);
     }

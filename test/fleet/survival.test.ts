@@ -118,7 +118,10 @@ describe.skipIf(!hasNatsServer)('a fleet goes on to the same bits', () => {
     expect(told).toContain('an answer of rogue was dropped: It says that it is of sound.');
     expect(told).toContain('Worker old is proxmo 0 (protocol 2), and this is proxmo 1 (protocol 2)');
     expect(told).toMatch(/short is shut out, and its pieces are given again: .* it has 0 episodes of 2/);
-    expect(workers.filter((line) => line.includes('shut out'))).toHaveLength(1);
+    // An early answer that is read only when its round has come is a lie like that of `short`.
+    const liars = workers.filter((line) => line.includes('shut out')).map((line) => line.split(':')[0]!);
+    expect(liars).toContain('short');
+    expect(['early', 'short']).toEqual(expect.arrayContaining(liars));
     await rogue.close();
   });
 

@@ -193,7 +193,7 @@ describe.runIf(packed)('opening SwiftShader', () => {
     const worker = `
       import { parentPort, workerData } from 'node:worker_threads';
       import(workerData.proxmo)
-        .then(({ openDevice }) => openDevice(workerData.adapter))
+        .then(({ openDevice }) => openDevice(workerData.adapter, { inWorker: true }))
         .then(({ adapter }) => parentPort.postMessage(adapter.profile.driver), (error) => parentPort.postMessage(error.code));`;
     const program = `
       import { Worker } from 'node:worker_threads';
