@@ -9,25 +9,29 @@ import { pathToFileURL } from 'node:url';
 import { problemsOf } from './prose.mjs';
 
 const columns = 120;
-const comment = /^\s*(?:\/\*\*?|\*\/|\*|\/\/)(?!#)( ?)(.*?)(?:\*\/)?$/;
+const isComment = /^\s*(\*|\/\/(?!#)|\/\*)/;
+const mayBeLong = /^\s*(\*|\/\/)( \||\s{2,})/;
+/** What a line of a comment says; a directive of a shader says nothing. */
+const words = /^\s*(?:\/\*\*?|\*\/|\*|\/\/)(?!#) ?(.*?)(?:\*\/)?$/;
+const isNoSentence = /^(\s|\||@throws)/;
 
 /**
  * What is wrong with the comments of a file.
  * @returns a sentence each, with the line it begins in
  */
 export function commentProblems(text) {
-  const page = text.split(/\r?\n/).map((line) => {
-    const [, , words = ''] = comment.exec(line) ?? [];
-    return { line, words, isFree: /^(\s|\||@throws)/.test(words) };
-  });
-  const long = page.flatMap(({ line, words, isFree }, index) =>
-    line.length > columns && words !== '' && (!isFree || words.startsWith('@'))
+  const lines = text.split(/\r?\n/);
+  const long = lines.flatMap((line, index) =>
+    line.length > columns && isComment.test(line) && !mayBeLong.test(line)
       ? [{ line: index + 1, text: `the comment has ${line.length} columns; wrap it at ${columns}` }]
       : [],
   );
-  // What is said of a parameter is a sentence of its own.
-  const prose = page.map(({ words, isFree }) => (isFree ? '' : words.replace(/^@/, '- @').trim())).join('\n');
-  return [...long, ...problemsOf(prose).filter(({ text }) => text.startsWith('has a sentence'))];
+  const prose = lines.map((line) => {
+    const [, said = ''] = words.exec(line) ?? [];
+    // What is said of a parameter is a sentence of its own.
+    return isNoSentence.test(said) ? '' : said.replace(/^@/, '- @').trim();
+  });
+  return [...long, ...problemsOf(prose.join('\n')).filter(({ text }) => text.startsWith('has a sentence'))];
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -4,7 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
-import packageJson from '../../package.json' with { type: 'json' };
+import { packageVersion } from '../../src/base/packageVersion.ts';
 import type { TaskSet } from '../../src/envs/environment.ts';
 import { connectToServer } from '../../src/fleet/connect.node.ts';
 import { Coordinator, type CoordinatorOptions } from '../../src/fleet/coordinator.ts';
@@ -14,6 +14,7 @@ import { openDevice } from '../../src/gpu/device.node.ts';
 import type { TrainConfig } from '../../src/rl/config.ts';
 import { type TrainRunOptions, trainRun } from '../../src/rl/run.node.ts';
 import { Engine } from '../../src/tensor/engine.ts';
+import { withOpening } from './opening.ts';
 import type { Said } from './tally.ts';
 
 /** What a process is told to be. */
@@ -37,7 +38,6 @@ export type Part =
 
 /** The name of the run on the server. */
 const run = 'measured';
-const { version } = packageJson;
 
 await play(JSON.parse(process.argv[2]!) as Part);
 process.disconnect();
@@ -56,7 +56,7 @@ async function play(part: Part): Promise<void> {
 async function coordinate(engine: Engine, part: Extract<Part, { readonly kind: 'coordinator' }>): Promise<void> {
   const connection = await connectToServer(part.address, 'measured coordinator');
   const options: CoordinatorOptions = {
-    ...{ run, version, host: hostname(), pid: process.pid },
+    ...{ run, version: packageVersion, host: hostname(), pid: process.pid },
     onNotice: (text) => process.stderr.write(`${text}\n`),
     onPiece: (timing) => say({ kind: 'piece', ...timing }),
   };
@@ -78,7 +78,7 @@ async function train(
   const phases: Record<string, number> = {};
   let [phase, before] = ['', cpuSeconds()];
   await trainRun(engine, {
-    ...{ dir, config, version },
+    ...{ dir, config },
     ...options,
     onEvent: (event) => {
       if (event.kind === 'progress' && event.progress.phase !== phase) {
@@ -107,7 +107,7 @@ async function workAs(engine: Engine, { address, id, pad }: Extract<Part, { read
   const open = openTaskSetWith({});
   try {
     await work(connection, engine, {
-      ...{ id, name: id, version, run, signal: new AbortController().signal },
+      ...{ id, name: id, version: packageVersion, run, signal: new AbortController().signal },
       openTaskSet: async (environment) => padded(await open(environment), pad),
       onEvent: (event) => {
         if (event.kind === 'piece') say({ kind: 'did', worker: id, cpu: cpuSeconds(), seconds: event.seconds });
@@ -120,21 +120,7 @@ async function workAs(engine: Engine, { address, id, pad }: Extract<Part, { read
 
 /** A task set whose worlds take so long to open. Those of a batch open together, so a batch takes that much longer. */
 function padded(taskSet: TaskSet, seconds: number): TaskSet {
-  if (seconds === 0) return taskSet;
-  return {
-    ...taskSet,
-    createEnvironment() {
-      const environment = taskSet.createEnvironment();
-      return {
-        ...environment,
-        step: (action) => environment.step(action),
-        async reset(task) {
-          await pause(1000 * seconds);
-          return environment.reset(task);
-        },
-      };
-    },
-  };
+  return seconds === 0 ? taskSet : withOpening(taskSet, () => pause(1000 * seconds));
 }
 
 function say(said: Said): void {

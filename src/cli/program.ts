@@ -1,6 +1,6 @@
 /** All commands, put together. Each is a file of its own. */
 import { Command } from 'commander';
-import packageJson from '../../package.json' with { type: 'json' };
+import { packageVersion } from '../base/packageVersion.ts';
 import { advantagesCommand } from './advantages.ts';
 import { benchCommand } from './bench.ts';
 import { compareCommand } from './compare.ts';
@@ -30,7 +30,7 @@ import { workerCommand } from './worker.ts';
 export function createProgram(thisFile: string): Command {
   const program = new Command('proxmo')
     .description('Train small language-model policies for multi-turn tasks with ProxMO, on WebGPU.')
-    .version(packageJson.version)
+    .version(packageVersion)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => standardOutput.write(text),
@@ -38,9 +38,9 @@ export function createProgram(thisFile: string): Command {
       outputError: (text, write) => write(`proxmo: ${text.replace(/^error: /, '')}`),
     });
   for (const command of [
-    trainCommand(packageJson.version, thisFile),
-    sftCommand(packageJson.version),
-    studyCommand(packageJson.version, thisFile),
+    trainCommand(packageVersion, thisFile),
+    sftCommand(packageVersion),
+    studyCommand(packageVersion, thisFile),
     evalCommand(),
     playCommand(),
     whyCommand(),
@@ -51,14 +51,14 @@ export function createProgram(thisFile: string): Command {
     modelCommand(),
     generateCommand(),
     advantagesCommand(),
-    benchCommand(packageJson.version),
-    workerCommand(packageJson.version),
+    benchCommand(packageVersion),
+    workerCommand(packageVersion),
     fleetCommand(),
     kernelCommand(),
-    profileCommand(packageJson.version, thisFile),
+    profileCommand(packageVersion, thisFile),
     viewCommand(),
-    doctorCommand(packageJson.version),
-    gpuReportCommand(packageJson.version, thisFile),
+    doctorCommand(packageVersion),
+    gpuReportCommand(packageVersion, thisFile),
     completionCommand(),
     completeCommand(program),
   ]) {

@@ -89,7 +89,8 @@ const adaptersSchema: z.ZodType<LoraConfig> = z.strictObject({
   rankPattern: patterns.exactOptional(),
   alphaPattern: patterns.exactOptional(),
   modulesToSave: z.array(z.string()).exactOptional(),
-});
+  ensureWeightTying: z.boolean().exactOptional(),
+} satisfies Record<keyof LoraConfig, z.ZodType>);
 
 /** A pretrained model that a run trains. It is never sent: each worker has it. */
 const baseSchema = z.strictObject({

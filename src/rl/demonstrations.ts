@@ -14,10 +14,14 @@ import { type ActedTurn, actThrough, type Course, replyOf, type Scribe } from '.
 import { contextSequences, type TurnTokens } from './episodeMemory.ts';
 
 export const teachers = ['expert', 'solution'] as const;
+type Teacher = (typeof teachers)[number];
 
 export interface DemonstrationOptions {
-  /** The task set's expert, which acts on what it sees; or a task's recorded solution, action by action. */
-  readonly teacher: (typeof teachers)[number];
+  /**
+   * The task set's expert, which acts on what it sees; a task's recorded solution, action by action; or actions that
+   * are recited, those of each task, `[tasks]`.
+   */
+  readonly teacher: Teacher | readonly (readonly string[])[];
   /**
    * Share of turns in which an admissible action is taken at random in place of the teacher's, so that the teacher's
    * way back is demonstrated too (noise injection: Laskey et al., arXiv 1703.09327). The random action is not to be
@@ -28,8 +32,6 @@ export interface DemonstrationOptions {
   readonly seed: number;
   /** Counts the faults of the whole run. */
   readonly faults: FaultLog;
-  /** Actions that are recited in place of what the teacher would do, `[tasks]`; none by default. */
-  readonly recited?: readonly (readonly string[])[];
   /** Actions with which the episode of each task begins, `[tasks]`, before the teacher takes over; none by default. */
   readonly beginnings?: readonly (readonly string[])[];
 }
@@ -71,8 +73,8 @@ export async function demonstrateEach(
   tasks: readonly Task[],
   options: DemonstrationOptions,
 ): Promise<TokenSequence[][]> {
-  const { noise, seed, faults, beginnings, recited } = options;
-  if (!recited) checkTeacher(taskSet, options);
+  const { noise, seed, faults, beginnings } = options;
+  const playerOf = playersOf(taskSet, options);
   const sequences: TokenSequence[][] = tasks.map(() => []);
   const random = new Random(seed, 'demonstrations');
   const drawNoise = (offered: readonly string[] | null) =>
@@ -81,10 +83,11 @@ export async function demonstrateEach(
   let dropped = 0;
   for (const [index, task] of tasks.entries()) {
     const beginning = beginnings?.[index] ?? [];
-    const teacher = () => (recited ? reciter(recited[index]!) : teacherOf(taskSet, task, options.teacher));
     const stray: NonNullable<Course['stray']> = (turn, offered) => beginning[turn] ?? drawNoise(offered);
     for (let attempt = 1; ; attempt++) {
-      const shown = await demonstrateOne(scribe, taskSet, task, teacher, faults, stray).catch(asInterrupted);
+      const shown = await demonstrateOne(scribe, taskSet, task, () => playerOf(task, index), faults, stray).catch(
+        asInterrupted,
+      );
       if (!(shown instanceof Interrupted)) {
         sequences[index] = shown;
         break;
@@ -112,7 +115,7 @@ export async function demonstrateEach(
 /** @throws {ProxmoError} `config` if the task set has no such teacher, or recorded solutions are asked to err */
 export function checkTeacher(
   taskSet: TaskSet,
-  { teacher, noise }: Pick<DemonstrationOptions, 'teacher' | 'noise'>,
+  { teacher, noise }: { readonly teacher: Teacher; readonly noise: number },
 ): void {
   if (teacher === 'expert' && !taskSet.createExpert) {
     throw new ProxmoError(
@@ -131,8 +134,17 @@ export function checkTeacher(
   }
 }
 
-/** Who demonstrates a task; null if nobody can. */
-function teacherOf(taskSet: TaskSet, task: Task, teacher: DemonstrationOptions['teacher']): Expert | null {
+/** Who demonstrates each task; null if nobody can. @throws {ProxmoError} as `checkTeacher` */
+function playersOf(
+  taskSet: TaskSet,
+  { teacher, noise }: DemonstrationOptions,
+): (task: Task, index: number) => Expert | null {
+  if (typeof teacher !== 'string') return (_, index) => reciter(teacher[index]!);
+  checkTeacher(taskSet, { teacher, noise });
+  return (task) => teacherOf(taskSet, task, teacher);
+}
+
+function teacherOf(taskSet: TaskSet, task: Task, teacher: Teacher): Expert | null {
   if (teacher === 'solution') return reciter(taskSet.solution!(task));
   return taskSet.createDemonstrator?.() ?? taskSet.createExpert!();
 }
@@ -148,7 +160,7 @@ async function demonstrateOne(
   scribe: Scribe,
   taskSet: TaskSet,
   task: Task,
-  teacher: () => Expert | null,
+  createPlayer: () => Expert | null,
   faults: FaultLog,
   stray: NonNullable<Course['stray']>,
 ): Promise<TokenSequence[]> {
@@ -162,7 +174,7 @@ async function demonstrateOne(
   };
   const ask = <T extends Turn>(call: () => Answer<T>, problemOf: (turn: T) => string | null): Promise<T> =>
     attempt(() => askForTurn(taskSet.name, faults.settings.stepTimeoutSeconds, call, problemOf));
-  const player = await attempt(teacher);
+  const player = await attempt(createPlayer);
   if (player === null) return [];
   const environment = await attempt(() => taskSet.createEnvironment());
   try {

@@ -51,13 +51,12 @@ export class Lessons {
     if (!rehearses(config)) return [];
     const demonstrations = await this.demonstrations();
     if (successes === null) return demonstrations;
-    const { teacher } = config.warmStart;
     const own = await successes.sequences((unseen) =>
       demonstrateEach(
         this.scribe,
         this.taskSet,
         unseen.map(({ task }) => task),
-        { teacher, noise: 0, seed: config.seed, faults, recited: unseen.map(({ actions }) => actions) },
+        { teacher: unseen.map(({ actions }) => actions), noise: 0, seed: config.seed, faults },
       ),
     );
     return [...demonstrations, ...own];

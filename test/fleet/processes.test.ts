@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, describe, expect, it } from 'vitest';
-import packageJson from '../../package.json' with { type: 'json' };
+import { packageVersion } from '../../src/base/packageVersion.ts';
 import { listCheckpoints } from '../../src/runs/checkpoint.ts';
 import { testAdapters } from '../support/adapters.ts';
 import { proxmo } from '../support/cli.ts';
@@ -57,7 +57,7 @@ describe.skipIf(!hasNatsServer)('processes of a fleet', () => {
     await training;
 
     const status = await proxmo(['fleet', 'status', server.address, '--json']);
-    expect(JSON.parse(status.stdout)).toMatchObject([{ run: 'fleet', version: packageJson.version }]);
+    expect(JSON.parse(status.stdout)).toMatchObject([{ run: 'fleet', version: packageVersion }]);
     const resumed = await proxmo(['train', '--fleet', server.address, '--resume', dir], { env });
     expect(resumed).toMatchObject({ code: 0 });
     const { code, stdout, stderr } = await second;

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withOpening } from '../../bench/fleet/opening.ts';
 import type { TaskSet, Turn } from '../../src/envs/environment.ts';
 import { RandomStream } from '../../src/envs/random.ts';
 import { createNamedTaskSet } from '../../src/envs/registry.node.ts';
@@ -22,7 +23,6 @@ import {
   trainAlone,
   trainWithFleet,
   version,
-  withOpening,
 } from '../support/fleet.ts';
 import { hasNatsServer, NatsServer } from '../support/natsServer.ts';
 import { essenceOf, writeTinyWorld } from '../support/tinyRun.ts';

@@ -1,6 +1,5 @@
 /** A fleet in this process: a small household run, its coordinator, and workers with devices of their own. */
 
-import type { TaskSet } from '../../src/envs/environment.ts';
 import { createNamedTaskSet } from '../../src/envs/registry.node.ts';
 import { connectToServer } from '../../src/fleet/connect.node.ts';
 import { Coordinator, type CoordinatorOptions } from '../../src/fleet/coordinator.ts';
@@ -53,24 +52,6 @@ export function tinyFleetConfig(world: string, iterations = 3): TrainConfig {
     checkpoints: { every: 1, keep: 9 },
     environment: { onFailure: 'stop', maxAttempts: 1 },
   });
-}
-
-/** A task set whose worlds do something before they open. */
-export function withOpening(taskSet: TaskSet, before: () => Promise<void> | undefined): TaskSet {
-  return {
-    ...taskSet,
-    createEnvironment() {
-      const environment = taskSet.createEnvironment();
-      return {
-        ...environment,
-        step: (action) => environment.step(action),
-        async reset(task) {
-          await before();
-          return environment.reset(task);
-        },
-      };
-    },
-  };
 }
 
 export interface FleetTraining extends Partial<Pick<TrainRunOptions, 'resume' | 'signal' | 'onEvent'>> {

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import packageJson from '../../package.json' with { type: 'json' };
 import { buildFleetPage } from '../../scripts/fleetPage.mjs';
+import { packageVersion } from '../../src/base/packageVersion.ts';
 import { freePort } from '../../src/cli/localFleet.ts';
 import { startBrowser } from '../support/browser.ts';
 import { fleetConfig, startWorker, trainWithFleet } from '../support/fleet.ts';
@@ -43,9 +43,9 @@ describe.skipIf(!browser)('a tab', () => {
     await tab.getByText('waiting for the run test').waitFor();
     let other: Awaited<ReturnType<typeof startWorker>> | undefined;
     const { workers } = await trainWithFleet(server, join(folder, 'run'), fleetConfig({ iterations: 1 }), {
-      version: packageJson.version,
+      version: packageVersion,
       onEvent: async ({ kind }) => {
-        if (kind === 'evaluation') other ??= await startWorker(server, 'process', { version: packageJson.version });
+        if (kind === 'evaluation') other ??= await startWorker(server, 'process', { version: packageVersion });
       },
     });
     expect(workers.find((line) => line.startsWith('tab-'))).toMatch(/: [1-9]\d* pieces/);

@@ -1,7 +1,7 @@
 /** The README.md of a model that a run has trained: its card, with the front matter that the Hugging Face hub reads. */
 import { basename, join } from 'node:path';
 import { stringify } from 'yaml';
-import packageJson from '../../../package.json' with { type: 'json' };
+import { packageVersion } from '../../base/packageVersion.ts';
 import { readTextOrNull } from '../../base/wholeFile.node.ts';
 import { estimatorName } from '../../rl/advantages/options.ts';
 import type { TrainConfig } from '../../rl/config.ts';
@@ -121,7 +121,7 @@ function provenance({ run }: CardSubject, { name, license }: BaseFacts): string 
   return [
     `- Base model: ${name}`,
     `- Licence of the base model: ${license ?? 'not known here; look at where the base model is from'}`,
-    `- Trained by proxmo ${run.manifest.version}, begun ${run.manifest.started}; saved by proxmo ${packageJson.version}\n`,
+    `- Trained by proxmo ${run.manifest.version}, begun ${run.manifest.started}; saved by proxmo ${packageVersion}\n`,
   ].join('\n');
 }
 

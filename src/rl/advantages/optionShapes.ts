@@ -101,10 +101,11 @@ const gamma = number(0, 1)
 const omega = number(0, 1e6)
   .optional()
   .meta({ description: 'Weight of the step level in the joint advantage (ω).', default: defaults.gigpo.omega });
-/** Which estimator it is, of those that there are. */
+
 /** Estimators that are there for all, besides `own`. */
 export const estimatorNames = ['proxmo', 'gigpo', 'grpo', 'rloo', 'reinforce++'] as const;
 
+/** Which estimator it is, of those that there are. */
 const named = <const N extends string>(name: N) =>
   z.literal(name).meta({ description: 'How advantages are estimated.', default: 'proxmo' });
 

@@ -1,7 +1,7 @@
 /** A tab that works for a fleet: asks whom to work for, and shows what it did. */
 import { signal } from '@preact/signals';
 import { render } from 'preact';
-import packageJson from '../../../../package.json' with { type: 'json' };
+import { packageVersion } from '../../../base/packageVersion.ts';
 import type { FromTab, ToTab } from '../../fleetTab/messages.ts';
 import { html } from '../ui/html.ts';
 import './fleetTab.css';
@@ -63,7 +63,7 @@ function join(event: SubmitEvent): void {
     run: text('run'),
     user: text('user'),
     password: text('password'),
-    version: packageJson.version,
+    version: packageVersion,
   });
 }
 
