@@ -64,8 +64,8 @@ export function evalCommand(): Command {
           // As the run's own evaluations, so that they can be repeated.
           atOnce: options.all ? undefined : episodesAtOnce(trainer.config),
           faults: trainer.faults,
-          onTurn: (running, total) =>
-            line.show('evaluation', `evaluation: ${total - running} of ${total} episodes done`),
+          onTurn: (running, total, done) =>
+            line.show('evaluation', `evaluation: ${percent(done)}, ${total - running} of ${total} episodes over`),
         });
         line.clear();
         const result = {

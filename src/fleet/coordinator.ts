@@ -166,11 +166,10 @@ export class Coordinator {
             const played = await auditor.episodesOf(worker, batches[index]!, told, controls);
             return { played, faults: told.faults };
           },
-          onAnswer: (left) =>
-            onTurn?.(
-              left.reduce((sum, index) => sum + sizeOf(index), 0),
-              tasks.length,
-            ),
+          onAnswer: (left) => {
+            const running = left.reduce((sum, index) => sum + sizeOf(index), 0);
+            onTurn?.(running, tasks.length, 1 - running / tasks.length);
+          },
           signal,
         });
         if (faults) for (const answer of answers) noteFaults(faults, tasks, answer.faults);

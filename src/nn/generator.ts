@@ -5,25 +5,22 @@
  * be bound to trees of token sequences (`constraint.ts`), and are told of as they grow.
  * Sessions keep their sequence in the cache between replies, so that only what is new of it is read.
  */
-import { noSlot } from '../../kernels/kvAppend.ts';
-import { noRow } from '../../kernels/scatterRows.ts';
-import type { InputArray } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { Queue } from '../base/queue.ts';
 import { positionLimit } from '../models/transformerConfig.ts';
 import { KvCache } from '../ops/kvCache.ts';
-import type { Engine, Program } from '../tensor/engine.ts';
+import type { Engine } from '../tensor/engine.ts';
 import { Variable } from '../tensor/variable.ts';
-import { bucketSize, Cache, destroyPrograms } from './buckets.ts';
-import { type BoundReply, EdgeList } from './constraint.ts';
+import { bucketSize } from './buckets.ts';
+import type { BoundReply } from './constraint.ts';
 import { type GenerationRequest, nextBatch, type Row } from './generatorBatch.ts';
-import { type BlockGraph, type BlockShape, decodeGraph, prefillGraph } from './generatorGraph.ts';
-import { type BatchLimits, batchLimits, rowBucket, smallestTokenBucket } from './generatorLimits.ts';
-import { packSequences, paddingIndex } from './packing.ts';
+import { BlockRunner, type SampledBlock, type SamplingControls } from './generatorBlocks.ts';
+import { type BatchLimits, batchLimits, smallestTokenBucket } from './generatorLimits.ts';
 import { Session } from './session.ts';
 import type { Transformer } from './transformer.ts';
 
 export type { GenerationRequest } from './generatorBatch.ts';
+export type { SamplingControls } from './generatorBlocks.ts';
 export type { Session } from './session.ts';
 
 /** How long prompts and replies may be, in tokens, and how many are handled at once. */
@@ -62,17 +59,6 @@ export interface GeneratorOptions {
   readonly refills?: boolean;
   /** Hidden states that requests may keep; default 0. */
   readonly stateRows?: number;
-}
-
-/** How tokens are drawn from their probabilities. */
-export interface SamplingControls {
-  readonly seed: number;
-  /** 0 takes the likeliest token. */
-  readonly temperature: number;
-  /** Keeps the likeliest tokens up to this share of probability; 1 keeps all. */
-  readonly topP: number;
-  /** Keeps this many of the likeliest tokens; 0 keeps all. */
-  readonly topK: number;
 }
 
 /** One reply of a generator. */
@@ -114,11 +100,9 @@ export class Generator {
   private readonly cache: KvCache;
   private readonly limits: BatchLimits;
   private readonly endTokens: ReadonlySet<number>;
-  private readonly programs = new Cache<Program>();
+  private readonly blocks: BlockRunner;
   /** Calls share programs and the KV cache. */
   private readonly queue = new Queue();
-  private counts = { given: 0, read: 0 };
-  private dispatchCount = 0;
   /** Places in the KV cache that no session has, rising. */
   private freeSlots: readonly number[];
 
@@ -128,7 +112,7 @@ export class Generator {
    */
   constructor(
     private readonly engine: Engine,
-    private readonly model: Transformer,
+    model: Transformer,
     private readonly options: GeneratorOptions,
   ) {
     const { layers, kvHeads, headDim, dModel } = model.config;
@@ -146,19 +130,16 @@ export class Generator {
     this.limits = batchLimits(model.config, options, engine.largestBinding, model.stored);
     this.freeSlots = numbersTo(this.limits.slots);
     this.cache = new KvCache({ layers, slots: this.limits.slots, capacity, kvHeads, headDim, stored: model.stored });
-  }
-
-  /**
-   * Whether steps take as few dispatches as they can: on software adapters, which wait for each. Only where there is
-   * never more than one row, so that a row's bits do not depend on when its neighbours end.
-   */
-  private get fusesSteps(): boolean {
-    return this.engine.gpu.profile.kind === 'cpu' && this.limits.rows === 1;
+    const { blockSize, firstBlock = blockSize } = options;
+    // Software adapters wait for each dispatch. Only where there is never more than one row, so that a row's bits do
+    // not depend on when its neighbours end.
+    const fusesSteps = engine.gpu.profile.kind === 'cpu' && this.limits.rows === 1;
+    this.blocks = new BlockRunner(engine, model, this.cache, this.states, { blockSize, firstBlock, fusesSteps });
   }
 
   /** Prompt tokens of all requests so far, and how many of them were read: equal prompts of a batch are read once. */
   get promptTokens(): { readonly given: number; readonly read: number } {
-    return this.counts;
+    return this.blocks.promptTokens;
   }
 
   /** Most sessions that can be open at a time. */
@@ -186,7 +167,7 @@ export class Generator {
 
   /** Kernel dispatches so far. */
   get dispatches(): number {
-    return this.dispatchCount;
+    return this.blocks.dispatches;
   }
 
   /**
@@ -205,7 +186,7 @@ export class Generator {
 
   /** Frees the KV cache and the programs. */
   destroy(): void {
-    destroyPrograms(this.programs.drain());
+    this.blocks.destroy();
     for (const variable of [...this.cache.variables, ...(this.states ? [this.states] : [])])
       this.engine.release(variable);
   }
@@ -232,8 +213,8 @@ export class Generator {
       const rows = hasRoom ? nextBatch(requests, room, next) : [];
       next += rows.length;
       slots = slots.filter((slot) => rows.every((row) => row.slot !== slot));
-      if (rows.length > 0) this.collect(rows, await this.prefill(rows, capacity, controls), onTokens);
-      else this.collect(open, await this.decodeBlock(open, capacity, controls), onTokens);
+      if (rows.length > 0) this.collect(rows, await this.blocks.prefill(rows, capacity, controls), onTokens);
+      else this.collect(open, await this.blocks.decode(open, capacity, controls), onTokens);
       for (const row of [...open, ...rows].filter((each) => !this.isOpen(each))) {
         const { request, index, slot, tokens, logProbs, bound } = row;
         if (request.session) request.session.extend(request.prompt, tokens);
@@ -306,144 +287,8 @@ export class Generator {
       row.isStopped = onTokens?.(row.index, row.tokens.slice(known)) ?? false;
     });
   }
-
-  private async prefill(rows: readonly Row[], capacity: number, controls: SamplingControls): Promise<SampledBlock> {
-    const batch = rowBucket(rows.length);
-    const readers = rows.filter(({ twin }) => !twin);
-    const read = readers.reduce((sum, { unread }) => sum + unread.length, 0);
-    const given = rows.reduce((sum, { unread }) => sum + unread.length, 0);
-    this.counts = { given: this.counts.given + given, read: this.counts.read + read };
-    const shape = {
-      total: bucketSize(read, smallestTokenBucket),
-      hasTwins: readers.length < rows.length,
-      hasPast: readers.some(({ past }) => past > 0),
-    };
-    const { arrays, starts } = packSequences(
-      readers.map(({ unread }) => unread),
-      shape.total,
-      readers.map(({ past }) => past),
-    );
-    const startOf = new Map(readers.map((row, index) => [row, starts[index] ?? 0]));
-    const cacheSlots = new Uint32Array(shape.total).fill(noSlot);
-    const lastRows = new Uint32Array(batch).fill(paddingIndex);
-    const twinSlots = new Uint32Array(batch).fill(noSlot);
-    const twinLengths = new Uint32Array(batch);
-    const stateRows = new Uint32Array(batch).fill(noRow);
-    rows.forEach((row, index) => {
-      const { slot, unread, twin, request } = row;
-      const start = startOf.get(twin ?? row) ?? 0;
-      lastRows[index] = start + unread.length - 1;
-      stateRows[index] = request.stateRow ?? noRow;
-      twinLengths[index] = unread.length;
-      if (twin) twinSlots[index] = twin.slot;
-      else cacheSlots.fill(slot, start, start + unread.length);
-    });
-    const inputs = { ...arrays, cacheSlots, lastRows, twinSlots, twinLengths, stateRows };
-    const states = rows.some(({ request }) => request.stateRow !== undefined) ? this.states : null;
-    const features = { ' with twins': shape.hasTwins, ' behind a past': shape.hasPast, ' keeping states': states };
-    const kinds = Object.entries(features).flatMap(([kind, has]) => (has ? [kind] : []));
-    const name = `prefill ${shape.total}${kinds.join('')}`;
-    const { blockSize, firstBlock: steps = blockSize } = this.options;
-    return this.runBlock(name, rows, { batch, capacity, steps }, controls, inputs, (block) =>
-      prefillGraph(this.model, this.cache, block, shape, states?.tensor ?? null),
-    );
-  }
-
-  private async decodeBlock(rows: readonly Row[], capacity: number, controls: SamplingControls): Promise<SampledBlock> {
-    const batch = rowBucket(rows.length);
-    const tokens = new Uint32Array(batch);
-    rows.forEach((row, index) => {
-      tokens[index] = row.tokens.at(-1) ?? 0;
-    });
-    const steps = this.options.blockSize;
-    return this.runBlock('decode', rows, { batch, capacity, steps }, controls, { tokens }, (shape) =>
-      decodeGraph(this.model, this.cache, shape),
-    );
-  }
-
-  /**
-   * Runs the program that samples a block for rows.
-   * @param graph what the program is compiled from, the first time that it is needed
-   */
-  private async runBlock(
-    name: string,
-    rows: readonly Row[],
-    shape: Omit<BlockShape, 'edges' | 'fusesSteps'>,
-    controls: SamplingControls,
-    inputs: Record<string, InputArray>,
-    graph: (shape: BlockShape) => BlockGraph,
-  ): Promise<SampledBlock> {
-    const { batch, capacity, steps } = shape;
-    const edgeList = new EdgeList(rows.flatMap(({ bound }) => bound?.trie ?? []));
-    const edges = edgeList.bucket;
-    const label = `${name}, ${batch} rows of ${capacity}, ${edges} edges`;
-    const program = await this.programs.get(label, () =>
-      this.engine.compile({
-        name: label,
-        remedy: 'lower prompt.maxTokens',
-        optionalInputs,
-        ...graph({ ...shape, edges, fusesSteps: this.fusesSteps }),
-      }),
-    );
-    this.dispatchCount += program.dispatches;
-    const ranges = new Uint32Array(batch * 2);
-    for (const [index, { bound, node }] of rows.entries())
-      ranges.set(edgeList.rangeAt(bound?.trie ?? null, node), index * 2);
-    const result = await program.run({
-      ...inputs,
-      ...this.placeInputs(rows, shape),
-      ranges,
-      edgeTokens: edgeList.tokens(edges),
-      edgeChildren: edgeList.children(edges),
-      seed: new Uint32Array([controls.seed >>> 0, Math.floor(controls.seed / 2 ** 32) >>> 0]),
-      controls: new Float32Array([controls.temperature, controls.topP, controls.topK]),
-    });
-    const named = (kind: string) => Array.from({ length: steps }, (_, step) => result[`${kind}${step}`]!);
-    return { tokens: named('token'), logProbs: named('logProb') };
-  }
-
-  /** Where the tokens of a block belong: slots, positions of each step, and random streams. */
-  private placeInputs(
-    rows: readonly Row[],
-    { batch, capacity, steps }: Omit<BlockShape, 'edges' | 'fusesSteps'>,
-  ): Record<string, InputArray> {
-    const slots = new Uint32Array(batch).fill(noSlot);
-    const streams = new Uint32Array(batch * 3);
-    const places = Array.from({ length: steps }, () => ({
-      positions: new Uint32Array(batch),
-      lengths: new Uint32Array(batch),
-    }));
-    rows.forEach(({ request, slot, tokens, replyStart }, index) => {
-      slots[index] = slot;
-      streams.set([request.episode, request.turn, tokens.length], index * 3);
-      // Prefill samples the token after the prompt in step 0; a decode step reads the token sampled before it, at the
-      // position after the last known one.
-      const first = replyStart + tokens.length - 1;
-      for (const [step, { positions, lengths }] of places.entries()) {
-        positions[index] = Math.min(first + step, capacity - 1);
-        lengths[index] = positions[index]! + 1;
-      }
-    });
-    const named = places.flatMap(({ positions, lengths }, step) => [
-      [`positions${step}`, positions] as const,
-      [`lengths${step}`, lengths] as const,
-    ]);
-    return { ...Object.fromEntries(named), slots, streams };
-  }
 }
-
-/** What not all programs read: whether they do depends on the rows. */
-const optionalInputs = [
-  ...['segmentStart', 'segmentEnd', 'twinSlots', 'twinLengths', 'stateRows', 'positions0', 'lengths0', 'slots'],
-  ...['ranges', 'edgeTokens', 'edgeChildren'],
-];
 
 function numbersTo(count: number): number[] {
   return Array.from({ length: count }, (_, number) => number);
-}
-
-/** Arrays `[block][batch]`. */
-interface SampledBlock {
-  readonly tokens: readonly ArrayLike<number>[];
-  readonly logProbs: readonly ArrayLike<number>[];
 }

@@ -95,6 +95,12 @@ export interface Player {
   readonly constrain?: (admissibleActions: readonly string[] | null) => Constraint | undefined;
 }
 
+/**
+ * Told after each turn how many episodes of all are not over, and what share of the playing is done. An episode that is
+ * over counts in full, another by its steps of the most that there may be. The share never falls.
+ */
+export type OnTurn = (running: number, total: number, done: number) => void;
+
 export interface RolloutOptions {
   readonly controls: SamplingControls;
   /** First number of the episodes' random streams; each episode of a run needs a number of its own. */
@@ -108,8 +114,7 @@ export interface RolloutOptions {
   readonly keepStates?: boolean;
   /** Counts the faults of the whole run; a log of this rollout alone by default. */
   readonly faults?: FaultLog;
-  /** Called after each turn with the number of episodes still running. */
-  readonly onTurn?: (running: number, total: number) => void;
+  readonly onTurn?: OnTurn;
   readonly signal?: AbortSignal;
 }
 
@@ -133,11 +138,13 @@ export async function playEpisodes(
 ): Promise<RolloutResult> {
   const { faults = new FaultLog(), onTurn } = options;
   const results: RolloutResult[] = [];
-  let left = tasks.length;
+  const total = tasks.length;
+  let left = total;
   for (const batch of episodeBatches(tasks, options)) {
     left -= batch.tasks.length;
     const others = left;
-    const onBatchTurn = (running: number) => onTurn?.(running + others, tasks.length);
+    const onBatchTurn: OnTurn = (running, count, done) =>
+      onTurn?.(running + others, total, 1 - (others + (1 - done) * count) / total);
     results.push(await playBatch(player, taskSet, batch, { ...options, faults, onTurn: onBatchTurn }));
   }
   return mergedRollout(results);
@@ -199,6 +206,7 @@ class Rollout {
     try {
       const waiting = [...episodes];
       let running: Running[] = [];
+      let done = 0;
       while (running.length + waiting.length > 0) {
         signal?.throwIfAborted();
         this.worlds.check();
@@ -210,7 +218,10 @@ class Rollout {
         if (ready.length > 0) await this.playTurn(ready);
         else if (running.length > 0) await this.worlds.firstOf(running);
         running = running.filter((episode) => !this.endIfOver(episode));
-        onTurn?.(running.length + waiting.length, episodes.length);
+        const notOver = waiting.length + running.reduce((sum, episode) => sum + this.shareLeft(episode), 0);
+        // An episode that starts over has its steps before it again.
+        done = Math.max(done, 1 - notOver / episodes.length);
+        onTurn?.(running.length + waiting.length, episodes.length, done);
       }
     } finally {
       signal?.removeEventListener('abort', abort);
@@ -220,6 +231,11 @@ class Rollout {
     }
     this.worlds.check();
     return episodes;
+  }
+
+  /** What an episode may still have of its most steps. */
+  private shareLeft({ steps }: Running): number {
+    return Math.max(0, 1 - steps.length / this.taskSet.maxSteps);
   }
 
   /** Most episodes that are played at a time. */

@@ -194,7 +194,7 @@ export class Trainer {
         firstEpisode: firstEvaluationEpisode,
         atOnce: episodesAtOnce(this.config),
         faults: this.faults,
-        onTurn: (running, total) => this.report('evaluation', 1 - running / total),
+        onTurn: (_running, _total, done) => this.report('evaluation', done),
         ...(onPlayed ? { onPlayed } : {}),
         ...this.signalOption(),
       });
@@ -300,7 +300,7 @@ export class Trainer {
       atOnce: episodesAtOnce(this.config),
       keepStates: this.policy.states !== null,
       faults: this.faults,
-      onTurn: (running, total) => this.report('rollout', 1 - running / total),
+      onTurn: (_running, _total, done) => this.report('rollout', done),
       ...this.signalOption(),
     });
   }

@@ -86,6 +86,39 @@ describe('a sound world', () => {
     }
   });
 
+  it.each([
+    ['in one batch', {}],
+    ['in several', { atOnce: 3 }],
+  ])('tells how much of it is played, by turns and not by episodes alone, %s', async (_, how) => {
+    const told: number[][] = [];
+    const onTurn = (...turn: number[]) => void told.push(turn);
+    await playEpisodes(textPlayer(counting, ['wait']), counting, tasks, { controls, firstEpisode: 0, onTurn, ...how });
+    const turns = told.map(([, , done]) => done!);
+    // Nobody gets anywhere, so that all episodes of a batch end with their last turn.
+    expect(told[0]!.slice(0, 2)).toEqual([8, 8]);
+    const firstBatch = 'atOnce' in how ? how.atOnce : tasks.length;
+    expect(turns[0]).toBeCloseTo(firstBatch / tasks.length / counting.maxSteps);
+    expect(turns).toEqual([...turns].sort((a, b) => a - b));
+    expect(told.at(-1)).toEqual([0, 8, 1]);
+  });
+
+  it('never tells that less is played than before, where an episode starts over', async () => {
+    const turns: number[] = [];
+    const failing = sabotaged({
+      step: (turn, nth) => (nth >= 16 && nth < 24 ? Promise.reject(new Error('boom')) : turn),
+    });
+    const faults = new FaultLog({ retryDelaySeconds: 0 });
+    await playEpisodes(textPlayer(counting, ['wait']), failing, tasks, {
+      controls,
+      firstEpisode: 0,
+      faults,
+      onTurn: (_running, _total, done) => turns.push(done),
+    });
+    expect(faults.count).toBe(8);
+    expect(turns).toEqual([...turns].sort((a, b) => a - b));
+    expect(turns.at(-1)).toBe(1);
+  });
+
   it('is closed when its episode is over: no more are open than there are places', async () => {
     let [open, most, closed] = [0, 0, 0];
     const counted: TaskSet = {
