@@ -41,11 +41,12 @@ export {
   type Reply,
   type SamplingControls,
 } from './nn/generator.ts';
-export { copyWeights, type Precision, readParameter, type WeightStorage, writeParameter } from './nn/halfWeights.ts';
+export { copyWeights, readParameter, writeParameter } from './nn/halfWeights.ts';
 export { LoraAdapters } from './nn/lora.ts';
 export { adapterWeights, loadAdapters, loadSavedModules } from './nn/loraWeights.ts';
 export { mergeAdapters, mergedModel } from './nn/mergeAdapters.ts';
 export { packedInputs, packSequences } from './nn/packing.ts';
+export type { Precision, WeightStorage } from './nn/precision.ts';
 export { type Activation, packedAttention, Transformer, type TransformerConfig } from './nn/transformer.ts';
 export { ActionConstraints } from './rl/actionConstraint.ts';
 export { type TrainConfig, trainConfigSchema } from './rl/config.ts';

@@ -19,15 +19,8 @@ export { readGroupRows, readRolloutIndex } from './rl/credit/recordedRollouts.no
 export { loadOwnModules } from './rl/own/modules.node.ts';
 export { checkPlan, planRun } from './rl/planRun.node.ts';
 export { openPolicyModel } from './rl/policySource.node.ts';
-export {
-  type LoadedRun,
-  loadRun,
-  loadRunModel,
-  runConfig,
-  streamRun,
-  type TrainRunOptions,
-  trainRun,
-} from './rl/run.node.ts';
+export { type LoadedRun, loadRun, loadRunModel, streamRun, type TrainRunOptions, trainRun } from './rl/run.node.ts';
+export { runConfig } from './rl/runConfig.node.ts';
 export type { Summary } from './rl/summary.ts';
 export type { TrainEvent } from './rl/trainingRun.node.ts';
 export { WarmStarts } from './rl/warmStarts.node.ts';

@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline';
 import { openDevice } from '../../src/gpu/device.node.ts';
 import { Generator } from '../../src/nn/generator.ts';
-import type { Precision } from '../../src/nn/halfWeights.ts';
+import type { Precision } from '../../src/nn/precision.ts';
 import { openPolicyModel } from '../../src/rl/policySource.node.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 

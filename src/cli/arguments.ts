@@ -2,7 +2,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { ProxmoError } from '../base/errors.ts';
 import { splits } from '../envs/taskLists.ts';
-import { precisions } from '../nn/halfWeights.ts';
+import { precisions } from '../nn/precision.ts';
 
 export function adapterOption(): Option {
   return new Option(

@@ -8,8 +8,8 @@ import { Argument, Command, type Option } from 'commander';
 import { estimatorNames } from '../rl/advantages/optionShapes.ts';
 import { runFiles } from '../runs/run.ts';
 import { type SettingCommand, SettingList } from './config/settings.ts';
-import { presetNames } from './newConfig.ts';
 import { standardOutput } from './output.ts';
+import { presetNames } from './presetNames.ts';
 
 const scripts = {
   bash: `_proxmo() {

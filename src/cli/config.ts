@@ -1,9 +1,8 @@
 /** `proxmo config`: what settings and presets there are, what each does, and the schema for editors. */
 import { Command, Option } from 'commander';
 import { ProxmoError } from '../base/errors.ts';
-import { configSchemaText } from '../rl/configSchema.node.ts';
+import { configSchemaText, sftSchemaText } from '../rl/configSchema.node.ts';
 import { presetDescriptions, presets } from '../rl/presets.ts';
-import { sftSchemaText } from '../rl/sft/run.node.ts';
 import {
   describeGroup,
   describeList,

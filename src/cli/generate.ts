@@ -5,7 +5,7 @@ import { ProxmoError } from '../base/errors.ts';
 import { textOfInput } from '../base/wholeFile.node.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import type { SamplingControls } from '../nn/generator.ts';
-import type { Precision } from '../nn/halfWeights.ts';
+import type { Precision } from '../nn/precision.ts';
 import { encodeText } from '../rl/generate/generateText.ts';
 import type { ChatSettings, PolicySource } from '../rl/policySource.ts';
 import { Engine } from '../tensor/engine.ts';

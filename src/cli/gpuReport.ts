@@ -30,7 +30,7 @@ import { deviceParts, type Part } from './gpuReport/parts.ts';
 import { Records } from './gpuReport/records.ts';
 import { alfworld, household, type Training, type TrainingState, train, trainingState } from './gpuReport/training.ts';
 import { deviceFailed, workOn } from './gpuReport/worker.ts';
-import { noSuchName } from './names.ts';
+import { noSuchName } from './noSuchName.ts';
 import { standardOutput } from './output.ts';
 import { hasParent, Parent } from './parent.ts';
 import { rooflineSvg } from './profile/roofline.ts';

@@ -11,15 +11,17 @@ import { openDevice } from '../gpu/device.node.ts';
 import { locateModel } from '../models/hub/cache.node.ts';
 import { agreeTo, requireAgreement } from '../rl/agreement.node.ts';
 import type { TrainConfig } from '../rl/config.ts';
-import { loadRun, loadStart, runConfig } from '../rl/run.node.ts';
+import { loadRun, loadStart } from '../rl/run.node.ts';
+import { runConfig } from '../rl/runConfig.node.ts';
 import type { KeptChoices } from '../rl/runTuning.node.ts';
 import type { Trainer } from '../rl/trainer.ts';
 import { openRun, runFiles } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
 import { refuseBeside, repeatedOption } from './arguments.ts';
 import { checkNewRun, checkTrainedRun } from './names.ts';
-import { newRunConfig, presetNames } from './newConfig.ts';
+import { newRunConfig } from './newConfig.ts';
 import { standardError } from './output.ts';
+import { presetNames } from './presetNames.ts';
 import { agreement, isTyped } from './trust.ts';
 
 /** Settings of what has none of its own. */

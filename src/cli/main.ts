@@ -14,9 +14,10 @@ import { createProgram } from './program.ts';
 const interrupted = 130;
 
 async function main(): Promise<number> {
-  const program = createProgram(fileURLToPath(import.meta.url));
+  const words = process.argv.slice(2);
   try {
-    await program.parseAsync();
+    const program = await createProgram(fileURLToPath(import.meta.url), words);
+    await program.parseAsync(words, { from: 'user' });
     return 0;
   } catch (error) {
     return report(error);

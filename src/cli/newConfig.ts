@@ -6,18 +6,9 @@ import { locateModel } from '../models/hub/cache.node.ts';
 import { type TrainConfig, trainConfigSchema } from '../rl/config.ts';
 import { anchorOwn } from '../rl/own/modules.node.ts';
 import { presets } from '../rl/presets.ts';
-import { checkBase, openTuned } from '../rl/sft/start.node.ts';
 import { type ConfigSources, loadConfig } from '../runs/config.ts';
-import { noSuchName } from './names.ts';
-
-type PresetName = keyof typeof presets;
-
-/** In place of a preset's name: the schema's defaults alone, as for the whole `config.yaml` of a run. */
-export const noPreset = 'none';
-
-export const defaultPreset: PresetName = 'small';
-
-export const presetNames: readonly string[] = [...Object.keys(presets), noPreset];
+import { noSuchName } from './noSuchName.ts';
+import { defaultPreset, isPreset, noPreset, presetNames } from './presetNames.ts';
 
 /**
  * @param init run of `proxmo sft` that it goes on from
@@ -39,6 +30,8 @@ export async function newRunConfig(
 
 /** Settings that go on from a run of `proxmo sft`: with its model, and its adapters if it trained those. */
 async function tunedValues(preset: string, sources: Omit<ConfigSources, 'preset'>, init: string): Promise<TrainConfig> {
+  // Loaded late, since it needs most of the engine, and most runs begin otherwise.
+  const { checkBase, openTuned } = await import('../rl/sft/start.node.ts');
   const tuned = await openTuned(init);
   const set = [`model=${JSON.stringify(tuned.model)}`, ...(sources.set ?? [])];
   const config = await valuesOf(preset, { ...sources, set });
@@ -85,8 +78,4 @@ function fitTo<P extends { readonly prompt: object; readonly sampling?: object }
     prompt: { ...preset.prompt, memory: 'window', options: true, ...defaults.prompt },
     sampling: { ...preset.sampling, ...defaults.sampling },
   };
-}
-
-function isPreset(name: string): name is PresetName {
-  return Object.hasOwn(presets, name);
 }

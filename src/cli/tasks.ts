@@ -1,7 +1,7 @@
 /** Choosing the tasks of an environment that a command plays. */
 import { ProxmoError } from '../base/errors.ts';
 import type { Split, Task, TaskSet } from '../envs/environment.ts';
-import { noSuchName } from './names.ts';
+import { noSuchName } from './noSuchName.ts';
 
 interface TaskChoice {
   readonly split: Split;

@@ -4,8 +4,9 @@ import { Random } from '../tensor/random.ts';
 import { type Shape, sizeOf } from '../tensor/tensor.ts';
 import { type ParameterRequest, type ParameterSlab, portablePieceBytes } from '../tensor/variable.ts';
 import { checkTransformerConfig } from './decoderConfig.ts';
-import { type WeightStorage, weightSlab } from './halfWeights.ts';
+import { weightSlab } from './halfWeights.ts';
 import type { Packing } from './packedWeights.ts';
+import type { WeightStorage } from './precision.ts';
 
 /**
  * The storage of a transformer's parameters.

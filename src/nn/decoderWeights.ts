@@ -12,9 +12,10 @@ import type { Engine } from '../tensor/engine.ts';
 import { type Shape, sizeOf } from '../tensor/tensor.ts';
 import type { ParameterSlab, Variable } from '../tensor/variable.ts';
 import { decoderSlab } from './decoderParameters.ts';
-import { packedOf, readParameter, type WeightStorage, writeParameter } from './halfWeights.ts';
+import { packedOf, readParameter, writeParameter } from './halfWeights.ts';
 import { haveFiniteScales } from './packedRows.ts';
 import { type PackedWeights, packedTypeOf, packingOf } from './packedWeights.ts';
+import type { WeightStorage } from './precision.ts';
 import { Transformer } from './transformer.ts';
 import { Pace, pieceSize, piecesOf } from './weightTransfer.ts';
 

@@ -30,6 +30,7 @@ import { recomputed } from '../tensor/recompute.ts';
 import { inScope } from '../tensor/scope.ts';
 import { constant, Tensor } from '../tensor/tensor.ts';
 import { ParameterSlab } from '../tensor/variable.ts';
+import type { Checkpointing } from './checkpointing.ts';
 import { decoderSlab } from './decoderParameters.ts';
 import { queryScale, rotaryFrequencies, rotaryScale } from './decoderRope.ts';
 import { LoraAdapters } from './lora.ts';
@@ -87,9 +88,6 @@ export interface TrainingMode {
   /** u32 `[2]`: the adapters' dropout is drawn from it. Default: no dropout. */
   readonly dropoutSeed?: Tensor;
 }
-
-export const checkpointingModes = ['none', 'block'] as const;
-export type Checkpointing = (typeof checkpointingModes)[number];
 
 /**
  * Logits of more bytes than this are computed in chunks of the vocabulary of about a quarter of it. WebGPU lets every

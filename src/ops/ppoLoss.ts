@@ -12,6 +12,7 @@ import { ProxmoError } from '../base/errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { scale } from './elementwise.ts';
+import { type KlEstimator, klEstimatorProblem, klEstimators } from './klEstimators.ts';
 
 /** All [rows]. Gradients flow to `logProb` and `entropy` only. */
 export interface PpoLossInputs {
@@ -24,9 +25,6 @@ export interface PpoLossInputs {
   /** The token's share in the loss; 0 for padding. See `tokenWeights` in src/rl/aggregation.ts. */
   readonly weight: Tensor;
 }
-
-export const klEstimators = ['k1', 'k2', 'k3'] as const;
-export type KlEstimator = (typeof klEstimators)[number];
 
 export interface PpoLossOptions {
   readonly clipLow: number;
@@ -48,19 +46,6 @@ export interface PpoLossOptions {
  */
 export const ppoStatistics = kernels.ppoTotals.slice(1) as readonly PpoStatistic[];
 export type PpoStatistic = Exclude<kernels.PpoTotal, 'loss'>;
-
-/**
- * What is wrong with an estimator of the KL term; null if nothing is. The slope of k1 in logProb is 1 whatever the
- * reference is, so as a loss it lowers what was sampled and holds on to nothing.
- */
-export function klEstimatorProblem({
-  klEstimator,
-  klCoefficient,
-}: Pick<PpoLossOptions, 'klEstimator' | 'klCoefficient'>): string | null {
-  return klEstimator === 'k1' && klCoefficient > 0
-    ? 'k1 is no loss, since its gradient does not depend on the reference; take k2 or k3'
-    : null;
-}
 
 /**
  * Σ weight · (policy loss + klCoefficient · KL − entropyCoefficient · entropy).

@@ -1,7 +1,7 @@
 /** The configuration of a training run: its schema, with what each setting does and every default. */
 import * as z from 'zod';
-import { precisions } from '../nn/halfWeights.ts';
-import { klEstimatorProblem } from '../ops/ppoLoss.ts';
+import { precisions } from '../nn/precision.ts';
+import { klEstimatorProblem } from '../ops/klEstimators.ts';
 import { advantageOptionsSchema } from './advantages/options.ts';
 import { settingAliases } from './config/aliases.ts';
 import { loss, optimiser, training, warmStart } from './config/learning.ts';

@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { environmentEntries } from '../envs/registry.node.ts';
 import { trainConfigSchema } from './config.ts';
+import { sftConfigSchema } from './sft/config.ts';
 
 export type JsonSchema = z.core.JSONSchema.JSONSchema;
 
@@ -28,6 +29,11 @@ export function configSchema(): JsonSchema {
 /** The text of the schema's file. */
 export function configSchemaText(): string {
   return `${JSON.stringify(configSchema())}\n`;
+}
+
+/** The text of the schema's file in a run of supervised fine-tuning. */
+export function sftSchemaText(): string {
+  return `${JSON.stringify(annotatedSchema(sftConfigSchema))}\n`;
 }
 
 /** A zod schema of what users write, with all metadata of its parts. */

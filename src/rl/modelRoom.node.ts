@@ -8,8 +8,8 @@ import { ProxmoError } from '../base/errors.ts';
 import type { PretrainedModel } from '../models/pretrained.node.ts';
 import { decoderSlab } from '../nn/decoderParameters.ts';
 import { batchLimits } from '../nn/generatorLimits.ts';
-import type { WeightStorage } from '../nn/halfWeights.ts';
 import { findPacking } from '../nn/packedWeights.ts';
+import type { WeightStorage } from '../nn/precision.ts';
 import type { Engine } from '../tensor/engine.ts';
 
 /**

@@ -7,6 +7,7 @@ import { ProxmoError } from '../base/errors.ts';
 import { firstNonFinite } from '../base/finite.ts';
 import { Queue } from '../base/queue.ts';
 import { Cache, destroyPrograms } from '../nn/buckets.ts';
+import type { Checkpointing } from '../nn/checkpointing.ts';
 import { lossScale } from '../nn/lossScale.ts';
 import { AdamW, type AdamWOptions } from '../nn/optimizer.ts';
 import { splitBySize } from '../nn/packing.ts';
@@ -22,7 +23,7 @@ import {
   replyTokens,
   type TokenSequence,
 } from '../nn/replies.ts';
-import type { Checkpointing, TrainingMode, Transformer } from '../nn/transformer.ts';
+import type { TrainingMode, Transformer } from '../nn/transformer.ts';
 import { norm as normOf } from '../ops/reduce.ts';
 import { grad } from '../tensor/autograd.ts';
 import type { Engine, Program } from '../tensor/engine.ts';

@@ -5,7 +5,7 @@
 import { ProxmoError } from '../base/errors.ts';
 import type { ModelSampling } from '../models/sampling.ts';
 import { decoderSlab } from '../nn/decoderParameters.ts';
-import { storageFor, type WeightStorage } from '../nn/halfWeights.ts';
+import { storageFor, type WeightStorage } from '../nn/precision.ts';
 import { Transformer } from '../nn/transformer.ts';
 import type { ChatOptions } from '../text/hf/chatTemplate.ts';
 import type { HfTokenizer } from '../text/hf/hfTokenizer.ts';

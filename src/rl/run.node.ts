@@ -10,7 +10,7 @@ import { ResultStream } from '../base/resultStream.ts';
 import { checked } from '../base/schemaProblems.ts';
 import type { TaskSet } from '../envs/environment.ts';
 import { createNamedTaskSet } from '../envs/registry.node.ts';
-import { type Precision, storageFor } from '../nn/halfWeights.ts';
+import { type Precision, storageFor } from '../nn/precision.ts';
 import { reopenRun, type StoppedRun } from '../runs/resume.ts';
 import { createRun, openRun, type Run } from '../runs/run.ts';
 import type { Engine } from '../tensor/engine.ts';
@@ -24,10 +24,9 @@ import { batchRows } from './policy.ts';
 import { loadPolicySource, newPolicySource } from './policySource.node.ts';
 import type { PolicySource } from './policySource.ts';
 import { checkResumable, type Difference } from './resumeSettings.ts';
+import { policyConfig, runConfig } from './runConfig.node.ts';
 import { cannotGoOn, checkNotStopped, isInterruption, recordedSettings, takeUp } from './runSession.node.ts';
 import { type KeptChoices, keepToChoices, RunChoices } from './runTuning.node.ts';
-import { asTrainConfig } from './sft/config.ts';
-import { sftRunConfig } from './sft/runConfig.node.ts';
 import { type Summary, summarySchema } from './summary.ts';
 import { Trainer } from './trainer.ts';
 import { restoreWeights } from './trainerState.node.ts';
@@ -226,31 +225,6 @@ async function outcomeOf(run: StoppedRun, { training }: TrainConfig): Promise<Su
   if (run.checkpoint?.iteration !== training.iterations || run.problems.length > 0) return null;
   const summary = await run.readSummary().catch(() => null);
   return summarySchema.safeParse(summary).data ?? null;
-}
-
-/**
- * A training run's configuration, checked again: the file may have been edited.
- * @throws {ProxmoError} `config` if it is not valid; `usage` if the run is one of `proxmo sft`
- */
-export function runConfig(run: Run): TrainConfig {
-  if (run.manifest.kind === 'sft')
-    throw new ProxmoError(
-      'usage',
-      `${run.dir} is a run of proxmo sft, which plays nothing: its losses are in metrics.jsonl, proxmo sft --resume ${run.dir} goes on with it, and proxmo train --init ${run.dir} from it.`,
-    );
-  return checked(
-    trainConfigSchema,
-    run.config,
-    (problem) => new ProxmoError('config', `${run.dir}: config.yaml: ${problem}; restore it.`),
-  );
-}
-
-/**
- * The settings of a run as far as they concern its policy, whatever trained it.
- * @throws {ProxmoError} `config` if they are not valid
- */
-export function policyConfig(run: Run): TrainConfig {
-  return run.manifest.kind === 'sft' ? asTrainConfig(sftRunConfig(run)) : runConfig(run);
 }
 
 /** A run's policy with the weights of a checkpoint, without its environment. */

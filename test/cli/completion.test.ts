@@ -14,7 +14,7 @@ mkdirSync(join(folder, 'runs', 'first'), { recursive: true });
 mkdirSync(join(folder, 'runs', 'other'));
 writeFileSync(join(folder, 'runs', 'first', 'run.json'), '{}');
 
-const program = createProgram('main.ts');
+const program = await createProgram('main.ts');
 const complete = (...words: string[]) => completions(program, words);
 
 describe('completions', () => {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { SettingList } from '../../src/cli/config/settings.ts';
-import { presetNames } from '../../src/cli/newConfig.ts';
+import { presetNames } from '../../src/cli/presetNames.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { proxmo } from '../support/cli.ts';
 
@@ -17,7 +17,7 @@ const pages = [
   'bench/README.md',
   ...readdirSync(join(root, 'docs')).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])),
 ];
-const program = createProgram('main.ts');
+const program = await createProgram('main.ts');
 const settings = { train: new SettingList(), sft: new SettingList('sft') };
 
 /** Words behind `proxmo` of every command of a page; alternatives, `a \| b`, are taken apart. */

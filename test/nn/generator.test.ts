@@ -5,8 +5,8 @@
 import { describe, expect, it } from 'vitest';
 import { decoderSlab } from '../../src/nn/decoderParameters.ts';
 import { Generator, type Reply, type SamplingControls } from '../../src/nn/generator.ts';
-import type { WeightStorage } from '../../src/nn/halfWeights.ts';
 import { packedInputs, packSequences } from '../../src/nn/packing.ts';
+import type { WeightStorage } from '../../src/nn/precision.ts';
 import { packedAttention, Transformer } from '../../src/nn/transformer.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { halfAdapter, testAdapters, testDevice } from '../support/adapters.ts';

@@ -5,17 +5,11 @@
 import { describe, expect, it } from 'vitest';
 import { float16ToFloat32, float32ToFloat16 } from '../../src/base/float16.ts';
 import { decoderParameters, decoderSlab } from '../../src/nn/decoderParameters.ts';
-import {
-  copyWeights,
-  readParameter,
-  releaseWeights,
-  storageFor,
-  type WeightStorage,
-  writeParameter,
-} from '../../src/nn/halfWeights.ts';
+import { copyWeights, readParameter, releaseWeights, writeParameter } from '../../src/nn/halfWeights.ts';
 import { LoraAdapters } from '../../src/nn/lora.ts';
 import { mergeAdapters } from '../../src/nn/mergeAdapters.ts';
 import { AdamW } from '../../src/nn/optimizer.ts';
+import { storageFor, type WeightStorage } from '../../src/nn/precision.ts';
 import { packColumn, packReplies, replyBucket, replyGraph } from '../../src/nn/replies.ts';
 import { type TrainingMode, Transformer, type TransformerConfig } from '../../src/nn/transformer.ts';
 import { scale } from '../../src/ops/elementwise.ts';

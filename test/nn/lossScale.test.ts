@@ -1,8 +1,8 @@
 /** Loss scaling: what it is, that it changes no figure of a step, and why it is there. */
 import { describe, expect, it } from 'vitest';
 import { decoderSlab } from '../../src/nn/decoderParameters.ts';
-import { storageFor } from '../../src/nn/halfWeights.ts';
 import { lossScale } from '../../src/nn/lossScale.ts';
+import { storageFor } from '../../src/nn/precision.ts';
 import { packColumn, packReplies, replyBucket, replyGraph } from '../../src/nn/replies.ts';
 import { Transformer } from '../../src/nn/transformer.ts';
 import { scale } from '../../src/ops/elementwise.ts';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { decoderSlab } from '../../src/nn/decoderParameters.ts';
 import { type GenerationRequest, Generator, type Reply, type SamplingControls } from '../../src/nn/generator.ts';
-import type { WeightStorage } from '../../src/nn/halfWeights.ts';
+import type { WeightStorage } from '../../src/nn/precision.ts';
 import { Transformer, type TransformerConfig } from '../../src/nn/transformer.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { halfAdapter, testAdapters, testDevice } from '../support/adapters.ts';

@@ -1,7 +1,8 @@
 /** The policy loss against its formulas in float64, its gradient, and its statistics. */
 import { describe, expect, it } from 'vitest';
 import { ProxmoError } from '../../src/base/errors.ts';
-import { type KlEstimator, type PpoLossOptions, ppoLoss, ppoStatistics } from '../../src/ops/ppoLoss.ts';
+import type { KlEstimator } from '../../src/ops/klEstimators.ts';
+import { type PpoLossOptions, ppoLoss, ppoStatistics } from '../../src/ops/ppoLoss.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { gradientMismatch } from '../../src/tensor/gradientCheck.ts';
 import { constant, input, type Tensor } from '../../src/tensor/tensor.ts';

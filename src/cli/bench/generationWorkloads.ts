@@ -5,8 +5,9 @@
 import { float32ToFloat16 } from '../../base/float16.ts';
 import { decoderParameters, decoderSlab } from '../../nn/decoderParameters.ts';
 import { Generator, type Reply } from '../../nn/generator.ts';
-import { type Precision, packedOf, releaseWeights, storageFor } from '../../nn/halfWeights.ts';
+import { packedOf, releaseWeights } from '../../nn/halfWeights.ts';
 import { packedInputs, packSequences } from '../../nn/packing.ts';
+import { type Precision, storageFor } from '../../nn/precision.ts';
 import { packedAttention, Transformer, type TransformerConfig } from '../../nn/transformer.ts';
 import { tokenLogProbs } from '../../ops/tokenLogProbs.ts';
 import type { Engine } from '../../tensor/engine.ts';

@@ -5,7 +5,7 @@
 import { packedBytes } from '../../../kernels/packed.ts';
 import { elementBytes } from '../../../kernels/spec.ts';
 import { isGated, type TransformerConfig } from '../../models/transformerConfig.ts';
-import type { Precision } from '../../nn/halfWeights.ts';
+import type { Precision } from '../../nn/precision.ts';
 
 type Sizes = Pick<
   TransformerConfig,

@@ -7,10 +7,11 @@
 
 import type { FloatStorage } from '../../../kernels/storage.ts';
 import { decoderSlab } from '../../nn/decoderParameters.ts';
-import { releaseWeights, storageFor } from '../../nn/halfWeights.ts';
+import { releaseWeights } from '../../nn/halfWeights.ts';
 import { lossScale } from '../../nn/lossScale.ts';
 import { AdamW } from '../../nn/optimizer.ts';
 import { packSequences } from '../../nn/packing.ts';
+import { storageFor } from '../../nn/precision.ts';
 import { packedAttention, Transformer, type TransformerConfig } from '../../nn/transformer.ts';
 import { crossEntropy } from '../../ops/crossEntropy.ts';
 import { filled, grad } from '../../tensor/autograd.ts';

@@ -3,7 +3,7 @@
 import { valueAt } from '../../base/schemaProblems.ts';
 import type { TrainConfig } from '../../rl/config.ts';
 import { differences } from '../../rl/resumeSettings.ts';
-import { runConfig } from '../../rl/run.node.ts';
+import { runConfig } from '../../rl/runConfig.node.ts';
 import type { MetricRecord } from '../../runs/metrics.ts';
 import { openRun } from '../../runs/run.ts';
 import { figure } from '../study/results.ts';

@@ -9,8 +9,9 @@ import { configSchemaText } from '../../rl/configSchema.node.ts';
 import { runFiles } from '../../runs/run.ts';
 import { configYaml } from '../../runs/yaml.ts';
 import { repeatedOption } from '../arguments.ts';
-import { defaultPreset, newRunConfig, noPreset, presetNames } from '../newConfig.ts';
+import { newRunConfig } from '../newConfig.ts';
 import { standardOutput } from '../output.ts';
+import { defaultPreset, noPreset, presetNames } from '../presetNames.ts';
 
 interface WriteOptions {
   readonly preset?: string;

@@ -7,8 +7,9 @@ import { agreeTo, requireAgreement } from '../../rl/agreement.node.ts';
 import { demonstrationChats } from '../../rl/demonstrationChats.ts';
 import { RunTasks } from '../../rl/runTasks.ts';
 import { count, repeatedOption, wholeNumber } from '../arguments.ts';
-import { newRunConfig, presetNames } from '../newConfig.ts';
+import { newRunConfig } from '../newConfig.ts';
 import { standardOutput } from '../output.ts';
+import { presetNames } from '../presetNames.ts';
 import { agreement, isTyped, trustOption } from '../trust.ts';
 
 interface DemonstrateOptions {

@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { ProxmoError } from '../../base/errors.ts';
 import type { DataFetcher, FetchedData } from '../../envs/dataFetcher.ts';
 import { environmentEntries } from '../../envs/registry.node.ts';
-import { noSuchName } from '../names.ts';
+import { noSuchName } from '../noSuchName.ts';
 import { standardOutput } from '../output.ts';
 import { ProgressLine } from '../progressLine.ts';
 import { describeDownload, describeSteps, Pace } from '../transfer.ts';

@@ -4,7 +4,7 @@ import { ProxmoError } from '../../base/errors.ts';
 import type { TrainConfig } from '../../rl/config.ts';
 import type { RecordedEpisode, RecordedGroup, RecordedRow } from '../../rl/credit/record.ts';
 import { readGroupRows, readRolloutIndex } from '../../rl/credit/recordedRollouts.node.ts';
-import { runConfig } from '../../rl/run.node.ts';
+import { runConfig } from '../../rl/runConfig.node.ts';
 import type { Run } from '../../runs/run.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** Largest errors of what was measured against what was expected, each kind with its tolerance. */
 
-import type { Precision } from '../../nn/halfWeights.ts';
+import type { Precision } from '../../nn/precision.ts';
 
 /** One kind of figure. */
 export interface Check {

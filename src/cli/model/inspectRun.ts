@@ -2,7 +2,7 @@
 import { locateModel } from '../../models/hub/cache.node.ts';
 import { openPretrained } from '../../models/pretrained.node.ts';
 import type { TransformerConfig } from '../../models/transformerConfig.ts';
-import { policyConfig } from '../../rl/run.node.ts';
+import { policyConfig } from '../../rl/runConfig.node.ts';
 import { outlineAdapters } from '../../rl/startingAdapters.node.ts';
 import { openRun } from '../../runs/run.ts';
 

@@ -11,8 +11,9 @@ import { resolveAdvantageOptions } from '../../rl/advantages/options.ts';
 import type { TrainConfig } from '../../rl/config.ts';
 import { type ConfigLayer, loadConfig } from '../../runs/config.ts';
 import { parseYaml, type Yaml } from '../../runs/yaml.ts';
-import { noSuchName } from '../names.ts';
-import { defaultPreset, newRunConfig } from '../newConfig.ts';
+import { newRunConfig } from '../newConfig.ts';
+import { noSuchName } from '../noSuchName.ts';
+import { defaultPreset } from '../presetNames.ts';
 
 const settingsSchema = z.record(z.string(), z.unknown());
 const armName = /^[a-z][a-z0-9._-]{0,63}$/i;

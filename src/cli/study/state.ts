@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { exists } from '../../base/atomicFile.node.ts';
 import { ProxmoError } from '../../base/errors.ts';
 import { differences, tellDifference } from '../../rl/resumeSettings.ts';
-import { runConfig } from '../../rl/run.node.ts';
+import { runConfig } from '../../rl/runConfig.node.ts';
 import { type Summary, summarySchema } from '../../rl/summary.ts';
 import { isUnbegunRun, openRun, type Run, runFiles } from '../../runs/run.ts';
 import type { Study, StudyRun } from './file.ts';

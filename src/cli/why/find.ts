@@ -4,7 +4,7 @@ import { resolveAdvantageOptions } from '../../rl/advantages/index.ts';
 import { explain } from '../../rl/credit/explain.ts';
 import type { RecordedEpisode, RolloutIndex } from '../../rl/credit/record.ts';
 import { readGroupRows, readRolloutIndex } from '../../rl/credit/recordedRollouts.node.ts';
-import { runConfig } from '../../rl/run.node.ts';
+import { runConfig } from '../../rl/runConfig.node.ts';
 import type { Run } from '../../runs/run.ts';
 
 /** An episode whose steps are explained. */

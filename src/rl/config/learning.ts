@@ -1,8 +1,8 @@
 /** Settings of what is learned from, and how: demonstrations, iterations, the optimiser and the loss. */
 import * as z from 'zod';
+import { checkpointingModes } from '../../nn/checkpointing.ts';
 import { courses } from '../../nn/schedule.ts';
-import { checkpointingModes } from '../../nn/transformer.ts';
-import { klEstimators } from '../../ops/ppoLoss.ts';
+import { klEstimators } from '../../ops/klEstimators.ts';
 import { aggregationModes } from '../aggregation.ts';
 import { teachers } from '../demonstrations.ts';
 import { ownReference } from '../own/registry.ts';

@@ -1,6 +1,6 @@
 /** Makes the rows and the index of an iteration, as `record.ts` defines them, from what was played and learned. */
 import type { PlayedBatch, RowPlace } from '../../base/playedBatch.ts';
-import type { KlEstimator } from '../../ops/ppoLoss.ts';
+import type { KlEstimator } from '../../ops/klEstimators.ts';
 import type { StreamingTokenizer } from '../../text/tokenizer.ts';
 import { type AdvantageResult, resolveAdvantageOptions } from '../advantages/index.ts';
 import type { Policy } from '../policy.ts';

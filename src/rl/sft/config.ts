@@ -2,7 +2,7 @@
  * The configuration of supervised fine-tuning, `proxmo sft`: its schema, with what each setting does and every default.
  */
 import * as z from 'zod';
-import { precisions } from '../../nn/halfWeights.ts';
+import { precisions } from '../../nn/precision.ts';
 import { courses } from '../../nn/schedule.ts';
 import { optimiser } from '../config/learning.ts';
 import { lora } from '../config/policy.ts';

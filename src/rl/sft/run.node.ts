@@ -9,7 +9,7 @@ import { type JsonObject, parseJson } from '../../runs/json.ts';
 import { reopenRun, type StoppedRun } from '../../runs/resume.ts';
 import { createRun } from '../../runs/run.ts';
 import type { Engine } from '../../tensor/engine.ts';
-import { annotatedSchema } from '../configSchema.node.ts';
+import { sftSchemaText } from '../configSchema.node.ts';
 import { describeAdapter } from '../describeAdapter.node.ts';
 import { checkPlan } from '../planRun.node.ts';
 import { loadPolicySource, newModelSource } from '../policySource.node.ts';
@@ -114,11 +114,6 @@ async function goOn(
   } finally {
     writer.close();
   }
-}
-
-/** The text of the schema's file. */
-export function sftSchemaText(): string {
-  return `${JSON.stringify(annotatedSchema(sftConfigSchema))}\n`;
 }
 
 const dataFile = 'data.json';
