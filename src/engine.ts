@@ -68,6 +68,7 @@ export {
   type RunOptions,
 } from './tensor/engine.ts';
 export { accumulate, gatherGradients } from './tensor/gradients.ts';
+export { part } from './tensor/part.ts';
 export { Random } from './tensor/random.ts';
 export { recomputed } from './tensor/recompute.ts';
 export { constant, input, type Shape, Tensor } from './tensor/tensor.ts';

@@ -17,9 +17,9 @@ import {
   type Variant,
 } from '../../kernels/spec.ts';
 import type { BufferRange } from './bindGroups.ts';
-import { CommandList, readBuffer, submitAll } from './commands.ts';
+import { CommandList, encodePass, readBuffer, submitAll } from './commands.ts';
 import type { GpuContext } from './context.ts';
-import { DeviceClock } from './deviceClock.ts';
+import { DeviceClock, type PassStamps } from './deviceClock.ts';
 import { partsOfGrid } from './gridParts.ts';
 import { asStored, fromStorage, repeatFirst, storedBytes, toStorage } from './hostArrays.ts';
 import { type Launch, prepareLaunches } from './launches.ts';
@@ -272,12 +272,24 @@ export class KernelBench {
 
   /** Milliseconds from the submit to the end of the work, or of the work alone by the device's clock. */
   private async runBatch(commands: CommandList, passes: number, clock: DeviceClock | null = null): Promise<number> {
-    const buffers = commands.encodeRepeatedly(passes, clock?.stamps);
+    const buffers = encodeRepeatedly(this.gpu, commands, passes, clock?.stamps);
     const start = performance.now();
     submitAll(this.gpu, buffers);
     await this.gpu.idle();
     return clock ? clock.read() : performance.now() - start;
   }
+}
+
+/**
+ * Encodes the dispatches of a list into one command buffer, some times over, where they are a single submit.
+ * @param stamps for passes of a single submit
+ */
+function encodeRepeatedly(gpu: GpuContext, list: CommandList, times: number, stamps?: PassStamps): GPUCommandBuffer[] {
+  if (list.submits.length > 1) return Array.from({ length: times }, () => list.encode()).flat();
+  const encoder = gpu.device.createCommandEncoder({ label: list.label });
+  const pass = { commands: list.commands, groups: list.groups, label: list.label };
+  for (let i = 0; i < times; i++) encodePass(encoder, pass, stamps?.(i === 0, i === times - 1));
+  return [encoder.finish()];
 }
 
 /** The first workgroups of a dispatch that may come in parts, about `share` of all. */

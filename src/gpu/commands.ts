@@ -6,8 +6,6 @@ import type { Dispatch, KernelSpec, Params } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import type { Bindings, BufferRange } from './bindGroups.ts';
 import type { GpuContext } from './context.ts';
-import type { PassStamps } from './deviceClock.ts';
-import { partParams, shareOf, withPartFields } from './gridParts.ts';
 import type { Launch } from './launches.ts';
 import type { Cost } from './pace.ts';
 import type { ParameterBlock } from './parameterBlocks.ts';
@@ -83,23 +81,10 @@ export class CommandList {
     const { groups } = this;
     return this.submits.map((commands, index) => {
       const encoder = this.context.device.createCommandEncoder({ label: this.label });
-      encodePass(encoder, commands, groups, this.label);
+      encodePass(encoder, { label: this.label, commands, groups });
       if (index === this.submits.length - 1) finish(encoder);
       return encoder.finish();
     });
-  }
-
-  /**
-   * Encodes the dispatches into one command buffer, some times over, where they are a single submit.
-   * @param stamps for passes of a single submit
-   */
-  encodeRepeatedly(times: number, stamps?: PassStamps): GPUCommandBuffer[] {
-    const { groups } = this;
-    if (this.submits.length > 1) return Array.from({ length: times }, () => this.encode()).flat();
-    const encoder = this.context.device.createCommandEncoder({ label: this.label });
-    for (let i = 0; i < times; i++)
-      encodePass(encoder, this.commands, groups, this.label, stamps?.(i === 0, i === times - 1));
-    return [encoder.finish()];
   }
 
   destroy(): void {
@@ -126,12 +111,12 @@ export function submitAll(gpu: GpuContext, buffers: readonly GPUCommandBuffer[])
 }
 
 function takeParameters({ parameters }: GpuContext, { spec, params, part }: Launch): ParameterBlock {
-  return part ? parameters.take(withPartFields(spec), partParams(params, part)) : parameters.take(spec, params);
+  return parameters.take(part?.spec ?? spec, part?.params ?? params);
 }
 
 function commandOf({ kernel, spec, params, scope = '', dispatch, part }: Launch, group: number): Command {
   const { flops, bytes } = spec.cost(params);
-  const share = part ? shareOf(part) : 1;
+  const share = part?.share ?? 1;
   const cost = { flops: flops * share, bytes: bytes * share };
   return { label: kernel.label, scope, spec, params, cost, pipeline: kernel.pipeline, group, dispatch };
 }
@@ -152,11 +137,10 @@ function splitByTime(commands: readonly Command[], { pace }: GpuContext): readon
   return submits;
 }
 
-function encodePass(
+/** Encodes some commands as a pass, with the bind groups that they name. */
+export function encodePass(
   encoder: GPUCommandEncoder,
-  commands: readonly Command[],
-  groups: readonly GPUBindGroup[],
-  label: string,
+  { commands, groups, label }: Pick<CommandList, 'commands' | 'groups' | 'label'>,
   timestampWrites?: GPUComputePassTimestampWrites,
 ): void {
   if (commands.length === 0) return;

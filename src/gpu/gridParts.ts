@@ -5,7 +5,9 @@
  * A workgroup cannot be divided. Where a kernel's grid is one workgroup, as in the last stage of a reduction, or one
  * workgroup works long, as in attention over very long sequences, a part is one workgroup at least.
  */
-import type { Dispatch, KernelSpec, Params } from '../../kernels/spec.ts';
+import { assembleShader, type Dispatch, type KernelSpec, type Params } from '../../kernels/spec.ts';
+import type { LaunchedPart } from './launches.ts';
+import type { KernelForm } from './pipelines.ts';
 
 /** A box of workgroups in a grid. */
 export interface GridPart {
@@ -35,21 +37,25 @@ export function partsOfGrid(grid: Dispatch, count: number): GridPart[] {
   );
 }
 
-/** Share of the grid's workgroups. */
-export function shareOf({ size, grid }: GridPart): number {
-  return size.reduce((product, count, axis) => (product * count) / (grid[axis] ?? 1), 1);
+/** A kernel for parts of its grid: its parameters end with those of a part. */
+export const formOfParts: KernelForm = {
+  label: ' in parts',
+  code: async (spec, variant, adapter) => codeOfParts(await assembleShader(withPartFields(spec), variant, adapter)),
+};
+
+/** What a launch of a part of a kernel's grid is told. */
+export function launchedPart(spec: KernelSpec, params: Params, part: GridPart): LaunchedPart {
+  const [partX, partY, partZ] = part.first;
+  const [gridX, gridY, gridZ] = part.grid;
+  return {
+    spec: withPartFields(spec),
+    params: { ...params, partX, partY, partZ, gridX, gridY, gridZ },
+    share: part.size.reduce((product, count, axis) => (product * count) / (part.grid[axis] ?? 1), 1),
+  };
 }
 
-/** A kernel with the parameters of a part. */
-export function withPartFields(spec: KernelSpec): KernelSpec {
+function withPartFields<P extends Params>(spec: KernelSpec<P>): KernelSpec<P> {
   return { ...spec, params: { ...spec.params, ...partFields } };
-}
-
-/** The parameters of a part of a dispatch. */
-export function partParams(params: Params, { first, grid }: GridPart): Params {
-  const [partX, partY, partZ] = first;
-  const [gridX, gridY, gridZ] = grid;
-  return { ...params, partX, partY, partZ, gridX, gridY, gridZ };
 }
 
 /** For each builtin value that tells of the grid, what it is in a part; `$` is its value in the dispatch. */
@@ -63,7 +69,7 @@ const builtins: Readonly<Record<string, string>> = {
  * Makes the whole code of a kernel that of its parts.
  * @param code with the fields of `withPartFields` in its parameters
  */
-export function codeOfParts(code: string): string {
+function codeOfParts(code: string): string {
   const size = /@workgroup_size\(([^)]*)\)/.exec(code)?.[1];
   const entry = /fn main\(([\s\S]*?)\)\s*\{/.exec(code);
   if (!entry || size === undefined) throw new Error('a kernel has no entry point main');

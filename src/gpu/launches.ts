@@ -4,7 +4,6 @@
 import type { Dispatch, KernelSpec, Params, Variant } from '../../kernels/spec.ts';
 import type { BufferRange } from './bindGroups.ts';
 import type { GpuContext } from './context.ts';
-import type { GridPart } from './gridParts.ts';
 import type { Kernel } from './pipelines.ts';
 
 /** What a kernel is to run on. */
@@ -22,8 +21,17 @@ export interface Launch extends Omit<LaunchRequest, 'variant'> {
   readonly kernel: Kernel;
   /** In workgroups. */
   readonly dispatch: Dispatch;
-  /** Which of the grid's workgroups these are; null if they are all. */
-  readonly part: GridPart | null;
+  /** Where it is a part of its grid; null if it is all of it. */
+  readonly part: LaunchedPart | null;
+}
+
+/** A launch of some of a grid's workgroups. */
+export interface LaunchedPart {
+  /** The kernel that is told which of them, and its parameters. */
+  readonly spec: KernelSpec;
+  readonly params: Params;
+  /** How many of the grid's workgroups they are, of 1. */
+  readonly share: number;
 }
 
 /**
@@ -34,11 +42,14 @@ export async function prepareLaunches(gpu: GpuContext, request: LaunchRequest): 
   const { variant, ...rest } = request;
   const { spec, params } = rest;
   const grid = spec.dispatch(params, variant.constants);
-  const parts = gpu.pace.partsOf(spec, params, grid);
-  // An empty grid has no parts.
-  if (parts.length <= 1) {
-    return [{ ...rest, kernel: await gpu.pipelines.get(spec, variant), dispatch: grid, part: null }];
-  }
-  const kernel = await gpu.pipelines.getForParts(spec, variant);
-  return parts.map((part) => ({ ...rest, kernel, dispatch: part.size, part }));
+  const whole = async () => [{ ...rest, kernel: await gpu.pipelines.get(spec, variant), dispatch: grid, part: null }];
+  const count = gpu.pace.partsOf(spec.cost(params));
+  if (count <= 1) return whole();
+  // Few programs come so far: what divides a grid is loaded when one does.
+  const { formOfParts, launchedPart, partsOfGrid } = await import('./gridParts.ts');
+  const parts = partsOfGrid(grid, count);
+  // An empty grid has none.
+  if (parts.length <= 1) return whole();
+  const kernel = await gpu.pipelines.get(spec, variant, formOfParts);
+  return parts.map((part) => ({ ...rest, kernel, dispatch: part.size, part: launchedPart(spec, params, part) }));
 }

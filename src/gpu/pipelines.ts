@@ -14,13 +14,22 @@ import {
 import type { WgslFile } from '../../kernels/wgsl.ts';
 import { ProxmoError } from '../base/errors.ts';
 import type { GpuContext } from './context.ts';
-import { codeOfParts, withPartFields } from './gridParts.ts';
 
 export interface Kernel {
   readonly label: string;
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
 }
+
+/** How a kernel's code is made. */
+export interface KernelForm {
+  /** What tells its pipelines from those of the other forms. */
+  readonly label: string;
+  readonly code: typeof assembleShader;
+}
+
+/** A kernel for whole grids. */
+const wholeForm: KernelForm = { label: '', code: assembleShader };
 
 /** A kernel, and what it was made from. */
 interface Built {
@@ -41,31 +50,14 @@ export class PipelineCache {
    * The compiled kernel of a variant. Compiling one takes 1–100 ms; ask for many at once.
    * @throws {ProxmoError} `gpu-error` if it does not compile, `config` if another kernel has its name
    */
-  get<P extends Params>(spec: KernelSpec<P>, variant: Variant<P>): Promise<Kernel> {
-    return this.once(spec, variant, '', () => assembleShader(spec, variant, this.context.profile));
-  }
-
-  /** The same for dispatches in parts: its parameters end with those of a part. */
-  getForParts(spec: KernelSpec, variant: Variant): Promise<Kernel> {
-    const { profile } = this.context;
-    return this.once(spec, variant, ' in parts', async () =>
-      codeOfParts(await assembleShader(withPartFields(spec), variant, profile)),
-    );
-  }
-
-  private async once<P extends Params>(
-    spec: KernelSpec<P>,
-    variant: Variant<P>,
-    form: string,
-    assemble: () => Promise<string>,
-  ): Promise<Kernel> {
+  async get<P extends Params>(spec: KernelSpec<P>, variant: Variant<P>, form = wholeForm): Promise<Kernel> {
     const label = kernelLabel(spec, variant);
-    const key = label + form;
+    const key = label + form.label;
     const { shader, bindings } = spec;
     const { constants } = variant;
     const same = this.kernels.get(key);
     if (same && same.shader === shader && same.constants === constants) return same.kernel;
-    const code = await assemble();
+    const code = await form.code(spec, variant, this.context.profile);
     const known = this.kernels.get(key);
     if (known) {
       if (known.code === code) return known.kernel;

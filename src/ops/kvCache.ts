@@ -9,6 +9,7 @@ import { attentionStep, stepHeadGrain } from '../../kernels/attentionStep.ts';
 import { kvAppend } from '../../kernels/kvAppend.ts';
 import { kvCopy } from '../../kernels/kvCopy.ts';
 import type { FloatStorage } from '../../kernels/storage.ts';
+import { part } from '../tensor/part.ts';
 import { launch, type Tensor } from '../tensor/tensor.ts';
 import { Variable } from '../tensor/variable.ts';
 import { checkHeads, checkWindow } from './attention.ts';
@@ -64,7 +65,7 @@ export class KvCache {
   view(capacity: number): { readonly k: Tensor; readonly v: Tensor }[] {
     const { kvHeads, headDim } = this.shape;
     const shape = [this.slotsOf(capacity), capacity, kvHeads, headDim];
-    return this.layers.map(({ k, v }) => ({ k: k.tensor.part(0, shape), v: v.tensor.part(0, shape) }));
+    return this.layers.map(({ k, v }) => ({ k: part(k.tensor, 0, shape), v: part(v.tensor, 0, shape) }));
   }
 }
 

@@ -6,10 +6,11 @@
 import { tokenLogProbsBackward } from '../../kernels/tokenLogProbs.ts';
 import { vocabChunk, vocabFinish } from '../../kernels/vocabLoss.ts';
 import { ProxmoError } from '../base/errors.ts';
+import { assign } from '../tensor/assign.ts';
 import { differentiableMany, filled } from '../tensor/autograd.ts';
 import { accumulate } from '../tensor/gradients.ts';
 import { type Matrix, rowsOfMatrix, storageOfMatrix } from '../tensor/packedMatrix.ts';
-import { assign, launch, scratch, type Tensor } from '../tensor/tensor.ts';
+import { launch, scratch, type Tensor } from '../tensor/tensor.ts';
 import { type AllowedTokens, maskedGradient, maskedLogits } from './allowedTokens.ts';
 import { product } from './matmul.ts';
 import { firstRows } from './rowParts.ts';

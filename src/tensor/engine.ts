@@ -8,11 +8,12 @@ import { type HostArray, storedBytes, toStorage } from '../gpu/hostArrays.ts';
 import { type Launch, prepareLaunches } from '../gpu/launches.ts';
 import { defaultChooser, type VariantChooser } from '../gpu/tuner.ts';
 import { checkAliases } from './aliases.ts';
+import { checkDtype } from './dtypes.ts';
 import { type Plan, plan } from './planner.ts';
 import { bytesOf, Program, type ProgramSpec, type TensorRecord } from './program.ts';
+import type { StoredVariable } from './storedVariable.ts';
 import type { Tensor } from './tensor.ts';
 import type { Variable } from './variable.ts';
-import { checkDtype, VariableStore } from './variableStore.ts';
 
 export type { HostArray } from '../gpu/hostArrays.ts';
 export {
@@ -31,6 +32,12 @@ export interface EngineOptions {
    * device does.
    */
   readonly largestBinding?: number;
+}
+
+/** A variable's storage, and the engine that it was made through. */
+interface Stored {
+  readonly storage: StoredVariable;
+  readonly maker: Engine;
 }
 
 /** What an engine holds on its device. */
@@ -53,22 +60,24 @@ export interface EngineMemory {
 export class Engine {
   /** Most bytes that a kernel can bind at once. */
   readonly largestBinding: number;
-  private readonly variables: VariableStore;
+  /** All variables, whichever engine of the same whole they were made through. */
+  private readonly stored: Map<Variable, Stored>;
   /** What ends with this engine: programs, and engines of parts. */
   private readonly owned = new Set<{ destroy(): void }>();
   private isDestroyed = false;
   private onDestroyed = () => {};
   private chooser: VariantChooser | null = null;
   /** The engine that this one is a part of. */
-  private whole: Engine | null = null;
+  private readonly whole: Engine | null;
 
   constructor(
     readonly gpu: GpuContext,
     { largestBinding = Number.POSITIVE_INFINITY }: EngineOptions = {},
-    variables?: VariableStore,
+    whole: Engine | null = null,
   ) {
     this.largestBinding = Math.min(gpu.largestBinding, largestBinding);
-    this.variables = variables ?? new VariableStore(gpu, this.largestBinding);
+    this.whole = whole;
+    this.stored = whole?.stored ?? new Map();
   }
 
   /**
@@ -76,8 +85,7 @@ export class Engine {
    * one, and the other way round; its `destroy` frees what was made through it, and so does that of this one.
    */
   part(): Engine {
-    const part = new Engine(this.gpu, { largestBinding: this.largestBinding }, this.variables.part());
-    part.whole = this;
+    const part = new Engine(this.gpu, { largestBinding: this.largestBinding }, this);
     part.onDestroyed = () => this.owned.delete(part);
     this.owned.add(part);
     return part;
@@ -91,7 +99,7 @@ export class Engine {
     if (this.isDestroyed) return;
     this.isDestroyed = true;
     for (const one of [...this.owned]) one.destroy();
-    this.variables.destroy();
+    this.releaseOwn();
     this.onDestroyed();
   }
 
@@ -149,29 +157,29 @@ export class Engine {
     } catch (error) {
       for (const buffer of constants.values()) buffer.destroy();
       // Its variables were made after the others were freed.
-      if (this.isDestroyed) this.variables.destroy();
+      if (this.isDestroyed) this.releaseOwn();
       throw error;
     }
   }
 
   /** Overwrites a variable, or a part of it from element `offset` on. */
   write(variable: Variable, values: ArrayLike<number>, offset = 0): void {
-    this.variables.write(variable, values, offset);
+    this.storageOf(variable).write(values, offset);
   }
 
   /** Copies a variable to the host, or `count` elements of it from element `offset` on. */
   read(variable: Variable, offset = 0, count = variable.size - offset): Promise<HostArray> {
-    return this.variables.read(variable, offset, count);
+    return this.storageOf(variable).read(offset, count);
   }
 
   /** Sets a variable to zeros. */
   clear(variable: Variable): void {
-    this.variables.clear(variable);
+    this.storageOf(variable).clear();
   }
 
   /** Copies one variable's values from element `offset` on, as many as another holds, to that other, on the device. */
   copy(from: Variable, to: Variable, offset = 0): void {
-    this.variables.copy(from, to, offset);
+    this.storageOf(from).copyTo(this.storageOf(to), offset);
   }
 
   /** Makes the buffers that programs share, of these sizes in bytes, so that those which need no more add none. */
@@ -181,16 +189,31 @@ export class Engine {
 
   /** Frees a variable's buffers, whoever made them. Programs that use the variable must not run again. */
   release(variable: Variable): void {
-    this.variables.release(variable);
+    this.stored.get(variable)?.storage.destroy();
+    this.stored.delete(variable);
   }
 
   /** What is held on the device. */
   get memory(): EngineMemory {
     return {
-      variables: this.variables.bytes,
+      variables: [...this.stored.values()].reduce((sum, { storage }) => sum + storage.bytes, 0),
       shared: this.gpu.arena.bytes,
       bindGroups: this.gpu.bindGroups.count,
     };
+  }
+
+  /** Frees the variables that were made through this engine. */
+  private releaseOwn(): void {
+    for (const [variable, { maker }] of [...this.stored]) if (maker === this) this.release(variable);
+  }
+
+  private storageOf(variable: Variable): StoredVariable {
+    const known = this.stored.get(variable)?.storage;
+    if (known && !known.hasFailed) return known;
+    known?.destroy();
+    const storage = variable.storedOn(this.gpu, this.largestBinding);
+    this.stored.set(variable, { storage, maker: this });
+    return storage;
   }
 
   private checkUsable(program: string): void {
@@ -237,7 +260,7 @@ export class Engine {
     // No binding is smaller than a vector; storage is padded to hold it.
     const size = Math.max(16, bytesOf(tensor));
     if (slot === undefined && source.kind === 'variable') {
-      return { ...this.variables.rangeOf(source.variable, offset, tensor.size), size };
+      return { ...this.storageOf(source.variable).rangeOf(offset, tensor.size), size };
     }
     const buffer = slot === undefined ? constants.get(root) : slots[slot];
     if (!buffer) throw new Error(`a tensor of kind ${source.kind} has no storage`);

@@ -1,8 +1,9 @@
 /** Gradients as flat slabs: laid out as their parameters are, and added up over micro-batches. */
 import { accumulate as kernel } from '../../kernels/accumulate.ts';
 import { ProxmoError } from '../base/errors.ts';
+import { assign } from './assign.ts';
 import { joined, partOf, piecesOf } from './pieces.ts';
-import { assign, launch, type Tensor } from './tensor.ts';
+import { launch, type Tensor } from './tensor.ts';
 import type { ParameterSlab, Variable } from './variable.ts';
 
 /**

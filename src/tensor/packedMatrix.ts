@@ -5,6 +5,7 @@ import { findPackedMatmul } from '../../kernels/matmulPacked.ts';
 import type { MatmulForm, MatmulParams } from '../../kernels/matmulVariants.ts';
 import { type PackedType, packedRowWords } from '../../kernels/packed.ts';
 import type { KernelSpec } from '../../kernels/spec.ts';
+import { part } from './part.ts';
 import { type Shape, Tensor } from './tensor.ts';
 
 export class PackedMatrix {
@@ -36,7 +37,7 @@ export class PackedMatrix {
     const [rows = 0, columns = 0] = this.shape;
     if (first === 0 && count === rows) return this;
     const pitch = packedRowWords(this.type, columns);
-    return new PackedMatrix(this.words.part(first * pitch, [count, pitch]), this.type, columns);
+    return new PackedMatrix(part(this.words, first * pitch, [count, pitch]), this.type, columns);
   }
 }
 
@@ -52,5 +53,5 @@ export function storageOfMatrix(matrix: Matrix): Tensor {
 export function rowsOfMatrix(matrix: Matrix, first: number, count: number): Matrix {
   if (!(matrix instanceof Tensor)) return matrix.rowsFrom(first, count);
   const columns = matrix.dim(1);
-  return matrix.part(first * columns, [count, columns]);
+  return part(matrix, first * columns, [count, columns]);
 }

@@ -1,6 +1,8 @@
 /** Steps on storage that may lie in several buffers: they run once for each, on the part that it holds. */
+import { assign } from './assign.ts';
+import { part } from './part.ts';
 import type { Piece } from './slabLayout.ts';
-import { assign, type Tensor } from './tensor.ts';
+import type { Tensor } from './tensor.ts';
 import type { Variable } from './variable.ts';
 
 /** What each buffer holds of a tensor, as ranges of its elements; all of it where it is no variable's. */
@@ -17,7 +19,7 @@ export function piecesOf(tensor: Tensor): readonly Piece[] {
 
 /** A range of a tensor's elements, flat; the tensor itself where that is all of it. */
 export function partOf(tensor: Tensor, { start, size }: Piece): Tensor {
-  return size === tensor.size ? tensor : tensor.part(start, [size]);
+  return size === tensor.size ? tensor : part(tensor, start, [size]);
 }
 
 /**

@@ -3,14 +3,13 @@
  * slots by lifetime. A slot is a buffer of its own, because WebGPU forbids reading and writing one buffer in the same
  * dispatch.
  */
-import { copy, copyU32 } from '../../kernels/copy.ts';
 import { elementBytes, type KernelSpec, type Params } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { storedBytes } from '../gpu/hostArrays.ts';
 import { type IndexLimit, indexLimits } from './indexLimits.ts';
 import { placeInPlace } from './inPlace.ts';
 import { checkOrder } from './order.ts';
-import type { AssignStep, KernelStep, Step, Tensor } from './tensor.ts';
+import { type AssignStep, type KernelStep, type Step, Tensor } from './tensor.ts';
 import type { Variable } from './variable.ts';
 
 /** A tensor that owns storage: an input, a constant, a variable's tensor, or a kernel's output. */
@@ -162,14 +161,14 @@ function launchOf({ spec, params, scope, inputs, outputs }: KernelStep): Planned
 }
 
 /** Copies of the assigned values that could not be written in place. */
-function copiesOf({ target, parts }: AssignStep, locate: (tensor: Tensor) => Location): PlannedLaunch[] {
+function copiesOf({ target, parts, copy }: AssignStep, locate: (tensor: Tensor) => Location): PlannedLaunch[] {
   const base = locate(target);
   return parts.flatMap(({ offset, value }) => {
     const at = locate(value);
     if (at.root === base.root && at.offset === base.offset + offset) return [];
-    const destination = target.part(offset, value.shape);
-    const spec = (value.dtype === 'f32' ? copy : copyU32) as unknown as KernelSpec;
-    return [{ spec, params: { count: wordsOf(value, locate(destination)) }, scope: '', tensors: [value, destination] }];
+    const destination = new Tensor(value.shape, value.dtype, { kind: 'view', of: target, offset });
+    const count = wordsOf(value, locate(destination));
+    return [{ spec: copy, params: { count }, scope: '', tensors: [value, destination] }];
   });
 }
 

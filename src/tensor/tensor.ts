@@ -2,8 +2,6 @@
  * Symbolic tensors. Calling an op makes tensors and steps and runs nothing; `Engine.compile` turns the steps that some
  * outputs need into a program. A tensor is contiguous and row-major. Steps run in the order in which they were made.
  */
-import { accumulate } from '../../kernels/accumulate.ts';
-import { fill } from '../../kernels/fill.ts';
 import { type Dtype, elementBytes, type KernelSpec, type Params } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { currentScope } from './scope.ts';
@@ -66,6 +64,8 @@ export interface AssignStep {
   readonly id: number;
   readonly target: Tensor;
   readonly parts: readonly { readonly offset: number; readonly value: Tensor }[];
+  /** Copies words of storage, x to y, where a value cannot be written in place. */
+  readonly copy: KernelSpec;
 }
 
 /** How gradients flow through the op that made a tensor. */
@@ -138,51 +138,27 @@ export class Tensor {
         `[${this.shape.join(', ')}] cannot be reshaped to [${shape.join(', ')}]: the number of elements differs.`,
       );
     }
-    const view = new Tensor(shape, this.dtype, { kind: 'view', of: this, offset: 0 });
-    if (this.requiresGrad) {
-      view.requiresGrad = true;
-      view.op = {
-        name: 'reshape',
-        inputs: [this],
-        outputs: [view],
-        backward: ([dy]) => [dy ? dy.reshape(this.shape) : null],
-      };
-    }
-    return view;
+    return viewOf('reshape', this, 0, shape, (dy) => dy.reshape(this.shape));
   }
+}
 
-  /**
-   * A contiguous part, from element `offset` on. Shares storage. Differentiable.
-   * @param offset such that the part begins at a multiple of 256 bytes of the tensor's storage, where kernels can bind
-   * it: of 64 elements of 4 bytes, or 128 of f16
-   * @throws {ProxmoError} `shape` if it begins elsewhere, or reaches past the end
-   */
-  part(offset: number, shape: Shape): Tensor {
-    if (!Number.isSafeInteger(offset) || offset < 0 || offset + sizeOf(shape) > this.size) {
-      throw new ProxmoError(
-        'shape',
-        `elements ${offset} to ${offset + sizeOf(shape)} are not within a tensor of ${this.size}.`,
-      );
-    }
-    const grain = bindingGrain(this.dtype);
-    if ((startOf(this) + offset) % grain !== 0) {
-      throw new ProxmoError(
-        'shape',
-        `a part cannot begin at element ${startOf(this) + offset} of ${this.dtype} storage: no kernel can bind it there; begin at a multiple of ${grain}.`,
-      );
-    }
-    const part = new Tensor(shape, this.dtype, { kind: 'view', of: this, offset });
-    if (this.requiresGrad) {
-      part.requiresGrad = true;
-      part.op = {
-        name: 'part',
-        inputs: [this],
-        outputs: [part],
-        backward: ([dy]) => [dy ? placed(dy, offset, this.shape) : null],
-      };
-    }
-    return part;
+/**
+ * Some of a tensor's elements under a shape, in the same storage.
+ * @param backward of the op that this is: the tensor's gradient from that of the view
+ */
+export function viewOf(
+  name: string,
+  of: Tensor,
+  offset: number,
+  shape: Shape,
+  backward: (dy: Tensor) => Tensor,
+): Tensor {
+  const view = new Tensor(shape, of.dtype, { kind: 'view', of, offset });
+  if (of.requiresGrad) {
+    view.requiresGrad = true;
+    view.op = { name, inputs: [of], outputs: [view], backward: ([dy]) => [dy ? backward(dy) : null] };
   }
+  return view;
 }
 
 /** Elements between places where every device can bind a buffer: 256 bytes. */
@@ -191,17 +167,9 @@ export function bindingGrain(dtype: Dtype): number {
 }
 
 /** Where a view begins in the storage that it is a view of, in elements. */
-function startOf({ source }: Tensor): number {
+export function startOf({ source }: Tensor): number {
   if (source.kind === 'view') return startOf(source.of) + source.offset;
   return source.kind === 'step' && source.inPlaceOf ? startOf(source.inPlaceOf) : 0;
-}
-
-/** Zeros of a shape, with values from element `offset` on. */
-function placed(values: Tensor, offset: number, shape: Shape): Tensor {
-  const zeros = launch(fill, { count: sizeOf(shape), value: 0 }, {}, { y: shape }).y;
-  const total = zeros.part(offset, values.shape);
-  const updated = launch(accumulate, { count: values.size }, { values, total }, { total: values.shape }).total;
-  return assign(zeros, [{ offset, value: updated }]);
 }
 
 export function sizeOf(shape: Shape): number {
@@ -284,24 +252,4 @@ function checkBindings<P extends Params>(
       }
     }
   }
-}
-
-/**
- * Writes values into parts of a variable's tensor, or of a scratch tensor, and returns the tensor after that. Where a
- * value is made by a kernel in the same program, the kernel writes it there directly.
- * @param parts `offset` counts elements; the part begins where kernels can bind it, as those of `Tensor.part`
- * @throws {ProxmoError} `shape` if one begins elsewhere, reaches past the end or has another dtype
- */
-export function assign(target: Tensor, parts: readonly { readonly offset: number; readonly value: Tensor }[]): Tensor {
-  const grain = bindingGrain(target.dtype);
-  for (const { offset, value } of parts) {
-    if ((startOf(target) + offset) % grain !== 0 || offset + value.size > target.size || value.dtype !== target.dtype) {
-      throw new ProxmoError(
-        'shape',
-        `cannot assign ${value.size} elements of ${value.dtype} at ${offset} of ${target.size} of ${target.dtype}: parts start at multiples of ${grain}, end within the target and have its type.`,
-      );
-    }
-  }
-  const step: AssignStep = { kind: 'assign', id: takeId(), target, parts };
-  return new Tensor(target.shape, target.dtype, { kind: 'step', step, inPlaceOf: target });
 }

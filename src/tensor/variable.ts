@@ -4,8 +4,11 @@
  */
 import { type Dtype, elementBytes } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
+import type { GpuContext } from '../gpu/context.ts';
 import type { Matrix, PackedMatrix } from './packedMatrix.ts';
+import { part } from './part.ts';
 import { type LaidPart, type Piece, packPieces, paddedSize, partAlignment, partsOf } from './slabLayout.ts';
+import { StoredVariable } from './storedVariable.ts';
 import { type Shape, sizeOf, Tensor } from './tensor.ts';
 
 /**
@@ -44,6 +47,15 @@ export class Variable {
 
   get size(): number {
     return sizeOf(this.shape);
+  }
+
+  /**
+   * Its storage on a device, whose buffers are made on first use. Engines ask for it, and so hold nothing that programs
+   * without variables do not need.
+   * @param largestPiece bytes that the device can bind at once
+   */
+  storedOn(gpu: GpuContext, largestPiece: number): StoredVariable {
+    return new StoredVariable(gpu, this, largestPiece);
   }
 }
 
@@ -249,7 +261,7 @@ export class ParameterSlab {
   }
 
   private tensorAt({ offset, shape }: LaidPart, requiresGrad: boolean): Tensor {
-    const tensor = this.variable.tensor.part(offset, shape);
+    const tensor = part(this.variable.tensor, offset, shape);
     tensor.requiresGrad = requiresGrad;
     return tensor;
   }

@@ -67,7 +67,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const cost = spec.cost(kernelCase.params);
     atPace(gpu, Math.max(cost.flops, cost.bytes) / 1e6 / 3);
     const grid = spec.dispatch(kernelCase.params, variant.constants);
-    const parts = gpu.pace.partsOf(spec, kernelCase.params, grid);
+    const parts = partsOfGrid(grid, gpu.pace.partsOf(cost));
     expect(parts.length > 1).toBe(grid.some((extent) => extent > 1));
     const inParts = await runKernel(gpu, spec, variant, kernelCase, inputs);
     expect(inParts.overruns).toEqual([]);

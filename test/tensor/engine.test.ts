@@ -1,9 +1,10 @@
 /** Programs: compiled once, run many times, with shared memory and in-place updates. */
 import { describe, expect, it } from 'vitest';
 import { add, multiply, scale } from '../../kernels/elementwise.ts';
+import { assign } from '../../src/tensor/assign.ts';
 import { differentiable, filled, grad } from '../../src/tensor/autograd.ts';
 import { Engine } from '../../src/tensor/engine.ts';
-import { assign, input, launch, type Tensor } from '../../src/tensor/tensor.ts';
+import { input, launch, type Tensor } from '../../src/tensor/tensor.ts';
 import { ParameterSlab, Variable } from '../../src/tensor/variable.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 

@@ -6,6 +6,7 @@ import { dot } from '../../src/ops/reduce.ts';
 import { grad } from '../../src/tensor/autograd.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { gradientMismatch } from '../../src/tensor/gradientCheck.ts';
+import { part } from '../../src/tensor/part.ts';
 import { recomputed } from '../../src/tensor/recompute.ts';
 import { constant, input, launch, type Tensor } from '../../src/tensor/tensor.ts';
 import { ParameterSlab } from '../../src/tensor/variable.ts';
@@ -63,8 +64,8 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const mismatch = await gradientMismatch(engine, {
       inputs: { x: [3, 64] },
       build: ({ x }) => {
-        const [middle, last] = [x.part(64, [64]), x.part(64, [2, 64]).part(64, [7])];
-        return [multiply(middle, middle), multiply(last, constant(weights.subarray(0, 7), [7])), x.part(0, [5])];
+        const [middle, last] = [part(x, 64, [64]), part(part(x, 64, [2, 64]), 64, [7])];
+        return [multiply(middle, middle), multiply(last, constant(weights.subarray(0, 7), [7])), part(x, 0, [5])];
       },
       reference: ({ x }) => [
         x.slice(64, 128).map((value) => value * value),

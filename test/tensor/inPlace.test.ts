@@ -6,6 +6,7 @@ import { packedAttention, Transformer, type TransformerConfig } from '../../src/
 import { dot } from '../../src/ops/reduce.ts';
 import { filled, grad } from '../../src/tensor/autograd.ts';
 import { Engine } from '../../src/tensor/engine.ts';
+import { part } from '../../src/tensor/part.ts';
 import { plan } from '../../src/tensor/planner.ts';
 import { input, launch, type Tensor } from '../../src/tensor/tensor.ts';
 import { Variable } from '../../src/tensor/variable.ts';
@@ -43,7 +44,7 @@ describe('a plan', () => {
       scaled(input('x', [count])),
       (x: Tensor) => launch(scale, { count: 32, factor: 2 }, { a: x }, { y: [32] }).y,
     ];
-    expect(namesOf([twice(first.part(0, [32])), scaled(first)])).toEqual(['scale', 'scale', 'scale.inPlace']);
+    expect(namesOf([twice(part(first, 0, [32])), scaled(first)])).toEqual(['scale', 'scale', 'scale.inPlace']);
   });
 
   it('does not let a kernel that reads a value twice overwrite it', () => {

@@ -6,10 +6,12 @@ import { scale } from '../../kernels/elementwise.ts';
 import type { KernelSpec } from '../../kernels/spec.ts';
 import { add } from '../../src/ops/elementwise.ts';
 import { checkAliases } from '../../src/tensor/aliases.ts';
+import { assign } from '../../src/tensor/assign.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { accumulate } from '../../src/tensor/gradients.ts';
+import { part } from '../../src/tensor/part.ts';
 import { plan } from '../../src/tensor/planner.ts';
-import { assign, constant, input, launch, scratch, type Tensor } from '../../src/tensor/tensor.ts';
+import { constant, input, launch, scratch, type Tensor } from '../../src/tensor/tensor.ts';
 import { Variable } from '../../src/tensor/variable.ts';
 import { halfAdapter, testAdapters, testDevice } from '../support/adapters.ts';
 
@@ -23,7 +25,7 @@ describe('a program refuses', () => {
     const value = scaled(x(), 2);
     const updated = accumulate(value, input('more', [64]));
     expect(() => plan([updated, scaled(value, 3)], [])).toThrow(stale);
-    expect(() => plan([scaled(value.part(0, [64]), 3)], [updated])).toThrow(stale);
+    expect(() => plan([scaled(part(value, 0, [64]), 3)], [updated])).toThrow(stale);
     expect(() => plan([value], [updated])).toThrow(stale);
     expect(() => plan([value.reshape([8, 8]), updated], [])).toThrow(stale);
   });
@@ -53,7 +55,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const engine = new Engine(await testDevice(adapter));
     const value = scaled(input('x', [128]), 2);
     const before = scaled(value, 10);
-    const half = accumulate(value.part(64, [64]), input('more', [64]));
+    const half = accumulate(part(value, 64, [64]), input('more', [64]));
     const whole = assign(value, [{ offset: 64, value: half }]);
     const program = await engine.compile({ name: 'order', outputs: { before, after: scaled(whole, 1), whole } });
     const result = await program.run({ x: new Float32Array(128).fill(1), more: new Float32Array(64).fill(5) });
@@ -95,14 +97,14 @@ describe('a dispatch', () => {
 describe('parts', () => {
   it('begin where kernels can bind them', () => {
     const x = input('x', [512]);
-    expect(x.part(64, [256]).part(128, [1]).shape).toEqual([1]);
-    expect(() => x.part(32, [64])).toThrow('a part cannot begin at element 32 of f32 storage');
-    expect(() => x.part(64, [256]).part(96, [1])).toThrow('at element 160 of f32 storage');
-    expect(() => x.part(0.5, [1])).toThrow('are not within');
+    expect(part(part(x, 64, [256]), 128, [1]).shape).toEqual([1]);
+    expect(() => part(x, 32, [64])).toThrow('a part cannot begin at element 32 of f32 storage');
+    expect(() => part(part(x, 64, [256]), 96, [1])).toThrow('at element 160 of f32 storage');
+    expect(() => part(x, 0.5, [1])).toThrow('are not within');
     const half = new Variable('half', [512], 'f16').tensor;
-    expect(() => half.part(64, [64])).toThrow('begin at a multiple of 128');
-    expect(half.part(128, [64]).size).toBe(64);
-    expect(() => assign(half, [{ offset: 64, value: half.part(0, [64]) }])).toThrow('multiples of 128');
+    expect(() => part(half, 64, [64])).toThrow('begin at a multiple of 128');
+    expect(part(half, 128, [64]).size).toBe(64);
+    expect(() => assign(half, [{ offset: 64, value: part(half, 0, [64]) }])).toThrow('multiples of 128');
     expect(() => assign(half, [{ offset: 0, value: scratch([64]) }])).toThrow('have its type');
   });
 });
@@ -113,20 +115,20 @@ describe.runIf(halfAdapter)('in f16', () => {
     const values = Float32Array.from({ length: 1024 }, (_, i) => i);
     const [from, to] = [new Variable('from', [1024], 'f16', values), new Variable('to', [1024], 'f16')];
     const update = assign(to.tensor, [
-      { offset: 0, value: from.tensor.part(512, [130]) },
-      { offset: 256, value: from.tensor.part(0, [2]) },
+      { offset: 0, value: part(from.tensor, 512, [130]) },
+      { offset: 256, value: part(from.tensor, 0, [2]) },
     ]);
     await (await engine.compile({ name: 'copies', updates: [update] })).run();
     const copied = await engine.read(to);
     expect([...copied.slice(0, 130)]).toEqual([...values.slice(512, 642)]);
     expect([...copied.slice(130)]).toEqual(Array.from({ length: 894 }, (_, i) => (i === 127 ? 1 : 0)));
-    const odd = assign(to.tensor, [{ offset: 0, value: from.tensor.part(0, [3]) }]);
+    const odd = assign(to.tensor, [{ offset: 0, value: part(from.tensor, 0, [3]) }]);
     expect(() => plan([], [odd])).toThrow('3 elements of f16 cannot be copied into a larger tensor');
     const end = new Variable('end', [3], 'f16');
     await (
       await engine.compile({
         name: 'end',
-        updates: [assign(end.tensor, [{ offset: 0, value: from.tensor.part(128, [3]) }])],
+        updates: [assign(end.tensor, [{ offset: 0, value: part(from.tensor, 128, [3]) }])],
       })
     ).run();
     expect([...(await engine.read(end))]).toEqual([128, 129, 130]);

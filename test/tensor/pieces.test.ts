@@ -9,6 +9,7 @@ import { AdamW } from '../../src/nn/optimizer.ts';
 import { norm } from '../../src/ops/reduce.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { accumulate } from '../../src/tensor/gradients.ts';
+import { part } from '../../src/tensor/part.ts';
 import { packPieces, paddedSize, partAlignment, partsOf } from '../../src/tensor/slabLayout.ts';
 import { input, launch, sizeOf } from '../../src/tensor/tensor.ts';
 import { type ParameterRequest, ParameterSlab, Variable } from '../../src/tensor/variable.ts';
@@ -180,7 +181,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
       /^the program double needs 0\.0 MiB for x of copy, f32 \[2048\], but .*; lower optimiser\.microBatchTokens\.$/,
     );
     const variable = new Variable('cut', [count], 'f32', null, cut);
-    const { y } = launch(copy, { count: 128 }, { x: variable.tensor.part(0, [128]) }, { y: [128] });
+    const { y } = launch(copy, { count: 128 }, { x: part(variable.tensor, 0, [128]) }, { y: [128] });
     await expect(engine.compile({ name: 'across', outputs: { y } })).rejects.toThrow(
       'elements 0 to 128 of cut lie in several of its 3 buffers',
     );
