@@ -3,29 +3,22 @@
  * columns] with `run` rows each, then the partial sums in one run. The order is fixed.
  */
 import shader from '../shaders/column_sum.wgsl';
-import {
-  type AdapterProfile,
-  defineKernel,
-  foldWorkgroups,
-  type KernelCase,
-  type KernelSpec,
-  type Variant,
-} from './spec.ts';
+import { type AdapterProfile, foldWorkgroups, type RunnableKernel, type Variant } from './spec.ts';
 
 /** `run`: rows of a partial sum. */
 export type ColumnSumParams = { rows: number; columns: number; run: number };
 
-const runsOf = ({ rows, run }: ColumnSumParams) => Math.max(1, Math.ceil(rows / run));
+export const runsOf = ({ rows, run }: ColumnSumParams) => Math.max(1, Math.ceil(rows / run));
 
 /** Matrices that one launch sums, and their sums. */
-const matrices = [
+export const summedMatrices = [
   ['x', 'y'],
   ['x2', 'y2'],
 ] as const;
 
-function kernelOf(name: string, count: 1 | 2): KernelSpec<ColumnSumParams> {
-  const pairs = matrices.slice(0, count);
-  return defineKernel<ColumnSumParams>({
+function kernelOf(name: string, count: 1 | 2): RunnableKernel<ColumnSumParams> {
+  const pairs = summedMatrices.slice(0, count);
+  return {
     name,
     shader,
     bindings: {
@@ -49,12 +42,9 @@ function kernelOf(name: string, count: 1 | 2): KernelSpec<ColumnSumParams> {
       flops: count * params.rows * params.columns,
       bytes: 4 * count * params.columns * (params.rows + runsOf(params)),
     }),
-    reference: (inputs, params) => Object.fromEntries(pairs.map(([x, y]) => [y, sumsOf(inputs[x]!, params)])),
-    cases,
-    benchCases: [{ params: { rows: 4096, columns: 128, run: 64 } }],
     // A sum of up to 1,024 standard normal numbers, of size about √rows, each addition rounded.
     tolerance: { absolute: 1e-4, relative: 1e-5 },
-  });
+  };
 }
 
 /** Runs that an invocation sums alone before a GPU shares them among the invocations of a workgroup. */
@@ -76,7 +66,7 @@ const layouts = [
 
 function variantsOf(count: 1 | 2): readonly Variant<ColumnSumParams>[] {
   const vector = Object.fromEntries(
-    matrices
+    summedMatrices
       .slice(0, count)
       .flat()
       .map((name) => [name, 4 as const]),
@@ -94,25 +84,6 @@ function variantsOf(count: 1 | 2): readonly Variant<ColumnSumParams>[] {
     })),
   );
 }
-
-function sumsOf(x: Float64Array, params: ColumnSumParams): Float64Array {
-  const { rows, columns, run } = params;
-  const y = new Float64Array(runsOf(params) * columns);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++)
-      y[Math.floor(row / run) * columns + column]! += x[row * columns + column]!;
-  }
-  return y;
-}
-
-const cases: readonly KernelCase<ColumnSumParams>[] = [
-  { params: { rows: 1, columns: 1, run: 1 } },
-  { params: { rows: 0, columns: 5, run: 8 } },
-  { params: { rows: 8, columns: 0, run: 8 } },
-  { params: { rows: 37, columns: 70, run: 10 } },
-  { params: { rows: 1024, columns: 64, run: 32 } },
-  { params: { rows: 3, columns: 1030, run: 100 } },
-];
 
 export const columnSum = kernelOf('columnSum', 1);
 

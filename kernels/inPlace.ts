@@ -3,14 +3,14 @@
  * for writing in the same dispatch. So such a form has a single binding for both, `readWrite`. Its code is that of the
  * kernel with the input's name replaced, and it gives the same bits.
  */
-import type { InPlacePair, KernelCase, KernelSpec, Params } from './spec.ts';
+import type { InPlacePair, KernelCase, KernelSpec, Params, RunnableKernel } from './spec.ts';
 
 /**
  * The form of a kernel that works in place; null if it has none, or its input and output are stored in different types.
  * Its variants are those of the kernel, and programs run the one that the kernel itself would run: so neither bits nor
  * tuning depend on where a result is stored, and there is nothing to bench.
  */
-export function inPlaceKernel<P extends Params>(spec: KernelSpec<P>): KernelSpec<P> | null {
+export function inPlaceKernel<P extends Params>(spec: RunnableKernel<P>): RunnableKernel<P> | null {
   const { tuningCase, inPlace, ...rest } = spec;
   if (!inPlace) return null;
   const { input, output } = inPlace;
@@ -24,11 +24,21 @@ export function inPlaceKernel<P extends Params>(spec: KernelSpec<P>): KernelSpec
     ...rest,
     name: `${spec.name}.inPlace`,
     bindings: { ...bindings, [output]: { ...updated, access: 'readWrite' } },
+    inPlaceOf: { spec, ...inPlace },
+  };
+}
+
+/** The same form with what it is checked against. */
+export function checkedInPlace<P extends Params>(spec: KernelSpec<P>): KernelSpec<P> | null {
+  const form = inPlaceKernel(spec);
+  if (!form?.inPlaceOf) return null;
+  const { input, output } = form.inPlaceOf;
+  return {
+    ...form,
     reference: ({ [output]: values, ...inputs }, params) =>
       spec.reference({ ...inputs, ...(values ? { [input]: values } : {}) }, params),
-    cases: spec.cases.map((each) => renamed(each, inPlace)),
+    cases: spec.cases.map((each) => renamed(each, { input, output })),
     benchCases: [],
-    inPlaceOf: { spec, ...inPlace },
   };
 }
 

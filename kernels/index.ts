@@ -10,7 +10,7 @@ import { attentionStep } from './attentionStep.ts';
 import { broadcast, scaleBy } from './broadcast.ts';
 import { castKernels } from './cast.ts';
 import { centreRows } from './centreRows.ts';
-import { columnSum, columnSumPair } from './columnSum.ts';
+import { columnSumKernels } from './columnSumReference.ts';
 import { copy, copyU32 } from './copy.ts';
 import { dropout } from './dropout.ts';
 import { elementwiseKernels } from './elementwise.ts';
@@ -19,12 +19,12 @@ import { gatedLinearKernels } from './gatedLinear.ts';
 import { gatherPackedKernels } from './gatherPacked.ts';
 import { gatherRowsKernels } from './gatherRows.ts';
 import { headNormKernels } from './headNorm.ts';
-import { inPlaceKernel } from './inPlace.ts';
+import { checkedInPlace } from './inPlace.ts';
 import { kvAppend } from './kvAppend.ts';
 import { kvCopy } from './kvCopy.ts';
 import { maskLogits } from './maskLogits.ts';
-import { matmulKernels } from './matmul.ts';
 import { packedMatmulKernels } from './matmulPacked.ts';
+import { matmulKernels } from './matmulReference.ts';
 import { normKernels } from './norm.ts';
 import { normBackwardKernels } from './normBackward.ts';
 import { ppoLoss, ppoLossTotals } from './ppoLoss.ts';
@@ -60,8 +60,7 @@ const kernelsByHand = [
   takeColumns,
   dropout.f32,
   dropout.f16,
-  columnSum,
-  columnSumPair,
+  ...columnSumKernels,
   copy,
   copyU32,
   ...castKernels,
@@ -114,5 +113,5 @@ const kernelsByHand = [
 /** Every kernel of the library, and the form of each that works in place. */
 export const kernels: readonly KernelSpec[] = [
   ...kernelsByHand,
-  ...kernelsByHand.flatMap((spec) => inPlaceKernel(spec) ?? []),
+  ...kernelsByHand.flatMap((spec) => checkedInPlace(spec) ?? []),
 ];

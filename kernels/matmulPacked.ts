@@ -4,7 +4,8 @@
  * products of float32 (kernels/matmul.ts) with the widened matrix, with the same bits where variants sum alike.
  */
 import shader from '../shaders/matmul.wgsl';
-import { matmulName, multiply } from './matmul.ts';
+import { matmulName } from './matmul.ts';
+import { multiply } from './matmulReference.ts';
 import { type MatmulLayout, type MatmulParams, matmulVariants, tilesOf } from './matmulVariants.ts';
 import {
   blockValues,

@@ -119,7 +119,8 @@ export interface InPlacePair {
   readonly output: string;
 }
 
-export interface KernelSpec<P extends Params = Params> {
+/** What a kernel is to programs that run it, and to whoever times and tunes it. */
+export interface RunnableKernel<P extends Params = Params> {
   readonly name: string;
   /** An import of a file in `shaders/`, whose entry point is `main`. */
   readonly shader: WgslFile;
@@ -136,17 +137,6 @@ export interface KernelSpec<P extends Params = Params> {
   /** Arithmetic operations, and the fewest bytes moved (each input read once, each output written once). */
   readonly cost: (params: P) => { readonly flops: number; readonly bytes: number };
   /**
-   * The result in float64, for every `write` and `readWrite` binding. Inputs hold every `read` and `readWrite` binding.
-   */
-  readonly reference: (
-    inputs: Readonly<Record<string, Float64Array>>,
-    params: P,
-  ) => Readonly<Record<string, ArrayLike<number>>>;
-  /** Shapes to test: odd ones, ones, empty ones, large ones. */
-  readonly cases: readonly KernelCase<P>[];
-  /** Shapes to bench; the last test case if absent. */
-  readonly benchCases?: readonly KernelCase<P>[];
-  /**
    * A case for any parameters, for tuning. Where it is absent, kernels that only read float32 are tuned on random
    * numbers, others not at all.
    */
@@ -159,7 +149,25 @@ export interface KernelSpec<P extends Params = Params> {
    */
   readonly inPlace?: InPlacePair;
   /** Of such a derived kernel: what it was derived from. */
-  readonly inPlaceOf?: InPlacePair & { readonly spec: KernelSpec<P> };
+  readonly inPlaceOf?: InPlacePair & { readonly spec: RunnableKernel<P> };
+}
+
+/**
+ * A kernel with what it is checked against. Those that every program has are told apart from it, in a file of their own
+ * (`matmulReference.ts`, `columnSumReference.ts`), so that programs do without.
+ */
+export interface KernelSpec<P extends Params = Params> extends RunnableKernel<P> {
+  /**
+   * The result in float64, for every `write` and `readWrite` binding. Inputs hold every `read` and `readWrite` binding.
+   */
+  readonly reference: (
+    inputs: Readonly<Record<string, Float64Array>>,
+    params: P,
+  ) => Readonly<Record<string, ArrayLike<number>>>;
+  /** Shapes to test: odd ones, ones, empty ones, large ones. */
+  readonly cases: readonly KernelCase<P>[];
+  /** Shapes to bench; the last test case if absent. */
+  readonly benchCases?: readonly KernelCase<P>[];
 }
 
 /**
@@ -187,12 +195,16 @@ export function defineKernel<P extends Params>(spec: KernelSpec<P>): KernelSpec<
 }
 
 /** Whether an adapter runs a kernel at all: one that stores f16 needs `shader-f16`; every other runs everywhere. */
-export function isSupported({ bindings }: Pick<KernelSpec, 'bindings'>, { features }: AdapterProfile): boolean {
+export function isSupported({ bindings }: Pick<RunnableKernel, 'bindings'>, { features }: AdapterProfile): boolean {
   return !storesHalf(bindings) || features.has('shader-f16');
 }
 
 /** The variants that an adapter can run for some parameters, in order of preference. */
-export function ableVariants<P extends Params>(spec: KernelSpec<P>, adapter: AdapterProfile, params: P): Variant<P>[] {
+export function ableVariants<P extends Params>(
+  spec: RunnableKernel<P>,
+  adapter: AdapterProfile,
+  params: P,
+): Variant<P>[] {
   return isSupported(spec, adapter)
     ? spec.variants.filter(
         (variant) => subgroupsFor(variant, adapter) !== 'none' && (variant.requires?.(adapter, params) ?? true),
@@ -211,7 +223,7 @@ function subgroupsFor(
   return features.has('subgroup-size-control') ? 'asked for' : 'none';
 }
 
-function storesHalf(bindings: KernelSpec['bindings']): boolean {
+function storesHalf(bindings: RunnableKernel['bindings']): boolean {
   return Object.values(bindings).some(({ dtype }) => dtype === 'f16');
 }
 
@@ -219,7 +231,11 @@ function storesHalf(bindings: KernelSpec['bindings']): boolean {
  * The variant that an adapter runs by default.
  * @throws {ProxmoError} `config` if there is none: a kernel keeps one without requirements wherever it is supported
  */
-export function defaultVariant<P extends Params>(spec: KernelSpec<P>, adapter: AdapterProfile, params: P): Variant<P> {
+export function defaultVariant<P extends Params>(
+  spec: RunnableKernel<P>,
+  adapter: AdapterProfile,
+  params: P,
+): Variant<P> {
   const able = ableVariants(spec, adapter, params);
   const chosen = able.find((variant) => variant.prefer?.(adapter, params) ?? true) ?? able[0];
   if (!chosen) {
@@ -232,7 +248,7 @@ export function defaultVariant<P extends Params>(spec: KernelSpec<P>, adapter: A
 }
 
 /** The kernel's label: pipeline label, row in the profiler and tuning key. */
-export function kernelLabel(spec: Pick<KernelSpec, 'name'>, variant: Pick<Variant, 'label'>): string {
+export function kernelLabel(spec: Pick<RunnableKernel, 'name'>, variant: Pick<Variant, 'label'>): string {
   return `${spec.name}.${variant.label}`;
 }
 
@@ -241,7 +257,7 @@ export function kernelLabel(spec: Pick<KernelSpec, 'name'>, variant: Pick<Varian
  * preprocessor gives it for the constants.
  */
 export async function assembleShader<P extends Params>(
-  spec: KernelSpec<P>,
+  spec: RunnableKernel<P>,
   variant: Variant<P>,
   adapter: AdapterProfile,
 ): Promise<string> {

@@ -12,7 +12,7 @@
  */
 import shader from '../shaders/step_product.wgsl';
 import { activationOf } from './gatedLinear.ts';
-import { multiply } from './matmul.ts';
+import { multiply } from './matmulReference.ts';
 import { rowVariants } from './matmulRow.ts';
 import { constantsOf, type MatmulForm, type MatmulParams, tilesOf } from './matmulVariants.ts';
 import {

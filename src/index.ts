@@ -3,7 +3,7 @@
  * too; what needs Node (opening a device under Dawn, run folders) is in `proxmo/node`.
  */
 
-export type { KernelSpec } from '../kernels/spec.ts';
+export type { KernelSpec, RunnableKernel } from '../kernels/spec.ts';
 export * from './advantages.ts';
 export { ResultStream } from './base/resultStream.ts';
 export * from './browser.ts';

@@ -17,6 +17,7 @@ export {
   type KernelCase,
   type KernelSpec,
   type Params,
+  type RunnableKernel,
   type Variant,
 } from '../kernels/spec.ts';
 export type { WgslFile } from '../kernels/wgsl.ts';

@@ -12,8 +12,8 @@ import {
   elementBytes,
   type InputArray,
   type KernelCase,
-  type KernelSpec,
   type Params,
+  type RunnableKernel,
   type Variant,
 } from '../../kernels/spec.ts';
 import type { BufferRange } from './bindGroups.ts';
@@ -68,7 +68,7 @@ const mostPasses = 128;
  */
 export async function timeKernel<P extends Params>(
   gpu: GpuContext,
-  spec: KernelSpec<P>,
+  spec: RunnableKernel<P>,
   variant: Variant<P>,
   kernelCase: KernelCase<P>,
   options: TimingOptions = {},
@@ -86,7 +86,7 @@ export async function timeKernel<P extends Params>(
  * arithmetic) and 10⁹ bytes a second.
  */
 export function throughput<P extends Params>(
-  spec: KernelSpec<P>,
+  spec: RunnableKernel<P>,
   params: P,
   ms: number,
 ): { readonly gflops?: number; readonly gbps: number } {
@@ -105,7 +105,7 @@ export interface Batch {
 
 /** A case with its buffers. */
 interface BenchCase {
-  readonly spec: KernelSpec;
+  readonly spec: RunnableKernel;
   readonly params: Params;
   /** Values of the inputs, by binding. */
   readonly inputs: Readonly<Record<string, InputArray>>;
@@ -128,12 +128,12 @@ export class KernelBench {
    */
   static async create<P extends Params>(
     gpu: GpuContext,
-    typedSpec: KernelSpec<P>,
+    typedSpec: RunnableKernel<P>,
     variant: Variant<P>,
     kernelCase: KernelCase<P>,
   ): Promise<KernelBench> {
     const { params } = kernelCase;
-    const spec = typedSpec as unknown as KernelSpec;
+    const spec = typedSpec as unknown as RunnableKernel;
     await gpu.pipelines.get(typedSpec, variant);
     await gpu.pace.prepareFor([spec.cost(params)]);
     const inputs = caseInputs(typedSpec, kernelCase);
@@ -304,7 +304,7 @@ function firstOf(launches: readonly Launch[], share: number): Launch[] {
 /** A buffer for each binding that is chosen, holding its input if it has one. */
 function createBuffers(
   gpu: GpuContext,
-  spec: KernelSpec,
+  spec: RunnableKernel,
   params: Params,
   inputs: Readonly<Record<string, InputArray>>,
   chosen: (binding: BindingSpec) => boolean,
@@ -327,7 +327,7 @@ function createBuffers(
  * The case's own values, and numbers with the spread of standard normal ones where it has none, as kernels see them.
  */
 export function caseInputs<P extends Params>(
-  spec: KernelSpec<P>,
+  spec: RunnableKernel<P>,
   { params, inputs }: KernelCase<P>,
 ): Record<string, InputArray> {
   const random = normalNumbers();

@@ -4,7 +4,7 @@
  */
 import { copy } from '../../kernels/copy.ts';
 import { findMatmul, matmulNn, matmulNt, matmulTn } from '../../kernels/matmul.ts';
-import { defaultVariant, isSupported, type KernelSpec, type Params } from '../../kernels/spec.ts';
+import { defaultVariant, isSupported, type Params, type RunnableKernel } from '../../kernels/spec.ts';
 import { type Timing, type TimingOptions, throughput, timeKernel } from './benchmark.ts';
 import type { GpuContext } from './context.ts';
 import type { Ceilings } from './rates.ts';
@@ -81,7 +81,7 @@ function fastest(products: readonly Ceiling[]): Ceiling | null {
 /** Times the default variant of a kernel. @throws {ProxmoError} `gpu-error` */
 async function measureKernel<P extends Params>(
   gpu: GpuContext,
-  spec: KernelSpec<P>,
+  spec: RunnableKernel<P>,
   shape: P,
   options: TimingOptions = {},
 ): Promise<Ceiling> {

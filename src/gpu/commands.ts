@@ -2,7 +2,7 @@
  * A fixed list of dispatches, submitted in as few parts as keep each from running long. Parameters and bind groups are
  * shared with all other lists.
  */
-import type { Dispatch, KernelSpec, Params } from '../../kernels/spec.ts';
+import type { Dispatch, Params, RunnableKernel } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import type { Bindings, BufferRange } from './bindGroups.ts';
 import type { GpuContext } from './context.ts';
@@ -15,7 +15,7 @@ export interface Command {
   /** The kernel's label. */
   readonly label: string;
   readonly scope: string;
-  readonly spec: KernelSpec;
+  readonly spec: RunnableKernel;
   readonly params: Params;
   readonly cost: Cost;
   readonly pipeline: GPUComputePipeline;

@@ -5,7 +5,7 @@
  * A workgroup cannot be divided. Where a kernel's grid is one workgroup, as in the last stage of a reduction, or one
  * workgroup works long, as in attention over very long sequences, a part is one workgroup at least.
  */
-import { assembleShader, type Dispatch, type KernelSpec, type Params } from '../../kernels/spec.ts';
+import { assembleShader, type Dispatch, type Params, type RunnableKernel } from '../../kernels/spec.ts';
 import type { LaunchedPart } from './launches.ts';
 import type { KernelForm } from './pipelines.ts';
 
@@ -44,7 +44,7 @@ export const formOfParts: KernelForm = {
 };
 
 /** What a launch of a part of a kernel's grid is told. */
-export function launchedPart(spec: KernelSpec, params: Params, part: GridPart): LaunchedPart {
+export function launchedPart(spec: RunnableKernel, params: Params, part: GridPart): LaunchedPart {
   const [partX, partY, partZ] = part.first;
   const [gridX, gridY, gridZ] = part.grid;
   return {
@@ -54,7 +54,7 @@ export function launchedPart(spec: KernelSpec, params: Params, part: GridPart): 
   };
 }
 
-function withPartFields<P extends Params>(spec: KernelSpec<P>): KernelSpec<P> {
+function withPartFields<P extends Params>(spec: RunnableKernel<P>): RunnableKernel<P> {
   return { ...spec, params: { ...spec.params, ...partFields } };
 }
 

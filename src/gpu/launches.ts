@@ -1,14 +1,14 @@
 /**
  * Dispatches before they are listed: a kernel with its parameters and buffers, in parts where it would run too long.
  */
-import type { Dispatch, KernelSpec, Params, Variant } from '../../kernels/spec.ts';
+import type { Dispatch, Params, RunnableKernel, Variant } from '../../kernels/spec.ts';
 import type { BufferRange } from './bindGroups.ts';
 import type { GpuContext } from './context.ts';
 import type { Kernel } from './pipelines.ts';
 
 /** What a kernel is to run on. */
 export interface LaunchRequest {
-  readonly spec: KernelSpec;
+  readonly spec: RunnableKernel;
   readonly variant: Variant;
   readonly params: Params;
   /** The part of the model that it belongs to, for profiles. */
@@ -28,7 +28,7 @@ export interface Launch extends Omit<LaunchRequest, 'variant'> {
 /** A launch of some of a grid's workgroups. */
 export interface LaunchedPart {
   /** The kernel that is told which of them, and its parameters. */
-  readonly spec: KernelSpec;
+  readonly spec: RunnableKernel;
   readonly params: Params;
   /** How many of the grid's workgroups they are, of 1. */
   readonly share: number;

@@ -1,7 +1,7 @@
 /** What an adapter is counted on to do, from what it reaches in a matrix product and a copy. */
 import { copy } from '../../kernels/copy.ts';
 import { matmulNn } from '../../kernels/matmul.ts';
-import { defaultVariant, type KernelSpec, type Params } from '../../kernels/spec.ts';
+import { defaultVariant, type Params, type RunnableKernel } from '../../kernels/spec.ts';
 import { throughput, timeKernel } from './benchmark.ts';
 import type { GpuContext } from './context.ts';
 import type { Rate } from './pace.ts';
@@ -17,7 +17,7 @@ export async function measuredRate(gpu: GpuContext): Promise<Rate> {
   return { gflops: gflops! / reserve, gbps: gbps / reserve };
 }
 
-async function reachedBy<P extends Params>(gpu: GpuContext, spec: KernelSpec<P>, params: P) {
+async function reachedBy<P extends Params>(gpu: GpuContext, spec: RunnableKernel<P>, params: P) {
   const variant = defaultVariant(spec, gpu.profile, params);
   const { median } = await timeKernel(gpu, spec, variant, { params }, { batchMs: 10, repeats: 3 });
   return throughput(spec, params, median);

@@ -2,7 +2,7 @@
  * The scalar parameters of dispatches, in uniform buffers. Dispatches with equal parameters share a block, whichever
  * program they belong to: the layers of a model and the steps of a block of tokens differ in their buffers alone.
  */
-import type { KernelSpec, Params } from '../../kernels/spec.ts';
+import type { Params, RunnableKernel } from '../../kernels/spec.ts';
 import type { GpuContext } from './context.ts';
 
 /** Bytes of a block: more than any kernel's parameters, and the alignment every device accepts for a binding. */
@@ -36,7 +36,7 @@ export class ParameterBlocks {
   constructor(private readonly context: GpuContext) {}
 
   /** A block that holds these parameters. Whoever took it gives it back. */
-  take(spec: KernelSpec, params: Params): ParameterBlock {
+  take(spec: RunnableKernel, params: Params): ParameterBlock {
     const words = packParams(spec, params);
     // A page may have turned out to be without memory.
     const isLive = ({ buffer }: { readonly buffer: GPUBuffer }) => this.context.allocations.isLive(buffer);
@@ -76,7 +76,7 @@ export class ParameterBlocks {
 }
 
 /** The parameter struct, as words. */
-function packParams(spec: KernelSpec, params: Params): Uint32Array<ArrayBuffer> {
+function packParams(spec: RunnableKernel, params: Params): Uint32Array<ArrayBuffer> {
   const fields = Object.entries(spec.params);
   const words = new Uint32Array(Math.max(fields.length, 4));
   const view = new DataView(words.buffer);

@@ -6,9 +6,9 @@ import {
   type Access,
   assembleShader,
   type Constants,
-  type KernelSpec,
   kernelLabel,
   type Params,
+  type RunnableKernel,
   type Variant,
 } from '../../kernels/spec.ts';
 import type { WgslFile } from '../../kernels/wgsl.ts';
@@ -50,7 +50,7 @@ export class PipelineCache {
    * The compiled kernel of a variant. Compiling one takes 1–100 ms; ask for many at once.
    * @throws {ProxmoError} `gpu-error` if it does not compile, `config` if another kernel has its name
    */
-  async get<P extends Params>(spec: KernelSpec<P>, variant: Variant<P>, form = wholeForm): Promise<Kernel> {
+  async get<P extends Params>(spec: RunnableKernel<P>, variant: Variant<P>, form = wholeForm): Promise<Kernel> {
     const label = kernelLabel(spec, variant);
     const key = label + form.label;
     const { shader, bindings } = spec;
@@ -73,7 +73,7 @@ export class PipelineCache {
     return kernel;
   }
 
-  private layoutOf(bindings: KernelSpec['bindings']): GPUBindGroupLayout {
+  private layoutOf(bindings: RunnableKernel['bindings']): GPUBindGroupLayout {
     const types = Object.values(bindings).map(({ access }) => bindingType(access));
     const label = types.join();
     const known = this.layouts.get(label);
@@ -88,7 +88,7 @@ export class PipelineCache {
     return layout;
   }
 
-  private async build(label: string, bindings: KernelSpec['bindings'], code: string): Promise<Kernel> {
+  private async build(label: string, bindings: RunnableKernel['bindings'], code: string): Promise<Kernel> {
     const { device } = this.context;
     const layout = this.layoutOf(bindings);
     // What is wrong with it is told below; the device goes on.

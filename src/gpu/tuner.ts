@@ -9,8 +9,8 @@ import {
   ableVariants,
   defaultVariant,
   type KernelCase,
-  type KernelSpec,
   type Params,
+  type RunnableKernel,
   type Variant,
 } from '../../kernels/spec.ts';
 import type { GpuContext } from './context.ts';
@@ -20,7 +20,7 @@ import { type RaceOptions, raceVariants } from './tunerRace.ts';
 /** Decides which variant of a kernel a program runs. */
 export interface VariantChooser {
   /** The variant for a kernel at these parameters. */
-  choose<P extends Params>(spec: KernelSpec<P>, params: P): Promise<Variant<P>>;
+  choose<P extends Params>(spec: RunnableKernel<P>, params: P): Promise<Variant<P>>;
 }
 
 /** What was measured under a key. */
@@ -80,7 +80,7 @@ export class RecordedChooser implements VariantChooser {
     this.keys = new TunerKeys(gpu.adapter, version);
   }
 
-  async choose<P extends Params>(spec: KernelSpec<P>, params: P): Promise<Variant<P>> {
+  async choose<P extends Params>(spec: RunnableKernel<P>, params: P): Promise<Variant<P>> {
     const able = ableVariants(spec, this.gpu.profile, params);
     const record = this.records.get(await this.keys.keyOf(spec, params, able));
     return able.find(({ label }) => label === record?.variant) ?? defaultVariant(spec, this.gpu.profile, params);
@@ -111,13 +111,13 @@ export class Tuner implements VariantChooser {
    * The default where there is nothing to choose from, or no inputs to measure the kernel on.
    * @throws {ProxmoError} `gpu-error`
    */
-  async choose<P extends Params>(spec: KernelSpec<P>, params: P): Promise<Variant<P>> {
+  async choose<P extends Params>(spec: RunnableKernel<P>, params: P): Promise<Variant<P>> {
     const kernelCase = caseForShape(spec, params);
     return kernelCase ? this.tune(spec, kernelCase) : defaultVariant(spec, this.gpu.profile, params);
   }
 
   /** The same for a case with inputs of its own. @throws {ProxmoError} `gpu-error` */
-  async tune<P extends Params>(spec: KernelSpec<P>, kernelCase: KernelCase<P>): Promise<Variant<P>> {
+  async tune<P extends Params>(spec: RunnableKernel<P>, kernelCase: KernelCase<P>): Promise<Variant<P>> {
     const { params } = kernelCase;
     const first = defaultVariant(spec, this.gpu.profile, params);
     const able = ableVariants(spec, this.gpu.profile, params);
@@ -134,7 +134,7 @@ export class Tuner implements VariantChooser {
   }
 
   /** What was chosen for these parameters so far; null if nothing was measured. */
-  async recordOf<P extends Params>(spec: KernelSpec<P>, params: P): Promise<TuningRecord | null> {
+  async recordOf<P extends Params>(spec: RunnableKernel<P>, params: P): Promise<TuningRecord | null> {
     const key = await this.keys.keyOf(spec, params, ableVariants(spec, this.gpu.profile, params));
     return (await this.chosen.get(key)) ?? null;
   }
@@ -163,21 +163,21 @@ export class Tuner implements VariantChooser {
 }
 
 interface Question {
-  readonly spec: KernelSpec;
+  readonly spec: RunnableKernel;
   readonly kernelCase: KernelCase;
   /** Those that the adapter can run, the default first. */
   readonly variants: readonly [Variant, ...Variant[]];
 }
 
 /** A case for a shape that a program runs; null where inputs cannot be told from it. */
-export function caseForShape<P extends Params>(spec: KernelSpec<P>, params: P): KernelCase<P> | null {
+export function caseForShape<P extends Params>(spec: RunnableKernel<P>, params: P): KernelCase<P> | null {
   if (spec.tuningCase) return spec.tuningCase(params);
   const readsIndices = Object.values(spec.bindings).some(({ access, dtype }) => access !== 'write' && dtype === 'u32');
   return readsIndices ? null : { params };
 }
 
 /** Whether it does anything, and its buffers fit beside those of the run that it is measured for. */
-function isMeasurable<P extends Params>(spec: KernelSpec<P>, params: P, variant: Variant<P>): boolean {
+function isMeasurable<P extends Params>(spec: RunnableKernel<P>, params: P, variant: Variant<P>): boolean {
   const scalars = Object.values(spec.sizes(params)).reduce((sum, size) => sum + size, 0);
   return 4 * scalars <= mostBytes && spec.dispatch(params, variant.constants).every((count) => count > 0);
 }

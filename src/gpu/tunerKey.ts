@@ -3,7 +3,7 @@
  * variant that was able to run, the adapter with its driver, and the version of the package. A choice that was kept
  * under one key is taken only where all of that is the same.
  */
-import { assembleShader, type KernelSpec, kernelLabel, type Params, type Variant } from '../../kernels/spec.ts';
+import { assembleShader, kernelLabel, type Params, type RunnableKernel, type Variant } from '../../kernels/spec.ts';
 import { sha256 } from '../base/sha256.ts';
 import type { AdapterDescription } from './adapterDescription.ts';
 
@@ -23,11 +23,11 @@ export class TunerKeys {
    * As `matmul.nt m=2048 n=512 k=128 batch=1 splits=1 0f3a…`.
    * @param variants those that the adapter can run for these parameters
    */
-  async keyOf<P extends Params>(spec: KernelSpec<P>, params: P, variants: readonly Variant<P>[]): Promise<string> {
+  async keyOf<P extends Params>(spec: RunnableKernel<P>, params: P, variants: readonly Variant<P>[]): Promise<string> {
     return [spec.name, roundedShape(spec, params), await this.digestOf(spec, variants)].filter(Boolean).join(' ');
   }
 
-  private digestOf<P extends Params>(spec: KernelSpec<P>, variants: readonly Variant<P>[]): Promise<string> {
+  private digestOf<P extends Params>(spec: RunnableKernel<P>, variants: readonly Variant<P>[]): Promise<string> {
     const labels = variants.map((variant) => kernelLabel(spec, variant));
     const name = labels.join(' ');
     const known = this.digests.get(name);
@@ -46,7 +46,7 @@ export class TunerKeys {
  * The whole-number parameters to the nearest powers of two; the others (scales, temperatures) do not decide what is
  * fast.
  */
-export function roundedShape<P extends Params>(spec: KernelSpec<P>, params: P): string {
+export function roundedShape<P extends Params>(spec: RunnableKernel<P>, params: P): string {
   return Object.entries<string>(spec.params)
     .filter(([, type]) => type !== 'f32')
     .map(([name]) => `${name}=${roundToPowerOfTwo(params[name] ?? 0)}`)

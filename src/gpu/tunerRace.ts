@@ -3,7 +3,7 @@
  * that what else happens on the machine meets all of them. A variant that does not compile, or whose result is not that
  * of the default, is out, and so is one that falls far behind.
  */
-import { type KernelCase, type KernelSpec, kernelLabel, type Variant } from '../../kernels/spec.ts';
+import { type KernelCase, kernelLabel, type RunnableKernel, type Variant } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { resultsAgree } from './agreement.ts';
 import { type Batch, KernelBench } from './benchmark.ts';
@@ -55,7 +55,7 @@ const winningFactor = 0.97;
  */
 export async function raceVariants(
   gpu: GpuContext,
-  spec: KernelSpec,
+  spec: RunnableKernel,
   variants: readonly [Variant, ...Variant[]],
   kernelCase: KernelCase,
   { batchMs = 8, rounds = 5, onBroken = () => {} }: RaceOptions = {},
@@ -89,7 +89,7 @@ export async function raceVariants(
 /** The variants that compile, agree with the default and are not hopelessly slow. */
 async function qualify(
   gpu: GpuContext,
-  spec: KernelSpec,
+  spec: RunnableKernel,
   bench: KernelBench,
   [first, ...others]: readonly [Variant, ...Variant[]],
   onBroken: (text: string) => void,

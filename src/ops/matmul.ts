@@ -1,7 +1,7 @@
 /** Matrix products, batched, with either operand transposed. */
 import { findMatmul } from '../../kernels/matmul.ts';
 import type { MatmulForm, MatmulLayout, MatmulParams } from '../../kernels/matmulVariants.ts';
-import type { Dtype, KernelSpec } from '../../kernels/spec.ts';
+import type { Dtype, RunnableKernel } from '../../kernels/spec.ts';
 import type { FloatStorage } from '../../kernels/storage.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { differentiable } from '../tensor/autograd.ts';
@@ -67,7 +67,7 @@ export function matmulKernelFor(
   form: Pick<MatmulForm, 'layout' | 'bias'>,
   a: Tensor,
   b: Matrix,
-): KernelSpec<MatmulParams> {
+): RunnableKernel<MatmulParams> {
   const kernel = b instanceof Tensor ? floatKernelFor(form, a, b) : a.dtype === 'f32' && b.kernelOfProduct(form);
   if (kernel) return kernel;
   const stored = b instanceof Tensor ? b.dtype : b.type;

@@ -1,5 +1,5 @@
 /** Which buffers one dispatch may bind twice. */
-import type { KernelSpec } from '../../kernels/spec.ts';
+import type { RunnableKernel } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import type { BufferRange } from '../gpu/bindGroups.ts';
 
@@ -10,7 +10,7 @@ import type { BufferRange } from '../gpu/bindGroups.ts';
  * @throws {ProxmoError} `graph` if it would
  */
 export function checkAliases(
-  { name, bindings }: Pick<KernelSpec, 'name' | 'bindings'>,
+  { name, bindings }: Pick<RunnableKernel, 'name' | 'bindings'>,
   ranges: readonly BufferRange[],
 ) {
   const bound = Object.entries(bindings).map(([binding, { access }], index) => ({

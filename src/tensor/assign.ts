@@ -1,6 +1,6 @@
 /** Values written into parts of storage. */
 import { copy, copyU32 } from '../../kernels/copy.ts';
-import type { KernelSpec } from '../../kernels/spec.ts';
+import type { RunnableKernel } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { type AssignStep, bindingGrain, startOf, Tensor, takeId } from './tensor.ts';
 
@@ -21,7 +21,7 @@ export function assign(target: Tensor, parts: readonly { readonly offset: number
     }
   }
   // Words are copied as they are, whatever they hold.
-  const copying = (target.dtype === 'f32' ? copy : copyU32) as unknown as KernelSpec;
+  const copying = (target.dtype === 'f32' ? copy : copyU32) as unknown as RunnableKernel;
   const step: AssignStep = { kind: 'assign', id: takeId(), target, parts, copy: copying };
   return new Tensor(target.shape, target.dtype, { kind: 'step', step, inPlaceOf: target });
 }

@@ -4,7 +4,7 @@
 import { findPackedMatmul } from '../../kernels/matmulPacked.ts';
 import type { MatmulForm, MatmulParams } from '../../kernels/matmulVariants.ts';
 import { type PackedType, packedRowWords } from '../../kernels/packed.ts';
-import type { KernelSpec } from '../../kernels/spec.ts';
+import type { RunnableKernel } from '../../kernels/spec.ts';
 import { part } from './part.ts';
 import { type Shape, Tensor } from './tensor.ts';
 
@@ -28,7 +28,10 @@ export class PackedMatrix {
    * The kernel that multiplies a matrix in float32 with this one, if there is one. The matrix brings it along, so that
    * products do without it where nothing is packed.
    */
-  kernelOfProduct({ layout, bias = false }: Pick<MatmulForm, 'layout' | 'bias'>): KernelSpec<MatmulParams> | undefined {
+  kernelOfProduct({
+    layout,
+    bias = false,
+  }: Pick<MatmulForm, 'layout' | 'bias'>): RunnableKernel<MatmulParams> | undefined {
     return layout === 'tn' ? undefined : findPackedMatmul({ layout, bias, b: this.type });
   }
 

@@ -3,7 +3,7 @@
  * slots by lifetime. A slot is a buffer of its own, because WebGPU forbids reading and writing one buffer in the same
  * dispatch.
  */
-import { elementBytes, type KernelSpec, type Params } from '../../kernels/spec.ts';
+import { elementBytes, type Params, type RunnableKernel } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { storedBytes } from '../gpu/hostArrays.ts';
 import { type IndexLimit, indexLimits } from './indexLimits.ts';
@@ -24,7 +24,7 @@ export interface Location {
 
 /** One kernel launch of the plan. */
 export interface PlannedLaunch {
-  readonly spec: KernelSpec;
+  readonly spec: RunnableKernel;
   readonly params: Params;
   /** The part of the model that it belongs to, for profiles. */
   readonly scope: string;

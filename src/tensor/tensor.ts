@@ -2,7 +2,7 @@
  * Symbolic tensors. Calling an op makes tensors and steps and runs nothing; `Engine.compile` turns the steps that some
  * outputs need into a program. A tensor is contiguous and row-major. Steps run in the order in which they were made.
  */
-import { type Dtype, elementBytes, type KernelSpec, type Params } from '../../kernels/spec.ts';
+import { type Dtype, elementBytes, type Params, type RunnableKernel } from '../../kernels/spec.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { currentScope } from './scope.ts';
 import type { Variable } from './variable.ts';
@@ -34,7 +34,7 @@ export type Step = KernelStep | AssignStep;
 export interface KernelStep {
   readonly kind: 'kernel';
   readonly id: number;
-  readonly spec: KernelSpec;
+  readonly spec: RunnableKernel;
   readonly params: Params;
   /** The part of the model that it belongs to. */
   readonly scope: string;
@@ -65,7 +65,7 @@ export interface AssignStep {
   readonly target: Tensor;
   readonly parts: readonly { readonly offset: number; readonly value: Tensor }[];
   /** Copies words of storage, x to y, where a value cannot be written in place. */
-  readonly copy: KernelSpec;
+  readonly copy: RunnableKernel;
 }
 
 /** How gradients flow through the op that made a tensor. */
@@ -201,7 +201,7 @@ export function scratch(shape: Shape): Tensor {
  * @throws {ProxmoError} `shape` if a tensor does not have the size that the kernel expects
  */
 export function launch<P extends Params, O extends string>(
-  spec: KernelSpec<P>,
+  spec: RunnableKernel<P>,
   params: P,
   inputs: Readonly<Record<string, Tensor>>,
   outputs: Readonly<Record<O, Shape>>,
@@ -209,7 +209,14 @@ export function launch<P extends Params, O extends string>(
 ): Record<O, Tensor> {
   const results: Record<string, Tensor> = {};
   const made = { kind: 'kernel', id: takeId(), scope: currentScope() } as const;
-  const step: KernelStep = { ...made, spec: spec as unknown as KernelSpec, params, inputs, outputs: results, notes };
+  const step: KernelStep = {
+    ...made,
+    spec: spec as unknown as RunnableKernel,
+    params,
+    inputs,
+    outputs: results,
+    notes,
+  };
   for (const [name, shape] of Object.entries<Shape>(outputs)) {
     const binding = spec.bindings[name];
     if (!binding || binding.access === 'read')
@@ -222,12 +229,12 @@ export function launch<P extends Params, O extends string>(
 }
 
 /** Bindings that a kernel writes. */
-function outputNames<P extends Params>({ bindings }: KernelSpec<P>): string[] {
+function outputNames<P extends Params>({ bindings }: RunnableKernel<P>): string[] {
   return Object.keys(bindings).filter((name) => bindings[name]!.access !== 'read');
 }
 
 function checkBindings<P extends Params>(
-  spec: KernelSpec<P>,
+  spec: RunnableKernel<P>,
   params: P,
   inputs: Readonly<Record<string, Tensor>>,
   outputs: Readonly<Record<string, Tensor>>,

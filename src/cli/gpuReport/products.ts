@@ -1,7 +1,7 @@
 /** Matrix products of the same shape in float32, of halves, and of halves on matrix units: the fastest of each kind. */
 import { findMatmul, matmulNt } from '../../../kernels/matmul.ts';
 import type { MatmulParams } from '../../../kernels/matmulVariants.ts';
-import { ableVariants, type KernelSpec, type Variant } from '../../../kernels/spec.ts';
+import { ableVariants, type RunnableKernel, type Variant } from '../../../kernels/spec.ts';
 import { resultsAgree } from '../../gpu/agreement.ts';
 import { KernelBench, throughput } from '../../gpu/benchmark.ts';
 import type { GpuContext } from '../../gpu/context.ts';
@@ -40,7 +40,7 @@ export async function productsOf(
   const half = findMatmul({ layout: 'nt', a: 'f16', b: 'f16' });
   const broken: string[] = [];
   const products: Product[] = [];
-  for (const spec of [matmulNt, ...(half ? [half] : [])] as unknown as KernelSpec[]) {
+  for (const spec of [matmulNt, ...(half ? [half] : [])] as unknown as RunnableKernel[]) {
     const able = ableVariants(spec, gpu.profile, params);
     const onUnits = able.filter(({ constants }) => constants.MATRIX === true);
     for (const variants of [able.filter((variant) => !onUnits.includes(variant)), onUnits]) {
@@ -66,7 +66,7 @@ export async function productsOf(
 
 async function agree(
   gpu: GpuContext,
-  spec: KernelSpec,
+  spec: RunnableKernel,
   params: MatmulParams,
   one: Variant,
   other: Variant,
