@@ -1,12 +1,13 @@
 /**
  * Storage buffers that programs share. A program holds its intermediate values only while it runs, and runs never
  * overlap, so every program may use the same buffers. The planner asks for its slots once, when a program is compiled;
- * nothing is allocated while programs run.
+ * nothing is allocated while programs run. They are freed when the last engine and the last program have ended.
  */
 import type { GpuContext } from './context.ts';
 
 export class BufferArena {
   private buffers: readonly GPUBuffer[] = [];
+  private holders = 0;
 
   constructor(private readonly context: GpuContext) {}
 
@@ -32,6 +33,17 @@ export class BufferArena {
       taken[index] = buffer;
     }
     return taken;
+  }
+
+  /** Keeps the buffers until the function that it returns is called. */
+  hold(): () => void {
+    this.holders++;
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      if (--this.holders === 0) this.clear();
+    };
   }
 
   /** Frees all buffers. Programs that were compiled before must not run again. */

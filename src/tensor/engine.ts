@@ -65,6 +65,7 @@ export class Engine {
   /** What ends with this engine: programs, and engines of parts. */
   private readonly owned = new Set<{ destroy(): void }>();
   private isDestroyed = false;
+  private readonly leaveArena: () => void;
   private onDestroyed = () => {};
   private chooser: VariantChooser | null = null;
   /** The engine that this one is a part of. */
@@ -78,6 +79,7 @@ export class Engine {
     this.largestBinding = Math.min(gpu.largestBinding, largestBinding);
     this.whole = whole;
     this.stored = whole?.stored ?? new Map();
+    this.leaveArena = gpu.arena.hold();
   }
 
   /**
@@ -93,13 +95,15 @@ export class Engine {
 
   /**
    * Frees every program that was compiled and every variable that was first used through this engine. They must not be
-   * used again, nor may it. What runs is done first. The device stays.
+   * used again, nor may it. What runs is done first. With the last engine of a device goes what programs shared; the
+   * device stays.
    */
   destroy(): void {
     if (this.isDestroyed) return;
     this.isDestroyed = true;
     for (const one of [...this.owned]) one.destroy();
     this.releaseOwn();
+    this.leaveArena();
     this.onDestroyed();
   }
 

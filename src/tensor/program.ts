@@ -94,6 +94,7 @@ export class Program<O extends TensorRecord = TensorRecord> {
   /** The next run with `staging`, encoded. */
   private encoded: GPUCommandBuffer[] | null = null;
   private running = 0;
+  private readonly leaveArena: () => void;
   private isDestroyed = false;
 
   constructor(
@@ -128,6 +129,7 @@ export class Program<O extends TensorRecord = TensorRecord> {
       this.staging?.destroy();
       throw error;
     }
+    this.leaveArena = gpu.arena.hold();
   }
 
   /** Kernel dispatches in a run. */
@@ -200,6 +202,7 @@ export class Program<O extends TensorRecord = TensorRecord> {
     this.commands.destroy();
     this.staging?.destroy();
     for (const buffer of this.parts.constants) buffer.destroy();
+    this.leaveArena();
   }
 
   /** Command buffers are good for one submit; the next ones are encoded while the device works on these. */

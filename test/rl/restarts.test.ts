@@ -31,7 +31,7 @@ async function arrayBytes(): Promise<number> {
 }
 
 it(`grows by nothing in ${restarts} restarts`, { timeout: 240_000 }, async () => {
-  const engine = await tinyEngine();
+  await using engine = await tinyEngine();
   const { gpu } = engine;
   const run = (name: number) =>
     trainTiny(join(folder, `run ${name}`), tinyConfig(world, { warmStart: { tasks: 4 } }), { engine });
@@ -76,4 +76,5 @@ it('gives back what a loaded run, a trainer and a policy hold', async () => {
   expect(held()).toBe(own);
   engine.destroy();
   expect(held()).toBe(0);
+  expect(engine.gpu.memory()).toEqual({ bytes: 0, holders: [] });
 });

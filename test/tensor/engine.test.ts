@@ -1,6 +1,7 @@
 /** Programs: compiled once, run many times, with shared memory and in-place updates. */
 import { describe, expect, it } from 'vitest';
 import { add, multiply, scale } from '../../kernels/elementwise.ts';
+import { openDevice } from '../../src/gpu/device.node.ts';
 import { assign } from '../../src/tensor/assign.ts';
 import { differentiable, filled, grad } from '../../src/tensor/autograd.ts';
 import { Engine } from '../../src/tensor/engine.ts';
@@ -133,6 +134,20 @@ describe('an engine that ends', () => {
     engine.destroy();
     expect(engine.memory.variables).toBe(0);
     await expect(ofWhole.run()).rejects.toMatchObject({ code: 'destroyed' });
+  });
+
+  it('frees what programs shared when no other engine of the device is left', async () => {
+    const gpu = await openDevice(adapter);
+    const [one, other] = [new Engine(gpu), new Engine(gpu)];
+    const program = await one.compile({ name: 'doubling', outputs: { y: scaled(input('x', [64]), 2) } });
+    await other.compile({ name: 'halving', outputs: { y: scaled(input('x', [64]), 0.5) } });
+    const running = program.run({ x: new Float32Array(64).fill(3) });
+    one.destroy();
+    expect(other.memory.shared).toBeGreaterThan(0);
+    other.destroy();
+    expect((await running).y[0]).toBe(6);
+    expect(gpu.memory()).toEqual({ bytes: 0, holders: [] });
+    gpu.destroy();
   });
 
   it('lets what runs come to its end, and takes along what is being compiled', async () => {

@@ -118,7 +118,6 @@ async function measureWorkload(
     return [];
   } finally {
     engine.destroy();
-    gpu.arena.clear();
   }
 }
 

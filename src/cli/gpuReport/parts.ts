@@ -122,11 +122,8 @@ function ceilingsIn(records: Records): Ceilings {
 }
 
 async function measureWorkload({ gpu, records }: PartContext, workload: Workload): Promise<BenchRow> {
-  try {
-    return rightRow(await workloadRow(new Engine(gpu), workload, ceilingsIn(records), repeats));
-  } finally {
-    gpu.arena.clear();
-  }
+  await using engine = new Engine(gpu);
+  return rightRow(await workloadRow(engine, workload, ceilingsIn(records), repeats));
 }
 
 async function tuneAndMeasure({ gpu, records, version }: PartContext, spec: KernelSpec): Promise<object> {
@@ -150,7 +147,8 @@ async function profileWorkload({ gpu, records }: PartContext, name: string): Pro
   const ceilings = ceilingsIn(records);
   const all = [...modelWorkloads, ...scaleWorkloads];
   const workload = all.find((each) => each.name === name && /length=1(024|28)$/.test(each.shape))!;
-  const open = await workload.open(new Engine(gpu));
+  await using engine = new Engine(gpu);
+  const open = await workload.open(engine);
   const summary = new ProfileSummary(name);
   try {
     await open.run(0);
@@ -163,6 +161,5 @@ async function profileWorkload({ gpu, records }: PartContext, name: string): Pro
   } finally {
     gpu.runner = null;
     open.destroy();
-    gpu.arena.clear();
   }
 }
