@@ -31,7 +31,7 @@ const source = wordPolicySource(config, tokenizerFor(taskSet));
 
 const gpu = await openDevice();
 const engine = new Engine(gpu);
-const training = train({ engine, taskSet, config, source });
+const training = train(engine, { taskSet, config, source });
 for await (const event of training) {
   if (event.kind === 'iteration')
     console.log(`iteration ${event.iteration}: success ${event.metrics.success.toFixed(2)}`);

@@ -40,7 +40,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
       training: { iterations: 3, pool: 8, tasks: 2, groupSize: 4, miniBatches: 1 },
       evaluation: { tasks: 10 },
     };
-    const { before, after, trainer } = await train({ engine, taskSet: errands({}, { defineTaskSet }), config }).result;
+    const { before, after, trainer } = await train(engine, { taskSet: errands({}, { defineTaskSet }), config }).result;
     console.log(
       `${advantages.name ?? advantages.estimator}: held-out success ${before.success} before, ${after.success} after`,
     );

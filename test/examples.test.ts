@@ -107,7 +107,7 @@ describe.skipIf(!hasPython)('examples/doors.py', () => {
       evaluation: { tasks: 2, every: 0 },
     };
     try {
-      const { trainer, after } = await train({ engine, taskSet, config }).result;
+      const { trainer, after } = await train(engine, { taskSet, config }).result;
       expect(after.episodes).toBe(2);
       await trainer.destroy();
     } finally {

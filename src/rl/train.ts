@@ -15,9 +15,8 @@ import { tokenizerFor } from './policy.ts';
 import { type PolicySource, wordPolicySource } from './policySource.ts';
 import { type IterationResult, type Progress, Trainer } from './trainer.ts';
 
-/** What a training is made of; all but `engine` and `taskSet` have defaults. */
+/** What a training is made of; all but `taskSet` has a default. */
 export interface TrainOptions {
-  readonly engine: Engine;
   /** What is played: `defineTaskSet`, `createTaskSet`, or an object of the program's own. */
   readonly taskSet: TaskSet;
   /** Settings, as in a configuration file; what they leave out has its default. */
@@ -55,16 +54,17 @@ export interface Trained {
  * error `interrupted`; what it held on the device is freed where it ends early
  * @throws {ProxmoError} when it is read: `config`, naming the setting; `environment`, `non-finite`, `interrupted`
  * @example
- * const training = train({ engine, taskSet, config: { training: { iterations: 10 } } });
+ * const training = train(engine, { taskSet, config: { training: { iterations: 10 } } });
  * for await (const event of training) if (event.kind === 'iteration') console.log(event.metrics.success);
  * const { trainer, after } = await training.result;
  */
-export function train(options: TrainOptions): ResultStream<TrainingEvent, Trained> {
-  return ResultStream.abortable(options.signal, (tell, signal) => runTraining({ ...options, signal }, tell));
+export function train(engine: Engine, options: TrainOptions): ResultStream<TrainingEvent, Trained> {
+  return ResultStream.abortable(options.signal, (tell, signal) => runTraining(engine, { ...options, signal }, tell));
 }
 
 async function runTraining(
-  { engine, taskSet, config: given = {}, source, signal }: TrainOptions & { readonly signal: AbortSignal },
+  engine: Engine,
+  { taskSet, config: given = {}, source, signal }: TrainOptions & { readonly signal: AbortSignal },
   tell: (event: TrainingEvent) => void,
 ): Promise<Trained> {
   const config = checked(

@@ -108,7 +108,12 @@ export interface CreateRunOptions extends RunSession {
   readonly seed: number;
 }
 
-/** A run folder, for reading; also while another process writes to it. */
+/**
+ * A run folder, for reading; also while another process writes to it.
+ * @example
+ * const run = await openRun('runs/1');
+ * for (const { iteration, success } of await run.readMetrics()) console.log(iteration, success);
+ */
 export class Run {
   constructor(
     readonly dir: string,

@@ -29,7 +29,7 @@ const taskSet = defineTaskSet({
 describe('train', () => {
   it('tells of a warm start, evaluations and iterations, and comes to a trainer', async () => {
     const engine = await tinyEngine();
-    const training = train({ engine, taskSet, config });
+    const training = train(engine, { taskSet, config });
     const told: string[] = [];
     const iterations: Extract<TrainingEvent, { kind: 'iteration' }>[] = [];
     for await (const event of training) {
@@ -67,14 +67,14 @@ describe('train', () => {
   ])('ends where %s, and holds nothing then', async (_, end) => {
     const engine = await tinyEngine();
     const controller = new AbortController();
-    const training = train({ engine, taskSet, config, signal: controller.signal });
+    const training = train(engine, { taskSet, config, signal: controller.signal });
     await end(training, controller);
     await expect(training.result).rejects.toMatchObject({ code: 'interrupted' });
     expect(engine.memory.variables).toBe(0);
   });
 
   it('names the setting that is not valid', async () => {
-    const training = train({ engine: await tinyEngine(), taskSet, config: { training: { groupSize: -1 } } });
+    const training = train(await tinyEngine(), { taskSet, config: { training: { groupSize: -1 } } });
     await expect(training.result).rejects.toMatchObject({
       code: 'config',
       message: expect.stringMatching(/^The settings of this training are not valid: .*training\.groupSize/),

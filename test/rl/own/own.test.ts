@@ -133,7 +133,7 @@ describe('an estimator', () => {
     const { environment: _, ...config } = tinyConfig(world, {
       advantages: { estimator: 'own', name: 'counting' } as never,
     });
-    const { trainer } = await train({ engine, taskSet, config }).result;
+    const { trainer } = await train(engine, { taskSet, config }).result;
     expect(rows).toBe(config.training.iterations * config.training.tasks * config.training.groupSize);
     await trainer.destroy();
   });
