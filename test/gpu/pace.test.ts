@@ -61,15 +61,15 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const gpu = await testDevice(adapter);
     if (!isSupported(spec, gpu.profile)) return;
     const kernelCase = largestCase(spec);
-    const inputs = makeInputs(spec, kernelCase, 3);
+    const ready = { params: kernelCase.params, inputs: makeInputs(spec, kernelCase, 3) };
     const variant = ableVariants(spec, gpu.profile, kernelCase.params)[0]!;
-    const whole = await runKernel(gpu, spec, variant, kernelCase, inputs);
+    const whole = await runKernel(gpu, spec, variant, ready);
     const cost = spec.cost(kernelCase.params);
     atPace(gpu, Math.max(cost.flops, cost.bytes) / 1e6 / 3);
     const grid = spec.dispatch(kernelCase.params, variant.constants);
     const parts = partsOfGrid(grid, gpu.pace.partsOf(cost));
     expect(parts.length > 1).toBe(grid.some((extent) => extent > 1));
-    const inParts = await runKernel(gpu, spec, variant, kernelCase, inputs);
+    const inParts = await runKernel(gpu, spec, variant, ready);
     expect(inParts.overruns).toEqual([]);
     for (const [name, bits] of Object.entries(whole.bits))
       expect(Buffer.compare(bits, inParts.bits[name]!), name).toBe(0);

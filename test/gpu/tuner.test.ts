@@ -10,7 +10,7 @@ import { roundedShape, TunerKeys } from '../../src/gpu/tunerKey.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { input, launch } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { makeInputs } from '../support/kernelHarness.ts';
+import { makeReady } from '../support/kernelHarness.ts';
 import { broken, MemoryStore, quick, slow, slower, tunable, wrong } from '../support/tunable.ts';
 
 const params = { count: 4096 };
@@ -122,9 +122,10 @@ describe.each(testAdapters)('on %s', (adapter) => {
 
     it.each(tuned)('%s has right results on them', async (_, spec, kernelCase) => {
       const gpu = await testDevice(adapter);
+      const ready = makeReady(spec, kernelCase, 1);
       for (const variant of ableVariants(spec, gpu.profile, kernelCase.params)) {
-        const run = await runKernel(gpu, spec, variant, kernelCase, makeInputs(spec, kernelCase, 1));
-        expect(firstMismatch(spec, kernelCase.params, run), variant.label).toBeNull();
+        const run = await runKernel(gpu, spec, variant, ready);
+        expect(firstMismatch(spec, ready, run), variant.label).toBeNull();
       }
     });
   });

@@ -6,7 +6,7 @@ import { defaultVariant, type KernelSpec, type Variant } from '../../kernels/spe
 import { checkVariant } from '../../src/gpu/kernelCheck.ts';
 import { Random } from '../../src/tensor/random.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { makeInputs } from '../support/kernelHarness.ts';
+import { makeReady } from '../support/kernelHarness.ts';
 
 describe.each(testAdapters)('on %s', (adapter) => {
   it.each(packedTypes)('%s', async (type) => {
@@ -27,7 +27,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
       const kernelCase = spec.tuningCase!(params);
       const variant = defaultVariant(spec, gpu.profile, params) as unknown as Variant;
       const kernel = spec as unknown as KernelSpec;
-      const problem = await checkVariant(gpu, kernel, variant, kernelCase, makeInputs(kernel, kernelCase, 1));
+      const problem = await checkVariant(gpu, kernel, variant, makeReady(kernel, kernelCase, 1));
       expect(problem, `${variant.label} for ${JSON.stringify(params)}`).toBeNull();
     }
   });

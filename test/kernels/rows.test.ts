@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { rowVariants } from '../../kernels/rows.ts';
 import { defineKernel, type KernelSpec, type Params, type Variant } from '../../kernels/spec.ts';
 import row from '../../shaders/lib/row.wgsl';
-import { checkVariant } from '../../src/gpu/kernelCheck.ts';
+import { checkVariant, readyCase } from '../../src/gpu/kernelCheck.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { wgslFile } from '../support/shaders.ts';
 
@@ -37,7 +37,7 @@ ${main}
 
 const x = Float64Array.from({ length: width }, (_, i) => Math.fround(Math.sin(i)));
 const check = async (adapter: string, spec: KernelSpec) =>
-  checkVariant(await testDevice(adapter), spec, spec.variants[0]!, spec.cases[0]!, { x });
+  checkVariant(await testDevice(adapter), spec, spec.variants[0]!, readyCase(spec, spec.cases[0]!, { x }));
 
 describe.each(testAdapters)('on %s', (adapter) => {
   it('reduces a row whose neighbouring lanes are in different subgroups', async () => {

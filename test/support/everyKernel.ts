@@ -8,7 +8,7 @@ import { kernels } from '../../kernels/index.ts';
 import { ableVariants, isSupported, type KernelCase } from '../../kernels/spec.ts';
 import { checkVariant } from '../../src/gpu/kernelCheck.ts';
 import { testDevice } from './adapters.ts';
-import { makeInputs } from './kernelHarness.ts';
+import { makeReady } from './kernelHarness.ts';
 
 const chosen = kernels.filter(({ name }) => name.includes(process.env.KERNEL ?? ''));
 
@@ -22,11 +22,10 @@ export function describeKernelsOn(adapters: readonly string[]): void {
         async ([, kernelCase], { skip }) => {
           const gpu = await testDevice(adapter);
           skip(!isSupported(spec, gpu.profile), `${adapter} stores no f16`);
-          const inputs = makeInputs(spec, kernelCase, 1);
+          const ready = makeReady(spec, kernelCase, 1);
           const able = ableVariants(spec, gpu.profile, kernelCase.params);
           expect(able.length, 'variants').toBeGreaterThan(0);
-          for (const variant of able)
-            expect(await checkVariant(gpu, spec, variant, kernelCase, inputs), variant.label).toBeNull();
+          for (const variant of able) expect(await checkVariant(gpu, spec, variant, ready), variant.label).toBeNull();
         },
       );
     });

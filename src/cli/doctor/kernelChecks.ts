@@ -5,7 +5,7 @@
 import { ableVariants, isSupported, type KernelCase, type KernelSpec, type Variant } from '../../../kernels/spec.ts';
 import { ProxmoError } from '../../base/errors.ts';
 import type { GpuContext } from '../../gpu/context.ts';
-import { type CaseInputs, checkVariant, inputsOf } from '../../gpu/kernelCheck.ts';
+import { checkVariant, inputsOf, type ReadyCase, readyCase } from '../../gpu/kernelCheck.ts';
 import { Random } from '../../tensor/random.ts';
 import { formatTable } from '../table.ts';
 
@@ -61,12 +61,16 @@ async function checkKernel(gpu: GpuContext, spec: KernelSpec): Promise<KernelFin
   const problems: string[] = [];
   for (const kernelCase of spec.cases) {
     const random = new Random(1, spec.name);
-    const inputs = inputsOf(spec, kernelCase, () => random.normal());
+    const ready = readyCase(
+      spec,
+      kernelCase,
+      inputsOf(spec, kernelCase, () => random.normal()),
+    );
     const able = ableVariants(spec, gpu.profile, kernelCase.params);
     if (able.length === 0) problems.push(`no variant runs ${describeCase(kernelCase)}`);
     for (const variant of able) {
       variants.add(variant.label);
-      const problem = await problemOf(gpu, spec, variant, kernelCase, inputs);
+      const problem = await problemOf(gpu, spec, variant, ready);
       if (problem) problems.push(`${variant.label}, ${describeCase(kernelCase)}: ${problem}`);
     }
   }
@@ -74,15 +78,9 @@ async function checkKernel(gpu: GpuContext, spec: KernelSpec): Promise<KernelFin
 }
 
 /** A variant that does not compile or run is a finding, too. */
-async function problemOf(
-  gpu: GpuContext,
-  spec: KernelSpec,
-  variant: Variant,
-  kernelCase: KernelCase,
-  inputs: CaseInputs,
-) {
+async function problemOf(gpu: GpuContext, spec: KernelSpec, variant: Variant, ready: ReadyCase) {
   try {
-    return await checkVariant(gpu, spec, variant, kernelCase, inputs);
+    return await checkVariant(gpu, spec, variant, ready);
   } catch (error) {
     if (!(error instanceof ProxmoError)) throw error;
     return error.message;
