@@ -6,6 +6,7 @@
 import { ProxmoError } from '../base/errors.ts';
 import type { TaskSet } from '../envs/environment.ts';
 import type { SamplingControls } from '../nn/generator.ts';
+import type { Transformer } from '../nn/transformer.ts';
 import { contextSequences } from '../rl/episodeMemory.ts';
 import type { Policy } from '../rl/policy.ts';
 import type { EpisodeBatch, RolloutResult } from '../rl/rollout.ts';
@@ -28,7 +29,8 @@ type Draw = () => number;
 export class Auditor {
   /** Sound answers of each worker, of those that were looked at. */
   private readonly sound = new Map<string, number>();
-  private scorer: { readonly temperature: number; readonly scorer: Scorer } | null = null;
+  private readonly scorers: { readonly model: Transformer; readonly temperature: number; readonly scorer: Scorer }[] =
+    [];
 
   /** @param share of the answers of workers that are not new */
   constructor(
@@ -41,6 +43,7 @@ export class Auditor {
   /**
    * The episodes of an answer.
    * @param told what it says of them
+   * @param model that played
    * @throws {ProxmoError} `data` if it is not sound
    */
   async episodesOf(
@@ -48,11 +51,12 @@ export class Auditor {
     batch: EpisodeBatch,
     told: Told,
     controls: SamplingControls,
+    model: Transformer,
   ): Promise<RolloutResult> {
     const played = await playedAgain(this.policy, recordedWorld(this.taskSet, told.episodes), batch, told, controls);
     if (this.isDue(worker)) {
       await this.checkWorld(batch, told, controls);
-      await this.checkReplies(played, controls.temperature);
+      await this.checkReplies(played, model, controls.temperature);
       this.sound.set(worker, (this.sound.get(worker) ?? 0) + 1);
     }
     return played;
@@ -76,13 +80,13 @@ export class Auditor {
   }
 
   /** Computes the log-probabilities of some replies again. */
-  private async checkReplies({ episodes }: RolloutResult, temperature: number): Promise<void> {
+  private async checkReplies({ episodes }: RolloutResult, model: Transformer, temperature: number): Promise<void> {
     // The likeliest token was not drawn.
     if (temperature === 0) return;
     const sequences = this.some(
       episodes.flatMap(({ id, steps }) => contextSequences(steps).map((it) => ({ id, ...it }))),
     );
-    const scores = await this.scorerAt(temperature).score(sequences);
+    const scores = await this.scorerOf(model, temperature).score(sequences);
     const { precision } = this.policy.config;
     for (const [index, { id, turns }] of sequences.entries()) {
       const told = turns.flatMap(({ logProbs }) => logProbs);
@@ -102,14 +106,12 @@ export class Auditor {
     return Array.from({ length: count }, () => left.splice(Math.floor(this.draw() * left.length), 1)[0]!);
   }
 
-  private scorerAt(temperature: number): Scorer {
-    if (this.scorer?.temperature !== temperature) {
-      const { engine, model, config } = this.policy;
-      this.scorer = {
-        temperature,
-        scorer: new Scorer(engine, model, config.optimiser.microBatchTokens, temperature),
-      };
-    }
-    return this.scorer.scorer;
+  private scorerOf(model: Transformer, temperature: number): Scorer {
+    const known = this.scorers.find((each) => each.model === model && each.temperature === temperature);
+    if (known) return known.scorer;
+    const { engine, config } = this.policy;
+    const scorer = new Scorer(engine, model, config.optimiser.microBatchTokens, temperature);
+    this.scorers.push({ model, temperature, scorer });
+    return scorer;
   }
 }

@@ -4,6 +4,8 @@
  */
 import type { NatsConnection } from '@nats-io/nats-core';
 import { errorMessage, ProxmoError } from '../base/errors.ts';
+import { Queue } from '../base/queue.ts';
+import type { Transformer } from '../nn/transformer.ts';
 import type { GradientSource } from '../rl/optimise.ts';
 import { ownLossOf } from '../rl/own/settings.ts';
 import { episodeBatches, mergedRollout, type Play } from '../rl/rollout.ts';
@@ -11,7 +13,7 @@ import type { Actors, Trainer } from '../rl/trainer.ts';
 import { WordTokenizer } from '../text/wordTokenizer.ts';
 import { Auditor } from './audit.ts';
 import { RunClaim, renewalSeconds } from './claim.ts';
-import { Dispatcher, type PieceTiming } from './dispatcher.ts';
+import { Dispatcher, type Job, type PieceTiming } from './dispatcher.ts';
 import { gradientOf, gradientProblem, gradientWork } from './gradients.ts';
 import { type BaseModel, type EpisodesWork, protocolVersion, type RunDescription } from './protocol.ts';
 import { PublishedRun } from './publishedRun.ts';
@@ -49,6 +51,8 @@ export class Coordinator {
   private readonly dispatcher: Dispatcher;
   private readonly claim: RunClaim;
   private readonly timers: ReturnType<typeof setInterval>[] = [];
+  /** The weights of one job are the newest on the server until it ends, whoever asks for another meanwhile. */
+  private readonly jobs = new Queue();
   private isClosed = false;
 
   private constructor(
@@ -102,7 +106,7 @@ export class Coordinator {
       );
     const auditor = new Auditor(policy, taskSet, fleet.audit);
     return {
-      play: (name) => this.playerOf(name, trainer, auditor),
+      play: (name, model) => this.playerOf(name, model, trainer, auditor),
       gradients: fleet.gradients ? this.gradientsOf(trainer) : null,
     };
   }
@@ -148,22 +152,21 @@ export class Coordinator {
     this.timers.push(setInterval(() => void tick(), milliseconds));
   }
 
-  private playerOf(name: string, trainer: Trainer, auditor: Auditor): Play {
+  private playerOf(name: string, model: Transformer, trainer: Trainer, auditor: Auditor): Play {
     return async (tasks, options) => {
       const { controls, faults, onTurn, signal } = options;
       const batches = episodeBatches(tasks, options);
       const sizeOf = (index: number) => batches[index]!.tasks.length;
       const lonely = setTimeout(() => void this.sayIfLonely(), 1000 * lonelySeconds);
       try {
-        const answers = await this.dispatcher.run({
+        const answers = await this.inTurn(trainer, model, {
           name,
-          weights: await this.publishWeights(trainer),
           work: batches.map(({ tasks: list, firstEpisode }): EpisodesWork => {
             return { kind: 'episodes', tasks: list.map(({ id }) => id), firstEpisode, controls: { ...controls } };
           }),
           read: async (index, worker, told) => {
             if (told.kind !== 'episodes') throw otherWork();
-            const played = await auditor.episodesOf(worker, batches[index]!, told, controls);
+            const played = await auditor.episodesOf(worker, batches[index]!, told, controls, model);
             return { played, faults: told.faults };
           },
           onAnswer: (left) => {
@@ -183,10 +186,9 @@ export class Coordinator {
   private gradientsOf(trainer: Trainer): GradientSource {
     const { config, policy } = trainer;
     const { size } = policy.model.trainable;
-    return async (batches) =>
-      this.dispatcher.run({
+    return (batches) =>
+      this.inTurn(trainer, policy.model, {
         name: `update, step ${trainer.optimiser.progress.steps + 1}`,
-        weights: await this.publishWeights(trainer),
         work: batches.map(gradientWork),
         read: async (index, _, told) => {
           if (told.kind !== 'gradient') throw otherWork();
@@ -200,9 +202,19 @@ export class Coordinator {
       });
   }
 
-  private async publishWeights(trainer: Trainer): Promise<string> {
-    const { engine, model } = trainer.policy;
-    const bytes = await weightBytes(engine, model);
+  /** Has a job done with the weights of a model, when the one before is. */
+  private inTurn<Result>(
+    trainer: Trainer,
+    model: Transformer,
+    job: Omit<Job<Result>, 'weights'>,
+  ): Promise<readonly Result[]> {
+    return this.jobs.run(async () =>
+      this.dispatcher.run({ ...job, weights: await this.publishWeights(trainer, model) }),
+    );
+  }
+
+  private async publishWeights(trainer: Trainer, model: Transformer): Promise<string> {
+    const bytes = await weightBytes(trainer.policy.engine, model);
     const description = this.published.description ?? (await this.describedRun(trainer));
     return this.dispatcher.persist(async () => {
       const hash = await this.published.putWeights(bytes);

@@ -132,6 +132,11 @@ export const trainConfigSchema = settings
     path: ['engine', 'variants'],
     error: 'only a run that tunes takes the choices of an earlier one; set engine.tune to true',
   })
+  .refine(({ fleet: { gradients, staleness } }) => !gradients || staleness === 0, {
+    path: ['fleet', 'staleness'],
+    error:
+      'workers that play the next iteration while the policy learns do not compute its gradients too; set fleet.gradients to false, or staleness to 0',
+  })
   .meta({ title: schemaTitle, aliases: settingAliases });
 
 /** The settings of a training run, complete. */

@@ -33,7 +33,16 @@ export interface PlannedRun {
   readonly model: Transformer;
   readonly config: Pick<
     TrainConfig,
-    'prompt' | 'sampling' | 'training' | 'warmStart' | 'loss' | 'lora' | 'optimiser' | 'evaluation' | 'advantages'
+    | 'prompt'
+    | 'sampling'
+    | 'training'
+    | 'warmStart'
+    | 'loss'
+    | 'lora'
+    | 'optimiser'
+    | 'evaluation'
+    | 'advantages'
+    | 'fleet'
   >;
   /** Most turns of an episode, as the task set says. */
   readonly maxSteps: number;
@@ -51,7 +60,7 @@ export interface MemoryLimits {
 export interface MemoryParts {
   readonly weights: number;
   readonly adapters: number;
-  /** The trained part of the reference policy; its frozen part is the policy's. */
+  /** The trained part of the reference, and of an earlier policy that plays; the frozen part is the policy's. */
   readonly reference: number;
   /** Those of a micro-batch, and their sum over the mini-batch. */
   readonly gradients: number;
@@ -229,6 +238,7 @@ function fixedBuffers({ model, config, maxSteps }: PlannedRun, cacheRows: number
   return [
     ...trainedBuffers(model),
     { name: 'reference', bytes: reference?.bytes ?? 0, count: 1 },
+    { name: 'reference', bytes: config.fleet.staleness > 0 ? model.twin('behaviour').trainable.bytes : 0, count: 1 },
     { name: 'kvCache', bytes: cache, count: 2 * layers },
     { name: 'hiddenStates', bytes: stateRowsOf(config, { maxSteps }) * model.config.dModel * 4, count: 1 },
   ];

@@ -6,6 +6,7 @@ import { meanComponents } from './evaluate.ts';
 import type { StepReport } from './optimise.ts';
 import { combinePpoStatistics } from './ppoStatistics.ts';
 import type { Episode } from './rollout.ts';
+import type { StalenessReport } from './staleness.ts';
 
 /** Seconds of each phase of an iteration. */
 export interface PhaseSeconds {
@@ -77,8 +78,11 @@ export interface IterationMetrics {
   readonly skippedSteps: number;
   /**
    * Largest |Δ log-probability| between sampler and trainer, over the tokens that were trained before the first update.
+   * Where an earlier policy played, that of the trainer with itself.
    */
   readonly samplerMismatch: number;
+  /** Of what was played; absent where the policy itself always plays. */
+  readonly staleness?: StalenessReport;
   /** Prompt and reply tokens of the rollout. */
   readonly tokens: number;
   /** Those tokens over the iteration's seconds. */
@@ -100,6 +104,7 @@ interface IterationRecord {
   readonly hasReference: boolean;
   readonly reports: readonly StepReport[];
   readonly learningRate: number;
+  readonly staleness: StalenessReport;
   readonly seconds: PhaseSeconds;
   readonly bindGroups: number;
   readonly config: TrainConfig;
@@ -116,6 +121,7 @@ export function iterationMetrics({
   hasReference,
   reports,
   learningRate,
+  staleness,
   seconds,
   bindGroups,
   config,
@@ -173,6 +179,7 @@ export function iterationMetrics({
     updates: made.length,
     skippedSteps: reports.length - made.length,
     samplerMismatch: combinePpoStatistics(made[0]?.statistics ?? []).largestLogProbChange,
+    ...(config.fleet.staleness > 0 ? { staleness } : {}),
     tokens,
     tokensPerSecond: tokens / total,
     bindGroups,

@@ -33,7 +33,11 @@ export async function nonFiniteParameter(
  * @param whose log-probabilities they are
  * @throws {ProxmoError} `non-finite` if one is NaN or infinite
  */
-export function checkLogProbs(step: StepName, logProbs: ArrayLike<number>, whose: 'sampler' | 'reference'): void {
+export function checkLogProbs(
+  step: StepName,
+  logProbs: ArrayLike<number>,
+  whose: 'sampler' | 'reference' | 'policy',
+): void {
   const token = firstNonFinite(logProbs);
   if (token < 0) return;
   throw new ProxmoError(

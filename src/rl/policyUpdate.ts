@@ -21,6 +21,7 @@ import type { Policy } from './policy.ts';
 import { drawDemonstrations, rehearsed, rehearses } from './rehearsal.ts';
 import type { Episode, RolloutStep } from './rollout.ts';
 import { Scorer } from './score.ts';
+import { ImportanceWeights, type StalenessReport, upToDate } from './staleness.ts';
 
 export interface UpdateResult {
   /** Of each optimiser step that was tried. */
@@ -34,6 +35,7 @@ export interface UpdateResult {
    * was not trained on.
    */
   readonly referenceLogProbs: readonly (ArrayLike<number> | null)[];
+  readonly staleness: StalenessReport;
 }
 
 interface UpdateOptions {
@@ -80,6 +82,8 @@ export function policyOptimiser(
 export class PolicyUpdate {
   readonly optimiser: Optimiser;
   private readonly scorer: Scorer | null;
+  /** Of the policy itself, where an earlier one plays. */
+  private readonly proximalScorer: Scorer | null;
 
   /** @param reference of the KL term; null where there is none */
   constructor(
@@ -89,8 +93,11 @@ export class PolicyUpdate {
     private readonly config: TrainConfig,
     private readonly options: UpdateOptions,
   ) {
-    const { optimiser, sampling } = config;
-    this.scorer = reference && new Scorer(engine, reference, optimiser.microBatchTokens, sampling.temperature);
+    const { optimiser, sampling, fleet } = config;
+    const scorerOf = (model: Transformer) =>
+      new Scorer(engine, model, optimiser.microBatchTokens, sampling.temperature);
+    this.scorer = reference && scorerOf(reference);
+    this.proximalScorer = fleet.staleness > 0 ? scorerOf(policy.model) : null;
     this.optimiser = policyOptimiser(engine, policy, config, options.gradients);
   }
 
@@ -100,6 +107,7 @@ export class PolicyUpdate {
    * @param demonstrations to learn from besides, of which each step draws some; none where
    * `loss.imitationCoefficient` is 0
    * @param corrections to learn from besides, which are shared out among the steps of a pass
+   * @param isStale whether an earlier policy played the episodes
    * @throws {ProxmoError} `non-finite` if nothing can be learned, naming the step or the tensor
    */
   async run(
@@ -108,13 +116,15 @@ export class PolicyUpdate {
     advantages: AdvantageResult,
     demonstrations: readonly TokenSequence[] = [],
     corrections: readonly TokenSequence[] = [],
+    isStale = false,
   ): Promise<UpdateResult> {
     const before = this.optimiser.progress;
     const sequences = this.weighed(episodes, advantages).filter(({ turns }) => this.counted(turns).length > 0);
     const steps = episodes.flatMap((episode) => episode.steps);
     const referenceLogProbs: (ArrayLike<number> | null)[] = steps.map(() => null);
     try {
-      const scored = await this.scored(sequences, referenceLogProbs);
+      const importance = isStale ? new ImportanceWeights(this.config.fleet.importanceCap) : null;
+      const scored = await this.scored(sequences, referenceLogProbs, importance);
       const reports = await this.passes(iteration, scored, demonstrations, corrections);
       this.optimiser.checkLearned();
       this.warnOfSkips(iteration, reports);
@@ -123,6 +133,7 @@ export class PolicyUpdate {
         learningRate: this.learningRate(iteration + 1, 0, -1),
         cut: steps.map(({ reply }) => this.policy.isCut(reply)),
         referenceLogProbs,
+        staleness: importance?.report ?? upToDate,
       };
     } catch (error) {
       // Steps that were only tried have changed nothing.
@@ -184,23 +195,31 @@ export class PolicyUpdate {
   /**
    * With the reference's log-probabilities of their replies; the sampler's where there is no reference.
    * @param referenceLogProbs takes the former, by the rows of their turns
+   * @param importance set where an earlier policy played: tokens then count by it, and old log-probabilities are those
+   * of the policy before its update
    */
   private async scored(
     sequences: readonly WeighedSequence[],
     referenceLogProbs: (ArrayLike<number> | null)[],
+    importance: ImportanceWeights | null,
   ): Promise<ScoredSequence[]> {
     for (const { turns } of sequences) for (const turn of turns) checkTurn(turn);
     const scores = await this.scorer?.score(sequences);
+    const proximal = importance && (await this.proximalScorer?.score(sequences));
     return sequences.map((sequence, index) => {
+      const sampled = concatenated(sequence.turns, ({ logProbs }) => logProbs);
       const score = scores?.[index];
-      if (!score) return { sequence, referenceLogProb: concatenated(sequence.turns, ({ logProbs }) => logProbs) };
-      let at = 0;
-      for (const turn of sequence.turns) {
-        const ofReply = score.subarray(at, (at += turn.reply.length));
+      for (const [turn, ofReply] of score ? repliesOf(sequence, score) : []) {
         checkLogProbs(turn, ofReply, 'reference');
         referenceLogProbs[turn.row] = ofReply;
       }
-      return { sequence, referenceLogProb: score };
+      const oldLogProb = proximal?.[index];
+      const common = { sequence, referenceLogProb: score ?? sampled };
+      if (!importance || !oldLogProb) return { ...common, oldLogProb: sampled, importance: null };
+      for (const [turn, ofReply] of repliesOf(sequence, oldLogProb)) checkLogProbs(turn, ofReply, 'policy');
+      const counted = new Set(this.counted(sequence.turns));
+      const isCounted = sequence.turns.flatMap((turn) => turn.reply.map(() => counted.has(turn)));
+      return { ...common, oldLogProb, importance: importance.of(oldLogProb, sampled, (token) => isCounted[token]!) };
     });
   }
 
@@ -226,13 +245,16 @@ export class PolicyUpdate {
       this.config.sampling.maxNewTokens,
     );
     let at = 0;
-    return batch.map(({ sequence: { tokens, replies, turns }, referenceLogProb }) => ({
+    return batch.map(({ sequence: { tokens, replies, turns }, oldLogProb, referenceLogProb, importance }) => ({
       tokens,
       replies,
       columns: {
-        oldLogProb: concatenated(turns, ({ logProbs }) => logProbs),
+        oldLogProb,
         referenceLogProb,
-        advantage: concatenated(turns, ({ reply, advantage }) => reply.map(() => advantage)),
+        // The surrogate is as much larger as its advantage is: clips hold on to the ratio, whatever that is.
+        advantage: concatenated(turns, ({ reply, advantage }) => reply.map(() => advantage)).map(
+          (advantage, token) => advantage * (importance?.[token] ?? 1),
+        ),
         ...(rehearses(this.config) ? { imitation: concatenated(turns, ({ reply }) => reply.map(() => 0)) } : {}),
         weight: concatenated(turns, ({ reply }) => new Array<number>(reply.length).fill(weights[at++] ?? 0)),
       },
@@ -251,8 +273,17 @@ type WeighedSequence = ContextSequence<WeighedStep>;
 
 interface ScoredSequence {
   readonly sequence: WeighedSequence;
-  /** Of each token of the replies. */
+  /** Of each token of the replies: of the policy that PPO's ratio is to, and of the reference. */
+  readonly oldLogProb: ArrayLike<number>;
   readonly referenceLogProb: ArrayLike<number>;
+  /** By what each token counts; null where all count fully. */
+  readonly importance: ArrayLike<number> | null;
+}
+
+/** The part of each reply in numbers of all tokens of a sequence's replies. */
+function repliesOf({ turns }: WeighedSequence, numbers: Float32Array): [WeighedStep, Float32Array][] {
+  let at = 0;
+  return turns.map((turn) => [turn, numbers.subarray(at, (at += turn.reply.length))]);
 }
 
 /** One number for each token of the replies of turns. */

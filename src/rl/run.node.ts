@@ -345,13 +345,17 @@ export async function loadStart(
   }
 }
 
-/** To act takes no reference, which may be as large as the policy, and nothing of a user's own that it learned by. */
-function toAct({ advantages, loss, training, ...config }: TrainConfig): TrainConfig {
+/**
+ * To act takes neither a reference nor an earlier policy, which may be as large as the policy, and nothing of a user's
+ * own that it learned by.
+ */
+function toAct({ advantages, loss, training, fleet, ...config }: TrainConfig): TrainConfig {
   const { taskSampler } = training;
   return {
     ...config,
     advantages: advantages.estimator === 'own' ? trainConfigSchema.parse({}).advantages : advantages,
     loss: { ...loss, policy: 'ppo', klCoefficient: 0 },
+    fleet: { ...fleet, staleness: 0 },
     training: { ...training, taskSampler: typeof taskSampler === 'string' ? taskSampler : 'in-turn' },
   };
 }

@@ -63,6 +63,8 @@ function partTrainer(
     warmStart: { ...warmStart, tasks: Math.min(warmStart.tasks, most.demonstrations), epochs: 1 },
     training: { ...training, tasks, pool: tasks },
     engine: { ...config.engine, tune: false },
+    // It plays by itself.
+    fleet: { ...config.fleet, staleness: 0 },
   };
   return new Trainer(engine, part, taskSet, source, signal ? { signal } : {});
 }

@@ -27,6 +27,7 @@ import { PolicyUpdate, policyOptimiser, type UpdateResult } from './policyUpdate
 import { ownWeightsOf, referenceOf } from './reference.ts';
 import { type Episode, type Play, playEpisodes, type RolloutResult } from './rollout.ts';
 import { RunTasks } from './runTasks.ts';
+import { checkStaleness, NextRollout } from './staleness.ts';
 import type { SupervisedTraining } from './supervised.ts';
 import { type TaskSampler, taskSampler } from './taskSampler.ts';
 import { cloneBehaviour } from './warmStart.ts';
@@ -44,10 +45,11 @@ export interface Progress {
 /** Plays the episodes of a run in place of its own process, as on other machines. */
 export interface Actors {
   /**
-   * Plays with the policy's weights as they are.
+   * Plays with the weights of a policy as they are, which must stay until it is done.
    * @param name of what is played, as `iteration 3`
+   * @param model the policy, or where the settings say so (`fleet.staleness`) an earlier one
    */
-  play(name: string): Play;
+  play(name: string, model: Transformer): Play;
   /** Computes gradients with the policy's weights as they are; null where the trainer does that itself. */
   readonly gradients: GradientSource | null;
 }
@@ -102,6 +104,8 @@ export class Trainer {
   readonly lessons: Lessons;
   /** The policy after the warm start, which the KL term holds on to; null without a KL term. */
   readonly reference: Transformer | null;
+  /** What the next iteration is played by where an earlier policy plays; null where the policy itself always does. */
+  readonly next: NextRollout | null;
   private readonly policyUpdate: PolicyUpdate;
   private readonly estimator: AdvantageEstimator;
   private readonly actors: Actors;
@@ -114,6 +118,7 @@ export class Trainer {
   /** What the trainer makes on the device is made through it. */
   private readonly engine: Engine;
 
+  /** @throws {ProxmoError} `config` if the settings want a fleet, and nobody plays for it */
   constructor(
     engine: Engine,
     readonly config: TrainConfig,
@@ -121,6 +126,7 @@ export class Trainer {
     source: PolicySource,
     private readonly options: TrainerOptions = {},
   ) {
+    checkStaleness(config, options.actors !== undefined);
     this.engine = engine.part();
     this.policy = new Policy(this.engine, config, source, taskSet, {
       rows: options.rows,
@@ -128,6 +134,10 @@ export class Trainer {
     });
     this.faults = new FaultLog(config.environment, options.onFault);
     this.reference = referenceOf(this.policy.model, config);
+    this.next =
+      config.fleet.staleness > 0
+        ? new NextRollout(this.engine, this.policy.model, this.playIteration.bind(this))
+        : null;
     this.rememberPolicy();
     this.actors = options.actors?.(this) ?? {
       play: () => (tasks, how) => playEpisodes(this.policy.player, taskSet, tasks, how),
@@ -189,7 +199,7 @@ export class Trainer {
     return this.queue.run(() => {
       this.report('evaluation', 0);
       return evaluate(this.policy.player, this.taskSet, this.tasks.heldOut, {
-        play: this.actors.play('evaluation'),
+        play: this.actors.play('evaluation', this.policy.model),
         controls: this.policy.evaluationControls,
         firstEpisode: firstEvaluationEpisode,
         atOnce: episodesAtOnce(this.config),
@@ -250,18 +260,24 @@ export class Trainer {
     const watch = new Stopwatch();
     this.report('rollout', 0);
     const tasks = this.sampler.choose(iteration);
-    const rollout = await watch.time('rollout', () => this.rollout(iteration, tasks));
+    const isStale = this.next?.iteration === iteration;
+    const rollout = await watch.time('rollout', () =>
+      isStale
+        ? this.next!.take(iteration, tasks, this.faults)
+        : this.playIteration(iteration, tasks, this.policy.model, this.faults),
+    );
     const { episodes, groupsLeftOut } = wholeGroups(rollout, this.config.training.groupSize);
     const steps = episodes.flatMap((episode) => episode.steps);
     this.report('advantages', 0);
     const advantages = await watch.time('advantage', () => this.estimator.estimate(steps, this.statesOf(episodes)));
     // Not between optimiser steps: a checkpoint after an interruption must hold the weights of whole iterations.
     this.checkSignal();
+    this.playNext(iteration, tasks, episodes);
     this.report('update', 0);
     const update = await watch.time('update', async () => {
       const shown = await this.lessons.rehearsal();
       const corrections = await this.lessons.corrections(iteration, episodes);
-      return this.policyUpdate.run(iteration, episodes, advantages, shown, corrections);
+      return this.policyUpdate.run(iteration, episodes, advantages, shown, corrections, isStale);
     });
     const metrics = iterationMetrics({
       iteration,
@@ -291,16 +307,38 @@ export class Trainer {
     );
   }
 
-  private rollout(iteration: number, tasks: readonly Task[]): Promise<RolloutResult> {
+  /** Has the next iteration played by the policy before its update, where the settings say so. */
+  private playNext(iteration: number, tasks: readonly Task[], episodes: readonly Episode[]): void {
+    const { next, sampler, config } = this;
+    if (!next) return;
+    next.keepPolicy(iteration + 1);
+    if (iteration + 1 >= config.training.iterations) return;
+    // The iteration is not whole yet, so the sampler must not keep what it is told of it here.
+    const before = structuredClone(sampler.state);
+    sampler.note(tasks, episodes);
+    const following = sampler.choose(iteration + 1);
+    sampler.state = before;
+    next.begin(following);
+  }
+
+  private playIteration(
+    iteration: number,
+    tasks: readonly Task[],
+    model: Transformer,
+    faults: FaultLog,
+    isAwaited = () => true,
+  ): Promise<RolloutResult> {
     const { groupSize } = this.config.training;
     const groups = tasks.flatMap((task) => Array.from({ length: groupSize }, () => task));
-    return this.actors.play(`iteration ${iteration + 1}`)(groups, {
+    return this.actors.play(`iteration ${iteration + 1}`, model)(groups, {
       controls: this.policy.trainingControls,
       firstEpisode: iteration * tasks.length * groupSize,
       atOnce: episodesAtOnce(this.config),
       keepStates: this.policy.states !== null,
-      faults: this.faults,
-      onTurn: (_running, _total, done) => this.report('rollout', done),
+      faults,
+      onTurn: (_running, _total, done) => {
+        if (isAwaited()) this.report('rollout', done);
+      },
       ...this.signalOption(),
     });
   }

@@ -48,21 +48,23 @@ const stateSchema = progressSchema.extend({
 export type RunProgress = z.infer<typeof progressSchema>;
 
 const referencePrefix = 'reference.';
+const behaviourPrefix = 'behaviour.';
 
 /**
- * What is trained, with its moments, and what the reference has of its own. The frozen base of adapters is not part of
- * a checkpoint. The tensors are read when they are asked for, so the trainer must not go on before.
+ * What is trained, with its moments, what the reference has of its own, and the policy that plays the next iteration
+ * where that is an earlier one. The frozen base of adapters is not part of a checkpoint. The tensors are read when they are asked for, so the trainer must not go on before.
  */
 export function captureState(engine: Engine, trainer: Trainer, iteration: number, progress: RunProgress): Checkpoint {
   const { trainable } = trainer.policy.model;
   const { adamW, progress: optimiser } = trainer.optimiser;
-  const { referenceWeights, faults, sampler, lessons } = trainer;
+  const { referenceWeights, faults, sampler, lessons, next } = trainer;
   return {
     iteration,
     weights: weightTensors(engine, trainable, ''),
     optimizer: [
       ...adamW.variables.flatMap((moment) => momentTensors(engine, moment, trainable)),
       ...(referenceWeights ? weightTensors(engine, referenceWeights, referencePrefix) : []),
+      ...(next?.iteration === iteration ? weightTensors(engine, next.model.trainable, behaviourPrefix) : []),
     ],
     state: {
       optimiser: { ...optimiser },
@@ -90,11 +92,15 @@ export async function restoreWeights(engine: Engine, { trainable }: Transformer,
 /** Puts a whole checkpoint into a trainer. @throws {ProxmoError} `file` if it does not fit */
 export async function restoreState(engine: Engine, trainer: Trainer, saved: Checkpoint): Promise<RunProgress> {
   const { optimiser: progress, faults, sampler, successes, ...rest } = parseState(saved);
-  const { policy, optimiser, referenceWeights } = trainer;
+  const { policy, optimiser, referenceWeights, next } = trainer;
   const { trainable } = policy.model;
   await restoreWeights(engine, policy.model, saved);
   for (const moment of optimiser.adamW.variables) await writeMoment(engine, moment, trainable, saved.optimizer);
   if (referenceWeights) await writeWeights(engine, referenceWeights, saved.optimizer, referencePrefix);
+  if (next && saved.optimizer.some(({ name }) => name.startsWith(behaviourPrefix))) {
+    await writeWeights(engine, next.model.trainable, saved.optimizer, behaviourPrefix);
+    next.iteration = saved.iteration;
+  }
   optimiser.progress = progress;
   trainer.faults.resumeFrom(faults);
   if (sampler !== undefined) trainer.sampler.state = sampler;

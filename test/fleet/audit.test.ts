@@ -46,7 +46,7 @@ it('log-probabilities that the policy does not give are found out, of new worker
 
   let drawn = 0.5;
   const auditor = new Auditor(policy, taskSet, 0.1, () => drawn);
-  const read = (what: Told) => auditor.episodesOf('w', batch, what, controls);
+  const read = (what: Told) => auditor.episodesOf('w', batch, what, controls, policy.model);
   await expect(read(lie)).rejects.toThrow(
     /Log-probabilities of episode-\d differ by 0\.300? from what the policy gives/,
   );
@@ -58,5 +58,5 @@ it('log-probabilities that the policy does not give are found out, of new worker
   drawn = 0.05;
   await expect(read(lie)).rejects.toThrow('differ by');
   const trusting = new Auditor(policy, taskSet, 0);
-  expect((await trusting.episodesOf('v', batch, lie, controls)).episodes).toHaveLength(3);
+  expect((await trusting.episodesOf('v', batch, lie, controls, policy.model)).episodes).toHaveLength(3);
 });

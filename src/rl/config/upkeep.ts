@@ -117,5 +117,21 @@ export const fleet = z
     gradientAudit: fraction
       .default(0.05)
       .describe('Share of the gradients of workers that the coordinator computes again, and compares.'),
+    staleness: z
+      .int()
+      .min(0)
+      .max(1)
+      .default(0)
+      .describe(
+        'Iterations by which the weights that play may lag behind those that learn. With 1, workers play the next ' +
+          'iteration while the policy learns, and the loss corrects for the difference (docs/fleet.md). It needs a fleet.',
+      ),
+    importanceCap: positive
+      .default(2)
+      .meta({ needs: { 'fleet.staleness': 1 } })
+      .describe(
+        'Most that a token counts for being more probable when it is learned than when it was played: the bound of the ' +
+          'truncated importance ratio.',
+      ),
   })
   .describe('Workers that play a run on other machines (docs/fleet.md).');
