@@ -34,7 +34,10 @@ export interface CoordinatedRun {
 const usualPieces = 8;
 
 /** The settings of a new run, cut into pieces where a fleet is to play them. */
-export function withPieces(config: TrainConfig, { fleet, workers }: FleetOptions): TrainConfig {
+export function withPieces(
+  config: TrainConfig,
+  { fleet, workers }: { readonly fleet?: string | undefined; readonly workers?: number | undefined },
+): TrainConfig {
   const { training } = config;
   if ((fleet === undefined && workers === undefined) || training.groupsAtOnce !== null) return config;
   return { ...config, training: { ...training, groupsAtOnce: Math.ceil(training.tasks / usualPieces) } };
@@ -84,6 +87,7 @@ export class FleetRun {
         version,
         host: hostname(),
         pid: process.pid,
+        replicas: config.fleet.replicas,
         onNotice: note,
         base: model === undefined ? undefined : () => baseOf(model),
       });

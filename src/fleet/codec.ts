@@ -1,4 +1,4 @@
-/** Values as bytes, and back: JSON, compressed, and arrays of float32 in it. */
+/** Values as bytes, and back: JSON, compressed, arrays of float32 in it, and weights as what changed in them. */
 import { ProxmoError } from '../base/errors.ts';
 
 /** Most bytes of a message as text. A small one may pretend to hold more than the memory does. */
@@ -58,6 +58,57 @@ function concatenated(parts: readonly Uint8Array[], size: number): Uint8Array<Ar
     at += part.length;
   }
   return whole;
+}
+
+/**
+ * What changed in an array of float32, to the bit: of each number the difference to the one before, counted in numbers
+ * that float32 has between them, so that small changes have small counts whatever the exponent. Counts have their signs
+ * in the lowest bit, and lie byte by byte, the lowest of all first; then they are compressed.
+ */
+export async function packedDifference(
+  bytes: Uint8Array<ArrayBuffer>,
+  before: Uint8Array<ArrayBuffer>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const [after, base] = [wordsOf(bytes), wordsOf(before)];
+  const planes = new Uint8Array(4 * after.length);
+  for (let at = 0; at < after.length; at++) {
+    const count = (rankOf(after[at]!) - rankOf(base[at]!)) | 0;
+    const folded = (count << 1) ^ (count >> 31);
+    for (let plane = 0; plane < 4; plane++) planes[plane * after.length + at] = folded >>> (8 * plane);
+  }
+  return throughStream(planes, new CompressionStream('deflate-raw'));
+}
+
+/** @throws {ProxmoError} `data` if it is damaged, or not of the size of what was before */
+export async function unpackedDifference(
+  packedBytes: Uint8Array,
+  before: Uint8Array<ArrayBuffer>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const planes = await throughStream(packedBytes, new DecompressionStream('deflate-raw'), before.length).catch(
+    (cause: unknown) => {
+      throw new ProxmoError('data', 'What changed in the weights is damaged or cut short.', { cause });
+    },
+  );
+  const base = wordsOf(before);
+  const { length } = base;
+  if (planes.length !== 4 * length)
+    throw new ProxmoError('data', `What changed are ${planes.length / 4} weights of ${length}.`);
+  const after = new Uint32Array(length);
+  for (let at = 0; at < length; at++) {
+    let folded = 0;
+    for (let plane = 0; plane < 4; plane++) folded |= planes[plane * length + at]! << (8 * plane);
+    after[at] = rankOf(rankOf(base[at]!) + ((folded >>> 1) ^ -(folded & 1)));
+  }
+  return new Uint8Array(after.buffer);
+}
+
+function wordsOf({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): Int32Array {
+  return new Int32Array(buffer, byteOffset, byteLength / 4);
+}
+
+/** The rank of a float32 among all, by its bits as an i32; and back, as it is its own inverse. */
+function rankOf(word: number): number {
+  return word ^ ((word >> 31) & 0x7fff_ffff);
 }
 
 /** Numbers as base64 of float32, little-endian, in which they lose nothing that a device knows of them. */

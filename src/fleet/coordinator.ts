@@ -34,6 +34,8 @@ export interface CoordinatorOptions {
   /** Of this process, for whoever asks who coordinates the run. */
   readonly host: string;
   readonly pid: number;
+  /** Servers of a NATS cluster that each keep what the run has there; 1 by default. */
+  readonly replicas?: number;
   /** Told in a sentence of what happens in the fleet. */
   readonly onNotice: (text: string) => void;
   /** The pretrained model that the run trains; not for policies of their own words. */
@@ -74,14 +76,15 @@ export class Coordinator {
    * @throws {ProxmoError} `fleet` if another process coordinates it, or the server keeps nothing
    */
   static async open(nc: NatsConnection, options: CoordinatorOptions): Promise<Coordinator> {
-    const published = await PublishedRun.open(nc, options.run).catch((cause: unknown) => {
-      throw cannotKeep(nc, cause);
+    const { replicas = 1 } = options;
+    const published = await PublishedRun.open(nc, options.run, replicas).catch((cause: unknown) => {
+      throw cannotKeep(nc, replicas, cause);
     });
     const coordinator = new Coordinator(nc, published, options);
     await coordinator.claim.take(() =>
       options.onNotice(`${options.run} was coordinated by another process; looking whether it still lives`),
     );
-    await published.store.create();
+    await published.create();
     await published.store.clear();
     coordinator.begin();
     return coordinator;
@@ -217,7 +220,7 @@ export class Coordinator {
     const bytes = await weightBytes(trainer.policy.engine, model);
     const description = this.published.description ?? (await this.describedRun(trainer));
     return this.dispatcher.persist(async () => {
-      const hash = await this.published.putWeights(bytes);
+      const hash = await this.published.putWeights(bytes, trainer.config.fleet.differences);
       if (!this.published.description) await this.published.describe(description);
       return hash;
     });

@@ -48,8 +48,9 @@ export function namesOf(run: string) {
     answerSubjects: `proxmo.${run}.answer.*`,
     /** Where workers say that they have begun with a piece. Nothing keeps it. */
     takenSubject: `proxmo.${run}.taken`,
-    /** Object store of weights, which the coordinator alone writes. */
+    /** Object store of weights, which the coordinator alone writes: by their hash, and what changed in them. */
     policy: `proxmo_${run}_policy`,
+    changeOf: (hash: string, before: string) => `${hash}.${before}`,
     /** Object store of messages that are too large for the server. */
     large: `proxmo_${run}_large`,
     /** In `directoryBucket`. */

@@ -2,33 +2,37 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 import { sha256 } from '../base/sha256.ts';
 import type { RunDescription } from './protocol.ts';
-import { createDirectory, type Directory, RunStore } from './server.ts';
+import { createDirectory, type Directory, RunStore, type Weights } from './server.ts';
 import { keysOf } from './status.ts';
-
-interface Weights {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly hash: string;
-}
 
 export class PublishedRun {
   readonly store: RunStore;
   private known: RunDescription | null = null;
   private newest: Weights | null = null;
-  private previousHash = '';
+  private previous: Weights | null = null;
   /** Of weights that are on the server; emptied when it may have lost them. */
   private readonly there = new Set<string>();
 
   private constructor(
     private readonly nc: NatsConnection,
     run: string,
+    private readonly replicas: number,
     private current: Directory,
   ) {
     this.store = new RunStore(nc, run);
   }
 
-  /** @throws {Error} if the server is away, or keeps nothing */
-  static async open(nc: NatsConnection, run: string): Promise<PublishedRun> {
-    return new PublishedRun(nc, run, await createDirectory(nc));
+  /**
+   * @param replicas servers of a cluster that each keep it
+   * @throws {Error} if the server is away, or keeps nothing
+   */
+  static async open(nc: NatsConnection, run: string, replicas: number): Promise<PublishedRun> {
+    return new PublishedRun(nc, run, replicas, await createDirectory(nc, replicas));
+  }
+
+  /** Makes its streams and stores where they are missing. */
+  create(): Promise<void> {
+    return this.store.create(this.replicas);
   }
 
   get directory(): Directory {
@@ -50,13 +54,16 @@ export class PublishedRun {
     await this.current.runs.put(this.store.names.runKey, JSON.stringify(description));
   }
 
-  /** @returns their hash, by which workers ask for them */
-  async putWeights(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  /**
+   * @param withChange whether workers are to get what changed since those before
+   * @returns their hash, by which workers ask for them
+   */
+  async putWeights(bytes: Uint8Array<ArrayBuffer>, withChange: boolean): Promise<string> {
     const hash = await sha256(bytes);
-    if (this.newest && hash !== this.newest.hash) this.previousHash = this.newest.hash;
+    if (this.newest && hash !== this.newest.hash) this.previous = this.newest;
     this.newest = { bytes, hash };
     if (this.there.has(hash)) return hash;
-    await this.store.putWeights(bytes, hash);
+    await this.store.putWeights(this.newest, withChange ? this.previous : null);
     this.there.add(hash);
     // Nobody waits until old ones are gone; what stays goes with the next ones.
     void this.store.dropWeights((other) => this.forgetsWeights(other)).catch(() => undefined);
@@ -65,17 +72,18 @@ export class PublishedRun {
 
   /** Whether weights are neither the newest nor those before, and so are not to be taken to be there from here on. */
   private forgetsWeights(hash: string): boolean {
-    if (hash === this.newest?.hash || hash === this.previousHash) return false;
+    if (hash === this.newest?.hash || hash === this.previous?.hash) return false;
     this.there.delete(hash);
     return true;
   }
 
   /** Makes everything as it should be, after the server may have lost it. */
   async restore(): Promise<void> {
-    this.current = await createDirectory(this.nc);
-    await this.store.create();
+    this.current = await createDirectory(this.nc, this.replicas);
+    await this.create();
     this.there.clear();
-    if (this.newest) await this.putWeights(this.newest.bytes);
+    // Whole: workers may have come and gone.
+    if (this.newest) await this.putWeights(this.newest.bytes, false);
     if (this.known) await this.describe(this.known);
   }
 

@@ -16,7 +16,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { type ObjectStore, Objm } from '@nats-io/obj';
 import { errorMessage, ProxmoError } from '../base/errors.ts';
 import { sha256 } from '../base/sha256.ts';
-import { packed, unpacked } from './codec.ts';
+import { packed, packedDifference, unpacked, unpackedDifference } from './codec.ts';
 import { directoryBucket, elsewhereSchema, namesOf, presenceBucket, presenceSeconds } from './protocol.ts';
 
 /** A piece whose worker has not told for so long that it is at it goes to another one. */
@@ -30,26 +30,41 @@ const nanosecondsOf = (seconds: number) => 1e9 * seconds;
 /** The run's own names on the server. */
 export type FleetNames = ReturnType<typeof namesOf>;
 
+/** Weights by their hash. */
+export interface Weights {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly hash: string;
+}
+
 /** What all runs share on a server: what they are, and who is there. */
 export interface Directory {
   readonly runs: KV;
   readonly present: KV;
 }
 
-/** Makes it where it is missing. @throws {Error} if the server is away, or keeps nothing */
-export async function createDirectory(nc: NatsConnection): Promise<Directory> {
+/**
+ * Makes it where it is missing.
+ * @param replicas servers of a cluster that each keep it
+ * @throws {Error} if the server is away, or keeps nothing
+ */
+export async function createDirectory(nc: NatsConnection, replicas = 1): Promise<Directory> {
   const kvm = new Kvm(jetstream(nc));
+  const common = { history: 1, replicas };
   return {
-    runs: await kvm.create(directoryBucket, { history: 1 }),
-    present: await kvm.create(presenceBucket, { history: 1, ttl: 1000 * presenceSeconds }),
+    runs: await kvm.create(directoryBucket, common),
+    present: await kvm.create(presenceBucket, { ...common, ttl: 1000 * presenceSeconds }),
   };
 }
 
 /** What to say where a server does not do what a fleet needs. */
-export function cannotKeep(nc: NatsConnection, cause: unknown): ProxmoError {
+export function cannotKeep(nc: NatsConnection, replicas: number, cause: unknown): ProxmoError {
+  const remedy =
+    replicas > 1
+      ? `fleet.replicas is ${replicas}, so it must be of a cluster of as many servers with JetStream (docs/fleet.md)`
+      : 'start it with JetStream, as nats-server --jetstream --store_dir DIR, and let this user write to it';
   return new ProxmoError(
     'fleet',
-    `The NATS server ${nc.getServer()} cannot keep anything (${errorMessage(cause)}); start it with JetStream, as nats-server --jetstream --store_dir DIR, and let this user write to it.`,
+    `The NATS server ${nc.getServer()} cannot keep anything (${errorMessage(cause)}); ${remedy}.`,
     { cause },
   );
 }
@@ -91,15 +106,15 @@ export class RunStore {
     this.js = jetstream(nc);
   }
 
-  /** Makes what is missing. What is there stays. */
-  async create(): Promise<void> {
+  /** Makes what is missing. What is there stays. @param replicas servers of a cluster that each keep it */
+  async create(replicas = 1): Promise<void> {
     const { work, workSubject, workers, answers, answerSubjects } = this.names;
-    await this.addStream({ name: work, subjects: [workSubject] });
-    await this.addStream({ name: answers, subjects: [answerSubjects] });
+    await this.addStream({ name: work, subjects: [workSubject], num_replicas: replicas });
+    await this.addStream({ name: answers, subjects: [answerSubjects], num_replicas: replicas });
     await this.addConsumer(work, { durable_name: workers, ack_wait: nanosecondsOf(silenceSeconds) });
     await this.addConsumer(answers, { durable_name: 'coordinator' });
     this.stores.clear();
-    for (const store of [this.names.policy, this.names.large]) await new Objm(this.js).create(store);
+    for (const store of [this.names.policy, this.names.large]) await new Objm(this.js).create(store, { replicas });
   }
 
   /** Forgets pieces and answers of an earlier coordinator. */
@@ -169,9 +184,16 @@ export class RunStore {
     return this.js.consumers.get(stream, name);
   }
 
-  /** Keeps weights by their hash. */
-  async putWeights(bytes: Uint8Array<ArrayBuffer>, hash: string): Promise<void> {
-    await (await this.store(this.names.policy)).putBlob(this.meta(hash), bytes);
+  /**
+   * Keeps weights by their hash.
+   * @param before those that workers may have already; where it is set, what changed since is kept too
+   */
+  async putWeights({ bytes, hash }: Weights, before: Weights | null): Promise<void> {
+    const store = await this.store(this.names.policy);
+    await store.putBlob(this.meta(hash), bytes);
+    if (before?.bytes.length !== bytes.length) return;
+    const name = this.names.changeOf(hash, before.hash);
+    await store.putBlob(this.meta(name), await packedDifference(bytes, before.bytes));
   }
 
   /**
@@ -181,12 +203,19 @@ export class RunStore {
    */
   async dropWeights(isOld: (hash: string) => boolean): Promise<void> {
     const store = await this.store(this.names.policy);
-    for (const { name } of await store.list()) if (isOld(name)) await store.delete(name);
+    for (const { name } of await store.list()) if (isOld(name.split('.')[0]!)) await store.delete(name);
   }
 
-  /** Weights by their hash; null if they are not there any more, or are not those. */
-  async getWeights(hash: string): Promise<Uint8Array<ArrayBuffer> | null> {
-    const bytes = await (await this.store(this.names.policy)).getBlob(hash);
+  /**
+   * Weights by their hash; null if they are not there any more, or are not those.
+   * @param before those that this worker has already; where it is set, what changed since is asked for first
+   */
+  async getWeights(hash: string, before: Weights | null): Promise<Uint8Array<ArrayBuffer> | null> {
+    const store = await this.store(this.names.policy);
+    const change = before && (await store.getBlob(this.names.changeOf(hash, before.hash)));
+    const changed = change && (await unpackedDifference(change, before.bytes).catch(() => null));
+    if (changed && (await sha256(changed)) === hash) return changed;
+    const bytes = await store.getBlob(hash);
     if (!bytes) return null;
     const own = Uint8Array.from(bytes);
     return (await sha256(own)) === hash ? own : null;
@@ -221,7 +250,7 @@ export class RunStore {
     return opened;
   }
 
-  private async addStream(config: Pick<StreamConfig, 'name' | 'subjects'>): Promise<void> {
+  private async addStream(config: Pick<StreamConfig, 'name' | 'subjects' | 'num_replicas'>): Promise<void> {
     await (await this.jsm()).streams.add({ ...config, retention: RetentionPolicy.Workqueue });
   }
 

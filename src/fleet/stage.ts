@@ -15,6 +15,7 @@ import { WordTokenizer } from '../text/wordTokenizer.ts';
 import { microBatchOf, toldGradient } from './gradients.ts';
 import type { BaseModel, EpisodesWork, GradientWork, RunDescription, SoundResult, Work } from './protocol.ts';
 import { told } from './recorded.ts';
+import type { Weights } from './server.ts';
 import { taskHashes } from './taskHashes.ts';
 import { writeWeightBytes } from './weights.ts';
 
@@ -36,6 +37,8 @@ export class Stage {
   private readonly byId: ReadonlyMap<string, Task>;
   /** Hash of the weights that the policy has. */
   private hash = '';
+  /** Those that it had last, where others come as what changed in them. */
+  private last: Weights | null = null;
 
   private constructor(
     private readonly engine: Engine,
@@ -87,17 +90,21 @@ export class Stage {
 
   /**
    * Plays with these weights from here on.
-   * @param get the bytes of them; null if they cannot be had
+   * @param get the bytes of them, given those that are here already; null if they cannot be had
    * @returns whether they could be had
    */
-  async take(hash: string, get: (hash: string) => Promise<Uint8Array<ArrayBuffer> | null>): Promise<boolean> {
+  async take(
+    hash: string,
+    get: (hash: string, before: Weights | null) => Promise<Uint8Array<ArrayBuffer> | null>,
+  ): Promise<boolean> {
     if (hash === this.hash) return true;
-    const bytes = await get(hash);
+    const bytes = await get(hash, this.last);
     if (!bytes) return false;
     // Until all of them are written, they are neither the old ones nor the new ones.
     this.hash = '';
     await writeWeightBytes(this.engine, this.policy.model, bytes);
     this.hash = hash;
+    if (this.policy.config.fleet.differences) this.last = { bytes, hash };
     return true;
   }
 

@@ -246,7 +246,7 @@ class Worker {
     try {
       const { message: value } = await store.read(message.data);
       const piece = checkedMessage(pieceSchema, value, 'A piece');
-      if (await stage.take(piece.weights, (hash) => store.getWeights(hash))) return piece;
+      if (await stage.take(piece.weights, (hash, before) => store.getWeights(hash, before))) return piece;
     } catch (error) {
       if (!(error instanceof ProxmoError && error.code === 'data')) {
         // The server is away: the piece is as good as it was.

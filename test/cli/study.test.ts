@@ -47,6 +47,11 @@ describe('mistakes are told before anything runs', () => {
       armOf('{ advantages: { temperature: 0.1, range: 0.05 } }'),
       /the arms proxmo and other come to the same settings/,
     ],
+    [
+      'weights that are behind where no workers play',
+      armOf('{ fleet: { staleness: 1 } }'),
+      /Arm other: fleet\.staleness is 1, but the run has no workers/,
+    ],
     ['arms of one name', { arms: '  a:\n  a: { loss: { clipLow: 0.1 } }\n' }, /line \d+ is not valid YAML \(Map keys/],
     ['arms whose folders are one', { arms: '  a:\n  A: { loss: { clipLow: 0.1 } }\n' }, /arms a and A would share/],
     ['an arm that is no folder', { arms: '  ../a:\n' }, /`arms\.\.\.\/a` \(.*\) is no name of an arm/],

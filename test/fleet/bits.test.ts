@@ -10,7 +10,9 @@ const folder = mkdtempSync(join(tmpdir(), 'proxmo-fleet-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe.skipIf(!hasNatsServer)('a fleet', () => {
-  it('trains to the bits of one process, with one worker, and with two that compute gradients too', async () => {
+  it('trains to the bits of one process, with one worker, and with two that compute gradients, and get what changed in weights', {
+    timeout: 300_000,
+  }, async () => {
     const config = fleetConfig();
     const alone = join(folder, 'alone');
     await trainAlone(alone, config);

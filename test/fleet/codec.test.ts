@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../src/base/sha256.ts';
-import { floatsToText, packed, textToFloats, unpacked } from '../../src/fleet/codec.ts';
+import { RandomStream } from '../../src/envs/random.ts';
+import {
+  floatsToText,
+  packed,
+  packedDifference,
+  textToFloats,
+  unpacked,
+  unpackedDifference,
+} from '../../src/fleet/codec.ts';
 
 describe('messages', () => {
   it('come out as they went in', async () => {
@@ -35,5 +43,36 @@ describe('messages', () => {
     expect(await sha256(new TextEncoder().encode('abc'))).toBe(
       'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
     );
+  });
+});
+
+describe('what changed in weights', () => {
+  const bytesOf = (values: ArrayLike<number>) => new Uint8Array(Float32Array.from(values).buffer);
+  const random = new RandomStream(1);
+  const before = Array.from({ length: 5000 }, () => random.below(2 ** 32) / 2 ** 33 - 0.25);
+
+  it('is a part of them where little did, and leads to the same bits', async () => {
+    const after = before.map((value, at) => value + (at % 2 ? 1e-4 : -1e-5));
+    const change = await packedDifference(bytesOf(after), bytesOf(before));
+    expect(change.length).toBeLessThan(0.6 * 4 * after.length);
+    expect(await unpackedDifference(change, bytesOf(before))).toEqual(bytesOf(after));
+  });
+
+  it('may be anything that a float32 can hold', async () => {
+    const words = [0, 0x8000_0000, 1, 0x8000_0001, 0x7f80_0000, 0xff80_0000, 0x7fc0_0001, 0xffff_ffff, 0x7fff_ffff];
+    const all = words.flatMap((from) => words.map((to) => [from, to] as const));
+    const [from, to] = [0, 1].map((which) => new Uint8Array(Uint32Array.from(all, (pair) => pair[which]!).buffer));
+    expect(await unpackedDifference(await packedDifference(to!, from!), from!)).toEqual(to);
+  });
+
+  it('is refused where it is damaged, or of other weights', async () => {
+    const change = await packedDifference(bytesOf(before), bytesOf(before));
+    expect(change.length).toBeLessThan(100);
+    for (const [bad, base] of [
+      [change.slice(0, -1), before],
+      [change, before.slice(1)],
+      [change, [...before, 1]],
+    ] as const)
+      await expect(unpackedDifference(bad, bytesOf(base))).rejects.toMatchObject({ code: 'data' });
   });
 });

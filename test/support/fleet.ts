@@ -29,7 +29,7 @@ export function fleetConfig(
     evaluation: { ...small.evaluation, tasks: 8 },
     checkpoints: { every: 1, keep: 9 },
     optimiser: { microBatchTokens: 512 },
-    fleet: { gradients, gradientAudit: 1 },
+    fleet: { gradients, gradientAudit: 1, differences: gradients },
   });
 }
 
@@ -75,6 +75,7 @@ export async function trainWithFleet(
     version: own,
     host: 'here',
     pid: process.pid,
+    replicas: config.fleet.replicas,
     onNotice,
     base,
   });

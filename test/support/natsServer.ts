@@ -24,6 +24,24 @@ export class NatsServer {
     return server;
   }
 
+  /** Servers of one cluster, each with streams of its own. */
+  static async cluster(count: number): Promise<AsyncDisposable & { readonly servers: readonly NatsServer[] }> {
+    const ports = await Promise.all(Array.from({ length: count }, () => freePort()));
+    const routes = ports.map((port) => `nats://127.0.0.1:${port}`);
+    const servers = await Promise.all(
+      routes.map((route, index) =>
+        NatsServer.start([
+          ...['--server_name', `n${index}`, '--cluster_name', 'test', '--cluster', route],
+          ...['--routes', routes.join(',')],
+        ]),
+      ),
+    );
+    const end = async () => {
+      await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
+    };
+    return { servers, [Symbol.asyncDispose]: end };
+  }
+
   get address(): string {
     return `nats://127.0.0.1:${this.port}`;
   }

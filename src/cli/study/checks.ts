@@ -7,6 +7,7 @@ import type { TrainConfig } from '../../rl/config.ts';
 import { checkTeacher } from '../../rl/demonstrations.ts';
 import { loadOwnModules } from '../../rl/own/modules.node.ts';
 import { RunTasks } from '../../rl/runTasks.ts';
+import { checkStaleness } from '../../rl/staleness.ts';
 import { checkNewRun } from '../names.ts';
 import type { Arm, Study } from './file.ts';
 
@@ -16,9 +17,10 @@ import type { Arm, Study } from './file.ts';
  * @throws {ProxmoError} `config`, `file`, `environment`, with the arm; `untrusted` if the file has an environment start
  * what this user did not agree to
  */
-export async function checkStudy({ arms, seeds, file }: Study, agree: Agree): Promise<string[]> {
+export async function checkStudy({ arms, seeds, file, runs }: Study, agree: Agree): Promise<string[]> {
   for (const arm of arms) {
     await inArm(arm, () => checkNewRun(arm.config));
+    await inArm(arm, async () => checkStaleness(arm.config, runs[0]!.workers !== undefined));
     await requireAgreement(arm.config, file, agree);
     await inArm(arm, () => loadOwnModules(arm.config));
   }

@@ -43,7 +43,11 @@ export class TrainingChild {
       ? [armConfigPath(run), '--preset', 'none', '--seed', String(run.seed), '--out', run.dir]
       : ['--resume', run.dir];
     // Who started the study agreed to what its environments start.
-    const options = ['--trust', '--warm-starts', warmStarts, ...(adapter === undefined ? [] : ['--adapter', adapter])];
+    const options = [
+      ...['--trust', '--warm-starts', warmStarts],
+      ...(adapter === undefined ? [] : ['--adapter', adapter]),
+      ...(run.workers === undefined ? [] : ['--workers', String(run.workers)]),
+    ];
     const log = openSync(logPath(run), 'a');
     const { size: before } = fstatSync(log);
     try {

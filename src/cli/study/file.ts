@@ -11,6 +11,7 @@ import { resolveAdvantageOptions } from '../../rl/advantages/options.ts';
 import type { TrainConfig } from '../../rl/config.ts';
 import { type ConfigLayer, loadConfig } from '../../runs/config.ts';
 import { parseYaml, type Yaml } from '../../runs/yaml.ts';
+import { withPieces } from '../fleetRun.ts';
 import { newRunConfig } from '../newConfig.ts';
 import { noSuchName } from '../noSuchName.ts';
 import { defaultPreset } from '../presetNames.ts';
@@ -41,6 +42,8 @@ const studySchema = z.strictObject({
   reference: z.string().optional(),
   /** Runs at a time. */
   jobs: z.int().min(1).default(1),
+  /** Workers on this machine that play each run, as of `proxmo train --workers`; none by default. */
+  workers: z.int().min(1).optional(),
 });
 
 type StudyFile = z.output<typeof studySchema>;
@@ -59,6 +62,8 @@ export interface StudyRun {
   readonly arm: string;
   readonly seed: number;
   readonly config: TrainConfig;
+  /** Workers on this machine that play it; undefined where it plays by itself. */
+  readonly workers: number | undefined;
   /** Its run folder. */
   readonly dir: string;
 }
@@ -89,13 +94,14 @@ export async function loadStudy(file: string, out?: string): Promise<Study> {
   const arms = await resolveArms(read, file, yaml);
   const name = basename(file).replace(/\.ya?ml$/i, '');
   const dir = out ?? join('runs', name);
-  const { seeds, jobs, title = name, reference = arms[0]!.name } = read;
+  const { seeds, jobs, workers, title = name, reference = arms[0]!.name } = read;
   const runs = seeds.flatMap((seed) =>
     arms.map((arm) => ({
       name: `${arm.name} seed ${seed}`,
       arm: arm.name,
       seed,
       config: { ...arm.config, seed },
+      workers,
       dir: join(dir, arm.name, `seed-${seed}`),
     })),
   );
@@ -117,7 +123,7 @@ function checkNames({ arms, seeds, reference }: StudyFile, file: string): void {
 }
 
 async function resolveArms(read: StudyFile, file: string, yaml: Yaml): Promise<Arm[]> {
-  const { preset, settings, arms, seeds } = read;
+  const { preset, settings, arms, seeds, workers } = read;
   const layer = (values: object, ...keys: readonly string[]): ConfigLayer => ({
     values,
     place: (path) => {
@@ -135,7 +141,7 @@ async function resolveArms(read: StudyFile, file: string, yaml: Yaml): Promise<A
       checkSeedless(settings, base);
       checkSeedless(own, layer(own, 'arms', name));
       const config = await newRunConfig(preset, { layers: [base, layer(own, 'arms', name), seed] });
-      resolved.push({ name, settings: own, config });
+      resolved.push({ name, settings: own, config: withPieces(config, { workers }) });
     } catch (error) {
       if (!(error instanceof ProxmoError) || error.code !== 'config') throw error;
       for (const line of error.message.split('\n')) problems.set(line, [...(problems.get(line) ?? []), name]);

@@ -117,6 +117,22 @@ export const fleet = z
     gradientAudit: fraction
       .default(0.05)
       .describe('Share of the gradients of workers that the coordinator computes again, and compares.'),
+    differences: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether workers get what changed in the weights, compressed, in place of all of them: about half the bytes, to ' +
+          'the bit, for some time of the processor. For slow networks, and many workers (docs/fleet.md).',
+      ),
+    replicas: z
+      .int()
+      .min(1)
+      .max(5)
+      .default(1)
+      .describe(
+        'Servers of a NATS cluster that each keep what the run has there, so that the others go on where one dies, and ' +
+          'workers read weights from all of them.',
+      ),
     staleness: z
       .int()
       .min(0)
