@@ -58,15 +58,12 @@ export async function createDirectory(nc: NatsConnection, replicas = 1): Promise
 
 /** What to say where a server does not do what a fleet needs. */
 export function cannotKeep(nc: NatsConnection, replicas: number, cause: unknown): ProxmoError {
-  const remedy =
+  const [server, why] = [nc.getServer(), errorMessage(cause)];
+  const text =
     replicas > 1
-      ? `fleet.replicas is ${replicas}, so it must be of a cluster of as many servers with JetStream (docs/fleet.md)`
-      : 'start it with JetStream, as nats-server --jetstream --store_dir DIR, and let this user write to it';
-  return new ProxmoError(
-    'fleet',
-    `The NATS server ${nc.getServer()} cannot keep anything (${errorMessage(cause)}); ${remedy}.`,
-    { cause },
-  );
+      ? `The NATS server ${server} cannot keep anything (${why}); fleet.replicas is ${replicas}, so it must be one of a cluster of as many servers with JetStream.`
+      : `The NATS server ${server} cannot keep anything (${why}); start it with JetStream, as nats-server --jetstream --store_dir DIR, and let this user write to it.`;
+  return new ProxmoError('fleet', text, { cause });
 }
 
 /** The same for those who only read and tell of themselves. */

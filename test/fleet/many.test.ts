@@ -70,7 +70,7 @@ describe.skipIf(!hasNatsServer)('a fleet comes to the bits of one process', () =
     const many = { ...config, fleet: { ...config.fleet, replicas: 3 } };
     await expect(trainWithFleet(server, join(folder, 'replicas'), many)).rejects.toMatchObject({
       code: 'fleet',
-      message: expect.stringMatching(/fleet\.replicas is 3, so it must be of a cluster of as many servers/),
+      message: expect.stringMatching(/fleet\.replicas is 3, so it must be one of a cluster of as many servers/),
     });
   });
 });
