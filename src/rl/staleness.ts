@@ -1,9 +1,9 @@
 /**
  * Learning from what an earlier policy played. Workers play an iteration with the weights before the last update, while
- * that update is made. The loss then has three policies (Hilton et al., arXiv 2110.00641): the behaviour policy μ, which
- * sampled the tokens; the proximal policy π_prox, which an update begins with and PPO's clip holds on to; and the policy
- * π that is learned. A token's surrogate is min(π_prox / μ, cap) times that of π / π_prox: truncated importance sampling
- * (Ionides 2008), as in asynchronous training of language models (arXiv 2505.24298).
+ * that update is made. The loss then has three policies (Hilton et al., arXiv 2110.00641). The behaviour policy μ
+ * sampled the tokens. An update begins with the proximal policy π_prox, which PPO's clip holds on to. The policy π is
+ * learned. A token's surrogate is min(π_prox / μ, cap) times that of π / π_prox: truncated importance sampling (Ionides
+ * 2008), as in asynchronous training of language models (arXiv 2505.24298).
  */
 import { ProxmoError } from '../base/errors.ts';
 import type { Task } from '../envs/environment.ts';

@@ -52,7 +52,8 @@ const behaviourPrefix = 'behaviour.';
 
 /**
  * What is trained, with its moments, what the reference has of its own, and the policy that plays the next iteration
- * where that is an earlier one. The frozen base of adapters is not part of a checkpoint. The tensors are read when they are asked for, so the trainer must not go on before.
+ * where that is an earlier one. The frozen base of adapters is not part of a checkpoint. The tensors are read when they
+ * are asked for, so the trainer must not go on before.
  */
 export function captureState(engine: Engine, trainer: Trainer, iteration: number, progress: RunProgress): Checkpoint {
   const { trainable } = trainer.policy.model;
