@@ -1,6 +1,6 @@
 /**
- * What `fleet.differences` saves: bytes of what changed in the weights between the last two checkpoints of a run, and of
- * all of them compressed. Besides, seconds of the processor at both ends:
+ * What `fleet.differences` saves: bytes of what changed in the weights between the last two checkpoints of a run, and
+ * of all of them compressed. Besides, seconds of the processor at both ends:
  * `node scripts/run.mjs bench/fleet/differences.ts RUN…`.
  */
 import { readFileSync } from 'node:fs';
