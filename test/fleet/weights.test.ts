@@ -21,7 +21,9 @@ describe.skipIf(!hasNatsServer)('weights on a server', () => {
     await store.putWeights(second, first);
     const watcher = await connect({ servers: server.address });
     watcher.subscribe('$JS.API.DIRECT.GET.OBJ_proxmo_test_policy.$O.proxmo_test_policy.M.*', {
-      callback: (_, { subject }) => asked.push(Buffer.from(subject.split('.').at(-1)!, 'base64url').toString()),
+      callback: (_, { subject }) => {
+        asked.push(Buffer.from(subject.split('.').at(-1)!, 'base64url').toString());
+      },
     });
     watcher.subscribe('$JS.API.STREAM.MSG.GET.OBJ_proxmo_test_policy', {
       callback: (_, message) => {
