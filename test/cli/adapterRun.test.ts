@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openSource } from '../../src/cli/generate/source.ts';
 import { measureLogits } from '../../src/cli/model/measure.ts';
 import { AdapterFolder } from '../../src/models/peft.node.ts';
 import { openPretrained } from '../../src/models/pretrained.node.ts';
@@ -63,6 +64,15 @@ it('is evaluated, watched and asked', async () => {
   const ask = async (model: string) =>
     (await proxmo(['generate', '--model', model, '--prompt', 'look', '--json', '--max-tokens', '8'])).stdout;
   expect(JSON.parse(await ask(dir)).replies[0].logProb).not.toBe(JSON.parse(await ask(base)).replies[0].logProb);
+});
+
+it('speaks with its adapters in its weights, so that a token takes no kernel more, unless those are rounded', async () => {
+  const engine = new Engine(await testDevice(testAdapters.at(-1)!));
+  const [spoken, trained] = [await openSource(engine, dir), (await loadRunModel(engine, dir)).source];
+  expect(spoken.model.adapters).toBeNull();
+  expect(distance(await logitsOf(engine, spoken.model), await logitsOf(engine, trained.model))).toBeLessThan(1e-4);
+  if (engine.gpu.profile.features.has('shader-f16'))
+    expect((await openSource(engine, dir, 'f16')).model.adapters).not.toBeNull();
 });
 
 it('is exported as adapters, and as whole weights with them merged', async () => {

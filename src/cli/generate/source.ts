@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { exists } from '../../base/atomicFile.node.ts';
 import { ProxmoError } from '../../base/errors.ts';
 import { locateModel } from '../../models/hub/cache.node.ts';
+import { mergeAdapters } from '../../nn/mergeAdapters.ts';
 import type { Precision } from '../../nn/precision.ts';
 import { encodeMessages } from '../../rl/generate/generateText.ts';
 import { openPolicyModel } from '../../rl/policySource.node.ts';
@@ -47,14 +48,25 @@ export async function openSource(
   allowNonFinite = false,
 ): Promise<PolicySource> {
   if (await isRun(path)) {
-    const { source, config, run, tuning } = await loadRunModel(engine, path, undefined, precision);
+    const { source: trained, config, run, tuning } = await loadRunModel(engine, path, undefined, precision);
     tellTuning(tuning);
+    const source = await withoutAdapters(engine, trained);
     // What was tuned on chats samples as its makers say.
     if (run.manifest.kind === 'sft') return source;
     const { temperature, topP, topK } = config.sampling;
     return { ...source, sampling: { temperature, topP, topK, unsupported: [], from: 'the run' } };
   }
   return openPolicyModel(engine, path, undefined, precision, allowNonFinite);
+}
+
+/**
+ * The same policy without adapters beside its weights, which would take several kernels more for each projection and
+ * token. Weights in f16 or packed keep them: their sum would be rounded.
+ */
+async function withoutAdapters(engine: Engine, source: PolicySource): Promise<PolicySource> {
+  const { model } = source;
+  if (!model.adapters || model.stored !== 'f32' || model.slab.packed) return source;
+  return { ...source, model: await mergeAdapters(engine, model) };
 }
 
 /**
