@@ -10,7 +10,6 @@ import { ProxmoError } from '../base/errors.ts';
 import { environmentEntries } from '../envs/registry.node.ts';
 import type { Coordinator, CoordinatorOptions } from '../fleet/coordinator.ts';
 import { checkedRunName, runNameOf } from '../fleet/protocol.ts';
-import { digestOfModel } from '../models/pretrained.node.ts';
 import type { TrainConfig } from '../rl/config.ts';
 import { logToRun } from '../runs/run.ts';
 import { LocalServer, LocalWorkers } from './localFleet.ts';
@@ -126,6 +125,7 @@ function checkPlayable({ environment: { name } }: TrainConfig): void {
 
 /** A pretrained model, as workers know whether they have it. */
 async function baseOf(model: string): Promise<{ readonly name: string; readonly sha256: string }> {
+  const { digestOfModel } = await import('../models/pretrained.node.ts');
   return { name: basename(model), sha256: await digestOfModel(model) };
 }
 

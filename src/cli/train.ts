@@ -2,63 +2,21 @@
 import { basename, join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { ProxmoError } from '../base/errors.ts';
-import { createNamedTaskSet } from '../envs/registry.node.ts';
-import type { GpuContext } from '../gpu/context.ts';
-import { openDevice } from '../gpu/device.node.ts';
 import { type Agree, requireAgreement } from '../rl/agreement.node.ts';
-import { type TrainConfig, trainConfigSchema } from '../rl/config.ts';
-import { planRun } from '../rl/planRun.node.ts';
+import { trainConfigSchema } from '../rl/config.ts';
 import { resumableSettings } from '../rl/resumeSettings.ts';
-import { type CompleteRunOptions, trainRun } from '../rl/run.node.ts';
 import { runConfig } from '../rl/runConfig.node.ts';
-import type { Summary } from '../rl/summary.ts';
-import type { TrainEvent } from '../rl/trainingRun.node.ts';
-import { WarmStarts } from '../rl/warmStarts.node.ts';
 import { loadConfig } from '../runs/config.ts';
-import { checkNewFolder, logToRun, openRun } from '../runs/run.ts';
-import { Engine } from '../tensor/engine.ts';
+import { checkNewFolder, openRun } from '../runs/run.ts';
 import { adapterOption, count, modelArgument, refuseBeside, repeatedOption, wholeNumber } from './arguments.ts';
-import { describeGroups, readGroups } from './compare.ts';
-import { dryRun } from './dryRun.ts';
-import { type FleetOptions, FleetRun, withPieces } from './fleetRun.ts';
+import { withPieces } from './fleetRun.ts';
 import { checkNewRun } from './names.ts';
 import { newRunConfig } from './newConfig.ts';
-import { standardError, standardOutput } from './output.ts';
-import { Parent } from './parent.ts';
 import { defaultPreset, presetNames } from './presetNames.ts';
-import { ProgressLine } from './progressLine.ts';
-import { showPlan } from './showPlan.ts';
-import { onStopSignals } from './stopSignals.ts';
 import { timestamp } from './timestamp.ts';
-import { TrainReporter } from './trainReport.ts';
+import type { ChosenRun, Iterations, RunObserver, TrainOptions } from './train/options.ts';
 import { agreement, isTyped, trustOption } from './trust.ts';
-import { addViewOptions, type ViewOptions, viewBeside } from './viewBeside.ts';
-
-interface TrainOptions extends ViewOptions, FleetOptions {
-  readonly preset?: string;
-  readonly env?: string;
-  readonly model?: string;
-  readonly init?: string;
-  readonly set: readonly string[];
-  readonly out?: string;
-  readonly seed?: number;
-  readonly seeds?: readonly number[];
-  readonly resume?: string;
-  readonly iterations?: Iterations;
-  readonly adapter?: string;
-  readonly warmStarts?: string;
-  readonly plan?: boolean;
-  readonly dryRun?: boolean;
-  readonly trust?: boolean;
-  readonly json?: boolean;
-}
-
-/** Looks at runs from outside, as a profile does. */
-export interface RunObserver {
-  /** Called with a run's device and folder, and waited for, before training uses them. */
-  onDevice(gpu: GpuContext, dir: string): Promise<void>;
-  onEvent(event: TrainEvent): void;
-}
+import { addViewOptions } from './viewBeside.ts';
 
 /** @param program the command line's own file, which the page and workers are started from */
 export function trainCommand(version: string, program: string, observer?: RunObserver): Command {
@@ -116,25 +74,14 @@ export function trainCommand(version: string, program: string, observer?: RunObs
     .action(async (file: string | undefined, options: TrainOptions) => {
       checkTogether(options);
       const agree = agreement(options.trust);
-      if (options.seeds !== undefined)
-        return trainSeeds(file, options, options.seeds, { agree, version, program, observer });
-      const { dir, config } =
-        options.resume === undefined
-          ? await newRun(file, options, agree)
-          : await resumedRun(file, options, options.resume, agree);
-      if (options.plan) return printPlan(config, options);
-      if (options.dryRun) return dryRun(config, options);
-      const run = {
-        dir,
-        config,
-        version,
-        resume: options.resume !== undefined,
-        agree,
-        ...sharedWarmStarts(options, version),
-      };
-      const endView = await viewBeside(program, [dir], options);
-      const summary = await trainOn(options, run, new Stop(), { program, observer }).finally(endView);
-      if (options.json) standardOutput.json({ run: dir, ...summary });
+      const chosen = await chosenRuns(file, options, agree);
+      // What trains is loaded once there is something to train: mistakes are told before.
+      const { printPlan, trainAll, trainOne } = await import('./train/runs.ts');
+      const [first] = chosen as [ChosenRun];
+      if (options.plan) return printPlan(first.config, options);
+      if (options.dryRun) return (await import('./dryRun.ts')).dryRun(first.config, options);
+      const around = { agree, version, program, observer };
+      return options.seeds === undefined ? trainOne(first, options, around) : trainAll(chosen, options, around);
     });
 }
 
@@ -152,148 +99,25 @@ function checkTogether(options: TrainOptions): void {
   if (plan || dryRun) refuseBeside(plan ? '--plan' : '--dry-run', 'trains nothing', { '--view': view });
 }
 
-interface Surroundings {
-  readonly agree: Agree;
-  readonly version: string;
-  readonly program: string;
-  readonly observer: RunObserver | undefined;
-}
-
-/** Trains a run for each seed, one after another, after all of them were checked, and compares them. */
-async function trainSeeds(
-  file: string | undefined,
-  options: TrainOptions,
-  list: readonly number[],
-  { agree, version, program, observer }: Surroundings,
-): Promise<void> {
-  const out = options.out ?? `runs/seeds-${timestamp()}`;
-  const runs = [];
-  for (const seed of list) runs.push(await newRun(file, { ...options, seed, out: join(out, `seed-${seed}`) }, agree));
-  const stop = new Stop();
-  const shared = { version, agree, ...sharedWarmStarts(options, version) };
-  const dirs = runs.map(({ dir }) => dir);
-  const endView = await viewBeside(program, dirs, options);
-  const summaries: (Summary & { readonly run: string })[] = [];
-  try {
-    for (const run of runs) {
-      const summary = await trainOn(options, { ...run, ...shared }, stop, { program, observer });
-      summaries.push({ run: run.dir, ...summary });
-    }
-  } finally {
-    endView();
-  }
-  const groups = await readGroups(dirs);
-  // One value, whatever the number of runs: programs read all of the output.
-  if (options.json) standardOutput.json({ runs: summaries, groups });
-  else standardOutput.print(`\n${describeGroups(groups)}`);
-}
-
-function sharedWarmStarts({ warmStarts: folder }: TrainOptions, version: string): { warmStarts?: WarmStarts } {
-  return folder === undefined ? {} : { warmStarts: new WarmStarts(folder, version) };
-}
-
 function seeds(text: string): number[] {
   const list = text.split(',').map(wholeNumber);
   if (new Set(list).size < list.length) throw new InvalidArgumentError('It must be different seeds.');
   return list;
 }
 
-/** A device of its own for a run: what it holds is freed at once with it. */
-async function trainOn(
-  options: TrainOptions,
-  run: CompleteRunOptions,
-  stop: Stop,
-  around: Pick<Surroundings, 'program' | 'observer'>,
-): Promise<Summary> {
-  const gpu = await openDevice(options.adapter);
-  try {
-    await around.observer?.onDevice(gpu, run.dir);
-    return await train(gpu, run, stop, options, around);
-  } finally {
-    gpu.destroy();
-  }
-}
-
-/** The request to stop, for the run that is under way and those that were to follow. */
-class Stop {
-  private readonly controller = new AbortController();
-  readonly signal = this.controller.signal;
-
-  constructor() {
-    const stop = () => this.controller.abort();
-    onStopSignals(stop, () => process.exit(130));
-    new Parent().onGone(stop);
-  }
-}
-
-/** Trains until it is done or interrupted: by the first signal after a checkpoint, by a second key press at once. */
-async function train(
-  gpu: GpuContext,
-  run: CompleteRunOptions,
-  { signal }: Stop,
-  options: TrainOptions,
-  { program, observer }: Pick<Surroundings, 'program' | 'observer'>,
-): Promise<Summary> {
-  const reporter = new TrainReporter(new ProgressLine(), run.config, run.dir, run.resume ?? false);
-  reporter.start(gpu.adapter);
-  const parent = new Parent();
-  const onStop = () => reporter.interrupted();
-  signal.addEventListener('abort', onStop);
-  const tell = (text: string) => reporter.show({ kind: 'warning', text });
-  const fleet = await FleetRun.open(options, run, program, tell);
-  try {
-    const summary = await trainRun(new Engine(gpu), {
-      ...run,
-      signal,
-      actors: fleet ? (trainer) => fleet.coordinator.actorsFor(trainer) : undefined,
-      onEvent: (event) => {
-        if (event.kind === 'begin') noteClosedOutputs(run.dir);
-        reporter.show(event);
-        observer?.onEvent(event);
-        parent.tell(event, run.config);
-      },
-    });
-    if (!options.json) reporter.finish(summary);
-    return summary;
-  } finally {
-    await fleet?.close();
-    signal.removeEventListener('abort', onStop);
-    reporter.stop();
-  }
-}
-
-/** A run goes on without anyone who reads what it prints, and says so in its log. */
-function noteClosedOutputs(dir: string): void {
-  for (const [name, output] of [
-    ['standard error', standardError],
-    ['standard output', standardOutput],
-  ] as const) {
-    const note = () => logToRun(dir, `${name} is closed (${output.failure?.code}); the run goes on without it`);
-    if (output.closed.aborted) note();
-    else output.closed.addEventListener('abort', note);
-  }
-}
-
-/** A plan needs the sizes of adapters alone, so that one may come before the adapters do. */
-function tellOtherModel(sentence: string): void {
-  standardError.print(`The run itself will refuse these adapters: ${sentence}`);
-}
-
-/** @throws {ProxmoError} `config` after a plan that does not fit */
-async function printPlan(config: TrainConfig, options: TrainOptions): Promise<void> {
-  const { environment } = config;
-  const taskSet = await createNamedTaskSet(environment.name, environment.options);
-  await showPlan(options, (engine) => planRun(engine, config, taskSet, tellOtherModel)).finally(() =>
-    taskSet.close?.(),
-  );
+/** The run that is asked for, or one for each seed. */
+async function chosenRuns(file: string | undefined, options: TrainOptions, agree: Agree): Promise<ChosenRun[]> {
+  const { resume, seeds: list } = options;
+  if (resume !== undefined) return [await resumedRun(file, options, resume, agree)];
+  if (list === undefined) return [await newRun(file, options, agree)];
+  const out = options.out ?? `runs/seeds-${timestamp()}`;
+  const runs = [];
+  for (const seed of list) runs.push(await newRun(file, { ...options, seed, out: join(out, `seed-${seed}`) }, agree));
+  return runs;
 }
 
 /** @throws {ProxmoError} `untrusted` if the file has its environment start what this user did not agree to */
-async function newRun(
-  file: string | undefined,
-  options: TrainOptions,
-  agree: Agree,
-): Promise<{ dir: string; config: TrainConfig }> {
+async function newRun(file: string | undefined, options: TrainOptions, agree: Agree): Promise<ChosenRun> {
   const set = [
     ...options.set,
     ...(options.env === undefined ? [] : [`environment.name=${JSON.stringify(options.env)}`]),
@@ -320,7 +144,7 @@ async function resumedRun(
   options: TrainOptions,
   dir: string,
   agree: Agree,
-): Promise<{ dir: string; config: TrainConfig }> {
+): Promise<ChosenRun> {
   const { preset, env, model, init, seed, out } = options;
   const named = { '--preset': preset, '--env': env, '--model': model, '--init': init, '--seed': seed, '--out': out };
   const ofNewRun = Object.entries(named);
@@ -337,12 +161,6 @@ async function resumedRun(
   const config = await loadConfig(trainConfigSchema, { preset: current, set });
   await requireAgreement(config, dir, agree);
   return { dir, config };
-}
-
-/** How many iterations: in all, or more than there are. */
-interface Iterations {
-  readonly count: number;
-  readonly isMore: boolean;
 }
 
 function parseIterations(text: string): Iterations {
