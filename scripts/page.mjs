@@ -12,7 +12,7 @@ import { wgslEsbuild } from './wgsl.mjs';
  * Some browsers take their locale from the system as it is, as `en-US@posix`, and then refuse that very name. What
  * formats numbers by it while it loads, as the charts do, would leave the page blank.
  */
-const localeGuard =
+export const localeGuard =
   "try{new Intl.NumberFormat(navigator.language)}catch{Object.defineProperty(navigator,'language',{value:'en',configurable:true})}";
 
 const queries = { '?bundle': 'iife', '?module': 'esm' };

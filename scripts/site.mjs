@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { localeGuard } from './page.mjs';
 import { wgslEsbuild } from './wgsl.mjs';
 
 export const root = join(fileURLToPath(import.meta.url), '..', '..');
@@ -43,7 +44,12 @@ export async function buildSite(folder, name, head) {
     outdir: folder,
   };
   const built = await Promise.all([
-    build({ ...shared, entryPoints: { page: join(view, 'page', name, 'main.ts') }, format: 'iife' }),
+    build({
+      ...shared,
+      entryPoints: { page: join(view, 'page', name, 'main.ts') },
+      format: 'iife',
+      banner: { js: localeGuard },
+    }),
     build({ ...shared, entryPoints: { worker: join(view, name, 'worker.ts') }, format: 'esm' }),
   ]);
   const files = [

@@ -57,6 +57,8 @@ describe.skipIf(!browser || !without)('in a browser', () => {
       page.setDefaultTimeout(0);
       await page.goto(address + small);
       await page.getByText('swiftshader').first().waitFor();
+      expect(await page.locator('.about').innerText()).toMatch(/ in a house, by ProxMO, here, /);
+      await page.getByText('Press Train. The model first imitates demonstrations').waitFor();
       await page.getByRole('combobox', { name: 'estimator' }).selectOption('proxmo');
       await page.getByRole('slider', { name: /τ/ }).fill('-0.3');
       await page.getByRole('button', { name: 'Train' }).click();
@@ -112,6 +114,15 @@ describe.skipIf(!browser || !without)('in a browser', () => {
     },
     longEnough,
   );
+
+  it('draws itself in a browser whose locale is no name of a language', async () => {
+    const { page, errors } = await without!.open();
+    await page.addInitScript("Object.defineProperty(Navigator.prototype, 'language', { get: () => 'en-US@posix' })");
+    await page.goto(address);
+    await page.getByRole('button', { name: 'Train' }).waitFor();
+    expect(errors).toEqual([]);
+    await page.close();
+  });
 
   it('says in a sentence that there is no WebGPU, and has drawn itself by then', async () => {
     const { page } = await without!.open();

@@ -67,7 +67,8 @@ function toggleTheme(): void {
   chosenTheme.value = isDark.peek() ? 'light' : 'dark';
 }
 
-export function Shell() {
+/** @param empty what it says while there is no run, where a visitor is to start one */
+export function Shell({ empty }: { readonly empty?: string }) {
   useKeys(keys);
   const { view } = route.value;
   const Page = pages[view];
@@ -83,7 +84,7 @@ export function Shell() {
       </div>
     </header>
     <${Notices} />
-    ${runs.value.length > 0 ? html`<${Page} />` : html`<main class="muted empty">${emptyWords[connection.value]}</main>`}
+    ${runs.value.length > 0 ? html`<${Page} />` : html`<main class="muted empty">${empty ?? emptyWords[connection.value]}</main>`}
     ${isHelpOpen.value && html`<${Help} />`}
     <${TipLayer} />
   `;

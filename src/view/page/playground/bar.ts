@@ -59,7 +59,7 @@ async function download(): Promise<void> {
 export function Bar() {
   const ready = adapter.value !== null;
   return html`<section class="playground" aria-label="Training in this browser">
-    <p class="about">A small language model learns to find, clean, heat and cool things in a house, by
+    <p class="about">A small language model learns to find, clean, heat and cool things in a house, by${' '}
       <a href="https://arxiv.org/abs/2602.19225">ProxMO</a>, here, on your own GPU: nothing is sent anywhere.</p>
     <form onSubmit=${(event: Event) => event.preventDefault()}>
       <label>estimator

@@ -8,5 +8,7 @@ import './playground.css';
 import { begin } from './training.ts';
 import { Watch } from './watch.ts';
 
-render(html`<${Bar} /><${Watch} /><${Shell} />`, document.body);
+const empty =
+  'Press Train. The model first imitates demonstrations, then plays and learns from its own episodes. Its curves, and the credit of each turn, come up here.';
+render(html`<${Bar} /><${Watch} /><${Shell} empty=${empty} />`, document.body);
 begin();
