@@ -5,14 +5,18 @@
  * every variant of every kernel. Other versions of Node, and Bun, come from npm, for the time of the command.
  *
  * With `--fresh` it tries node20, node22 and node24 as who clones the repository meets them: `npm ci` in a folder that
- * has nothing but the checkout's files, then some of the tests, or `--all`.
+ * has nothing but the checkout's files, then some of the tests, those that `--tests=PATH` names (several times), or
+ * `--all`.
+ *
+ * However it ends, what it started ends with it, and its folder goes.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { bundle as bundleForNode } from './bundle.mjs';
 import { wgslEsbuild } from './wgsl.mjs';
@@ -41,40 +45,67 @@ const probed = {
   deno,
   firefox,
 };
-const isFresh = process.argv.includes('--fresh');
+const { names, all, isFresh, tests, minutes } = readArguments();
 /** Each gives what it came to, in words, and what is wrong. */
 const platforms = isFresh
   ? Object.fromEntries([20, 22, 24].map((version) => [`node${version}`, () => freshInstall(`node@${version}`)]))
   : Object.fromEntries(Object.entries(probed).map(([name, start]) => [name, async () => outcomeOf(await start())]));
-const names = process.argv.slice(2).filter((word) => !word.startsWith('--'));
-const all = process.argv.includes('--all');
-const minutes = Number(
-  process.argv.find((word) => word.startsWith('--minutes='))?.slice(10) ?? (all ? minutesOfAll : usualMinutes),
-);
 const unknown = names.find((name) => !(name in platforms));
-if (unknown !== undefined)
-  throw new Error(`There is no platform ${unknown}; there are ${Object.keys(platforms).join(', ')}.`);
+if (unknown !== undefined) refuse(`There is no platform ${unknown}; there are ${Object.keys(platforms).join(', ')}.`);
 
+/** Programs that run. */
+const children = new Set();
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-everywhere-'));
+process.once('exit', () => {
+  for (const child of children) end(child);
+  // What was ended a moment ago may still be writing.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.once(signal, () => process.exit(128 + constants.signals[signal]));
+
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const parts = [];
 const started = performance.now();
-try {
-  if (!isFresh) await bundle('probe', { platform: 'browser' });
-  for (const [name, start] of Object.entries(platforms)) {
-    if (names.length > 0 && !names.includes(name)) continue;
-    const began = performance.now();
-    counts[await tryOn(name, start)]++;
-    parts.push(`${name} ${secondsSince(began)} s`);
-    console.log(`  ${parts.at(-1)}`);
-  }
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+if (!isFresh) await bundle('probe', { platform: 'browser' });
+for (const [name, start] of Object.entries(platforms)) {
+  if (names.length > 0 && !names.includes(name)) continue;
+  const began = performance.now();
+  counts[await tryOn(name, start)]++;
+  parts.push(`${name} ${secondsSince(began)} s`);
+  console.log(`  ${parts.at(-1)}`);
 }
 console.log(
   `everywhere: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped in ${secondsSince(started)} s (${parts.join(', ')})`,
 );
 process.exit(counts.failed > 0 ? 1 : 0);
+
+function readArguments() {
+  const options = {
+    all: { type: 'boolean', default: false },
+    fresh: { type: 'boolean', default: false },
+    tests: { type: 'string', multiple: true },
+    minutes: { type: 'string' },
+  };
+  try {
+    const { values, positionals } = parseArgs({ options, allowPositionals: true });
+    const { all, fresh, tests } = values;
+    if (tests && !fresh)
+      throw new Error('--tests is for --fresh; without it, kernels are checked and a policy trains.');
+    if (tests && all) throw new Error('--tests names some tests, and --all means all of them; give one of the two.');
+    const minutes = Number(values.minutes ?? (all ? minutesOfAll : usualMinutes));
+    if (!(minutes > 0)) throw new Error(`--minutes takes a number above 0, not ${values.minutes}.`);
+    return { names: positionals, all, isFresh: fresh, tests: all ? [] : (tests ?? chosenTests), minutes };
+  } catch (error) {
+    return refuse(error.message);
+  }
+}
+
+/** Ends the command with what is wrong with its arguments. */
+function refuse(problem) {
+  console.error(`everywhere: ${problem}`);
+  process.exit(1);
+}
 
 function secondsSince(start) {
   return ((performance.now() - start) / 1000).toFixed(0);
@@ -145,10 +176,11 @@ async function freshInstall(source) {
   const installed = `installed in ${secondsSince(began)} s`;
   const version = await lastLineOf(node, ['--version']);
   // What fails is in the report.
-  await lastLineOf('npm', ['test', '--', ...(all ? [] : chosenTests)], options).catch(() => {});
+  await lastLineOf('npm', ['test', '--', ...tests], options).catch(() => {});
   if (!existsSync(report)) throw new Error(`Node ${version} was ${installed}, but its tests did not run`);
   const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
   const failed = testResults.filter(({ status }) => status !== 'passed').map(({ name }) => `failed: ${name}`);
+  if (numPassedTests === 0 && failed.length === 0) failed.push(`none of its tests is in ${tests.join(', ')}`);
   rmSync(checkout, { recursive: true, force: true });
   return {
     told: `Node ${version}, ${installed}; ${numPassedTests} tests passed, ${numFailedTests} failed, ${numPendingTests} skipped`,
@@ -311,15 +343,17 @@ function runDeno(program, script) {
   return lastLineOf(program, ['run', '-A', '--unstable-webgpu', '--no-config', script]);
 }
 
-/** The last line that a program prints. */
+/** The last line that a program prints. It ends, with all that it started, when it takes too long. */
 async function lastLineOf(program, args, options = {}) {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  const detached = process.platform !== 'win32';
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached, ...options });
+  children.add(child);
   let [output, last] = ['', 'starting'];
   child.stdout.on('data', (text) => (output += text));
   child.stderr.on('data', (text) => (last = String(text).trim().split('\n').at(-1)));
   const ended = new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('exit', (code, signal) => resolve(signal ?? code));
+    child.once('close', (code, signal) => resolve(signal ?? code));
   });
   try {
     const code = await withLimit(ended, () => last);
@@ -327,6 +361,17 @@ async function lastLineOf(program, args, options = {}) {
     if (code !== 0 || !line) throw new Error(`it ended with ${code}, at: ${last}`);
     return line;
   } finally {
-    child.kill('SIGKILL');
+    end(child);
+    children.delete(child);
+  }
+}
+
+/** Ends a program of `lastLineOf` and, where it has a process group of its own, what it started. */
+function end(child) {
+  try {
+    if (process.platform === 'win32') child.kill();
+    else if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // It has ended.
   }
 }
