@@ -108,6 +108,8 @@ it('goes on after a wrong kernel, an error, a lost device and a crash', async ()
     command: 'proxmo gpu-report',
   });
   expect(page).toContain('2 of 3 checked kernels are right');
+  expect(page).toContain(`found on this adapter on ${new Date().toISOString().slice(0, 10)}. proxmo 1.0, Node v`);
+  expect(page).toMatch(/^\| load before \| \d+\.\d \|$/m);
   expect(page).toContain('**wrong: wrong**');
   expect(page).not.toContain('Not everything was reached');
   for (const message of ['an error of another kind', 'was lost', 'SIGKILL']) expect(page).toContain(message);
@@ -145,7 +147,9 @@ describe('the command', () => {
       expect(await proxmo(args)).toMatchObject({ code: 0, stdout: expect.not.stringContaining('not reached') });
       expect(kinds()).toEqual(['begun', 'begun', 'done']);
     }
-    expect(readFileSync(join(dir, 'report.md'), 'utf8')).toMatch(/## Ceilings.*\| matrix products, f32 \| \d/s);
+    expect(readFileSync(join(dir, 'report.md'), 'utf8')).toMatch(
+      /## Ceilings.*\| matrix products, f32 \| [\d.]+ \| [\d.]+ \| [\d.]+ %/s,
+    );
     const data = JSON.parse(readFileSync(join(dir, 'report.json'), 'utf8'));
     expect(data).toMatchObject({ failures: [], ceilings: { ceilings: { copy: { gbps: expect.any(Number) } } } });
   });

@@ -1,12 +1,14 @@
 /** What a report says of the adapter and of the machine around it. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { arch, cpus, release, totalmem, type } from 'node:os';
+import { arch, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { AdapterProfile } from '../../../kernels/spec.ts';
 import type { GpuContext } from '../../gpu/context.ts';
 
 export interface ReportFacts {
+  /** When the command began, the last time; UTC. */
+  readonly date: string;
   readonly adapter: string;
   readonly vendor: string;
   readonly architecture: string;
@@ -28,6 +30,7 @@ export function factsOf({ adapter }: Pick<GpuContext, 'adapter'>, version: strin
   const { name, vendor, architecture, driver, profile, limits, offered } = adapter;
   const { kind, features, subgroupMinSize, subgroupMaxSize } = profile;
   return {
+    date: new Date().toISOString(),
     adapter: name,
     vendor,
     architecture,
@@ -44,6 +47,7 @@ export function factsOf({ adapter }: Pick<GpuContext, 'adapter'>, version: strin
       system: `${type()} ${release()} ${arch()}`,
       processor: `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}`,
       memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
+      ...load(),
       ...kernelDriver(),
       ...environment(),
     },
@@ -74,6 +78,12 @@ function kernelDriver(): Record<string, string> {
   } catch {
     return {};
   }
+}
+
+/** What else kept the processors busy, where the system tells: figures of a busy machine are too low. */
+function load(): Record<string, string> {
+  const [lastMinute = 0] = loadavg();
+  return type() === 'Windows_NT' ? {} : { 'load before': lastMinute.toFixed(1) };
 }
 
 /** Variables that decide which driver is found. */

@@ -3,6 +3,7 @@ import type { Ceiling, MeasuredCeilings } from '../../gpu/ceilings.ts';
 import type { Ceilings } from '../../gpu/rates.ts';
 import { figure, kernelRates } from '../../view/profile/kernelWords.ts';
 import type { RooflineKernel } from '../../view/profile/roofline.ts';
+import { noiseOf, spreadOf } from '../bench/noise.ts';
 import { type BenchRow, benchCells, benchHeadings } from '../bench/rows.ts';
 import type { KernelFinding } from '../doctor/kernelChecks.ts';
 import { markdownTable } from '../markdownTable.ts';
@@ -48,7 +49,7 @@ export function reportPage(page: ReportPage): string {
   const { facts, records } = page;
   const sections = [
     `# ${plain(facts.adapter)}`,
-    `What \`proxmo gpu-report\` found on this adapter. ${versionsOf(facts)}.`,
+    `What \`proxmo gpu-report\` found on this adapter on ${facts.date.slice(0, 10)}. ${versionsOf(facts)}.`,
     ...unfinished(page),
     '## Outcome',
     outcome(page),
@@ -208,6 +209,7 @@ function ceilings(records: Records): string[] {
     name,
     ceiling.gflops === undefined ? '' : figure(ceiling.gflops),
     figure(ceiling.gbps),
+    spreadWords(ceiling),
     ceiling.label,
     Object.entries(ceiling.shape)
       .map(([key, value]) => `${key}=${value}`)
@@ -221,8 +223,14 @@ function ceilings(records: Records): string[] {
   return [
     '## Ceilings',
     'The best that the adapter reached; all else is held against these.',
-    markdownTable(['', 'GFLOP/s', 'GB/s', 'kernel', 'shape'], rows),
+    markdownTable(['', 'GFLOP/s', 'GB/s', 'spread', 'kernel', 'shape'], rows),
   ];
+}
+
+function spreadWords({ ms }: Ceiling): string {
+  const spread = spreadOf(ms);
+  if (spread === null) return '';
+  return [percent(spread), ...(noiseOf(ms, undefined) ? ['noise'] : [])].join(', ');
 }
 
 const productKinds = ['f32', 'f16', 'f16 on matrix units'] as const satisfies readonly Product['kind'][];
