@@ -129,7 +129,7 @@ function list(work: NamedWork, json: boolean): void {
   if (json) standardOutput.json(rows);
   else
     standardOutput.print(
-      formatTable([['name', 'kind', 'shape'], ...rows.map(({ name, kind, shape }) => [name, kind, shape])]),
+      formatTable([['name', 'kind', 'shape'], ...rows.map(({ name, kind, shape }) => [name, kind, shape])], 3),
     );
 }
 
@@ -142,9 +142,9 @@ function describeChanges(changes: readonly Change[]): string {
     row.ms.median.toPrecision(3),
     ratio.toFixed(2),
     p === null ? 'too few' : p < 0.001 ? '< 0.001' : p.toFixed(3),
-    { slower: 'SLOWER', faster: 'faster', same: '' }[verdict],
+    { slower: 'SLOWER', faster: 'faster', same: '', noise: 'NOISE' }[verdict],
   ]);
-  return formatTable([headings, ...cells]);
+  return formatTable([headings, ...cells], 2);
 }
 
 function failIfBad(rows: readonly BenchRow[], changes: readonly Change[] | null, threshold: number): void {
@@ -157,8 +157,5 @@ function failIfBad(rows: readonly BenchRow[], changes: readonly Change[] | null,
   const slower = (changes ?? []).filter(({ verdict }) => verdict === 'slower');
   if (slower.length === 0) return;
   const names = [...new Set(slower.map(({ row }) => row.name))].join(', ');
-  throw new ProxmoError(
-    'data',
-    `${slower.length} rows took over ${Math.round(100 * threshold)} % longer than before: ${names}.`,
-  );
+  throw new ProxmoError('data', `Slower than before by more than ${Math.round(100 * threshold)} %: ${names}.`);
 }

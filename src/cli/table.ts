@@ -1,8 +1,11 @@
 /** Plain text tables and numbers for the terminal. */
 import { printableLine } from '../base/printable.ts';
 
-/** Columns padded to their widest cell; the first is left-aligned, the others right-aligned. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
+/**
+ * Columns padded to their widest cell.
+ * @param texts columns of text, the first of all, which are left-aligned; the others hold numbers, right-aligned
+ */
+export function formatTable(rows: readonly (readonly string[])[], texts = 1): string {
   const widths: number[] = [];
   const cells = rows.map((row) => row.map(printableLine));
   for (const row of cells)
@@ -10,7 +13,7 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
   return cells
     .map((row) =>
       row
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+        .map((cell, column) => (column < texts ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
         .join('  '),
     )
     .map((line) => line.trimEnd())

@@ -123,6 +123,19 @@ describe('a comparison', () => {
     ]);
   });
 
+  it('gives no verdict on figures whose times are far apart', () => {
+    const noisy = (ms: number) => ({ ...row('a', ms), noise: 'wide spread' as const });
+    const fast = (ms: number) => ({ ...row('a', ms), noise: 'above the ceiling' as const });
+    const verdicts = [
+      [row('a', 2), noisy(1)],
+      [noisy(2), row('a', 1)],
+      [noisy(1), row('a', 2)],
+      [noisy(1.1), row('a', 1)],
+      [fast(2), fast(1)],
+    ].map(([now, before]) => compareRows([now!], [before!], 0.2)[0]!.verdict);
+    expect(verdicts).toEqual(['noise', 'noise', 'noise', 'same', 'slower']);
+  });
+
   it('refuses benches of different adapters', () => {
     expect(() => compareRows([row('a', 1)], [{ ...row('a', 1), adapter: 'another' }], 0.2)).toThrow(
       /no row of the same/,

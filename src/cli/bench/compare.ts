@@ -12,6 +12,7 @@ const oldRow = z.object({
   variant: z.string(),
   adapter: z.string(),
   ms: z.object({ median: z.number().positive(), times: z.array(z.number()).readonly().optional() }),
+  noise: z.string().optional(),
 });
 type OldRow = z.infer<typeof oldRow>;
 
@@ -23,8 +24,8 @@ export interface Change {
   readonly ratio: number;
   /** That both benches' times are of one distribution; null where there are too few to tell. */
   readonly p: number | null;
-  /** `same`: within the threshold, or no more than chance. */
-  readonly verdict: 'slower' | 'faster' | 'same';
+  /** `same`: within the threshold, or no more than chance. `noise`: the times of one of the two are too far apart. */
+  readonly verdict: 'slower' | 'faster' | 'same' | 'noise';
 }
 
 /** Differences that chance makes as often as this or more are none. */
@@ -57,10 +58,10 @@ export async function readOldRows(path: string): Promise<OldRow[]> {
 export function compareRows(rows: readonly BenchRow[], old: readonly OldRow[], threshold: number): Change[] {
   const key = ({ name, shape, variant, adapter }: Omit<OldRow, 'ms'>) =>
     JSON.stringify([name, shape, variant, adapter]);
-  const before = new Map(old.map((row) => [key(row), row.ms]));
+  const before = new Map(old.map((row) => [key(row), row]));
   const changes = rows.flatMap((row) => {
-    const ms = before.get(key(row));
-    return ms === undefined ? [] : [changeOf(row, ms, threshold)];
+    const earlier = before.get(key(row));
+    return earlier === undefined ? [] : [changeOf(row, earlier, threshold)];
   });
   if (changes.length === 0)
     throw new ProxmoError(
@@ -70,12 +71,15 @@ export function compareRows(rows: readonly BenchRow[], old: readonly OldRow[], t
   return changes;
 }
 
-function changeOf(row: BenchRow, { median, times = [] }: OldRow['ms'], threshold: number): Change {
+function changeOf(row: BenchRow, { ms, noise }: OldRow, threshold: number): Change {
+  const { median, times = [] } = ms;
   const ratio = row.ms.median / median;
   const p = pValue(times, row.ms.times ?? []);
   const isChance = p !== null && p >= significant;
   const direction = ratio > 1 + threshold ? 'slower' : ratio < 1 / (1 + threshold) ? 'faster' : 'same';
-  return { row, before: median, ratio, p, verdict: isChance ? 'same' : direction };
+  // What is above the ceiling may well be so in both, as where caches hold the data.
+  const isNoise = direction !== 'same' && [row.noise, noise].includes('wide spread');
+  return { row, before: median, ratio, p, verdict: isChance ? 'same' : isNoise ? 'noise' : direction };
 }
 
 /** Null where even times that are wholly apart could be chance. */

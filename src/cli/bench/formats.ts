@@ -35,7 +35,7 @@ export function formatRows(rows: readonly BenchRow[], origin: BenchOrigin, form:
   const whole = rows.map((row) => ({ ...row, ...origin }));
   switch (form) {
     case 'table':
-      return `${rows[0]?.adapter ?? ''}\n${formatTable([benchHeadings, ...rows.map(benchCells)])}`;
+      return `${rows[0]?.adapter ?? ''}\n${formatTable([benchHeadings, ...rows.map(benchCells)], 3)}`;
     case 'markdown':
       return `${sentence(rows[0]?.adapter ?? '', origin)}\n\n${markdownTable(benchHeadings, rows.map(benchCells))}`;
     case 'csv':
