@@ -38,16 +38,17 @@ export async function measureFleet(
   const { server, address } = await startServer(dir);
   const heard: Heard[] = [];
   const hear = (said: Said) => heard.push({ said, server: secondsOf(server.pid) });
-  const workers = pads.map((pad, index) =>
-    start(program, { kind: 'worker', id: `worker-${index + 1}`, address, pad, ...named(adapter) }, hear),
-  );
+  const parts = [
+    ...pads.map((pad, index): Part => {
+      return { kind: 'worker', id: `worker-${index + 1}`, address, pad, ...named(adapter) };
+    }),
+    { kind: 'coordinator', dir: join(dir, 'run'), config, address, ...named(adapter) } as const,
+  ].map((part) => start(program, part, hear));
   try {
-    await ended(
-      start(program, { kind: 'coordinator', dir: join(dir, 'run'), config, address, ...named(adapter) }, hear),
-    );
-    await Promise.all(workers.map(ended));
+    // The first that fails ends it: a coordinator would wait for its workers.
+    await Promise.all(parts.map(ended));
   } finally {
-    for (const worker of workers) worker.kill('SIGKILL');
+    for (const part of parts) part.kill('SIGKILL');
     server.kill();
     await new Promise((resolve) => server.once('exit', resolve));
     rmSync(dir, { recursive: true, force: true });

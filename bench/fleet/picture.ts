@@ -11,26 +11,31 @@ export interface SpeedPoint {
 }
 
 const panel = 150;
+/** Of the vertical axis, where it reaches them. */
+const ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20];
 
 export function speedUpSvg(title: string, points: readonly SpeedPoint[]): string {
   const works = [...new Set(points.map(({ work }) => work))];
   const nets = [...new Set(points.map(({ net }) => net))];
+  const speeds = points.map(({ speed }) => speed);
+  const domain = [Math.min(...speeds), Math.max(...speeds)] as const;
   const ends = works.flatMap((work) =>
     points.filter((point) => point.work === work && point.workers === 1).slice(0, 1),
   );
   return drawSvg(title, {
     width: 760,
-    height: 90 + panel * works.length,
+    height: 110 + panel * works.length,
     marginLeft: 50,
     marginRight: 20,
-    marginTop: 30,
+    marginTop: 50,
     x: { type: 'log', base: 2, label: 'workers', ticks: [1, 4, 16, 64, 256, 1024], tickFormat: String },
     y: {
       type: 'log',
       label: 'times as fast as one process',
       grid: true,
+      domain,
       tickFormat: (value: number) => String(value),
-      ticks: 3,
+      ticks: ticks.filter((tick) => tick >= domain[0] && tick <= domain[1]),
     },
     fy: { domain: works, label: null, axis: null },
     color: { domain: nets, range: [colours.blue, colours.green, colours.orange, colours.muted], legend: false },
@@ -46,9 +51,10 @@ export function speedUpSvg(title: string, points: readonly SpeedPoint[]): string
         fill: colours.ink,
         fontWeight: 600,
       }),
+      // In the margin, where no line is.
       ...nets.map((net, index) =>
         Plot.text([net], {
-          ...{ fy: () => works[0], frameAnchor: 'top-right', lineAnchor: 'top', dy: 4 + 14 * index },
+          ...{ fy: () => works[0], frameAnchor: 'top-right', dx: -140 * (nets.length - 1 - index), dy: -30 },
           ...{ fill: () => net, text: () => net },
         }),
       ),

@@ -22,6 +22,8 @@ const nets: Readonly<Record<string, SimulatedNet>> = {
 /** Shares of the workers that go in an iteration. */
 const churns = [0.01, 0.05, 0.2];
 const usualChurn = 0.01;
+/** Iterations that are simulated: more where few workers share the chance of going. */
+const iterationsOf = (count: number) => (count <= 64 ? 40 : 6);
 /** Beyond that, more workers make it less than so much faster: it ends there. */
 const worthwhile = 1.1;
 
@@ -96,7 +98,8 @@ function pointsOf(work: SimulatedWork) {
 }
 
 function secondsOf(work: SimulatedWork, net: SimulatedNet, count: number): number {
-  return simulate(work, net, { speeds: speedsOf(count, true), churn: usualChurn }).seconds;
+  const fleet = { speeds: speedsOf(count, true), churn: usualChurn };
+  return simulate(work, net, fleet, iterationsOf(count)).seconds;
 }
 
 function churnRow(work: SimulatedWork): string[] {

@@ -5,6 +5,7 @@
 import {
   AckPolicy,
   type ConsumerConfig,
+  JetStreamApiError,
   type JetStreamClient,
   type JetStreamManager,
   jetstream,
@@ -25,6 +26,8 @@ export const silenceSeconds = 30;
 const envelopeBytes = 4096;
 /** Bytes of a part of an object. Each waits for the server's word, so that small ones take long where that is far. */
 const largestChunk = 2 ** 20;
+/** What NATS says of a stream that is there with another configuration. */
+const otherConfiguration = 10058;
 const nanosecondsOf = (seconds: number) => 1e9 * seconds;
 
 /** The run's own names on the server. */
@@ -48,12 +51,29 @@ export interface Directory {
  * @throws {Error} if the server is away, or keeps nothing
  */
 export async function createDirectory(nc: NatsConnection, replicas = 1): Promise<Directory> {
-  const kvm = new Kvm(jetstream(nc));
+  const js = jetstream(nc);
+  const kvm = new Kvm(js);
   const common = { history: 1, replicas };
-  return {
+  const directory = {
     runs: await kvm.create(directoryBucket, common),
     present: await kvm.create(presenceBucket, { ...common, ttl: 1000 * presenceSeconds }),
   };
+  const manager = await js.jetstreamManager(false);
+  // Other runs may need as many as there are.
+  for (const bucket of [directoryBucket, presenceBucket])
+    await replicate(manager, `KV_${bucket}`, (count) => Math.max(count, replicas));
+  return directory;
+}
+
+/** Has so many servers of a cluster keep a stream, which an earlier coordinator may have made with other settings. */
+async function replicate(
+  { streams }: JetStreamManager,
+  stream: string,
+  countFrom: (count: number) => number,
+): Promise<void> {
+  const { config } = await streams.info(stream);
+  const count = countFrom(config.num_replicas);
+  if (count !== config.num_replicas) await streams.update(stream, { num_replicas: count });
 }
 
 /** What to say where a server does not do what a fleet needs. */
@@ -111,7 +131,10 @@ export class RunStore {
     await this.addConsumer(work, { durable_name: workers, ack_wait: nanosecondsOf(silenceSeconds) });
     await this.addConsumer(answers, { durable_name: 'coordinator' });
     this.stores.clear();
-    for (const store of [this.names.policy, this.names.large]) await new Objm(this.js).create(store, { replicas });
+    const stores = [this.names.policy, this.names.large];
+    for (const store of stores) await new Objm(this.js).create(store, { replicas });
+    for (const stream of [work, answers, ...stores.map((store) => `OBJ_${store}`)])
+      await replicate(await this.jsm(), stream, () => replicas);
   }
 
   /** Forgets pieces and answers of an earlier coordinator. */
@@ -248,7 +271,12 @@ export class RunStore {
   }
 
   private async addStream(config: Pick<StreamConfig, 'name' | 'subjects' | 'num_replicas'>): Promise<void> {
-    await (await this.jsm()).streams.add({ ...config, retention: RetentionPolicy.Workqueue });
+    const { streams } = await this.jsm();
+    try {
+      await streams.add({ ...config, retention: RetentionPolicy.Workqueue });
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError && error.code === otherConfiguration)) throw error;
+    }
   }
 
   private async addConsumer(stream: string, config: Partial<ConsumerConfig>): Promise<void> {

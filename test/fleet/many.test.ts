@@ -8,6 +8,7 @@ import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withOpening } from '../../bench/fleet/opening.ts';
 import { createNamedTaskSet } from '../../src/envs/registry.node.ts';
+import { PublishedRun } from '../../src/fleet/publishedRun.ts';
 import type { TrainConfig } from '../../src/rl/config.ts';
 import { startWorker, tinyFleetConfig, trainAlone, trainWithFleet } from '../support/fleet.ts';
 import { hasNatsServer, NatsServer } from '../support/natsServer.ts';
@@ -63,6 +64,23 @@ describe.skipIf(!hasNatsServer)('a fleet comes to the bits of one process', () =
     await killed;
     await Promise.all(workers.map(({ done }) => done));
     expect(await essenceOf(dir)).toEqual(expected);
+  });
+
+  it('on a cluster, where another coordinator wants more copies than the one before', async () => {
+    await using cluster = await NatsServer.cluster(3);
+    const { address } = cluster.servers[0]!;
+    await hasLeader(address);
+    const connection = await connect({ servers: address });
+    const counts: number[][] = [];
+    for (const replicas of [1, 3, 3]) {
+      await (await PublishedRun.open(connection, 'test', replicas)).create();
+      const { streams } = await jetstreamManager(connection);
+      const names = ['KV_proxmo_runs', 'KV_proxmo_present', 'OBJ_proxmo_test_policy', 'OBJ_proxmo_test_large'];
+      const infos = [...names, 'proxmo_test_work', 'proxmo_test_answers'].map((name) => streams.info(name));
+      counts.push((await Promise.all(infos)).map(({ config: { num_replicas } }) => num_replicas));
+    }
+    expect(counts).toEqual([1, 3, 3].map((count) => Array.from({ length: 6 }, () => count)));
+    await connection.close();
   });
 
   it('but not with more replicas than there are servers, which is said before anything is made', async () => {
