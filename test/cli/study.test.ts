@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { checkStudy } from '../../src/cli/study/checks.ts';
 import { loadStudy } from '../../src/cli/study/file.ts';
+import { openRun } from '../../src/runs/run.ts';
 import { proxmo } from '../support/cli.ts';
 import { hasFiles, sharedData } from '../support/sharedData.ts';
 import { essenceOf, filesIn } from '../support/tinyRun.ts';
@@ -61,6 +62,11 @@ describe('mistakes are told before anything runs', () => {
     ['a reference that is no arm', { reference: 'prxmo' }, /There is no arm prxmo \(did you mean proxmo\?\)/],
     ['a preset that is none', { preset: 'smal' }, /There is no preset smal/],
     ['an environment that is not there', armOf('{ environment: { name: gone } }'), /Arm other: There is no env/],
+    [
+      'an estimator that is not there',
+      armOf('{ advantages: { estimator: own, name: ./gone.mjs } }'),
+      /Arm other: .*gone\.mjs/,
+    ],
     [
       'missing solutions',
       armOf('{ warmStart: { tasks: 4, teacher: solution } }'),
@@ -255,6 +261,27 @@ it('without an expert its runs have no warm start, which is said once', async ()
   expect(stderr).toContain('2 of 2 runs done');
   expect(code).toBe(0);
   for (const arm of ['proxmo', 'grpo']) expect(existsSync(join(study.out, arm, 'seed-1', 'summary.json'))).toBe(true);
+});
+
+it('an arm may have an estimator, a policy loss and a task sampler of its own', async () => {
+  const modules = {
+    estimator: 'export default () => ({ estimate: (batch, { score }) => ({ advantage: Float64Array.from(score) }) });',
+    loss: `export default (options, { ops }) => ({ logProb, advantage, weight }) =>
+      ops.negate(ops.dot(ops.multiply(logProb, advantage), weight));`,
+    sampler: 'export default (options, { pool, count }) => ({ choose: () => pool.slice(0, count) });',
+  };
+  const pathOf = (name: string) => join(folder, `own ${name}.mjs`);
+  for (const [name, text] of Object.entries(modules)) writeFileSync(pathOf(name), text);
+  const named = (name: keyof typeof modules) => `name: ${JSON.stringify(pathOf(name))}`;
+  const mine = `{ advantages: { estimator: own, ${named('estimator')} }, loss: { policy: { ${named('loss')} } }, training: { taskSampler: { ${named('sampler')} } } }`;
+  const { args, out } = studyIn({ arms: `  proxmo:\n  mine: ${mine}\n`, seeds: '[1]', iterations: 1 });
+  const { code, stdout } = await proxmo(args);
+  expect(stdout).toMatch(/^proxmo +1 of 1 .*\nmine +1 of 1 /m);
+  expect(code).toBe(0);
+  const [row] = (await (await openRun(join(out, 'mine', 'seed-1'))).readMetrics()).filter(
+    ({ kind }) => kind === 'train',
+  );
+  expect(row).toMatchObject({ iteration: 1, episodes: 4 });
 });
 
 it('what is no run is not touched', async () => {
