@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { localeGuard } from './page.mjs';
-import { wgslEsbuild } from './wgsl.mjs';
+import { pureEsbuild } from './pure.mjs';
+import { compactWgslEsbuild } from './wgsl.mjs';
 
 export const root = join(fileURLToPath(import.meta.url), '..', '..');
 const view = join(root, 'src', 'view');
@@ -39,7 +40,7 @@ export async function buildSite(folder, name, head) {
     platform: 'browser',
     target: 'es2022',
     legalComments: 'none',
-    plugins: [wgslEsbuild],
+    plugins: [compactWgslEsbuild],
     logLevel: 'warning',
     outdir: folder,
   };
@@ -50,7 +51,12 @@ export async function buildSite(folder, name, head) {
       format: 'iife',
       banner: { js: localeGuard },
     }),
-    build({ ...shared, entryPoints: { worker: join(view, name, 'worker.ts') }, format: 'esm' }),
+    build({
+      ...shared,
+      entryPoints: { worker: join(view, name, 'worker.ts') },
+      format: 'esm',
+      plugins: [pureEsbuild, compactWgslEsbuild],
+    }),
   ]);
   const files = [
     { path: join(folder, 'index.html'), contents: Buffer.from(htmlOf(head)) },

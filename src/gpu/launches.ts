@@ -48,7 +48,7 @@ export async function prepareLaunches(gpu: GpuContext, request: LaunchRequest): 
   // Few programs come so far: what divides a grid is loaded when one does.
   const { formOfParts, launchedPart, partsOfGrid } = await import('./gridParts.ts');
   const parts = partsOfGrid(grid, count);
-  // An empty grid has none.
+  // An empty grid has none, and a single workgroup is not divided.
   if (parts.length <= 1) return whole();
   const kernel = await gpu.pipelines.get(spec, variant, formOfParts);
   return parts.map((part) => ({ ...rest, kernel, dispatch: part.size, part: launchedPart(spec, params, part) }));
