@@ -12,7 +12,7 @@ export interface SpeedPoint {
 
 const panel = 150;
 /** Of the vertical axis, where it reaches them. */
-const ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20];
+const ticks = [1 / 16, 1 / 4, 1, 4, 16];
 
 export function speedUpSvg(title: string, points: readonly SpeedPoint[]): string {
   const works = [...new Set(points.map(({ work }) => work))];
@@ -34,6 +34,7 @@ export function speedUpSvg(title: string, points: readonly SpeedPoint[]): string
       label: 'times as fast as one process',
       grid: true,
       domain,
+      base: 2,
       tickFormat: (value: number) => String(value),
       ticks: ticks.filter((tick) => tick >= domain[0] && tick <= domain[1]),
     },

@@ -7,9 +7,10 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { formatTable } from '../../src/cli/table.ts';
+import { bottleneckOf } from './bottleneck.ts';
 import { checkAgainstFleets } from './check.ts';
 import { speedUpSvg } from './picture.ts';
-import { bottleneckOf, type SimulatedNet, type SimulatedWork, secondsAlone, simulate, speedsOf } from './simulation.ts';
+import { type SimulatedNet, type SimulatedWork, secondsAlone, simulate, speedsOf } from './simulation.ts';
 import { type Learning, workloads } from './workloads.ts';
 
 const counts = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];

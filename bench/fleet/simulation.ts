@@ -76,6 +76,8 @@ interface Worker {
   goneAt: number;
   /** Number of the weights that it has. */
   weights: number;
+  /** When the server has its last answer. It sends one at a time. */
+  sentAt: number;
   busy: number;
 }
 
@@ -90,6 +92,7 @@ interface Piece {
 interface Answer {
   readonly piece: Piece;
   readonly job: SimulatedJob;
+  readonly worker: Worker;
   readonly seconds: number;
 }
 
@@ -118,6 +121,8 @@ class Simulation {
   private queue: Piece[] = [];
   private pieces: Piece[] = [];
   private job: SimulatedJob;
+  /** Of that among the jobs of an iteration, which may be equal. */
+  private jobNumber = 0;
   private weights = 0;
   /** Pieces that are not done. */
   private left = 0;
@@ -155,6 +160,7 @@ class Simulation {
   private begin(number: number): void {
     const job = this.work.jobs[number]!;
     this.job = job;
+    this.jobNumber = number;
     this.weights += job.weightBytes > 0 ? 1 : 0;
     this.pieces = Array.from({ length: job.pieces }, (_, index) => ({
       index,
@@ -178,7 +184,7 @@ class Simulation {
   private end(): void {
     this.queue = [];
     this.events.after(this.job.after, () => {
-      const next = this.work.jobs.indexOf(this.job) + 1;
+      const next = this.jobNumber + 1;
       if (next < this.work.jobs.length) return this.begin(next);
       this.ends.push(this.events.now);
       this.busyAt.push(this.workers.reduce((sum, { busy }) => sum + busy, 0));
@@ -224,18 +230,23 @@ class Simulation {
       this.events.after(seconds, () => {
         if (!worker.isThere) return;
         worker.busy += seconds;
-        this.answer(piece, job, seconds);
-        this.pull(worker);
+        this.events.after(Math.max(0, worker.sentAt - this.events.now), () => {
+          if (!worker.isThere) return;
+          this.answer({ piece, job, worker, seconds });
+          this.pull(worker);
+        });
       });
     });
   }
 
-  private answer(piece: Piece, job: SimulatedJob, seconds: number): void {
+  private answer(answer: Answer): void {
+    const { job } = answer;
     const there = this.send(job.answerBytes, 'toServer') + this.net.roundTrip / 2;
+    answer.worker.sentAt = this.events.now + there + this.net.roundTrip / 2;
     this.events.after(there, () => {
       const here = this.send(job.answerBytes, 'coordinator') + this.net.roundTrip / 2;
       this.events.after(here, () => {
-        this.unread.push({ piece, job, seconds });
+        this.unread.push(answer);
         this.judge();
       });
     });
@@ -247,19 +258,25 @@ class Simulation {
     let answer = this.unread.shift();
     while (answer?.piece.isDone) answer = this.unread.shift();
     if (!answer) return;
-    const { piece, job, seconds } = answer;
+    const next = answer;
+    const since = this.secondsSince(next);
     this.isJudging = true;
-    this.events.after(job.judging, () => {
+    this.events.after(next.job.judging, () => {
       this.isJudging = false;
-      this.accept(piece, job, seconds);
+      this.accept(next, since);
       this.judge();
     });
   }
 
-  private accept(piece: Piece, job: SimulatedJob, seconds: number): void {
+  /** Since its worker began, where it is known to be at it. */
+  private secondsSince({ piece: { taken }, worker, seconds }: Answer): number {
+    return taken?.worker === worker ? this.events.now - taken.at : seconds;
+  }
+
+  private accept({ piece, job }: Answer, since: number): void {
     if (piece.isDone) return;
     piece.isDone = true;
-    this.times.get(job)!.note(seconds);
+    this.times.get(job)!.note(since);
     if (--this.left === 0) this.end();
   }
 
@@ -324,7 +341,7 @@ class Simulation {
 }
 
 function newWorker(index: number): Worker {
-  return { index, isThere: true, goneAt: 0, weights: -1, busy: 0 };
+  return { index, isThere: true, goneAt: 0, weights: -1, sentAt: 0, busy: 0 };
 }
 
 /** A number from 0, and below 1. */
@@ -344,53 +361,4 @@ export function speedsOf(count: number, isMixed: boolean, seed = 7): number[] {
   const drawn = Array.from({ length: count }, () => 2 ** (2 * fraction(random) - 1));
   const mean = drawn.reduce((sum, speed) => sum + speed, 0) / count;
   return drawn.map((speed) => speed / mean);
-}
-
-/** What would save most of an iteration if it cost nothing. */
-export type Bottleneck =
-  | 'learning'
-  | 'network'
-  | 'reading answers'
-  | 'size of pieces'
-  | 'workers that go'
-  | 'computing';
-
-export function bottleneckOf(work: SimulatedWork, net: SimulatedNet, fleet: SimulatedFleet): Bottleneck {
-  const without: Record<Exclude<Bottleneck, 'computing'>, () => SimulatedRun> = {
-    learning: () =>
-      simulate(
-        changed(work, () => ({ after: 0 })),
-        net,
-        fleet,
-      ),
-    network: () => simulate(work, { ...net, roundTrip: 0, bitsPerSecond: 1e15 }, fleet),
-    'reading answers': () =>
-      simulate(
-        changed(work, () => ({ judging: 0 })),
-        net,
-        fleet,
-      ),
-    'size of pieces': () => simulate(changed(work, finer), net, fleet),
-    'workers that go': () => simulate(work, net, { ...fleet, churn: 0 }),
-  };
-  const { seconds } = simulate(work, net, fleet);
-  const savings = Object.entries(without).map(([name, run]) => ({ name, saving: 1 - run().seconds / seconds }));
-  const most = savings.reduce((a, b) => (b.saving > a.saving ? b : a));
-  return most.saving > 0.1 ? (most.name as Bottleneck) : 'computing';
-}
-
-function changed(work: SimulatedWork, change: (job: SimulatedJob) => Partial<SimulatedJob>): SimulatedWork {
-  return { ...work, jobs: work.jobs.map((job) => ({ ...job, ...change(job) })) };
-}
-
-/** The same work in sixteen times as many pieces. */
-function finer({ pieces, seconds, pieceBytes, answerBytes, judging }: SimulatedJob): Partial<SimulatedJob> {
-  const parts = 16;
-  return {
-    pieces: pieces * parts,
-    seconds: seconds / parts,
-    pieceBytes: pieceBytes / parts,
-    answerBytes: answerBytes / parts,
-    judging: judging / parts,
-  };
 }

@@ -80,6 +80,8 @@ export interface DispatcherOptions {
 export class Dispatcher {
   private readonly times = { episodes: new PieceTimes(), gradient: new PieceTimes() };
   private readonly standing = new Standing();
+  /** Workers that have said what they compute on. */
+  private readonly known = new Set<string>();
   /** Where each piece of the job was put, as often as it was given. */
   private readonly given = new Map<number, Published[]>();
   /** Looks in a row at which fewer pieces were on the server than nobody has begun with. */
@@ -290,7 +292,7 @@ export class Dispatcher {
     try {
       const read = await job.read(index, worker, result);
       // While it was looked at, another answer may have come, or the job have ended.
-      if (!round.accept(index, worker, read, seconds)) return;
+      if (!round.accept(index, worker, read, since ?? seconds)) return;
     } catch (error) {
       if (!(error instanceof ProxmoError && error.code === 'data')) throw error;
       return this.shutOut(answer, error.message);
@@ -298,9 +300,23 @@ export class Dispatcher {
     const judging = (performance.now() - began) / 1000;
     const latency = since === null ? null : since + judging - seconds;
     options.onPiece?.({ name, index, worker, computing: seconds, latency, judging });
+    void this.tellIfOther(worker);
     standing.succeeded(worker, result.kind === 'episodes' ? result.episodes.length : 0, seconds);
     job.onAnswer?.(round.left.map((piece) => piece.index));
     await this.dropRest(index);
+  }
+
+  /** Says so, once, where a worker computes other last bits than this process. */
+  private async tellIfOther(worker: string): Promise<void> {
+    if (this.known.has(worker)) return;
+    const own = this.published.description?.adapter;
+    const adapter = await this.published.adapterOf(worker).catch(() => null);
+    if (adapter === null || this.known.has(worker)) return;
+    this.known.add(worker);
+    if (adapter === own) return;
+    this.options.onNotice(
+      `${worker} computes on ${adapter}, and this process on ${own}: the run is right to the rounding of both, and has other last bits than on adapters of one kind`,
+    );
   }
 
   /** Nothing of a worker counts any more, and its pieces are done again. */

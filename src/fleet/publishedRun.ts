@@ -1,7 +1,7 @@
 /** What a run has on the server besides pieces and answers, kept here too: the server may lose all of it. */
 import type { NatsConnection } from '@nats-io/nats-core';
 import { sha256 } from '../base/sha256.ts';
-import type { RunDescription } from './protocol.ts';
+import { presenceSchema, type RunDescription } from './protocol.ts';
 import { createDirectory, type Directory, RunStore, type Weights } from './server.ts';
 import { keysOf } from './status.ts';
 
@@ -93,6 +93,12 @@ export class PublishedRun {
     const prefix = names.workerKey('');
     const keys = await keysOf(this.current.present, names.workerKeys);
     return new Set(keys.map((key) => key.slice(prefix.length)));
+  }
+
+  /** What a worker says that it computes on; null where it does not. @throws {Error} if the server is away */
+  async adapterOf(worker: string): Promise<string | null> {
+    const entry = await this.current.present.get(this.store.names.workerKey(worker));
+    return entry?.operation === 'PUT' ? (presenceSchema.safeParse(entry.json()).data?.adapter ?? null) : null;
   }
 
   /** Ends the run for its workers, and takes what it had off the server. */

@@ -94,7 +94,11 @@ export class Round<Piece extends Numbered, Result> {
     return taken?.worker === worker ? this.now() - taken.at : null;
   }
 
-  /** A sound answer. @returns whether it is the first one to its piece */
+  /**
+   * A sound answer.
+   * @param seconds since its worker began, the answer's way here included: over a slow network that is most of it
+   * @returns whether it is the first one to its piece
+   */
   accept(index: number, worker: string, result: Result, seconds: number): boolean {
     const open = this.open.get(index);
     if (!open) return false;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { bottleneckOf } from '../../bench/fleet/bottleneck.ts';
 import { Events } from '../../bench/fleet/events.ts';
 import {
-  bottleneckOf,
   type SimulatedJob,
   type SimulatedNet,
   secondsAlone,
@@ -40,6 +40,11 @@ describe('a simulated fleet', () => {
     expect(simulate(work({}), near, equal(64))).toMatchObject({ repeated: 0 });
     expect(simulate(work({}), near, equal(64)).seconds).toBeCloseTo(14, 6);
     expect(simulate(work({}), near, equal(4)).idle).toBeCloseTo(4 / 24, 6);
+  });
+
+  it('does jobs that are alike one after another', () => {
+    const steps = { ...work({}), jobs: [job, job, job] };
+    expect(simulate(steps, near, equal(4)).seconds).toBeCloseTo(72, 6);
   });
 
   it('waits for round trips, for bytes on shared links, and for its coordinator to read', () => {

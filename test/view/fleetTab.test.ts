@@ -25,7 +25,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const config = fleetConfig({ iterations: 3 });
+const config = fleetConfig({ iterations: 5 });
 
 describe.skipIf(!browser)('two workers, of which one is killed midway,', () => {
   it('and a tab train a policy; without the tab to the bits of one process', { timeout: 300_000 }, async () => {
@@ -54,7 +54,11 @@ describe.skipIf(!browser)('two workers, of which one is killed midway,', () => {
     expect(three.workers.find((line) => line.startsWith('tab-'))).toMatch(/: [1-9]\d* pieces, [1-9]\d* episodes/);
     await tab.getByText(/pieces, \d+ episodes\. Thank you\./).waitFor();
     expect(errors).toEqual([]);
-    // A tab rounds otherwise, so that bits differ; what is learned does not.
+    // A tab rounds otherwise, so that bits differ, which is said; what is learned does not.
+    expect(pair.notices.join('\n')).not.toContain('computes on');
+    expect(three.notices.join('\n')).toMatch(
+      /tab-\S+ computes on .*, and this process on .*right to the rounding of both/,
+    );
     const { metrics } = await essenceOf(three.dir);
     for (const [index, { kind, entropy }] of expected.metrics.entries())
       if (kind === 'train') expect(metrics[index]!.entropy).toBeCloseTo(entropy as number, 2);
@@ -62,7 +66,7 @@ describe.skipIf(!browser)('two workers, of which one is killed midway,', () => {
 });
 
 /**
- * Trains with two workers, of which one is killed as it begins with its third piece.
+ * Trains with two workers, of which one is killed as it begins with its third piece, or after the fourth iteration.
  * @param join has others join the run of that name first
  */
 async function trainDisturbed(server: NatsServer, run: string, join?: (run: string) => Promise<void>) {
@@ -78,13 +82,20 @@ async function trainDisturbed(server: NatsServer, run: string, join?: (run: stri
   });
   const [first, second] = [await startProcess(server, run), await startProcess(server, run)];
   await join?.(run);
-  const { workers } = await trainWithFleet(server, dir, config, { run, version: packageVersion });
+  const notices: string[] = [];
+  const onNotice = (text: string) => notices.push(text);
+  const { workers } = await trainWithFleet(server, dir, config, {
+    ...{ run, version: packageVersion, onNotice },
+    onEvent: (event) => {
+      if (event.kind === 'iteration' && event.metrics.iteration === 3) first.child.kill('SIGKILL');
+    },
+  });
   expect(await first.done).toMatchObject({ code: 1 });
   expect(await second.done).toMatchObject({ code: 0 });
   await watcher.close();
   for (const { child } of [first, second])
     expect(workers.find((line) => line.includes(`-${child.pid}-`))).toMatch(/: [1-9]\d* pieces, [1-9]\d* episodes/);
-  return { dir, workers };
+  return { dir, workers, notices };
 }
 
 interface Running {
