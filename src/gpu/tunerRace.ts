@@ -128,9 +128,8 @@ async function qualify(
 async function isFarBehind(entrant: KernelBench, best: number): Promise<boolean> {
   if (best <= measurableMs) return false;
   for (let share = smallestShare; share < 1; share *= 2) {
-    const times = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-    const predicted = () => times[1]! + ((times[1]! - times[0]!) / (share / 2)) * (1 - share);
-    const isHopeless = () => times[1]! > measurableMs && predicted() > hopelessFactor * best;
+    const times: [number, number] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    const isHopeless = () => times[1]! > measurableMs && predictedMs(times, share) > hopelessFactor * best;
     for (let chance = 0; chance <= secondChances && (chance === 0 || isHopeless()); chance++) {
       for (const [index, part] of [share / 2, share].entries())
         times[index] = Math.min(times[index]!, await entrant.onceInPart(part));
@@ -138,6 +137,14 @@ async function isFarBehind(entrant: KernelBench, best: number): Promise<boolean>
     if (isHopeless()) return true;
   }
   return false;
+}
+
+/**
+ * Milliseconds of a whole grid, of which a share was timed, and half of that share: what does not grow with the share
+ * is counted once. At most in proportion, since where the half was much quicker than half the machine was busy.
+ */
+export function predictedMs([half, whole]: readonly [number, number], share: number): number {
+  return Math.min(whole + ((whole - half) / (share / 2)) * (1 - share), whole / share);
 }
 
 async function runRound(runners: readonly Runner[]): Promise<void> {

@@ -7,6 +7,7 @@ import { ableVariants, defaultVariant } from '../../kernels/spec.ts';
 import { firstMismatch, runKernel } from '../../src/gpu/kernelCheck.ts';
 import { Tuner, type TunerOptions, type TuningReport } from '../../src/gpu/tuner.ts';
 import { roundedShape, TunerKeys } from '../../src/gpu/tunerKey.ts';
+import { predictedMs } from '../../src/gpu/tunerRace.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { input, launch } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
@@ -128,6 +129,16 @@ describe.each(testAdapters)('on %s', (adapter) => {
         expect(firstMismatch(spec, ready, run), variant.label).toBeNull();
       }
     });
+  });
+});
+
+describe('what a part of a grid says of the whole', () => {
+  it.each([
+    ['in proportion', [4, 8], 256],
+    ['what does not grow, once', [5, 6], 68],
+    ['no more than in proportion, where the machine was busy', [0.1, 2.5], 80],
+  ] as const)('%s', (_, times, ms) => {
+    expect(predictedMs(times, 1 / 32)).toBe(ms);
   });
 });
 
