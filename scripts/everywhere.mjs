@@ -164,6 +164,7 @@ async function freshInstall(source) {
     .split('\0')
     .filter((name) => existsSync(join(root, name)) && name !== ''))
     cpSync(join(root, file), join(checkout, file));
+  execFileSync('git', ['init', '--quiet'], { cwd: checkout });
   const report = join(folder, `${source}.json`);
   const env = {
     ...process.env,

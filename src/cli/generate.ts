@@ -1,5 +1,4 @@
 /** `proxmo generate`: text from a pretrained model or a trained policy, as it is sampled. */
-import { createInterface } from 'node:readline';
 import { Command, Option } from 'commander';
 import { ProxmoError } from '../base/errors.ts';
 import { textOfInput } from '../base/wholeFile.node.ts';
@@ -29,6 +28,7 @@ import { type PromptLine, parsePrompts } from './generate/prompts.ts';
 import { type SamplingFlags, samplingOf } from './generate/sampling.ts';
 import { checkSource, encodeConversation, openSource } from './generate/source.ts';
 import { standardError, standardOutput } from './output.ts';
+import { PromptedLines } from './promptedLines.ts';
 
 interface GenerateOptions extends ChatFlags, SamplingFlags {
   readonly model: string;
@@ -198,20 +198,15 @@ async function continueAll(session: Session, lines: readonly PromptLine[]): Prom
 async function talk(session: Session): Promise<void> {
   const { engine, source, options, chat } = session;
   encodeConversation(source, [{ role: 'user', content: '' }], options.model, chat);
-  const lines = createInterface({
-    input: process.stdin,
-    output: process.stderr,
-    prompt: '> ',
-    signal: standardOutput.closed,
-  });
-  lines.prompt();
+  const lines = new PromptedLines(process.stderr);
+  lines.ask();
   await converse(lines, options.system, async (messages, turn) => {
     const onText = (_: number, piece: string) => standardOutput.write(piece);
     const prompt = encodeConversation(source, messages, options.model, chat);
     const { answers, statistics } = await answer(engine, source, prompt, { ...answerOptions(session), turn, onText });
     standardOutput.write('\n');
     standardError.print(describe(statistics));
-    lines.prompt();
+    lines.ask();
     return answers[0]?.text ?? '';
   });
 }

@@ -26,7 +26,7 @@ export async function runExample(
 
 /** What a file of tests for `node --test` prints. @throws if one fails, with what is printed */
 export async function runNodeTests(path: string): Promise<string> {
-  return runSource(await readFile(path, 'utf8'), path, ['--test'], []);
+  return runSource(await readFile(path, 'utf8'), path, ['--test', '--test-reporter=tap'], []);
 }
 
 /**

@@ -1,5 +1,4 @@
 /** `proxmo env play`: play an environment by hand, at the terminal or from a pipe. */
-import { createInterface } from 'node:readline';
 import { Command } from 'commander';
 import { ProxmoError } from '../../base/errors.ts';
 import type { Answer } from '../../envs/answer.ts';
@@ -9,6 +8,7 @@ import { openingProblem, turnProblem } from '../../envs/turns.ts';
 import { matchAction } from '../../text/actionFormat.ts';
 import { splitOption, wholeNumber } from '../arguments.ts';
 import { standardError, standardOutput } from '../output.ts';
+import { PromptedLines } from '../promptedLines.ts';
 import { chooseTasks } from '../tasks.ts';
 import { type EnvironmentOptions, withEnvironment, withTaskSet } from './options.ts';
 
@@ -79,14 +79,8 @@ async function play(environment: Asked, task: Task): Promise<void> {
   let total = 0;
   show(turn);
   // Not sooner: lines that arrive before they are read below are lost.
-  const lines = createInterface({
-    input: process.stdin,
-    output: process.stdout,
-    terminal: process.stdin.isTTY === true,
-    prompt: '> ',
-    signal: standardOutput.closed,
-  });
-  lines.prompt();
+  const lines = new PromptedLines(process.stdout);
+  lines.ask();
   for await (const line of lines) {
     if (line.trim() === '') break;
     const action = readAction(line, turn);
@@ -100,7 +94,7 @@ async function play(environment: Asked, task: Task): Promise<void> {
       show(turn);
       if (turn.done) break;
     }
-    lines.prompt();
+    lines.ask();
   }
   const score = turn.score === undefined ? '' : `, score ${turn.score}`;
   const parts = Object.entries(turn.components ?? {}).map(([name, value]) => `  ${name} ${value}`);
