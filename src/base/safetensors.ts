@@ -129,7 +129,8 @@ export function parseSafetensors(bytes: Uint8Array, where = 'safetensors data') 
   );
   const tensors = Array.from(entries.values(), (entry): SafetensorsTensor => {
     const begin = start + entry.byteOffset;
-    return tensorOf(entry, bytes.slice(begin, begin + entry.byteLength));
+    // Not by slice: that of Node's buffers copies nothing.
+    return tensorOf(entry, new Uint8Array(bytes.subarray(begin, begin + entry.byteLength)));
   });
   return { tensors, metadata };
 }

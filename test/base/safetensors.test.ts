@@ -98,6 +98,15 @@ test('floating point tensors widen to float32, others do not', () => {
   );
 });
 
+test('a file in a buffer of Node, which lies in a larger one', () => {
+  const list: SafetensorsTensor[] = [
+    { name: 'a', dtype: 'F32', shape: [3], data: Float32Array.of(1, 2, 3) },
+    { name: 'b', dtype: 'F32', shape: [1], data: Float32Array.of(4) },
+  ];
+  const file = Buffer.concat([Buffer.alloc(5, 9), ...encodeSafetensors(list)]).subarray(5);
+  expect(parseSafetensors(file).tensors.map(({ data }) => [...data])).toEqual([[1, 2, 3], [4]]);
+});
+
 describe('hostile files', () => {
   const huge = '9007199254740991';
 
