@@ -84,6 +84,6 @@ export function findMatmul(form: MatmulForm): RunnableKernel<MatmulParams> | und
   return matmulKernels.find(({ name }) => name === matmulName(form));
 }
 
-export const matmulNn = matmulKernels[0]!;
-export const matmulNt = matmulKernels[1]!;
-export const matmulTn = matmulKernels[2]!;
+export const matmulNn = findMatmul({ layout: 'nn' })!;
+export const matmulNt = findMatmul({ layout: 'nt' })!;
+export const matmulTn = findMatmul({ layout: 'tn' })!;

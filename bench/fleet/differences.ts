@@ -6,9 +6,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
+import { parseSafetensors } from '../../src/base/safetensors.ts';
 import { formatTable } from '../../src/cli/table.ts';
 import { packedDifference, unpackedDifference } from '../../src/fleet/codec.ts';
-import { listCheckpoints } from '../../src/runs/checkpoint.ts';
+import { folderName, listCheckpoints } from '../../src/runs/checkpoint.ts';
 
 const rows = [['run', 'apart', 'bytes', 'whole', 'changes', 'packing', 'unpacking']];
 // One after another: seconds are those of the whole process.
@@ -20,7 +21,7 @@ async function rowOf(run: string): Promise<string[]> {
   const [first, second] = (await listCheckpoints(folder)).slice(-2);
   if (first === undefined || second === undefined) throw new Error(`${run} has no two checkpoints`);
   const [before, after] = [first, second].map((iteration) =>
-    weightsIn(join(folder, String(iteration).padStart(6, '0'), 'weights.safetensors')),
+    weightsIn(join(folder, folderName(iteration), 'weights.safetensors')),
   ) as [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>];
   const packing = await timed(() => packedDifference(after, before));
   const unpacking = await timed(() => unpackedDifference(packing.result, before));
@@ -31,10 +32,10 @@ async function rowOf(run: string): Promise<string[]> {
   return [run, String(second - first), String(after.length), share(deflateRawSync(after)), changed, ...seconds];
 }
 
-/** The numbers of a file of safetensors: all behind its header, whose length comes first. */
+/** The numbers of a file of safetensors, one tensor after another. */
 function weightsIn(path: string): Uint8Array<ArrayBuffer> {
-  const bytes = readFileSync(path);
-  return Uint8Array.from(bytes.subarray(8 + Number(bytes.readBigUInt64LE())));
+  const { tensors } = parseSafetensors(readFileSync(path), path);
+  return Uint8Array.from(Buffer.concat(tensors.map(({ data }) => new Uint8Array(data.buffer))));
 }
 
 /** Seconds of the processor, all threads together. */

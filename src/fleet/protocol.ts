@@ -51,6 +51,8 @@ export function namesOf(run: string) {
     /** Object store of weights, which the coordinator alone writes: by their hash, and what changed in them. */
     policy: `proxmo_${run}_policy`,
     changeOf: (hash: string, before: string) => `${hash}.${before}`,
+    /** The hash of the weights that an object there leads to. */
+    hashOf: (object: string) => object.split('.')[0]!,
     /** Object store of messages that are too large for the server. */
     large: `proxmo_${run}_large`,
     /** In `directoryBucket`. */

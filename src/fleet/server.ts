@@ -223,7 +223,7 @@ export class RunStore {
    */
   async dropWeights(isOld: (hash: string) => boolean): Promise<void> {
     const store = await this.store(this.names.policy);
-    for (const { name } of await store.list()) if (isOld(name.split('.')[0]!)) await store.delete(name);
+    for (const { name } of await store.list()) if (isOld(this.names.hashOf(name))) await store.delete(name);
   }
 
   /**

@@ -129,7 +129,7 @@ async function isFarBehind(entrant: KernelBench, best: number): Promise<boolean>
   if (best <= measurableMs) return false;
   for (let share = smallestShare; share < 1; share *= 2) {
     const times: [number, number] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-    const isHopeless = () => times[1]! > measurableMs && predictedMs(times, share) > hopelessFactor * best;
+    const isHopeless = () => times[1] > measurableMs && predictedMs(times, share) > hopelessFactor * best;
     for (let chance = 0; chance <= secondChances && (chance === 0 || isHopeless()); chance++) {
       for (const [index, part] of [share / 2, share].entries())
         times[index] = Math.min(times[index]!, await entrant.onceInPart(part));

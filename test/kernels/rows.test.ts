@@ -30,14 +30,19 @@ ${main}
     dispatch: () => [1, 1, 1],
     cost: () => ({ flops: 0, bytes: 0 }),
     reference: ({ x }) => ({ y: reference(x!) }),
-    cases: [{ params: { width } }],
+    cases: [{ params: { width }, inputs: () => ({ x }) }],
     tolerance: { absolute: 1e-5, relative: 1e-5 },
   });
 }
 
 const x = Float64Array.from({ length: width }, (_, i) => Math.fround(Math.sin(i)));
 const check = async (adapter: string, spec: KernelSpec) =>
-  checkVariant(await testDevice(adapter), spec, spec.variants[0]!, readyCase(spec, spec.cases[0]!, { x }));
+  checkVariant(
+    await testDevice(adapter),
+    spec,
+    spec.variants[0]!,
+    readyCase(spec, spec.cases[0]!, () => 0),
+  );
 
 describe.each(testAdapters)('on %s', (adapter) => {
   it('reduces a row whose neighbouring lanes are in different subgroups', async () => {

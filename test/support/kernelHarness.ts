@@ -5,10 +5,14 @@ import { Random } from '../../src/tensor/random.ts';
 
 /** Inputs of a case, rounded to what the device gets. */
 export function makeInputs(spec: KernelSpec, kernelCase: KernelCase, seed: number): CaseInputs {
-  const random = new Random(seed, spec.name);
-  return inputsOf(spec, kernelCase, () => random.normal());
+  return inputsOf(spec, kernelCase, numbersFor(spec, seed));
 }
 
 export function makeReady(spec: KernelSpec, kernelCase: KernelCase, seed: number): ReadyCase {
-  return readyCase(spec, kernelCase, makeInputs(spec, kernelCase, seed));
+  return readyCase(spec, kernelCase, numbersFor(spec, seed));
+}
+
+function numbersFor({ name }: KernelSpec, seed: number): () => number {
+  const random = new Random(seed, name);
+  return () => random.normal();
 }

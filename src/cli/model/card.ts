@@ -5,7 +5,7 @@ import { packageVersion } from '../../base/packageVersion.ts';
 import { readTextOrNull } from '../../base/wholeFile.node.ts';
 import { estimatorName } from '../../rl/advantages/options.ts';
 import type { TrainConfig } from '../../rl/config.ts';
-import { sftRunConfig } from '../../rl/sft/runConfig.node.ts';
+import { sftRunConfig } from '../../rl/runConfig.node.ts';
 import { sftSummarySchema } from '../../rl/sft/supervisedRun.node.ts';
 import { type EvaluationSummary, summarySchema } from '../../rl/summary.ts';
 import { isPlainObject } from '../../runs/json.ts';

@@ -14,11 +14,11 @@ import { describeAdapter } from '../describeAdapter.node.ts';
 import { checkPlan } from '../planRun.node.ts';
 import { loadPolicySource, newModelSource } from '../policySource.node.ts';
 import { checkUnchangedSettings, type Difference } from '../resumeSettings.ts';
+import { sftRunConfig } from '../runConfig.node.ts';
 import { checkNotStopped, isInterruption, recordedSettings, takeUp } from '../runSession.node.ts';
 import { asTrainConfig, resumableSftSettings, type SftConfig, sftConfigSchema } from './config.ts';
 import { type ChatDataset, type DataFile, openDataset } from './dataset.node.ts';
 import { planSft } from './memory.node.ts';
-import { sftRunConfig } from './runConfig.node.ts';
 import { type SftEvent, type SftSummary, SupervisedRun, sftSummarySchema } from './supervisedRun.node.ts';
 
 export interface SftRunOptions {
