@@ -3,13 +3,15 @@
  * of all of them compressed. Besides, seconds of the processor at both ends:
  * `node scripts/run.mjs bench/fleet/differences.ts RUN…`.
  */
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
+import { iterationName } from '../../src/base/iterationName.ts';
 import { parseSafetensors } from '../../src/base/safetensors.ts';
 import { formatTable } from '../../src/cli/table.ts';
 import { packedDifference, unpackedDifference } from '../../src/fleet/codec.ts';
-import { folderName, listCheckpoints } from '../../src/runs/checkpoint.ts';
+import { listCheckpoints } from '../../src/runs/checkpoint.ts';
 
 const rows = [['run', 'apart', 'bytes', 'whole', 'changes', 'packing', 'unpacking']];
 // One after another: seconds are those of the whole process.
@@ -21,7 +23,7 @@ async function rowOf(run: string): Promise<string[]> {
   const [first, second] = (await listCheckpoints(folder)).slice(-2);
   if (first === undefined || second === undefined) throw new Error(`${run} has no two checkpoints`);
   const [before, after] = [first, second].map((iteration) =>
-    weightsIn(join(folder, folderName(iteration), 'weights.safetensors')),
+    weightsIn(join(folder, iterationName(iteration), 'weights.safetensors')),
   ) as [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>];
   const packing = await timed(() => packedDifference(after, before));
   const unpacking = await timed(() => unpackedDifference(packing.result, before));

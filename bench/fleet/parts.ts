@@ -8,7 +8,7 @@ import { packageVersion } from '../../src/base/packageVersion.ts';
 import type { TaskSet } from '../../src/envs/environment.ts';
 import { connectToServer } from '../../src/fleet/connect.node.ts';
 import { Coordinator, type CoordinatorOptions } from '../../src/fleet/coordinator.ts';
-import { openTaskSetWith } from '../../src/fleet/environment.node.ts';
+import { environmentsWith, openTaskSetWith } from '../../src/fleet/environment.node.ts';
 import { work } from '../../src/fleet/worker.ts';
 import { openDevice } from '../../src/gpu/device.node.ts';
 import type { TrainConfig } from '../../src/rl/config.ts';
@@ -108,6 +108,7 @@ async function workAs(engine: Engine, { address, id, pad }: Extract<Part, { read
   try {
     await work(connection, engine, {
       ...{ id, name: id, version: packageVersion, run, signal: new AbortController().signal },
+      environments: environmentsWith({}),
       openTaskSet: async (environment) => padded(await open(environment), pad),
       onEvent: (event) => {
         if (event.kind === 'piece') say({ kind: 'did', worker: id, cpu: cpuSeconds(), seconds: event.seconds });

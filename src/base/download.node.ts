@@ -6,7 +6,7 @@ import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { renameSoon, writeFileAtomic } from './atomicFile.node.ts';
-import { errorMessage, ProxmoError } from './errors.ts';
+import { fetchProblem, ProxmoError } from './errors.ts';
 import { isSystemError, systemReason } from './systemErrors.node.ts';
 import { digestOfFile, gitHashOfFile, readTextOrNull } from './wholeFile.node.ts';
 
@@ -144,7 +144,7 @@ class Transfer {
       if (total !== null && this.bytes < total) throw new Passing(`ended after ${this.bytes} of ${total} bytes`);
     } catch (error) {
       if (error instanceof ProxmoError || error instanceof Passing || isWriteError(error)) throw error;
-      throw new Passing(silence.signal.aborted ? 'has gone silent' : `cannot be reached (${causeOf(error)})`);
+      throw new Passing(silence.signal.aborted ? 'has gone silent' : `cannot be reached (${fetchProblem(error)})`);
     } finally {
       silence.end();
     }
@@ -254,12 +254,6 @@ function parseNote(text: string | null): Note | null {
 /** Whether the disk refuses, and not the network. */
 function isWriteError(error: unknown): boolean {
   return isSystemError(error) && ['open', 'write', 'fsync', 'rename', 'unlink'].includes(error.syscall ?? '');
-}
-
-/** What stands behind `fetch failed`, as `ECONNREFUSED`. */
-function causeOf(error: unknown): string {
-  const { cause } = error as { readonly cause?: { readonly code?: string; readonly message?: string } };
-  return cause?.code || cause?.message || errorMessage(error);
 }
 
 function networkError(message: string, cause?: unknown): ProxmoError {

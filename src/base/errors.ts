@@ -43,3 +43,9 @@ export class ProxmoError extends Error {
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What stands behind `fetch failed`, as `ECONNREFUSED`. */
+export function fetchProblem(error: unknown): string {
+  const { cause } = error as { readonly cause?: { readonly code?: string; readonly message?: string } };
+  return cause?.code || cause?.message || errorMessage(error);
+}

@@ -29,9 +29,10 @@ function describeRun({ run, version, coordinator, workers }: RunStatus): string 
   const by = coordinator
     ? `${coordinator.at}; coordinated by process ${coordinator.pid} on ${coordinator.host}`
     : 'its coordinator is away; proxmo train --resume goes on with it';
-  const rows = workers.map(({ worker, adapter, at, pieces, episodes, tokens, busySeconds }) => [
+  const rows = workers.map(({ worker, adapter, environments, at, pieces, episodes, tokens, busySeconds }) => [
     worker,
     adapter,
+    environments.join(', '),
     at ?? 'waits',
     String(pieces),
     String(episodes),
@@ -40,6 +41,6 @@ function describeRun({ run, version, coordinator, workers }: RunStatus): string 
   const table =
     rows.length === 0
       ? 'no worker'
-      : formatTable([['worker', 'adapter', 'at', 'pieces', 'episodes', 'tokens/s'], ...rows]);
+      : formatTable([['worker', 'adapter', 'plays', 'at', 'pieces', 'episodes', 'tokens/s'], ...rows]);
   return `${run} (proxmo ${version}): ${by}\n${table}`;
 }

@@ -50,12 +50,14 @@ async function workAt(
   { data, model, adapter }: WorkerCliOptions,
   version: string,
 ): Promise<WorkerTally> {
-  const [{ connectToServer }, { openTaskSetWith }, { openModelAt }, { work }] = await Promise.all([
+  const [{ connectToServer }, { environmentsWith, openTaskSetWith }, { openModelAt }, { work }] = await Promise.all([
     import('../fleet/connect.node.ts'),
     import('../fleet/environment.node.ts'),
     import('../fleet/model.node.ts'),
     import('../fleet/worker.ts'),
   ]);
+  const paths = data === undefined ? {} : { data };
+  const environments = environmentsWith(paths);
   const path = model === undefined ? null : await locateModel(model);
   const stop = new AbortController();
   onStopSignals(
@@ -69,13 +71,14 @@ async function workAt(
   const connection = await connectToServer(address, `proxmo worker ${id}`);
   const gpu = await openDevice(adapter);
   try {
-    line.print(`worker ${id} on ${gpu.adapter.name}`);
+    line.print(`worker ${id} on ${gpu.adapter.name}, for ${environments.join(', ')}`);
     const tally = await work(connection, new Engine(gpu), {
       id,
       name,
       version,
       run,
-      openTaskSet: openTaskSetWith(data === undefined ? {} : { data }),
+      environments,
+      openTaskSet: openTaskSetWith(paths),
       openModel: openModelAt(path),
       signal: stop.signal,
       onEvent: (event) => show(line, event),

@@ -8,6 +8,7 @@ import { ProxmoError } from '../base/errors.ts';
 import { nearestKey } from '../base/nearestKey.ts';
 import { fetchAlfworld } from './alfworld/fetch.node.ts';
 import { createAlfworldTaskSet } from './alfworld/index.node.ts';
+import { hasGames } from './alfworld/library.node.ts';
 import { alfworldOptionsSchema } from './alfworld/options.ts';
 import { addressOf, createHttpTaskSet, httpOptionsSchema } from './bridge/http.ts';
 import { createProcessTaskSet, processOptionsSchema, programOf } from './bridge/process.node.ts';
@@ -17,6 +18,7 @@ import { householdOptionsSchema } from './household/options.ts';
 import { environments, type TaskSetFactory } from './index.ts';
 import { absoluteName, checkModuleFile, createModuleTaskSet, isModulePath, startedModule } from './module.node.ts';
 import type { Started } from './started.ts';
+import { hasCatalogue } from './webshop/data.node.ts';
 import { createWebshopTaskSet } from './webshop/index.node.ts';
 import { webshopOptionsSchema } from './webshop/options.ts';
 
@@ -51,6 +53,8 @@ export interface EnvironmentEntry {
   readonly starts?: (options: Readonly<Record<string, unknown>>) => Started;
   /** Gets its data from where they are published. */
   readonly fetch?: DataFetcher;
+  /** Whether its data can be had with these paths, without reading it; not set where it needs none. */
+  readonly has?: (paths: Readonly<Record<string, string>>) => boolean;
   /** Options that are paths, with what they are if left out. */
   readonly paths?: Readonly<Record<string, string | null>>;
 }
@@ -81,6 +85,7 @@ export const environmentEntries: readonly EnvironmentEntry[] = [
     options: alfworldOptionsSchema,
     fetch: fetchAlfworld,
     defaults: () => ({ words: lengths(768, 10), messages: lengths(2048, 512) }),
+    has: ({ data }) => hasGames(data ?? null),
     paths: { data: null, list: null },
   },
   {
@@ -94,6 +99,7 @@ export const environmentEntries: readonly EnvironmentEntry[] = [
       words: data === undefined ? lengths(576, 28) : lengths(2304, 56),
       messages: lengths(4096, 512),
     }),
+    has: ({ data }) => data === undefined || hasCatalogue(data),
     paths: { data: null },
   },
   {

@@ -22,6 +22,11 @@ export function openTaskSetWith(paths: Readonly<Record<string, string>>): OpenTa
   };
 }
 
+/** Names of the environments that such a worker has the data of. @param paths as of `openTaskSetWith` */
+export function environmentsWith(paths: Readonly<Record<string, string>>): string[] {
+  return environmentEntries.filter(({ starts, has }) => !starts && (!has || has(paths))).map(({ name }) => name);
+}
+
 function playable(): string[] {
   return environmentEntries.filter(({ starts }) => !starts).map(({ name }) => name);
 }

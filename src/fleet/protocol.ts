@@ -8,7 +8,7 @@ import { checked } from '../base/schemaProblems.ts';
 import type { LoraConfig } from '../models/peft.ts';
 
 /** Raised whenever a message means something else. Coordinators and workers of one run have the same. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 /** A run's name on the server: part of subjects and of names of streams. */
 const runNameSchema = z.string().regex(/^[A-Za-z0-9_-]{1,48}$/);
@@ -264,6 +264,8 @@ export const presenceSchema = z.strictObject({
   /** For people. */
   name: z.string(),
   adapter: z.string(),
+  /** Names of those that it has the data of. */
+  environments: z.array(z.string()),
   started: z.iso.datetime(),
   /** What it is at, as `iteration 3, piece 2`; null if it waits. */
   at: z.string().nullable(),

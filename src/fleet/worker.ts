@@ -6,24 +6,20 @@ import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { errorMessage, ProxmoError } from '../base/errors.ts';
 import type { Engine } from '../tensor/engine.ts';
+import { OpenRuns } from './openRuns.ts';
 import { pause } from './pause.ts';
 import {
   type Answer,
   checkedMessage,
-  checkVersion,
-  openSchema,
   type Piece,
   type Presence,
   pieceSchema,
   protocolVersion,
   type RunDescription,
-  runSchema,
-  senderSchema,
 } from './protocol.ts';
 import { errorOf } from './recorded.ts';
-import { type Directory, openDirectory, RunStore } from './server.ts';
+import { type Directory, RunStore } from './server.ts';
 import { type OpenModel, type OpenTaskSet, Stage } from './stage.ts';
-import { keysOf } from './status.ts';
 
 /** Seconds between the signs of life that a worker gives. */
 const presenceEvery = 2;
@@ -42,6 +38,8 @@ export interface WorkerOptions {
   readonly version: string;
   /** The run to join; null for any, one after another. */
   readonly run: string | null;
+  /** Names of the environments that it has the data of; of any runs, it joins those that play one of them. */
+  readonly environments: readonly string[];
   readonly openTaskSet: OpenTaskSet;
   /** Not set: this worker has no pretrained models. */
   readonly openModel?: OpenModel;
@@ -67,7 +65,8 @@ export type WorkerTally = Pick<Presence, 'pieces' | 'episodes' | 'tokens' | 'bus
 
 /**
  * Works until the run ends, or the signal fires.
- * @throws {ProxmoError} `fleet` if the run is another version's; `config` if it cannot be played here; `device-lost`
+ * @throws {ProxmoError} where `options.run` names a run: `fleet` if it is another version's, `config` if it cannot be
+ * played here; for any run such ones are left aside; `device-lost`
  */
 export async function work(nc: NatsConnection, engine: Engine, options: WorkerOptions): Promise<WorkerTally> {
   const worker = new Worker(nc, engine, options);
@@ -87,7 +86,7 @@ class Worker {
   private at: string | null = null;
   /** Of the run's pieces; null until it is looked up. */
   private consumer: Awaited<ReturnType<RunStore['consumer']>> | null = null;
-  private directory: Promise<Directory> | null = null;
+  private readonly runs: OpenRuns;
   /** The last answer, which is sent while the next piece is fetched. */
   private sending: Promise<void> = Promise.resolve();
 
@@ -95,16 +94,20 @@ class Worker {
     private readonly nc: NatsConnection,
     private readonly engine: Engine,
     private readonly options: WorkerOptions,
-  ) {}
+  ) {
+    const { version, environments, onEvent } = options;
+    const onAside = (text: string) => onEvent({ kind: 'notice', text });
+    this.runs = new OpenRuns(nc, { version, environments, onAside });
+  }
 
   async run(): Promise<WorkerTally> {
-    const { signal, onEvent } = this.options;
+    const { signal, onEvent, run: wanted } = this.options;
     while (!signal.aborted) {
-      const found = await this.findRun();
+      const found = await this.runs.find(wanted, signal, () => onEvent({ kind: 'waiting', run: wanted }));
       if (!found) break;
       const { run, description } = found;
-      const { openTaskSet, openModel } = this.options;
-      const stage = await Stage.open(this.engine, run, description, openTaskSet, openModel);
+      const stage = await this.enter(run, description);
+      if (!stage) continue;
       onEvent({ kind: 'joined', run });
       let isOver = false;
       try {
@@ -113,49 +116,21 @@ class Worker {
         await stage.close();
       }
       if (isOver) onEvent({ kind: 'left', run });
-      if (isOver && this.options.run !== null) break;
+      if (isOver && wanted !== null) break;
     }
     return this.tally;
   }
 
-  /** Waits for the run, or for any. */
-  private async findRun(): Promise<{ readonly run: string; readonly description: RunDescription } | null> {
-    let isTold = false;
-    const { signal, run: wanted } = this.options;
-    while (!signal.aborted) {
-      const open = await this.openRun(wanted).catch((error: unknown) => {
-        if (error instanceof ProxmoError) throw error;
-        // The server is away, or has no runs yet.
-        return null;
-      });
-      if (open) return open;
-      if (!isTold) this.options.onEvent({ kind: 'waiting', run: wanted });
-      isTold = true;
-      await pause(retryMs, signal);
-    }
-    return null;
-  }
-
-  private async openRun(wanted: string | null) {
-    return this.withDirectory(async ({ runs }) => {
-      for (const run of wanted === null ? (await keysOf(runs)).sort() : [wanted]) {
-        const description = await this.describedRun(runs, run);
-        if (description?.isOpen) return { run, description };
-      }
+  /** Opens what a run plays; null where any run will do, and this one cannot be played here. */
+  private async enter(run: string, description: RunDescription): Promise<Stage | null> {
+    const { openTaskSet, openModel, run: wanted } = this.options;
+    try {
+      return await Stage.open(this.engine, run, description, openTaskSet, openModel);
+    } catch (error) {
+      if (wanted !== null || !(error instanceof ProxmoError) || !isOfRun(error)) throw error;
+      this.runs.leaveAside(run, description.session, error.message);
       return null;
-    });
-  }
-
-  /** @throws {ProxmoError} `fleet` if it is open, and its coordinator another version */
-  private async describedRun(runs: Directory['runs'], run: string): Promise<RunDescription | null> {
-    const entry = await runs.get(run);
-    if (entry?.operation !== 'PUT') return null;
-    const what = `The description of ${run}`;
-    const value = entry.json();
-    // A run that has ended may be of any version.
-    if (!checkedMessage(openSchema, value, what).isOpen) return runSchema.safeParse(value).data ?? null;
-    checkVersion(this.options.version, checkedMessage(senderSchema, value, what), `The coordinator of ${run}`);
-    return checkedMessage(runSchema, value, what);
+    }
   }
 
   /** Plays until the run is over. @returns false where it goes on with other settings, or this worker is to end */
@@ -192,7 +167,7 @@ class Worker {
   /** Takes note of how the run is described; where the server is away, of nothing. */
   private async look(run: string, seen: SeenRun): Promise<void> {
     try {
-      const description = await this.withDirectory(({ runs }) => this.describedRun(runs, run));
+      const description = await this.runs.described(run);
       if (description) seen.description = description;
     } catch (problem) {
       if (problem instanceof ProxmoError) seen.problem = problem;
@@ -327,13 +302,14 @@ class Worker {
 
   /** A sign of life. */
   private async tell(store: RunStore): Promise<void> {
-    const { id, name, version } = this.options;
+    const { id, name, version, environments } = this.options;
     const presence: Presence = {
       protocol: protocolVersion,
       version,
       worker: id,
       name,
       adapter: this.engine.gpu.adapter.name,
+      environments: [...environments],
       started: this.started,
       at: this.at,
       ...this.tally,
@@ -347,17 +323,7 @@ class Worker {
 
   /** Signs of life may fail: who gives none is taken to be gone, and comes back with the next one. */
   private async withPresent(use: (directory: Directory) => Promise<unknown>): Promise<void> {
-    await this.withDirectory(use).catch(() => undefined);
-  }
-
-  /** Uses the server's buckets, which are opened anew after anything failed: it may have lost them. */
-  private async withDirectory<T>(use: (directory: Directory) => Promise<T>): Promise<T> {
-    try {
-      return await use(await (this.directory ??= openDirectory(this.nc)));
-    } catch (error) {
-      this.directory = null;
-      throw error;
-    }
+    await this.runs.withDirectory(use).catch(() => undefined);
   }
 
   /** Does something at the server as soon as it is there, unless this worker is asked to end. */
@@ -372,6 +338,11 @@ class Worker {
       }
     }
   }
+}
+
+/** Whether an error says that a run cannot be played here, where others may be. */
+function isOfRun({ code }: ProxmoError): boolean {
+  return code === 'config' || code === 'fleet' || code === 'file';
 }
 
 /** Whether a worker can go on with what it has, whoever coordinates the run. */

@@ -25,6 +25,7 @@ import {
   writeFileAtomic,
 } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
+import { iterationName } from '../base/iterationName.ts';
 import { SafetensorsFile, streamSafetensors } from '../base/safetensors.node.ts';
 import { digestOfFile, readTextOrNull } from '../base/wholeFile.node.ts';
 import { type JsonObject, jsonObjectSchema, parseJson, readText, writeJson } from './json.ts';
@@ -106,7 +107,7 @@ export async function saveCheckpoint(
       `Checkpoint: iteration ${iteration} is saved already as the latest in ${folder}; save each once.`,
     );
   }
-  const path = join(folder, folderName(iteration));
+  const path = join(folder, iterationName(iteration));
   const temporary = temporaryPath(path);
   try {
     await mkdir(temporary);
@@ -127,12 +128,12 @@ export async function saveCheckpoint(
   await syncFolder(folder);
   await pointLatest(folder, iteration);
   const older = (await listCheckpoints(folder)).filter((other) => other <= iteration);
-  for (const other of older.slice(0, -keep)) await removeFolder(join(folder, folderName(other))).catch(letBe);
+  for (const other of older.slice(0, -keep)) await removeFolder(join(folder, iterationName(other))).catch(letBe);
 }
 
 /** Makes a checkpoint that is there the one to resume from. */
 export async function pointLatest(folder: string, iteration: number): Promise<void> {
-  await writeFileAtomic(join(folder, latestFile), [`${folderName(iteration)}\n`]);
+  await writeFileAtomic(join(folder, latestFile), [`${iterationName(iteration)}\n`]);
 }
 
 /** On Windows a checkpoint that someone reads cannot be removed; it is when the next one is saved. */
@@ -157,7 +158,7 @@ export async function openCheckpoint(folder: string, iteration?: number): Promis
     const others = all.length === 0 ? 'there are none' : `there are ${all.join(', ')}`;
     throw new ProxmoError('file', `${folder} has no checkpoint of iteration ${wanted}; ${others}.`);
   }
-  const path = join(folder, folderName(wanted));
+  const path = join(folder, iterationName(wanted));
   const statePath = join(path, stateFile);
   const { iteration: stated, files, state, context } = parseJson(await readText(statePath), stateSchema, statePath);
   if (stated !== wanted) {
@@ -232,7 +233,7 @@ export async function listCheckpoints(folder: string): Promise<number[]> {
 export async function removeCheckpoints(folder: string): Promise<void> {
   await rm(join(folder, latestFile), { force: true });
   for (const iteration of await listCheckpoints(folder))
-    await rm(join(folder, folderName(iteration)), { recursive: true, force: true });
+    await rm(join(folder, iterationName(iteration)), { recursive: true, force: true });
 }
 
 /**
@@ -245,9 +246,9 @@ export async function latestCheckpoint(folder: string): Promise<number | null> {
   if (text === null) return null;
   const name = text.trim();
   const all = await listCheckpoints(folder);
-  if (all.some((iteration) => folderName(iteration) === name)) return Number(name);
+  if (all.some((iteration) => iterationName(iteration) === name)) return Number(name);
   const others =
-    all.length === 0 ? 'there is none' : `write the name of one that is there: ${all.map(folderName).join(', ')}`;
+    all.length === 0 ? 'there is none' : `write the name of one that is there: ${all.map(iterationName).join(', ')}`;
   throw new ProxmoError('file', `${path} names "${name.slice(0, 40)}", which is no checkpoint; ${others}.`);
 }
 
@@ -255,11 +256,6 @@ export async function latestCheckpoint(folder: string): Promise<number | null> {
 export async function removeLeftovers(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => []);
   for (const name of names) if (isTemporaryName(name)) await rm(join(folder, name), { recursive: true, force: true });
-}
-
-/** Name of a checkpoint's folder. */
-export function folderName(iteration: number): string {
-  return String(iteration).padStart(6, '0');
 }
 
 /**

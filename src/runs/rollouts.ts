@@ -18,8 +18,8 @@ import * as z from 'zod';
 import { writeFileAtomic } from '../base/atomicFile.node.ts';
 import { ProxmoError } from '../base/errors.ts';
 import { GuardedFolder } from '../base/guardedFolder.node.ts';
+import { iterationName } from '../base/iterationName.ts';
 import { type PlayedBatch, packGroups, type RolloutSplit, type RowPlace } from '../base/playedBatch.ts';
-import { folderName } from './checkpoint.ts';
 import { parseJson } from './json.ts';
 
 /** What was read, with the text that it was read from. */
@@ -45,7 +45,7 @@ export function batchOfName(name: string): (PlayedBatch & { readonly isIndex: bo
 }
 
 function fileNames({ split, iteration }: PlayedBatch): { readonly rows: string; readonly index: string } {
-  const name = `${folderName(iteration)}${split === 'training' ? '' : `.${split}`}`;
+  const name = `${iterationName(iteration)}${split === 'training' ? '' : `.${split}`}`;
   return { rows: `${name}.jsonl.gz`, index: `${name}.index.json` };
 }
 

@@ -39,7 +39,7 @@ describe.skipIf(!hasNatsServer)('a leaf node', () => {
           if (kind === 'iteration') status = fleetStatus(watcher);
         },
       });
-      expect(await status).toMatchObject([{ workers: [{ worker: 'behind' }] }]);
+      expect(await status).toMatchObject([{ workers: [{ worker: 'behind', environments: ['household'] }] }]);
       expect((await worker.done).pieces).toBeGreaterThan(0);
       expect(workers).toEqual([expect.stringMatching(/^behind: [1-9]/)]);
     } finally {

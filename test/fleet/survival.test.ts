@@ -116,7 +116,7 @@ describe.skipIf(!hasNatsServer)('a fleet goes on to the same bits', () => {
     const told = notices.join('\n');
     expect(told).toContain('an answer of rogue was dropped: A message is damaged or cut short.');
     expect(told).toContain('an answer of rogue was dropped: It says that it is of sound.');
-    expect(told).toContain('Worker old is proxmo 0 (protocol 2), and this is proxmo 1 (protocol 2)');
+    expect(told).toContain('Worker old is proxmo 0 (protocol 3), and this is proxmo 1 (protocol 3)');
     expect(told).toMatch(/short is shut out, and its pieces are given again: .* it has 0 episodes of 2/);
     // An early answer that is read only when its round has come is a lie like that of `short`.
     const liars = workers.filter((line) => line.includes('shut out')).map((line) => line.split(':')[0]!);
@@ -160,7 +160,7 @@ describe.skipIf(!hasNatsServer)('a fleet goes on to the same bits', () => {
     const other = await startWorker(server, 'new', { version: '2' });
     await expect(other.done).rejects.toMatchObject({
       code: 'fleet',
-      message: expect.stringMatching(/The coordinator of test is proxmo 1 \(protocol 2\), and this is proxmo 2/),
+      message: expect.stringMatching(/The coordinator of test is proxmo 1 \(protocol 3\), and this is proxmo 2/),
     });
     const worker = await startWorker(server, 'w');
     await first;
@@ -285,7 +285,7 @@ async function until(isSo: () => boolean): Promise<void> {
 
 /** Answers that must not count, by who gives them. */
 function liesAbout({ session, round, name, index, attempt, weights }: Piece): [string, Answer][] {
-  const common = { protocol: 2, version, session, round, name, index, attempt, weights, seconds: 0.1 };
+  const common = { protocol: 3, version, session, round, name, index, attempt, weights, seconds: 0.1 };
   const step = {
     observation: 'two doors',
     actions: ['left', 'right'],

@@ -112,6 +112,7 @@ export async function startWorker(
     name: id,
     version,
     run: 'test',
+    environments: ['household'],
     openTaskSet: ({ name, options }) => createNamedTaskSet(name, options),
     signal: stop.signal,
     onEvent: (event) => events.push(event),

@@ -12,6 +12,7 @@ import { ProxmoError } from '../../base/errors.ts';
 import { userFolder } from '../../base/userFolders.node.ts';
 import { compareCodePoints } from '../textgame/index.ts';
 import { type GameFile, type PackedGame, parseGameFile, parsePackedGame, splitGrammar } from './gameFile.ts';
+import { usualNames } from './options.ts';
 import { isSupportedPath } from './taskTypes.ts';
 
 /** A game on disk. */
@@ -49,6 +50,11 @@ export function fetchedFolder(): string {
   return join(userFolder('data'), 'alfworld');
 }
 
+/** Whether there are games at a place, or at the usual ones, as `openLibrary` takes them. */
+export function hasGames(data: string | null): boolean {
+  return placesOf(data).some((place) => openPlace(resolve(place), Object.values(usualNames)) !== null);
+}
+
 /**
  * Opens the games at a place, or at the usual ones: `$ALFWORLD_DATA`, then where they are fetched to, then where
  * ALFWorld's own downloader puts them.
@@ -57,10 +63,9 @@ export function fetchedFolder(): string {
  * @throws {ProxmoError} `file` if there are no games.
  */
 export function openLibrary(data: string | null, splits: readonly string[]): Library {
-  const usual = [process.env.ALFWORLD_DATA, fetchedFolder(), join(homedir(), '.cache', 'alfworld')];
-  const places = data === null ? usual.filter((place) => place !== undefined && place !== '') : [data];
+  const places = placesOf(data);
   for (const place of places) {
-    const library = openPlace(resolve(place!), splits);
+    const library = openPlace(resolve(place), splits);
     if (library !== null) return library;
   }
   throw new ProxmoError(
@@ -68,6 +73,12 @@ export function openLibrary(data: string | null, splits: readonly string[]): Lib
     `ALFWorld's games are not at ${places.join(' or ')}: there is no ${LAYOUT}/<split>/<task>/<trial>/${GAME_FILE}; ` +
       'fetch them with proxmo env fetch alfworld, or set the option data or ALFWORLD_DATA to the folder that holds them.',
   );
+}
+
+function placesOf(data: string | null): string[] {
+  if (data !== null) return [data];
+  const own = process.env.ALFWORLD_DATA;
+  return [...(own ? [own] : []), fetchedFolder(), join(homedir(), '.cache', 'alfworld')];
 }
 
 function openPlace(place: string, splits: readonly string[]): Library | null {

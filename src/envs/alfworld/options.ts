@@ -6,7 +6,11 @@ import type { Split } from '../environment.ts';
 import { TASK_TYPES, type TaskType } from './taskTypes.ts';
 
 /** The data's names of the splits. */
-const usualNames: Readonly<Record<Split, string>> = { train: 'train', seen: 'valid_seen', unseen: 'valid_unseen' };
+export const usualNames: Readonly<Record<Split, string>> = {
+  train: 'train',
+  seen: 'valid_seen',
+  unseen: 'valid_unseen',
+};
 
 const folderOf = (split: Split) =>
   z

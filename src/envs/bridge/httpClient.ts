@@ -1,5 +1,5 @@
 /** JSON over HTTP with a time limit, and one clear error for every way in which it can fail. */
-import { errorMessage, ProxmoError } from '../../base/errors.ts';
+import { errorMessage, fetchProblem, ProxmoError } from '../../base/errors.ts';
 import { reportedError } from './agentGym.ts';
 
 /** Longest answer that is read, in bytes. */
@@ -70,7 +70,7 @@ export class HttpClient {
       if (error instanceof ProxmoError) throw this.failure(method, path, error.message, error);
       const reason = signal.aborted
         ? `gave no answer within ${this.timeoutSeconds} s`
-        : `cannot be reached (${causeOf(error)})`;
+        : `cannot be reached (${fetchProblem(error)})`;
       throw this.failure(method, path, reason, error);
     }
   }
@@ -111,12 +111,6 @@ async function readText(response: Response): Promise<string> {
     text += decoder.decode(piece.value, { stream: true });
   }
   return text + decoder.decode();
-}
-
-/** What stands behind `fetch failed`, as `ECONNREFUSED`. */
-function causeOf(error: unknown): string {
-  const { cause } = error as { readonly cause?: { readonly code?: string; readonly message?: string } };
-  return cause?.code || cause?.message || errorMessage(error);
 }
 
 function shorten(text: string): string {

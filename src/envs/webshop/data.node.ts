@@ -2,6 +2,7 @@
  * WebShop's data files on disk: `items_shuffle_*.json`, `items_ins_v2_*.json` and, for human goals,
  * `items_human_ins*.json`, each as it is or compressed (`.gz`). Files that belong together end alike (`…_1000.json`).
  */
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -39,6 +40,13 @@ export async function readCatalogueFiles(path: string, goals: GoalKind): Promise
     attributes: await readJson(folder, find('items_ins_v2')),
     humanInstructions: goals === 'human' ? await readJson(folder, find('items_human_ins')) : null,
   };
+}
+
+/** Whether there is a catalogue in a folder, or as a file. */
+export function hasCatalogue(path: string): boolean {
+  if (!existsSync(path)) return false;
+  const names = statSync(path).isDirectory() ? readdirSync(path) : [basename(path)];
+  return names.some((name) => PRODUCTS.test(name));
 }
 
 async function findProducts(path: string): Promise<{ folder: string; names: readonly string[]; products: string }> {

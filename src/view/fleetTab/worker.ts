@@ -4,7 +4,7 @@
  */
 import { wsconnect } from '@nats-io/nats-core';
 import { errorMessage } from '../../base/errors.ts';
-import { createTaskSet } from '../../envs/index.ts';
+import { createTaskSet, environments } from '../../envs/index.ts';
 import { work } from '../../fleet/worker.ts';
 import { openBrowserDevice } from '../../gpu/browserDevice.ts';
 import { Engine } from '../../tensor/engine.ts';
@@ -39,6 +39,7 @@ async function join({ address, run, user, password, version }: Extract<FromTab, 
       name: 'a tab of a browser',
       version,
       run: run === '' ? null : run,
+      environments: Object.keys(environments),
       openTaskSet: ({ name, options }) => createTaskSet(name, options),
       signal: stopping.signal,
       onEvent: (event) => scope.postMessage({ kind: 'event', event }),

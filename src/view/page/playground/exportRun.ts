@@ -2,6 +2,7 @@
  * A run of the playground as the folder of a run, in an archive: `tar xzf` it, then `proxmo view`, `why`, `compare`.
  */
 import { createTarGzip } from 'nanotar';
+import { iterationName } from '../../../base/iterationName.ts';
 import type { RunInfo } from '../../protocol.ts';
 import type { KeptRun } from './training.ts';
 
@@ -17,7 +18,7 @@ export async function archiveOf(name: string, info: RunInfo, { config, records, 
     resumes: [],
   };
   const files = [...rollouts].flatMap(([iteration, { index, members }]) => {
-    const path = `${name}/rollouts/${String(iteration).padStart(6, '0')}`;
+    const path = `${name}/rollouts/${iterationName(iteration)}`;
     return [
       { name: `${path}.jsonl.gz`, data: joined(members) },
       { name: `${path}.index.json`, data: `${index}\n` },
