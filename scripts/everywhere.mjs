@@ -14,7 +14,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { constants, tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
@@ -180,13 +180,23 @@ async function freshInstall(source) {
   await lastLineOf('npm', ['test', '--', ...tests], options).catch(() => {});
   if (!existsSync(report)) throw new Error(`Node ${version} was ${installed}, but its tests did not run`);
   const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
-  const failed = testResults.filter(({ status }) => status !== 'passed').map(({ name }) => `failed: ${name}`);
+  const failed = testResults.filter(({ status }) => status !== 'passed').flatMap(problemsOf);
   if (numPassedTests === 0 && failed.length === 0) failed.push(`none of its tests is in ${tests.join(', ')}`);
   rmSync(checkout, { recursive: true, force: true });
   return {
     told: `Node ${version}, ${installed}; ${numPassedTests} tests passed, ${numFailedTests} failed, ${numPendingTests} skipped`,
     problems: failed,
   };
+}
+
+/** What failed in a file of tests, and the first words on why: its folder is gone when somebody reads it. */
+function problemsOf({ name, message, assertionResults }) {
+  const failed = assertionResults.filter(({ status }) => status === 'failed');
+  const file = relative(folder, name);
+  if (failed.length === 0) return [`failed: ${file}: ${message.split('\n')[0]}`];
+  return failed.map(
+    ({ fullName, failureMessages: [why = ''] }) => `failed: ${file}: ${fullName}: ${why.split('\n')[0]}`,
+  );
 }
 
 /**

@@ -28,6 +28,8 @@ const iterationsOf = (count: number) => (count <= 64 ? 40 : 6);
 /** Beyond that, more workers make it less than so much faster: it ends there. */
 const worthwhile = 1.1;
 
+const beside = 'at the coordinator, beside the next rollout';
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -40,19 +42,21 @@ async function main(): Promise<void> {
   });
   if (values.check) return checkAgainstFleets(values.adapter);
   const groups = values.groups === undefined ? undefined : Number(values.groups);
-  const learnings: readonly Learning[] = ['at the coordinator', 'by workers'];
+  const speed = Number(values.speed);
+  // One process plays and learns in turns.
+  const kept = workloads('at the coordinator', speed, groups);
+  const learnings: readonly Learning[] = ['at the coordinator', beside, 'by workers'];
   for (const learning of learnings) {
-    const list = workloads(learning, Number(values.speed), groups);
+    const list = workloads(learning, speed, groups);
     console.log(`\nGradients ${learning}, mixed workers, ${100 * usualChurn} % of which go in an iteration`);
-    console.log(formatTable([headings, ...list.flatMap(rowsOf)]));
-    if (!values.write) continue;
+    console.log(formatTable([headings, ...list.flatMap((work, index) => rowsOf(work, secondsAlone(kept[index]!)))]));
+    if (!values.write || learning === beside) continue;
     const file = `docs/fleet-${learning === 'by workers' ? 'gradients' : 'rollouts'}.svg`;
     writeFileSync(file, speedUpSvg(`Speed of fleets, gradients ${learning}`, list.flatMap(pointsOf)));
   }
   console.log(
     `\nWorkers that go, gradients at the coordinator, 16 workers, 50 ms, 1 Gbit/s: times the iteration of none`,
   );
-  const kept = workloads('at the coordinator', Number(values.speed), groups);
   console.log(formatTable([['work', ...churns.map((share) => `${100 * share} %`)], ...kept.map(churnRow)]));
 }
 
@@ -72,8 +76,7 @@ const headings = [
 ];
 
 /** Iterations an hour by workers. */
-function rowsOf(work: SimulatedWork): string[][] {
-  const alone = secondsAlone(work);
+function rowsOf(work: SimulatedWork, alone: number): string[][] {
   return Object.entries(nets).map(([net, options]) => {
     const seconds = new Map(counts.map((count) => [count, secondsOf(work, options, count)]));
     const perHour = (value: number) => (3600 / value).toPrecision(3);

@@ -30,6 +30,8 @@ export interface SimulatedJob {
 export interface SimulatedWork {
   readonly name: string;
   readonly jobs: readonly SimulatedJob[];
+  /** Whether the next iteration is played while this one is learned (`fleet.staleness`); such work is of one job. */
+  readonly isAhead?: boolean;
   /** Seconds until a new worker takes its first piece. */
   readonly joining: number;
 }
@@ -127,6 +129,8 @@ class Simulation {
   /** Pieces that are not done. */
   private left = 0;
   private repeated = 0;
+  /** When the update that is under way beside the play will be over. */
+  private learnedAt = 0;
   private readonly ends: number[] = [];
   private readonly busyAt: number[] = [];
 
@@ -183,14 +187,31 @@ class Simulation {
 
   private end(): void {
     this.queue = [];
+    if (this.work.isAhead) this.learnBeside();
+    else this.learn();
+  }
+
+  private learn(): void {
     this.events.after(this.job.after, () => {
       const next = this.jobNumber + 1;
-      if (next < this.work.jobs.length) return this.begin(next);
-      this.ends.push(this.events.now);
-      this.busyAt.push(this.workers.reduce((sum, { busy }) => sum + busy, 0));
-      this.lose();
-      this.begin(0);
+      if (next < this.work.jobs.length) this.begin(next);
+      else this.beginIteration();
     });
+  }
+
+  /** Learns from what was played, when all from before is learned, while the next is played. */
+  private learnBeside(): void {
+    this.events.after(Math.max(0, this.learnedAt - this.events.now), () => {
+      this.learnedAt = this.events.now + this.job.after;
+      this.beginIteration();
+    });
+  }
+
+  private beginIteration(): void {
+    this.ends.push(this.events.now);
+    this.busyAt.push(this.workers.reduce((sum, { busy }) => sum + busy, 0));
+    this.lose();
+    this.begin(0);
   }
 
   /** A worker asks the server for a piece. */

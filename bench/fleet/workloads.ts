@@ -69,8 +69,14 @@ const gradientByte = 4.1;
 /** Episodes of a group differ in length. */
 const spread = 0.25;
 
-/** How an iteration is done: the coordinator learns, or workers compute gradients too. */
-export type Learning = 'at the coordinator' | 'by workers';
+/**
+ * How an iteration is done: the coordinator learns; it learns while the next iteration is played (`fleet.staleness: 1`);
+ * or workers compute gradients too.
+ */
+export type Learning = 'at the coordinator' | 'at the coordinator, beside the next rollout' | 'by workers';
+
+/** Of an update: a forward pass more, where a forward and a backward pass are three. */
+const proximalPass = 4 / 3;
 
 /**
  * @param speed of the workers' and the coordinator's devices, where two cores are 1; messages and the environment stay
@@ -80,13 +86,14 @@ function workOf(iteration: Iteration, learning: Learning, speed: number, groups 
   const more = groups / iteration.groups;
   const { rollout, advantages, update, parameters, answerBytes, judging, steps, joining } = iteration;
   const weightBytes = 4 * parameters;
-  const whole = update * more;
+  const isAhead = learning === 'at the coordinator, beside the next rollout';
+  const whole = update * more * (isAhead ? proximalPass : 1);
   const play: SimulatedJob = {
     ...{ pieces: groups, seconds: (rollout * more) / groups / speed, spread, pieceBytes: 1e3, answerBytes },
     ...{ weightBytes, judging, after: advantages * more },
   };
-  if (learning === 'at the coordinator')
-    return { name: iteration.name, joining, jobs: [{ ...play, after: play.after + whole / speed }] };
+  if (learning !== 'by workers')
+    return { name: iteration.name, joining, isAhead, jobs: [{ ...play, after: play.after + whole / speed }] };
   const microBatches = Math.ceil(iteration.microBatches * more);
   const step: SimulatedJob = {
     ...{ pieces: microBatches, seconds: whole / steps / microBatches / speed, spread: 0.1, pieceBytes: 30e3 },

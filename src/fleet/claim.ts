@@ -25,12 +25,18 @@ export class RunClaim {
    * Waits for what may be left of a coordinator that died.
    * @param onWait called once if there is something to wait for
    * @throws {ProxmoError} `fleet` if another one lives
+   * @throws {Error} if the server goes away
    */
   async take(onWait: () => void): Promise<void> {
     const first = await this.holder();
     if (first) onWait();
     for (const until = Date.now() + 1000 * (presenceSeconds + renewalSeconds); ; ) {
       const held = await this.holder();
+      // The server may have kept what this process was not told of.
+      if (held?.claim.session === this.claim.session) {
+        this.revision = held.revision;
+        return;
+      }
       if (!held && (await this.create())) return;
       const isRenewed = held && first && held.revision !== first.revision;
       if (isRenewed || (held && Date.now() > until)) throw this.taken(held.claim);

@@ -15,6 +15,7 @@ import { Auditor } from './audit.ts';
 import { RunClaim, renewalSeconds } from './claim.ts';
 import { Dispatcher, type Job, type PieceTiming } from './dispatcher.ts';
 import { gradientOf, gradientProblem, gradientWork } from './gradients.ts';
+import { pause } from './pause.ts';
 import { type BaseModel, type EpisodesWork, protocolVersion, type RunDescription } from './protocol.ts';
 import { PublishedRun } from './publishedRun.ts';
 import { noteFaults } from './recorded.ts';
@@ -24,6 +25,8 @@ import { weightBytes } from './weights.ts';
 
 /** Milliseconds between looks at what is late. */
 const tickMs = 1000;
+/** Tries of what a server that is there does not do. */
+const mostFailures = 5;
 /** Seconds without any worker after which it is said how to start one. */
 const lonelySeconds = 5;
 
@@ -81,11 +84,7 @@ export class Coordinator {
       throw cannotKeep(nc, replicas, cause);
     });
     const coordinator = new Coordinator(nc, published, options);
-    await coordinator.claim.take(() =>
-      options.onNotice(`${options.run} was coordinated by another process; looking whether it still lives`),
-    );
-    await published.create();
-    await published.store.clear();
+    await coordinator.enter();
     coordinator.begin();
     return coordinator;
   }
@@ -132,6 +131,35 @@ export class Coordinator {
       this.options.onNotice(`what the run had on the NATS server stays there: ${errorMessage(error)}`);
     }
     await this.nc.close();
+  }
+
+  /**
+   * Claims the run, and makes what it needs. Where the server goes away meanwhile it waits, and begins anew: whatever
+   * was there may be lost.
+   * @throws {ProxmoError} `fleet` if another process coordinates the run, or the server is there and does not do it
+   */
+  private async enter(): Promise<void> {
+    const { nc, published, claim } = this;
+    const { run, replicas = 1, onNotice } = this.options;
+    for (let failures = 0, isTold = false; ; ) {
+      try {
+        await claim.take(() => onNotice(`${run} was coordinated by another process; looking whether it still lives`));
+        await published.create();
+        await published.store.clear();
+        return;
+      } catch (error) {
+        if (error instanceof ProxmoError) throw error;
+        const isThere = await nc.rtt().then(
+          () => true,
+          () => false,
+        );
+        if (isThere && ++failures >= mostFailures) throw cannotKeep(nc, replicas, error);
+        if (!isTold) onNotice('the NATS server is away; waiting for it');
+        isTold = true;
+      }
+      await pause(tickMs);
+      await published.reopen().catch(() => undefined);
+    }
   }
 
   private begin(): void {

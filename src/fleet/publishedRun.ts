@@ -77,9 +77,14 @@ export class PublishedRun {
     return true;
   }
 
+  /** Makes what runs share, after the server may have lost it. @throws {Error} if it is away, or keeps nothing */
+  async reopen(): Promise<void> {
+    this.current = await createDirectory(this.nc, this.replicas);
+  }
+
   /** Makes everything as it should be, after the server may have lost it. */
   async restore(): Promise<void> {
-    this.current = await createDirectory(this.nc, this.replicas);
+    await this.reopen();
     await this.create();
     this.there.clear();
     // Whole: workers may have come and gone.

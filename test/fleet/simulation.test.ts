@@ -47,6 +47,13 @@ describe('a simulated fleet', () => {
     expect(simulate(steps, near, equal(4)).seconds).toBeCloseTo(72, 6);
   });
 
+  it('plays one iteration ahead, and takes the longer of playing and learning', () => {
+    const ahead = (changes: Partial<SimulatedJob>) => ({ ...work(changes), isAhead: true });
+    // Eight pieces of 10 s on four workers are 20 s, beside 4 s or 50 s of learning.
+    expect(simulate(ahead({}), near, equal(4)).seconds).toBeCloseTo(20, 6);
+    expect(simulate(ahead({ after: 50 }), near, equal(4)).seconds).toBeCloseTo(50, 6);
+  });
+
   it('waits for round trips, for bytes on shared links, and for its coordinator to read', () => {
     const far = { ...near, roundTrip: 0.2 };
     // One piece for each worker: it is given, fetched and answered.
