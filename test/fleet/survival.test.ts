@@ -174,7 +174,7 @@ describe.skipIf(!hasNatsServer)('a fleet goes on to the same bits', () => {
     const { runs } = await createDirectory(other);
     await runs.put('ancient', JSON.stringify({ protocol: 0, version: '0', isOpen: false }));
     await other.close();
-    const worker = await startWorker(server, 'w', { run: null });
+    const worker = await startWorker(server, 'w', { run: null, environments: [config.environment.name] });
     await trainWithFleet(server, join(folder, 'any'), config);
     worker.stop();
     expect((await worker.done).pieces).toBeGreaterThan(0);

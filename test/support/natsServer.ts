@@ -8,6 +8,12 @@ import { answers, freePort } from '../../src/cli/localFleet.ts';
 /** Whether there is one (Debian: `nats-server`). */
 export const hasNatsServer = spawnSync('nats-server', ['--version']).status === 0;
 
+/** Those that run. A test that ends before it has ended its server leaves it to the end of the process. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 export class NatsServer {
   private child: ChildProcess | null = null;
   private folder = mkdtempSync(join(tmpdir(), 'proxmo-nats-'));
@@ -52,6 +58,8 @@ export class NatsServer {
     const common = ['--addr', '127.0.0.1', '--port', String(port), '--jetstream', '--store_dir', folder];
     const child = spawn('nats-server', [...common, ...this.options], { stdio: 'ignore' });
     this.child = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     for (let tries = 0; tries < 200; tries++) {
       if (child.exitCode !== null) throw new Error(`nats-server ended with ${child.exitCode}`);
       if (await answers(port)) return;
