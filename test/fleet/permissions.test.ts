@@ -22,7 +22,8 @@ describe.skipIf(!hasNatsServer)('the documented permissions', () => {
     await using server = await NatsServer.start(['--config', settings]);
     const as = (user: string) => ({ address: server.address.replace('//', `//${user}:${user[0]}@`) }) as NatsServer;
 
-    const config = tinyFleetConfig(writeTinyWorld(folder), 1);
+    const { fleet, ...settingsOfRun } = tinyFleetConfig(writeTinyWorld(folder), 2);
+    const config = { ...settingsOfRun, fleet: { ...fleet, gradients: true, differences: true } };
     const worker = await startWorker(as('worker'), 'w');
     const rogue = await connect({ servers: server.address, user: 'worker', pass: 'w' });
     const tries: Promise<unknown>[] = [];
