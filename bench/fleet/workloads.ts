@@ -70,8 +70,8 @@ const gradientByte = 4.1;
 const spread = 0.25;
 
 /**
- * How an iteration is done: the coordinator learns; it learns while the next iteration is played (`fleet.staleness: 1`);
- * or workers compute gradients too.
+ * How an iteration is done: the coordinator learns; it learns while the next iteration is played
+ * (`fleet.staleness: 1`); or workers compute gradients too.
  */
 export type Learning = 'at the coordinator' | 'at the coordinator, beside the next rollout' | 'by workers';
 
