@@ -3,7 +3,6 @@
  * of all of them compressed. Besides, seconds of the processor at both ends:
  * `node scripts/run.mjs bench/fleet/differences.ts RUN…`.
  */
-
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';

@@ -11,7 +11,7 @@ import { bottleneckOf } from './bottleneck.ts';
 import { checkAgainstFleets } from './check.ts';
 import { speedUpSvg } from './picture.ts';
 import { type SimulatedNet, type SimulatedWork, secondsAlone, simulate, speedsOf } from './simulation.ts';
-import { type Learning, workloads } from './workloads.ts';
+import { beside, type Learning, workloads } from './workloads.ts';
 
 const counts = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 const nets: Readonly<Record<string, SimulatedNet>> = {
@@ -27,8 +27,6 @@ const usualChurn = 0.01;
 const iterationsOf = (count: number) => (count <= 64 ? 40 : 6);
 /** Beyond that, more workers make it less than so much faster: it ends there. */
 const worthwhile = 1.1;
-
-const beside = 'at the coordinator, beside the next rollout';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({

@@ -69,11 +69,13 @@ const gradientByte = 4.1;
 /** Episodes of a group differ in length. */
 const spread = 0.25;
 
+export const beside = 'at the coordinator, beside the next rollout';
+
 /**
  * How an iteration is done: the coordinator learns; it learns while the next iteration is played
  * (`fleet.staleness: 1`); or workers compute gradients too.
  */
-export type Learning = 'at the coordinator' | 'at the coordinator, beside the next rollout' | 'by workers';
+export type Learning = 'at the coordinator' | typeof beside | 'by workers';
 
 /** Of an update: a forward pass more, where a forward and a backward pass are three. */
 const proximalPass = 4 / 3;
@@ -86,7 +88,7 @@ function workOf(iteration: Iteration, learning: Learning, speed: number, groups 
   const more = groups / iteration.groups;
   const { rollout, advantages, update, parameters, answerBytes, judging, steps, joining } = iteration;
   const weightBytes = 4 * parameters;
-  const isAhead = learning === 'at the coordinator, beside the next rollout';
+  const isAhead = learning === beside;
   const whole = update * more * (isAhead ? proximalPass : 1);
   const play: SimulatedJob = {
     ...{ pieces: groups, seconds: (rollout * more) / groups / speed, spread, pieceBytes: 1e3, answerBytes },

@@ -7,8 +7,8 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { ProxmoError } from '../base/errors.ts';
-import { environmentEntries } from '../envs/registry.node.ts';
 import type { Coordinator, CoordinatorOptions } from '../fleet/coordinator.ts';
+import { playableNames } from '../fleet/environment.node.ts';
 import { checkedRunName, runNameOf } from '../fleet/protocol.ts';
 import type { TrainConfig } from '../rl/config.ts';
 import { logToRun } from '../runs/run.ts';
@@ -115,11 +115,10 @@ export class FleetRun {
 
 /** @throws {ProxmoError} `config` if no worker would play the run's environment */
 function checkPlayable({ environment: { name } }: TrainConfig): void {
-  const playable = environmentEntries.filter(({ starts }) => !starts).map((entry) => entry.name);
-  if (playable.includes(name)) return;
+  if (playableNames.includes(name)) return;
   throw new ProxmoError(
     'config',
-    `Workers of a fleet play ${playable.join(', ')}, which start nothing on their machines, but the run plays ${name}; train it without --fleet and --workers.`,
+    `Workers of a fleet play ${playableNames.join(', ')}, which start nothing on their machines, but the run plays ${name}; train it without --fleet and --workers.`,
   );
 }
 

@@ -6,14 +6,18 @@ import { ProxmoError } from '../base/errors.ts';
 import { createNamedTaskSet, environmentEntries, type NamedEnvironment } from '../envs/registry.node.ts';
 import type { OpenTaskSet } from './stage.ts';
 
+const playable = environmentEntries.filter(({ starts }) => !starts);
+/** Of the environments that workers play, wherever their data is. */
+export const playableNames: readonly string[] = playable.map(({ name }) => name);
+
 /** @param paths options of environments that are paths here, by their names */
 export function openTaskSetWith(paths: Readonly<Record<string, string>>): OpenTaskSet {
   return ({ name, options }: NamedEnvironment) => {
-    const entry = environmentEntries.find((candidate) => candidate.name === name);
-    if (!entry || entry.starts)
+    const entry = playable.find((candidate) => candidate.name === name);
+    if (!entry)
       throw new ProxmoError(
         'config',
-        `The run plays ${JSON.stringify(name)}, which a worker does not: it plays ${playable().join(', ')}, which start nothing.`,
+        `The run plays ${JSON.stringify(name)}, which a worker does not: it plays ${playableNames.join(', ')}, which start nothing.`,
       );
     const pathNames = Object.keys(entry.paths ?? {});
     const others = Object.entries(options).filter(([key]) => !pathNames.includes(key));
@@ -24,9 +28,5 @@ export function openTaskSetWith(paths: Readonly<Record<string, string>>): OpenTa
 
 /** Names of the environments that such a worker has the data of. @param paths as of `openTaskSetWith` */
 export function environmentsWith(paths: Readonly<Record<string, string>>): string[] {
-  return environmentEntries.filter(({ starts, has }) => !starts && (!has || has(paths))).map(({ name }) => name);
-}
-
-function playable(): string[] {
-  return environmentEntries.filter(({ starts }) => !starts).map(({ name }) => name);
+  return playable.filter(({ has }) => !has || has(paths)).map(({ name }) => name);
 }

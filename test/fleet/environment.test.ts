@@ -1,13 +1,15 @@
 /** Which environments a worker has the data of. */
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { environmentsWith } from '../../src/fleet/environment.node.ts';
 
+const root = mkdtempSync(join(tmpdir(), 'proxmo-data-'));
 afterEach(() => vi.unstubAllEnvs());
+afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-const folder = () => mkdtempSync(join(tmpdir(), 'proxmo-data-'));
+const folder = () => mkdtempSync(join(root, 'data-'));
 
 it('has those that make their data themselves, and ALFWorld where its games are', () => {
   const games = folder();

@@ -52,7 +52,7 @@ export function fetchedFolder(): string {
 
 /** Whether there are games at a place, or at the usual ones, as `openLibrary` takes them. */
 export function hasGames(data: string | null): boolean {
-  return placesOf(data).some((place) => openPlace(resolve(place), Object.values(usualNames)) !== null);
+  return findLibrary(placesOf(data), Object.values(usualNames)) !== null;
 }
 
 /**
@@ -64,10 +64,8 @@ export function hasGames(data: string | null): boolean {
  */
 export function openLibrary(data: string | null, splits: readonly string[]): Library {
   const places = placesOf(data);
-  for (const place of places) {
-    const library = openPlace(resolve(place), splits);
-    if (library !== null) return library;
-  }
+  const library = findLibrary(places, splits);
+  if (library !== null) return library;
   throw new ProxmoError(
     'file',
     `ALFWorld's games are not at ${places.join(' or ')}: there is no ${LAYOUT}/<split>/<task>/<trial>/${GAME_FILE}; ` +
@@ -79,6 +77,15 @@ function placesOf(data: string | null): string[] {
   if (data !== null) return [data];
   const own = process.env.ALFWORLD_DATA;
   return [...(own ? [own] : []), fetchedFolder(), join(homedir(), '.cache', 'alfworld')];
+}
+
+/** The games at the first of these places that has any. */
+function findLibrary(places: readonly string[], splits: readonly string[]): Library | null {
+  for (const place of places) {
+    const library = openPlace(resolve(place), splits);
+    if (library !== null) return library;
+  }
+  return null;
 }
 
 function openPlace(place: string, splits: readonly string[]): Library | null {
