@@ -7,6 +7,8 @@ const patience = 3;
 export class LearningSignal {
   private without: IterationMetrics[] = [];
   private isTold = false;
+  /** The highest success of an iteration before those without a difference. */
+  private best = 0;
 
   /**
    * Takes note of an iteration.
@@ -14,15 +16,22 @@ export class LearningSignal {
    */
   note(metrics: IterationMetrics): string | null {
     this.without = metrics.deadGroupShare === 1 ? [...this.without, metrics] : [];
+    if (this.without.length === 0) this.best = Math.max(this.best, metrics.success);
     if (this.isTold || this.without.length < patience) return null;
     this.isTold = true;
     const rates = this.without.map(({ success }) => success);
-    return `In ${patience} iterations in a row, the episodes of each task all came to the same reward${remedyFor(rates)}.`;
+    return `In ${patience} iterations in a row, the episodes of each task all came to the same reward${remedyFor(rates, this.best)}.`;
   }
 }
 
-function remedyFor(rates: readonly number[]): string {
-  if (rates.every((rate) => rate === 0))
+function remedyFor(rates: readonly number[], best: number): string {
+  const hasFailed = rates.every((rate) => rate === 0);
+  if (hasFailed && best > 0)
+    return (
+      `, and none succeeded, though ${(100 * best).toFixed(1)} % did before, so the policy has unlearned what it could and finds nothing to learn from; ` +
+      'begin anew with a lower learning rate (training.learningRate) or with demonstrations beside it (loss.imitationCoefficient)'
+    );
+  if (hasFailed)
     return (
       ', and none succeeded, so there is nothing to learn from; give more demonstrations (warmStart.tasks, warmStart.epochs), ' +
       'let the environment reward progress on the way (shaping, where it has that option), or train on another pool of easier tasks'
