@@ -10,6 +10,7 @@ import { loadOwnModules } from '../rl/own/modules.node.ts';
 import { planRun } from '../rl/planRun.node.ts';
 import { newPolicySource } from '../rl/policySource.node.ts';
 import { estimateTime, smallTrainer, type TimeEstimate } from '../rl/timeEstimate.node.ts';
+import type { Trainer } from '../rl/trainer.ts';
 import { Engine } from '../tensor/engine.ts';
 import { standardOutput } from './output.ts';
 import { duration } from './table.ts';
@@ -62,7 +63,7 @@ async function examine(config: TrainConfig, adapter: string | undefined): Promis
       const problems = [...checked.problems, ...(tooMuch === null ? [] : [tooMuch])];
       const notes = [...checked.notes];
       const common = { adapter: gpu.adapter.name, config, memory, problems, notes };
-      if (problems.length > 0) return { ...common, episode: null, time: null };
+      if (problems.length > 0) return { ...common, episode: await episodeIfAny(trainer), time: null };
       const episode = await showEpisode(player, taskSet, trainer.tasks.training[0]!, config);
       const longest = Math.max(0, ...episode.turns.map(({ replyTokens }) => replyTokens));
       if (longest > config.sampling.maxNewTokens)
@@ -80,6 +81,16 @@ async function examine(config: TrainConfig, adapter: string | undefined): Promis
     }
   } finally {
     await taskSet.close?.();
+  }
+}
+
+/** An episode where something is wrong elsewhere; null where that stands in its way. */
+async function episodeIfAny({ policy, taskSet, tasks, config }: Trainer): Promise<ShownEpisode | null> {
+  try {
+    return await showEpisode(policy.player, taskSet, tasks.training[0]!, config);
+  } catch (error) {
+    if (error instanceof ProxmoError) return null;
+    throw error;
   }
 }
 

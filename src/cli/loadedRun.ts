@@ -9,13 +9,14 @@ import { exists } from '../base/atomicFile.node.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { openDevice } from '../gpu/device.node.ts';
 import { locateModel } from '../models/hub/cache.node.ts';
-import { agreeTo, requireAgreement } from '../rl/agreement.node.ts';
+import { agreeTo, loadedModules, requireAgreement } from '../rl/agreement.node.ts';
 import type { TrainConfig } from '../rl/config.ts';
+import { changedModules } from '../rl/departures.node.ts';
 import { loadRun, loadStart } from '../rl/run.node.ts';
 import { runConfig } from '../rl/runConfig.node.ts';
 import type { KeptChoices } from '../rl/runTuning.node.ts';
 import type { Trainer } from '../rl/trainer.ts';
-import { openRun, runFiles } from '../runs/run.ts';
+import { openRun, type Run, runFiles } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
 import { refuseBeside, repeatedOption } from './arguments.ts';
 import { checkNewRun, checkTrainedRun } from './names.ts';
@@ -95,7 +96,8 @@ async function trainedLoader(
   dir: string,
   { checkpoint, episodes, trust, preset, config: file, env, set = [] }: RunChoice,
 ): Promise<Loader> {
-  const config = runConfig(await openRun(dir));
+  const run = await openRun(dir);
+  const config = runConfig(run);
   refuseBeside(dir, 'has settings of its own', {
     '--preset': preset,
     '--config': file,
@@ -105,7 +107,17 @@ async function trainedLoader(
   await checkTrainedRun(config);
   const agree = agreement(trust);
   await requireAgreement({ environment: config.environment }, dir, agree);
+  await tellChangedModules(run, config);
   return (engine) => loadRun(engine, dir, checkpoint, episodes, agree);
+}
+
+/** Says on standard error where the run's environment is not as it was: what is played then is another world. */
+async function tellChangedModules({ manifest }: Run, { environment }: TrainConfig): Promise<void> {
+  const { modules } = manifest.resumes.at(-1) ?? manifest;
+  for (const path of changedModules(modules, await loadedModules({ environment })))
+    standardError.print(
+      `${path} was changed since the run was trained with it, so this is another world than the run's`,
+    );
 }
 
 /** The same for what has no settings of its own. */

@@ -43,7 +43,7 @@ export function chooseTasks<T extends Task>(
   if (tasks.length < count) {
     throw new ProxmoError(
       'config',
-      `${setName}: the ${split} split has ${tasks.length} tasks, not ${count}${note()}; ask for fewer (warmStart.tasks, training.pool, training.tasks, training.skip, evaluation.tasks) or provide more.`,
+      `${setName}: the ${split} split has ${tasks.length} tasks, not ${count}${note()}; ask for fewer, or provide more.`,
     );
   }
   const byType = [...groupBy(tasks, ({ type }) => type).entries()]

@@ -7,6 +7,7 @@ import { ProxmoError } from '../base/errors.ts';
 import { isSystemError } from '../base/systemErrors.node.ts';
 import { type NamedEnvironment, startedBy } from '../envs/registry.node.ts';
 import { describeStarted, type Started } from '../envs/started.ts';
+import type { LoadedModule } from '../runs/run.ts';
 import { isTrusted, rememberTrust } from '../runs/trust.ts';
 import { startedByOwn } from './own/modules.node.ts';
 import type { OwnSettings } from './own/settings.ts';
@@ -30,6 +31,12 @@ export type Starting = { readonly environment: NamedEnvironment } & (
 export async function startedBySettings(settings: Starting): Promise<Started[]> {
   const started = await startedBy(settings.environment);
   return [...(started === null ? [] : [started]), ...(settings.advantages ? await startedByOwn(settings) : [])];
+}
+
+/** The modules among it, as a run's record has them. @throws {ProxmoError} as `startedBySettings` */
+export async function loadedModules(settings: Starting): Promise<LoadedModule[]> {
+  const all = await startedBySettings(settings);
+  return all.flatMap((started) => (started.kind === 'module' ? [{ path: started.path, sha256: started.sha256 }] : []));
 }
 
 /**

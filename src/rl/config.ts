@@ -81,7 +81,8 @@ export const trainConfigSchema = settings
   })
   .refine(({ loss, warmStart }) => loss.imitationCoefficient === 0 || warmStart.tasks > 0, {
     path: ['loss', 'imitationCoefficient'],
-    error: 'there is nothing to imitate without demonstrations; set it to 0, or warmStart.tasks to a number of them',
+    error:
+      'there is nothing to imitate without demonstrations; set it to 0, or warmStart.tasks to a number of them (and warmStart.epochs to 0 for a policy that knows them)',
   })
   .refine(
     ({ training: { miniBatchRows, schedule, warmup } }) =>

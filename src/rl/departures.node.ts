@@ -1,6 +1,5 @@
 /** Why a run that goes on may come to something else than one that never stopped. */
-import type { JsonObject } from '../runs/json.ts';
-import type { Run } from '../runs/run.ts';
+import type { LoadedModule, Run, RunSession } from '../runs/run.ts';
 import type { Difference } from './resumeSettings.ts';
 
 /** The course of a run's learning rate. */
@@ -16,15 +15,20 @@ export interface RateCourse {
 /** In sentences. */
 export function departures(
   { manifest }: Pick<Run, 'manifest'>,
-  adapter: JsonObject,
+  { adapter, modules = [] }: RunSession,
   changes: readonly Difference[],
   { schedule, warmup, of, unit }: RateCourse,
 ): string[] {
-  const { name, driver } = (manifest.resumes.at(-1) ?? manifest).adapter;
+  const last = manifest.resumes.at(-1) ?? manifest;
+  const { name, driver } = last.adapter;
   const isElsewhere = name !== adapter.name || driver !== adapter.driver;
   const hasCourse = schedule !== 'constant' || warmup > 0;
   const isLonger = changes.some(({ keys }) => of.includes(keys.join('.')));
   return [
+    ...changedModules(last.modules, modules).map(
+      (path) =>
+        `${path} was changed since the run last went on, so what follows may not be compared with what came before.`,
+    ),
     ...(isElsewhere ? [`It ran on ${name} (${driver}) before, so its last bits may be others than there.`] : []),
     ...(isLonger && hasCourse
       ? [
@@ -32,4 +36,10 @@ export function departures(
         ]
       : []),
   ];
+}
+
+/** The paths of modules whose content is another than before. */
+export function changedModules(before: readonly LoadedModule[], now: readonly LoadedModule[]): string[] {
+  const known = new Map(before.map(({ path, sha256 }) => [path, sha256]));
+  return now.filter(({ path, sha256 }) => known.has(path) && known.get(path) !== sha256).map(({ path }) => path);
 }

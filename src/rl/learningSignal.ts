@@ -29,12 +29,12 @@ function remedyFor(rates: readonly number[], best: number): string {
   if (hasFailed && best > 0)
     return (
       `, and none succeeded, though ${(100 * best).toFixed(1)} % did before, so the policy has unlearned what it could and finds nothing to learn from; ` +
-      'begin anew with a lower learning rate (training.learningRate) or with demonstrations beside it (loss.imitationCoefficient)'
+      'begin anew with a lower learning rate (training.learningRate) or with demonstrations beside it (loss.imitationCoefficient=1, with warmStart.tasks)'
     );
   if (hasFailed)
     return (
       ', and none succeeded, so there is nothing to learn from; give more demonstrations (warmStart.tasks, warmStart.epochs), ' +
-      'let the environment reward progress on the way (shaping, where it has that option), or train on another pool of easier tasks'
+      'let the environment reward progress on the way, or train on another pool of easier tasks'
     );
   if (rates.every((rate) => rate === 1))
     return ', and all succeeded, so there is little left to learn; train on another pool of harder tasks';

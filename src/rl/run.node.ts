@@ -14,7 +14,7 @@ import { type Precision, storageFor } from '../nn/precision.ts';
 import { reopenRun, type StoppedRun } from '../runs/resume.ts';
 import { createRun, openRun, type Run } from '../runs/run.ts';
 import type { Engine } from '../tensor/engine.ts';
-import { type Agree, agreeTo, requireAgreement } from './agreement.node.ts';
+import { type Agree, agreeTo, loadedModules, requireAgreement } from './agreement.node.ts';
 import { type TrainConfig, trainConfigSchema } from './config.ts';
 import { configSchemaText } from './configSchema.node.ts';
 import { describeAdapter } from './describeAdapter.node.ts';
@@ -122,8 +122,7 @@ async function withTaskSet<T>(
   use: (taskSet: TaskSet) => Promise<T>,
 ): Promise<T> {
   const { name, options } = config.environment;
-  // A task set in memory starts nothing, but estimator, loss and sampler may be modules all the same.
-  const settings = given ? { ...config, environment: { name: 'in memory', options: {} } } : config;
+  const settings = startingSettings(config, given);
   if (resume) await requireAgreement(settings, dir, agree);
   else await agreeTo(settings);
   await loadOwnModules(config);
@@ -136,6 +135,11 @@ async function withTaskSet<T>(
   }
 }
 
+/** A task set in memory starts nothing, but estimator, loss and sampler may be modules all the same. */
+function startingSettings(config: TrainConfig, given: TaskSet | undefined): TrainConfig {
+  return given ? { ...config, environment: { ...config.environment, name: 'in memory', options: {} } } : config;
+}
+
 async function beginRun(taskSet: TaskSet, engine: Engine, options: CompleteRunOptions): Promise<Summary> {
   const { dir, config, version, signal } = options;
   const choices = await prepare(taskSet, engine, options);
@@ -144,7 +148,8 @@ async function beginRun(taskSet: TaskSet, engine: Engine, options: CompleteRunOp
     await run.checkReading();
     checkNotStopped(signal);
     // Only when everything that can be wrong with the settings was checked.
-    const session = { version, adapter: describeAdapter(engine) };
+    const modules = await loadedModules(startingSettings(config, options.taskSet));
+    const session = { version, modules, adapter: describeAdapter(engine) };
     const writer = await createRun(dir, {
       ...session,
       config: { ...config },
@@ -184,7 +189,8 @@ async function goOn(
     const run = new TrainingRun(engine, options, taskSet, start);
     if (checkpoint) await run.restore(checkpoint).finally(() => checkpoint.close());
     const course = { ...config.training, of: ['training.iterations'], unit: 'iteration' } as const;
-    const writer = await takeUp(engine, stopped, { ...options, known: runConfig(stopped), changes, course });
+    const modules = await loadedModules(startingSettings(config, options.taskSet));
+    const writer = await takeUp(engine, stopped, { ...options, modules, known: runConfig(stopped), changes, course });
     try {
       await choices?.keepIn(writer);
       return await run.run(writer);

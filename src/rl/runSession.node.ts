@@ -4,7 +4,7 @@ import { errorMessage, ProxmoError } from '../base/errors.ts';
 import { checked } from '../base/schemaProblems.ts';
 import { systemReason } from '../base/systemErrors.node.ts';
 import type { StoppedRun } from '../runs/resume.ts';
-import type { RunWriter } from '../runs/run.ts';
+import type { LoadedModule, RunWriter } from '../runs/run.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { departures, type RateCourse } from './departures.node.ts';
 import { describeAdapter } from './describeAdapter.node.ts';
@@ -49,6 +49,8 @@ export interface TakenUp {
   readonly changes: readonly Difference[];
   readonly course: RateCourse;
   readonly version: string;
+  /** Modules of the user's own that it loads; default: none. */
+  readonly modules?: readonly LoadedModule[];
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: SessionEvent) => void;
 }
@@ -59,14 +61,13 @@ export interface TakenUp {
  * @throws {ProxmoError} `interrupted` if the signal fired, `file`
  */
 export async function takeUp(engine: Engine, stopped: StoppedRun, how: TakenUp): Promise<RunWriter> {
-  const { config, known, changes, course, version, signal, onEvent } = how;
+  const { config, known, changes, course, version, modules = [], signal, onEvent } = how;
   const { checkpoint, problems } = stopped;
   checkNotStopped(signal);
   for (const text of problems) onEvent?.({ kind: 'warning', text });
-  const adapter = describeAdapter(engine);
+  const session = { version, modules, adapter: describeAdapter(engine) };
   const writer = await stopped.resume({
-    version,
-    adapter,
+    ...session,
     seed: config.seed,
     config: { ...config },
     edits: differences(known, config).map(({ keys, now }) => ({ keys, value: now })),
@@ -76,7 +77,7 @@ export async function takeUp(engine: Engine, stopped: StoppedRun, how: TakenUp):
     const from = checkpoint ? `the checkpoint of ${course.unit} ${checkpoint.iteration}` : 'its beginning';
     writer.log(`taken up from ${from} by proxmo ${version} on ${engine.gpu.adapter.name}`);
     onEvent?.({ kind: 'begin', from: checkpoint?.iteration ?? null });
-    for (const text of departures(stopped, adapter, changes, course)) {
+    for (const text of departures(stopped, session, changes, course)) {
       writer.log(text);
       onEvent?.({ kind: 'warning', text });
     }

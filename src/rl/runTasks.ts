@@ -9,8 +9,8 @@ import type { TrainConfig } from './config.ts';
 
 export class RunTasks {
   private readonly known = new Map<string, readonly Task[]>();
-  /** Tasks of the train split. */
-  private listed: number | undefined;
+  /** How many tasks there are of each split that was asked for. */
+  private readonly sizes = new Map<Split, number>();
   private played: readonly Task[] | undefined;
 
   constructor(
@@ -18,11 +18,20 @@ export class RunTasks {
     private readonly config: Pick<TrainConfig, 'training' | 'evaluation' | 'warmStart' | 'seed'>,
   ) {}
 
-  /** Those that iterations take in turn. */
+  /**
+   * Those that iterations take in turn: as many as are asked for, or all that the split has behind those left out.
+   * @throws {ProxmoError} `config` if that is less than one iteration takes; `environment` as for all lists
+   */
   get training(): readonly Task[] {
     const { pool, tasks, skip } = this.config.training;
-    const size = Math.max(pool, tasks);
-    this.played ??= this.ask('train', skip + size, this.config.seed).slice(skip);
+    if (this.played) return this.played;
+    const there = this.sizeOf('train') - skip;
+    if (there < tasks)
+      throw new ProxmoError(
+        'config',
+        `The train split of ${this.taskSet.name} has ${this.sizeOf('train')} tasks${skip > 0 ? `, of which the first ${skip} are left out (training.skip)` : ''}, but an iteration takes ${tasks} (training.tasks); set ${skip > 0 ? 'one of them' : 'it'} lower, or give the environment more tasks.`,
+      );
+    this.played = this.ask('train', skip + Math.min(Math.max(pool, tasks), there), this.config.seed).slice(skip);
     return this.played;
   }
 
@@ -30,28 +39,34 @@ export class RunTasks {
   get demonstrated(): readonly Task[] {
     const { warmStart, seed } = this.config;
     if (warmStart.tasks === 0 || this.lacksExpert) return [];
-    // A split that cannot be listed has as many as are asked for.
-    this.listed ??= this.taskSet.allTasks?.('train').length || Number.POSITIVE_INFINITY;
-    return this.ask('train', Math.min(warmStart.tasks, this.listed), seed);
+    return this.ask('train', Math.min(warmStart.tasks, this.sizeOf('train')), seed);
   }
 
-  /** Those that evaluations play. */
+  /** Those that evaluations play: as many as are asked for, or all of their split. */
   get heldOut(): readonly Task[] {
     const { split, tasks, seed } = this.config.evaluation;
-    return this.ask(split, tasks, seed);
+    return this.ask(split, Math.min(tasks, this.sizeOf(split)), seed);
   }
 
   /** What the user should know of the tasks before the run begins, a sentence each. */
   get notes(): string[] {
-    const { warmStart } = this.config;
+    const { warmStart, training, evaluation } = this.config;
     const { name } = this.taskSet;
     const few = this.demonstrated.length;
+    const played = this.training.length;
+    const heldOut = this.heldOut.length;
     const notes = [
       warmStart.tasks > 0 && this.lacksExpert
         ? `${name} has no expert to learn from, so there is no warm start: the policy begins as it is. Set warmStart.tasks to 0 to leave this note out.`
         : null,
       few > 0 && few < warmStart.tasks
         ? `The train split of ${name} has ${few} tasks, so ${few} are demonstrated and not ${warmStart.tasks} (warmStart.tasks).`
+        : null,
+      played < training.pool
+        ? `The train split of ${name} has ${this.sizeOf('train')} tasks, so ${played} are trained on and not ${training.pool} (training.pool).`
+        : null,
+      heldOut < evaluation.tasks
+        ? `The ${evaluation.split} split of ${name} has ${heldOut} tasks, so ${heldOut} are evaluated on and not ${evaluation.tasks} (evaluation.tasks).`
         : null,
       this.leak,
     ];
@@ -73,6 +88,14 @@ export class RunTasks {
     return first === undefined
       ? null
       : `${shared.length} of the ${this.heldOut.length} ${split} tasks, as ${first.id}, are training tasks of this run too, so success on them says nothing of new tasks; separate the splits of ${this.taskSet.name}.`;
+  }
+
+  /** A split that cannot be listed has as many as are asked for. */
+  private sizeOf(split: Split): number {
+    let size = this.sizes.get(split);
+    if (size === undefined)
+      this.sizes.set(split, (size = this.taskSet.allTasks?.(split).length || Number.POSITIVE_INFINITY));
+    return size;
   }
 
   private ask(split: Split, count: number, seed: number): readonly Task[] {

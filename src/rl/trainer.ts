@@ -155,7 +155,7 @@ export class Trainer {
 
   /**
    * Behaviour cloning on the expert's demonstrations, then remembers the result as the reference policy.
-   * @returns the mean loss of the last epoch, in nats a token; null where the warm start is off
+   * @returns the mean loss of the last epoch, in nats a token; null where there is no task or no epoch of it
    * @throws {ProxmoError} `config` if there is nothing to learn from; `non-finite` if nothing can be learned
    */
   warmStart(hooks: WarmStartHooks = {}): Promise<number | null> {
@@ -237,7 +237,7 @@ export class Trainer {
   private async imitate(hooks: WarmStartHooks): Promise<number | null> {
     let loss: number | null = null;
     const { demonstrated } = this.tasks;
-    if (demonstrated.length > 0) {
+    if (demonstrated.length > 0 && this.config.warmStart.epochs > 0) {
       this.report('demonstrations', 0);
       const demonstrations = await this.lessons.demonstrations();
       this.report('warm start', 0);

@@ -147,7 +147,7 @@ export class WorkLeft {
     const { warmStart, training } = this.settings;
     if (kind === 'evaluation') return this.evaluations;
     if (kind === 'demonstrations' || kind === 'warm start')
-      return this.from === null && warmStart.tasks > 0 && !this.isPastWarmStart ? 1 : 0;
+      return this.from === null && warmStart.tasks > 0 && warmStart.epochs > 0 && !this.isPastWarmStart ? 1 : 0;
     return training.iterations - (this.from ?? 0);
   }
 

@@ -48,7 +48,15 @@ export class StoppedRun extends Run {
   }
 
   /** Goes on: from here the folder changes. Close the writer first, and then this. */
-  async resume({ adapter, version, seed, config, edits = [], changes = {} }: ResumeOptions): Promise<RunWriter> {
+  async resume({
+    adapter,
+    version,
+    modules = [],
+    seed,
+    config,
+    edits = [],
+    changes = {},
+  }: ResumeOptions): Promise<RunWriter> {
     const { dir, checkpoint } = this;
     const settings = plainJson(config, `${dir}: the configuration`);
     const iteration = checkpoint?.iteration ?? null;
@@ -60,7 +68,8 @@ export class StoppedRun extends Run {
     try {
       if (iteration !== null) await pointLatest(join(dir, runFiles.checkpoints), iteration);
       if (edits.length > 0) await this.#editConfig(edits);
-      const resume = { adapter, version, started: new Date().toISOString(), iteration, changes };
+      const started = new Date().toISOString();
+      const resume = { adapter, version, started, modules: [...modules], iteration, changes };
       const manifest = { ...this.manifest, seed, resumes: [...this.manifest.resumes, resume] };
       await writeJson(join(dir, runFiles.manifest), manifest);
       const writer = new RunWriter(new Run(dir, manifest, config), settings, metrics, this.#release);

@@ -67,7 +67,13 @@ export const runFiles = {
 
 const defaultKeep = 3;
 
-const sessionFields = { version: z.string(), adapter: jsonObjectSchema, started: z.iso.datetime() };
+const sessionFields = {
+  version: z.string(),
+  adapter: jsonObjectSchema,
+  started: z.iso.datetime(),
+  /** Modules of the user's own that it loaded, with the hash of each file as it was. */
+  modules: z.array(z.strictObject({ path: z.string(), sha256: z.string().nullable() })).default([]),
+};
 const manifestSchema = z.strictObject({
   format: z.literal('proxmo-run'),
   formatVersion: z.literal(1),
@@ -91,12 +97,17 @@ const manifestSchema = z.strictObject({
  */
 export type RunManifest = z.infer<typeof manifestSchema>;
 
+/** A module of the user's own, as an environment or an estimator; without a hash where it is no plain file. */
+export type LoadedModule = RunManifest['modules'][number];
+
 /** What a process that writes to a run tells about itself. */
 export interface RunSession {
   /** The GPU adapter, as the device layer describes it. */
   readonly adapter: JsonObject;
   /** Version of this package. */
   readonly version: string;
+  /** Default: none. */
+  readonly modules?: readonly LoadedModule[];
 }
 
 export interface CreateRunOptions extends RunSession {
@@ -271,7 +282,7 @@ export function logToRun(dir: string, text: string): void {
  * holds what JSON cannot. What it made is gone then.
  */
 export async function createRun(dir: string, options: CreateRunOptions): Promise<NewRun> {
-  const { config, kind = 'train', schema, adapter, version, seed } = options;
+  const { config, kind = 'train', schema, adapter, version, modules = [], seed } = options;
   const settings = plainJson(config, `${dir}: the configuration`);
   const madeFolder = await makeFolder(dir);
   const release = acquireLock(join(dir, runFiles.lock));
@@ -290,6 +301,7 @@ export async function createRun(dir: string, options: CreateRunOptions): Promise
       version,
       adapter,
       started,
+      modules: [...modules],
       resumes: [],
     };
     if (schema !== undefined) await writeFileAtomic(join(dir, runFiles.schema), [schema]);

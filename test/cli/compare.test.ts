@@ -14,7 +14,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const session = { version: '1', adapter: {}, started: '2026-01-01T00:00:00.000Z' };
 
 /** The folder of a run with success rates of its evaluations, by iteration, and of its iterations. */
-function runOf(name: string, settings: object, evaluations: Record<number, number>, training: number[]): string {
+function runOf(
+  name: string,
+  settings: object,
+  evaluations: Record<number, number>,
+  training: number[],
+  manifest: object = {},
+): string {
   const dir = join(folder, name);
   const config = { ...tinyConfig(world), ...settings };
   const evals = Object.entries(evaluations).map(([iteration, success]) => {
@@ -24,7 +30,14 @@ function runOf(name: string, settings: object, evaluations: Record<number, numbe
   const trains = training.map((success, index) => ({ kind: 'train', iteration: index + 1, success, episodes: 4 }));
   const records = [...evals, ...trains].sort((a, b) => a.iteration - b.iteration);
   writeFolder(dir, {
-    'run.json': JSON.stringify({ format: 'proxmo-run', formatVersion: 1, seed: 1, ...session, resumes: [] }),
+    'run.json': JSON.stringify({
+      format: 'proxmo-run',
+      formatVersion: 1,
+      seed: 1,
+      ...session,
+      ...manifest,
+      resumes: [],
+    }),
     'config.yaml': stringify(config),
     'metrics.jsonl': records.map((record) => `${JSON.stringify(record)}\n`).join(''),
   });
@@ -93,6 +106,14 @@ describe('runs side by side', () => {
     const { groups } = JSON.parse((await proxmo(['compare', '--json', first!, runs[1]!, twin])).stdout);
     const seeds = groups.map((group: { runs: { seed: number }[] }) => group.runs.map(({ seed }) => seed));
     expect(seeds).toEqual([[1, 2], [1]]);
+  });
+
+  it('of a module that was changed between them are not taken together, and it is told', async () => {
+    const made = ['0123456789', 'abcdef0123'].map((sha256, index) =>
+      runOf(`m${index}`, { seed: index }, { 2: 0.5 }, [0.5, 0.5], { modules: [{ path: '/w.mjs', sha256 }] }),
+    );
+    const { stdout } = await proxmo(['compare', ...made]);
+    expect(stdout).toMatch(/^setting +A +B\ncontent of \/w\.mjs +"01234567" +"abcdef01"$/m);
   });
 
   it('must be runs', async () => {

@@ -218,7 +218,7 @@ describe('mistakes end in one sentence and a non-zero exit', () => {
     [
       ['train', '--env', few, '--out', join(folder, 'never')],
       1,
-      /few: the train split has 3 tasks, not 400; ask for fewer/,
+      /The train split of few has 3 tasks, but an iteration takes 16 \(training\.tasks\); set it lower/,
     ],
     [['train', '--resume', folder, '--env', 'household'], 2, /A resumed run keeps its folder and settings/],
   ] as const)('%j', async (args, code, message) => {

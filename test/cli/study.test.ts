@@ -72,7 +72,7 @@ describe('mistakes are told before anything runs', () => {
       armOf('{ warmStart: { tasks: 4, teacher: solution } }'),
       /Arm other: The environment tiny has no recorded solutions/,
     ],
-    ['too few tasks', armOf('{ evaluation: { tasks: 4000 } }'), /Arm other: tiny: the unseen split has \d+ tasks/],
+    ['too few tasks', armOf('{ training: { tasks: 4000 } }'), /Arm other: The train split of tiny has \d+ tasks/],
   ])('%s', async (_, study, message) => {
     const { file, out } = studyIn(study);
     const check = async () => checkStudy(await loadStudy(file, out), async () => true);

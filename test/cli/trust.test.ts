@@ -101,6 +101,11 @@ describe('a run', () => {
     const before = readFileSync(module, 'utf8');
     writeFileSync(module, `${before}// changed\n`);
     expect((await proxmo(play, { env: stranger })).stderr).toContain('to which you did not agree');
+    const agreed = await proxmo([...play, '--trust'], { env: stranger });
+    expect(agreed).toMatchObject({
+      code: 0,
+      stderr: `${module} was changed since the run was trained with it, so this is another world than the run's\n`,
+    });
     writeFileSync(module, before);
     expect((await proxmo(play, { env: stranger })).code).toBe(0);
   });

@@ -212,6 +212,22 @@ describe('demonstrations within the update', () => {
     expect(batches).toHaveLength(2);
   });
 
+  it('are learned from in updates alone where the warm start has no epochs', async () => {
+    const trainer = await open(
+      { loss: { imitationCoefficient: 1 }, warmStart: { ...warmStart, epochs: 0 }, training },
+      { world },
+    );
+    const untouched = await open({ training }, { world });
+    expect(await trainer.warmStart()).toBeNull();
+    const actionsOf = async (each: typeof trainer) =>
+      (await each.iterate(0)).episodes.map(({ steps }) => steps[0]!.action);
+    const step = vi.spyOn(trainer.optimiser, 'step');
+    expect(await actionsOf(trainer)).toEqual(await actionsOf(untouched));
+    const isShown = ({ columns }: { columns: { weight: ArrayLike<number> } }) =>
+      Array.from(columns.weight).every((weight) => weight === 0);
+    expect(step.mock.calls.map(([batch]) => batch.filter((each) => isShown(each as never)).length)).toEqual([3, 3]);
+  });
+
   it('have corrections of failed episodes beside them, shared out among the steps', async () => {
     // Only `left` fails: then the other one is the way out.
     const strict = defineTaskSet({

@@ -56,7 +56,7 @@ function copyOf(run: string): string {
   cpSync(run, dir, { recursive: true });
   return dir;
 }
-const resume = (dir: string, changed: TrainConfig, onEvent?: (event: TrainEvent) => void) =>
+const resume = (dir: string, changed: TrainConfig, onEvent?: (event: TrainEvent) => unknown) =>
   trainTiny(dir, changed, { resume: true, ...(onEvent ? { onEvent } : {}) });
 
 describe('a finished run', () => {
@@ -177,6 +177,23 @@ it('another adapter than before is told', async () => {
   const warnings: string[] = [];
   await resume(dir, config(3), (event) => event.kind === 'warning' && warnings.push(event.text));
   expect(warnings).toEqual([expect.stringMatching(/^It ran on .* \(older\) before, so its last bits may be others/)]);
+});
+
+it('a module that was changed meanwhile is told, by its content', async () => {
+  const dir = copyOf(short);
+  const path = join(dir, 'run.json');
+  const manifest = readFileSync(path, 'utf8');
+  expect(JSON.parse(manifest).modules).toEqual([{ path: world, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }]);
+  writeFileSync(path, manifest.replace(/"sha256": "[0-9a-f]+"/, '"sha256": "0123abcd"'));
+  const warnings: string[] = [];
+  const watch = (event: TrainEvent) => event.kind === 'warning' && warnings.push(event.text);
+  await resume(dir, config(3), watch);
+  expect(warnings).toEqual([
+    `${world} was changed since the run last went on, so what follows may not be compared with what came before.`,
+  ]);
+  // From here it is the file as it is now.
+  await resume(dir, config(4), watch);
+  expect(warnings).toHaveLength(1);
 });
 
 it('tasks that are others than when the run began are refused', async () => {

@@ -62,7 +62,7 @@ describe('the tasks of a run', () => {
 
   it.each([
     ['comes twice', [...list(3), ...list(3)], /lab: the train split gives the task door-0 twice; proxmo env check/],
-    ['is missing', list(5), /lab: the train split gives 5 tasks, not 6/],
+    ['is missing, though the split has it', list(5), /lab: the train split gives 5 tasks, not 6/],
     ['is none', [...list(5), undefined as unknown as Task], /lab: the task is undefined, not an object/],
   ])('are refused where one %s', (_, given, message) => {
     expect(() => runTasks(() => given).tasks.training).toThrow(
@@ -70,15 +70,29 @@ describe('the tasks of a run', () => {
     );
   });
 
-  it('that are demonstrated are clamped to the split, with a note', () => {
-    const give = (split: Split, count: number) =>
-      list(split === 'train' ? Math.min(count, 7) : count, split === 'train' ? 0 : 50);
-    const { tasks } = runTasks(give, 20, { allTasks: () => list(7) });
-    expect(tasks.demonstrated).toHaveLength(7);
+  it('are all of a split that has fewer than are asked for, with notes', () => {
+    const sizes = { train: 5, seen: 3, unseen: 3 };
+    const give = (split: Split, count: number) => list(Math.min(count, sizes[split]), split === 'train' ? 0 : 50);
+    const { tasks } = runTasks(give, 20, { allTasks: (split) => list(sizes[split]) });
+    expect([tasks.demonstrated, tasks.training, tasks.heldOut].map(({ length }) => length)).toEqual([5, 5, 3]);
     expect(tasks.notes).toEqual([
-      expect.stringMatching(/^The train split of lab has 7 tasks, so 7 are demonstrated and not 20/),
+      'The train split of lab has 5 tasks, so 5 are demonstrated and not 20 (warmStart.tasks).',
+      'The train split of lab has 5 tasks, so 5 are trained on and not 6 (training.pool).',
+      'The unseen split of lab has 3 tasks, so 3 are evaluated on and not 4 (evaluation.tasks).',
     ]);
-    expect(() => runTasks(give, 20).tasks.demonstrated).toThrow(/gives 7 tasks, not 20/);
+    expect(() => runTasks(give, 20).tasks.demonstrated).toThrow(/gives 5 tasks, not 20/);
+  });
+
+  it('are refused where an iteration takes more than there are, by the settings that ask for them', () => {
+    const there = (count: number, skip: number) =>
+      runTasks((_, asked) => list(asked), 0, { allTasks: () => list(count) }, skip).tasks;
+    expect(() => there(1, 0).training).toThrow(
+      'The train split of lab has 1 tasks, but an iteration takes 2 (training.tasks); set it lower, or give the environment more tasks.',
+    );
+    expect(() => there(5, 4).training).toThrow(
+      'The train split of lab has 5 tasks, of which the first 4 are left out (training.skip), but an iteration takes 2 (training.tasks); set one of them lower,',
+    );
+    expect(there(6, 4).training.map(({ id }) => id)).toEqual(['door-4', 'door-5']);
   });
 
   it('are not demonstrated without an expert, with a note', () => {

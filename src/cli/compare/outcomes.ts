@@ -5,7 +5,7 @@ import type { TrainConfig } from '../../rl/config.ts';
 import { differences } from '../../rl/resumeSettings.ts';
 import { runConfig } from '../../rl/runConfig.node.ts';
 import type { MetricRecord } from '../../runs/metrics.ts';
-import { openRun } from '../../runs/run.ts';
+import { type LoadedModule, openRun } from '../../runs/run.ts';
 import { figure } from '../study/results.ts';
 import { estimate, estimateDifference, type Interval } from '../study/statistics.ts';
 
@@ -19,6 +19,8 @@ export interface Rate {
 export interface RunOutcome {
   readonly dir: string;
   readonly config: TrainConfig;
+  /** Modules of the user's own, as they were when the run last went on. */
+  readonly modules: readonly LoadedModule[];
   /** Iterations that are done. */
   readonly iteration: number;
   /** Success on the held-out tasks: before training, last, and highest after training began. */
@@ -63,6 +65,7 @@ export async function readOutcome(dir: string): Promise<RunOutcome> {
   return {
     dir,
     config,
+    modules: (run.manifest.resumes.at(-1) ?? run.manifest).modules,
     iteration: training.at(-1)?.iteration ?? 0,
     before: first ? rateOf(first) : null,
     final: last ? rateOf(last) : null,
@@ -77,11 +80,14 @@ function rateOf(record: MetricRecord): Rate {
   return { success: figure(record, 'success'), interval };
 }
 
-/** In the order in which their first runs come. A run with a seed that its group has is one of another group. */
+/**
+ * In the order in which their first runs come; those of a group loaded the same modules. A run with a seed that its
+ * group has is one of another group.
+ */
 export function groupsOf(runs: readonly RunOutcome[]): Group[] {
   const lists: { readonly key: string; readonly runs: RunOutcome[] }[] = [];
   for (const run of runs) {
-    const key = JSON.stringify({ ...run.config, seed: 0 });
+    const key = JSON.stringify([{ ...run.config, seed: 0 }, run.modules]);
     const hasSeed = ({ runs: those }: (typeof lists)[number]) =>
       those.some(({ config }) => config.seed === run.config.seed);
     const list = lists.find((each) => each.key === key && !hasSeed(each));
@@ -111,13 +117,26 @@ function groupOf(runs: readonly RunOutcome[]): Group {
   };
 }
 
-/** The settings in which groups differ. */
+/** The settings in which groups differ, and the modules of the user's own that were not the same file in all. */
 export function differingSettings(groups: readonly Group[]): Setting[] {
   const configs = groups.map(({ runs }) => ({ ...runs[0]!.config, seed: 0 }));
   const [first, ...others] = configs;
   const keys = new Map<string, readonly string[]>();
   for (const other of others) for (const { keys: path } of differences(first, other)) keys.set(path.join('.'), path);
-  return [...keys].map(([key, path]) => ({ key, values: configs.map((config) => valueAt(config, path)) }));
+  const settings = [...keys].map(([key, path]) => ({ key, values: configs.map((config) => valueAt(config, path)) }));
+  return [...settings, ...differingModules(groups)];
+}
+
+/** Modules whose content differs between groups that have them, each with the first digits of its SHA-256. */
+function differingModules(groups: readonly Group[]): Setting[] {
+  const modules = groups.map(({ runs }) => new Map(runs[0]!.modules.map(({ path, sha256 }) => [path, sha256])));
+  const paths = new Set(modules.flatMap((each) => [...each.keys()]));
+  return [...paths].flatMap((path) => {
+    const values = modules.map((each) => each.get(path)?.slice(0, 8));
+    return new Set(values.filter((value) => value !== undefined)).size > 1
+      ? [{ key: `content of ${path}`, values }]
+      : [];
+  });
 }
 
 /** By how much a group's final success is above that of another, over the seeds that both have; null if too few. */

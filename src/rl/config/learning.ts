@@ -26,7 +26,12 @@ export const warmStart = z
         'Share of turns in which an action on offer is taken at random, and not learned, so that the way back from it ' +
           'is demonstrated.',
       ),
-    epochs: count.default(3).describe('Passes over the demonstrations.'),
+    epochs: countOrNone
+      .default(3)
+      .describe(
+        'Passes over the demonstrations before training; 0 where they are only rehearsed while it goes on ' +
+          '(`loss.imitationCoefficient`), as for a policy that has learned from such ones already.',
+      ),
     batchTurns: count.default(48).describe('Turns in a mini-batch, or fewer, so that all have as many.'),
     learningRate: positive.default(3e-3).describe('Learning rate of AdamW in the warm start, after its warm-up.'),
     schedule: z
