@@ -1,9 +1,10 @@
 /** `proxmo why`: what the advantages of a run's turns are owed to, in words. It reads the run folder alone. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { ProxmoError } from '../base/errors.ts';
 import { openRun } from '../runs/run.ts';
 import { count } from './arguments.ts';
 import { standardOutput } from './output.ts';
+import { describeActions, readActions } from './why/actions.ts';
 import { describeEpisodes, describeStep, describeSteps } from './why/describe.ts';
 import { explainEpisode, keptIndex, stepOf } from './why/find.ts';
 
@@ -11,6 +12,7 @@ interface WhyOptions {
   readonly iteration?: number;
   readonly episode?: number;
   readonly step?: number;
+  readonly actions?: boolean;
   readonly json?: boolean;
 }
 
@@ -23,11 +25,21 @@ export function whyCommand(): Command {
     .option('--iteration <n>', 'counted from 1 (default: the last whose rows were kept)', count)
     .option('--episode <n>', 'of that iteration, counted from 1; without it, its episodes are listed', count)
     .option('--step <n>', 'of that episode, counted from 1; without it, all of its steps are told', count)
+    .addOption(
+      new Option(
+        '--actions',
+        'what the policy did in every iteration, or in that of --iteration, by kinds of action: how often it took one where it could, and the mean advantage',
+      ).conflicts(['episode', 'step']),
+    )
     .option('--json', 'print what was written down of these rows, with the explanations, as JSON')
     .action(async (dir: string, options: WhyOptions) => {
       if (options.step !== undefined && options.episode === undefined)
         throw new ProxmoError('usage', '--step is of an episode; give --episode too.');
       const run = await openRun(dir);
+      if (options.actions) {
+        const read = await readActions(run, options.iteration);
+        return options.json ? standardOutput.json(read) : standardOutput.print(describeActions(read));
+      }
       const index = await keptIndex(run, options.iteration);
       if (options.episode === undefined) {
         if (options.json) standardOutput.json(index);

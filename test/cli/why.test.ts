@@ -49,6 +49,32 @@ describe('what a run kept', () => {
   });
 });
 
+describe('what the policy did', () => {
+  it('is told by kinds of action, iteration beside iteration', async () => {
+    const rows = [1, 2].map((iteration) => rowsIn(rowsPath(dir, iteration)));
+    const left = rows.map((each) => each.filter(({ action }) => action === 'left'));
+    const { stdout } = await proxmo(['why', dir, '--actions']);
+    expect(stdout).toMatch(
+      /^turns that took an action of a kind \(its first word\), of those in which one was on offer\n/,
+    );
+    expect(stdout).toMatch(/\niteration +1 +2\nsuccess +\d+\.\d % +\d+\.\d %\n/);
+    expect(stdout).toMatch(new RegExp(`\nleft +${left[0]!.length}/8 +${left[1]!.length}/8\n`));
+    const mean = left[1]!.reduce((sum, { advantage }) => sum + advantage, 0) / left[1]!.length;
+    const [, second] = JSON.parse((await proxmo(['why', dir, '--actions', '--json'])).stdout);
+    expect(second).toMatchObject({ iteration: 2, groups: 2, keptGroups: 2, turns: 8 });
+    expect(second.kinds.left.advantage).toBeCloseTo(mean, 12);
+    expect(JSON.parse((await proxmo(['why', dir, '--actions', '--iteration', '1', '--json'])).stdout)).toHaveLength(1);
+  });
+
+  it('says how much of it was kept', async () => {
+    const sampled = await train('sampled actions', {
+      training: { iterations: 1, tasks: 2, groupSize: 2 },
+      rollouts: { keep: 'sample', sampleGroups: 1 },
+    });
+    expect((await proxmo(['why', sampled, '--actions'])).stdout).toMatch(/\ngroups kept +1\/2\n/);
+  });
+});
+
 describe('what is not there', () => {
   const refused = async (run: string, args: readonly string[], said: RegExp, code = 2) => {
     const result = await proxmo(['why', run, ...args]);
