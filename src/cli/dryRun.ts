@@ -13,6 +13,7 @@ import { estimateTime, smallTrainer, type TimeEstimate } from '../rl/timeEstimat
 import type { Trainer } from '../rl/trainer.ts';
 import { Engine } from '../tensor/engine.ts';
 import { standardOutput } from './output.ts';
+import { ProgressLine } from './progressLine.ts';
 import { duration } from './table.ts';
 
 /** A small part of a run that takes longer is given up. */
@@ -32,7 +33,9 @@ interface Outcome {
 
 /** @throws {ProxmoError} `config` after all was printed, if something of the settings cannot work */
 export async function dryRun(config: TrainConfig, options: { adapter?: string; json?: boolean }): Promise<void> {
-  const outcome = await examine(config, options.adapter);
+  const line = new ProgressLine();
+  const doing = (what: string) => line.isLive && line.show(what, `dry run: ${what}`);
+  const outcome = await examine(config, options.adapter, doing).finally(() => line.clear());
   const { memory, ...rest } = outcome;
   const { shared: _, remedies: __, ...figures } = memory;
   if (options.json) standardOutput.json({ ...rest, memory: figures });
@@ -45,7 +48,11 @@ export async function dryRun(config: TrainConfig, options: { adapter?: string; j
     );
 }
 
-async function examine(config: TrainConfig, adapter: string | undefined): Promise<Outcome> {
+async function examine(
+  config: TrainConfig,
+  adapter: string | undefined,
+  doing: (what: string) => unknown,
+): Promise<Outcome> {
   const { name, options } = config.environment;
   await loadOwnModules(config);
   const taskSet = await createNamedTaskSet(name, options);
@@ -55,10 +62,12 @@ async function examine(config: TrainConfig, adapter: string | undefined): Promis
       const engine = new Engine(gpu);
       const memory = await planRun(engine, config, taskSet);
       const tooMuch = memoryProblem(memory);
+      doing('loading the policy');
       const { source } = await newPolicySource(engine, config, taskSet);
       const signal = AbortSignal.timeout(1000 * patienceSeconds);
       const trainer = smallTrainer(engine, config, source, taskSet, signal);
       const { player } = trainer.policy;
+      doing('checking the settings against the tasks');
       const checked = await checkSettingsOnTasks(config, taskSet, player);
       const problems = [...checked.problems, ...(tooMuch === null ? [] : [tooMuch])];
       const notes = [...checked.notes];
@@ -70,6 +79,7 @@ async function examine(config: TrainConfig, adapter: string | undefined): Promis
         notes.push(
           `An action of this episode takes ${longest} tokens, but a reply may have ${config.sampling.maxNewTokens}; raise sampling.maxNewTokens.`,
         );
+      doing('measuring a small part of the run');
       const time = await estimateTime(trainer, engine, config, source, signal).catch((error: unknown) => {
         if (!(error instanceof ProxmoError) || error.code !== 'interrupted') throw error;
         notes.push(`Time was not estimated: a small part of the run takes more than ${patienceSeconds} s here.`);

@@ -150,7 +150,7 @@ export async function openCheckpoint(folder: string, iteration?: number): Promis
   const wanted = iteration ?? (await latestCheckpoint(folder));
   const all = await listCheckpoints(folder);
   if (wanted === null) {
-    const none = `${folder} has no checkpoint yet; train until the first one is saved.`;
+    const none = `${folder} has no checkpoint: none was saved yet, or they were removed; train until one is saved, or put them back.`;
     const some = `${folder} has no file \`${latestFile}\` that says which is the last; choose one: ${all.join(', ')}.`;
     throw new ProxmoError('file', all.length === 0 ? none : some);
   }

@@ -113,7 +113,7 @@ test('the latest is never replaced, an orphan is', async () => {
 test('an empty folder, or none, has no checkpoint', async () => {
   expect(await listCheckpoints(folder)).toEqual([]);
   expect(await latestCheckpoint(folder)).toBeNull();
-  await expect(openCheckpoint(folder)).rejects.toThrow('has no checkpoint yet');
+  await expect(openCheckpoint(folder)).rejects.toThrow('has no checkpoint: none was saved yet, or they were removed;');
 });
 
 describe('what cannot be saved leaves nothing', () => {
