@@ -11,7 +11,7 @@ import { type WordDifference, wordDifference } from './wordDifference.ts';
 export interface ExplainedPart {
   readonly level: 'episode' | 'step';
   readonly value: number;
-  /** As it stands in the sentence, with its sign; these of both parts add up to that of the advantage. */
+  /** As it stands in the sentence, with its sign. */
   readonly shown: string;
   /** What it is owed to, as `because this episode succeeded in a group where half failed`. */
   readonly reason: string;
@@ -23,7 +23,6 @@ export interface ExplainedPart {
 export interface WaterfallBar {
   readonly name: 'episode' | 'PSC' | 'step' | 'scale';
   readonly value: number;
-  /** Those of all bars add up to that of the advantage. */
   readonly shown: string;
 }
 
@@ -196,7 +195,7 @@ function ownArithmetic(value: number, { name }: OwnSettings): string {
   return `as ${name} computed it = ${signed(value)}`;
 }
 
-/** Arithmetic whose result is told as it is elsewhere, where the parts of a sum are rounded so that they add up. */
+/** Arithmetic whose result is told as in the sentence, which may have fewer digits of it. */
 function endingIn(shown: string, arithmetic: string): string {
   return arithmetic.replace(/\S+$/, (result) => (Number(result) === Number(shown) ? result : shown));
 }

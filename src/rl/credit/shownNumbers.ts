@@ -1,13 +1,13 @@
-/** Numbers as they are shown to a person: few digits, and sums that come out right with those digits. */
+/** Numbers as they are shown to a person: with few digits. */
+
+/** Below this, a number is what rounding in float64 left of 0. */
+const least = 1e-12;
 
 /** Digits after the point: two, and more where everything is small. */
 function decimalsFor(values: readonly number[]): number {
   const largest = Math.max(...values.map(Math.abs));
-  return largest === 0 || largest >= 0.1 ? 2 : Math.min(12, 1 - Math.floor(Math.log10(largest)));
+  return largest < least || largest >= 0.1 ? 2 : Math.min(12, 1 - Math.floor(Math.log10(largest)));
 }
-
-/** Beyond this, units of the last digit are no whole numbers of float64 any more. */
-const largestUnits = 2 ** 52;
 
 /** A sum as it is shown, and each of the ways in which it was taken apart. */
 export interface ShownSum {
@@ -16,40 +16,17 @@ export interface ShownSum {
 }
 
 /**
- * A sum and its parts with a sign and as many digits, so that the parts as shown add up to the sum as shown. Numbers
- * beyond 1e13 are shown as they are.
+ * A sum and its parts with a sign and as many digits. Each is rounded by itself, so that a part is shown alike whatever
+ * it stands beside, as an episode's beside those of its turns. The parts as shown may add up to a unit more or less.
  * @param takenApart lists of parts, each of which adds up to the total; the first says how many digits there are
  */
 export function shownSum(total: number, takenApart: readonly [readonly number[], ...(readonly number[])[]]): ShownSum {
   const decimals = decimalsFor([total, ...takenApart[0]]);
-  const unit = 10 ** decimals;
-  if ([total, ...takenApart.flat()].some((value) => !(Math.abs(value * unit) < largestUnits))) {
-    const plain = (value: number) => `${value < 0 ? '' : '+'}${value}`;
-    return { total: plain(total), parts: takenApart.map((parts) => parts.map(plain)) };
-  }
-  const shown = (units: number) => `${units < 0 ? '-' : '+'}${(Math.abs(units) / unit).toFixed(decimals)}`;
-  const sum = Math.round(total * unit);
-  const parts = takenApart.map((values) =>
-    shareOut(
-      sum,
-      values.map((value) => value * unit),
-    ).map(shown),
-  );
-  return { total: shown(sum), parts };
-}
-
-/**
- * Whole numbers near some values, with a given sum: each value is rounded down, and what is missing goes to those that
- * lost most (the largest remainder method).
- */
-function shareOut(sum: number, values: readonly number[]): number[] {
-  const whole = values.map(Math.floor);
-  const byRemainder = [...values.keys()].sort((a, b) => values[b]! - whole[b]! - (values[a]! - whole[a]!) || a - b);
-  let missing = sum - whole.reduce((all, each) => all + each, 0);
-  for (let turn = 0; missing > 0; turn++, missing--) whole[byRemainder[turn % values.length]!]!++;
-  // Parts that add up to a little more than the total, by the rounding of float64.
-  for (let turn = 0; missing < 0; turn++, missing++) whole[byRemainder.at(-1 - (turn % values.length))!]!--;
-  return whole;
+  const shown = (value: number) => {
+    const digits = Math.abs(value).toFixed(decimals);
+    return `${value < 0 && Number(digits) !== 0 ? '-' : '+'}${digits}`;
+  };
+  return { total: shown(total), parts: takenApart.map((parts) => parts.map(shown)) };
 }
 
 /** A number by itself: two decimals, more where it is small, none that are zeros at the end. */
