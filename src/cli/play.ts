@@ -8,6 +8,7 @@ import { addStartOptions, withRun } from './loadedRun.ts';
 import { standardError, standardOutput } from './output.ts';
 import { chooseTasks } from './tasks.ts';
 import { trustOption } from './trust.ts';
+import { marked, meaningOfMarks } from './turnMarks.ts';
 
 interface PlayOptions {
   readonly split?: Split;
@@ -69,9 +70,11 @@ function withoutTrees({ steps, ...episode }: Episode) {
 }
 
 function describeEpisode({ task, instruction, steps, success }: Episode): string {
-  const turns = steps.map(({ observation, action, valid, logProbs }, index) => {
-    const probability = Math.exp(logProbs.reduce((sum, value) => sum + value, 0));
-    return `${String(index + 1).padStart(3)}. ${observation}\n     > ${action}${valid ? '' : '  [not admissible]'}  (p ${probability.toFixed(2)})`;
+  const turns = steps.map((step, index) => {
+    const probability = Math.exp(step.logProbs.reduce((sum, value) => sum + value, 0));
+    return `${String(index + 1).padStart(3)}. ${step.observation}\n     > ${step.action}${marked(step)}  (p ${probability.toFixed(2)})`;
   });
-  return `${task.type}: ${instruction}\n${turns.join('\n')}\n     ${success ? 'done' : 'not done'} after ${steps.length} steps\n`;
+  const end = `${success ? 'done' : 'not done'} after ${steps.length} steps`;
+  const lines = [end, ...meaningOfMarks(steps)].map((line) => `     ${line}`);
+  return `${[`${task.type}: ${instruction}`, ...turns, ...lines].join('\n')}\n`;
 }

@@ -6,7 +6,7 @@ import { count } from './arguments.ts';
 import { standardOutput } from './output.ts';
 import { describeActions, readActions } from './why/actions.ts';
 import { describeEpisodes, describeStep, describeSteps } from './why/describe.ts';
-import { explainEpisode, keptIndex, stepOf } from './why/find.ts';
+import { chosenIteration, explainEpisode, malformedTurns, stepOf } from './why/find.ts';
 
 interface WhyOptions {
   readonly iteration?: number;
@@ -22,9 +22,17 @@ export function whyCommand(): Command {
       'Explain the advantages of a run: of one step in full, of the steps of an episode, or list the episodes.',
     )
     .argument('<run>', 'run folder')
-    .option('--iteration <n>', 'counted from 1 (default: the last whose rows were kept)', count)
+    .option(
+      '--iteration <n>',
+      'counted from 1 (default: the last in which episodes of a task earned differently, of those that were kept)',
+      count,
+    )
     .option('--episode <n>', 'of that iteration, counted from 1; without it, its episodes are listed', count)
-    .option('--step <n>', 'of that episode, counted from 1; without it, all of its steps are told', count)
+    .option(
+      '--step <n>',
+      'of that episode, counted from 1 (in files and JSON `step` counts from 0); without it, all of its steps are told',
+      count,
+    )
     .addOption(
       new Option(
         '--actions',
@@ -40,10 +48,14 @@ export function whyCommand(): Command {
         const read = await readActions(run, options.iteration);
         return options.json ? standardOutput.json(read) : standardOutput.print(describeActions(read));
       }
-      const index = await keptIndex(run, options.iteration);
+      const { index, newest } = await chosenIteration(run, options.iteration);
+      if (newest !== null && !options.json)
+        standardOutput.print(
+          `iteration ${index.iteration} is the last in which episodes of a task earned differently; --iteration ${newest} shows the newest\n`,
+        );
       if (options.episode === undefined) {
         if (options.json) standardOutput.json(index);
-        else standardOutput.print(describeEpisodes(index));
+        else standardOutput.print(describeEpisodes(index, await malformedTurns(run, index)));
         return;
       }
       const told = await explainEpisode(run, index, options.episode);

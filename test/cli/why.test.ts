@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { proxmo } from '../support/cli.ts';
 import { rowsIn, rowsPath } from '../support/recordedRows.ts';
 import { type TinySettings, tinyConfig, trainTiny, writeTinyWorld } from '../support/tinyRun.ts';
+import { recordedRows, writeRollout, writeRun } from '../support/viewRun.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-why-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -43,12 +44,15 @@ describe('what a run kept', () => {
     const steps = await proxmo(['why', dir, '--iteration', '1', '--episode', '1']);
     expect(steps.stdout).toMatch(/^iteration 1, episode 1 .*\n.*\n {2}1\. (left|right)\n {5}[+-]\d/);
     const list = await proxmo(['why', dir]);
-    expect(list.stdout).toMatch(/^iteration 2\n\nepisode +outcome +return +steps +kept +task\n/);
-    expect(list.stdout.match(/door: go/g)).toHaveLength(8);
+    expect(list.stdout).toMatch(
+      /^iteration 2: in \d of 2 tasks the episodes earned differently\n\nepisode +outcome +return +steps +malformed\n/,
+    );
+    expect(list.stdout.match(/\n\n\w \(door\): go \d of 4 succeeded\n1|5 +(succeeded|failed)/g)).toHaveLength(2);
     expect(JSON.parse((await proxmo(['why', dir, '--json'])).stdout)).toMatchObject({ format: 'proxmo-rollout' });
   });
 });
 
+<<<<<<< HEAD
 describe('what the policy did', () => {
   it('is told by kinds of action, iteration beside iteration', async () => {
     const rows = [1, 2].map((iteration) => rowsIn(rowsPath(dir, iteration)));
@@ -72,6 +76,58 @@ describe('what the policy did', () => {
       rollouts: { keep: 'sample', sampleGroups: 1 },
     });
     expect((await proxmo(['why', sampled, '--actions'])).stdout).toMatch(/\ngroups kept +1\/2\n/);
+=======
+describe('a run of written rows', () => {
+  const kitchen = join(folder, 'kitchen');
+  const dead = recordedRows(3).map((row) => ({ ...row, success: false, reward: 0 }));
+
+  beforeAll(async () => {
+    await writeRun(kitchen);
+    await writeRollout(kitchen, 3, dead);
+  });
+
+  it('is listed by its tasks, with their names and what was malformed', async () => {
+    const { stdout } = await proxmo(['why', kitchen, '--iteration', '1']);
+    const [heading, , header, , ...lines] = stdout.split('\n');
+    expect(heading).toBe('iteration 1: in 3 of 4 tasks the episodes earned differently');
+    expect(header).toBe('episode  outcome    return  steps  malformed');
+    expect(lines.slice(0, 7)).toEqual([
+      'kitchen-0/clean-cup-sink (clean): clean the cup and put it in sink. 2 of 4 succeeded',
+      '1        succeeded      10      5          1',
+      '2        succeeded      10      5          0',
+      '3        failed          0      5          0',
+      '4        failed          0      5          0',
+      '',
+      'kitchen-1/clean-cup-cabinet (clean): clean the cup and put it in cabinet. 3 of 4 succeeded',
+    ]);
+  });
+
+  it('begins with the last iteration in which something can be compared, and says so', async () => {
+    const said =
+      'iteration 2 is the last in which episodes of a task earned differently; --iteration 3 shows the newest\n\n';
+    expect((await proxmo(['why', kitchen])).stdout).toMatch(new RegExp(`^${said}iteration 2: in 3 of 4 tasks `));
+    const steps = await proxmo(['why', kitchen, '--episode', '1']);
+    expect(steps.stdout.startsWith(`${said}iteration 2, episode 1 (episode-0) succeeded`)).toBe(true);
+    const newest = await proxmo(['why', kitchen, '--iteration', '3']);
+    expect(newest.stdout).toMatch(/^iteration 3: in 0 of 4 tasks the episodes earned differently\n/);
+    expect(JSON.parse((await proxmo(['why', kitchen, '--json'])).stdout).iteration).toBe(2);
+  });
+
+  it('begins with the newest where there is nothing to compare in any', async () => {
+    const all = join(folder, 'all dead');
+    await writeRun(all, { iterations: 2 });
+    for (const iteration of [1, 2]) await writeRollout(all, iteration, dead);
+    expect((await proxmo(['why', all])).stdout).toMatch(/^iteration 2: in 0 of 4 tasks/);
+  });
+
+  it('tells what was malformed, of what neighbours figures are, and how much of the baseline is of others', async () => {
+    const { stdout } = await proxmo(['why', kitchen, '--iteration', '1', '--episode', '1', '--step', '1']);
+    expect(stdout).toContain('\ndid      gosink<end>  [malformed]\n         [malformed]: the reply lacks the form ');
+    expect(stdout).toMatch(/\nsimilarity +weight +turns +mean return +as episode\/step +differs in\n/);
+    expect(stdout).toContain(
+      '\nweight: of all turns of a state together. States that are less similar have the other 25.0 %. Steps count from 1 here, in files and --json from 0.\n',
+    );
+>>>>>>> b56421b (proxmo why begins where something can be compared, lists episodes by task with what was malformed, and says what its figures are of; malformed and not on offer are two words)
   });
 });
 
@@ -100,12 +156,9 @@ describe('what is not there', () => {
       rollouts: { keep: 'sample', sampleGroups: 1, every: 4 },
     });
     await refused(sample, ['--iteration', '3'], /has no rows of iteration 3; it kept those of 1, 4 /);
-    const listed = (await proxmo(['why', sample, '--iteration', '4'])).stdout.split('\n');
-    const gone = listed
-      .find((line) => / no +door/.test(line))!
-      .trim()
-      .split(' ')[0]!;
-    await refused(sample, ['--iteration', '4', '--episode', gone], /were not kept, .* choose one of \d to \d\./);
+    const listed = (await proxmo(['why', sample, '--iteration', '4'])).stdout;
+    const [, gone] = /; rows not kept \(rollouts\.keep\), so it cannot be explained\n(\d+) .* -\n/.exec(listed)!;
+    await refused(sample, ['--iteration', '4', '--episode', gone!], /were not kept, .* choose one of \d to \d\./);
     const old = await train('old', { rollouts: { keep: 'none' } });
     cpSync(join(dir, 'rollouts'), join(old, 'rollouts'), { recursive: true });
     for (const iteration of [1, 2]) rmSync(join(old, 'rollouts', `00000${iteration}.index.json`));

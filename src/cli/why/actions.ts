@@ -4,7 +4,7 @@ import type { RecordedRow, RolloutIndex } from '../../rl/credit/record.ts';
 import { readGroupRows } from '../../rl/credit/recordedRollouts.node.ts';
 import type { Run } from '../../runs/run.ts';
 import { formatTable, percent } from '../table.ts';
-import { keptIndex } from './find.ts';
+import { chosenIteration } from './find.ts';
 
 /** What the policy did in an iteration. */
 export interface IterationActions {
@@ -27,10 +27,10 @@ const [mostIterations, mostKinds] = [8, 20];
  * @throws {ProxmoError} `usage` if none were; `file` if they are damaged
  */
 export async function readActions(run: Run, iteration: number | undefined): Promise<IterationActions[]> {
-  const { iteration: last } = await keptIndex(run, iteration);
-  const wanted = iteration === undefined ? await run.rollouts.iterations() : [last];
+  const { index } = await chosenIteration(run, iteration);
+  const wanted = iteration === undefined ? await run.rollouts.iterations() : [index.iteration];
   const read: IterationActions[] = [];
-  for (const each of wanted) read.push(await actionsOf(run, await keptIndex(run, each)));
+  for (const each of wanted) read.push(await actionsOf(run, (await chosenIteration(run, each)).index));
   return read;
 }
 

@@ -1,32 +1,54 @@
 /** Explanations as text for a terminal. */
+import { printableLine } from '../../base/printable.ts';
 import type { ExplainedNeighbour } from '../../rl/credit/explain.ts';
-import type { RecordedRow, RolloutIndex } from '../../rl/credit/record.ts';
+import { isMixed, successesOf } from '../../rl/credit/mixed.ts';
+import type { RecordedGroup, RecordedRow, RolloutIndex } from '../../rl/credit/record.ts';
 import { shownValue } from '../../rl/credit/shownNumbers.ts';
 import { formatTable, percent } from '../table.ts';
+import { marked, meaningOfMarks } from '../turnMarks.ts';
 import { numberedEpisodes, type ToldEpisode, type ToldStep } from './find.ts';
 
 /** Longest text of an observation or a reply that is shown. */
 const longestText = 2000;
 /** Words of a difference that are shown, of those lost and of those gained. */
 const shownWords = 8;
+/** A share that is told: less is 0.0 % as it is shown. */
+const leastShare = 0.0005;
 /** Branches that are shown. */
 const shownBranches = 8;
 
-/** The episodes of an iteration, a line each. */
-export function describeEpisodes(index: RolloutIndex): string {
-  const rows = numberedEpisodes(index).map(({ number, group, episode }) => {
-    const { type, instruction, rows: kept } = index.groups[group]!;
-    return [
-      String(number),
-      episode.success ? 'succeeded' : 'failed',
-      shownValue(episode.return),
-      String(episode.steps),
-      kept ? 'yes' : 'no',
-      `${type}: ${clipped(instruction, 80)}`,
-    ];
-  });
-  const table = formatTable([['episode', 'outcome', 'return', 'steps', 'kept', 'task'], ...rows]);
-  return `iteration ${index.iteration}\n\n${table}\n\n--episode N explains the steps of one, --step M one step in full.`;
+/**
+ * The episodes of an iteration by their tasks, a line each.
+ * @param malformed how many turns of an episode were, by its id
+ */
+export function describeEpisodes(index: RolloutIndex, malformed: ReadonlyMap<string, number>): string {
+  const numbered = numberedEpisodes(index);
+  const cells = numbered.map(({ number, episode }) => [
+    String(number),
+    episode.success ? 'succeeded' : 'failed',
+    shownValue(episode.return),
+    String(episode.steps),
+    String(malformed.get(episode.id) ?? '-'),
+  ]);
+  const [header, ...lines] = formatTable([['episode', 'outcome', 'return', 'steps', 'malformed'], ...cells], 2).split(
+    '\n',
+  );
+  const tasks = index.groups.map((group, place) =>
+    [headOfGroup(group), ...lines.filter((_, line) => numbered[line]!.group === place)].join('\n'),
+  );
+  const mixed = index.groups.filter(isMixed).length;
+  return [
+    `iteration ${index.iteration}: in ${mixed} of ${index.groups.length} tasks the episodes earned differently`,
+    header,
+    ...tasks,
+    'return: the sum of rewards. malformed: turns whose reply was, each of which costs advantages.invalidPenalty.\n--episode N explains the steps of one, --step M one step in full.',
+  ].join('\n\n');
+}
+
+function headOfGroup(group: RecordedGroup): string {
+  const { id, type, instruction, episodes, rows } = group;
+  const kept = rows ? '' : '; rows not kept (rollouts.keep), so it cannot be explained';
+  return `${printableLine(`${id} (${type}): ${clipped(instruction, 80)}`)} ${successesOf(group)} of ${episodes.length} succeeded${kept}`;
 }
 
 /** The steps of an episode, each with what its advantage is owed to. */
@@ -34,7 +56,7 @@ export function describeSteps(index: RolloutIndex, told: ToldEpisode): string {
   const steps = told.steps.map(
     ({ row, explanation }, step) => `${String(step + 1).padStart(3)}. ${actionOf(row)}\n     ${explanation.sentence}`,
   );
-  return [headline(index, told), ...steps].join('\n');
+  return [headline(index, told), ...steps, ...meaningOfMarks(told.steps.map(({ row }) => row))].join('\n');
 }
 
 /** A step in full. */
@@ -43,7 +65,11 @@ export function describeStep(index: RolloutIndex, told: ToldEpisode, { row, expl
   const parts = explanation.parts.map(({ level, arithmetic }) => `${level.padEnd(8)} ${arithmetic}`);
   return [
     `${headline(index, told)}\n${place}`,
-    `saw      ${clipped(row.observation, longestText)}\ndid      ${actionOf(row)}`,
+    [
+      `saw      ${clipped(row.observation, longestText)}`,
+      `did      ${actionOf(row)}`,
+      ...meaningOfMarks([row]).map((line) => `         ${line}`),
+    ].join('\n'),
     explanation.sentence,
     parts.join('\n'),
     ...neighbourTable(index, explanation.neighbours),
@@ -54,14 +80,12 @@ export function describeStep(index: RolloutIndex, told: ToldEpisode, { row, expl
 
 function headline(index: RolloutIndex, { number, group, episode }: ToldEpisode): string {
   const outcome = episode.success ? 'succeeded' : 'failed';
-  const successes = group.episodes.filter(({ success }) => success).length;
-  const task = `${group.type}: ${clipped(group.instruction, longestText)}`;
-  return `iteration ${index.iteration}, episode ${number} (${episode.id}) ${outcome}, as ${successes} of ${group.episodes.length} of its group succeeded\n${task}`;
+  const task = `${group.id} (${group.type}): ${clipped(group.instruction, longestText)}`;
+  return `iteration ${index.iteration}, episode ${number} (${episode.id}) ${outcome}, as ${successesOf(group)} of ${group.episodes.length} of its group succeeded\n${task}`;
 }
 
-function actionOf({ action, valid, reply }: RecordedRow): string {
-  const shown = clipped(valid ? action : reply.join(''), longestText);
-  return valid ? shown : `${shown}  [not admissible]`;
+function actionOf(row: RecordedRow): string {
+  return `${clipped(row.valid ? row.action : row.reply.join(''), longestText)}${marked(row)}`;
 }
 
 function neighbourTable(index: RolloutIndex, neighbours: readonly ExplainedNeighbour[]): string[] {
@@ -75,8 +99,12 @@ function neighbourTable(index: RolloutIndex, neighbours: readonly ExplainedNeigh
     `${numberOf.get(each.trajectory) ?? each.trajectory}/${each.step + 1}`,
     differenceOf(each),
   ]);
-  const table = formatTable([['similarity', 'weight', 'turns', 'return', 'as episode/step', 'differs in'], ...rows]);
-  return [`similar states, with their shares of the baseline\n${table}`];
+  const header = ['similarity', 'weight', 'turns', 'mean return', 'as episode/step', 'differs in'];
+  const rest = 1 - neighbours.reduce((sum, { weight }) => sum + weight, 0);
+  const others = rest < leastShare ? '' : ` States that are less similar have the other ${percent(rest)}.`;
+  return [
+    `similar states, with their shares of the baseline\n${formatTable([header, ...rows])}\nweight: of all turns of a state together.${others} Steps count from 1 here, in files and --json from 0.`,
+  ];
 }
 
 function differenceOf({ isOwn, difference }: ExplainedNeighbour): string {

@@ -2,6 +2,7 @@
 import { ProxmoError } from '../../base/errors.ts';
 import { resolveAdvantageOptions } from '../../rl/advantages/index.ts';
 import { explain } from '../../rl/credit/explain.ts';
+import { isMixed } from '../../rl/credit/mixed.ts';
 import type { RecordedEpisode, RolloutIndex } from '../../rl/credit/record.ts';
 import { readGroupRows, readRolloutIndex } from '../../rl/credit/recordedRollouts.node.ts';
 import { runConfig } from '../../rl/runConfig.node.ts';
@@ -57,17 +58,45 @@ function episodeOf(run: Run, index: RolloutIndex, number: number) {
   );
 }
 
+/** An iteration that is explained. */
+export interface ChosenIteration {
+  readonly index: RolloutIndex;
+  /** The newest that was kept, where it is another one and nobody named an iteration; else null. */
+  readonly newest: number | null;
+}
+
 /**
- * The index of an iteration, or of the last that was kept.
- * @throws {ProxmoError} `usage`, with what there is, if it was not
+ * The iteration that was named. Without a name the last that has something to compare: episodes of a task that earned
+ * differently, whose rows were kept; or else the newest.
+ * @throws {ProxmoError} `usage`, with what there is, if it was not kept
  */
-export async function keptIndex(run: Run, iteration: number | undefined): Promise<RolloutIndex> {
+export async function chosenIteration(run: Run, named: number | undefined): Promise<ChosenIteration> {
   const kept = await run.rollouts.iterations();
-  const wanted = iteration ?? kept.at(-1);
+  const wanted = named ?? kept.at(-1);
   const index = wanted === undefined ? null : await readRolloutIndex(run, wanted);
-  if (index) return index;
-  const done = (await run.readMetrics()).filter(({ kind }) => kind === 'train').at(-1)?.iteration ?? 0;
-  throw new ProxmoError('usage', await whyNotKept(run, kept, wanted, done));
+  if (!index) {
+    const done = (await run.readMetrics()).filter(({ kind }) => kind === 'train').at(-1)?.iteration ?? 0;
+    throw new ProxmoError('usage', await whyNotKept(run, kept, wanted, done));
+  }
+  if (named !== undefined || isCompared(index)) return { index, newest: null };
+  for (const iteration of kept.slice(0, -1).reverse()) {
+    const earlier = await readRolloutIndex(run, iteration);
+    if (earlier && isCompared(earlier)) return { index: earlier, newest: index.iteration };
+  }
+  return { index, newest: null };
+}
+
+function isCompared({ groups }: RolloutIndex): boolean {
+  return groups.some((group) => group.rows !== null && isMixed(group));
+}
+
+/** How many turns of each episode were malformed, by its id; episodes whose rows were not kept are left out. */
+export async function malformedTurns(run: Run, index: RolloutIndex): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  for (const group of index.groups.keys())
+    for (const { trajectory, valid } of (await readGroupRows(run, index, group)) ?? [])
+      counts.set(trajectory, (counts.get(trajectory) ?? 0) + (valid ? 0 : 1));
+  return counts;
 }
 
 async function whyNotKept(

@@ -15,8 +15,8 @@ export interface KindTally {
 }
 
 /** Kinds of replies that are no action on offer. */
-export const malformedKind = '(malformed)';
-export const strayKind = '(not on offer)';
+export const malformedKind = '[malformed]';
+export const strayKind = '[not on offer]';
 
 /** The kind of an action: its first word, so `take` of `take mug 1 from shelf 2`, and `click` of `click[buy now]`. */
 export function kindOf(action: string): string {

@@ -23,8 +23,8 @@ it('counts a kind once in a turn that offers it twice, and averages the advantag
   ]);
   expect([...tallies]).toEqual([
     ['go', { taken: 2, offered: 3, advantage: 0.75 }],
-    ['(not on offer)', { taken: 1, offered: 5, advantage: 2 }],
-    ['(malformed)', { taken: 1, offered: 5, advantage: -4 }],
+    ['[not on offer]', { taken: 1, offered: 5, advantage: 2 }],
+    ['[malformed]', { taken: 1, offered: 5, advantage: -4 }],
     ['take', { taken: 1, offered: 2, advantage: -0.5 }],
     ['open', { taken: 0, offered: 2, advantage: null }],
   ]);

@@ -99,7 +99,7 @@ function Splits() {
 function HeldOutLegend() {
   return html`<div class="legend" data-task=${task.value}>
     <span class="scale"><em>sure</em><svg width="165" height="12" aria-hidden="true">${Array.from({ length: 33 }, (_, at) => html`<rect x=${at * 5} width="5.5" height="12" fill=${shade(at / 32, false)} />`)}</svg><em>unsure</em></span>
-    <span class="muted"><i class="win" /> succeeded <i class="loss" /> did not; at the end of a lane, what it earned; crossed out: not a valid action</span>
+    <span class="muted"><i class="win" /> succeeded <i class="loss" /> did not; at the end of a lane, what it earned; crossed out: malformed</span>
   </div>`;
 }
 
@@ -114,6 +114,6 @@ function Legend() {
       <svg width="165" height="12" aria-hidden="true">${stops.map((value, at) => html`<rect x=${at * 5} width="5.5" height="12" fill=${creditColour(value, limit.value)} />`)}</svg>
       <em>${signed(limit.value)} more likely</em>
     </span>
-    <span class="muted"><i class="win" /> succeeded <i class="loss" /> did not; at the end of a lane, what it earned; crossed out: not a valid action</span>
+    <span class="muted"><i class="win" /> succeeded <i class="loss" /> did not; at the end of a lane, what it earned; crossed out: malformed</span>
   </div>`;
 }

@@ -26,7 +26,7 @@ export function Turn() {
       <h3>What it did</h3>
       <${Tokens} row=${found} />
       <p class="note">
-        ${found.valid ? 'a valid action' : html`<b>not a valid action</b>`}, reward ${number(found.reward)}${found.cut ? ', cut at its most tokens' : ''}
+        ${found.valid ? 'well formed' : html`<b>malformed</b>`}, reward ${number(found.reward)}${found.cut ? ', cut at its most tokens' : ''}
       </p>
       <${Actions} row=${found} />
     </div>

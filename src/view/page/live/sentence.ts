@@ -85,7 +85,9 @@ const rules: readonly Rule[] = [
   },
   (_, train) => {
     const invalid = 1 - (train.at(-1)?.of('validShare') ?? 1);
-    return invalid > many.invalid ? warn(`${percent(invalid)} of the actions were malformed, and did nothing.`) : null;
+    return invalid > many.invalid
+      ? warn(`${percent(invalid)} of the replies were malformed, and each costs a penalty.`)
+      : null;
   },
   (_, train) => {
     const last = train.at(-1);
