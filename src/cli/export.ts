@@ -10,6 +10,7 @@ interface ExportOptions {
   readonly tensorboard?: string;
   readonly csv?: string;
   readonly jsonl?: string;
+  readonly heldOut?: boolean;
 }
 
 export function exportRunCommand(): Command {
@@ -22,18 +23,23 @@ export function exportRunCommand(): Command {
     .option('--csv <file>', 'table of comma-separated values, a line for each iteration and evaluation')
     .option(
       '--jsonl <file>',
-      'episodes that were kept, a JSON object a line with messages, reward and success, as the datasets library reads them',
+      'episodes of training that were kept, a JSON object a line with messages, reward and success, as the datasets library reads them',
     )
-    .action(async (dir: string, { tensorboard, csv, jsonl }: ExportOptions) => {
+    .option('--held-out', 'with --jsonl: episodes of evaluations, in place of those of training; without advantages')
+    .action(async (dir: string, { tensorboard, csv, jsonl, heldOut = false }: ExportOptions) => {
       if (tensorboard === undefined && csv === undefined && jsonl === undefined)
         throw new ProxmoError(
           'usage',
           'There is nothing to write; name --tensorboard DIR, --csv FILE or --jsonl FILE.',
         );
+      if (heldOut && jsonl === undefined)
+        throw new ProxmoError('usage', '--held-out is of episodes; name --jsonl FILE too.');
       const run = await openRun(dir);
       if (jsonl !== undefined) {
-        const count = await writeEpisodes(run, jsonl);
-        standardOutput.print(`${jsonl}: ${count} episodes of ${dir}; load_dataset("json", data_files="${jsonl}")`);
+        const count = await writeEpisodes(run, jsonl, heldOut ? 'held-out' : 'training');
+        standardOutput.print(
+          `${jsonl}: ${count} ${heldOut ? 'held-out ' : ''}episodes of ${dir}; load_dataset("json", data_files="${jsonl}")`,
+        );
       }
       if (tensorboard === undefined && csv === undefined) return;
       const records = await run.readMetrics();

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { proxmo } from '../support/cli.ts';
 import { tinyFlags, writeTinyWorld } from '../support/tinyRun.ts';
+import { writeRun } from '../support/viewRun.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-episodes-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -31,6 +32,35 @@ it('writes a line for each episode, with numbers that read as floats', async () 
   }
 });
 
+it('writes held-out episodes in their place where they are asked for, without advantages', async () => {
+  const run = await writeRun(join(folder, 'kitchen'), { iterations: 2 });
+  const file = join(folder, 'held-out.jsonl');
+  const { code, stdout } = await proxmo(['export', run, '--jsonl', file, '--held-out']);
+  expect([code, stdout]).toEqual([0, expect.stringContaining(`${file}: 8 held-out episodes of ${run}`)]);
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  const episodes = lines.map((line) => JSON.parse(line));
+  expect(episodes.map(({ iteration }) => iteration)).toEqual([0, 0, 0, 0, 2, 2, 2, 2]);
+  expect(Object.keys(episodes[0])).toEqual([
+    'messages',
+    'task',
+    'type',
+    'episode',
+    'iteration',
+    'seed',
+    'success',
+    'valid',
+    'reward',
+    'score',
+    'rewards',
+  ]);
+  expect(episodes[0].task).toBe('held-out/kitchen-0/clean-cup-sink');
+});
+
+it('refuses --held-out without a file of episodes', async () => {
+  const { code, stderr } = await proxmo(['export', folder, '--csv', join(folder, 'x.csv'), '--held-out']);
+  expect([code, stderr]).toEqual([2, expect.stringContaining('--held-out is of episodes; name --jsonl FILE too.')]);
+});
+
 it('says that nothing was kept, and writes nothing', async () => {
   const run = join(folder, 'none');
   const keep = ['--set', 'rollouts.keep=none'];
@@ -39,4 +69,6 @@ it('says that nothing was kept, and writes nothing', async () => {
   const { code, stderr } = await proxmo(['export', run, '--jsonl', file]);
   expect([code, stderr]).toEqual([1, expect.stringMatching(/has kept no episodes \(rollouts\.keep/)]);
   expect(existsSync(file)).toBe(false);
+  const held = await proxmo(['export', run, '--jsonl', file, '--held-out']);
+  expect(held.stderr).toMatch(/has kept no held-out episodes \(rollouts\.keep, or no evaluation is done yet\)/);
 });

@@ -1,45 +1,78 @@
 /** The episodes of a run as JSON Lines, in the conversational form of Hugging Face's libraries. */
 import { writeFileAtomic } from '../../base/atomicFile.node.ts';
 import { ProxmoError } from '../../base/errors.ts';
+import type { RolloutSplit } from '../../base/playedBatch.ts';
 import type { TrainConfig } from '../../rl/config.ts';
-import type { RecordedEpisode, RecordedGroup, RecordedRow } from '../../rl/credit/record.ts';
-import { readGroupRows, readRolloutIndex } from '../../rl/credit/recordedRollouts.node.ts';
+import type { PlayedRow, RecordedEpisode, RecordedGroup, RecordedRow } from '../../rl/credit/record.ts';
+import {
+  readGroupRows,
+  readHeldOutIndex,
+  readHeldOutRows,
+  readRolloutIndex,
+} from '../../rl/credit/recordedRollouts.node.ts';
 import { runConfig } from '../../rl/runConfig.node.ts';
 import type { Run } from '../../runs/run.ts';
 
+/** A group that was kept. */
+interface KeptGroup {
+  /** Iterations that were done with it, or before its evaluation. */
+  readonly iteration: number;
+  readonly group: RecordedGroup;
+  /** With credit where they were learned from. */
+  readonly rows: readonly (PlayedRow | RecordedRow)[];
+}
+
 /**
- * Writes a line for each episode whose turns were kept, by iteration and task.
+ * Writes a line for each episode of a split whose turns were kept, by iteration and task.
  * @returns how many
  * @throws {ProxmoError} `file` if no turns were kept, or they are damaged; nothing is written then
  */
-export async function writeEpisodes(run: Run, path: string): Promise<number> {
+export async function writeEpisodes(run: Run, path: string, split: RolloutSplit): Promise<number> {
   const config = runConfig(run);
-  const iterations = await run.rollouts.iterations();
   let count = 0;
   async function* lines(): AsyncGenerator<string> {
-    for (const iteration of iterations) {
-      const index = await readRolloutIndex(run, iteration);
-      for (const [number, group] of (index?.groups ?? []).entries()) {
-        const rows = await readGroupRows(run, index!, number);
-        for (const episode of rows === null ? [] : group.episodes) {
-          count++;
-          yield `${lineOf(config, iteration, group, episode, rows!)}\n`;
-        }
+    for await (const kept of split === 'training' ? trainingGroups(run) : heldOutGroups(run)) {
+      for (const episode of kept.group.episodes) {
+        count++;
+        yield `${lineOf(config, kept, episode)}\n`;
       }
     }
-    if (count === 0)
-      throw new ProxmoError('file', `${run.dir} has kept no episodes (rollouts.keep, or no iteration is done yet).`);
+    if (count === 0) {
+      const [which, end] = split === 'training' ? ['', 'iteration'] : ['held-out ', 'evaluation'];
+      throw new ProxmoError(
+        'file',
+        `${run.dir} has kept no ${which}episodes (rollouts.keep, or no ${end} is done yet).`,
+      );
+    }
   }
   await writeFileAtomic(path, lines());
   return count;
 }
 
+async function* trainingGroups(run: Run): AsyncGenerator<KeptGroup> {
+  for (const iteration of await run.rollouts.iterations('training')) {
+    const index = await readRolloutIndex(run, iteration);
+    for (const [place, group] of (index?.groups ?? []).entries()) {
+      const rows = await readGroupRows(run, index!, place);
+      if (rows) yield { iteration, group, rows };
+    }
+  }
+}
+
+async function* heldOutGroups(run: Run): AsyncGenerator<KeptGroup> {
+  for (const iteration of await run.rollouts.iterations('held-out')) {
+    const index = await readHeldOutIndex(run, iteration);
+    for (const [place, group] of (index?.groups ?? []).entries()) {
+      const rows = await readHeldOutRows(run, index!, place);
+      if (rows) yield { iteration, group, rows };
+    }
+  }
+}
+
 function lineOf(
   { prompt, seed }: TrainConfig,
-  iteration: number,
-  { id: task, type, instruction }: RecordedGroup,
+  { iteration, group: { id: task, type, instruction }, rows: all }: KeptGroup,
   episode: RecordedEpisode,
-  all: readonly RecordedRow[],
 ): string {
   const rows = all.filter(({ trajectory }) => trajectory === episode.id);
   const messages = rows.flatMap((row, index) => [
@@ -52,14 +85,18 @@ function lineOf(
     reward: float(episode.return),
     score: float(episode.score),
     rewards: `[${rows.map(({ reward }) => float(reward)).join(',')}]`,
-    advantages: `[${rows.map(({ advantage }) => float(advantage)).join(',')}]`,
+    ...(rows.every(hasCredit) ? { advantages: `[${rows.map(({ advantage }) => float(advantage)).join(',')}]` } : {}),
   };
   const figures = Object.entries(numbers).map(([name, text]) => `"${name}":${text}`);
   return `${JSON.stringify(texts).slice(0, -1)},${figures.join(',')}}`;
 }
 
+function hasCredit(row: PlayedRow | RecordedRow): row is RecordedRow {
+  return 'advantage' in row;
+}
+
 /** What the policy wrote, without the token that ends it. In the `plain` format that is the action. */
-function replyOf({ action, reply, cut }: RecordedRow, format: TrainConfig['prompt']['format']): string {
+function replyOf({ action, reply, cut }: PlayedRow, format: TrainConfig['prompt']['format']): string {
   return format === 'plain' ? action : (cut ? reply : reply.slice(0, -1)).join('');
 }
 
