@@ -7,6 +7,9 @@ import type { RecordedRow } from './record.ts';
 import { shownSum, shownValue } from './shownNumbers.ts';
 import { type WordDifference, wordDifference } from './wordDifference.ts';
 
+/** Equal scores differ by less once their mean was taken in float64. */
+const leastDifference = 1e-9;
+
 /** One summand of an advantage. */
 export interface ExplainedPart {
   readonly level: 'episode' | 'step';
@@ -125,7 +128,8 @@ function episodeReason(row: RecordedRow, group: readonly RecordedRow[], settings
   const others = comparedEpisodes(settings);
   if (outcomes.length === 1 && settings.estimator !== 'reinforce++')
     return `because its episode scored ${shownValue(score)} and its group has no other to compare with`;
-  if (before === 0) return `since its episode scored ${shownValue(score)}, as much as ${others} did on average`;
+  if (Math.abs(before) < leastDifference)
+    return `since its episode scored ${shownValue(score)}, as much as ${others} did on average`;
   const isMixed = successes > 0 && failures > 0;
   // Partial credit and penalties may put a success below the mean; then the scores say why.
   if (settings.estimator !== 'reinforce++' && isMixed && row.success === before > 0) {

@@ -141,6 +141,14 @@ describe('the words', () => {
     );
   });
 
+  it('call scores equal that are so but for the rounding of their mean', () => {
+    const rows = rolloutOf({ rewards: [0, 10], success: true }, { rewards: [0, 0, 10], success: true });
+    expect(explained(rows, { estimator: 'grpo' })[0]!.advantage).not.toBe(0);
+    expect(sentence(rows, { estimator: 'grpo' })).toBe(
+      '+0.00: +0.00 since its episode scored 10, as much as its group did on average',
+    );
+  });
+
   it('do not call a success the reason where partial credit put it below the mean', () => {
     const rows = rolloutOf({ rewards: [1], success: true }, { rewards: [3] });
     expect(sentence(rows, { estimator: 'grpo' })).toContain('its episode scored 1 where its group averaged 2');
