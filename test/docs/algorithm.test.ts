@@ -4,12 +4,20 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ppoLoss } from '../../src/ops/ppoLoss.ts';
 import { polarisedWeight } from '../../src/rl/advantages/episode.ts';
-import { type AdvantageResult, estimateAdvantages, referenceAdvantages } from '../../src/rl/advantages/index.ts';
-import type { RolloutRow } from '../../src/rl/rows.ts';
+import { anchorTerms } from '../../src/rl/advantages/estimator.ts';
+import {
+  type AdvantageResult,
+  estimateAdvantages,
+  referenceAdvantages,
+  resolveAdvantageOptions,
+} from '../../src/rl/advantages/index.ts';
+import type { ProxmoSettings } from '../../src/rl/advantages/options.ts';
+import { indexRollout, type RolloutRow } from '../../src/rl/rows.ts';
 import { grad } from '../../src/tensor/autograd.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { constant, input } from '../../src/tensor/tensor.ts';
 import { countTerms, weighTerms } from '../../src/text/tfidf.ts';
+import { splitWords } from '../../src/text/tfidfTokens.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { digitsIn, numberIn, tableOf } from '../support/markdown.ts';
 
@@ -87,6 +95,31 @@ describe('docs/algorithm.md', () => {
     const cosine = vectors[0]!.reduce((sum, weight, column) => sum + weight * vectors[1]![column]!, 0);
     expectWritten((told) => `2.9449) = ${told}.`, cosine, 4);
     expectWritten((told) => `− 1)/0.1) = ${told}.`, Math.exp((cosine - 1) / 0.1), 4);
+  });
+
+  it('says what a word is, what n counts, and which words are taken', () => {
+    const [, text, words] = /`([^`]+)` has ((?:`\w+`|,| |and)+)\./.exec(prose)!;
+    expect(splitWords(text!, 1)).toEqual(words!.match(/\w+(?=`)/g));
+    expect(splitWords(text!, 2)).toEqual(['drawer_1', 'isn', 'open']);
+    const far = { group: 'another task', trajectory: 'x', step: 0, reward: 0, valid: true, success: false };
+    const batch = indexRollout([...rows, { ...far, observation: 'closed' }, { ...far, step: 1, observation: 'shut' }]);
+    const settings = resolveAdvantageOptions({ estimator: 'proxmo' }) as ProxmoSettings;
+    const { vocabulary, idf } = anchorTerms(batch, settings);
+    // n = 6, and four anchors have `closed`: three of the example, which are equal, and one of the other task.
+    expect(idf[vocabulary.indexOf('closed')]).toBe(Math.log(7 / 5) + 1);
+    const texts = ['cup bed cup', 'axe bed', 'dog'];
+    expect(countTerms(texts, { maxFeatures: 3, minWordLength: 1 }).vocabulary).toEqual(['axe', 'bed', 'cup']);
+    expect([settings.maxFeatures, settings.minWordLength, settings.sigmaFloor]).toEqual([1024, 1, 0.1]);
+  });
+
+  it('adds 1e-6 to what scores are divided by after the bound', () => {
+    const [one, other] = [
+      { ...rows[0]!, reward: 0, success: false },
+      { ...rows[2]!, reward: 0 },
+    ];
+    // Scores 0 and -0.1: σ = 0.0707 is less than c.
+    const { episode } = referenceAdvantages([one, other], { estimator: 'grpo' });
+    expect(episode[0]).toBeCloseTo(0.05 / (0.1 + 1e-6), 12);
   });
 
   it.each(testAdapters)('has the losses and slopes of tokens on %s', async (adapter) => {
