@@ -6,7 +6,7 @@ export const glossary = {
     'Episodes of evaluations, on tasks that the policy never trains on: one of each task, without credit, since nothing is learned from them.',
   success: 'Share of the episodes of this iteration, on training tasks, that succeeded.',
   deadGroups:
-    'Share of groups whose episodes all earned the same. Comparing them with each other says nothing, so they teach nothing at the episode level.',
+    'Share of groups whose episodes all earned the same. Comparing them with each other says nothing, so they teach nothing at the episode level, but for penalties.',
   kl: 'How far the policy has moved from the one that it started from, in nats a token. It should grow slowly.',
   samplerKl: 'How far this iteration’s updates moved the policy from the one that played, in nats a token.',
   entropy: 'How undecided the policy is, in nats a token. Near 0 it always does the same, and nothing new is tried.',
