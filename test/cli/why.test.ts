@@ -52,7 +52,6 @@ describe('what a run kept', () => {
   });
 });
 
-<<<<<<< HEAD
 describe('what the policy did', () => {
   it('is told by kinds of action, iteration beside iteration', async () => {
     const rows = [1, 2].map((iteration) => rowsIn(rowsPath(dir, iteration)));
@@ -76,7 +75,9 @@ describe('what the policy did', () => {
       rollouts: { keep: 'sample', sampleGroups: 1 },
     });
     expect((await proxmo(['why', sampled, '--actions'])).stdout).toMatch(/\ngroups kept +1\/2\n/);
-=======
+  });
+});
+
 describe('a run of written rows', () => {
   const kitchen = join(folder, 'kitchen');
   const dead = recordedRows(3).map((row) => ({ ...row, success: false, reward: 0 }));
@@ -127,7 +128,6 @@ describe('a run of written rows', () => {
     expect(stdout).toContain(
       '\nweight: of all turns of a state together. States that are less similar have the other 25.0 %. Steps count from 1 here, in files and --json from 0.\n',
     );
->>>>>>> b56421b (proxmo why begins where something can be compared, lists episodes by task with what was malformed, and says what its figures are of; malformed and not on offer are two words)
   });
 });
 
