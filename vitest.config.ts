@@ -9,7 +9,7 @@ import { wgslVite } from './scripts/wgsl.mjs';
 const report = process.env.PROXMO_TEST_REPORT;
 
 /** The files that take minutes: one that starts last would run on alone, on half of the cores. */
-const longest = ['test/kernels/onSwiftshader.test.ts', 'test/kernels/onSystem.test.ts'];
+const longest = ['test/kernels/every/onSwiftshader.test.ts', 'test/kernels/every/onSystem.test.ts'];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -1,14 +1,9 @@
-/** The cases that `proxmo bench` measures on GPUs, made small: what they expect is what kernels give. */
+/** The cases that `proxmo bench` measures on GPUs. What they expect is checked in `test/kernels/every`. */
 import { describe, expect, it } from 'vitest';
 import { kernels } from '../../kernels/index.ts';
-import { defaultVariant, isSupported, type KernelSpec } from '../../kernels/spec.ts';
-import { type GpuSizes, gpuCases } from '../../src/cli/bench/gpuCases.ts';
-import { resultsAgree } from '../../src/gpu/agreement.ts';
-import { KernelBench } from '../../src/gpu/benchmark.ts';
-import { testAdapters, testDevice } from '../support/adapters.ts';
+import type { KernelSpec } from '../../kernels/spec.ts';
+import { gpuCases } from '../../src/cli/bench/gpuCases.ts';
 
-// The longest block of a packed matrix is 256 values.
-const small: GpuSizes = { leastBytes: 2 ** 16, side: 256, rows: 128, lengths: [128] };
 const largestBinding = 2 ** 27;
 const kernelOf = (name: string) => kernels.find((spec) => spec.name === name) as KernelSpec;
 
@@ -36,30 +31,4 @@ describe('cases for a GPU', () => {
     // 8 sequences of 1,024 rows and 2 of 4,096, each once with heads of 64 and of 128.
     expect(flops.map(Math.round)).toEqual([13, 26, 52, 103]);
   });
-});
-
-describe.each(testAdapters)('on %s', (adapter) => {
-  it.for(kernels.filter(({ cases }) => cases.length > 0).map((spec) => [spec.name, spec] as const))(
-    '%s gives what its cases expect',
-    async ([, spec], { skip }) => {
-      const gpu = await testDevice(adapter);
-      skip(!isSupported(spec, gpu.profile), `${adapter} stores no f16`);
-      for (const { kernelCase, expected } of gpuCases(spec, largestBinding, small)) {
-        if (!expected) continue;
-        const bench = await KernelBench.create(
-          gpu,
-          spec,
-          defaultVariant(spec, gpu.profile, kernelCase.params),
-          kernelCase,
-        );
-        const want = expected();
-        const got = Object.entries(await bench.run()).map(([name, values]) => [
-          name,
-          values.subarray(0, want[name]?.length),
-        ]);
-        bench.destroy();
-        expect(resultsAgree(spec, Object.fromEntries(got), want)).toBe(true);
-      }
-    },
-  );
 });

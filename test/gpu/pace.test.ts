@@ -1,25 +1,15 @@
 /** Programs are submitted in parts of limited length, and dispatches in parts of their grids, with the same bits. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { kernels } from '../../kernels/index.ts';
-import {
-  ableVariants,
-  type Dispatch,
-  defineKernel,
-  isSupported,
-  type KernelSpec,
-  type Variant,
-} from '../../kernels/spec.ts';
+import { type Dispatch, defineKernel, type KernelSpec, type Variant } from '../../kernels/spec.ts';
 import { KernelBench } from '../../src/gpu/benchmark.ts';
 import type { GpuContext } from '../../src/gpu/context.ts';
 import { partsOfGrid } from '../../src/gpu/gridParts.ts';
-import { runKernel } from '../../src/gpu/kernelCheck.ts';
 import { Pace } from '../../src/gpu/pace.ts';
 import { raceVariants } from '../../src/gpu/tunerRace.ts';
 import { matmul } from '../../src/ops/matmul.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { input } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { makeInputs } from '../support/kernelHarness.ts';
 
 const rate = { gflops: 1, gbps: 1 };
 
@@ -55,26 +45,6 @@ it.each<[Dispatch, number, number]>([
 });
 
 describe.each(testAdapters)('on %s', (adapter) => {
-  // The code of parts is made the same way for all adapters: one of them tells.
-  const chosen = adapter === testAdapters.at(-1) ? kernels : [];
-  it.each(chosen.map((spec) => [spec.name, spec] as const))('%s has the same bits in parts', async (_, spec) => {
-    const gpu = await testDevice(adapter);
-    if (!isSupported(spec, gpu.profile)) return;
-    const kernelCase = largestCase(spec);
-    const ready = { params: kernelCase.params, inputs: makeInputs(spec, kernelCase, 3) };
-    const variant = ableVariants(spec, gpu.profile, kernelCase.params)[0]!;
-    const whole = await runKernel(gpu, spec, variant, ready);
-    const cost = spec.cost(kernelCase.params);
-    atPace(gpu, Math.max(cost.flops, cost.bytes) / 1e6 / 3);
-    const grid = spec.dispatch(kernelCase.params, variant.constants);
-    const parts = partsOfGrid(grid, gpu.pace.partsOf(cost));
-    expect(parts.length > 1).toBe(grid.some((extent) => extent > 1));
-    const inParts = await runKernel(gpu, spec, variant, ready);
-    expect(inParts.overruns).toEqual([]);
-    for (const [name, bits] of Object.entries(whole.bits))
-      expect(Buffer.compare(bits, inParts.bits[name]!), name).toBe(0);
-  });
-
   it('submits a program in as many parts as it takes, with the same bits', async () => {
     const gpu = await testDevice(adapter);
     const engine = new Engine(gpu);
@@ -166,9 +136,4 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 
 function variantOf(label: string, rounds: number): Variant {
   return { label, constants: { ROUNDS: rounds } };
-}
-
-/** The case with most workgroups. */
-function largestCase(spec: KernelSpec) {
-  return spec.cases.reduce((most, next) => (spec.cost(next.params).bytes > spec.cost(most.params).bytes ? next : most));
 }

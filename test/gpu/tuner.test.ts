@@ -2,16 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { add } from '../../kernels/elementwise.ts';
 import { gatherRows } from '../../kernels/gatherRows.ts';
-import { kernels } from '../../kernels/index.ts';
 import { ableVariants, defaultVariant } from '../../kernels/spec.ts';
-import { firstMismatch, runKernel } from '../../src/gpu/kernelCheck.ts';
 import { Tuner, type TunerOptions, type TuningReport } from '../../src/gpu/tuner.ts';
 import { roundedShape, TunerKeys } from '../../src/gpu/tunerKey.ts';
 import { predictedMs } from '../../src/gpu/tunerRace.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { input, launch } from '../../src/tensor/tensor.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { makeReady } from '../support/kernelHarness.ts';
 import { broken, MemoryStore, quick, slow, slower, tunable, wrong } from '../support/tunable.ts';
 
 const params = { count: 4096 };
@@ -109,26 +106,6 @@ describe.each(testAdapters)('on %s', (adapter) => {
     const ones = new Float32Array(8).fill(1);
     expect([...(await program.run({ a: ones, b: ones })).y]).toEqual(new Array(8).fill(2));
     expect(asked).toEqual(['add']);
-  });
-
-  describe('cases that kernels are tuned on', () => {
-    const smallest = 2 ** 16;
-    const tuned = kernels.flatMap((spec) => {
-      const shapes = spec.cases.map(({ params: shape }) => shape);
-      const small = shapes
-        .filter((shape) => Object.values(spec.sizes(shape)).every((size) => size > 0 && size < smallest))
-        .slice(-2);
-      return spec.tuningCase ? small.map((shape) => [spec.name, spec, spec.tuningCase!(shape)] as const) : [];
-    });
-
-    it.each(tuned)('%s has right results on them', async (_, spec, kernelCase) => {
-      const gpu = await testDevice(adapter);
-      const ready = makeReady(spec, kernelCase, 1);
-      for (const variant of ableVariants(spec, gpu.profile, kernelCase.params)) {
-        const run = await runKernel(gpu, spec, variant, ready);
-        expect(firstMismatch(spec, ready, run), variant.label).toBeNull();
-      }
-    });
   });
 });
 

@@ -1,15 +1,19 @@
 /** Products with packed matrices in shapes drawn by chance, in the variants that programs take by default. */
 import { describe, expect, it } from 'vitest';
-import { findPackedMatmul } from '../../kernels/matmulPacked.ts';
-import { blockValues, packedTypes } from '../../kernels/packed.ts';
-import { defaultVariant, type KernelSpec, type Variant } from '../../kernels/spec.ts';
-import { checkVariant } from '../../src/gpu/kernelCheck.ts';
-import { Random } from '../../src/tensor/random.ts';
-import { testAdapters, testDevice } from '../support/adapters.ts';
-import { makeReady } from '../support/kernelHarness.ts';
+import { findPackedMatmul } from '../../../kernels/matmulPacked.ts';
+import { blockValues, packedTypes } from '../../../kernels/packed.ts';
+import { defaultVariant, type KernelSpec, type Variant } from '../../../kernels/spec.ts';
+import { checkVariant } from '../../../src/gpu/kernelCheck.ts';
+import { Random } from '../../../src/tensor/random.ts';
+import { testAdapters, testDevice } from '../../support/adapters.ts';
+import { chosenKernels, isChosen, sayIfNone } from '../../support/chosenKernels.ts';
+import { makeReady } from '../../support/kernelHarness.ts';
 
-describe.each(testAdapters)('on %s', (adapter) => {
-  it.each(packedTypes)('%s', async (type) => {
+const chosenTypes = packedTypes.filter((type) => chosenKernels.some(({ name }) => name.endsWith(`.f32x${type}`)));
+sayIfNone(chosenTypes);
+
+describe.each(chosenTypes.length > 0 ? testAdapters : [])('on %s', (adapter) => {
+  it.each(chosenTypes)('%s', async (type) => {
     const gpu = await testDevice(adapter);
     const random = new Random(7, type);
     const between = (least: number, most: number) => least + Math.floor(random.uniform() * (most - least + 1));
@@ -24,6 +28,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
       const [n, k] = layout === 'nt' ? [across, along] : [along, across];
       const params = { m: between(1, mostRows), n, k, batch: 1, splits: 1 };
       const spec = findPackedMatmul({ layout, bias: layout === 'nt' && mostRows > 8, b: type })!;
+      if (!isChosen(spec.name)) continue;
       const kernelCase = spec.tuningCase!(params);
       const variant = defaultVariant(spec, gpu.profile, params) as unknown as Variant;
       const kernel = spec as unknown as KernelSpec;
