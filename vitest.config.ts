@@ -5,8 +5,10 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { pageVite } from './scripts/page.mjs';
 import { wgslVite } from './scripts/wgsl.mjs';
+import { WhySkipped } from './test/support/whySkipped.ts';
 
 const report = process.env.PROXMO_TEST_REPORT;
+const reporters = ['default', new WhySkipped()];
 
 /** The files that take minutes: one that starts last would run on alone, on half of the cores. */
 const longest = ['test/kernels/every/onSwiftshader.test.ts', 'test/kernels/every/onSystem.test.ts'];
@@ -43,6 +45,6 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 60_000,
     // A report for scripts that count tests, where they name a file for it.
-    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
+    reporters: report ? [...reporters, ['json', { outputFile: report }]] : reporters,
   },
 });

@@ -13,6 +13,7 @@ import { Engine } from '../src/tensor/engine.ts';
 import { testAdapters, testDevice } from './support/adapters.ts';
 import { proxmo } from './support/cli.ts';
 import { runExample } from './support/example.ts';
+import { needs } from './support/needs.ts';
 import { writeRun } from './support/viewRun.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -87,7 +88,7 @@ describe('examples/doors.mjs', () => {
 
 const hasPython = spawnSync('python3', ['--version']).status === 0;
 
-describe.skipIf(!hasPython)('examples/doors.py', () => {
+describe('examples/doors.py', needs('python3', hasPython), () => {
   const command = ['python3', join(root, 'examples', 'doors.py')];
 
   it('keeps the contract of environments', async () => {

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isTemporaryName, temporaryPath, writeFileAtomic } from '../../src/base/atomicFile.node.ts';
 import { SafetensorsFile, writeSafetensors } from '../../src/base/safetensors.node.ts';
 import { parseSafetensors, type SafetensorsTensor } from '../../src/base/safetensors.ts';
+import { needs } from '../support/needs.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -80,8 +81,9 @@ test('temporary names can be told from others', () => {
 describe.each(['gpt2', 'llama', 'qwen2', 'qwen3'])('the %s model of the Hugging Face library', (family) => {
   const path = `../shared/fixtures/hf/${family}/model.safetensors`;
 
-  test.skipIf(!existsSync(path))(
+  test(
     'reads the same one tensor at a time as whole, and writes back unchanged',
+    needs('../shared/fixtures', existsSync(path)),
     async () => {
       const whole = parseSafetensors(new Uint8Array(await readFile(path)));
       const file = await SafetensorsFile.open(path);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { TinyGpt, tinyGptData } from '../../src/cli/bench/tinyGpt.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import type { ParameterSlab } from '../../src/tensor/variable.ts';
-import { halfAdapter, testAdapters, testDevice } from '../support/adapters.ts';
+import { halfAdapter, needsHalf, testAdapters, testDevice } from '../support/adapters.ts';
 
 /** Printed by `python test/oracle/tiny_gpt.py`. */
 const pytorch = [6.315519, 6.262611, 6.182742, 6.09976, 5.521115, 5.587467];
@@ -22,7 +22,7 @@ describe.each(testAdapters)('tiny GPT on %s', (adapter) => {
   });
 });
 
-describe.skipIf(!halfAdapter)('tiny GPT with weights in f16', () => {
+describe('tiny GPT with weights in f16', needsHalf, () => {
   it('has the losses of float32 within 2 % (over 200 steps: bench/README.md)', { timeout: 300_000 }, async () => {
     const engine = new Engine(await testDevice(halfAdapter!));
     const [half, single] = [await TinyGpt.create(engine, 'f16'), await TinyGpt.create(engine)];

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { completions } from '../../src/cli/completion.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { bundledCli } from '../support/bundledCli.ts';
+import { needs } from '../support/needs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-completion-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -81,23 +82,23 @@ describe('in a shell', () => {
       .split('\n')
       .filter(Boolean);
 
-  it.skipIf(!has('bash')).each<[string, string[]]>([
+  it.each<[string, string[]]>([
     ['proxmo co', ['compare', 'completion', 'config']],
     ['proxmo train --preset sma', ['small']],
     ['proxmo train --set training.groupS', ['training.groupSize=']],
     ['proxmo train --set loss.klEstimator=', ['k1', 'k2', 'k3']],
     ['proxmo eval runs/', ['runs/first', 'runs/other/']],
-  ])('bash completes %s', (line, found) => {
+  ])('bash completes %s', needs('bash', has('bash')), (line, found) => {
     const script = `source <(proxmo completion bash); COMP_LINE='${line}'; COMP_POINT=\${#COMP_LINE}; compopt() { :; }; _proxmo; printf '%s\\n' "\${COMPREPLY[@]}"`;
     expect(run('bash', script)).toEqual(found);
   });
 
-  it.skipIf(!has('fish'))('fish completes', () => {
+  it('fish completes', needs('fish', has('fish')), () => {
     const script = `proxmo completion fish | source; complete -C 'proxmo train --preset alf'`;
     expect(run('fish', script)).toEqual(['alfworld', 'alfworld-few']);
   });
 
-  it.skipIf(!has('zsh'))('zsh completes', () => {
+  it('zsh completes', needs('zsh', has('zsh')), () => {
     const script = `compdef() { :; }; compadd() { print -l $found; }; _files() { :; }; source <(proxmo completion zsh); words=(proxmo train --preset alf); CURRENT=4; _proxmo`;
     expect(run('zsh', script)).toEqual(['alfworld', 'alfworld-few']);
   });

@@ -6,7 +6,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { proxmo } from '../support/cli.ts';
-import { hasFiles } from '../support/sharedData.ts';
+import { needsData } from '../support/sharedData.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-env-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -236,8 +236,9 @@ describe('proxmo env replay', () => {
   const shop = join(shared, 'webshop-1000');
   const sessions = join(shared, 'webshop-golden/sessions.jsonl.gz');
 
-  it.skipIf(!hasFiles(games, transcripts))(
+  it(
     'finds ALFWorld transcripts equal, and points at a character that is not',
+    needsData(games, transcripts),
     async () => {
       const sound = await proxmo(['env', 'replay', transcripts, '--data', games]);
       expect(sound).toMatchObject({ code: 0, stdout: 'ALFWorld transcripts: 594 of 594 steps equal\n' });
@@ -254,7 +255,7 @@ describe('proxmo env replay', () => {
     },
   );
 
-  it.skipIf(!hasFiles(shop, sessions))('finds WebShop sessions equal, as JSON', async () => {
+  it('finds WebShop sessions equal, as JSON', needsData(shop, sessions), async () => {
     const { code, stdout } = await proxmo(['env', 'replay', sessions, '--data', shop, '--json']);
     expect(code).toBe(0);
     const report = JSON.parse(stdout) as { steps: number };

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gameText, TINY_GAMES } from '../envs/alfworld/tinyGames.ts';
 import { proxmo, shell } from '../support/cli.ts';
 import { type ServedFile, serve } from '../support/fileServer.ts';
-import { hasFiles, sharedData } from '../support/sharedData.ts';
+import { needsData, sharedData } from '../support/sharedData.ts';
 import { type ZipEntry, zipOf } from '../support/zip.ts';
 
 let folder: string;
@@ -90,7 +90,7 @@ describe('the games', () => {
     expect((await proxmo(['env', 'check', 'alfworld', '--tasks', '1', '--option', option], { env })).code).toBe(0);
   });
 
-  it.skipIf(!hasFiles(sharedData('alfworld-games/samples')))('of the original layout are played', async () => {
+  it('of the original layout are played', needsData(sharedData('alfworld-games/samples')), async () => {
     const samples = sharedData('alfworld-games/samples');
     const names = readdirSync(samples, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())

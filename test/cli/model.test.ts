@@ -10,9 +10,10 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { writeSafetensors } from '../../src/base/safetensors.node.ts';
 import { modelCommand } from '../../src/cli/model.ts';
 import { standardOutput } from '../../src/cli/output.ts';
-import { halfAdapter, testAdapters } from '../support/adapters.ts';
+import { halfAdapter, needsHalf, testAdapters } from '../support/adapters.ts';
 import { ggufOfQwen3 } from '../support/gguf.ts';
 import { hfFixture, hfFixtures, tensorsOf } from '../support/hfFixtures.ts';
+import { needs } from '../support/needs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-model-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -63,8 +64,9 @@ describe('verify', () => {
 
   const larger = '../shared/fixtures/hf';
   const largerFixtures = hfFixtures.filter((name) => existsSync(join(larger, name)));
-  it.skipIf(!existsSync(larger)).each(largerFixtures)(
+  it.each(largerFixtures)(
     `${larger}/%s, with its tokenizer and chat template`,
+    needs('../shared/fixtures', existsSync(larger)),
     async (name) => {
       const { stdout, error } = await run('verify', join(larger, name), '--adapter', testAdapters.at(-1)!, '--json');
       expect(error).toBeNull();
@@ -75,7 +77,7 @@ describe('verify', () => {
     },
   );
 
-  describe.skipIf(!halfAdapter)('in f16', () => {
+  describe('in f16', needsHalf, () => {
     const verifyHalf = (dir: string) => run('verify', dir, '--precision', 'f16', '--adapter', halfAdapter!, '--json');
 
     it.each(hfFixtures)(
@@ -89,8 +91,9 @@ describe('verify', () => {
       },
     );
 
-    it.skipIf(!existsSync(larger)).each(largerFixtures)(
+    it.each(largerFixtures)(
       `${larger}/%s is within the tolerances of f16, but not of float32`,
+      needs('../shared/fixtures', existsSync(larger)),
       async (name) => {
         const { stdout, error } = await verifyHalf(join(larger, name));
         expect(error).toBeNull();
@@ -252,7 +255,7 @@ const hasTransformers = runPython(modules)?.stdout.trim() === 'True';
 const hasPython = runPython('')?.status === 0;
 
 describe('reference', () => {
-  it.skipIf(!hasPython)('is a program, whatever the names', async () => {
+  it('is a program, whatever the names', needs('python3', hasPython), async () => {
     const dir = join(folder, 'it\'s "1" \u2028 é 🙂 \\n');
     cpSync(hfFixture('qwen2'), dir, { recursive: true });
     const { stdout, error } = await run('reference', dir, '--to', join(dir, 'out.json'), '--steps', '3');
@@ -268,7 +271,7 @@ describe('reference', () => {
     expect(runPython(`compile(${JSON.stringify(stdout)}, 'program', 'exec')`)).toMatchObject({ status: 0 });
   });
 
-  it.skipIf(!hasTransformers)('gives what verify compares with', async () => {
+  it('gives what verify compares with', needs('transformers for Python', hasTransformers), async () => {
     const dir = join(folder, 'referred');
     cpSync(hfFixture('qwen2'), dir, { recursive: true });
     rmSync(join(dir, 'expected.json'));

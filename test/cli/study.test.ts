@@ -8,7 +8,7 @@ import { checkStudy } from '../../src/cli/study/checks.ts';
 import { loadStudy } from '../../src/cli/study/file.ts';
 import { openRun } from '../../src/runs/run.ts';
 import { proxmo } from '../support/cli.ts';
-import { hasFiles, sharedData } from '../support/sharedData.ts';
+import { needsData, sharedData } from '../support/sharedData.ts';
 import { essenceOf, filesIn } from '../support/tinyRun.ts';
 import { type TinyStudy, writeTinyStudy } from '../support/tinyStudy.ts';
 
@@ -303,7 +303,7 @@ describe('studies', () => {
 
   for (const name of readdirSync(studies)) {
     const needsGames = name.startsWith('alfworld');
-    it.skipIf(needsGames && !hasFiles(games))(`${name} can run`, async () => {
+    it(`${name} can run`, needsData(...(needsGames ? [games] : [])), async () => {
       const study = await loadStudy(join(studies, name), join(folder, 'never'));
       await checkStudy(study, async () => false);
       expect(study.runs).toHaveLength(study.arms.length * study.seeds.length);

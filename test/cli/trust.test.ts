@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { proxmo, shell } from '../support/cli.ts';
+import { needs } from '../support/needs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-trust-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -199,7 +200,7 @@ describe('on a terminal', () => {
       env: { ...stranger, SHELL: '/bin/bash' },
     });
 
-  it.runIf(process.platform === 'linux')('asks, and does what is answered', async () => {
+  it('asks, and does what is answered', needs('Linux', process.platform === 'linux'), async () => {
     const refused = await typed('n\\n', `proxmo play ${run}`);
     expect(refused.stdout).toContain(`${run} would load the module ${module}.`);
     expect(refused.stdout).toContain('Allow it? [y/N]');

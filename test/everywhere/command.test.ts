@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { needs } from '../support/needs.ts';
 
 const script = join(import.meta.dirname, '..', '..', 'scripts', 'everywhere.mjs');
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-everywhere-test-'));
@@ -23,20 +24,24 @@ it.each([
   expect(status).toBe(1);
 });
 
-it.skipIf(process.platform === 'win32')('leaves no folder and no process where it is killed', async () => {
-  const env = { ...process.env, TMPDIR: folder };
-  const child = spawn(process.execPath, [script, '--fresh', 'node20'], { env, stdio: 'ignore' });
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  const folders = () => readdirSync(folder).filter((name) => name.startsWith('proxmo-everywhere-'));
-  const started = () => processes().filter(({ parent }) => parent === child.pid);
-  await expect.poll(started, { timeout: 60_000 }).toHaveLength(1);
-  expect(folders()).toHaveLength(1);
-  const [npm] = started();
-  child.kill('SIGTERM');
-  expect(await ended).toBe(143);
-  expect(folders()).toEqual([]);
-  await expect.poll(() => processes().filter(({ pid }) => pid === npm!.pid)).toEqual([]);
-});
+it(
+  'leaves no folder and no process where it is killed',
+  needs('another system than Windows', process.platform !== 'win32'),
+  async () => {
+    const env = { ...process.env, TMPDIR: folder };
+    const child = spawn(process.execPath, [script, '--fresh', 'node20'], { env, stdio: 'ignore' });
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    const folders = () => readdirSync(folder).filter((name) => name.startsWith('proxmo-everywhere-'));
+    const started = () => processes().filter(({ parent }) => parent === child.pid);
+    await expect.poll(started, { timeout: 60_000 }).toHaveLength(1);
+    expect(folders()).toHaveLength(1);
+    const [npm] = started();
+    child.kill('SIGTERM');
+    expect(await ended).toBe(143);
+    expect(folders()).toEqual([]);
+    await expect.poll(() => processes().filter(({ pid }) => pid === npm!.pid)).toEqual([]);
+  },
+);
 
 /** Those that run: not what has ended and nobody has asked for. */
 function processes(): { readonly parent: number; readonly pid: number }[] {

@@ -5,9 +5,9 @@ import { connectToServer } from '../../src/fleet/connect.node.ts';
 import { Coordinator } from '../../src/fleet/coordinator.ts';
 import { fleetStatus } from '../../src/fleet/status.ts';
 import { version } from '../support/fleet.ts';
-import { hasNatsServer, NatsServer } from '../support/natsServer.ts';
+import { NatsServer, needsNatsServer } from '../support/natsServer.ts';
 
-it.skipIf(!hasNatsServer)('a server that no run was on has none, and one that has gone does not tell', async () => {
+it('a server that no run was on has none, and one that has gone does not tell', needsNatsServer, async () => {
   await using server = await NatsServer.start();
   const connection = await connectToServer(server.address, 'test');
   expect(await fleetStatus(connection)).toEqual([]);
@@ -19,7 +19,7 @@ it.skipIf(!hasNatsServer)('a server that no run was on has none, and one that ha
   await connection.close();
 });
 
-describe.skipIf(!hasNatsServer)('a coordinator that waits for the claim of one that died', () => {
+describe('a coordinator that waits for the claim of one that died', needsNatsServer, () => {
   it.each(['down', 'lose'] as const)('claims the run when the server is back (%s)', async (how) => {
     await using server = await NatsServer.start();
     const common = { run: 'test', version, host: 'here', pid: 1, onNotice: () => {} };

@@ -7,7 +7,8 @@ import { nkeys } from '@nats-io/nats-core';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { connectToServer } from '../../src/fleet/connect.node.ts';
 import { createDirectory } from '../../src/fleet/server.ts';
-import { hasNatsServer, NatsServer } from '../support/natsServer.ts';
+import { NatsServer, needsNatsServer } from '../support/natsServer.ts';
+import { needs } from '../support/needs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-fleet-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -35,7 +36,7 @@ async function tried(address: string, env: Readonly<Record<string, string>>): Pr
 
 const refused = /it refuses these credentials/;
 
-describe.skipIf(!hasNatsServer)('a server that wants to know who one is', () => {
+describe('a server that wants to know who one is', needsNatsServer, () => {
   it('takes a token', async () => {
     await using server = await NatsServer.start(['--auth', 'secret']);
     expect(await tried(server.address, { NATS_TOKEN: 'secret' })).toBe('kept');
@@ -99,8 +100,9 @@ describe.skipIf(!hasNatsServer)('a server that wants to know who one is', () => 
     expect(await tried(server.address, { NATS_CREDS: creds(nkeys.createAccount(), 'other.creds') })).toMatch(refused);
   });
 
-  it.skipIf(spawnSync('openssl', ['version']).status !== 0)(
+  it(
     'is known by its certificate, and asks for one',
+    needs('openssl', spawnSync('openssl', ['version']).status === 0),
     async () => {
       const openssl = (...args: string[]) => {
         const { status, stderr } = spawnSync('openssl', args, { cwd: folder, encoding: 'utf8' });

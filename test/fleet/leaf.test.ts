@@ -8,13 +8,13 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { answers, freePort } from '../../src/cli/localFleet.ts';
 import { fleetStatus } from '../../src/fleet/status.ts';
 import { startWorker, tinyFleetConfig, trainWithFleet } from '../support/fleet.ts';
-import { hasNatsServer, NatsServer } from '../support/natsServer.ts';
+import { NatsServer, needsNatsServer } from '../support/natsServer.ts';
 import { writeTinyWorld } from '../support/tinyRun.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-fleet-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe.skipIf(!hasNatsServer)('a leaf node', () => {
+describe('a leaf node', needsNatsServer, () => {
   it('passes everything on', async () => {
     const [hubPort, leafPort] = [await freePort(), await freePort()];
     const hub = join(folder, 'hub.conf');

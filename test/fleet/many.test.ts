@@ -11,13 +11,13 @@ import { createNamedTaskSet } from '../../src/envs/registry.node.ts';
 import { PublishedRun } from '../../src/fleet/publishedRun.ts';
 import type { TrainConfig } from '../../src/rl/config.ts';
 import { startWorker, tinyFleetConfig, trainAlone, trainWithFleet } from '../support/fleet.ts';
-import { hasNatsServer, NatsServer } from '../support/natsServer.ts';
+import { NatsServer, needsNatsServer } from '../support/natsServer.ts';
 import { essenceOf, writeTinyWorld } from '../support/tinyRun.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-fleet-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe.skipIf(!hasNatsServer)('a fleet comes to the bits of one process', () => {
+describe('a fleet comes to the bits of one process', needsNatsServer, () => {
   const world = writeTinyWorld(folder);
   const tiny = tinyFleetConfig(world);
   const config: TrainConfig = { ...tiny, training: { ...tiny.training, pool: 8, tasks: 8 } };

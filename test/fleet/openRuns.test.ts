@@ -5,7 +5,7 @@ import { OpenRuns } from '../../src/fleet/openRuns.ts';
 import { protocolVersion, type RunDescription } from '../../src/fleet/protocol.ts';
 import { createDirectory, type Directory } from '../../src/fleet/server.ts';
 import { fleetConfig, startWorker, version } from '../support/fleet.ts';
-import { hasNatsServer, NatsServer } from '../support/natsServer.ts';
+import { NatsServer, needsNatsServer } from '../support/natsServer.ts';
 
 const household: RunDescription = {
   protocol: protocolVersion,
@@ -20,7 +20,7 @@ const household: RunDescription = {
 };
 const alfworld = { ...household, config: { environment: { name: 'alfworld' } } };
 
-describe.skipIf(!hasNatsServer)('a worker of any run', () => {
+describe('a worker of any run', needsNatsServer, () => {
   let server: NatsServer;
   let connection: Awaited<ReturnType<typeof connectToServer>>;
   let directory: Directory;

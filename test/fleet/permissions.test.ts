@@ -7,13 +7,13 @@ import { Kvm } from '@nats-io/kv';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { startWorker, tinyFleetConfig, trainWithFleet } from '../support/fleet.ts';
-import { hasNatsServer, NatsServer } from '../support/natsServer.ts';
+import { NatsServer, needsNatsServer } from '../support/natsServer.ts';
 import { writeTinyWorld } from '../support/tinyRun.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-fleet-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe.skipIf(!hasNatsServer)('the documented permissions', () => {
+describe('the documented permissions', needsNatsServer, () => {
   it('let a worker work, and neither read other runs nor write weights', async () => {
     const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'fleet.md'), 'utf8');
     const [, block] = /```\njetstream: .*\n(authorization[\s\S]*?)```/.exec(page)!;

@@ -9,13 +9,13 @@ import { digestOfModel } from '../../src/models/pretrained.node.ts';
 import { trainConfigSchema } from '../../src/rl/config.ts';
 import { chatModel } from '../support/chatModel.ts';
 import { startWorker, tinyFleetConfig, trainAlone, trainWithFleet } from '../support/fleet.ts';
-import { hasNatsServer, NatsServer } from '../support/natsServer.ts';
+import { NatsServer, needsNatsServer } from '../support/natsServer.ts';
 import { essenceOf, writeTinyWorld } from '../support/tinyRun.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-fleet-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe.skipIf(!hasNatsServer)('a pretrained model', () => {
+describe('a pretrained model', needsNatsServer, () => {
   it('is trained by adapters to the bits of one process, and stays where it is', async () => {
     const model = await chatModel(join(folder, 'model'));
     const base = { name: 'model', sha256: await digestOfModel(model) };

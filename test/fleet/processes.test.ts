@@ -9,7 +9,7 @@ import { packageVersion } from '../../src/base/packageVersion.ts';
 import { listCheckpoints } from '../../src/runs/checkpoint.ts';
 import { testAdapters } from '../support/adapters.ts';
 import { proxmo } from '../support/cli.ts';
-import { hasNatsServer, NatsServer } from '../support/natsServer.ts';
+import { NatsServer, needsNatsServer } from '../support/natsServer.ts';
 import { essenceOf } from '../support/tinyRun.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-fleet-'));
@@ -23,7 +23,7 @@ const settings = [
   'training.groupsAtOnce=1 evaluation.tasks=4 checkpoints.every=1 checkpoints.keep=9 environment.options.maxSteps=6',
 ].flatMap((line) => line.split(' ').flatMap((setting) => ['--set', setting]));
 
-describe.skipIf(!hasNatsServer)('processes of a fleet', () => {
+describe('processes of a fleet', needsNatsServer, () => {
   it('may be killed, a worker as well as the coordinator, and the run comes to the same bits', {
     timeout: 300_000,
   }, async () => {

@@ -13,7 +13,7 @@ import { RandomStream } from '../../src/envs/random.ts';
 import { openRun } from '../../src/runs/run.ts';
 import { testAdapters } from '../support/adapters.ts';
 import { type CliResult, proxmo } from '../support/cli.ts';
-import { hasNatsServer, NatsServer } from '../support/natsServer.ts';
+import { NatsServer, needsNatsServer } from '../support/natsServer.ts';
 import { essenceOf } from '../support/tinyRun.ts';
 
 const minutes = Number(process.env.PROXMO_SOAK_MINUTES ?? 0.25);
@@ -45,7 +45,7 @@ async function kill({ child, done }: Running): Promise<void> {
   await done;
 }
 
-describe.skipIf(!hasNatsServer)('a fleet', () => {
+describe('a fleet', needsNatsServer, () => {
   it(`survives ${minutes} minutes of random kills (seed ${seed})`, {
     timeout: 60_000 * (3 * minutes + 8),
   }, async () => {

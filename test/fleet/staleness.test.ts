@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { TrainConfig } from '../../src/rl/config.ts';
 import { openRun } from '../../src/runs/run.ts';
 import { startWorker, tinyFleetConfig, trainAlone, trainWithFleet } from '../support/fleet.ts';
-import { hasNatsServer, NatsServer } from '../support/natsServer.ts';
+import { NatsServer, needsNatsServer } from '../support/natsServer.ts';
 import { essenceOf, writeTinyWorld } from '../support/tinyRun.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-fleet-'));
@@ -19,7 +19,7 @@ function configOf(staleness: number, iterations = 4): TrainConfig {
   return { ...config, training, fleet: { ...config.fleet, staleness } };
 }
 
-describe.skipIf(!hasNatsServer)('a fleet whose weights may be one iteration old', () => {
+describe('a fleet whose weights may be one iteration old', needsNatsServer, () => {
   it('learns other than a synchronous one, to bits that neither workers nor stops change', async () => {
     await using server = await NatsServer.start();
     const train = async (name: string, config: TrainConfig, options: Parameters<typeof trainWithFleet>[3] = {}) => {

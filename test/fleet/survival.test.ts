@@ -24,13 +24,13 @@ import {
   trainWithFleet,
   version,
 } from '../support/fleet.ts';
-import { hasNatsServer, NatsServer } from '../support/natsServer.ts';
+import { NatsServer, needsNatsServer } from '../support/natsServer.ts';
 import { essenceOf, writeTinyWorld } from '../support/tinyRun.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-fleet-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe.skipIf(!hasNatsServer)('a fleet goes on to the same bits', () => {
+describe('a fleet goes on to the same bits', needsNatsServer, () => {
   const world = writeTinyWorld(folder);
   const config: TrainConfig = tinyFleetConfig(world);
   let expected: Awaited<ReturnType<typeof essenceOf>>;

@@ -2,14 +2,14 @@ import { connect } from '@nats-io/transport-node';
 import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../src/base/sha256.ts';
 import { RunStore, type Weights } from '../../src/fleet/server.ts';
-import { hasNatsServer, NatsServer } from '../support/natsServer.ts';
+import { NatsServer, needsNatsServer } from '../support/natsServer.ts';
 
 async function weightsOf(values: readonly number[]): Promise<Weights> {
   const bytes = new Uint8Array(Float32Array.from(values).buffer);
   return { bytes, hash: await sha256(bytes) };
 }
 
-describe.skipIf(!hasNatsServer)('weights on a server', () => {
+describe('weights on a server', needsNatsServer, () => {
   it('come as what changed to whom has those before, and whole to others, also where the change is damaged', async () => {
     await using server = await NatsServer.start();
     const connection = await connect({ servers: server.address });

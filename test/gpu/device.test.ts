@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { openDevice } from '../../src/gpu/device.node.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
+import { needs } from '../support/needs.ts';
 
 describe('openDevice', () => {
   it('says what there is and what to install when there is no such adapter', async () => {
@@ -24,7 +25,7 @@ describe('openDevice', () => {
     }
   });
 
-  it.runIf(testAdapters.includes('lavapipe'))('prefers the software driver of the system', async () => {
+  it('prefers the software driver of the system', needs('lavapipe', testAdapters.includes('lavapipe')), async () => {
     const gpu = await openDevice('software');
     expect(gpu.profile.driver).toBe('lavapipe');
     gpu.destroy();

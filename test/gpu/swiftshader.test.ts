@@ -25,6 +25,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { bundle } from '../../scripts/bundle.mjs';
 import { makeCacheFolder } from '../../src/gpu/cacheFolder.node.ts';
 import { findSwiftShaderBundle, placeSwiftShader } from '../../src/gpu/swiftshader.node.ts';
+import { needs } from '../support/needs.ts';
 
 const packed = findSwiftShaderBundle();
 const webgpu = dirname(createRequire(import.meta.url).resolve('webgpu'));
@@ -81,7 +82,7 @@ describe('the cache folder', () => {
     expect(makeCacheFolder()).toBe(join(open, 'mine'));
   });
 
-  describe.runIf(isRoot)('with other users', () => {
+  describe('with other users', needs('root', isRoot), () => {
     /** A home that cannot be used, and a temporary folder for all. */
     function sharedTemporary(): string {
       const [file, shared] = [newCache(), newCache()];
@@ -119,7 +120,7 @@ describe('the cache folder', () => {
   });
 });
 
-describe.runIf(packed)('the copy of Dawn with SwiftShader', () => {
+describe('the copy of Dawn with SwiftShader', needs('@sparticuz/chromium', packed), () => {
   const place = () => placeSwiftShader(packed!, webgpu);
   const driverOf = (entry: string) => join(dirname(entry), 'dist', 'linux-x64', 'libvulkan.so.1');
   const cache = newCache();
@@ -169,7 +170,7 @@ describe.runIf(packed)('the copy of Dawn with SwiftShader', () => {
     },
   );
 
-  it.runIf(isRoot)("is not made from another user's files", async () => {
+  it("is not made from another user's files", needs('root', isRoot), async () => {
     const driver = driverOf(await place());
     chownSync(driver, stranger, stranger);
     await place();
@@ -179,7 +180,7 @@ describe.runIf(packed)('the copy of Dawn with SwiftShader', () => {
   });
 });
 
-describe.runIf(packed)('opening SwiftShader', () => {
+describe('opening SwiftShader', needs('@sparticuz/chromium', packed), () => {
   const library = bundle(join(import.meta.dirname, '..', '..', 'src', 'node.ts'));
 
   /** What a program prints, with the library as `proxmo`. */

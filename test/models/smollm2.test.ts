@@ -11,12 +11,12 @@ import { openPretrained } from '../../src/models/pretrained.node.ts';
 import { openPolicyModel } from '../../src/rl/policySource.node.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
-import { smollm2 } from '../support/smollm2.ts';
+import { needsSmollm2, smollm2 } from '../support/smollm2.ts';
 
 const fixture = new URL('../fixtures/smollm2.json', import.meta.url);
 const expected = JSON.parse(readFileSync(fixture, 'utf8')) as Pick<Expected, 'tokenizer' | 'chat' | 'greedy'>;
 
-describe.skipIf(smollm2 === null)('SmolLM2-135M-Instruct', () => {
+describe('SmolLM2-135M-Instruct', needsSmollm2, () => {
   it('is read as transformers reads it', async () => {
     const opened = await openPretrained(smollm2!);
     try {

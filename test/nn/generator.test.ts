@@ -9,7 +9,7 @@ import { packedInputs, packSequences } from '../../src/nn/packing.ts';
 import type { WeightStorage } from '../../src/nn/precision.ts';
 import { packedAttention, Transformer } from '../../src/nn/transformer.ts';
 import { Engine } from '../../src/tensor/engine.ts';
-import { halfAdapter, testAdapters, testDevice } from '../support/adapters.ts';
+import { halfAdapter, needsHalf, testAdapters, testDevice } from '../support/adapters.ts';
 
 const vocabSize = 23;
 const endToken = 2;
@@ -67,22 +67,19 @@ async function nextToken(engine: Engine, model: Transformer, tokens: readonly nu
   return last.indexOf(Math.max(...last));
 }
 
-it.skipIf(!halfAdapter)(
-  'takes the tokens that a forward pass would take with keys and values in f16, too',
-  async () => {
-    const { engine, model, generator } = await open(halfAdapter!, endToken, 'f16');
-    const before = engine.memory.variables;
-    const replies = await generator.generate(requests, greedy);
-    // Two layers of keys and values: 4 slots of 19 positions, a head of 8.
-    expect(engine.memory.variables - before).toBe(2 * 2 * (4 * 19 * 8) * 2 + model.slab.bytes);
-    for (const [index, { tokens }] of replies.entries()) {
-      for (let length = 0; length < tokens.length; length++) {
-        expect(await nextToken(engine, model, [...prompts[index]!, ...tokens.slice(0, length)])).toBe(tokens[length]);
-      }
+it('takes the tokens that a forward pass would take with keys and values in f16, too', needsHalf, async () => {
+  const { engine, model, generator } = await open(halfAdapter!, endToken, 'f16');
+  const before = engine.memory.variables;
+  const replies = await generator.generate(requests, greedy);
+  // Two layers of keys and values: 4 slots of 19 positions, a head of 8.
+  expect(engine.memory.variables - before).toBe(2 * 2 * (4 * 19 * 8) * 2 + model.slab.bytes);
+  for (const [index, { tokens }] of replies.entries()) {
+    for (let length = 0; length < tokens.length; length++) {
+      expect(await nextToken(engine, model, [...prompts[index]!, ...tokens.slice(0, length)])).toBe(tokens[length]);
     }
-    generator.destroy();
-  },
-);
+  }
+  generator.destroy();
+});
 
 describe.each(testAdapters)('on %s', (adapter) => {
   it('takes the tokens that a forward pass without a cache would take', async () => {

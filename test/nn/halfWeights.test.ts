@@ -20,7 +20,7 @@ import { gatherGradients } from '../../src/tensor/gradients.ts';
 import { Random } from '../../src/tensor/random.ts';
 import { input, sizeOf } from '../../src/tensor/tensor.ts';
 import { portablePieceBytes } from '../../src/tensor/variable.ts';
-import { halfAdapter, testDevice } from '../support/adapters.ts';
+import { halfAdapter, needsHalf, testDevice } from '../support/adapters.ts';
 import { sequenceOf } from '../support/sequences.ts';
 
 const llama: TransformerConfig = {
@@ -119,7 +119,7 @@ function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return Math.hypot(...values.map((value, i) => value - b[i]!)) / Math.hypot(...values);
 }
 
-describe.skipIf(!halfAdapter)('weights in f16', () => {
+describe('weights in f16', needsHalf, () => {
   describe.each([
     ['tied, with RMSNorm and rotary positions', llama, portablePieceBytes],
     ['with biases, LayerNorm and learned positions', gpt, portablePieceBytes],

@@ -12,7 +12,7 @@ import { filled, grad } from '../../src/tensor/autograd.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { gatherGradients } from '../../src/tensor/gradients.ts';
 import { input } from '../../src/tensor/tensor.ts';
-import { halfAdapter, testDevice } from '../support/adapters.ts';
+import { halfAdapter, needsHalf, testDevice } from '../support/adapters.ts';
 import { sequenceOf } from '../support/sequences.ts';
 
 const config = {
@@ -48,7 +48,7 @@ it('is a power of two that follows from the largest weight, and 1 where nothing 
   expect([lossScale('f32', 1e-3), lossScale('f16', 0)]).toEqual([1, 1]);
 });
 
-describe.skipIf(!halfAdapter)('the gradient of a mean over many tokens', () => {
+describe('the gradient of a mean over many tokens', needsHalf, () => {
   it('vanishes from products without it, and is that of float32 with it', async () => {
     const engine = new Engine(await testDevice(halfAdapter!));
     const pairs = turns(64);

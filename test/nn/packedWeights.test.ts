@@ -29,7 +29,7 @@ import { input, sizeOf, type Tensor } from '../../src/tensor/tensor.ts';
 import { portablePieceBytes } from '../../src/tensor/variable.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
 import { sequenceOf } from '../support/sequences.ts';
-import { smollm2 } from '../support/smollm2.ts';
+import { needsSmollm2, smollm2 } from '../support/smollm2.ts';
 
 const fixture = new URL('../fixtures/gguf/quants.json', import.meta.url);
 const blocksOf = JSON.parse(readFileSync(fixture, 'utf8')) as Record<string, { blocks: string; values: string }>;
@@ -219,7 +219,7 @@ describe.each(testAdapters)('a packed model on %s', (adapter) => {
 });
 
 describe('SmolLM2-135M', () => {
-  it.skipIf(smollm2 === null)('takes at most 110 MiB of weights, by its file alone', async () => {
+  it('takes at most 110 MiB of weights, by its file alone', needsSmollm2, async () => {
     const { model: real, weights, path, close } = await openPretrained(smollm2!);
     const packing = packingOf(real, weights, path);
     const slab = decoderSlab(real.transformer, null, 'model', portablePieceBytes, 'packed', packing);

@@ -5,7 +5,7 @@ import { type GenerationRequest, Generator, type Reply, type SamplingControls } 
 import type { WeightStorage } from '../../src/nn/precision.ts';
 import { Transformer, type TransformerConfig } from '../../src/nn/transformer.ts';
 import { Engine } from '../../src/tensor/engine.ts';
-import { halfAdapter, testAdapters, testDevice } from '../support/adapters.ts';
+import { halfAdapter, needsHalf, testAdapters, testDevice } from '../support/adapters.ts';
 
 const vocabSize = 23;
 const limits = { maxPromptTokens: 64, maxNewTokens: 5, maxBatchTokens: 96, maxBatchRows: 6, blockSize: 3, endToken: 2 };
@@ -113,7 +113,7 @@ describe.each(testAdapters)('sessions on %s', (adapter) => {
   });
 });
 
-it.skipIf(!halfAdapter)('get the same replies with keys and values in f16', async () => {
+it('get the same replies with keys and values in f16', needsHalf, async () => {
   await playAndCompare(await open(halfAdapter!, 'f16'), 2e-2);
 });
 

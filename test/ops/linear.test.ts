@@ -8,7 +8,7 @@ import { linear } from '../../src/ops/linear.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { gradientMismatch } from '../../src/tensor/gradientCheck.ts';
 import { constant, input, type Tensor } from '../../src/tensor/tensor.ts';
-import { halfAdapter, testAdapters, testDevice } from '../support/adapters.ts';
+import { halfAdapter, needsHalf, testAdapters, testDevice } from '../support/adapters.ts';
 
 type Arrays = Readonly<Record<string, Float64Array>>;
 
@@ -44,7 +44,7 @@ describe.each(testAdapters)('linear on %s', (adapter) => {
   });
 });
 
-describe.skipIf(!halfAdapter)(`linear with operands in f16 on ${halfAdapter}`, () => {
+describe(`linear with operands in f16 on ${halfAdapter}`, needsHalf, () => {
   const [rows, inputs, outputs] = [9, 6, 4];
   const wave = (count: number, step: number) =>
     Float32Array.from({ length: count }, (_, i) => Math.sin(step * (i + 1)));

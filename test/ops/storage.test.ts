@@ -14,7 +14,7 @@ import { differentiable, filled, gradientsOf } from '../../src/tensor/autograd.t
 import { Engine } from '../../src/tensor/engine.ts';
 import { Random } from '../../src/tensor/random.ts';
 import { constant, input, launch, type Shape, type Tensor } from '../../src/tensor/tensor.ts';
-import { halfAdapter, testDevice } from '../support/adapters.ts';
+import { halfAdapter, needsHalf, testDevice } from '../support/adapters.ts';
 
 const indices = (values: readonly number[]) => constant(values, [values.length], 'u32');
 
@@ -81,7 +81,7 @@ const ops: readonly Op[] = [
   },
 ];
 
-describe.skipIf(!halfAdapter)('results in f16', () => {
+describe('results in f16', needsHalf, () => {
   it.each(ops)('of $name', async ({ x: shape, build }) => {
     const engine = new Engine(await testDevice(halfAdapter!));
     const random = new Random(1, 'storage');

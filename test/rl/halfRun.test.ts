@@ -11,7 +11,7 @@ import { loadRun, loadRunModel, trainRun } from '../../src/rl/run.node.ts';
 import { openRun } from '../../src/runs/run.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { sizeOf } from '../../src/tensor/tensor.ts';
-import { halfAdapter, testDevice } from '../support/adapters.ts';
+import { halfAdapter, needsHalf, testDevice } from '../support/adapters.ts';
 import { lastTensors } from '../support/checkpoints.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-half-run-'));
@@ -42,7 +42,7 @@ function rounded(values: Float32Array): Float32Array {
   return float16ToFloat32(float32ToFloat16(values));
 }
 
-describe.skipIf(!halfAdapter)('a run with weights in f16', () => {
+describe('a run with weights in f16', needsHalf, () => {
   const whole = join(folder, 'whole');
   const stopped = join(folder, 'stopped');
 

@@ -19,7 +19,7 @@ import { Trainer } from '../../src/rl/trainer.ts';
 import { openRun } from '../../src/runs/run.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { input } from '../../src/tensor/tensor.ts';
-import { halfAdapter, testAdapters, testDevice } from '../support/adapters.ts';
+import { halfAdapter, needsHalf, testAdapters, testDevice } from '../support/adapters.ts';
 import { lastTensors } from '../support/checkpoints.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'proxmo-hidden-run-'));
@@ -116,7 +116,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
   });
 });
 
-it.skipIf(!halfAdapter)('states of a policy in f16 are kept as they were rounded', async () => {
+it('states of a policy in f16 are kept as they were rounded', needsHalf, async () => {
   const engine = new Engine(await testDevice(halfAdapter!));
   const trainer = await trainerOf(engine, configOf('hidden', transcript, { precision: 'f16' }));
   await trainer.warmStart();

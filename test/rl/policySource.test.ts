@@ -13,11 +13,13 @@ import { HfTokenizer } from '../../src/text/hf/hfTokenizer.ts';
 import { PromptBuilder } from '../../src/text/prompt.ts';
 import { WordTokenizer } from '../../src/text/wordTokenizer.ts';
 import { testAdapters, testDevice } from '../support/adapters.ts';
+import { needs } from '../support/needs.ts';
 
 const withTemplate = join(import.meta.dirname, '..', '..', '..', 'shared', 'fixtures', 'hf', 'qwen2');
 
-it.skipIf(!existsSync(withTemplate))(
+it(
   'a message goes through the chat template, and cannot fake its tokens',
+  needs('../shared/fixtures', existsSync(withTemplate)),
   async () => {
     const { encodeMessage, endTokens, tokenizer, model } = await openPolicyModel(
       new Engine(await testDevice(testAdapters.at(-1)!)),
@@ -34,7 +36,7 @@ it.skipIf(!existsSync(withTemplate))(
   },
 );
 
-it.skipIf(!existsSync(withTemplate))('a tokenizer of another model is refused', async () => {
+it('a tokenizer of another model is refused', needs('../shared/fixtures', existsSync(withTemplate)), async () => {
   const { tokenizer } = await openPolicyModel(new Engine(await testDevice(testAdapters.at(-1)!)), withTemplate);
   const sizes = {
     vocabSize: 40,

@@ -17,7 +17,7 @@ import type { TrainEvent } from '../../src/rl/trainingRun.node.ts';
 import { Engine } from '../../src/tensor/engine.ts';
 import { testDevice } from '../support/adapters.ts';
 import { allRows } from '../support/recordedRows.ts';
-import { hasFiles } from '../support/sharedData.ts';
+import { needsData } from '../support/sharedData.ts';
 
 const shared = join(import.meta.dirname, '../../../shared/data');
 const games = join(shared, 'alfworld-games');
@@ -142,7 +142,7 @@ describe('training in the shop', () => {
     expect(run.rows[0]!.observation).toMatch(/^WebShop \[SEP\] Instruction: \[SEP\] Find me /);
   });
 
-  it.skipIf(!hasFiles(shop))('runs on WebShop’s 1,000 products, with a vocabulary of 24,000 words', async () => {
+  it('runs on WebShop’s 1,000 products, with a vocabulary of 24,000 words', needsData(shop), async () => {
     const run = await train('webshop', {
       environment: { name: 'webshop', options: { data: shop, maxSteps: 8 } },
       prompt: { maxTokens: 192 },
@@ -157,7 +157,7 @@ describe('training in the shop', () => {
   });
 });
 
-describe.skipIf(!hasFiles(games))('training in ALFWorld’s games', () => {
+describe('training in ALFWorld’s games', needsData(games), () => {
   it('starts from the recorded solutions, runs, and then plays every game of a split once', async () => {
     const run = await train('alfworld', {
       environment: { name: 'alfworld', options: { data: games, maxSteps: 12 } },

@@ -8,7 +8,7 @@ import { wordPolicySource } from '../../src/rl/policySource.ts';
 import { presets } from '../../src/rl/presets.ts';
 import { Trainer } from '../../src/rl/trainer.ts';
 import { Engine } from '../../src/tensor/engine.ts';
-import { halfAdapter, testAdapters, testDevice } from '../support/adapters.ts';
+import { halfAdapter, needsHalf, testAdapters, testDevice } from '../support/adapters.ts';
 
 function configOf(prompt: object, others: object = {}): TrainConfig {
   const { small } = presets;
@@ -72,7 +72,7 @@ it('read a fraction of the tokens that windows read', async () => {
   expect(transcript.tokens / transcript.steps).toBeLessThan(window.tokens / window.steps / 3);
 });
 
-it.skipIf(!halfAdapter)('are trained on as they were sampled in f16, with recomputation', async () => {
+it('are trained on as they were sampled in f16, with recomputation', needsHalf, async () => {
   const config = configOf({}, { precision: 'f16', optimiser: { checkpointing: 'block' } });
   const { metrics } = await (await trainerOf(halfAdapter!, config)).iterate(0);
   expect(metrics.samplerMismatch).toBeLessThan(2e-2);

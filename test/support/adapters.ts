@@ -5,6 +5,7 @@
  */
 import type { GpuContext } from '../../src/gpu/context.ts';
 import { openDevice } from '../../src/gpu/device.node.ts';
+import { needs } from './needs.ts';
 
 const opened = new Map<string, Promise<GpuContext>>();
 
@@ -34,6 +35,7 @@ export const testAdapters: readonly string[] = await findAdapters();
 
 /** A test adapter that stores f16; null if there is none. */
 export const halfAdapter: string | null = await findHalfAdapter();
+export const needsHalf = needs('an adapter that stores f16', halfAdapter);
 
 async function findHalfAdapter(): Promise<string | null> {
   const known = process.env.PROXMO_TEST_HALF_ADAPTER;

@@ -1,8 +1,9 @@
 /**
  * A real browser for tests of pages: Chromium out of the npm package `@sparticuz/chromium`, which needs nothing
- * installed and no rights. Where it does not start, tests that need it are skipped, and the count says so.
+ * installed and no rights. Where it does not start, tests that need it are skipped.
  */
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { needs } from './needs.ts';
 
 /** Told to bring its own libraries along, as it does where there are none. */
 process.env.AWS_LAMBDA_JS_RUNTIME ??= 'nodejs20.x';
@@ -43,4 +44,9 @@ export async function startBrowser({ webgpu = false } = {}): Promise<TestBrowser
     },
     close: () => browser.close(),
   };
+}
+
+/** Options of tests in a browser. @param started those that the tests use */
+export function needsBrowser(...started: readonly (TestBrowser | null)[]) {
+  return needs('the browser of @sparticuz/chromium', !started.includes(null));
 }

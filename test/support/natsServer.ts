@@ -4,9 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { answers, freePort } from '../../src/cli/localFleet.ts';
+import { needs } from './needs.ts';
 
 /** Whether there is one (Debian: `nats-server`). */
 export const hasNatsServer = spawnSync('nats-server', ['--version']).status === 0;
+export const needsNatsServer = needs('nats-server', hasNatsServer);
 
 /** Those that run. A test that ends before it has ended its server leaves it to the end of the process. */
 const running = new Set<ChildProcess>();

@@ -13,7 +13,7 @@ import { part } from '../../src/tensor/part.ts';
 import { plan } from '../../src/tensor/planner.ts';
 import { constant, input, launch, scratch, type Tensor } from '../../src/tensor/tensor.ts';
 import { Variable } from '../../src/tensor/variable.ts';
-import { halfAdapter, testAdapters, testDevice } from '../support/adapters.ts';
+import { halfAdapter, needsHalf, testAdapters, testDevice } from '../support/adapters.ts';
 
 const scaled = (a: Tensor, factor: number) => launch(scale, { count: a.size, factor }, { a }, { y: a.shape }).y;
 const stale = /reads .* as it was before an update that runs earlier; use the updated tensor\.$/;
@@ -109,7 +109,7 @@ describe('parts', () => {
   });
 });
 
-describe.runIf(halfAdapter)('in f16', () => {
+describe('in f16', needsHalf, () => {
   it('copies what it is given, no less and no more', async () => {
     const engine = new Engine(await testDevice(halfAdapter!));
     const values = Float32Array.from({ length: 1024 }, (_, i) => i);

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Engine } from '../../src/tensor/engine.ts';
 import { Variable } from '../../src/tensor/variable.ts';
-import { halfAdapter, testAdapters, testDevice } from '../support/adapters.ts';
+import { halfAdapter, needsHalf, testAdapters, testDevice } from '../support/adapters.ts';
 
 const counting = (count: number) => Float32Array.from({ length: count }, (_, i) => i);
 
@@ -39,7 +39,7 @@ describe.each(testAdapters)('on %s', (adapter) => {
   });
 });
 
-describe.runIf(halfAdapter)('in f16', () => {
+describe('in f16', needsHalf, () => {
   it('reads from any element on, and copies from every second', async () => {
     const engine = new Engine(await testDevice(halfAdapter!));
     const variable = new Variable('half', [11], 'f16', counting(12).slice(0, 11));

@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ProxmoError } from '../../src/base/errors.ts';
 import { WordTokenizer } from '../../src/text/wordTokenizer.ts';
+import { needsData } from '../support/sharedData.ts';
 
 const words = [
   'On',
@@ -181,7 +182,7 @@ describe('vocabulary', () => {
 
 const transcripts = '../shared/data/alfworld-golden/transcripts.jsonl.gz';
 
-describe.skipIf(!existsSync(transcripts))('household transcripts', () => {
+describe('household transcripts', needsData(transcripts), () => {
   test('every observation and action round-trips with about one token a word', () => {
     const texts = gunzipSync(readFileSync(transcripts)).toString().trim().split('\n').flatMap(textsOf);
     const household = WordTokenizer.build(texts);

@@ -12,10 +12,10 @@ import { packageVersion } from '../../src/base/packageVersion.ts';
 import { freePort } from '../../src/cli/localFleet.ts';
 import { namesOf } from '../../src/fleet/protocol.ts';
 import { testAdapters } from '../support/adapters.ts';
-import { startBrowser } from '../support/browser.ts';
+import { needsBrowser, startBrowser } from '../support/browser.ts';
 import { type CliResult, proxmo } from '../support/cli.ts';
 import { fleetConfig, trainAlone, trainWithFleet } from '../support/fleet.ts';
-import { hasNatsServer, NatsServer } from '../support/natsServer.ts';
+import { hasNatsServer, NatsServer, needsNatsServer } from '../support/natsServer.ts';
 import { essenceOf } from '../support/tinyRun.ts';
 
 const browser = hasNatsServer ? await startBrowser({ webgpu: true }) : null;
@@ -27,7 +27,7 @@ afterAll(async () => {
 
 const config = fleetConfig({ iterations: 5 });
 
-describe.skipIf(!browser)('two workers, of which one is killed midway,', () => {
+describe('two workers, of which one is killed midway,', hasNatsServer ? needsBrowser(browser) : needsNatsServer, () => {
   it('and a tab train a policy; without the tab to the bits of one process', { timeout: 300_000 }, async () => {
     const alone = join(folder, 'alone');
     await trainAlone(alone, config);

@@ -9,7 +9,7 @@ import { referenceAdvantages } from '../../src/rl/advantages/index.ts';
 import { writeDiskPage } from '../../src/view/server/diskPage.node.ts';
 import { RunFolder } from '../../src/view/server/runFolder.node.ts';
 import { serveRuns, type ViewServer } from '../../src/view/server/server.node.ts';
-import { startBrowser } from '../support/browser.ts';
+import { needsBrowser, startBrowser } from '../support/browser.ts';
 import {
   evalRecord,
   holdRun,
@@ -67,7 +67,7 @@ const beyond = `document.documentElement.scrollWidth <= innerWidth ? [] : [...do
 
 const textOf = (page: Page, selector: string) => page.locator(selector).first().innerText();
 
-describe.skipIf(!browser)('the page', () => {
+describe('the page', needsBrowser(browser), () => {
   it('shows a running run as it goes on', async () => {
     const dir = await newRun({ isFinished: false });
     holdRun(dir, hostname());

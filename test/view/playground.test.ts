@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPlayground } from '../../scripts/playground.mjs';
-import { startBrowser } from '../support/browser.ts';
+import { needsBrowser, startBrowser } from '../support/browser.ts';
 import { proxmo } from '../support/cli.ts';
 
 const browser = await startBrowser({ webgpu: true });
@@ -49,7 +49,7 @@ it('is small', () => {
   expect(bytes).toBeLessThanOrEqual(400_000);
 });
 
-describe.skipIf(!browser || !without)('in a browser', () => {
+describe('in a browser', needsBrowser(browser, without), () => {
   it(
     'trains, shows what it played and why, and exports a run for the command line',
     async () => {

@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { RunFolder } from '../../src/view/server/runFolder.node.ts';
 import { serveRuns, type ViewServer } from '../../src/view/server/server.node.ts';
-import { startBrowser } from '../support/browser.ts';
+import { needsBrowser, startBrowser } from '../support/browser.ts';
 import { writeProfile } from '../support/profileRun.ts';
 import { writeRun } from '../support/viewRun.ts';
 
@@ -76,7 +76,7 @@ describe('what the server gives of a profile', () => {
   });
 });
 
-describe.skipIf(!browser)('the profile in the page', () => {
+describe('the profile in the page', needsBrowser(browser), () => {
   it('says where the time went, in a sentence, by kernel, layer and phase', async () => {
     const page = await open(await newRun());
     // 21 + 11 ms of 100 in kernels; matrix products take 12 of them.

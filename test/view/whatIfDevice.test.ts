@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { RunFolder } from '../../src/view/server/runFolder.node.ts';
 import { serveRuns, type ViewServer } from '../../src/view/server/server.node.ts';
-import { startBrowser } from '../support/browser.ts';
+import { needsBrowser, startBrowser } from '../support/browser.ts';
 import { writeRun } from '../support/viewRun.ts';
 
 const browser = await startBrowser({ webgpu: true });
@@ -54,7 +54,7 @@ async function cells(page: Page): Promise<string[]> {
     );
 }
 
-describe.skipIf(!browser || !without)('what if on WebGPU', () => {
+describe('what if on WebGPU', needsBrowser(browser, without), () => {
   it('gives by the kernels of the GPU what the CPU gives', async () => {
     const { page } = await open(browser, '&by=gpu');
     await by(page, 'gpu');

@@ -2,7 +2,7 @@
  * The real ALFWorld games: transcripts of the reference engine, walkthroughs, wording, vocabulary and expert. Runs
  * where the data lies beside the checkout.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import {
@@ -16,7 +16,7 @@ import { openLibrary } from '../../../src/envs/alfworld/library.node.ts';
 import type { Split, Turn } from '../../../src/envs/environment.ts';
 import { nameByClass } from '../../../src/envs/textgame/index.ts';
 import { WordTokenizer } from '../../../src/text/wordTokenizer.ts';
-import { sharedData } from '../../support/sharedData.ts';
+import { needsData, sharedData } from '../../support/sharedData.ts';
 
 const GAMES = sharedData('alfworld-games/');
 const SAMPLES = `${GAMES}samples/`;
@@ -74,7 +74,7 @@ async function standAtSharedSpot(): Promise<{ environment: AlfworldEnvironment; 
   throw new Error('No two places share a spot in any seen game.');
 }
 
-describe.skipIf(!existsSync(GAMES))('ALFWorld games (needs ../shared/data)', () => {
+describe('ALFWorld games', needsData(GAMES), () => {
   it('are 3,553 to train on, 140 in seen rooms, 134 in unseen ones, and 200 to check training with', async () => {
     const groups = await openGroups();
     expect(groups.map(({ set, split }) => set.counts(split).tasks)).toEqual([3553, 140, 134, 200]);
@@ -196,34 +196,31 @@ describe.skipIf(!existsSync(GAMES))('ALFWorld games (needs ../shared/data)', () 
   });
 });
 
-describe.skipIf(!existsSync(TRANSCRIPTS) || !existsSync(GAMES))(
-  "the reference engine's transcripts (needs ../shared/data)",
-  () => {
-    it('are matched character for character', async () => {
-      expect(await replayTranscripts(readTranscripts(), GAMES)).toEqual({
-        steps: 594,
-        equal: 594,
-        firstDifference: null,
-      });
+describe("the reference engine's transcripts", needsData(TRANSCRIPTS, GAMES), () => {
+  it('are matched character for character', async () => {
+    expect(await replayTranscripts(readTranscripts(), GAMES)).toEqual({
+      steps: 594,
+      equal: 594,
+      firstDifference: null,
     });
+  });
 
-    it('do not match where they were altered', async () => {
-      const [record] = readTranscripts();
-      const { command, feedback } = record!.steps[3]!;
-      const steps = record!.steps.map((step, index) => (index === 3 ? { ...step, feedback: `${feedback}!` } : step));
-      const report = await replayTranscripts([{ ...record, steps }], GAMES);
-      expect(report.firstDifference, command).toEqual({
-        session: record!.gamefile,
-        step: 4,
-        field: 'feedback',
-        expected: `${feedback}!`,
-        actual: feedback,
-      });
+  it('do not match where they were altered', async () => {
+    const [record] = readTranscripts();
+    const { command, feedback } = record!.steps[3]!;
+    const steps = record!.steps.map((step, index) => (index === 3 ? { ...step, feedback: `${feedback}!` } : step));
+    const report = await replayTranscripts([{ ...record, steps }], GAMES);
+    expect(report.firstDifference, command).toEqual({
+      session: record!.gamefile,
+      step: 4,
+      field: 'feedback',
+      expected: `${feedback}!`,
+      actual: feedback,
     });
-  },
-);
+  });
+});
 
-describe.skipIf(!existsSync(SAMPLES))('games in the original layout (needs ../shared/data)', () => {
+describe('games in the original layout', needsData(SAMPLES), () => {
   it('are those of the packed form', async () => {
     const [files, packed] = await Promise.all([SAMPLES, GAMES].map((data) => createAlfworldTaskSet({ data })));
     const tasks = files!.allTasks('unseen');
@@ -236,7 +233,7 @@ describe.skipIf(!existsSync(SAMPLES))('games in the original layout (needs ../sh
   });
 });
 
-describe.skipIf(!existsSync(LISTS) || !existsSync(GAMES))("AgentBench's lists (needs ../shared/data)", () => {
+describe("AgentBench's lists", needsData(LISTS, GAMES), () => {
   it.each([
     ['dev', 20, 0],
     ['standard', 50, 0],
@@ -248,7 +245,7 @@ describe.skipIf(!existsSync(LISTS) || !existsSync(GAMES))("AgentBench's lists (n
   });
 });
 
-describe.skipIf(!existsSync(OLD_SAMPLES))('games of release 2.1.1 (needs ../shared/data)', () => {
+describe('games of release 2.1.1', needsData(OLD_SAMPLES), () => {
   it('are skipped where they are marked as unsolvable', async () => {
     const set = await createAlfworldTaskSet({ data: OLD_SAMPLES });
     expect(set.counts('unseen')).toEqual({ tasks: 2, unsolvable: 1, unsupported: 0, missing: 0 });

@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { compileLogic, Game } from '../../../src/envs/textgame/index.ts';
-import { hasFiles, sharedData } from '../../support/sharedData.ts';
+import { needsData, sharedData } from '../../support/sharedData.ts';
 
 const FOLDER = sharedData('textworld-pddl-test/');
 
-describe.skipIf(!hasFiles(FOLDER))("TextWorld's small domain (needs ../shared/data)", () => {
+describe("TextWorld's small domain", needsData(FOLDER), () => {
   const read = (name: string): string => readFileSync(FOLDER + name, 'utf8');
   const play = (): Game => new Game(compileLogic(read('domain.pddl'), read('grammar.twl2')), read('problem.pddl'));
 

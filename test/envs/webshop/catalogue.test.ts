@@ -10,7 +10,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ProxmoError } from '../../../src/base/errors.ts';
 import { type Product, readCatalogue, searchText } from '../../../src/envs/webshop/catalogue.ts';
 import { readCatalogueFiles } from '../../../src/envs/webshop/data.node.ts';
-import { CATALOGUE, hasRecordings, readLines } from './recorded.ts';
+import { CATALOGUE, needsRecordings, readLines } from './recorded.ts';
 import { ATTRIBUTES, CHAIR, HUMAN_INSTRUCTIONS, LAMP, SOAP, tinyFiles } from './tinyShop.ts';
 
 const readProduct = (changes: Readonly<Record<string, unknown>>): Product =>
@@ -121,7 +121,7 @@ describe('readCatalogue', () => {
     );
   });
 
-  it.skipIf(!hasRecordings)('gives the documents of the original index (needs ../shared/data)', async () => {
+  it('gives the documents of the original index', needsRecordings, async () => {
     const products = readCatalogue(await readCatalogueFiles(CATALOGUE, 'synthetic'));
     const documents = readLines<{ id: string; contents: string }>(`${CATALOGUE}/index_documents.jsonl.gz`);
     expect(products.map((product) => ({ id: product.asin, contents: searchText(product) }))).toEqual(documents);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { tokenSetRatio } from '../../../src/envs/webshop/fuzzy.ts';
-import { GOLDEN, hasRecordings, readJson } from './recorded.ts';
+import { GOLDEN, needsRecordings, readJson } from './recorded.ts';
 
 describe('tokenSetRatio', () => {
   it.each([
@@ -32,7 +32,7 @@ describe('tokenSetRatio', () => {
     );
   });
 
-  it.skipIf(!hasRecordings)('equals the recorded ratios (needs ../shared/data)', () => {
+  it('equals the recorded ratios', needsRecordings, () => {
     const pairs = readJson<{ a: string; b: string; token_set_ratio: number }[]>(`${GOLDEN}token_set_ratio.json.gz`);
     expect(pairs.length).toBe(760);
     for (const { a, b, token_set_ratio: ratio } of pairs) expect(tokenSetRatio(a, b), `${a} / ${b}`).toBe(ratio);

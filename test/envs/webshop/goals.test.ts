@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readCatalogue } from '../../../src/envs/webshop/catalogue.ts';
 import { readCatalogueFiles } from '../../../src/envs/webshop/data.node.ts';
 import { drawGoals, type Goal, withoutPriceClause } from '../../../src/envs/webshop/goals.ts';
-import { CATALOGUE, GOLDEN, hasRecordings, readJson } from './recorded.ts';
+import { CATALOGUE, GOLDEN, needsRecordings, readJson } from './recorded.ts';
 import { CHAIR, LAMP, tinyFiles } from './tinyShop.ts';
 
 const products = readCatalogue(tinyFiles());
@@ -82,7 +82,7 @@ describe('human goals', () => {
   });
 });
 
-describe.skipIf(!hasRecordings)('goals of the original (needs ../shared/data)', () => {
+describe('goals of the original', needsRecordings, () => {
   interface Recorded {
     readonly n: number;
     readonly prices_multi: readonly (readonly [asin: string, price: number])[];

@@ -1,13 +1,14 @@
 /** Recordings of the original shop, which lie beside the checkout where they are at all. */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { hasFiles, sharedData } from '../../support/sharedData.ts';
+import { hasFiles, needsData, sharedData } from '../../support/sharedData.ts';
 
 export const CATALOGUE = sharedData('webshop-1000');
 export const GOLDEN = sharedData('webshop-golden/');
 export const PURCHASES = sharedData('webshop-trajs/');
 
 export const hasRecordings = hasFiles(CATALOGUE, GOLDEN, PURCHASES);
+export const needsRecordings = needsData(CATALOGUE, GOLDEN, PURCHASES);
 
 export function readJson<T>(file: string): T {
   const bytes = readFileSync(file);

@@ -4,7 +4,7 @@ import { type Product, readCatalogue } from '../../../src/envs/webshop/catalogue
 import type { Goal } from '../../../src/envs/webshop/goals.ts';
 import { titleNouns } from '../../../src/envs/webshop/nouns.ts';
 import { type Reward, rewardOf } from '../../../src/envs/webshop/reward.ts';
-import { hasRecordings, PURCHASES, readLines } from './recorded.ts';
+import { needsRecordings, PURCHASES, readLines } from './recorded.ts';
 import { ATTRIBUTES, LAMP, tinyFiles } from './tinyShop.ts';
 
 /** The lamp with other texts. */
@@ -139,21 +139,18 @@ describe('titleNouns', () => {
     expect(titleNouns(title)).toEqual(nouns);
   });
 
-  it.skipIf(!hasRecordings)(
-    'are as many as in recorded purchases of the original, save one (needs ../shared/data)',
-    () => {
-      interface Purchase {
-        readonly goal: { readonly name: string };
-        readonly reward_info: { readonly title_score: number };
-      }
-      const names = ['1_12', '1_13', '1_15', '1_17', '1_18', '1_21', '1_23', '1_6', '1_7'];
-      const purchases = names.map((name) => readLines<Purchase>(`${PURCHASES}20220427_${name}.jsonl`).at(-1)!);
-      // A score is a number of shared nouns over the number of the goal's.
-      const agreeing = purchases.filter(({ goal, reward_info: { title_score: score } }) => {
-        const shared = score * titleNouns(goal.name).length;
-        return Math.abs(shared - Math.round(shared)) < 1e-9;
-      });
-      expect(agreeing.length).toBe(8);
-    },
-  );
+  it('are as many as in recorded purchases of the original, save one', needsRecordings, () => {
+    interface Purchase {
+      readonly goal: { readonly name: string };
+      readonly reward_info: { readonly title_score: number };
+    }
+    const names = ['1_12', '1_13', '1_15', '1_17', '1_18', '1_21', '1_23', '1_6', '1_7'];
+    const purchases = names.map((name) => readLines<Purchase>(`${PURCHASES}20220427_${name}.jsonl`).at(-1)!);
+    // A score is a number of shared nouns over the number of the goal's.
+    const agreeing = purchases.filter(({ goal, reward_info: { title_score: score } }) => {
+      const shared = score * titleNouns(goal.name).length;
+      return Math.abs(shared - Math.round(shared)) < 1e-9;
+    });
+    expect(agreeing.length).toBe(8);
+  });
 });

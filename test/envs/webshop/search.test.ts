@@ -9,7 +9,7 @@ import { replayQueries } from '../../../src/envs/webshop/replay.node.ts';
 import { SearchIndex } from '../../../src/envs/webshop/search.ts';
 import { TopHits } from '../../../src/envs/webshop/topHits.ts';
 import { breakWords } from '../../../src/envs/webshop/wordBreak.ts';
-import { CATALOGUE, GOLDEN, hasRecordings, readJson, readLines } from './recorded.ts';
+import { CATALOGUE, GOLDEN, needsRecordings, readJson, readLines } from './recorded.ts';
 
 describe('breakWords', () => {
   it.each([
@@ -235,7 +235,7 @@ describe('TopHits', () => {
   });
 });
 
-describe.skipIf(!hasRecordings)('searches of the original (needs ../shared/data)', () => {
+describe('searches of the original', needsRecordings, () => {
   it('have the same terms, hits, order and scores', async () => {
     const report = await replayQueries(readLines(`${GOLDEN}bm25_queries.jsonl.gz`), CATALOGUE);
     expect(report).toEqual({ steps: 119, equal: 119, firstDifference: null });

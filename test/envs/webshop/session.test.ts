@@ -6,7 +6,7 @@ import { drawGoals } from '../../../src/envs/webshop/goals.ts';
 import { replayQueries, replaySessions } from '../../../src/envs/webshop/replay.node.ts';
 import { parseAction, ShopSession } from '../../../src/envs/webshop/session.ts';
 import { Shop } from '../../../src/envs/webshop/shop.ts';
-import { CATALOGUE, GOLDEN, hasRecordings, readLines } from './recorded.ts';
+import { CATALOGUE, GOLDEN, hasRecordings, needsRecordings, readLines } from './recorded.ts';
 import { CHAIR, tinyFiles } from './tinyShop.ts';
 
 const products = readCatalogue(tinyFiles());
@@ -199,7 +199,7 @@ describe('parseAction', () => {
   });
 });
 
-describe.skipIf(!hasRecordings)('visits of the original (needs ../shared/data)', () => {
+describe('visits of the original', needsRecordings, () => {
   const records = hasRecordings
     ? readLines<{ initial: { obs: string }; steps: { obs: string; reward: number | null }[] }>(
         `${GOLDEN}sessions.jsonl.gz`,

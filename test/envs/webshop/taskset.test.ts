@@ -13,7 +13,7 @@ import {
 import { resolveOptions } from '../../../src/envs/webshop/options.ts';
 import { makeCatalogue } from '../../../src/envs/webshop/selfMade.ts';
 import { WordTokenizer } from '../../../src/text/wordTokenizer.ts';
-import { CATALOGUE, hasRecordings } from './recorded.ts';
+import { CATALOGUE, needsRecordings } from './recorded.ts';
 import { tinyFiles } from './tinyShop.ts';
 
 const SPLITS: readonly Split[] = ['train', 'seen', 'unseen'];
@@ -329,7 +329,7 @@ describe('words', () => {
   });
 });
 
-describe.skipIf(!hasRecordings)("WebShop's data (needs ../shared/data)", () => {
+describe("WebShop's data", needsRecordings, () => {
   const open = (options: WebshopOptions = {}): Promise<WebshopTaskSet> => createInNode({ data: CATALOGUE, ...options });
 
   it('keeps the contract, in words that cover every text', async () => {

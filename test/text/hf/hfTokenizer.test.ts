@@ -8,6 +8,7 @@ import { ProxmoError } from '../../../src/base/errors.ts';
 import type { HfTokenizerFiles } from '../../../src/text/hf/files.ts';
 import { HfTokenizer } from '../../../src/text/hf/hfTokenizer.ts';
 import { loadHfTokenizer } from '../../../src/text/hf/loadHfTokenizer.node.ts';
+import { needs } from '../../support/needs.ts';
 
 const fixture = (kind: string) => {
   const url = new URL(`../../fixtures/tokenizers/${kind}.json`, import.meta.url);
@@ -334,8 +335,9 @@ describe('a folder', () => {
   });
 
   const models = new URL('../../../../shared/fixtures/hf', import.meta.url).pathname;
-  test.skipIf(!existsSync(models)).each(['qwen2', 'qwen3', 'llama', 'gpt2'])(
+  test.each(['qwen2', 'qwen3', 'llama', 'gpt2'])(
     '%s from ../shared/fixtures/hf: ids and conversation',
+    needs('../shared/fixtures', existsSync(models)),
     async (family) => {
       const loaded = await loadHfTokenizer(join(models, family));
       const expected = JSON.parse(readFileSync(join(models, family, 'expected.json'), 'utf8'));
