@@ -72,7 +72,11 @@ export function meantKey(
   prefix: readonly PropertyKey[] = [],
 ): { readonly advice?: string } {
   const meant = nearestKey(key, known);
-  if (meant !== undefined) return { advice: `did you mean ${keyName([...prefix, meant])}?` };
+  return meant === undefined ? keysHere(known) : { advice: `did you mean ${keyName([...prefix, meant])}?` };
+}
+
+/** The keys that are known in a place, as advice, unless they are too many. */
+export function keysHere(known: readonly string[]): { readonly advice?: string } {
   return known.length > mostListed ? {} : { advice: `known here: ${known.join(', ') || 'no keys'}` };
 }
 

@@ -119,7 +119,7 @@ export const presets = {
       learningRate: 1e-6,
       schedule: 'constant',
     },
-    advantages: { estimator: 'proxmo', preset: 'paper' },
+    advantages: { estimator: 'proxmo' },
     loss: { klCoefficient: 0.01, klEstimator: 'k3', entropyCoefficient: 0.001 },
     optimiser: { microBatchTokens: 16384, checkpointing: 'block' },
     evaluation: { split: 'seen', tasks: 128, temperature: 0.4, every: 5 },

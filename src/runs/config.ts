@@ -6,7 +6,7 @@
 import type * as z from 'zod';
 import { ProxmoError } from '../base/errors.ts';
 import { nearestKey } from '../base/nearestKey.ts';
-import { keyName, meantKey, parseOrProblems, type SchemaProblem } from '../base/schemaProblems.ts';
+import { keyName, keysHere, meantKey, parseOrProblems, type SchemaProblem } from '../base/schemaProblems.ts';
 import { readTextOrNull } from '../base/wholeFile.node.ts';
 import { assignedValues } from './assignments.ts';
 import { isPlainObject } from './json.ts';
@@ -106,20 +106,31 @@ function pathKey(path: readonly PropertyKey[]): string {
 }
 
 /** A key that is right but stands in the wrong place, or is that of another program, counts more than a near miss. */
-function unknownKeyProblem({ path, known }: UnknownKey, schema: z.ZodType, values: unknown): SchemaProblem {
+function unknownKeyProblem({ path, known, variants }: UnknownKey, schema: z.ZodType, values: unknown): SchemaProblem {
   const parent = path.slice(0, -1);
   const key = String(path.at(-1));
+  if (variants) {
+    const { by, chosen, others } = variants;
+    return { path, what: `is a key of ${by} ${anyOf(others)}, not of ${chosen}`, ...keysHere(known) };
+  }
   const value = path.reduce<unknown>((outer, name) => (outer as Record<PropertyKey, unknown>)[name], values);
-  const own = meantSettings(schema, key, parent.map(String));
+  // A key of the same group that is not known here belongs to a variant of it that was not chosen.
+  const here = new Set(known.map((name) => [...parent, name].join('.')));
+  const isUnknownHere = (setting: string) => groupOf(setting) === parent.join('.') && !here.has(setting);
+  const own = meantSettings(schema, key, parent.map(String)).filter((setting) => !isUnknownHere(setting));
   const isNear = own.length === 0 && nearestKey(key, known) !== undefined;
-  const meant = isNear ? [] : meantWithin(schema, own, value);
+  const meant = isNear ? [] : meantWithin(schema, own, value).map((setting) => `\`${setting}\``);
   const advice = meant.length === 0 ? meantKey(key, known, parent) : { advice: `did you mean ${anyOf(meant)}?` };
   return { path, what: 'is not a known key', ...advice };
 }
 
-/** For example `` `a.x`, `b.x` or `c.x` ``. */
-function anyOf(settings: readonly string[]): string {
-  const names = settings.map((setting) => `\`${setting}\``);
+/** The group that a setting stands in. */
+function groupOf(setting: string): string {
+  return setting.slice(0, Math.max(0, setting.lastIndexOf('.')));
+}
+
+/** For example `a, b or c`. */
+function anyOf(names: readonly string[]): string {
   return names.length === 1 ? names[0]! : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
 }
 

@@ -13,6 +13,21 @@ export interface UnknownKey {
   readonly path: readonly PropertyKey[];
   /** Keys that are known in that place. */
   readonly known: readonly string[];
+  /** Where the key belongs to other variants of its object than the chosen one. */
+  readonly variants?: {
+    /** The key that tells variants apart. */
+    readonly by: string;
+    readonly chosen: string;
+    /** Those that know the key. */
+    readonly others: readonly string[];
+  };
+}
+
+/** A schema that may apply to a value. */
+interface Alternative {
+  readonly schema: Schema;
+  /** Where it is one variant of several that a key tells apart: this key, and its value. */
+  readonly variant?: { readonly by: string; readonly value: string };
 }
 
 /** Keys of a value, at any depth, that its schema does not know. */
@@ -26,7 +41,7 @@ export function unknownKeys(schema: z.ZodType, value: unknown): UnknownKey[] {
 export function knownPaths(schema: z.ZodType): string[] {
   const paths: string[] = [];
   const collect = (part: Schema, prefix: string, outer: readonly Schema[]) => {
-    for (const option of alternatives(part, undefined)) {
+    for (const { schema: option } of alternatives(part, undefined)) {
       const { def } = option._zod;
       // A schema that contains itself has endlessly many paths; the first round of them is enough.
       if (def.type !== 'object' || outer.includes(option)) continue;
@@ -42,7 +57,8 @@ export function knownPaths(schema: z.ZodType): string[] {
 
 /** Checks a value against the schemas that may apply to it; a key is known if one of them knows it. */
 function visit(schemas: readonly Schema[], value: unknown, path: readonly PropertyKey[], found: UnknownKey[]): void {
-  const options = schemas.flatMap((schema) => alternatives(schema, value));
+  const fitting = schemas.flatMap((schema) => alternatives(schema, value));
+  const options = fitting.map(({ schema }) => schema);
   const items: [PropertyKey, unknown][] = Array.isArray(value)
     ? [...value.entries()]
     : isPlainObject(value)
@@ -56,16 +72,32 @@ function visit(schemas: readonly Schema[], value: unknown, path: readonly Proper
       options.some((option) => option._zod.def.type === 'object') &&
       !options.some(isOpen)
     ) {
-      found.push({ path: [...path, key], known: options.flatMap(ownKeys) });
+      const variants = variantsWith(key, schemas, fitting);
+      found.push({ path: [...path, key], known: options.flatMap(ownKeys), ...(variants ? { variants } : {}) });
     }
   }
+}
+
+/** The variants that know a key which the chosen one does not; undefined where there are none. */
+function variantsWith(
+  key: PropertyKey,
+  schemas: readonly Schema[],
+  fitting: readonly Alternative[],
+): UnknownKey['variants'] {
+  const chosen = fitting.length === 1 ? fitting[0]!.variant : undefined;
+  if (!chosen) return undefined;
+  const others = schemas
+    .flatMap((schema) => alternatives(schema, undefined))
+    .filter(({ schema }) => childSchema(schema, key).length > 0)
+    .flatMap(({ variant }) => (variant ? [variant.value] : []));
+  return others.length === 0 ? undefined : { by: chosen.by, chosen: chosen.value, others };
 }
 
 /**
  * The schemas behind wrappers, unions and intersections. A union told apart by a key gives those that fit the value's,
  * or all if none does.
  */
-function alternatives(schema: Schema, value: unknown): Schema[] {
+function alternatives(schema: Schema, value: unknown): Alternative[] {
   const { def } = schema._zod;
   switch (def.type) {
     case 'optional':
@@ -80,22 +112,31 @@ function alternatives(schema: Schema, value: unknown): Schema[] {
       return alternatives(def.getter() as Schema, value);
     case 'pipe': {
       const input = def.in as Schema;
-      return alternatives(input._zod.def.type === 'transform' ? (def.out as Schema) : input, value);
+      if (input._zod.def.type !== 'transform') return alternatives(input, value);
+      // What comes before a schema may fill in what tells variants apart.
+      return alternatives(def.out as Schema, z.safeParse(input, value).data);
     }
     case 'intersection':
       return [def.left, def.right].flatMap((side) => alternatives(side as Schema, value));
     case 'union': {
       const all = def.options.flatMap((option) => alternatives(option as Schema, value));
-      const discriminator = 'discriminator' in def ? String(def.discriminator) : null;
-      if (discriminator === null || !isPlainObject(value)) return all;
-      const fitting = all.filter((option) =>
-        childSchema(option, discriminator).some((child) => accepts(child, value[discriminator])),
+      if (!('discriminator' in def)) return all;
+      const by = String(def.discriminator);
+      const variants = all.map((option) => ({ variant: variantOf(option.schema, by), ...option }));
+      if (!isPlainObject(value)) return variants;
+      const fitting = variants.filter((option) =>
+        childSchema(option.schema, by).some((child) => accepts(child, value[by])),
       );
-      return fitting.length > 0 ? fitting : all;
+      return fitting.length > 0 ? fitting : variants;
     }
     default:
-      return [schema];
+      return [{ schema }];
   }
+}
+
+function variantOf(schema: Schema, by: string): { by: string; value: string } {
+  const values = childSchema(schema, by).flatMap((child) => [...(child._zod.values ?? [])]);
+  return { by, value: values.map(String).join(' or ') };
 }
 
 /** The schema of what stands under a key or index: one, or none if there is no such place. */

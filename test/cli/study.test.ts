@@ -44,6 +44,21 @@ describe('mistakes are told before anything runs', () => {
       /Arm other: `advantages\.temperature` .*does nothing where psa is false/,
     ],
     [
+      "a key of another estimator beside one of one's own",
+      armOf('{ advantages: { estimator: own, name: ./mine.mjs, sigmaFloor: 0.1 } }'),
+      /^Arm other: `advantages\.sigmaFloor` \(.*line \d+\) is a key of estimator proxmo, gigpo, grpo or reinforce\+\+, not of own; known here: estimator, name, options, invalidPenalty, returnUnit\.$/,
+    ],
+    [
+      'a key of one estimator beside another',
+      armOf('{ advantages: { estimator: gigpo, temperature: 0.1 } }'),
+      /is a key of estimator proxmo, not of gigpo; known here: estimator, preset, .*, gamma, omega, similarity\.$/,
+    ],
+    [
+      "a key of one's own estimator beside another",
+      armOf('{ advantages: { options: { quantile: 0.25 } } }'),
+      /^Arm other: `advantages\.options` \(.*line \d+\) is a key of estimator own, not of proxmo\.$/,
+    ],
+    [
       'arms that come to the same',
       armOf('{ advantages: { temperature: 0.1, range: 0.05 } }'),
       /the arms proxmo and other come to the same settings/,

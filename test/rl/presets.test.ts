@@ -26,4 +26,16 @@ describe('presets', () => {
     const { lora: _, ...settings } = { lora: null, ...preset };
     expect(trainConfigSchema.parse({ ...preset, ...model })).toMatchObject(settings);
   });
+
+  it.each(Object.entries(presets))("%s takes an estimator of one's own", async (_name, preset) => {
+    const set = ['advantages.estimator=own', 'advantages.name=mine', ...('lora' in preset ? ['model=x'] : [])];
+    const { advantages } = await loadConfig(trainConfigSchema, { preset, set });
+    expect(advantages).toEqual({
+      estimator: 'own',
+      name: 'mine',
+      options: {},
+      invalidPenalty: 0.1,
+      returnUnit: 'reward',
+    });
+  });
 });

@@ -129,8 +129,14 @@ describe('unknown keys', () => {
     ]);
   });
 
-  test('of a variant that was not chosen are unknown', async () => {
-    expect(await problems({ set: ['name=x', 'method.kind=grpo', 'method.temperature=1'] })).toHaveLength(1);
+  test('of a variant that was not chosen are told whose they are', async () => {
+    const set = ['name=x', 'method.kind=grpo'];
+    expect(await problems({ set: [...set, 'method.temperature=1'] })).toEqual([
+      '`method.temperature` (--set method.temperature=1) is a key of kind proxmo, not of grpo; known here: kind.',
+    ]);
+    expect(await problems({ set: [...set, 'method.TEMPERATURE=1'] })).toEqual([
+      '`method.TEMPERATURE` (--set method.TEMPERATURE=1) is not a known key; known here: kind.',
+    ]);
   });
 
   test('are fine where the schema takes any key', async () => {
