@@ -1,5 +1,6 @@
 /** What reports on runs with folders have in common, whatever the run trains. */
 import type { AdapterDescription } from '../gpu/adapterDescription.ts';
+import type { BeginEvent } from '../rl/runSession.node.ts';
 import { standardOutput } from './output.ts';
 import type { ProgressLine } from './progressLine.ts';
 
@@ -25,14 +26,15 @@ export abstract class RunReporter {
     this.line.print(`${what} on ${name} (${profile.kind === 'cpu' ? 'software adapter' : 'GPU'})`);
   }
 
-  /** @param from what it goes on from; null at its beginning */
-  protected showBegin(from: number | null): void {
+  protected showBegin(begin: BeginEvent): void {
+    this.line.print(this.resumed ? this.describeResume(begin) : `writing ${this.dir}`);
+  }
+
+  private describeResume({ from, warmStartStep }: BeginEvent): string {
     const { dir, unit } = this;
-    const resuming =
-      from === null
-        ? `beginning ${dir} again: it had no checkpoint yet`
-        : `resuming ${dir} from its checkpoint of ${unit} ${from}`;
-    this.line.print(this.resumed ? resuming : `writing ${dir}`);
+    if (from !== null) return `resuming ${dir} from its checkpoint of ${unit} ${from}`;
+    if (warmStartStep !== null) return `resuming ${dir} within its warm start, of which step ${warmStartStep} is saved`;
+    return `beginning ${dir} again: it had no checkpoint yet`;
   }
 
   protected showEnd(summary: string): void {

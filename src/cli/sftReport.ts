@@ -24,7 +24,7 @@ export class SftReporter extends RunReporter {
   show(event: SftEvent): void {
     switch (event.kind) {
       case 'begin':
-        this.showBegin(event.from);
+        this.showBegin(event);
         break;
       case 'finished':
         this.line.print(`${this.dir} is finished after ${event.steps} steps; --set training.epochs trains on`);

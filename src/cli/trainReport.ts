@@ -53,7 +53,7 @@ export class TrainReporter extends RunReporter {
   show(event: TrainEvent): void {
     switch (event.kind) {
       case 'begin':
-        this.showBegin(event.from);
+        this.showBegin(event);
         break;
       case 'finished':
         this.line.print(`${this.dir} is finished after ${event.iterations} iterations; --iterations +10 trains on`);

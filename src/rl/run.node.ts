@@ -158,7 +158,7 @@ async function beginRun(taskSet: TaskSet, engine: Engine, options: CompleteRunOp
     });
     try {
       writer.log(`begun by proxmo ${version} on ${engine.gpu.adapter.name}`);
-      options.onEvent?.({ kind: 'begin', from: null });
+      options.onEvent?.({ kind: 'begin', from: null, warmStartStep: null });
       await choices?.keepIn(writer);
       return await run.run(writer);
     } catch (error) {

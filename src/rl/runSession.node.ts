@@ -10,9 +10,18 @@ import { departures, type RateCourse } from './departures.node.ts';
 import { describeAdapter } from './describeAdapter.node.ts';
 import { type Difference, differences } from './resumeSettings.ts';
 
+/** All settings were checked, and the run's folder is there. */
+export interface BeginEvent {
+  readonly kind: 'begin';
+  /** The checkpoint that it goes on from; null at its beginning. */
+  readonly from: number | null;
+  /** The step of its warm start that is saved, where it was stopped within that; null otherwise. */
+  readonly warmStartStep: number | null;
+}
+
 /** What a run tells of its beginning. */
 export type SessionEvent =
-  | { readonly kind: 'begin'; readonly from: number | null }
+  | BeginEvent
   | { readonly kind: 'warning'; readonly text: string };
 
 /** @throws {ProxmoError} `interrupted` if the signal fired before anything was written */
@@ -74,9 +83,11 @@ export async function takeUp(engine: Engine, stopped: StoppedRun, how: TakenUp):
     changes: Object.fromEntries(changes.map(({ keys, before }) => [keys.join('.'), (before ?? null) as never])),
   });
   try {
-    const from = checkpoint ? `the checkpoint of ${course.unit} ${checkpoint.iteration}` : 'its beginning';
-    writer.log(`taken up from ${from} by proxmo ${version} on ${engine.gpu.adapter.name}`);
-    onEvent?.({ kind: 'begin', from: checkpoint?.iteration ?? null });
+    const from = checkpoint?.iteration ?? null;
+    const warmStartStep = from === null ? await savedWarmStartStep(writer) : null;
+    const place = from === null ? placeBefore(warmStartStep) : `from the checkpoint of ${course.unit} ${from}`;
+    writer.log(`taken up ${place} by proxmo ${version} on ${engine.gpu.adapter.name}`);
+    onEvent?.({ kind: 'begin', from, warmStartStep });
     for (const text of departures(stopped, session, changes, course)) {
       writer.log(text);
       onEvent?.({ kind: 'warning', text });
@@ -86,6 +97,17 @@ export async function takeUp(engine: Engine, stopped: StoppedRun, how: TakenUp):
     writer.close();
     throw error;
   }
+}
+
+async function savedWarmStartStep(run: RunWriter): Promise<number | null> {
+  const { checkpoint } = await run.openWarmStart();
+  await checkpoint?.close();
+  return checkpoint?.iteration ?? null;
+}
+
+/** Where a run without a checkpoint goes on. */
+function placeBefore(warmStartStep: number | null): string {
+  return warmStartStep === null ? 'from its beginning' : `within its warm start (step ${warmStartStep} is saved)`;
 }
 
 /** Why a checkpoint could not be saved, for the middle of a sentence. */

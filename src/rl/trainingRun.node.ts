@@ -21,7 +21,7 @@ import type { OptimiserProgress } from './optimise.ts';
 import type { NewPolicySource } from './policySource.node.ts';
 import { RolloutWriter } from './rolloutWriter.node.ts';
 import { RunClock } from './runClock.ts';
-import { endedEarly, isInterruption, whyUnsaved } from './runSession.node.ts';
+import { type BeginEvent, endedEarly, isInterruption, whyUnsaved } from './runSession.node.ts';
 import type { TuningEvent } from './runTuning.node.ts';
 import { RunWarmStart } from './runWarmStart.node.ts';
 import { evaluationFigures, flatFigures, type Summary, summariseEvaluation } from './summary.ts';
@@ -33,12 +33,7 @@ import { WorkLeft } from './workLeft.ts';
 
 /** What a run tells of itself. */
 export type TrainEvent =
-  /** All settings were checked, and the run's folder is there. */
-  | {
-      readonly kind: 'begin';
-      /** The checkpoint that it goes on from; null at its beginning. */
-      readonly from: number | null;
-    }
+  | BeginEvent
   /** The run that was to go on is finished already; nothing was changed. */
   | { readonly kind: 'finished'; readonly iterations: number }
   | {

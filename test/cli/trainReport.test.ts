@@ -29,6 +29,17 @@ it('counts the groups whose episodes all came to the same', () => {
   expect(lineOf({ kl: 0, deadGroupShare: 1 })).toContain('| no difference in 16 of 16 groups | 2.0 s');
 });
 
+it.each([
+  [{ from: 3, warmStartStep: null }, 'resuming run from its checkpoint of iteration 3'],
+  [{ from: null, warmStartStep: 12 }, 'resuming run within its warm start, of which step 12 is saved'],
+  [{ from: null, warmStartStep: null }, 'beginning run again: it had no checkpoint yet'],
+])('says where a run goes on: %j', (where, said) => {
+  const printed: string[] = [];
+  const line = { print: (text: string) => printed.push(text) } as unknown as ProgressLine;
+  new TrainReporter(line, trainConfigSchema.parse({}), 'run', true).show({ kind: 'begin', ...where });
+  expect(printed).toEqual([said]);
+});
+
 const credit = { score: 0.5, components: {} };
 
 /** A run of as many iterations as the settings have, each of so many seconds. */

@@ -240,7 +240,7 @@ describe('a damaged folder', () => {
     await resume(dir, config(4), (event) => events.push(event));
     const { tensors, iteration } = await essenceOf(dir);
     expect({ tensors, iteration }).toEqual({ tensors: (await essenceOf(whole)).tensors, iteration: 4 });
-    expect(events.find(({ kind }) => kind === 'begin')).toEqual({ kind: 'begin', from });
+    expect(events.find(({ kind }) => kind === 'begin')).toEqual({ kind: 'begin', from, warmStartStep: null });
     expect(events).toContainEqual({ kind: 'warning', text: expect.stringMatching(said) });
     expect(readFileSync(join(dir, 'run.log'), 'utf8')).toMatch(said);
     const aside = join(dir, 'aside', '001');

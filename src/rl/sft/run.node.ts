@@ -82,7 +82,7 @@ async function beginRun(engine: Engine, options: SftRunOptions): Promise<SftSumm
   const run = new SupervisedRun(engine, options, source.model, dataset, writer);
   try {
     writer.log(`begun by proxmo ${version} on ${engine.gpu.adapter.name}`);
-    onEvent?.({ kind: 'begin', from: null });
+    onEvent?.({ kind: 'begin', from: null, warmStartStep: null });
     for (const [name, text] of Object.entries(files)) await writer.writeFile(name, text);
     await writer.writeFile(dataFile, `${JSON.stringify({ files: dataset.files }, null, 2)}\n`);
     return await run.run();

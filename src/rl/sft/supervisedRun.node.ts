@@ -17,7 +17,7 @@ import type { Engine } from '../../tensor/engine.ts';
 import { Random } from '../../tensor/random.ts';
 import type { Left, LiveProgress } from '../liveProgress.ts';
 import { evenParts } from '../miniBatches.ts';
-import { endedEarly, whyUnsaved } from '../runSession.node.ts';
+import { type BeginEvent, endedEarly, whyUnsaved } from '../runSession.node.ts';
 import { Scorer } from '../score.ts';
 import { type Curriculum, type StepOutcome, SupervisedTraining, withWeights } from '../supervised.ts';
 import { captureSupervised, restoreSupervised } from '../trainerState.node.ts';
@@ -59,8 +59,7 @@ export const sftSummarySchema = z.object({
 export type SftSummary = z.output<typeof sftSummarySchema>;
 
 export type SftEvent =
-  /** Everything was checked, and the run's folder is there. `from` is the step that it goes on from. */
-  | { readonly kind: 'begin'; readonly from: number | null }
+  | BeginEvent
   /** The run that was to go on is finished already; nothing was changed. */
   | { readonly kind: 'finished'; readonly steps: number }
   | { readonly kind: 'data'; readonly training: ReturnType<typeof sizesOf>; readonly heldOut: number }
