@@ -12,6 +12,7 @@ import {
   type Setting,
 } from './compare/outcomes.ts';
 import { standardOutput } from './output.ts';
+import { leastSeeds } from './study/statistics.ts';
 import { formatTable, percent } from './table.ts';
 
 const curveWidth = 24;
@@ -118,7 +119,13 @@ function differencesText(groups: readonly Group[], names: readonly string[]): st
 function intervalNote(groups: readonly Group[]): string {
   const kinds = [
     groups.some(({ runs }) => runs.length === 1) ? 'of one run: over its held-out tasks (Wilson)' : '',
-    groups.some(({ runs }) => runs.length > 1) ? 'of several seeds: over seeds (bootstrap)' : '',
+    groups.some(({ runs }) => runs.length >= leastSeeds) ? 'of several seeds: over seeds (bootstrap)' : '',
+    groups.some(({ runs }) => runs.length > 1 && runs.length < leastSeeds)
+      ? `of fewer than ${leastSeeds} seeds: none`
+      : '',
+    groups.slice(1).some((group) => finalDifference(group, groups[0]!) !== null)
+      ? 'of a difference: over seeds (t)'
+      : '',
   ];
   return `intervals at 95 %, ${kinds.filter(Boolean).join('; ')}; the best of several evaluations flatters`;
 }

@@ -20,9 +20,7 @@ export interface BeginEvent {
 }
 
 /** What a run tells of its beginning. */
-export type SessionEvent =
-  | BeginEvent
-  | { readonly kind: 'warning'; readonly text: string };
+export type SessionEvent = BeginEvent | { readonly kind: 'warning'; readonly text: string };
 
 /** @throws {ProxmoError} `interrupted` if the signal fired before anything was written */
 export function checkNotStopped(signal: AbortSignal | undefined): void {

@@ -13,8 +13,8 @@ import type { Trainer } from './trainer.ts';
 import { captureSupervised, restoreSupervised } from './trainerState.node.ts';
 import type { WarmStartOutcome, WarmStarts } from './warmStarts.node.ts';
 
-/** What is kept of a run with its warm start: its seconds so far. */
-const restSchema = z.object({ wallSeconds: z.number() });
+/** What is kept of a run with its warm start: seconds so far, of all and of the warm start. */
+const restSchema = z.object({ wallSeconds: z.number(), warmStartSeconds: z.number().default(0) });
 
 export interface RunWarmStartOptions {
   /** What the policy starts from, as the run keeps it. */
@@ -32,6 +32,9 @@ export class RunWarmStart {
   /** While it is under way. */
   private cloning: SupervisedTraining | null = null;
   private step: number | null = null;
+  private started = 0;
+  /** Seconds of it in the processes before this one. */
+  private before = 0;
 
   constructor(
     private readonly engine: Engine,
@@ -44,17 +47,21 @@ export class RunWarmStart {
     return this.step;
   }
 
+  private get seconds(): number {
+    return this.before + (performance.now() - this.started) / 1000;
+  }
+
   /**
-   * @returns the loss of its last epoch, in nats a token, or null where it is off; the seconds that it took here; and
-   * whether it is that of another run
+   * @returns the loss of its last epoch, in nats a token, or null where it is off; the seconds that it took this run;
+   * and whether it is that of another run
    * @throws {ProxmoError} as `Trainer.warmStart`
    */
   async run(writer: RunWriter): Promise<{ loss: number | null; seconds: number; isShared: boolean }> {
-    const started = performance.now();
+    this.started = performance.now();
     const { warmStarts, files } = this.options;
     const shared = await warmStarts?.take(this.engine, this.trainer, files);
     const loss = shared ? shared.loss : await this.imitate(writer);
-    const seconds = (performance.now() - started) / 1000;
+    const { seconds } = this;
     this.cloning = null;
     if (shared) writer.log(`begun with a warm start of the same settings, which took ${shared.seconds.toFixed(1)} s`);
     else if (loss !== null) await this.share({ loss, seconds });
@@ -92,8 +99,9 @@ export class RunWarmStart {
     if (!saved) return;
     try {
       const { model } = this.trainer.policy;
-      const { wallSeconds } = await restoreSupervised(this.engine, model, cloning, saved, restSchema);
-      this.options.clock.before = wallSeconds;
+      const rest = await restoreSupervised(this.engine, model, cloning, saved, restSchema);
+      this.options.clock.before = rest.wallSeconds;
+      this.before = rest.warmStartSeconds;
       this.step = saved.iteration;
       writer.log(`the warm start goes on after its step ${saved.iteration}`);
     } finally {
@@ -105,7 +113,10 @@ export class RunWarmStart {
   private async save(writer: RunWriter): Promise<void> {
     const progress = this.cloning?.progress;
     if (!this.cloning || !progress || progress.step === (this.step ?? 0)) return;
-    const rest: z.input<typeof restSchema> = { wallSeconds: this.options.clock.seconds };
+    const rest: z.output<typeof restSchema> = {
+      wallSeconds: this.options.clock.seconds,
+      warmStartSeconds: this.seconds,
+    };
     await writer.saveWarmStart(captureSupervised(this.engine, this.trainer.policy.model, this.cloning, progress, rest));
     this.step = progress.step;
   }

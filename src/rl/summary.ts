@@ -28,6 +28,8 @@ export const summarySchema = z
     seed: z.number(),
     adapter: z.string(),
     wallSeconds: z.number(),
+    /** Of these, that the run's warm start took: next to none where it is that of another run. Null if not known. */
+    warmStartSeconds: z.number().nullable().default(null),
     before: evaluationSummarySchema,
     after: evaluationSummarySchema,
     /** Prompt and reply tokens of the rollouts, over the seconds of the iterations they belong to. */

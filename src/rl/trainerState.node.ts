@@ -22,6 +22,8 @@ import type { Trainer } from './trainer.ts';
 /** Sums over a run, carried through checkpoints. */
 const totalsSchema = z.object({
   wallSeconds: z.number(),
+  /** Of these, that the warm start took; null before its end, and where the checkpoint does not say. */
+  warmStartSeconds: z.number().nullable().default(null),
   iterationSeconds: z.number(),
   advantageSeconds: z.number(),
   tokens: z.number(),

@@ -107,7 +107,14 @@ export class TrainingRun {
       onWarning: (text) => this.tellWarning(text),
     });
     this.progress = {
-      totals: { wallSeconds: 0, iterationSeconds: 0, advantageSeconds: 0, tokens: 0, before: null },
+      totals: {
+        wallSeconds: 0,
+        warmStartSeconds: null,
+        iterationSeconds: 0,
+        advantageSeconds: 0,
+        tokens: 0,
+        before: null,
+      },
       evaluation: null,
       tasks: taskHashes(this.trainer.tasks),
     };
@@ -178,6 +185,7 @@ export class TrainingRun {
     for (const [name, text] of Object.entries(this.start.files)) await this.writer.writeFile(name, text);
     this.checkSignal();
     const outcome = await this.warmStart.run(this.writer);
+    this.progress = { ...this.progress, totals: { ...this.progress.totals, warmStartSeconds: outcome.seconds } };
     this.hasLearned = outcome.loss !== null;
     this.markWhole();
     this.work.endPhase();
@@ -265,11 +273,12 @@ export class TrainingRun {
 
   private async finish(): Promise<Summary> {
     const { totals, evaluation: after } = this.progress;
-    const { tokens, iterationSeconds, advantageSeconds, before } = totals;
+    const { tokens, warmStartSeconds, iterationSeconds, advantageSeconds, before } = totals;
     const summary: Summary = {
       seed: this.options.config.seed,
       adapter: this.engine.gpu.adapter.name,
       wallSeconds: this.clock.seconds,
+      warmStartSeconds,
       before: before!,
       after: after!,
       tokensPerSecond: iterationSeconds > 0 ? tokens / iterationSeconds : 0,

@@ -86,9 +86,13 @@ describe('runs side by side', () => {
 
   it('are taken together where only their seeds differ, and compared over the seeds that they share', async () => {
     const { stdout } = await proxmo(['compare', ...runs.slice(0, 4)]);
-    expect(stdout).toMatch(/^A {6}1 2 .* 60\.0 % \(50\.0 to 70\.0\) /m);
+    // Two seeds have a mean, and no interval of it.
+    expect(stdout).toMatch(/^A {6}1 2 +15\.0 % +60\.0 % +70\.0 % /m);
     expect(stdout).toMatch(/^training\.learningRate +0\.01 +0\.001$/m);
     expect(stdout).toContain('B is 25.0 points below A over 2 seeds (95 %: ');
+    expect(stdout).toContain(
+      '\nintervals at 95 %, of fewer than 3 seeds: none; of a difference: over seeds (t); the best',
+    );
     const { differences, groups } = JSON.parse((await proxmo(['compare', '--json', ...runs.slice(0, 4)])).stdout);
     expect(differences[0].mean).toBeCloseTo(-0.25);
     expect(groups.map(({ settings }: { settings: object }) => settings)).toEqual([

@@ -7,8 +7,16 @@ import { compareArms } from '../../src/cli/study/comparison.ts';
 import { loadStudy, type Study, type StudyRun } from '../../src/cli/study/file.ts';
 import { readResults } from '../../src/cli/study/results.ts';
 import { statusOf } from '../../src/cli/study/state.ts';
-import { estimate, estimateDifference, holm, studentQuantile, withinStudent } from '../../src/cli/study/statistics.ts';
+import {
+  estimate,
+  estimateDifference,
+  holm,
+  pairedTest,
+  studentQuantile,
+  withinStudent,
+} from '../../src/cli/study/statistics.ts';
 import { createRun } from '../../src/runs/run.ts';
+import { Random } from '../../src/tensor/random.ts';
 import { proxmo } from '../support/cli.ts';
 import { writeTinyStudy } from '../support/tinyStudy.ts';
 
@@ -29,26 +37,63 @@ describe('statistics', () => {
   });
 
   it('the bootstrap interval of a mean is that of its resamples, always the same', () => {
-    const { mean, interval } = estimate([0, 1]);
-    // The means of resamples of two: 0, ½, ½, 1.
-    expect([mean, interval]).toEqual([0.5, [0, 1]]);
+    // Of 27 resamples of three, one has the mean 3 and eight have the mean 0.
+    const { mean, interval } = estimate([0, 0, 3]);
+    expect([mean, interval]).toEqual([1, [0, 3]]);
     const five = estimate([0.5, 0.6, 0.7, 0.8, 0.9]);
     expect(five.interval![0]).toBeCloseTo(0.58, 2);
     expect(five.interval![1]).toBeCloseTo(0.82, 2);
     expect(estimate([0.5, 0.6, 0.7, 0.8, 0.9])).toEqual(five);
     expect(estimate([0.4])).toEqual({ mean: 0.4, interval: null, seeds: 1 });
+    expect(estimate([0, 1])).toEqual({ mean: 0.5, interval: null, seeds: 2 });
   });
 
   it('a paired difference has the t test of its values', () => {
     // R: t.test(c(1, 2, 3, 4, 6)).
-    const { mean, studentInterval, p } = estimateDifference([1, 2, 3, 4, 6]);
+    const { mean, studentInterval, p } = estimateDifference([1, 2, 3, 4, 6], 0.01);
     expect(mean).toBeCloseTo(3.2, 12);
     expect(studentInterval![0]).toBeCloseTo(0.8116, 4);
     expect(studentInterval![1]).toBeCloseTo(5.5884, 4);
     expect(p).toBeCloseTo(0.02048, 5);
-    expect(estimateDifference([0, 0]).p).toBe(1);
-    expect(estimateDifference([2, 2]).p).toBe(0);
+    expect(estimateDifference([0, 0, 0], 0.01).p).toBe(1);
   });
+
+  it('two differences have an interval, which is wide, and no test', () => {
+    // 12.7062 · 0.0707 / √2 = 0.635 around 0.15.
+    const { studentInterval, p } = estimateDifference([0.1, 0.2], 0.01);
+    expect(studentInterval![0]).toBeCloseTo(-0.485, 3);
+    expect(studentInterval![1]).toBeCloseTo(0.785, 3);
+    expect(p).toBeNull();
+    expect(estimateDifference([0.1, 0.1], 0.01).p).toBeNull();
+  });
+
+  it('equal differences are as exact as the rates that they are of', () => {
+    // 4.3027 · 0.1 / √6 / √3 = 0.101 around 0.1.
+    const [low, high] = estimateDifference([0.1, 0.1, 0.1], 0.1).studentInterval!;
+    expect([low, high].map((value) => value.toFixed(3))).toEqual(['-0.001', '0.201']);
+    expect(estimateDifference([0.1, 0.1, 0.1], 0.1).p).toBeGreaterThan(0.05);
+    expect(estimateDifference([0.1, 0.1, 0.1], 0.001).p).toBeLessThan(0.001);
+  });
+
+  it.each([2, 3, 5])(
+    'of arms that train alike, a study over %i seeds separates some in one of twenty cases at most',
+    (seeds) => {
+      const [tasks, arms, studies] = [40, 11, 1000];
+      const random = new Random(seeds, 'studies');
+      // A rate of 90 %, within a point from seed to seed, of 40 tasks: steps of 2.5 points make many of them equal.
+      const rate = () => {
+        const success = 0.9 + 0.02 * (random.uniform() + random.uniform() - 1);
+        return Array.from({ length: tasks }).filter(() => random.uniform() < success).length / tasks;
+      };
+      const differences = () => Array.from({ length: seeds }, () => rate() - rate());
+      const isSeparating = () => {
+        const tests = Array.from({ length: arms }, () => pairedTest(differences(), 1 / tasks).p);
+        return holm(tests.filter((p) => p !== null)).some((p) => p < 0.05);
+      };
+      const found = Array.from({ length: studies }).filter(isSeparating).length;
+      expect(found / studies).toBeLessThan(0.06);
+    },
+  );
 
   it('p values are held against their number', () => {
     expect(holm([0.01, 0.04, 0.03])).toEqual([0.03, 0.06, 0.06]);
@@ -71,7 +116,7 @@ const evaluation = (success: number, types: Readonly<Record<string, number>> = {
 
 /** Leaves a run folder as training does, with these figures. */
 async function makeRun(
-  { dir, config, seed }: StudyRun,
+  { dir, config, seed, arm }: StudyRun,
   before: number,
   after: number,
   types?: Readonly<Record<string, number>>,
@@ -102,6 +147,7 @@ async function makeRun(
     seed,
     adapter: 'a card',
     wallSeconds: 60,
+    warmStartSeconds: arm === 'proxmo' ? 12 : 0.1,
     before: evaluation(before),
     after: evaluation(after, types),
     tokensPerSecond: 12_345,
@@ -170,7 +216,7 @@ describe('a report', () => {
     expect(final.map(({ arm, seeds, verdict }: Record<string, unknown>) => [arm, seeds, verdict])).toEqual([
       ['clear', 3, 'separated'],
       ['close', 3, 'not separated'],
-      ['grpo', 2, 'not separated'],
+      ['grpo', 2, 'too few seeds'],
     ]);
     expect(final[0].mean).toBeCloseTo(0.62 / 3, 12);
     expect(final[2].mean).toBeCloseTo(-0.075, 12);
@@ -179,14 +225,21 @@ describe('a report', () => {
   it('says in plain sentences what is separated, and how it was made', () => {
     const text = textOf('report.md');
     expect(text).toMatch(
-      /- clear: \*\*separated\*\*, \+20\.7 points \(95 %: \+19\.2 to \+22\.1\) over 3 seeds, also when/,
+      /- clear: \*\*separated\*\*, \+20\.7 points \(95 %: \+19\.2 to \+22\.1\) over 3 seeds, also when held against the number of comparisons \(2\)/,
+    );
+    expect(text).toMatch(
+      /- grpo: −7\.5 points \(95 %: −39\.3 to \+24\.3\) over 2 seeds, from which nothing follows: it takes 3 seeds/,
     );
     expect(text).toMatch(/- close: not separated, \+0\.3 points \(95 %: .*\) over 3 seeds\./);
-    expect(text).toMatch(/\| grpo \| 2 \| 20\.0 % \(20\.0 to 20\.0\) \| 45\.0 % \(40\.0 to 50\.0\) \|/);
+    expect(text).toMatch(/\| grpo \| 2 \| 20\.0 % \| 45\.0 % \| \+25\.0 \|/);
     expect(text).toMatch(
       /\| close \| 1\.000 \| 0\.0300 \| 0\.500 \| 2\.000 \| 0\.00 \| 2\.00 \| 12,345 \| 8\.0 \| 8\.0 \|/,
     );
     expect(text).toMatch(/\| grpo \| 1\.000 \| 0\.0100 \| 0\.500 \| 2\.000 \| −1\.00 \|/);
+    // The first arm made the warm start that the others share.
+    expect(text).toMatch(/\| proxmo \| 1\.000 \|.*\| 12\.0 \| 8\.0 \| 1 min 00 s \|/);
+    expect(text).toMatch(/\| grpo \| 1\.000 \|.*\| 0\.1 \| 8\.0 \| 1 min 00 s \|/);
+    expect(text).toContain('Arms of a seed whose warm starts are the same share one');
     expect(text).toMatch(/\| clear \| `advantages: \{ psc: false \}` \|/);
     expect(text).toContain('- on a card (a driver), proxmo 1.2.3');
     expect(text).toMatch(/- this report: `proxmo study .*--report /);
@@ -213,6 +266,12 @@ describe('a report', () => {
       for (const arm of name.startsWith('difference') ? ['clear', 'close', 'grpo'] : Object.keys(after))
         expect(svg, name).toContain(`>${arm}<`);
     }
+  });
+
+  it('has the length of each bar of seconds beside it', () => {
+    // 1 + 0.03 + 0.5, and 0.01 with GRPO; whole iterations took 2.
+    const labels = [...textOf('seconds.svg').matchAll(/>(\d\.\d\d)</g)].map(([, label]) => label);
+    expect(labels).toEqual(['1.53', '1.53', '1.53', '1.51']);
   });
 
   it('is the same when it is written again', async () => {
@@ -250,4 +309,36 @@ it('a type whose episodes were all dropped in a run counts in the others alone',
   const { arms } = compareArms(study, await readResults(await statusOf(study)));
   expect(arms[0]!.byType.gate).toEqual({ mean: 0.4, interval: null, seeds: 1 });
   expect(arms[0]!.byType.door!.seeds).toBe(2);
+});
+
+it.each([
+  [1, '', ''],
+  [2, ', with its t interval over seeds', ': mean over seeds'],
+])('captions of a report over few seeds promise no intervals of means: %i', async (seeds, difference, curve) => {
+  const here = mkdtempSync(join(folder, 'few-'));
+  const file = writeTinyStudy(here, { iterations, seeds: JSON.stringify([1, 2].slice(0, seeds)) });
+  const out = join(here, 'runs');
+  const study = await loadStudy(file, out);
+  for (const run of study.runs) await makeRun(run, 0.2, run.arm === 'grpo' ? 0.4 : 0.5);
+  await proxmo(['study', file, '--out', out, '--report', join(here, 'report')]);
+  const text = readFileSync(join(here, 'report', 'report.md'), 'utf8');
+  const captions = [...text.matchAll(/!\[(.*)\]\((.*)\.svg\)/g)].map(([, caption, name]) => [name, caption]);
+  expect(captions).toEqual([
+    ['final-success', 'Held-out success after training (dot) and after the warm start (ring).'],
+    ['difference-final', `Difference to proxmo in held-out success after training${difference}.`],
+    ['difference-training', `Difference to proxmo in success in training, mean over all iterations${difference}.`],
+    ['training-by-iteration', `Success in training, mean of 5 iterations, by iteration${curve}; dashed: proxmo.`],
+    [
+      'training-by-episodes',
+      `Success in training, mean of 5 iterations, by training episodes${curve}; dashed: proxmo.`,
+    ],
+    ['held-out-by-iteration', `Held-out success, by iteration${curve}; dashed: proxmo.`],
+    ['held-out-by-episodes', `Held-out success, by training episodes${curve}; dashed: proxmo.`],
+    [
+      'seconds',
+      `Seconds of an iteration by phase: medians over iterations${seeds > 1 ? ', means over seeds' : ''}; beside a bar the sum of its phases.`,
+    ],
+  ]);
+  expect(text).toContain('With fewer than 3 seeds a mean has no interval, and nothing is said to be separated');
+  expect(text).not.toMatch(/bootstrap intervals over seeds|\*\*separated|NaN|undefined/);
 });

@@ -27,7 +27,7 @@ const config = trainConfigSchema.parse({
 });
 const smallPiece = 2 ** 14;
 const progress: RunProgress = {
-  totals: { wallSeconds: 0, iterationSeconds: 0, advantageSeconds: 0, tokens: 0, before: null },
+  totals: { wallSeconds: 0, warmStartSeconds: null, iterationSeconds: 0, advantageSeconds: 0, tokens: 0, before: null },
   evaluation: null,
   tasks: { training: 'a', heldOut: 'b' },
 };

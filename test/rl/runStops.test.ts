@@ -108,11 +108,13 @@ describe('an interruption', () => {
     const other = { ...warmConfig, warmStart: { ...warmConfig.warmStart, learningRate: 1 } };
     await expect(trainTiny(dir, other, { resume: true })).rejects.toThrow('warmStart.learningRate was');
     const begun: TrainEvent[] = [];
-    await trainTiny(dir, warmConfig, {
+    const { wallSeconds, warmStartSeconds } = await trainTiny(dir, warmConfig, {
       resume: true,
       onEvent: (event) => event.kind === 'begin' && begun.push(event),
     });
     expect(begun).toEqual([{ kind: 'begin', from: null, warmStartStep: 7 }]);
+    expect(warmStartSeconds).toBeGreaterThan(0);
+    expect(warmStartSeconds).toBeLessThan(wallSeconds);
     expect(logOf(dir)).toContain('taken up within its warm start (step 7 is saved) by proxmo 1 on');
     expect(await essenceOf(dir)).toEqual(await essenceOf(uninterrupted));
     expect(existsSync(join(dir, 'warm-start'))).toBe(false);

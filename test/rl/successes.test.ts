@@ -113,7 +113,14 @@ describe('updates', () => {
     const { engine, trainer, shown } = await open(true);
     await trainer.iterate(0);
     const progress = {
-      totals: { wallSeconds: 0, iterationSeconds: 0, advantageSeconds: 0, tokens: 0, before: null },
+      totals: {
+        wallSeconds: 0,
+        warmStartSeconds: null,
+        iterationSeconds: 0,
+        advantageSeconds: 0,
+        tokens: 0,
+        before: null,
+      },
       evaluation: null,
       tasks: { training: '', heldOut: '' },
     };

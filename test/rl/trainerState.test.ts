@@ -13,7 +13,7 @@ import { testAdapters, testDevice } from '../support/adapters.ts';
 import { checkpointValues, namedTensor } from '../support/checkpoints.ts';
 
 const progress: RunProgress = {
-  totals: { wallSeconds: 1, iterationSeconds: 2, advantageSeconds: 3, tokens: 4, before: null },
+  totals: { wallSeconds: 1, warmStartSeconds: 5, iterationSeconds: 2, advantageSeconds: 3, tokens: 4, before: null },
   evaluation: null,
   tasks: { training: 'a', heldOut: 'b' },
 };

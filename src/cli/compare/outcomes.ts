@@ -27,6 +27,8 @@ export interface RunOutcome {
   readonly before: Rate | null;
   readonly final: Rate | null;
   readonly best: (Rate & { readonly iteration: number }) | null;
+  /** Held-out episodes of the last evaluation; null where it does not say. */
+  readonly episodes: number | null;
   /** Success of each iteration's own episodes. */
   readonly curve: readonly number[];
 }
@@ -70,6 +72,7 @@ export async function readOutcome(dir: string): Promise<RunOutcome> {
     before: first ? rateOf(first) : null,
     final: last ? rateOf(last) : null,
     best: highest && { ...rateOf(highest), iteration: highest.iteration },
+    episodes: last ? figure(last, 'episodes') || null : null,
     curve: training.map((record) => figure(record, 'success')),
   };
 }
@@ -146,5 +149,6 @@ export function finalDifference(of: Group, than: Group): ReturnType<typeof estim
     const other = bySeed.get(config.seed);
     return final === null || other === undefined ? [] : [final.success - other];
   });
-  return pairs.length < 2 ? null : estimateDifference(pairs);
+  const episodes = [...of.runs, ...than.runs].flatMap((run) => run.episodes ?? []);
+  return pairs.length < 2 ? null : estimateDifference(pairs, 1 / Math.min(...episodes));
 }

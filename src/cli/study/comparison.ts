@@ -11,6 +11,8 @@ interface Measure {
   readonly what: string;
   /** Null where the run has no such figure. */
   readonly of: (result: RunResult) => number | null;
+  /** Episodes that it is the success of. */
+  readonly episodes: (result: RunResult) => number;
 }
 
 export const measures: readonly Measure[] = [
@@ -18,11 +20,13 @@ export const measures: readonly Measure[] = [
     name: 'final',
     what: 'held-out success after training',
     of: ({ summary }) => summary.after.success,
+    episodes: ({ summary }) => summary.after.episodes,
   },
   {
     name: 'training',
     what: 'success in training, mean over all iterations',
     of: ({ trainingSuccess }) => trainingSuccess,
+    episodes: ({ training }) => training.at(-1)?.episodes ?? 0,
   },
 ];
 
@@ -46,6 +50,8 @@ export interface ArmFigures {
   readonly seconds: Seconds | null;
   readonly evaluationSeconds: number;
   readonly runSeconds: number;
+  /** That its runs spent on their warm starts; null where one of them does not say. */
+  readonly warmStartSeconds: number | null;
   /** Share of the iterations' seconds that advantages took. */
   readonly advantageShare: number;
   readonly diagnostics: Readonly<Record<Diagnostic, number | null>>;
@@ -61,7 +67,7 @@ export interface Comparison extends Difference {
   readonly verdict: Verdict;
 }
 
-export type Verdict = 'separated' | 'separated alone' | 'not separated' | 'one seed';
+export type Verdict = 'separated' | 'separated alone' | 'not separated' | 'too few seeds';
 
 /** Success of an arm after some iterations, over its seeds. */
 export interface BandPoint {
@@ -70,6 +76,7 @@ export interface BandPoint {
   readonly episodes: number;
   readonly mean: number;
   readonly interval: Interval | null;
+  readonly seeds: number;
 }
 
 export interface StudyFigures {
@@ -141,6 +148,9 @@ function figuresOf({ name, settings }: Study['arms'][number], results: readonly 
     seconds: meanSeconds(results),
     evaluationSeconds: meanOf(({ evaluationSeconds }) => evaluationSeconds),
     runSeconds: meanOf(({ summary }) => summary.wallSeconds),
+    warmStartSeconds: results.some(({ summary }) => summary.warmStartSeconds === null)
+      ? null
+      : meanOf(({ summary }) => summary.warmStartSeconds!),
     advantageShare: meanOf(({ summary }) => summary.advantageShare),
     diagnostics: Object.fromEntries(
       (Object.keys(diagnosticNames) as Diagnostic[]).map((key) => [
@@ -176,12 +186,14 @@ function compareAll(
     return result ? measure.of(result) : null;
   };
   const seeds = [...new Set(results.map(({ run }) => run.seed))];
+  const measured = results.filter((result) => measure.of(result) !== null);
+  const step = 1 / Math.min(...measured.map(measure.episodes));
   const compared = pairs.flatMap(([arm, against]) => {
     const differences = seeds.flatMap((seed) => {
       const [a, b] = [figureOf(arm, seed), figureOf(against, seed)];
       return a === null || b === null ? [] : [a - b];
     });
-    return differences.length === 0 ? [] : [{ arm, against, difference: estimateDifference(differences) }];
+    return differences.length === 0 ? [] : [{ arm, against, difference: estimateDifference(differences, step) }];
   });
   const tested = compared.map(({ difference }) => difference.p).filter((p) => p !== null);
   const adjusted = holm(tested);
@@ -193,7 +205,7 @@ function compareAll(
 }
 
 function verdictOf(p: number | null, adjustedP: number | null): Verdict {
-  if (p === null || adjustedP === null) return 'one seed';
+  if (p === null || adjustedP === null) return 'too few seeds';
   if (adjustedP < 0.05) return 'separated';
   return p < 0.05 ? 'separated alone' : 'not separated';
 }
@@ -217,7 +229,7 @@ function band(arm: string, curves: readonly (readonly CurvePoint[])[]): BandPoin
   return curves[0]!.flatMap(({ iteration }) => {
     const points = curves.map((curve) => curve.find((point) => point.iteration === iteration));
     if (points.includes(undefined)) return [];
-    const { mean, interval } = estimate(
+    const { mean, interval, seeds } = estimate(
       points.map((point) => point!.success),
       bandDraws,
     );
@@ -231,6 +243,7 @@ function band(arm: string, curves: readonly (readonly CurvePoint[])[]): BandPoin
         ).mean,
         mean,
         interval,
+        seeds,
       },
     ];
   });

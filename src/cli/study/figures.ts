@@ -3,7 +3,7 @@ import * as Plot from '@observablehq/plot';
 import { percent } from '../table.ts';
 import { type BandPoint, type Comparison, measures, type StudyFigures, smoothing } from './comparison.ts';
 import { type Phase, phases, type Seconds } from './results.ts';
-import type { Interval } from './statistics.ts';
+import { type Interval, leastSeeds } from './statistics.ts';
 import { colours, drawSvg } from './svg.ts';
 
 export interface Figure {
@@ -24,6 +24,7 @@ export function drawFigures(figures: StudyFigures, reference: string): Figure[] 
   const ends = arms.map(({ name, final, warmStart }) => ({ name, ...final, warmStart: warmStart.mean }));
   // A run that was only warm-started has no iteration to be timed.
   const timed = arms.flatMap(({ name, seconds }) => (seconds ? [{ name, seconds }] : []));
+  const hasSeeds = arms.some(({ seeds }) => seeds.length > 1);
   return [
     finalFigure(ends),
     ...measures.flatMap(({ name, what }) => {
@@ -36,7 +37,7 @@ export function drawFigures(figures: StudyFigures, reference: string): Figure[] 
     ...(new Set(curves.heldOut.map(({ iteration }) => iteration)).size > 2
       ? curveFigures('held-out', 'held-out success', curves.heldOut, reference)
       : []),
-    ...(timed.length > 0 ? [secondsFigure(timed)] : []),
+    ...(timed.length > 0 ? [secondsFigure(timed, hasSeeds)] : []),
   ];
 }
 
@@ -50,7 +51,7 @@ interface End {
 function finalFigure(ends: readonly End[]): Figure {
   const order = ends.map(({ name }) => name);
   const rows = ends.map((end) => ({ ...end, low: end.interval?.[0] ?? end.mean, high: end.interval?.[1] ?? end.mean }));
-  const caption = 'Held-out success after training (dot, with its interval) and after the warm start (ring).';
+  const caption = `Held-out success after training (dot${intervalNote(ends)}) and after the warm start (ring).`;
   return {
     name: 'final-success',
     caption,
@@ -77,6 +78,12 @@ function finalFigure(ends: readonly End[]): Figure {
   };
 }
 
+/** What a caption says of the intervals of means, which those of few seeds lack. */
+function intervalNote(means: readonly { readonly interval: Interval | null }[]): string {
+  if (means.every(({ interval }) => interval === null)) return '';
+  return `, with its interval${means.some(({ interval }) => interval === null) ? ` where there are ${leastSeeds} seeds` : ''}`;
+}
+
 function differenceFigure(name: string, what: string, comparisons: readonly Comparison[], reference: string): Figure {
   const rows = comparisons.map(({ arm, mean, studentInterval, verdict }) => ({
     arm,
@@ -85,7 +92,13 @@ function differenceFigure(name: string, what: string, comparisons: readonly Comp
     high: 100 * (studentInterval?.[1] ?? mean),
     isSeparated: verdict === 'separated' || verdict === 'separated alone',
   }));
-  const caption = `Difference to ${reference} in ${what}, with its t interval over seeds (orange where that excludes 0).`;
+  const intervals = comparisons.some(({ studentInterval }) => studentInterval !== null)
+    ? ', with its t interval over seeds'
+    : '';
+  const separated = rows.some(({ isSeparated }) => isSeparated)
+    ? ' (orange where it is separated, by itself at least)'
+    : '';
+  const caption = `Difference to ${reference} in ${what}${intervals}${separated}.`;
   const colour = ({ isSeparated }: (typeof rows)[number]) => (isSeparated ? colours.orange : colours.blue);
   return {
     name: `difference-${name}`,
@@ -151,7 +164,8 @@ function curveFigures(name: string, what: string, points: readonly BandPoint[], 
     const titles = order.map((arm) => ({ arm, ...panelOf(arm) }));
     const key = titles.filter(({ arm }) => arm !== reference && order.includes(reference)).slice(0, 1);
     const panel = { fx: 'fx', fy: 'fy' } as const;
-    const caption = `${what[0]!.toUpperCase()}${what.slice(1)}, by ${axis === 'iteration' ? 'iteration' : 'training episodes'}: mean and interval over seeds; dashed: ${reference}.`;
+    const by = axis === 'iteration' ? 'iteration' : 'training episodes';
+    const caption = `${what[0]!.toUpperCase()}${what.slice(1)}, by ${by}${bandNote(points)}${key.length > 0 ? `; dashed: ${reference}` : ''}.`;
     const svg = drawSvg(caption, {
       width,
       height: 40 + 150 * Math.ceil(order.length / columns),
@@ -198,6 +212,12 @@ function curveFigures(name: string, what: string, points: readonly BandPoint[], 
   });
 }
 
+/** What a caption says of curves over seeds. */
+function bandNote(points: readonly BandPoint[]): string {
+  if (points.some(({ interval }) => interval !== null)) return ': mean and interval over seeds';
+  return points.some(({ seeds }) => seeds > 1) ? ': mean over seeds' : '';
+}
+
 const phaseColours: Readonly<Record<Phase, string>> = {
   rollout: colours.blue,
   advantage: colours.orange,
@@ -210,8 +230,12 @@ interface TimedArm {
   readonly seconds: Seconds;
 }
 
-/** @param arms at least one */
-function secondsFigure(arms: readonly TimedArm[]): Figure {
+function sumOfPhases({ seconds }: TimedArm): number {
+  return phases.reduce((sum, phase) => sum + seconds[phase], 0);
+}
+
+/** @param arms at least one @param hasSeeds whether figures are means over several */
+function secondsFigure(arms: readonly TimedArm[], hasSeeds: boolean): Figure {
   const rows = arms.flatMap(({ name, seconds }) =>
     phases.map((phase) => ({ name, phase, seconds: seconds[phase], colour: phaseColours[phase] })),
   );
@@ -224,7 +248,7 @@ function secondsFigure(arms: readonly TimedArm[]): Figure {
     at: starts[index]! + first.seconds[phase] / 2,
     colour: phaseColours[phase],
   }));
-  const caption = 'Seconds of an iteration by phase: medians over iterations, means over seeds.';
+  const caption = `Seconds of an iteration by phase: medians over iterations${hasSeeds ? ', means over seeds' : ''}; beside a bar the sum of its phases.`;
   return {
     name: 'seconds',
     caption,
@@ -239,9 +263,9 @@ function secondsFigure(arms: readonly TimedArm[]): Figure {
         Plot.barX(rows, Plot.stackX({ x: 'seconds', y: 'name', fill: 'colour', order: null, insetRight: 1 })),
         Plot.text(labels, { x: 'at', y: 'name', text: 'phase', dy: -20, fill: 'colour', fontWeight: 600 }),
         Plot.text(arms, {
-          x: ({ seconds }) => seconds.rollout + seconds.advantage + seconds.update,
+          x: sumOfPhases,
           y: 'name',
-          text: ({ seconds }) => seconds.total.toFixed(2),
+          text: (arm: TimedArm) => sumOfPhases(arm).toFixed(2),
           textAnchor: 'start',
           dx: 6,
           fill: colours.ink,

@@ -6,7 +6,7 @@ import { type ArmFigures, type Comparison, measures, smoothing } from './compari
 import type { Figure } from './figures.ts';
 import type { MissingRun, Report } from './report.ts';
 import { type Diagnostic, diagnosticNames } from './results.ts';
-import { type Estimate, type Interval, resamples } from './statistics.ts';
+import { type Estimate, type Interval, leastSeeds, resamples } from './statistics.ts';
 
 export function reportMarkdown(report: Report, drawn: readonly Figure[]): string {
   const { study, figures, missing } = report;
@@ -35,6 +35,11 @@ export function reportMarkdown(report: Report, drawn: readonly Figure[]): string
     ...typeSection(figures.arms),
     '## Cost',
     costTable(figures.arms, study.reference),
+    ...(figures.arms.some(({ warmStartSeconds }) => warmStartSeconds !== null && warmStartSeconds > 0)
+      ? [
+          'Arms of a seed whose warm starts are the same share one: its seconds are those of the run that made it, mostly of the first arm, and a run has its own in its wall time.',
+        ]
+      : []),
     ...figure('seconds'),
     '## What there was to learn from',
     'Means over all iterations and seeds.',
@@ -64,7 +69,8 @@ function tellComparisons({ figures, study }: Report, measure: string, what: stri
   const those = figures.againstReference.filter((comparison) => comparison.measure === measure);
   if (those.length === 0)
     return `Nothing can be compared with ${study.reference} in ${what}: no arm has a seed in common with it.`;
-  const list = those.map((comparison) => `- ${comparison.arm}: ${verdictOf(comparison, those.length)}`);
+  const tested = those.filter(({ p }) => p !== null).length;
+  const list = those.map((comparison) => `- ${comparison.arm}: ${verdictOf(comparison, tested)}`);
   return `Against ${study.reference} in ${what}:\n\n${list.join('\n')}`;
 }
 
@@ -77,8 +83,8 @@ function verdictOf({ mean, studentInterval, seeds, verdict }: Comparison, compar
       return `separated by itself, ${by}, but not when held against the number of comparisons (${comparisons}): one in twenty looks so by chance.`;
     case 'not separated':
       return `not separated, ${by}.`;
-    case 'one seed':
-      return `${by}, from which nothing follows.`;
+    case 'too few seeds':
+      return `${by}, from which nothing follows: it takes ${leastSeeds} seeds to say whether arms are separated.`;
   }
 }
 
@@ -123,7 +129,7 @@ function comparisonTable(comparisons: readonly Comparison[], hasMeasure: boolean
       interval ? range(interval, signedPoints) : '–',
       pValue(p),
       pValue(adjustedP),
-      { separated: 'yes', 'separated alone': 'alone', 'not separated': 'no', 'one seed': '–' }[verdict],
+      { separated: 'yes', 'separated alone': 'alone', 'not separated': 'no', 'too few seeds': '–' }[verdict],
     ]),
   );
 }
@@ -153,10 +159,11 @@ function costTable(arms: readonly ArmFigures[], reference: string): string {
       'tokens/s',
       'steps an episode, before',
       'after',
+      'warm start, s',
       'evaluations, s',
       'a run',
     ],
-    arms.map(({ name, seconds, advantageShare, tokensPerSecond, length, evaluationSeconds, runSeconds }) => [
+    arms.map(({ name, seconds, advantageShare, tokensPerSecond, length, ...arm }) => [
       name,
       seconds?.rollout.toFixed(3) ?? '–',
       seconds?.advantage.toFixed(4) ?? '–',
@@ -167,8 +174,9 @@ function costTable(arms: readonly ArmFigures[], reference: string): string {
       Math.round(tokensPerSecond).toLocaleString('en'),
       length.before.toFixed(1),
       length.after.toFixed(1),
-      evaluationSeconds.toFixed(1),
-      duration(runSeconds),
+      arm.warmStartSeconds?.toFixed(1) ?? '–',
+      arm.evaluationSeconds.toFixed(1),
+      duration(arm.runSeconds),
     ]),
   );
 }
@@ -230,12 +238,27 @@ function describeMaking({ study, command, sessions, made, results }: Report): st
   ].join('\n');
 }
 
-function describeMethod({ results }: Report): string {
+function describeMethod({ results, figures: { arms } }: Report): string {
   const least = Math.min(...results.map(({ summary }) => summary.after.episodes));
+  const most = Math.max(...arms.map(({ seeds }) => seeds.length));
   return [
-    `Intervals are at 95 %. Those of means are percentile bootstrap intervals over seeds, of ${resamples.toLocaleString('en')} resamples: with few seeds they are too narrow (at five they hold the mean in about 83 % of cases, at three in 74 %).`,
-    "Differences are paired by seed: arms of a seed have the same held-out tasks, and the same warm start and training tasks unless they set those themselves. Whether they are separated is told by Student's t interval, and by Holm's correction for the number of comparisons in a list.",
-    `They hold for the ${least.toLocaleString('en')} held-out tasks: how another choice of tasks would have come out is not in them. Training success is that of each iteration's own episodes before it learns from them; curves of it are means of the last ${smoothing} iterations. Seconds are medians over iterations, which compiling in the first does not change.`,
+    ...(most < leastSeeds
+      ? []
+      : [
+          `Intervals are at 95 %. Those of means are percentile bootstrap intervals over seeds, of ${resamples.toLocaleString('en')} resamples: with few seeds they are too narrow (at five they hold the mean in about 83 % of cases, at three in 74 %).`,
+        ]),
+    ...(arms.some(({ seeds }) => seeds.length < leastSeeds)
+      ? [
+          `With fewer than ${leastSeeds} seeds a mean has no interval, and nothing is said to be separated: values of two seeds are too often alike by chance.`,
+        ]
+      : []),
+    'Differences are paired by seed: arms of a seed have the same held-out tasks, and the same warm start and training tasks unless they set those themselves.',
+    ...(most < leastSeeds
+      ? []
+      : [
+          "Whether they are separated is told by Student's t interval, and by Holm's correction for the number of comparisons in a list. Both take differences of seeds to be spread as a normal distribution, and by no less than rounding to whole episodes does.",
+        ]),
+    `Figures are of the ${least.toLocaleString('en')} held-out tasks: how another choice of tasks would have come out is not in them. Training success is that of each iteration's own episodes before it learns from them; curves of it are means of the last ${smoothing} iterations. Seconds are medians over iterations, which compiling in the first does not change; that of whole iterations is not exactly the sum of those of their phases.`,
   ].join('\n');
 }
 

@@ -10,7 +10,7 @@ export type Interval = readonly [low: number, high: number];
 /** A mean over seeds. */
 export interface Estimate {
   readonly mean: number;
-  /** Bootstrap interval at 95 %; null for a single seed. */
+  /** Bootstrap interval at 95 %; null with fewer seeds than `leastSeeds`. */
   readonly interval: Interval | null;
   readonly seeds: number;
 }
@@ -19,10 +19,17 @@ export interface Estimate {
 export interface Difference extends Estimate {
   /** Student's t interval at 95 %; null for a single seed. */
   readonly studentInterval: Interval | null;
-  /** Two-sided p value of the paired t test; null for a single seed. */
+  /** Two-sided p value of the paired t test; null with fewer seeds than `leastSeeds`. */
   readonly p: number | null;
 }
 
+/**
+ * Fewest seeds by which arms are told apart, and by which a mean has an interval. Two differences separate arms, held
+ * against 11 comparisons, only where they are a 70th of their mean apart or less: mostly by chance, since of so few
+ * nobody sees how they are spread. And the bootstrap of two values is those two, which have the mean between them in
+ * half of all cases.
+ */
+export const leastSeeds = 3;
 export const resamples = 10_000;
 const level = 0.95;
 
@@ -33,7 +40,7 @@ const level = 0.95;
  * @param values one for each seed, of which there is at least one
  */
 export function estimate(values: readonly number[], draws = resamples): Estimate {
-  const interval = values.length < 2 ? null : bootstrap([...values], draws);
+  const interval = values.length < leastSeeds ? null : bootstrap([...values], draws);
   return { mean: mean([...values]), interval, seeds: values.length };
 }
 
@@ -45,16 +52,26 @@ function bootstrap(values: number[], draws: number): Interval {
   return [quantileSorted(means, (1 - level) / 2), quantileSorted(means, (1 + level) / 2)];
 }
 
-/** @param differences one for each seed, of which there is at least one */
-export function estimateDifference(differences: readonly number[]): Difference {
+/** @param differences and step as of `pairedTest` */
+export function estimateDifference(differences: readonly number[], step: number): Difference {
+  return { ...estimate(differences), ...pairedTest(differences, step) };
+}
+
+/**
+ * Student's t test of paired values.
+ * @param differences one for each seed, of which there is at least one
+ * @param step what one episode is of each of the two rates. Rounded to it, differences may come out equal by chance, so
+ * they count as spread by this rounding at least: that of two rates has the variance step² / 6.
+ */
+export function pairedTest(differences: readonly number[], step: number): Pick<Difference, 'studentInterval' | 'p'> {
   const { length } = differences;
-  const base = estimate(differences);
-  if (length < 2) return { ...base, studentInterval: null, p: null };
-  const error = sampleStandardDeviation([...differences]) / Math.sqrt(length);
+  if (length < 2) return { studentInterval: null, p: null };
+  const middle = mean([...differences]);
+  const spread = Math.max(sampleStandardDeviation([...differences]), step / Math.sqrt(6));
+  const error = spread / Math.sqrt(length);
   const reach = error * studentQuantile(level, length - 1);
-  // Equal differences have no error, and none at all is no difference.
-  const t = base.mean === 0 ? 0 : Math.abs(base.mean) / error;
-  return { ...base, studentInterval: [base.mean - reach, base.mean + reach], p: 1 - withinStudent(t, length - 1) };
+  const p = length < leastSeeds ? null : 1 - withinStudent(Math.abs(middle) / error, length - 1);
+  return { studentInterval: [middle - reach, middle + reach], p };
 }
 
 /**
