@@ -10,6 +10,7 @@ import { acquireLock } from '../base/lock.node.ts';
 import { adapterOption, count } from './arguments.ts';
 import { standardError, standardOutput } from './output.ts';
 import { ProgressLine } from './progressLine.ts';
+import { shellWord } from './shellWord.ts';
 import { onStopSignals } from './stopSignals.ts';
 import { checkStudy } from './study/checks.ts';
 import { armConfigPath } from './study/child.ts';
@@ -72,7 +73,7 @@ async function report(study: Study, statuses: readonly RunStatus[], dir: string)
 
 /** What was typed, without the program's path. */
 function commandLine(): string {
-  return ['proxmo', ...process.argv.slice(2)].join(' ');
+  return ['proxmo', ...process.argv.slice(2).map(shellWord)].join(' ');
 }
 
 async function runStudy(study: Study, options: StudyOptions, version: string, program: string): Promise<void> {
@@ -145,7 +146,7 @@ async function interrupted(study: Study): Promise<ProxmoError> {
   const done = (await statusOf(study)).filter(({ state }) => state.kind === 'done').length;
   return new ProxmoError(
     'interrupted',
-    `Stopped. ${done} of ${study.runs.length} runs are done; go on with the same command.`,
+    `Stopped. ${done} of ${study.runs.length} runs are done; go on with: ${commandLine()}`,
   );
 }
 
@@ -157,7 +158,7 @@ function failed(study: Study, failures: StudyProgress['failures']): ProxmoError 
   });
   return new ProxmoError(
     'study',
-    `${failures.length} of ${study.runs.length} runs failed; their output is beside their folders in ${study.dir}, and the same command tries them again.\n${list.join('\n')}`,
+    `${failures.length} of ${study.runs.length} runs failed; their output is beside their folders in ${study.dir}. Try them again with: ${commandLine()}\n${list.join('\n')}`,
   );
 }
 

@@ -211,9 +211,8 @@ describe('a study that ends early goes on where it was', () => {
     const study = studyIn({ iterations: 30, seeds: '[1]' });
     const run = join(study.out, 'proxmo', 'seed-1');
     const { code, stderr } = await disturb(study.args, run, (child) => child.kill(signal));
-    expect(stderr).toMatch(
-      /stopping after this step.*\nproxmo seed 1 is stopped\nproxmo: Stopped\. 0 of 2 runs are done/,
-    );
+    expect(stderr).toMatch(/stopping after this step.*\nproxmo seed 1 is stopped\n/);
+    expect(stderr).toContain(`proxmo: Stopped. 0 of 2 runs are done; go on with: proxmo ${study.args.join(' ')}\n`);
     expect(code).toBe(130);
     expect(existsSync(join(run, 'run.lock'))).toBe(false);
     expect(existsSync(join(study.out, 'study.lock'))).toBe(false);
@@ -262,7 +261,9 @@ it('a run that fails is told with its reason, and tried again', async () => {
   for (const time of [1, 2]) {
     const { code, stderr } = await proxmo(study.args);
     expect(stderr, String(time)).toMatch(/bad seed 1 failed: .*this door is stuck/);
-    expect(stderr).toMatch(/proxmo: 1 of 2 runs failed/);
+    expect(stderr).toContain(
+      `proxmo: 1 of 2 runs failed; their output is beside their folders in ${study.out}. Try them again with: proxmo ${study.args.join(' ')}\n`,
+    );
     expect(code).toBe(1);
   }
 });

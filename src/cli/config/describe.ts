@@ -2,6 +2,7 @@
 import type { presets } from '../../rl/presets.ts';
 import { mayChange, resumableSettings } from '../../rl/resumeSettings.ts';
 import { resumableSftSettings } from '../../rl/sft/config.ts';
+import { shellWord } from '../shellWord.ts';
 import { exampleOf, presetValues, type Setting, type SettingForm, type SettingGroup, written } from './settings.ts';
 
 const width = 100;
@@ -53,12 +54,7 @@ export function isResumable({ key, command }: Setting): boolean {
 /** The arguments of its command that set it, with all that it needs besides. */
 export function exampleArguments(setting: Setting, form: SettingForm): string[] {
   const all = { ...form.needs, [setting.key]: exampleOf(setting, form) };
-  return Object.entries(all).flatMap(([name, value]) => ['--set', quoted(`${name}=${written(value)}`)]);
-}
-
-/** As a shell takes it for one word. */
-function quoted(text: string): string {
-  return /^[\w.,:/=+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+  return Object.entries(all).flatMap(([name, value]) => ['--set', shellWord(`${name}=${written(value)}`)]);
 }
 
 /** What presets set it to, where that is not its default. */
