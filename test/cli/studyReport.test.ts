@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compareArms } from '../../src/cli/study/comparison.ts';
+import { drawFigures } from '../../src/cli/study/figures.ts';
 import { loadStudy, type Study, type StudyRun } from '../../src/cli/study/file.ts';
 import { readResults } from '../../src/cli/study/results.ts';
 import { statusOf } from '../../src/cli/study/state.ts';
@@ -341,4 +342,18 @@ it.each([
   ]);
   expect(text).toContain('With fewer than 3 seeds a mean has no interval, and nothing is said to be separated');
   expect(text).not.toMatch(/bootstrap intervals over seeds|\*\*separated|NaN|undefined/);
+});
+
+it('arms that all came to the same are drawn as dots, on an axis that has a length', async () => {
+  const here = mkdtempSync(join(folder, 'same-'));
+  const file = writeTinyStudy(here, { iterations, seeds: '[1]' });
+  const study = await loadStudy(file, join(here, 'runs'));
+  for (const run of study.runs) await makeRun(run, 0, 0);
+  const drawn = drawFigures(compareArms(study, await readResults(await statusOf(study))), 'proxmo');
+  const ends = drawn.filter(({ name }) => /^(final|difference)-/.test(name));
+  expect(ends).toHaveLength(3);
+  for (const { svg, name } of ends) {
+    expect(svg, name).not.toMatch(/<g stroke-width="3"[^>]*><line/);
+    expect(svg, name).toContain(name === 'final-success' ? '>100</text>' : '>−1.0</text>');
+  }
 });

@@ -57,11 +57,19 @@ function finalFigure(ends: readonly End[]): Figure {
     caption,
     svg: drawSvg(caption, {
       ...dotLayout(order),
-      x: { ...percentAxis, label: 'held-out success, % →', nice: true },
+      x: {
+        ...percentAxis,
+        label: 'held-out success, % →',
+        nice: true,
+        ...roomAround(
+          rows.flatMap(({ low, high, warmStart }) => [low, high, warmStart]),
+          [0, 100],
+        ),
+      },
       marks: [
         Plot.gridX({ stroke: colours.faint, strokeOpacity: 1 }),
         Plot.link(rows, { x1: 'warmStart', x2: 'mean', y1: 'name', y2: 'name', stroke: colours.faint, strokeWidth: 2 }),
-        Plot.ruleY(rows, { x1: 'low', x2: 'high', y: 'name', stroke: colours.blue, strokeWidth: 3 }),
+        Plot.ruleY(rows.filter(hasLength), { x1: 'low', x2: 'high', y: 'name', stroke: colours.blue, strokeWidth: 3 }),
         Plot.dot(rows, { x: 'warmStart', y: 'name', r: 4, stroke: colours.muted, fill: colours.ground }),
         Plot.dot(rows, { x: 'mean', y: 'name', r: 5, fill: colours.blue }),
         Plot.text(rows, {
@@ -105,12 +113,16 @@ function differenceFigure(name: string, what: string, comparisons: readonly Comp
     caption,
     svg: drawSvg(caption, {
       ...dotLayout(rows.map(({ arm }) => arm)),
-      x: { label: `points of success more than ${reference} →`, nice: true },
+      x: {
+        label: `points of success more than ${reference} →`,
+        nice: true,
+        ...roomAround([0, ...rows.flatMap(({ low, high }) => [low, high])], [-1, 1]),
+      },
       color: { type: 'identity' },
       marks: [
         Plot.gridX({ stroke: colours.faint, strokeOpacity: 1 }),
         Plot.ruleX([0], { stroke: colours.ink }),
-        Plot.ruleY(rows, { x1: 'low', x2: 'high', y: 'arm', stroke: colour, strokeWidth: 3 }),
+        Plot.ruleY(rows.filter(hasLength), { x1: 'low', x2: 'high', y: 'arm', stroke: colour, strokeWidth: 3 }),
         Plot.dot(rows, { x: 'points', y: 'arm', r: 5, fill: colour }),
         Plot.text(rows, {
           x: 'high',
@@ -127,6 +139,16 @@ function differenceFigure(name: string, what: string, comparisons: readonly Comp
 }
 
 const percentAxis = { percent: true } as const;
+
+/** A rule without length would be drawn from edge to edge where it is all that an axis has. */
+function hasLength({ low, high }: { readonly low: number; readonly high: number }): boolean {
+  return high > low;
+}
+
+/** A domain, in the unit of the axis, for values that are all the same, which span none. */
+function roomAround(values: readonly number[], domain: Interval): { domain?: Interval } {
+  return values.every((value) => value === values[0]) ? { domain } : {};
+}
 
 /** A row for each name, in order, with room for names on the left and figures on the right. */
 function dotLayout(order: readonly string[]): Plot.PlotOptions {

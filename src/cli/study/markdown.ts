@@ -37,7 +37,7 @@ export function reportMarkdown(report: Report, drawn: readonly Figure[]): string
     costTable(figures.arms, study.reference),
     ...(figures.arms.some(({ warmStartSeconds }) => warmStartSeconds !== null && warmStartSeconds > 0)
       ? [
-          'Arms of a seed whose warm starts are the same share one: its seconds are those of the run that made it, mostly of the first arm, and a run has its own in its wall time.',
+          'Arms of a seed whose warm starts are the same share one. Its seconds are those of the run that made it, mostly one of the first arm, and are in the wall time of that run.',
         ]
       : []),
     ...figure('seconds'),
