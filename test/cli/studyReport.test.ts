@@ -124,7 +124,11 @@ async function makeRun(
 ): Promise<void> {
   const { iterations } = config.training;
   const adapter = { name: 'a card', driver: 'a driver' };
-  const writer = await createRun(dir, { adapter, version: '1.2.3', seed, config: { ...config } });
+  const modules = [
+    { path: '/same.mjs', sha256: 'a' },
+    { path: '/edited.mjs', sha256: seed === 3 ? 'b' : 'a' },
+  ];
+  const writer = await createRun(dir, { adapter, version: '1.2.3', modules, seed, config: { ...config } });
   const rate = (iteration: number) => before + ((after - before) * iteration) / Math.max(1, iterations);
   const evaluated = (iteration: number) =>
     writer.metrics.append({ kind: 'eval', iteration, success: rate(iteration), seconds: 2 });
@@ -242,7 +246,9 @@ describe('a report', () => {
     expect(text).toMatch(/\| grpo \| 1\.000 \|.*\| 0\.1 \| 8\.0 \| 1 min 00 s \|/);
     expect(text).toContain('Arms of a seed whose warm starts are the same share one');
     expect(text).toMatch(/\| clear \| `advantages: \{ psc: false \}` \|/);
-    expect(text).toContain('- on a card (a driver), proxmo 1.2.3');
+    expect(text).toContain(
+      '- on a card (a driver), proxmo 1.2.3\n- **/edited.mjs was changed in between**, so runs before and after are not of one kind\n- this report',
+    );
     expect(text).toMatch(/- this report: `proxmo study .*--report /);
   });
 

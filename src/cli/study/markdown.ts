@@ -218,7 +218,7 @@ function inline(settings: object): string {
     .replace(/^\{ | \}$/g, '');
 }
 
-function describeMaking({ study, command, sessions, made, results }: Report): string {
+function describeMaking({ study, command, sessions, made, changedModules, results }: Report): string {
   const tasks = results[0]!.summary.after.episodes;
   const { split } = results[0]!.run.config.evaluation;
   const runs = sessions.map(({ started, command: made, machine, node, version, commit, changed, jobs, threads }) => {
@@ -234,6 +234,9 @@ function describeMaking({ study, command, sessions, made, results }: Report): st
     '',
     ...runs,
     `- on ${made.join('; ')}`,
+    ...changedModules.map(
+      (path) => `- **${path} was changed in between**, so runs before and after are not of one kind`,
+    ),
     `- this report: \`${command}\``,
   ].join('\n');
 }

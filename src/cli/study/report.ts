@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../base/atomicFile.node.ts';
 import { ProxmoError } from '../../base/errors.ts';
+import { groupBy } from '../../base/groupBy.ts';
 import { compareArms, type StudyFigures, smoothing } from './comparison.ts';
 import { drawFigures } from './figures.ts';
 import type { Study } from './file.ts';
@@ -29,6 +30,8 @@ export interface Report {
   readonly sessions: readonly StudySession[];
   /** Adapters, with the versions of proxmo that ran on them. */
   readonly made: readonly string[];
+  /** Modules of the user's own that were not the same file in all runs. */
+  readonly changedModules: readonly string[];
   readonly missing: readonly MissingRun[];
   readonly results: readonly RunResult[];
   readonly figures: StudyFigures;
@@ -54,6 +57,7 @@ export async function writeReport(
     command,
     sessions: await readSessions(study),
     made: [...new Set(made)],
+    changedModules: changedModules(results),
     missing: statuses.flatMap(missingRun),
     results,
     figures: compareArms(study, results),
@@ -66,6 +70,14 @@ export async function writeReport(
   return report.missing;
 }
 
+function changedModules(results: readonly RunResult[]): string[] {
+  const byPath = groupBy(
+    results.flatMap(({ modules }) => modules),
+    ({ path }) => path,
+  );
+  return [...byPath].filter(([, each]) => new Set(each.map(({ sha256 }) => sha256)).size > 1).map(([path]) => path);
+}
+
 function missingRun({ run, state }: RunStatus): MissingRun[] {
   if (state.kind === 'done') return [];
   const { name, arm, seed, config } = run;
@@ -73,7 +85,7 @@ function missingRun({ run, state }: RunStatus): MissingRun[] {
   return [{ name, arm, seed, iteration, iterations: config.training.iterations }];
 }
 
-function jsonOf({ study, command, sessions, made, missing, results, figures }: Report): object {
+function jsonOf({ study, command, sessions, made, changedModules, missing, results, figures }: Report): object {
   const { name, title, file, reference, seeds } = study;
   return {
     study: name,
@@ -84,6 +96,7 @@ function jsonOf({ study, command, sessions, made, missing, results, figures }: R
     command,
     sessions,
     made,
+    changedModules,
     missing: missing.map(({ name: _, ...run }) => run),
     method: { level: 0.95, resamples, smoothing },
     ...figures,

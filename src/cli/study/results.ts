@@ -2,7 +2,7 @@
 import { median } from 'simple-statistics';
 import type { Summary } from '../../rl/summary.ts';
 import type { MetricRecord } from '../../runs/metrics.ts';
-import type { Run } from '../../runs/run.ts';
+import type { LoadedModule, Run } from '../../runs/run.ts';
 import type { StudyRun } from './file.ts';
 import type { RunStatus } from './state.ts';
 
@@ -48,6 +48,8 @@ export interface RunResult {
   readonly diagnostics: Readonly<Record<Diagnostic, number | null>>;
   /** What made it: adapters and versions of proxmo, in order. */
   readonly made: readonly { readonly adapter: string; readonly version: string }[];
+  /** Modules of the user's own, as they were each time that it went on. */
+  readonly modules: readonly LoadedModule[];
 }
 
 /** @throws {ProxmoError} `file` if the metrics of a run are missing or damaged */
@@ -71,7 +73,7 @@ async function readResult(run: StudyRun, folder: Run, summary: Summary): Promise
   });
   const training = iterations.map(pointOf);
   const seconds = (phase: Phase | 'total') => median(iterations.map((record) => figure(record, `seconds/${phase}`)));
-  const { manifest } = folder;
+  const sessions = [folder.manifest, ...folder.manifest.resumes];
   return {
     run,
     summary,
@@ -89,7 +91,8 @@ async function readResult(run: StudyRun, folder: Run, summary: Summary): Promise
           },
     evaluationSeconds: evaluations.reduce((sum, record) => sum + figure(record, 'seconds'), 0),
     diagnostics: diagnosticsOf(iterations),
-    made: [manifest, ...manifest.resumes].map(({ adapter, version }) => ({ adapter: describe(adapter), version })),
+    made: sessions.map(({ adapter, version }) => ({ adapter: describe(adapter), version })),
+    modules: sessions.flatMap(({ modules }) => modules),
   };
 }
 
