@@ -6,8 +6,15 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { ProxmoError } from '../src/base/errors.ts';
 import { createNamedTaskSet } from '../src/envs/registry.node.ts';
+import { resolveAdvantageOptions } from '../src/rl/advantages/options.ts';
+import { rowReturns } from '../src/rl/advantages/returns.ts';
+import type { EstimatorFactory } from '../src/rl/own/estimator.ts';
+import type { OwnOptions } from '../src/rl/own/registry.ts';
+import { indexRollout } from '../src/rl/rows.ts';
 import { train } from '../src/rl/train.ts';
 import { Engine } from '../src/tensor/engine.ts';
 import { testAdapters, testDevice } from './support/adapters.ts';
@@ -64,6 +71,32 @@ it('examples/own-estimator.mjs trains with its estimator', { timeout: 120_000 },
   const stdout = await runExample('own-estimator.mjs');
   const outcome = 'held-out success [\\d.]+ before, [\\d.]+ after';
   expect(stdout).toMatch(new RegExp(`^grpo: ${outcome}\nquantile: ${outcome}\n$`));
+});
+
+describe('the estimator of examples/own-estimator.mjs', () => {
+  const make = async (options: OwnOptions) => {
+    const { default: factory } = await import(pathToFileURL(join(root, 'examples', 'own-estimator.mjs')).href);
+    return (factory as EstimatorFactory)(options, { ProxmoError });
+  };
+
+  it('divides by the deviation of the scores, as the others do', async () => {
+    // Two turns in each of four episodes, of which two earn 10: mean 5, deviation 5, and 0 at the first quartile.
+    const rows = ['a', 'b', 'c', 'd'].flatMap((trajectory, index) =>
+      [0, 1].map((step) => {
+        const success = index >= 2;
+        const reward = success && step === 1 ? 10 : 0;
+        return { group: 'g', trajectory, step, reward, success, valid: true, observation: 'here' };
+      }),
+    );
+    const batch = indexRollout(rows);
+    const returns = rowReturns(batch, resolveAdvantageOptions({ estimator: 'grpo' }));
+    const { advantage } = await (await make({ quantile: 0.25 })).estimate(batch, returns);
+    expect(Array.from(advantage)).toEqual([0, 0, 0, 0, 2, 2, 2, 2]);
+  });
+
+  it('refuses options that it does not have', async () => {
+    await expect(make({ quantil: 0.25 })).rejects.toThrow('no option quantil; it has quantile and sigmaFloor.');
+  });
 });
 
 it('examples/embed.mjs trains on a task set in memory', { timeout: 120_000 }, async () => {

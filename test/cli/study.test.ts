@@ -300,6 +300,25 @@ it('an arm may have an estimator, a policy loss and a task sampler of its own', 
   expect(row).toMatchObject({ iteration: 1, episodes: 4 });
 });
 
+it.each([
+  ['advantages: { estimator: own, NAMED }'],
+  ['loss: { policy: { NAMED } }'],
+  ['training: { taskSampler: { NAMED } }'],
+])('options that a module of its own refuses are told before anything runs: %s', async (settings) => {
+  const path = join(folder, 'strict.mjs');
+  writeFileSync(
+    path,
+    `export default ({ quantile }, { ProxmoError }) => {
+      if (quantile > 1) throw new ProxmoError('config', 'quantile must be at most 1.');
+    };`,
+  );
+  const named = `name: ${JSON.stringify(path)}, options: { quantile: 2 }`;
+  const { args, out } = studyIn({ arms: `  proxmo:\n  mine: { ${settings.replace('NAMED', named)} }\n` });
+  const { code, stderr } = await proxmo(args);
+  expect(stderr).toBe('proxmo: Arm mine: quantile must be at most 1.\n');
+  expect([code, existsSync(out)]).toEqual([1, false]);
+});
+
 it('what is no run is not touched', async () => {
   const study = studyIn();
   const dir = join(study.out, 'proxmo', 'seed-1');

@@ -5,9 +5,13 @@ import { createNamedTaskSet } from '../../envs/registry.node.ts';
 import { type Agree, requireAgreement } from '../../rl/agreement.node.ts';
 import type { TrainConfig } from '../../rl/config.ts';
 import { checkTeacher } from '../../rl/demonstrations.ts';
+import { makeOwnEstimator } from '../../rl/own/estimator.ts';
 import { loadOwnModules } from '../../rl/own/modules.node.ts';
+import { makeOwnLoss } from '../../rl/own/policyLoss.ts';
+import { ownLossOf } from '../../rl/own/settings.ts';
 import { RunTasks } from '../../rl/runTasks.ts';
 import { checkStaleness } from '../../rl/staleness.ts';
+import { taskSampler } from '../../rl/taskSampler.ts';
 import { checkNewRun } from '../names.ts';
 import type { Arm, Study } from './file.ts';
 
@@ -23,6 +27,7 @@ export async function checkStudy({ arms, seeds, file, runs }: Study, agree: Agre
     await inArm(arm, async () => checkStaleness(arm.config, runs[0]!.workers !== undefined));
     await requireAgreement(arm.config, file, agree);
     await inArm(arm, () => loadOwnModules(arm.config));
+    await inArm(arm, async () => makeOwn(arm.config));
   }
   const environments = new Set(arms.map(environmentOf));
   const notes = new Set<string>();
@@ -31,6 +36,13 @@ export async function checkStudy({ arms, seeds, file, runs }: Study, agree: Agre
     for (const note of await checkTasks(those, seeds)) notes.add(note);
   }
   return [...notes];
+}
+
+/** Makes the estimator and the loss of a user's own, which alone know what options they have. */
+function makeOwn({ advantages, loss }: TrainConfig): void {
+  if (advantages.estimator === 'own') makeOwnEstimator(advantages);
+  const own = ownLossOf({ loss });
+  if (own !== null) makeOwnLoss(own);
 }
 
 function environmentOf({ config: { environment } }: Arm): string {
@@ -63,6 +75,7 @@ function checkArm(taskSet: TaskSet, config: TrainConfig, seeds: readonly number[
     if (config.warmStart.tasks > 0 && !tasks.lacksExpert) checkTeacher(taskSet, config.warmStart);
     // Each list is asked for, and looked at.
     void [tasks.training, tasks.demonstrated, tasks.heldOut];
+    taskSampler(tasks.training, { ...config, seed });
     return tasks.notes;
   });
 }
