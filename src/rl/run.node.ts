@@ -145,7 +145,7 @@ async function beginRun(taskSet: TaskSet, engine: Engine, options: CompleteRunOp
   const choices = await prepare(taskSet, engine, options);
   try {
     const run = new TrainingRun(engine, options, taskSet, await newPolicySource(engine, config, taskSet));
-    await run.checkReading();
+    await run.checkTasks();
     checkNotStopped(signal);
     // Only when everything that can be wrong with the settings was checked.
     const modules = await loadedModules(startingSettings(config, options.taskSet));

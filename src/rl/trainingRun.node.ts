@@ -120,9 +120,14 @@ export class TrainingRun {
     };
   }
 
-  /** @throws {ProxmoError} `config` if what the policy is to read does not fit the tasks */
-  async checkReading(): Promise<void> {
+  /**
+   * What would else be found after the warm start.
+   * @throws {ProxmoError} `config` if what the policy is to read does not fit the tasks, or a task sampler of one's own
+   * cannot be made
+   */
+  async checkTasks(): Promise<void> {
     const { policy, taskSet, tasks, config } = this.trainer;
+    void this.trainer.sampler;
     if (config.prompt.memory !== 'transcript') return;
     const lists = [tasks.training, tasks.demonstrated, tasks.heldOut];
     await checkOpenings(policy.player.prompts, taskSet, lists, config.environment);

@@ -67,6 +67,7 @@ function tellMissing(missing: readonly MissingRun[], total: number): string {
 /** What can be said of an arm against the reference, a sentence each. */
 function tellComparisons({ figures, study }: Report, measure: string, what: string): string {
   const those = figures.againstReference.filter((comparison) => comparison.measure === measure);
+  if (figures.arms.length === 1) return `There is one arm, so nothing can be compared in ${what}.`;
   if (those.length === 0)
     return `Nothing can be compared with ${study.reference} in ${what}: no arm has a seed in common with it.`;
   const tested = those.filter(({ p }) => p !== null).length;

@@ -22,6 +22,7 @@ import { openRun } from '../../../src/runs/run.ts';
 import type { Engine } from '../../../src/tensor/engine.ts';
 import {
   essenceOf,
+  onEpisode,
   type TinySettings,
   tinyConfig,
   tinyEngine,
@@ -274,6 +275,17 @@ describe('a task sampler', () => {
     const made = taskSampler(pool, { training: { tasks: 2, taskSampler: { name, options: {} } }, seed: 1 });
     expect(() => made.choose(0)).toThrow(message);
   });
+});
+
+it('a task sampler that cannot be made is told before the warm start', async () => {
+  const picky = moduleOf('picky.mjs', `export default ({ share }) => { throw new Error('share is ' + share); };`);
+  const opened: string[] = [];
+  onEpisode((task) => opened.push(task));
+  const training = { iterations: 1, pool: 4, tasks: 2, groupSize: 2, taskSampler: { name: picky, options: {} } };
+  const refused = run('picky', { warmStart: { tasks: 4 }, training });
+  await expect(refused).rejects.toThrow(/picky\.mjs.*share is undefined/);
+  onEpisode(undefined);
+  expect(opened).toEqual([]);
 });
 
 describe('modules of others', () => {
