@@ -1,7 +1,5 @@
 /** The kernels that tests go through one by one: all, or with `KERNEL=word` those whose name contains the word. */
-import { it } from 'vitest';
 import { kernels } from '../../kernels/index.ts';
-import { needs } from './needs.ts';
 
 export function isChosen(name: string): boolean {
   return name.includes(process.env.KERNEL ?? '');
@@ -11,8 +9,3 @@ export const chosenKernels = kernels.filter(({ name }) => isChosen(name));
 
 if (chosenKernels.length === 0)
   throw new Error(`KERNEL=${process.env.KERNEL} is part of no kernel's name; those of kernels/index.ts can be chosen.`);
-
-/** Defines a test that says so, where a list of tests has none for the kernels that are chosen. */
-export function sayIfNone(tests: readonly unknown[]): void {
-  if (tests.length === 0) it('is for other kernels', needs('another KERNEL', false), () => {});
-}

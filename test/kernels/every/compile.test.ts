@@ -68,6 +68,24 @@ describe('kernels for GPUs', () => {
     for (const variant of spec.variants) expect(await problemOf(spec, variant), variant.label).toBeNull();
   });
 
+  // All that have a choice are tuned; those that work in place run the variant of the kernel that they are a form of.
+  const tuned = chosenKernels.filter(({ variants, inPlaceOf }) => variants.length > 1 && !inPlaceOf);
+  const readsIntegers = tuned.filter(({ bindings }) =>
+    Object.values(bindings).some(({ access, dtype }) => access !== 'write' && dtype === 'u32'),
+  );
+  it.each(readsIntegers.map((spec) => [spec.name, spec] as const))(
+    '%s, which reads whole numbers, has contents of them to be tuned on',
+    (_, spec) => {
+      const { params } = (spec.benchCases ?? spec.cases).at(-1)!;
+      const tuningCase = spec.tuningCase?.(params);
+      expect(tuningCase?.params).toEqual(params);
+      const inputs = tuningCase!.inputs!(() => 0.5);
+      for (const [name, { access, dtype }] of Object.entries(spec.bindings)) {
+        if (access !== 'write' && dtype === 'u32') expect(inputs[name], name).toHaveLength(spec.sizes(params)[name]!);
+      }
+    },
+  );
+
   it('says what is wrong with a shader', async () => {
     const [spec] = kernels.filter(({ name }) => name === 'fill');
     const { shader } = spec!;

@@ -1,10 +1,10 @@
 /** What the cases that `proxmo bench` measures on GPUs expect, made small, is what kernels give. */
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { defaultVariant, isSupported } from '../../../kernels/spec.ts';
 import { type GpuSizes, gpuCases } from '../../../src/cli/bench/gpuCases.ts';
 import { resultsAgree } from '../../../src/gpu/agreement.ts';
 import { KernelBench } from '../../../src/gpu/benchmark.ts';
-import { testAdapters, testDevice } from '../../support/adapters.ts';
+import { testDevice } from '../../support/adapters.ts';
 import { chosenKernels } from '../../support/chosenKernels.ts';
 
 // The longest block of a packed matrix is 256 values.
@@ -12,9 +12,9 @@ const small: GpuSizes = { leastBytes: 2 ** 16, side: 256, rows: 128, lengths: [1
 const largestBinding = 2 ** 27;
 const measured = chosenKernels.filter(({ cases }) => cases.length > 0);
 
-describe.each(testAdapters)('on %s', (adapter) => {
+export function benchCasesAreRight(adapter: string): void {
   it.for(measured.map((spec) => [spec.name, spec] as const))(
-    '%s gives what its cases expect',
+    '%s gives what its bench cases expect',
     async ([, spec], { skip }) => {
       const gpu = await testDevice(adapter);
       skip(!isSupported(spec, gpu.profile), `${adapter} stores no f16`);
@@ -36,4 +36,4 @@ describe.each(testAdapters)('on %s', (adapter) => {
       }
     },
   );
-});
+}

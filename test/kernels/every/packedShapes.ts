@@ -1,19 +1,18 @@
 /** Products with packed matrices in shapes drawn by chance, in the variants that programs take by default. */
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { findPackedMatmul } from '../../../kernels/matmulPacked.ts';
 import { blockValues, packedTypes } from '../../../kernels/packed.ts';
 import { defaultVariant, type KernelSpec, type Variant } from '../../../kernels/spec.ts';
 import { checkVariant } from '../../../src/gpu/kernelCheck.ts';
 import { Random } from '../../../src/tensor/random.ts';
-import { testAdapters, testDevice } from '../../support/adapters.ts';
-import { chosenKernels, isChosen, sayIfNone } from '../../support/chosenKernels.ts';
+import { testDevice } from '../../support/adapters.ts';
+import { chosenKernels, isChosen } from '../../support/chosenKernels.ts';
 import { makeReady } from '../../support/kernelHarness.ts';
 
 const chosenTypes = packedTypes.filter((type) => chosenKernels.some(({ name }) => name.endsWith(`.f32x${type}`)));
-sayIfNone(chosenTypes);
 
-describe.each(chosenTypes.length > 0 ? testAdapters : [])('on %s', (adapter) => {
-  it.each(chosenTypes)('%s', async (type) => {
+export function packedShapesAreRight(adapter: string): void {
+  it.each(chosenTypes)('products with %s are right in any shape', async (type) => {
     const gpu = await testDevice(adapter);
     const random = new Random(7, type);
     const between = (least: number, most: number) => least + Math.floor(random.uniform() * (most - least + 1));
@@ -36,4 +35,4 @@ describe.each(chosenTypes.length > 0 ? testAdapters : [])('on %s', (adapter) => 
       expect(problem, `${variant.label} for ${JSON.stringify(params)}`).toBeNull();
     }
   });
-});
+}
