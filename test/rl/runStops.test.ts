@@ -261,7 +261,7 @@ describe('a start that is refused leaves no folder', () => {
       /takes 2 tokens/,
     ],
     ['by the environment', { environment: { onFailure: 'stop' } }, /on all of its 2 tries/],
-    ['by the settings', { evaluation: { tasks: 99 } }, /has \d+ tasks, not 99/],
+    ['by the settings', { training: { tasks: 99 } }, /has \d+ tasks, but an iteration takes 99/],
   ])('%s', async (_, wrong, message) => {
     const dir = join(folder, `refused ${count++}`, 'nested');
     if (wrong.environment)
