@@ -13,7 +13,7 @@ import {
 } from './compare/outcomes.ts';
 import { standardOutput } from './output.ts';
 import { leastSeeds } from './study/statistics.ts';
-import { formatTable, percent } from './table.ts';
+import { formatTable, percent, signed } from './table.ts';
 
 const curveWidth = 24;
 
@@ -109,9 +109,8 @@ function differencesText(groups: readonly Group[], names: readonly string[]): st
     const difference = finalDifference(group, groups[0]!);
     if (difference === null) return '';
     const [low, high] = difference.studentInterval!;
-    const signed = (value: number) => `${value >= 0 ? '+' : ''}${bare(value)}`;
     const side = difference.mean < 0 ? 'below' : 'above';
-    return `${names[index + 1]} is ${bare(Math.abs(difference.mean))} points ${side} ${names[0]} over ${difference.seeds} seeds (95 %: ${signed(low)} to ${signed(high)})`;
+    return `${names[index + 1]} is ${bare(Math.abs(difference.mean))} points ${side} ${names[0]} over ${difference.seeds} seeds (95 %: ${signed(100 * low, 1)} to ${signed(100 * high, 1)})`;
   });
   return lines.filter(Boolean).join('\n');
 }

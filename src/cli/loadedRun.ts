@@ -16,7 +16,7 @@ import { loadRun, loadStart } from '../rl/run.node.ts';
 import { runConfig } from '../rl/runConfig.node.ts';
 import type { KeptChoices } from '../rl/runTuning.node.ts';
 import type { Trainer } from '../rl/trainer.ts';
-import { openRun, type Run, runFiles } from '../runs/run.ts';
+import { lastSession, openRun, type Run, runFiles } from '../runs/run.ts';
 import { Engine } from '../tensor/engine.ts';
 import { refuseBeside, repeatedOption } from './arguments.ts';
 import { checkNewRun, checkTrainedRun } from './names.ts';
@@ -113,8 +113,7 @@ async function trainedLoader(
 
 /** Says on standard error where the run's environment is not as it was: what is played then is another world. */
 async function tellChangedModules({ manifest }: Run, { environment }: TrainConfig): Promise<void> {
-  const { modules } = manifest.resumes.at(-1) ?? manifest;
-  for (const path of changedModules(modules, await loadedModules({ environment })))
+  for (const path of changedModules(lastSession(manifest).modules, await loadedModules({ environment })))
     standardError.print(
       `${path} was changed since the run was trained with it, so this is another world than the run's`,
     );

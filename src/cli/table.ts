@@ -20,6 +20,11 @@ export function formatTable(rows: readonly (readonly string[])[], texts = 1): st
     .join('\n');
 }
 
+/** A number with its sign. */
+export function signed(value: number, digits: number): string {
+  return `${value >= 0 ? '+' : ''}${value.toFixed(digits)}`;
+}
+
 /** A fraction as a percentage with one decimal. */
 export function percent(fraction: number): string {
   return `${(100 * fraction).toFixed(1)} %`;

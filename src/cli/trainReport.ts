@@ -16,7 +16,7 @@ import { creditRows } from './credit.ts';
 import { droppedNote } from './dropped.ts';
 import type { ProgressLine } from './progressLine.ts';
 import { RunReporter } from './runReport.ts';
-import { duration, formatTable, percent } from './table.ts';
+import { duration, formatTable, percent, signed } from './table.ts';
 
 const barWidth = 20;
 const sparkWidth = 20;
@@ -178,7 +178,6 @@ function deadGroups({ deadGroupShare, groups }: IterationMetrics): string {
 function describeSummary(summary: Summary, isLongEnough: boolean): string {
   const { before, after, wallSeconds, tokensPerSecond, advantageShare, adapter, seed } = summary;
   const overhead = `; advantages took ${(100 * advantageShare).toFixed(2)} % of an iteration (the paper: 1.09 %)`;
-  const signed = (value: number, digits: number) => `${value >= 0 ? '+' : ''}${value.toFixed(digits)}`;
   const row = (name: string, from: number, to: number) => [
     name,
     percent(from),

@@ -1,5 +1,5 @@
 /** Why a run that goes on may come to something else than one that never stopped. */
-import type { LoadedModule, Run, RunSession } from '../runs/run.ts';
+import { type LoadedModule, lastSession, type Run, type RunSession } from '../runs/run.ts';
 import type { Difference } from './resumeSettings.ts';
 
 /** The course of a run's learning rate. */
@@ -19,7 +19,7 @@ export function departures(
   changes: readonly Difference[],
   { schedule, warmup, of, unit }: RateCourse,
 ): string[] {
-  const last = manifest.resumes.at(-1) ?? manifest;
+  const last = lastSession(manifest);
   const { name, driver } = last.adapter;
   const isElsewhere = name !== adapter.name || driver !== adapter.driver;
   const hasCourse = schedule !== 'constant' || warmup > 0;

@@ -12,7 +12,7 @@ import type { TaskSet } from '../envs/environment.ts';
 import { createNamedTaskSet } from '../envs/registry.node.ts';
 import { type Precision, storageFor } from '../nn/precision.ts';
 import { reopenRun, type StoppedRun } from '../runs/resume.ts';
-import { createRun, openRun, type Run } from '../runs/run.ts';
+import { createRun, type LoadedModule, openRun, type Run } from '../runs/run.ts';
 import type { Engine } from '../tensor/engine.ts';
 import { type Agree, agreeTo, loadedModules, requireAgreement } from './agreement.node.ts';
 import { type TrainConfig, trainConfigSchema } from './config.ts';
@@ -23,9 +23,16 @@ import { checkPlan, planRun } from './planRun.node.ts';
 import { batchRows } from './policy.ts';
 import { loadPolicySource, newPolicySource } from './policySource.node.ts';
 import type { PolicySource } from './policySource.ts';
-import { checkResumable, type Difference } from './resumeSettings.ts';
+import { checkResumable } from './resumeSettings.ts';
 import { policyConfig, runConfig } from './runConfig.node.ts';
-import { cannotGoOn, checkNotStopped, isInterruption, recordedSettings, takeUp } from './runSession.node.ts';
+import {
+  cannotGoOn,
+  checkNotStopped,
+  isInterruption,
+  recordedSettings,
+  type TakenUp,
+  takeUp,
+} from './runSession.node.ts';
 import { type KeptChoices, keepToChoices, RunChoices } from './runTuning.node.ts';
 import { type Summary, summarySchema } from './summary.ts';
 import { Trainer } from './trainer.ts';
@@ -103,13 +110,13 @@ function withNameOf(config: TrainConfig, taskSet: TaskSet | undefined): TrainCon
 }
 
 async function trainThrough(engine: Engine, options: CompleteRunOptions): Promise<Summary> {
-  if (!options.resume) return withTaskSet(options, (taskSet) => beginRun(taskSet, engine, options));
+  if (!options.resume) return withTaskSet(options, (taskSet, modules) => beginRun(taskSet, modules, engine, options));
   const stopped = await reopenRun(options.dir);
   try {
-    const changes = await checkSettings(stopped, options.config);
+    const saved = await checkSettings(stopped, options.config);
     const summary = await outcomeOf(stopped, options.config);
     if (summary === null)
-      return await withTaskSet(options, (taskSet) => goOn(stopped, changes, taskSet, engine, options));
+      return await withTaskSet(options, (taskSet, modules) => goOn(stopped, saved, taskSet, modules, engine, options));
     options.onEvent?.({ kind: 'finished', iterations: options.config.training.iterations });
     return summary;
   } finally {
@@ -119,28 +126,30 @@ async function trainThrough(engine: Engine, options: CompleteRunOptions): Promis
 
 async function withTaskSet<T>(
   { config, dir, resume, agree, taskSet: given }: CompleteRunOptions,
-  use: (taskSet: TaskSet) => Promise<T>,
+  use: (taskSet: TaskSet, modules: readonly LoadedModule[]) => Promise<T>,
 ): Promise<T> {
   const { name, options } = config.environment;
-  const settings = startingSettings(config, given);
+  // A task set in memory starts nothing, but estimator, loss and sampler may be modules all the same.
+  const settings = given ? { ...config, environment: { name: 'in memory', options: {} } } : config;
   if (resume) await requireAgreement(settings, dir, agree);
   else await agreeTo(settings);
+  const modules = await loadedModules(settings);
   await loadOwnModules(config);
-  if (given) return use(given);
+  if (given) return use(given, modules);
   const taskSet = await createNamedTaskSet(name, options);
   try {
-    return await use(taskSet);
+    return await use(taskSet, modules);
   } finally {
     await taskSet.close?.();
   }
 }
 
-/** A task set in memory starts nothing, but estimator, loss and sampler may be modules all the same. */
-function startingSettings(config: TrainConfig, given: TaskSet | undefined): TrainConfig {
-  return given ? { ...config, environment: { ...config.environment, name: 'in memory', options: {} } } : config;
-}
-
-async function beginRun(taskSet: TaskSet, engine: Engine, options: CompleteRunOptions): Promise<Summary> {
+async function beginRun(
+  taskSet: TaskSet,
+  modules: readonly LoadedModule[],
+  engine: Engine,
+  options: CompleteRunOptions,
+): Promise<Summary> {
   const { dir, config, version, signal } = options;
   const choices = await prepare(taskSet, engine, options);
   try {
@@ -148,7 +157,6 @@ async function beginRun(taskSet: TaskSet, engine: Engine, options: CompleteRunOp
     await run.checkTasks();
     checkNotStopped(signal);
     // Only when everything that can be wrong with the settings was checked.
-    const modules = await loadedModules(startingSettings(config, options.taskSet));
     const session = { version, modules, adapter: describeAdapter(engine) };
     const writer = await createRun(dir, {
       ...session,
@@ -174,8 +182,9 @@ async function beginRun(taskSet: TaskSet, engine: Engine, options: CompleteRunOp
 
 async function goOn(
   stopped: StoppedRun,
-  changes: readonly Difference[],
+  saved: Pick<TakenUp, 'changes' | 'warmStartStep'>,
   taskSet: TaskSet,
+  modules: readonly LoadedModule[],
   engine: Engine,
   options: CompleteRunOptions,
 ): Promise<Summary> {
@@ -189,8 +198,8 @@ async function goOn(
     const run = new TrainingRun(engine, options, taskSet, start);
     if (checkpoint) await run.restore(checkpoint).finally(() => checkpoint.close());
     const course = { ...config.training, of: ['training.iterations'], unit: 'iteration' } as const;
-    const modules = await loadedModules(startingSettings(config, options.taskSet));
-    const writer = await takeUp(engine, stopped, { ...options, modules, known: runConfig(stopped), changes, course });
+    const how = { ...options, ...saved, modules, known: runConfig(stopped), course };
+    const writer = await takeUp(engine, stopped, how);
     try {
       await choices?.keepIn(writer);
       return await run.run(writer);
@@ -212,18 +221,23 @@ async function prepare(taskSet: TaskSet, engine: Engine, options: CompleteRunOpt
 }
 
 /**
- * What changes in the settings of a run that goes on. One of which nothing was saved has no settings to keep to.
+ * What changes in the settings of a run that goes on, and how far its warm start is saved. A run of which nothing was
+ * saved has no settings to keep to.
  * @throws {ProxmoError} `config` if more changes than may
  */
-async function checkSettings(stopped: StoppedRun, config: TrainConfig): Promise<Difference[]> {
+async function checkSettings(
+  stopped: StoppedRun,
+  config: TrainConfig,
+): Promise<Pick<TakenUp, 'changes' | 'warmStartStep'>> {
   const { dir, checkpoint } = stopped;
   const warmStart = checkpoint === null ? (await stopped.openWarmStart()).checkpoint : null;
   await warmStart?.close();
   const saved = checkpoint ?? warmStart;
-  if (saved === null) return [];
+  const warmStartStep = warmStart?.iteration ?? null;
+  if (saved === null) return { changes: [], warmStartStep };
   if (saved.context === null) throw cannotGoOn(dir, 'its checkpoint does not say by which settings it was made');
   const recorded = recordedSettings(trainConfigSchema, saved.context.settings, dir);
-  return checkResumable(recorded, config, checkpoint?.iteration ?? 0, dir);
+  return { changes: checkResumable(recorded, config, checkpoint?.iteration ?? 0, dir), warmStartStep };
 }
 
 /** The summary of a run that has nothing left to do; else null. */

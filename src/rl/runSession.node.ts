@@ -55,6 +55,8 @@ export interface TakenUp {
   /** In which they differ from those of its checkpoint. */
   readonly changes: readonly Difference[];
   readonly course: RateCourse;
+  /** The step of its warm start that is saved, where it has no checkpoint; default: none is. */
+  readonly warmStartStep?: number | null;
   readonly version: string;
   /** Modules of the user's own that it loads; default: none. */
   readonly modules?: readonly LoadedModule[];
@@ -68,7 +70,7 @@ export interface TakenUp {
  * @throws {ProxmoError} `interrupted` if the signal fired, `file`
  */
 export async function takeUp(engine: Engine, stopped: StoppedRun, how: TakenUp): Promise<RunWriter> {
-  const { config, known, changes, course, version, modules = [], signal, onEvent } = how;
+  const { config, known, changes, course, warmStartStep = null, version, modules = [], signal, onEvent } = how;
   const { checkpoint, problems } = stopped;
   checkNotStopped(signal);
   for (const text of problems) onEvent?.({ kind: 'warning', text });
@@ -82,7 +84,6 @@ export async function takeUp(engine: Engine, stopped: StoppedRun, how: TakenUp):
   });
   try {
     const from = checkpoint?.iteration ?? null;
-    const warmStartStep = from === null ? await savedWarmStartStep(writer) : null;
     const place = from === null ? placeBefore(warmStartStep) : `from the checkpoint of ${course.unit} ${from}`;
     writer.log(`taken up ${place} by proxmo ${version} on ${engine.gpu.adapter.name}`);
     onEvent?.({ kind: 'begin', from, warmStartStep });
@@ -95,12 +96,6 @@ export async function takeUp(engine: Engine, stopped: StoppedRun, how: TakenUp):
     writer.close();
     throw error;
   }
-}
-
-async function savedWarmStartStep(run: RunWriter): Promise<number | null> {
-  const { checkpoint } = await run.openWarmStart();
-  await checkpoint?.close();
-  return checkpoint?.iteration ?? null;
 }
 
 /** Where a run without a checkpoint goes on. */

@@ -53,21 +53,13 @@ export class RunTasks {
     const { warmStart, training, evaluation } = this.config;
     const { name } = this.taskSet;
     const few = this.demonstrated.length;
-    const played = this.training.length;
-    const heldOut = this.heldOut.length;
     const notes = [
       warmStart.tasks > 0 && this.lacksExpert
         ? `${name} has no expert to learn from, so there is no warm start: the policy begins as it is. Set warmStart.tasks to 0 to leave this note out.`
         : null,
-      few > 0 && few < warmStart.tasks
-        ? `The train split of ${name} has ${few} tasks, so ${few} are demonstrated and not ${warmStart.tasks} (warmStart.tasks).`
-        : null,
-      played < training.pool
-        ? `The train split of ${name} has ${this.sizeOf('train')} tasks, so ${played} are trained on and not ${training.pool} (training.pool).`
-        : null,
-      heldOut < evaluation.tasks
-        ? `The ${evaluation.split} split of ${name} has ${heldOut} tasks, so ${heldOut} are evaluated on and not ${evaluation.tasks} (evaluation.tasks).`
-        : null,
+      few > 0 ? this.noteFewer('train', few, 'demonstrated', warmStart.tasks, 'warmStart.tasks') : null,
+      this.noteFewer('train', this.training.length, 'trained on', training.pool, 'training.pool'),
+      this.noteFewer(evaluation.split, this.heldOut.length, 'evaluated on', evaluation.tasks, 'evaluation.tasks'),
       this.leak,
     ];
     return notes.filter((note) => note !== null);
@@ -88,6 +80,13 @@ export class RunTasks {
     return first === undefined
       ? null
       : `${shared.length} of the ${this.heldOut.length} ${split} tasks, as ${first.id}, are training tasks of this run too, so success on them says nothing of new tasks; separate the splits of ${this.taskSet.name}.`;
+  }
+
+  /** What there is to say where a list has fewer tasks than a setting asks for; null if it has as many. */
+  private noteFewer(split: Split, count: number, use: string, wanted: number, setting: string): string | null {
+    return count < wanted
+      ? `The ${split} split of ${this.taskSet.name} has ${this.sizeOf(split)} tasks, so ${count} are ${use} and not ${wanted} (${setting}).`
+      : null;
   }
 
   /** A split that cannot be listed has as many as are asked for. */

@@ -100,6 +100,11 @@ export type RunManifest = z.infer<typeof manifestSchema>;
 /** A module of the user's own, as an environment or an estimator; without a hash where it is no plain file. */
 export type LoadedModule = RunManifest['modules'][number];
 
+/** The process that wrote to a run last. */
+export function lastSession(manifest: RunManifest): Pick<RunManifest, keyof typeof sessionFields> {
+  return manifest.resumes.at(-1) ?? manifest;
+}
+
 /** What a process that writes to a run tells about itself. */
 export interface RunSession {
   /** The GPU adapter, as the device layer describes it. */

@@ -5,7 +5,7 @@ import type { TrainConfig } from '../../rl/config.ts';
 import { differences } from '../../rl/resumeSettings.ts';
 import { runConfig } from '../../rl/runConfig.node.ts';
 import type { MetricRecord } from '../../runs/metrics.ts';
-import { type LoadedModule, openRun } from '../../runs/run.ts';
+import { type LoadedModule, lastSession, openRun } from '../../runs/run.ts';
 import { figure } from '../study/results.ts';
 import { estimate, estimateDifference, type Interval } from '../study/statistics.ts';
 
@@ -67,7 +67,7 @@ export async function readOutcome(dir: string): Promise<RunOutcome> {
   return {
     dir,
     config,
-    modules: (run.manifest.resumes.at(-1) ?? run.manifest).modules,
+    modules: lastSession(run.manifest).modules,
     iteration: training.at(-1)?.iteration ?? 0,
     before: first ? rateOf(first) : null,
     final: last ? rateOf(last) : null,

@@ -3,7 +3,7 @@ import { writeFileAtomic } from '../../base/atomicFile.node.ts';
 import { ProxmoError } from '../../base/errors.ts';
 import type { RolloutSplit } from '../../base/playedBatch.ts';
 import type { TrainConfig } from '../../rl/config.ts';
-import type { PlayedRow, RecordedEpisode, RecordedGroup, RecordedRow } from '../../rl/credit/record.ts';
+import type { PlayedIndex, PlayedRow, RecordedEpisode, RecordedGroup, RecordedRow } from '../../rl/credit/record.ts';
 import {
   readGroupRows,
   readHeldOutIndex,
@@ -31,7 +31,11 @@ export async function writeEpisodes(run: Run, path: string, split: RolloutSplit)
   const config = runConfig(run);
   let count = 0;
   async function* lines(): AsyncGenerator<string> {
-    for await (const kept of split === 'training' ? trainingGroups(run) : heldOutGroups(run)) {
+    const all =
+      split === 'training'
+        ? keptGroups(run, split, readRolloutIndex, readGroupRows)
+        : keptGroups(run, split, readHeldOutIndex, readHeldOutRows);
+    for await (const kept of all) {
       for (const episode of kept.group.episodes) {
         count++;
         yield `${lineOf(config, kept, episode)}\n`;
@@ -49,21 +53,16 @@ export async function writeEpisodes(run: Run, path: string, split: RolloutSplit)
   return count;
 }
 
-async function* trainingGroups(run: Run): AsyncGenerator<KeptGroup> {
-  for (const iteration of await run.rollouts.iterations('training')) {
-    const index = await readRolloutIndex(run, iteration);
+async function* keptGroups<Index extends PlayedIndex>(
+  run: Run,
+  split: RolloutSplit,
+  readIndex: (run: Run, iteration: number) => Promise<Index | null>,
+  readRows: (run: Run, index: Index, group: number) => Promise<KeptGroup['rows'] | null>,
+): AsyncGenerator<KeptGroup> {
+  for (const iteration of await run.rollouts.iterations(split)) {
+    const index = await readIndex(run, iteration);
     for (const [place, group] of (index?.groups ?? []).entries()) {
-      const rows = await readGroupRows(run, index!, place);
-      if (rows) yield { iteration, group, rows };
-    }
-  }
-}
-
-async function* heldOutGroups(run: Run): AsyncGenerator<KeptGroup> {
-  for (const iteration of await run.rollouts.iterations('held-out')) {
-    const index = await readHeldOutIndex(run, iteration);
-    for (const [place, group] of (index?.groups ?? []).entries()) {
-      const rows = await readHeldOutRows(run, index!, place);
+      const rows = await readRows(run, index!, place);
       if (rows) yield { iteration, group, rows };
     }
   }

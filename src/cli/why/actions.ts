@@ -1,10 +1,11 @@
 /** `proxmo why RUN --actions`: what the policy did in each iteration, by kinds of action. */
 import { type KindTally, tallyActions } from '../../rl/credit/actionTally.ts';
-import type { RecordedRow, RolloutIndex } from '../../rl/credit/record.ts';
-import { readGroupRows } from '../../rl/credit/recordedRollouts.node.ts';
+import { successesOf } from '../../rl/credit/mixed.ts';
+import type { RolloutIndex } from '../../rl/credit/record.ts';
+import { readKeptRows } from '../../rl/credit/recordedRollouts.node.ts';
 import type { Run } from '../../runs/run.ts';
-import { formatTable, percent } from '../table.ts';
-import { chosenIteration } from './find.ts';
+import { formatTable, percent, signed } from '../table.ts';
+import { keptIndex } from './find.ts';
 
 /** What the policy did in an iteration. */
 export interface IterationActions {
@@ -27,21 +28,20 @@ const [mostIterations, mostKinds] = [8, 20];
  * @throws {ProxmoError} `usage` if none were; `file` if they are damaged
  */
 export async function readActions(run: Run, iteration: number | undefined): Promise<IterationActions[]> {
-  const { index } = await chosenIteration(run, iteration);
-  const wanted = iteration === undefined ? await run.rollouts.iterations() : [index.iteration];
+  const kept = await run.rollouts.iterations();
+  const wanted = iteration === undefined && kept.length > 0 ? kept : [iteration];
   const read: IterationActions[] = [];
-  for (const each of wanted) read.push(await actionsOf(run, (await chosenIteration(run, each)).index));
+  for (const each of wanted) read.push(await actionsOf(run, await keptIndex(run, kept, each)));
   return read;
 }
 
 async function actionsOf(run: Run, index: RolloutIndex): Promise<IterationActions> {
   const { iteration, groups } = index;
-  const rows: RecordedRow[] = [];
-  for (const group of groups.keys()) rows.push(...((await readGroupRows(run, index, group)) ?? []));
+  const rows = await readKeptRows(run, index);
   const episodes = groups.flatMap((group) => group.episodes);
   return {
     iteration,
-    success: episodes.filter(({ success }) => success).length / episodes.length,
+    success: successesOf({ episodes }) / episodes.length,
     groups: groups.length,
     keptGroups: groups.filter((group) => group.rows !== null).length,
     turns: rows.length,
@@ -68,17 +68,16 @@ export function describeActions(read: readonly IterationActions[]): string {
     ...(isSample ? [['groups kept', ...shown.map((each) => `${each.keptGroups}/${each.groups}`)]] : []),
     ...rowsOf((tally) => `${tally.taken}/${tally.offered}`),
   ]);
-  const advantage = formatTable([head, ...rowsOf((tally) => signed(tally.advantage))]);
+  const advantage = formatTable([
+    head,
+    ...rowsOf((tally) => (tally.advantage === null ? '-' : signed(tally.advantage, 2))),
+  ]);
   const rest = names.length - mostKinds;
   return [
     `turns that took an action of a kind (its first word), of those in which one was on offer\n\n${taken}`,
     `mean advantage of the turns that took one: above 0 it was made likelier, below 0 less likely\n\n${advantage}`,
     ...(rest > 0 ? [`and ${rest} ${rest === 1 ? 'kind' : 'kinds'} more, with --json`] : []),
   ].join('\n\n');
-}
-
-function signed(value: number | null): string {
-  return value === null ? '-' : `${value < 0 ? '' : '+'}${value.toFixed(2)}`;
 }
 
 /** At most so many of a list, with its first and its last. */

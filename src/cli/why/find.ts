@@ -4,7 +4,7 @@ import { resolveAdvantageOptions } from '../../rl/advantages/index.ts';
 import { explain } from '../../rl/credit/explain.ts';
 import { isMixed } from '../../rl/credit/mixed.ts';
 import type { RecordedEpisode, RolloutIndex } from '../../rl/credit/record.ts';
-import { readGroupRows, readRolloutIndex } from '../../rl/credit/recordedRollouts.node.ts';
+import { readGroupRows, readKeptRows, readRolloutIndex } from '../../rl/credit/recordedRollouts.node.ts';
 import { runConfig } from '../../rl/runConfig.node.ts';
 import type { Run } from '../../runs/run.ts';
 
@@ -72,18 +72,29 @@ export interface ChosenIteration {
  */
 export async function chosenIteration(run: Run, named: number | undefined): Promise<ChosenIteration> {
   const kept = await run.rollouts.iterations();
-  const wanted = named ?? kept.at(-1);
-  const index = wanted === undefined ? null : await readRolloutIndex(run, wanted);
-  if (!index) {
-    const done = (await run.readMetrics()).filter(({ kind }) => kind === 'train').at(-1)?.iteration ?? 0;
-    throw new ProxmoError('usage', await whyNotKept(run, kept, wanted, done));
-  }
+  const index = await keptIndex(run, kept, named ?? kept.at(-1));
   if (named !== undefined || isCompared(index)) return { index, newest: null };
   for (const iteration of kept.slice(0, -1).reverse()) {
     const earlier = await readRolloutIndex(run, iteration);
     if (earlier && isCompared(earlier)) return { index: earlier, newest: index.iteration };
   }
   return { index, newest: null };
+}
+
+/**
+ * The index of an iteration.
+ * @param kept those that there are
+ * @throws {ProxmoError} `usage`, with what there is, if it was not kept, or none was
+ */
+export async function keptIndex(
+  run: Run,
+  kept: readonly number[],
+  iteration: number | undefined,
+): Promise<RolloutIndex> {
+  const index = iteration === undefined ? null : await readRolloutIndex(run, iteration);
+  if (index) return index;
+  const done = (await run.readMetrics()).filter(({ kind }) => kind === 'train').at(-1)?.iteration ?? 0;
+  throw new ProxmoError('usage', await whyNotKept(run, kept, iteration, done));
 }
 
 function isCompared({ groups }: RolloutIndex): boolean {
@@ -93,9 +104,8 @@ function isCompared({ groups }: RolloutIndex): boolean {
 /** How many turns of each episode were malformed, by its id; episodes whose rows were not kept are left out. */
 export async function malformedTurns(run: Run, index: RolloutIndex): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>();
-  for (const group of index.groups.keys())
-    for (const { trajectory, valid } of (await readGroupRows(run, index, group)) ?? [])
-      counts.set(trajectory, (counts.get(trajectory) ?? 0) + (valid ? 0 : 1));
+  for (const { trajectory, valid } of await readKeptRows(run, index))
+    counts.set(trajectory, (counts.get(trajectory) ?? 0) + (valid ? 0 : 1));
   return counts;
 }
 

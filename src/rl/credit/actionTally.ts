@@ -2,6 +2,7 @@
  * What a policy did, by kinds of action: how often it took one where it could, and what advantage that got. From one
  * iteration to the next this shows what training makes more likely, and whether that is what succeeds.
  */
+import { matchAction } from '../../text/actionFormat.ts';
 import type { RecordedRow } from './record.ts';
 
 /** A kind of action in the turns of one iteration. */
@@ -15,8 +16,8 @@ export interface KindTally {
 }
 
 /** Kinds of replies that are no action on offer. */
-export const malformedKind = '[malformed]';
-export const strayKind = '[not on offer]';
+const malformedKind = '[malformed]';
+const strayKind = '[not on offer]';
 
 /** The kind of an action: its first word, so `take` of `take mug 1 from shelf 2`, and `click` of `click[buy now]`. */
 export function kindOf(action: string): string {
@@ -25,30 +26,27 @@ export function kindOf(action: string): string {
 
 /** Counts the turns of an iteration by kinds of action, those that are taken most often first. */
 export function tallyActions(rows: readonly RecordedRow[]): Map<string, KindTally> {
-  const sums = new Map<string, { taken: number; offered: number; advantage: number; isOffered: boolean }>();
+  const sums = new Map<string, { taken: number; offered: number; advantage: number }>();
   const sumOf = (kind: string) => {
-    const sum = sums.get(kind) ?? { taken: 0, offered: 0, advantage: 0, isOffered: false };
+    const sum = sums.get(kind) ?? { taken: 0, offered: 0, advantage: 0 };
     sums.set(kind, sum);
     return sum;
   };
   for (const row of rows) {
-    for (const kind of new Set(row.actions?.map(kindOf))) {
-      const sum = sumOf(kind);
-      sum.offered++;
-      sum.isOffered = true;
-    }
+    for (const kind of new Set(row.actions?.map(kindOf))) sumOf(kind).offered++;
     const sum = sumOf(takenKind(row));
     sum.taken++;
     sum.advantage += row.advantage;
   }
-  const tallies = [...sums].map(([kind, { taken, offered, advantage, isOffered }]): [string, KindTally] => [
+  const tallies = [...sums].map(([kind, { taken, offered, advantage }]): [string, KindTally] => [
     kind,
-    { taken, offered: isOffered ? offered : rows.length, advantage: taken === 0 ? null : advantage / taken },
+    { taken, offered: offered || rows.length, advantage: taken === 0 ? null : advantage / taken },
   ]);
   return new Map(tallies.sort(([, a], [, b]) => b.taken - a.taken || b.offered - a.offered));
 }
 
 function takenKind({ valid, action, actions }: RecordedRow): string {
   if (!valid) return malformedKind;
-  return actions === null || actions.includes(action) ? kindOf(action) : strayKind;
+  const offered = actions === null ? action : matchAction(action, actions);
+  return offered === null ? strayKind : kindOf(offered);
 }

@@ -25,6 +25,13 @@ export async function readGroupRows(run: Run, index: RolloutIndex, group: number
   return (await run.rollouts.readRows(batch, place, recordSchemas.training.row)).value;
 }
 
+/** The rows of all groups that were kept, in the order of the file. @throws {ProxmoError} as `readGroupRows` */
+export async function readKeptRows(run: Run, index: RolloutIndex): Promise<RecordedRow[]> {
+  const rows: RecordedRow[] = [];
+  for (const group of index.groups.keys()) rows.push(...((await readGroupRows(run, index, group)) ?? []));
+  return rows;
+}
+
 /**
  * The index of the evaluation after an iteration; null where its episodes were not kept, or there was none.
  * @param iteration iterations that were done; 0 before training
